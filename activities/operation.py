@@ -1,0 +1,118 @@
+"""How an AWS operation becomes a Temporal activity: the port it speaks through, and the terms it is carried out on.
+
+An operation is a method of a resource class (:class:`OperationGroup`). ``@operation(WRITE)`` names the activity after the
+method, gives it its terms (time-outs, retries, what a cancel does) and turns whatever goes wrong into a
+:class:`~activities.errors.Fault`. The terms belong to the operation, never to the place that calls it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+
+from temporalio import activity
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.workflow import ActivityCancellationType
+
+from activities.errors import AwsError, Fault, failure
+
+
+class Aws(Protocol):
+    """The one door to AWS, within one account and region."""
+
+    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Send one request, once, and return AWS's answer; ``service`` and ``operation`` as botocore's client methods spell them.
+
+        Streams are read (bounded) to bytes. Raises :class:`~activities.errors.AwsError` and nothing else.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The terms on which an operation is carried out: time-outs, retries, and what a cancel does to it."""
+
+    start_to_close: timedelta
+    retry: RetryPolicy
+    cancellation: ActivityCancellationType
+
+
+_PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=30))
+
+READ: Final = Profile(timedelta(seconds=15), _PATIENT, ActivityCancellationType.TRY_CANCEL)
+"""Safe to repeat at any time. A cancel does not wait for it."""
+
+WRITE: Final = Profile(timedelta(seconds=20), _PATIENT, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
+"""Changes something. Tried until AWS gave a clear answer; a cancel waits for that, so that no late write overtakes an undo."""
+
+ONCE: Final = Profile(timedelta(seconds=915), RetryPolicy(maximum_attempts=1), ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
+"""Must not happen twice: sent once or not at all. Room for Lambda's longest function, 15 minutes."""
+
+SETTLE: Final = Profile(timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL)
+"""Looks until something has settled: about 20 s inside, then by a benign retry, which costs no history."""
+
+
+class OperationGroup:
+    """The operations of one resource, spoken through one port to AWS."""
+
+    def __init__(self, aws: Aws) -> None:
+        """Speak through ``aws``; groups share one port, so one HTTP connection pool and one rate limit."""
+        self.aws = aws
+
+    def activities(self) -> list[Callable[..., Awaitable[Any]]]:
+        """Every operation of this group, ready to register with a worker."""
+        return [getattr(self, name) for name, member in inspect.getmembers(type(self)) if hasattr(member, _PROFILE)]
+
+
+_PROFILE = "__profile__"
+_Self = TypeVar("_Self", bound=OperationGroup)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def operation(
+    profile: Profile,
+) -> Callable[[Callable[Concatenate[_Self, _P], Awaitable[_R]]], Callable[Concatenate[_Self, _P], Awaitable[_R]]]:
+    """Make a method an activity of its own name, on these terms, whose every failure is a :class:`~activities.errors.Fault`."""
+
+    def declare(method: Callable[Concatenate[_Self, _P], Awaitable[_R]]) -> Callable[Concatenate[_Self, _P], Awaitable[_R]]:
+        @functools.wraps(method)
+        async def perform(self: _Self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+            try:
+                return await method(self, *args, **kwargs)
+            except AwsError as error:
+                raise failure(error, attempt=_attempt(), once=profile is ONCE) from None
+            except (FailureError, asyncio.CancelledError):
+                raise
+            except Exception as bug:
+                raise ApplicationError(f"{method.__name__}: {type(bug).__name__}", type=Fault.BUG, non_retryable=True) from bug
+
+        setattr(perform, _PROFILE, profile)
+        return activity.defn(name=method.__name__)(perform)
+
+    return declare
+
+
+def profile_of(method: Callable[..., Any]) -> Profile:
+    """The terms a method was declared with. A method that is no operation is a mistake of the caller's: ``AttributeError``."""
+    profile = getattr(method, _PROFILE)
+    assert isinstance(profile, Profile)
+    return profile
+
+
+def again() -> bool:
+    """Whether this activity was attempted before, so that an earlier attempt may have done its work already.
+
+    False outside of an activity: a plain call of the method is a first attempt.
+    """
+    return _attempt() > 1
+
+
+def _attempt() -> int:
+    return activity.info().attempt if activity.in_activity() else 1
