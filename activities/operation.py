@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
@@ -65,7 +65,7 @@ class OperationGroup:
         """Speak through ``aws``; groups share one port, so one HTTP connection pool and one rate limit."""
         self.aws = aws
 
-    def activities(self) -> list[Callable[..., Awaitable[Any]]]:
+    def activities(self) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
         """Every operation of this group, ready to register with a worker."""
         return [getattr(self, name) for name, member in inspect.getmembers(type(self)) if hasattr(member, _PROFILE)]
 
@@ -78,10 +78,12 @@ _R = TypeVar("_R")
 
 def operation(
     profile: Profile,
-) -> Callable[[Callable[Concatenate[_Self, _P], Awaitable[_R]]], Callable[Concatenate[_Self, _P], Awaitable[_R]]]:
+) -> Callable[[Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]], Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]]:
     """Make a method an activity of its own name, on these terms, whose every failure is a :class:`~activities.errors.Fault`."""
 
-    def declare(method: Callable[Concatenate[_Self, _P], Awaitable[_R]]) -> Callable[Concatenate[_Self, _P], Awaitable[_R]]:
+    def declare(
+        method: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]],
+    ) -> Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]:
         @functools.wraps(method)
         async def perform(self: _Self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
             try:
@@ -101,8 +103,7 @@ def operation(
 
 def profile_of(method: Callable[..., Any]) -> Profile:
     """The terms a method was declared with. A method that is no operation is a mistake of the caller's: ``AttributeError``."""
-    profile = getattr(method, _PROFILE)
-    assert isinstance(profile, Profile)
+    profile: Profile = getattr(method, _PROFILE)
     return profile
 
 
