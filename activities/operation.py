@@ -84,7 +84,6 @@ def operation(
     def declare(
         method: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]],
     ) -> Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]:
-        @functools.wraps(method)
         async def perform(self: _Self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
             try:
                 return await method(self, *args, **kwargs)
@@ -95,6 +94,7 @@ def operation(
             except Exception as bug:
                 raise ApplicationError(f"{method.__name__}: {type(bug).__name__}", type=Fault.BUG, non_retryable=True) from bug
 
+        functools.update_wrapper(perform, method)
         setattr(perform, _PROFILE, profile)
         return activity.defn(name=method.__name__)(perform)
 
