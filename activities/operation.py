@@ -84,7 +84,7 @@ def operation(
     def declare(
         method: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]],
     ) -> Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]:
-        async def perform(self: _Self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        async def perform(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
             try:
                 return await method(self, *args, **kwargs)
             except AwsError as error:
