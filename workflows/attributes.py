@@ -1,0 +1,19 @@
+"""The search attributes of releases: the columns and filters of the workflow list."""
+
+from __future__ import annotations
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.common import SearchAttributeKey
+
+FUNCTION = SearchAttributeKey.for_keyword("LambdaFunction")
+ALIAS = SearchAttributeKey.for_keyword("LambdaAlias")
+REQUESTED_BY = SearchAttributeKey.for_keyword("RequestedBy")
+PHASE = SearchAttributeKey.for_keyword("ReleasePhase")
+VERSION = SearchAttributeKey.for_keyword("ReleaseVersion")
+PERCENT = SearchAttributeKey.for_int("TrafficPercent")
+
+TYPES = {
+    **{key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in (FUNCTION, ALIAS, REQUESTED_BY, PHASE, VERSION)},
+    PERCENT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+}
+"""What a namespace must know before a release can start, by name."""

@@ -1,0 +1,65 @@
+"""The story of a release as one page of Markdown, for the details page of the Temporal UI.
+
+No tables and no check boxes: the UI draws neither well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from workflows.domain.status import Phase, ReleaseStatus
+from workflows.domain.strategy import Approval, Bake, SetWeight, Steps
+from workflows.domain.words import spoken
+
+_SIGNS = {
+    Phase.PREPARING: "🔧",
+    Phase.SHIFTING: "🔀",
+    Phase.BAKING: "⏳",
+    Phase.AWAITING_APPROVAL: "✋",
+    Phase.PROMOTING: "🚀",
+    Phase.SUCCEEDED: "✅",
+    Phase.ROLLING_BACK: "↩️",
+    Phase.ROLLED_BACK: "↩️",
+    Phase.REJECTED: "⛔",
+}
+_BAR = 20
+_LINES = 12
+
+
+def bar(percent: int) -> str:
+    """A share of traffic as twenty characters: ``██░░░░░░░░░░░░░░░░░░``."""
+    filled = round(percent * _BAR / 100)
+    return "█" * filled + "░" * (_BAR - filled)
+
+
+def markdown(status: ReleaseStatus, strategy: Steps, told: Sequence[tuple[datetime, str]], *, now: datetime) -> str:
+    """The page. ``told`` are the notes so far with their times; ``now`` is what "left" is counted from."""
+    paused = " (paused)" if status.paused else ""
+    lines = [f"## {_SIGNS[status.phase]} {status.target}: {status.phase.replace('_', ' ')}{paused}", "", f"> {status.note}", ""]
+    if status.candidate:
+        percent = status.routing.percent
+        lines += [f"`{bar(percent)}` **{percent}%** to version {status.candidate}, the rest to version {status.stable or '–'}", ""]
+    if status.ends_at and not status.paused:
+        lines += [f"Ends at {status.ends_at:%H:%M:%S} UTC, {spoken(status.ends_at - now)} from {now:%H:%M:%S}.", ""]
+    if strategy.steps:
+        lines += [*_steps(status, strategy), ""]
+    lines += ["### What happened", "", *[f"- {time:%H:%M:%S} {note}" for time, note in told[-_LINES:]]]
+    return "\n".join(lines)
+
+
+def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
+    shown = [_words(step) for step in strategy.steps] + ["Everything to the candidate"]
+    done = len(shown) if status.phase is Phase.SUCCEEDED else status.step
+    going = status.phase in {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
+    return [f"{index + 1}. {'✅' if index < done else '▶️' if index == done and going else '▫️'} {words}" for index, words in enumerate(shown)]
+
+
+def _words(step: SetWeight | Bake | Approval) -> str:
+    match step:
+        case SetWeight(percent=percent):
+            return f"{percent}% to the candidate"
+        case Bake(duration=duration):
+            return f"Bake for {spoken(duration)}"
+        case Approval(timeout=timeout):
+            return "Wait for approval" + (f", at most {spoken(timeout)}" if timeout else "")

@@ -1,0 +1,146 @@
+"""What ``Release`` and ``Rollback`` have in common: they start the ``Rollout`` that holds the alias, and mend what it leaves if it is killed.
+
+The pair protects the alias from being left half-way: if this workflow is terminated, its child gets a cancel and rolls back; if the child
+is terminated, this workflow puts back what the child had told it. Only killing both at once leaves the alias as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    TerminatedError,
+    WorkflowAlreadyStartedError,
+)
+
+from workflows import attributes
+from workflows.call import sentence, uninterrupted
+from workflows.domain.journal import Journal
+from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.target import Place, Target
+from workflows.preflight import Rejected, locate
+from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
+from workflows.rollout import Rollout
+from workflows.undo import NotPutBack, put_back, restored
+
+
+class Holder:
+    """A workflow of any id that starts the one ``Rollout`` of an alias and reports its end as its own."""
+
+    def __init__(self) -> None:
+        """Nothing has to be put back yet."""
+        self._journal: Journal | None = None
+
+    @workflow.signal(description="From the Rollout: what to put back if it is killed")
+    def journal(self, journal: Journal) -> None:
+        """Note what the rollout may be about to change."""
+        self._journal = journal
+
+    async def hold(self, request: ReleaseRequest | RollbackRequest) -> ReleaseStatus:
+        """Run the rollout, and end as it ends; see ``Rollout.run`` for the endings."""
+        target = request.target.bare
+        workflow.upsert_search_attributes(
+            [
+                attributes.FUNCTION.value_set(target.name),
+                attributes.ALIAS.value_set(target.alias),
+                attributes.REQUESTED_BY.value_set(request.requested_by),
+            ]
+        )
+        workflow.set_current_details(f"**{request.words}**\n\n{request.reason}")
+        try:
+            lock = await self._locate(request.target)
+            rollout = await workflow.start_child_workflow(
+                Rollout.run,
+                RolloutRequest(request),
+                id=lock,
+                parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+                cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                static_summary=request.words[:200],
+                static_details=_details(request),
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(attributes.FUNCTION, target.name),
+                        SearchAttributePair(attributes.ALIAS, target.alias),
+                        SearchAttributePair(attributes.REQUESTED_BY, request.requested_by),
+                        SearchAttributePair(attributes.PHASE, Phase.PREPARING),
+                        SearchAttributePair(attributes.PERCENT, 0),
+                    ]
+                ),
+            )
+        except Rejected as problem:
+            self._reject(target, str(problem))
+        except WorkflowAlreadyStartedError:
+            self._reject(target, f"{target} is being released already: {lock}")
+        try:
+            status = await rollout
+        except ChildWorkflowError as error:
+            return await self._report(target, error)
+        self._end(status.phase)
+        return status
+
+    async def _locate(self, target: Target) -> str:
+        """The id of the rollout: where the function lives is known to AWS only."""
+        try:
+            found = await locate(target)
+        except ActivityError as error:
+            raise Rejected(f"target.function: {sentence(error)}") from error
+        arn = (found.configuration.function_arn if found.configuration else None) or ""
+        return Place.of(arn).lock(target.alias)
+
+    async def _report(self, target: Target, error: ChildWorkflowError) -> ReleaseStatus:
+        """End as the rollout ended, in its own words; if it was killed, put back what it may have changed."""
+        match error.cause:
+            case ApplicationError() as cause:
+                status = ReleaseStatus.model_validate(cause.details[0]) if cause.details else None
+                self._end(status.phase if status else Phase.ROLLING_BACK)
+                raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from None
+            case CancelledError():
+                self._end(Phase.ROLLED_BACK)
+                if workflow.cancellation_reason() is not None:
+                    raise asyncio.CancelledError from None
+                self._fail(target, Phase.ROLLED_BACK, "cancelled; the alias is back where it was", "ReleaseRolledBack")
+            case TerminatedError():
+                return await uninterrupted(self._mend(target))
+            case cause:
+                self._end(Phase.ROLLING_BACK)
+                raise ApplicationError(f"the rollout ended: {cause}", type="RollbackFailed", non_retryable=True) from None
+
+    async def _mend(self, target: Target) -> ReleaseStatus:
+        journal = self._journal
+        if journal is None:
+            self._fail(target, Phase.ROLLED_BACK, "the rollout was terminated before it changed anything", "ReleaseRolledBack")
+        workflow.set_current_details("The rollout was terminated: putting everything back.")
+        try:
+            leftovers = await put_back(journal, revision=None)
+        except NotPutBack as problem:
+            self._fail(target, Phase.ROLLING_BACK, f"the rollout was terminated; {problem}", "RollbackFailed")
+        ending = "; ".join(["the rollout was terminated", restored(journal.before), *leftovers])
+        self._fail(target, Phase.ROLLED_BACK, ending, "ReleaseRolledBack")
+
+    def _reject(self, target: Target, why: str) -> NoReturn:
+        self._fail(target, Phase.REJECTED, why, "ReleaseRejected")
+
+    def _fail(self, target: Target, phase: Phase, why: str, kind: str) -> NoReturn:
+        stable = self._journal.stable if self._journal else None
+        candidate = self._journal.candidate if self._journal else None
+        status = ReleaseStatus(
+            phase=phase, note=why, target=target, stable=stable, candidate=candidate, routing=TrafficSplit(stable=stable, percent=0)
+        )
+        self._end(phase)
+        raise ApplicationError(why, status, type=kind, non_retryable=True) from None
+
+    def _end(self, phase: Phase) -> None:
+        workflow.upsert_search_attributes([attributes.PHASE.value_set(phase)])
+
+
+def _details(request: ReleaseRequest | RollbackRequest) -> str:
+    return "\n\n".join(
+        line for line in (request.reason, f"Requested by {request.requested_by}" if request.requested_by else "") if line
+    )

@@ -1,0 +1,195 @@
+"""The plugin: everything that a client, a worker and a replayer of releases must agree on, in one piece.
+
+``Client.connect(..., plugins=[LambdaReleases()])`` is all that a client needs; a worker and a replayer take it from their client, or
+the same way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from pydantic import ValidationError
+from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
+from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+    PayloadConverter,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    ExecuteWorkflowInput,
+    HandleUpdateInput,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowRunner,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.errors import Fault
+from workflows.record import read_previous_version
+from workflows.release import Release
+from workflows.rollback import Rollback
+from workflows.rollout import Rollout
+
+WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout)
+
+_OURS = {*map(str, Fault), "ReleaseRejected", "ReleaseRolledBack", "RollbackFailed", "Refused"}
+_PURE = ("activities", "workflows.domain", "workflows.request", "workflows.controls", "workflows.attributes", "workflows.record")
+
+
+class LambdaReleases(SimplePlugin):
+    """The workflows, their strict converter, and the sandbox they run in. ``operations`` are the activities that a worker serves."""
+
+    def __init__(self, operations: Sequence[Callable[..., Any]] = ()) -> None:
+        """Join everything together."""
+        super().__init__(
+            "lambda-releases",
+            data_converter=_strict,
+            interceptors=[_Arity()],
+            activities=[*operations, read_previous_version] if operations else None,
+            workflows=WORKFLOWS,
+            workflow_runner=_passing_through,
+        )
+
+
+def _strict(given: DataConverter | None) -> DataConverter:
+    """Our converters, with the user's own codec where there is one."""
+    given = given or DataConverter.default
+    return dataclasses.replace(given, payload_converter_class=StrictPayloadConverter, failure_converter_class=PlainFailureConverter)
+
+
+def _passing_through(given: WorkflowRunner | None) -> WorkflowRunner:
+    """The sandbox, with the modules passed through that hold nothing but models and pure functions: a third of the time, half the memory."""
+    if isinstance(given, SandboxedWorkflowRunner):
+        return dataclasses.replace(given, restrictions=given.restrictions.with_passthrough_modules(*_PURE))
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PURE))
+
+
+class _StrictJSON(PydanticJSONPlainPayloadConverter):
+    """Pydantic's JSON, where a malformed *input* is a failure for good, with every problem named by its path.
+
+    Inputs are the models that say how they are ``refused_as``. Anything else that does not decode, a result say, is a bug of ours or a
+    version too old: that must not end a release, so it goes on as pydantic's own error, which Temporal retries until it is mended.
+    """
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        try:
+            return super().from_payload(payload, type_hint)
+        except ValidationError as error:
+            refused_as = getattr(type_hint, "refused_as", None)
+            if refused_as is None or type_hint is None:
+                raise
+            problems = _problems(error, payload.data)
+            text = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
+            raise ApplicationError(f"invalid {type_hint.__name__}: {text}", problems, type=refused_as, non_retryable=True) from None
+
+
+class StrictPayloadConverter(CompositePayloadConverter):
+    """Temporal's payload converters, with JSON read strictly."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            *(
+                _StrictJSON() if isinstance(converter, JSONPlainPayloadConverter) else converter
+                for converter in DefaultPayloadConverter.default_encoding_payload_converters
+            )
+        )
+
+
+_MOST_PROBLEMS = 50
+
+
+def _problems(error: ValidationError, data: bytes) -> list[dict[str, str]]:
+    """Every problem with the path of its field, as the user wrote it; values are not repeated."""
+    try:
+        typed: object = json.loads(data)
+    except (ValueError, RecursionError):
+        typed = None
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_PROBLEMS]
+    return [{"field": _path(problem["loc"], typed), "problem": problem["msg"].removeprefix("Value error, ")} for problem in found]
+
+
+def _path(location: tuple[int | str, ...], typed: object) -> str:
+    """A path without the tags that pydantic adds for the member of a union it took."""
+    path: list[str] = []
+    for index, part in enumerate(location):
+        last = index == len(location) - 1
+        match typed:
+            case dict():
+                members = cast("Mapping[object, object]", typed)
+                if part not in members and not last:
+                    continue
+                typed = members.get(part)
+            case list() if isinstance(part, int) and 0 <= part < len(cast("list[object]", typed)):
+                typed = cast("list[object]", typed)[part]
+            case _ if not last:
+                continue
+            case _:
+                pass
+        path.append(str(part)[:100])
+    return ".".join(path) or "(input)"
+
+
+class PlainFailureConverter(DefaultFailureConverter):
+    """Failures that people read: ours without stack traces and causes; a refused input as itself, not as "failed decoding"."""
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        cause = exception.__cause__
+        if isinstance(exception, ApplicationError) and isinstance(cause, ApplicationError) and cause.type in _OURS and not exception.type:
+            exception = cause
+        super().to_failure(exception, payload_converter, failure)
+        if failure.application_failure_info.type in _OURS:
+            failure.stack_trace = ""
+            failure.ClearField("cause")
+
+
+class _Arity(Interceptor):
+    """Refuses no input and surplus inputs, which would otherwise be retried for ever."""
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002, ARG002 - Temporal's name
+        return _WorkflowArity
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - Temporal's name
+        return _ActivityArity(next)
+
+
+class _WorkflowArity(WorkflowInboundInterceptor):
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - Temporal's name
+        run = functools.partial(input.run_fn, None)
+        _bind(run, input.args, what=workflow.info().workflow_type, refused_as="ReleaseRejected")
+        return await super().execute_workflow(input)
+
+    def handle_update_validator(self, input: HandleUpdateInput) -> None:  # noqa: A002 - Temporal's name
+        handler = getattr(workflow.instance(), input.update, None)
+        if handler is not None:
+            _bind(handler, input.args, what=input.update, refused_as="Refused")
+        super().handle_update_validator(input)
+
+
+class _ActivityArity(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
+        _bind(input.fn, input.args, what=activity.info().activity_type, refused_as="Invalid")
+        return await super().execute_activity(input)
+
+
+def _bind(function: Callable[..., Any], args: Sequence[Any], *, what: str, refused_as: str) -> None:
+    try:
+        inspect.signature(function).bind(*args)
+    except TypeError:
+        text = f"{what}: exactly one input is needed, {len(args)} were given"
+        raise ApplicationError(text, type=refused_as, non_retryable=True) from None

@@ -1,0 +1,229 @@
+"""What a release looks at before it touches anything: reads the facts, lets :mod:`workflows.domain.plan` judge, and refuses.
+
+Shared by ``Rollout``, which goes on from here, and by ``Plan``, which stops here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from temporalio.exceptions import ActivityError
+
+from activities.account import Account, GetAccountSettingsRequest
+from activities.errors import Fault
+from activities.functions import FunctionConfiguration, GetFunctionResponse
+from workflows import steps
+from workflows.call import call, fault_of, sentence
+from workflows.domain.plan import Build, Facts, Intent, refusals
+from workflows.domain.routing import Routing
+from workflows.domain.target import Place, Target
+from workflows.record import previous_version
+from workflows.request import Image, Latest, PublishedVersion, ReleaseRequest, RollbackRequest, S3Package
+
+_T = TypeVar("_T")
+
+
+class Rejected(Exception):
+    """A release must not start: nothing has been touched."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Where a release starts from. ``version`` is the published version it is to make live, if it does not publish one."""
+
+    target: Target
+    function: str
+    arn: str
+    latest: FunctionConfiguration
+    routing: Routing | None
+    revision: str | None
+    stable: FunctionConfiguration | None
+    version: str | None
+    reserved: int | None
+    version_provisioned: int | None
+
+    @property
+    def place(self) -> Place:
+        """Where the function lives."""
+        return Place.of(self.arn)
+
+
+async def locate(target: Target) -> GetFunctionResponse:
+    """Find the target's function, under whatever name it was given. Rejects where there is none, or not within reach."""
+    return await _or_reject(steps.find(target.function, summary=f"Find {target.function}"), field="target.function")
+
+
+async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
+    """Read everything a release depends on, in two rounds of parallel reads, and reject it if anything speaks against it."""
+    target = request.target.bare
+    reading = (
+        asyncio.ensure_future(_or_reject(steps.read_alias(target), field="target.alias")),
+        asyncio.ensure_future(locate(request.target)),
+        asyncio.ensure_future(_alarms(request)),
+    )
+    await _all(*reading, *map(asyncio.ensure_future, _hooks(request)))
+    alias, found, looked = reading[0].result(), reading[1].result(), reading[2].result()
+    latest = _configuration(found)
+    routing = steps.routing_of(alias) if alias else None
+    if routing is None and isinstance(request, RollbackRequest):
+        raise Rejected(f"target.alias: there is no alias {target.alias} of {target.name}")
+    version = await _version(request, routing, place=Place.of(latest.function_arn or ""))
+    published = None if routing is None or routing.version == "$LATEST" else routing.version
+    wants_provisioned = request.concurrency.provisioned is not None
+
+    rest = (
+        asyncio.ensure_future(_maybe(published and _read(target, published, field="target.alias"))),
+        asyncio.ensure_future(_maybe(version and version != published and _read(target, version, field=_VERSION_FIELD[type(request)]))),
+        asyncio.ensure_future(
+            _maybe(routing and (request.strategy.weighted or wants_provisioned) and steps.provisioned(target.name, target.alias))
+        ),
+        asyncio.ensure_future(_maybe(published and wants_provisioned and steps.provisioned(target.name, published))),
+        asyncio.ensure_future(_maybe(request.concurrency.reserved is not None and _unreserved())),
+    )
+    await _all(*rest)
+    stable, source = rest[0].result(), rest[1].result()
+    alias_provisioned, version_provisioned, unreserved = rest[2].result(), rest[3].result(), rest[4].result()
+    reserved = found.concurrency.reserved_concurrent_executions if found.concurrency else None
+    facts = Facts(
+        latest=_build(latest),
+        source=_build(source or (stable if version and version == published else None) or latest, request),
+        routing=routing,
+        stable=_build(stable) if stable else None,
+        alias_provisioned=alias_provisioned is not None,
+        version_provisioned=version_provisioned or 0,
+        reserved=reserved,
+        unreserved=unreserved,
+        alarms=looked,
+    )
+    if problems := refusals(_intent(request, moves=version is None or version != published), facts):
+        raise Rejected("; ".join(problems))
+    return Findings(
+        target=target,
+        function=target.name,
+        arn=latest.function_arn or "",
+        latest=latest,
+        routing=routing,
+        revision=alias.revision_id if alias else None,
+        stable=stable,
+        version=version,
+        reserved=reserved,
+        version_provisioned=version_provisioned,
+    )
+
+
+def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Intent:
+    artifact = request.artifact if isinstance(request, ReleaseRequest) else None
+    configuration = request.configuration if isinstance(request, ReleaseRequest) else None
+    return Intent(
+        alias=request.target.alias,
+        weighted=moves and request.strategy.weighted,
+        writes_latest=isinstance(artifact, S3Package | Image | Latest) or configuration is not None,
+        configuration_only=artifact is None and configuration is not None,
+        image=isinstance(artifact, Image),
+        package=isinstance(artifact, S3Package),
+        clears_weights=isinstance(request, RollbackRequest),
+        reserved=request.concurrency.reserved,
+        provisioned=request.concurrency.provisioned,
+        alarms=request.guards.alarms,
+    )
+
+
+def _build(found: FunctionConfiguration, request: ReleaseRequest | RollbackRequest | None = None) -> Build:
+    """What of a build matters, as it will be once the request's configuration is applied to it."""
+    change = request.configuration if isinstance(request, ReleaseRequest) else None
+    dead_letter = (change and change.dead_letter_config) or found.dead_letter_config
+    return Build(
+        code_sha256=found.code_sha256,
+        role=(change and change.role) or found.role,
+        dead_letter=(dead_letter.target_arn or None) if dead_letter else None,
+        package_type=found.package_type,
+        state=found.state,
+        last_update=found.last_update_status,
+    )
+
+
+async def _version(request: ReleaseRequest | RollbackRequest, routing: Routing | None, *, place: Place) -> str | None:
+    """The published version that is asked for, if one is: named by the user, or the one that was live before."""
+    match request:
+        case ReleaseRequest(artifact=PublishedVersion(version=version)) | RollbackRequest(version=str(version)):
+            return version
+        case RollbackRequest() if routing:
+            live = routing.version
+            before = await previous_version(place.lock(request.target.alias), live) or await _noted_before(request.target.bare, live)
+            if before is None:
+                raise Rejected(f"version: nothing says which version was live before {live}: name one")
+            return before
+        case _:
+            return None
+
+
+DESCRIPTION = "lambda-releases {run}, live before: {stable}"
+"""What a version that we publish is described as: recognised after a lost answer, and asked by a rollback when histories are gone."""
+
+_VERSION_FIELD = {ReleaseRequest: "artifact.version", RollbackRequest: "version"}
+
+_NOTED = re.compile(r"lambda-releases \S+, live before: (\d+)")
+
+
+async def _noted_before(target: Target, live: str) -> str | None:
+    """The version that was live before, as the live version's own description has it."""
+    noted = _NOTED.fullmatch((await _read(target, live, field="target.alias")).description or "")
+    return noted[1] if noted else None
+
+
+async def _read(target: Target, version: str, *, field: str) -> FunctionConfiguration:
+    reading = steps.find(target.name, qualifier=version, summary=f"Read version {version}")
+    return _configuration(await _or_reject(reading, field=field))
+
+
+def _configuration(found: GetFunctionResponse) -> FunctionConfiguration:
+    if found.configuration is None:
+        raise Rejected("target.function: AWS answered without a configuration")
+    return found.configuration
+
+
+async def _alarms(request: ReleaseRequest | RollbackRequest) -> dict[str, str]:
+    if not request.guards.alarms:
+        return {}
+    answer = await _or_reject(steps.look(request.guards.alarms), field="guards.alarms")
+    return {alarm.alarm_name or "": alarm.state_value or "" for alarm in (*answer.metric_alarms, *answer.composite_alarms)}
+
+
+def _hooks(request: ReleaseRequest | RollbackRequest) -> list[Awaitable[object]]:
+    hooks = {"before_traffic": request.hooks.before_traffic, "after_traffic": request.hooks.after_traffic}
+    return [
+        _or_reject(steps.find(function, summary=f"Find {function}"), field=f"hooks.{name}") for name, function in hooks.items() if function
+    ]
+
+
+async def _unreserved() -> int | None:
+    answer = await call(Account.get_account_settings, GetAccountSettingsRequest(), summary="Read the account's concurrency")
+    return answer.account_limit.unreserved_concurrent_executions if answer.account_limit else None
+
+
+async def _all(*readings: asyncio.Future[Any]) -> None:
+    """Wait for parallel reads; where several reject, reject with all that they say."""
+    done = await asyncio.gather(*readings, return_exceptions=True)
+    if rejected := [problem for problem in done if isinstance(problem, Rejected)]:
+        raise Rejected("; ".join(dict.fromkeys(map(str, rejected))))
+    for problem in done:
+        if isinstance(problem, BaseException):
+            raise problem
+
+
+async def _maybe(reading: Awaitable[_T] | str | bool | None | Routing) -> _T | None:
+    return await reading if isinstance(reading, Awaitable) else None
+
+
+async def _or_reject(reading: Awaitable[_T], *, field: str) -> _T:
+    """A read of preflight: whatever AWS refuses for good, rejects the release, naming the field that led there."""
+    try:
+        return await reading
+    except ActivityError as error:
+        if fault_of(error) in {Fault.NOT_FOUND, Fault.INVALID, Fault.DENIED, Fault.BUG, Fault.UNKNOWN}:
+            raise Rejected(f"{field}: {sentence(error)}") from error
+        raise

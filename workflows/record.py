@@ -1,0 +1,52 @@
+"""What earlier releases of an alias left behind in Temporal: which version was live before the current one.
+
+The runs of ``Rollout`` under one id are the history of its alias. Reading them costs AWS nothing; they last as long as the
+namespace's retention.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity, workflow
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.common import RetryPolicy
+
+from workflows.domain.status import Phase, ReleaseStatus
+
+_RUNS = 50
+
+
+class PreviousVersionRequest(BaseModel):
+    """Which alias, by the id of its ``Rollout``, and which version is live there now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lock: str
+    live: str
+
+
+@activity.defn(name="read_previous_version")
+async def read_previous_version(request: PreviousVersionRequest) -> str | None:
+    """The version that was live before ``live`` became it, from the results of the last runs; None where none of them tells."""
+    client = activity.client()
+    runs = [run async for run in client.list_workflows(f"WorkflowId = '{request.lock}'", limit=_RUNS)]
+    completed = [run for run in runs if run.status is WorkflowExecutionStatus.COMPLETED and run.close_time]
+    for run in sorted(completed, key=lambda run: run.close_time or run.start_time, reverse=True):
+        handle = client.get_workflow_handle(run.id, run_id=run.run_id, result_type=ReleaseStatus)
+        status: ReleaseStatus = await handle.result()
+        if status.phase is Phase.SUCCEEDED and status.candidate == request.live and status.stable not in {None, request.live}:
+            return status.stable
+    return None
+
+
+async def previous_version(lock: str, live: str) -> str | None:
+    """Ask for :func:`read_previous_version` from within a workflow."""
+    return await workflow.execute_activity(
+        read_previous_version,
+        PreviousVersionRequest(lock=lock, live=live),
+        start_to_close_timeout=timedelta(seconds=30),
+        retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
+        summary=f"Read which version was live before {live}",
+    )

@@ -1,0 +1,160 @@
+"""What users type: the input of ``Release`` and of ``Rollback``, and of the ``Rollout`` that both start.
+
+This is where the pure words of :mod:`workflows.domain` meet AWS's own (:mod:`activities`): ``configuration`` holds members of
+UpdateFunctionConfiguration under AWS's names, checked by the same model that the operation takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import AfterValidator, Discriminator, Field, RootModel, StringConstraints, Tag, model_validator
+
+from activities.functions import ConfigurationChange
+from activities.shapes import FunctionName
+from workflows.domain.strategy import Steps, Strategy, preset
+from workflows.domain.target import Target
+from workflows.domain.words import Input, Person, Reason
+
+Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
+"""A published version, as AWS writes it: digits in a string."""
+
+
+class S3Package(Input):
+    """A .zip package in S3, in the function's region; without ``object_version`` whatever the key holds when the release runs."""
+
+    kind: Literal["s3"]
+    bucket: Annotated[str, StringConstraints(min_length=3, max_length=63, pattern=r"^[0-9A-Za-z._-]+$")]
+    key: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    object_version: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}" + (f" ({self.object_version})" if self.object_version else "")
+
+
+class Image(Input):
+    """A container image in ECR."""
+
+    kind: Literal["image"]
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+class PublishedVersion(Input):
+    """A version that was published before."""
+
+    kind: Literal["version"]
+    version: Number
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+class Latest(Input):
+    """What ``$LATEST`` holds when the release runs."""
+
+    kind: Literal["latest"]
+
+    def __str__(self) -> str:
+        return "$LATEST"
+
+
+Artifact = Annotated[S3Package | Image | PublishedVersion | Latest, Field(discriminator="kind")]
+
+
+class Concurrency(Input):
+    """Concurrent executions: ``reserved`` for the function, ``provisioned`` for the candidate version."""
+
+    reserved: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = None
+    provisioned: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+
+
+class Hooks(Input):
+    """Lambda functions that are asked before and after traffic moves, by name or ARN, with or without a qualifier."""
+
+    before_traffic: FunctionName | None = None
+    after_traffic: FunctionName | None = None
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+class Guards(Input):
+    """What may stop a release at any time."""
+
+    alarms: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=255)], ...], Field(max_length=100), AfterValidator(_distinct)
+    ] = ()
+    """Names of CloudWatch alarms, metric or composite, in the function's region."""
+
+
+class Change(Input):
+    """What a release and a rollback have in common."""
+
+    target: Target
+    concurrency: Concurrency = Concurrency()
+    hooks: Hooks = Hooks()
+    guards: Guards = Guards()
+    requested_by: Person = ""
+    reason: Reason = ""
+
+
+class ReleaseRequest(Change):
+    """Make an artifact, a configuration or both live behind an alias, step by step."""
+
+    artifact: Artifact | None = None
+    configuration: ConfigurationChange | None = None
+    strategy: Strategy = preset("Canary10Percent5Minutes")
+
+    @model_validator(mode="after")
+    def _something_to_release(self) -> Self:
+        if self.artifact is None and self.configuration is None:
+            raise ValueError("nothing to release: give an artifact, a configuration or both")
+        if isinstance(self.artifact, PublishedVersion) and self.configuration is not None:
+            raise ValueError("configuration: a published version cannot be configured; release it alone, or another kind of artifact")
+        if self.configuration is not None and not self.configuration.model_fields_set:
+            raise ValueError("configuration: empty; name what is to change")
+        return self
+
+    @property
+    def words(self) -> str:
+        """What is released and how, in a line."""
+        parts = [str(self.artifact)] if self.artifact else []
+        if self.configuration is not None:
+            parts.append(", ".join(sorted(self.configuration.parameters())))
+        return f"{' with '.join(parts)} → {self.target} ({self.strategy})"
+
+
+class RollbackRequest(Change):
+    """Put an alias on ``version``, or on the version that was live before the current one, in one step."""
+
+    version: Number | None = None
+
+    @property
+    def strategy(self) -> Steps:
+        """All at once."""
+        return Steps(steps=())
+
+    @property
+    def words(self) -> str:
+        """What is put back, in a line."""
+        return f"{f'version {self.version}' if self.version else 'the version before'} → {self.target}"
+
+
+def _which(value: object) -> str:
+    if isinstance(value, RollbackRequest):
+        return "rollback"
+    keys = set(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else set[str]()
+    return "rollback" if keys and not keys & {"artifact", "configuration", "strategy"} else "release"
+
+
+class RolloutRequest(
+    RootModel[Annotated[Annotated[ReleaseRequest, Tag("release")] | Annotated[RollbackRequest, Tag("rollback")], Discriminator(_which)]]
+):
+    """What a ``Rollout`` is started with: the input of the ``Release`` or the ``Rollback`` that starts it, as it is."""
+
+    refused_as = Input.refused_as

@@ -1,0 +1,435 @@
+"""``Rollout``: holds an alias, makes the candidate, moves the traffic, and puts everything back if anything speaks against it.
+
+Started by ``Release`` and ``Rollback`` under the alias' own id, which is the lock. :meth:`Rollout.run` is the promise,
+:meth:`Rollout._roll_out` the story. Whatever may stop a release – an alarm, a hook, a person, a cancel, an error of AWS's – goes
+down one path: the story is cancelled, the writes under way are waited for, and :mod:`workflows.undo` puts back what the journal says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from activities.errors import Fault
+from workflows import steps
+from workflows.call import fault_of, sentence, still_wanted, uninterrupted
+from workflows.controls import (
+    Approve,
+    Because,
+    Controls,
+    Resume,
+    check_approve,
+    check_pause,
+    check_promote,
+    check_resume,
+    check_running,
+    phrase,
+    refuse,
+)
+from workflows.domain.journal import Journal, Part
+from workflows.domain.routing import Routing
+from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.strategy import Approval, Bake, SetWeight
+from workflows.domain.target import Place
+from workflows.domain.words import spoken
+from workflows.preflight import DESCRIPTION, Findings, Rejected, preflight
+from workflows.progress import Progress
+from workflows.request import Image, ReleaseRequest, RollbackRequest, RolloutRequest, S3Package
+from workflows.undo import NotPutBack, put_back, restored
+
+
+class Refused(Exception):
+    """A hook or an alarm speaks against the candidate."""
+
+
+class Foreign(Exception):
+    """Somebody else moved the alias while we held it: nothing more may be touched."""
+
+
+_SECOND = timedelta(seconds=1)
+
+
+@workflow.defn
+class Rollout:
+    """One release or rollback of one alias. Start ``Release`` or ``Rollback``, not this."""
+
+    _request: ReleaseRequest | RollbackRequest
+    _journal: Journal
+    _progress: Progress
+
+    def __init__(self) -> None:
+        """Nothing was asked yet: the input comes with :meth:`run`, where a missing or a surplus one is refused."""
+        self._controls = Controls()
+        self._revision: str | None = None
+        self._retiring: int | None = None
+
+    def _begin(self, request: ReleaseRequest | RollbackRequest) -> None:
+        target = request.target.bare
+        self._request = request
+        self._journal = Journal(target=target)
+        self._progress = Progress(ReleaseStatus(target=target, steps=len(request.strategy.steps)), request.strategy)
+        self._tell(Phase.PREPARING, request.words)
+
+    @workflow.run
+    async def run(self, request: RolloutRequest) -> ReleaseStatus:
+        """Make the candidate live, or leave the alias as it was.
+
+        Completes with all traffic on the candidate, or with nothing to do. Fails as ``ReleaseRejected`` with nothing touched, as
+        ``ReleaseRolledBack`` with the alias as it was before, and as ``RollbackFailed`` where the alias could not be put back or somebody
+        else moved it. A cancel at any moment, the first or a later one, is an abort.
+        """
+        self._begin(request.root)
+        story = asyncio.create_task(self._roll_out())
+        guard = asyncio.create_task(self._guard())
+        try:
+            await workflow.wait_condition(lambda: story.done() or self._controls.stopped is not None)
+        except asyncio.CancelledError:
+            self._controls.stop(f"cancelled{_reason()}")
+        problem = await uninterrupted(_ended(story))
+        await uninterrupted(_ended(guard))
+        match problem, self._controls.stopped:
+            case None, None:
+                return self._progress.status
+            case Rejected(), None:
+                raise self._rejected(str(problem))
+            case Foreign(), _:
+                raise self._failed(str(problem))
+            case _, why:
+                return await self._fall_back(why or sentence(problem or RuntimeError("the release ended without a reason")))
+
+    # --- the story ---------------------------------------------------------------------------------------------------------------
+
+    async def _roll_out(self) -> None:
+        found = await preflight(self._request)
+        self._check_lock(found.place)
+        await self._write_down(found)
+        candidate = await self._make_candidate(found)
+        if found.routing == Routing(version=candidate):
+            await self._concurrency(found, candidate)
+            self._tell(Phase.SUCCEEDED, f"Nothing to do: version {candidate} is live already", routing=self._split(candidate, 0))
+            return
+        self._tell(note=f"The candidate is version {candidate}", candidate=candidate)
+        await self._concurrency(found, candidate)
+        await self._consult("before_traffic", found, candidate)
+        if found.routing is None:
+            await self._create_alias(candidate)
+        else:
+            await self._take_steps(found.routing.version, candidate)
+            await self._promote(candidate)
+        await self._consult("after_traffic", found, candidate)
+        await self._release_provisioned(candidate)
+        still_wanted()
+        self._tell(Phase.SUCCEEDED, f"All traffic is on version {candidate}", routing=self._split(candidate, 100), ends_at=None)
+
+    def _check_lock(self, place: Place) -> None:
+        lock = place.lock(self._request.target.alias)
+        if workflow.info().workflow_id != lock:
+            raise Rejected(f"a Rollout runs under the id of its alias, {lock}, and is started by Release or Rollback: start one of those")
+
+    async def _write_down(self, found: Findings) -> None:
+        """The undo is recorded before the deed: here, and with whoever started us, in case that we are killed."""
+        request = self._request
+        latest: list[Part] = []
+        if isinstance(request, ReleaseRequest):
+            latest += ["code"] if isinstance(request.artifact, S3Package | Image) else []
+            latest += ["configuration"] if request.configuration is not None else []
+        self._revision = found.revision
+        self._journal = self._journal.model_copy(update={"before": found.routing, "reserved": found.reserved, "candidate": found.version})
+        self._tell(stable=self._journal.stable, routing=self._split(None, 0))
+        planned = {"latest": tuple(latest), "reserving": request.concurrency.reserved is not None}
+        await self._report(self._journal.model_copy(update={**planned, "shifting": True}))
+
+    async def _report(self, journal: Journal) -> None:
+        """Tell the workflow that started us what to put back if we are killed. Nobody to tell is no reason to stop."""
+        if (parent := workflow.info().parent) is None:
+            return
+        try:
+            await workflow.get_external_workflow_handle(parent.workflow_id, run_id=parent.run_id).signal("journal", journal)
+        except ApplicationError:
+            workflow.logger.warning("the workflow that started this rollout is gone")
+        still_wanted()
+
+    def _note(self, **changes: object) -> None:
+        self._journal = self._journal.model_copy(update=changes)
+
+    async def _make_candidate(self, found: Findings) -> str:
+        """The version to make live: published from an artifact, or one that there is already."""
+        request, function = self._request, found.function
+        if found.version is not None or not isinstance(request, ReleaseRequest):
+            return found.version or ""
+        latest, artifact = found.latest, request.artifact
+        if isinstance(artifact, S3Package | Image):
+            self._note(latest=("code",))
+            await steps.write_code(function, artifact, revision=latest.revision_id)
+            latest = await steps.settle(function)
+        if request.configuration is not None:
+            self._note(latest=(*self._journal.latest, "configuration"))
+            await steps.write_configuration(function, request.configuration, revision=latest.revision_id)
+            latest = await steps.settle(function)
+        description = DESCRIPTION.format(run=workflow.info().first_execution_run_id, stable=self._journal.stable or "none")
+        published = await steps.publish(function, code_sha256=latest.code_sha256, revision=latest.revision_id, description=description)
+        candidate = published.version or ""
+        self._note(candidate=candidate)
+        if candidate != self._journal.stable:
+            planned = {"latest": self._journal.latest, "reserving": request.concurrency.reserved is not None, "shifting": True}
+            await self._report(self._journal.model_copy(update=planned))
+            if published.state != "Active":
+                await steps.settle(function, qualifier=candidate)
+        return candidate
+
+    async def _concurrency(self, found: Findings, candidate: str) -> None:
+        """Reserve and provision what was asked for, before any traffic moves; the live version keeps what it has until the end."""
+        wanted = self._request.concurrency
+        if wanted.reserved is not None and wanted.reserved != found.reserved:
+            self._note(reserving=True)
+            await steps.reserve(found.function, wanted.reserved)
+        if wanted.provisioned is not None:
+            had = found.version_provisioned if candidate == self._journal.stable else await steps.provisioned(found.function, candidate)
+            if had != wanted.provisioned:
+                self._note(provisioned={**self._journal.provisioned, candidate: had})
+                await self._report(self._journal.model_copy(update={"shifting": True}))
+                await steps.provision(found.function, candidate, wanted.provisioned)
+                await steps.warm(found.function, candidate)
+            if candidate != self._journal.stable and self._journal.stable and found.version_provisioned is not None:
+                self._retiring = found.version_provisioned
+
+    async def _release_provisioned(self, candidate: str) -> None:
+        """Release what was provisioned on the version that was live: the candidate has taken over."""
+        stable = self._journal.stable
+        if self._retiring is None or stable is None or stable == candidate:
+            return
+        self._note(provisioned={**self._journal.provisioned, stable: self._retiring})
+        await self._report(self._journal)
+        await steps.provision(self._request.target.name, stable, None)
+
+    async def _take_steps(self, stable: str, candidate: str) -> None:
+        for number, step in enumerate(self._request.strategy.steps):
+            await self._unpaused()
+            if self._controls.promoted:
+                return
+            match step:
+                case SetWeight(percent=percent):
+                    self._tell(Phase.SHIFTING, f"Moving {percent}% of the traffic to version {candidate}")
+                    await self._route(Routing.split(stable=stable, candidate=candidate, percent=percent), f"{percent}% to version {candidate}")
+                    self._tell(routing=self._split(candidate, percent), step=number + 1)
+                case Bake(duration=duration):
+                    percent = self._progress.status.routing.percent
+                    self._tell(Phase.BAKING, f"{percent}% to version {candidate} for {spoken(duration)}")
+                    await self._wait(duration, summary=f"Bake at {percent}% for {spoken(duration)}")
+                    await self._last_look()
+                    self._tell(step=number + 1)
+                case Approval(timeout=timeout):
+                    self._controls.approved = False
+                    self._tell(Phase.AWAITING_APPROVAL, "Waiting for approval" + (f", at most {spoken(timeout)}" if timeout else ""))
+                    if not await self._wait(timeout, summary="Wait for approval", approval=True):
+                        raise Refused(f"nobody approved within {spoken(timeout or _SECOND)}")
+                    self._tell(step=number + 1)
+
+    async def _promote(self, candidate: str) -> None:
+        await self._unpaused()
+        self._tell(Phase.PROMOTING, f"Moving all traffic to version {candidate}")
+        if self._progress.status.routing.percent < 100:  # noqa: PLR2004 - a step of 100% was this already
+            await self._route(Routing(version=candidate), f"All traffic to version {candidate}")
+        self._tell(routing=self._split(candidate, 100), step=len(self._request.strategy.steps))
+
+    async def _create_alias(self, candidate: str) -> None:
+        await self._unpaused()
+        self._tell(Phase.PROMOTING, f"First release: {self._request.target.alias} begins at version {candidate}")
+        self._note(shifting=True)
+        self._revision = await steps.create_alias(self._journal.target, candidate)
+        self._tell(routing=self._split(candidate, 100), step=len(self._request.strategy.steps))
+
+    async def _route(self, routing: Routing, summary: str) -> None:
+        """Move traffic. Between asking and knowing the answer, the revision is unknown."""
+        self._note(shifting=True)
+        revision, self._revision = self._revision, None
+        try:
+            self._revision = await steps.route(self._journal.target, routing, revision=revision, summary=summary)
+        except ActivityError as error:
+            if fault_of(error) is Fault.STALE:
+                raise Foreign(f"somebody else moved {self._journal.target}: {sentence(error)}; it was left like that") from error
+            raise
+
+    # --- waiting and guarding ----------------------------------------------------------------------------------------------------
+
+    async def _wait(self, span: timedelta | None, *, summary: str, approval: bool = False) -> bool:
+        """Wait for so long (None: without end), or until promoted or approved. True if a person ended it. A pause stops the clock."""
+        controls = self._controls
+        left = span
+        while left is None or left > timedelta(0):
+            still_wanted()
+            started = workflow.now()
+            self._tell(ends_at=None if left is None else started + left)
+            try:
+                await workflow.wait_condition(
+                    lambda: controls.paused or controls.promoted or (approval and controls.approved), timeout=left, timeout_summary=summary
+                )
+            except TimeoutError:
+                left = timedelta(0)
+            else:
+                left = None if left is None else max(left - (workflow.now() - started), _SECOND)
+            self._tell(ends_at=None)
+            if controls.promoted or (approval and controls.approved):
+                return True
+            await self._unpaused()
+        return False
+
+    async def _unpaused(self) -> None:
+        still_wanted()
+        if self._controls.paused:
+            await workflow.wait_condition(lambda: not self._controls.paused)
+
+    async def _guard(self) -> None:
+        """Have the release stopped as soon as one of its alarms goes off, or cannot be read any more."""
+        alarms = self._request.guards.alarms
+        if not alarms:
+            return
+        await workflow.wait_condition(lambda: self._journal.shifting)
+        try:
+            answer = await steps.watch(alarms)
+        except ActivityError as error:
+            if not is_cancelled_exception(error):
+                self._controls.stop(f"the alarms cannot be read: {sentence(error)}")
+            return
+        for alarm in (*answer.metric_alarms, *answer.composite_alarms):
+            if alarm.state_value == "ALARM":
+                self._controls.stop(f"alarm {alarm.alarm_name} went off: {alarm.state_reason or 'no reason given'}")
+        self._controls.stop("an alarm that guards this release is gone")
+
+    async def _last_look(self) -> None:
+        """At the end of a bake, look once more: the watch may be some seconds behind."""
+        if alarms := self._request.guards.alarms:
+            answer = await steps.look(alarms)
+            for alarm in (*answer.metric_alarms, *answer.composite_alarms):
+                if alarm.state_value == "ALARM":
+                    raise Refused(f"alarm {alarm.alarm_name} went off: {alarm.state_reason or 'no reason given'}")
+
+    async def _consult(self, name: str, found: Findings, candidate: str) -> None:
+        hook: str | None = getattr(self._request.hooks, name)
+        if hook is None:
+            return
+        await self._unpaused()
+        self._tell(note=f"Asking {hook} ({name})")
+        stable = self._journal.stable
+        question: dict[str, object] = {
+            "hook": name,
+            "release": workflow.info().workflow_id,
+            "target": {"function": found.function, "alias": self._request.target.alias},
+            "stable": stable,
+            "stable_arn": f"{found.arn}:{stable}" if stable else None,
+            "candidate": candidate,
+            "candidate_arn": f"{found.arn}:{candidate}",
+        }
+        answer = await steps.consult(hook, question, name=name)
+        if not answer.accept:
+            raise Refused(f"hook {hook} ({name}) refused version {candidate}: {answer.reason}")
+
+    # --- endings -----------------------------------------------------------------------------------------------------------------
+
+    async def _fall_back(self, why: str) -> ReleaseStatus:
+        self._tell(Phase.ROLLING_BACK, f"Rolling back: {why}", ends_at=None, paused=False)
+        try:
+            leftovers = await uninterrupted(put_back(self._journal, revision=self._revision))
+        except NotPutBack as problem:
+            raise self._failed(f"{why}; {problem}") from problem
+        ending = "; ".join([f"{why}; {'nothing had been changed' if self._journal.empty else restored(self._journal.before)}", *leftovers])
+        self._tell(Phase.ROLLED_BACK, f"Rolled back: {ending}", routing=self._split(None, 0))
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError(ending)
+        raise ApplicationError(ending, self._progress.status, type="ReleaseRolledBack", non_retryable=True)
+
+    def _rejected(self, why: str) -> ApplicationError:
+        self._tell(Phase.REJECTED, f"Rejected: {why}")
+        return ApplicationError(why, self._progress.status, type="ReleaseRejected", non_retryable=True)
+
+    def _failed(self, why: str) -> ApplicationError:
+        self._tell(Phase.ROLLING_BACK, f"Not rolled back: {why}", ends_at=None)
+        return ApplicationError(why, self._progress.status, type="RollbackFailed", non_retryable=True)
+
+    def _tell(self, phase: Phase | None = None, note: str | None = None, **changes: object) -> None:
+        self._progress.tell(phase, note, **changes)
+
+    def _split(self, candidate: str | None, percent: int) -> TrafficSplit:
+        return TrafficSplit(stable=self._journal.stable, canary=candidate if percent else None, percent=percent)
+
+    # --- what people may say -----------------------------------------------------------------------------------------------------
+
+    @workflow.query(description="How the release stands")
+    def status(self) -> ReleaseStatus:
+        """How the release stands."""
+        refuse(not hasattr(self, "_progress"), "the release has not begun yet")
+        return self._progress.status
+
+    @workflow.update(description='Approve what waits for it: {"by": "ana", "note": "looks good"}')
+    def approve(self, said: Approve) -> ReleaseStatus:
+        """Let a release that waits for approval go on."""
+        self._controls.approved = True
+        self._tell(note=phrase("Approved", said.by, said.note))
+        return self._progress.status
+
+    @approve.validator
+    def _check_approve(self, said: Approve) -> None:
+        check_approve(self.status(), self._controls)
+
+    @workflow.update(description='Hold at the current weight; guards go on watching: {"by": "ana", "reason": "p99"}')
+    def pause(self, said: Because) -> ReleaseStatus:
+        """Hold a release where it is."""
+        self._controls.paused = True
+        self._tell(note=phrase("Paused", said.by, said.reason), paused=True)
+        return self._progress.status
+
+    @pause.validator
+    def _check_pause(self, said: Because) -> None:
+        check_pause(self.status(), self._controls)
+
+    @workflow.update(description='Go on after a pause; a bake has as long left as it had: {"by": "ana"}')
+    def resume(self, said: Resume) -> ReleaseStatus:
+        """Let a paused release go on."""
+        self._controls.paused = False
+        self._tell(note=phrase("Resumed", said.by), paused=False)
+        return self._progress.status
+
+    @resume.validator
+    def _check_resume(self, said: Resume) -> None:
+        check_resume(self.status(), self._controls)
+
+    @workflow.update(description='Skip what is left, all traffic to the candidate: {"by": "ana", "reason": "hotfix"}')
+    def promote(self, said: Because) -> ReleaseStatus:
+        """Skip the steps that are left. Hooks and guards are not skipped."""
+        self._controls.promoted, self._controls.paused = True, False
+        self._tell(note=phrase("Promoted", said.by, said.reason), paused=False)
+        return self._progress.status
+
+    @promote.validator
+    def _check_promote(self, said: Because) -> None:
+        check_promote(self.status(), self._controls)
+
+    @workflow.update(description='Put the alias back: {"by": "ana", "reason": "wrong build"}')
+    def abort(self, said: Because) -> ReleaseStatus:
+        """Stop the release and put everything back."""
+        self._controls.stop(phrase("aborted", said.by, said.reason))
+        self._tell(note=phrase("Aborted", said.by, said.reason))
+        return self._progress.status
+
+    @abort.validator
+    def _check_abort(self, said: Because) -> None:
+        check_running(self.status(), self._controls)
+
+
+def _reason() -> str:
+    reason = workflow.cancellation_reason()
+    return f": {reason}" if reason else ""
+
+
+async def _ended(task: asyncio.Task[None]) -> BaseException | None:
+    """Cancel a task unless it is done, wait for it, and return what it ended with, if it did not end well."""
+    task.cancel()
+    try:
+        await workflow.wait([task])
+        task.result()
+    except (Exception, asyncio.CancelledError) as problem:  # noqa: BLE001 - every problem takes the same way back
+        return problem
+    return None

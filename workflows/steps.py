@@ -1,0 +1,224 @@
+"""The verbs a release is written in: each asks AWS for one thing and says so in the timeline.
+
+Nothing here decides. A verb raises ``ActivityError`` when AWS refuses for good; :func:`workflows.call.fault_of` says in which way.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import Priority
+from temporalio.exceptions import ActivityError
+
+from activities.aliases import (
+    AliasConfiguration,
+    Aliases,
+    AliasRoutingConfiguration,
+    CreateAliasRequest,
+    DeleteAliasRequest,
+    GetAliasRequest,
+    UpdateAliasRequest,
+)
+from activities.cloudwatch import Alarms, DescribeAlarmsRequest, DescribeAlarmsResponse, WatchAlarmsRequest
+from activities.concurrency import Concurrency, DeleteFunctionConcurrencyRequest, PutFunctionConcurrencyRequest
+from activities.errors import Fault
+from activities.functions import (
+    ConfigurationChange,
+    FunctionConfiguration,
+    Functions,
+    GetFunctionRequest,
+    GetFunctionResponse,
+    UpdateFunctionCodeRequest,
+    UpdateFunctionConfigurationRequest,
+)
+from activities.invocations import Invocations, InvokeRequest
+from activities.provisioned import (
+    DeleteProvisionedConcurrencyConfigRequest,
+    GetProvisionedConcurrencyConfigRequest,
+    ProvisionedConcurrency,
+    PutProvisionedConcurrencyConfigRequest,
+)
+from activities.restoring import RestoreLatestRequest, Restoring
+from activities.settling import SettleFunctionRequest, SettleProvisionedConcurrencyRequest, Settling
+from activities.versions import PublishVersionRequest, Versions
+from workflows.call import call, fault_of, sentence
+from workflows.domain.journal import Part
+from workflows.domain.routing import Routing
+from workflows.domain.target import Target
+from workflows.domain.verdict import Verdict, verdict
+from workflows.request import Image, S3Package
+
+_DEFAULT = Priority.default
+
+
+async def find(function: str, *, qualifier: str | None = None, summary: str) -> GetFunctionResponse:
+    """Look a function, or one version of it, up. ``NotFound`` where there is none."""
+    return await call(Functions.get_function, GetFunctionRequest(function_name=function, qualifier=qualifier), summary=summary)
+
+
+async def read_alias(target: Target, *, priority: Priority = _DEFAULT) -> AliasConfiguration | None:
+    """Read how an alias routes; None where there is no such alias."""
+    request = GetAliasRequest(function_name=target.name, name=target.alias)
+    try:
+        return await call(Aliases.get_alias, request, summary=f"Read where {target} points", priority=priority)
+    except ActivityError as error:
+        if fault_of(error) is Fault.NOT_FOUND:
+            return None
+        raise
+
+
+def routing_of(alias: AliasConfiguration) -> Routing:
+    """An alias' routing as a value."""
+    weights = alias.routing_config.additional_version_weights if alias.routing_config else None
+    return Routing(version=alias.function_version or "", weights={version: weight for version, weight in (weights or {}).items() if weight})
+
+
+async def route(target: Target, routing: Routing, *, revision: str | None, summary: str, priority: Priority = _DEFAULT) -> str | None:
+    """Make an alias route like this, if it still is as of ``revision``; the new revision. ``Stale`` where somebody else changed it."""
+    request = UpdateAliasRequest(
+        function_name=target.name,
+        name=target.alias,
+        function_version=routing.version,
+        routing_config=AliasRoutingConfiguration(additional_version_weights=dict(routing.weights)),
+        revision_id=revision,
+    )
+    return (await call(Aliases.update_alias, request, summary=summary, priority=priority)).revision_id
+
+
+async def create_alias(target: Target, version: str) -> str | None:
+    """Name a version for the first time; the alias' revision."""
+    request = CreateAliasRequest(function_name=target.name, name=target.alias, function_version=version)
+    return (await call(Aliases.create_alias, request, summary=f"Create {target} at version {version}")).revision_id
+
+
+async def delete_alias(target: Target, *, priority: Priority) -> None:
+    """Take a name away again."""
+    request = DeleteAliasRequest(function_name=target.name, name=target.alias)
+    await call(Aliases.delete_alias, request, summary=f"Delete {target}, which this release created", priority=priority)
+
+
+async def write_code(function: str, artifact: S3Package | Image, *, revision: str | None) -> None:
+    """Put an artifact's code into ``$LATEST``."""
+    match artifact:
+        case S3Package():
+            request = UpdateFunctionCodeRequest(
+                function_name=function,
+                s3_bucket=artifact.bucket,
+                s3_key=artifact.key,
+                s3_object_version=artifact.object_version,
+                revision_id=revision,
+            )
+        case Image():
+            request = UpdateFunctionCodeRequest(function_name=function, image_uri=artifact.uri, revision_id=revision)
+    await call(Functions.update_function_code, request, summary=f"Update code from {artifact}")
+
+
+async def write_configuration(function: str, change: ConfigurationChange, *, revision: str | None) -> None:
+    """Change the configuration of ``$LATEST``."""
+    request = UpdateFunctionConfigurationRequest(
+        **{name: getattr(change, name) for name in change.model_fields_set}, function_name=function, revision_id=revision
+    )
+    names = ", ".join(sorted(change.parameters()))
+    await call(Functions.update_function_configuration, request, summary=f"Update configuration: {names}")
+
+
+async def settle(function: str, *, qualifier: str | None = None) -> FunctionConfiguration:
+    """Wait until AWS has finished with ``$LATEST``, or with a version."""
+    what = f"version {qualifier}" if qualifier else "$LATEST"
+    return await call(Settling.settle_function, SettleFunctionRequest(function_name=function, qualifier=qualifier), summary=f"Wait until {what} is ready")
+
+
+async def publish(function: str, *, code_sha256: str | None, revision: str | None, description: str) -> FunctionConfiguration:
+    """Publish exactly this code as a version; the live one comes back where nothing changed."""
+    request = PublishVersionRequest(function_name=function, code_sha256=code_sha256, revision_id=revision, description=description)
+    return await call(Versions.publish_version, request, summary="Publish a version")
+
+
+async def reserve(function: str, executions: int | None, *, priority: Priority = _DEFAULT) -> None:
+    """Reserve concurrent executions for a function; None: reserve nothing."""
+    if executions is None:
+        request = DeleteFunctionConcurrencyRequest(function_name=function)
+        await call(Concurrency.delete_function_concurrency, request, summary="Reserve no concurrency", priority=priority)
+    else:
+        put = PutFunctionConcurrencyRequest(function_name=function, reserved_concurrent_executions=executions)
+        await call(Concurrency.put_function_concurrency, put, summary=f"Reserve {executions} concurrent executions", priority=priority)
+
+
+async def provisioned(function: str, qualifier: str) -> int | None:
+    """How much concurrency is provisioned on a version or an alias; None for none."""
+    request = GetProvisionedConcurrencyConfigRequest(function_name=function, qualifier=qualifier)
+    try:
+        answer = await call(
+            ProvisionedConcurrency.get_provisioned_concurrency_config, request, summary=f"Read provisioned concurrency of {qualifier}"
+        )
+    except ActivityError as error:
+        if fault_of(error) is Fault.NOT_FOUND:
+            return None
+        raise
+    return answer.requested_provisioned_concurrent_executions
+
+
+async def provision(function: str, version: str, executions: int | None, *, priority: Priority = _DEFAULT) -> None:
+    """Provision concurrency on a version; None: none. Does not wait until it is there."""
+    if executions is None:
+        request = DeleteProvisionedConcurrencyConfigRequest(function_name=function, qualifier=version)
+        await call(
+            ProvisionedConcurrency.delete_provisioned_concurrency_config,
+            request,
+            summary=f"Release provisioned concurrency of version {version}",
+            priority=priority,
+        )
+    else:
+        put = PutProvisionedConcurrencyConfigRequest(function_name=function, qualifier=version, provisioned_concurrent_executions=executions)
+        await call(
+            ProvisionedConcurrency.put_provisioned_concurrency_config,
+            put,
+            summary=f"Provision {executions} on version {version}",
+            priority=priority,
+        )
+
+
+async def warm(function: str, version: str) -> None:
+    """Wait until the provisioned concurrency of a version is there."""
+    request = SettleProvisionedConcurrencyRequest(function_name=function, qualifier=version)
+    await call(Settling.settle_provisioned_concurrency, request, summary=f"Wait until version {version} is warm")
+
+
+async def restore_latest(function: str, version: str, parts: tuple[Part, ...], *, priority: Priority) -> None:
+    """Put ``$LATEST`` back to what a version holds."""
+    request = RestoreLatestRequest(function_name=function, version=version, parts=parts)
+    await call(Restoring.restore_latest, request, summary=f"Put {' and '.join(parts)} of $LATEST back to version {version}", priority=priority)
+
+
+async def look(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
+    """Look at alarms, now."""
+    return await call(Alarms.describe_alarms, DescribeAlarmsRequest(alarm_names=alarms), summary=f"Look at {', '.join(alarms)}")
+
+
+async def watch(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
+    """Return when one of the alarms goes off; until then look every few seconds, which adds nothing to the history."""
+    return await call(Alarms.watch_alarms, WatchAlarmsRequest(alarm_names=alarms), summary=f"Watch {', '.join(alarms)}")
+
+
+_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 10, 20))
+
+
+async def consult(hook: str, question: dict[str, object], *, name: str) -> Verdict:
+    """Ask a hook, a Lambda function, whether it accepts the candidate. Whatever is not a clear yes is a no.
+
+    A hook is never asked twice, except where AWS says that it did not run: throttled, or not ready yet.
+    """
+    function, _, qualifier = hook.partition(":") if hook.count(":") == 1 else (hook, "", "")
+    request = InvokeRequest(function_name=function, qualifier=qualifier or None, payload=json.dumps(question).encode())
+    for pause in (*_PAUSES, None):
+        try:
+            answer = await call(Invocations.invoke, request, summary=f"Ask {hook} ({name})")
+        except ActivityError as error:
+            if pause is None or fault_of(error) not in {Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}:
+                return Verdict(accept=False, reason=f"it could not be asked: {sentence(error)}")
+            await workflow.sleep(pause, summary=f"{hook} is busy: ask again")
+        else:
+            return verdict(answer.payload, function_error=answer.function_error)
+    raise AssertionError("unreachable")
