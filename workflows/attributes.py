@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from temporalio import workflow
 from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 FUNCTION = SearchAttributeKey.for_keyword("LambdaFunction")
 ALIAS = SearchAttributeKey.for_keyword("LambdaAlias")
@@ -17,3 +20,8 @@ TYPES = {
     PERCENT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
 }
 """What a namespace must know before a release can start, by name."""
+
+
+def upsert(*updates: SearchAttributeUpdate[Any]) -> None:
+    """Set search attributes of the current workflow: one event, one action, however many."""
+    workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown

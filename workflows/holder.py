@@ -46,16 +46,17 @@ class Holder:
     async def hold(self, request: ReleaseRequest | RollbackRequest) -> ReleaseStatus:
         """Run the rollout, and end as it ends; see ``Rollout.run`` for the endings."""
         target = request.target.bare
-        workflow.upsert_search_attributes(
-            [
-                attributes.FUNCTION.value_set(target.name),
-                attributes.ALIAS.value_set(target.alias),
-                attributes.REQUESTED_BY.value_set(request.requested_by),
-            ]
+        attributes.upsert(
+            attributes.FUNCTION.value_set(target.name),
+            attributes.ALIAS.value_set(target.alias),
+            attributes.REQUESTED_BY.value_set(request.requested_by),
         )
         workflow.set_current_details(f"**{request.words}**\n\n{request.reason}")
         try:
             lock = await self._locate(request.target)
+        except Rejected as problem:
+            self._reject(target, str(problem))
+        try:
             rollout = await workflow.start_child_workflow(
                 Rollout.run,
                 RolloutRequest(request),
@@ -74,8 +75,6 @@ class Holder:
                     ]
                 ),
             )
-        except Rejected as problem:
-            self._reject(target, str(problem))
         except WorkflowAlreadyStartedError:
             self._reject(target, f"{target} is being released already: {lock}")
         try:
@@ -101,10 +100,10 @@ class Holder:
                 status = ReleaseStatus.model_validate(cause.details[0]) if cause.details else None
                 self._end(status.phase if status else Phase.ROLLING_BACK)
                 raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from None
-            case CancelledError():
+            case CancelledError() if workflow.cancellation_reason() is not None:
                 self._end(Phase.ROLLED_BACK)
-                if workflow.cancellation_reason() is not None:
-                    raise asyncio.CancelledError from None
+                raise asyncio.CancelledError from None
+            case CancelledError():
                 self._fail(target, Phase.ROLLED_BACK, "cancelled; the alias is back where it was", "ReleaseRolledBack")
             case TerminatedError():
                 return await uninterrupted(self._mend(target))
@@ -112,7 +111,7 @@ class Holder:
                 self._end(Phase.ROLLING_BACK)
                 raise ApplicationError(f"the rollout ended: {cause}", type="RollbackFailed", non_retryable=True) from None
 
-    async def _mend(self, target: Target) -> ReleaseStatus:
+    async def _mend(self, target: Target) -> NoReturn:
         journal = self._journal
         if journal is None:
             self._fail(target, Phase.ROLLED_BACK, "the rollout was terminated before it changed anything", "ReleaseRolledBack")
@@ -137,10 +136,8 @@ class Holder:
         raise ApplicationError(why, status, type=kind, non_retryable=True) from None
 
     def _end(self, phase: Phase) -> None:
-        workflow.upsert_search_attributes([attributes.PHASE.value_set(phase)])
+        attributes.upsert(attributes.PHASE.value_set(phase))
 
 
 def _details(request: ReleaseRequest | RollbackRequest) -> str:
-    return "\n\n".join(
-        line for line in (request.reason, f"Requested by {request.requested_by}" if request.requested_by else "") if line
-    )
+    return "\n\n".join(line for line in (request.reason, f"Requested by {request.requested_by}" if request.requested_by else "") if line)

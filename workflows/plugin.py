@@ -88,6 +88,7 @@ class _StrictJSON(PydanticJSONPlainPayloadConverter):
     """
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        """Decode, or fail for good where an input is malformed."""
         try:
             return super().from_payload(payload, type_hint)
         except ValidationError as error:
@@ -149,6 +150,7 @@ class PlainFailureConverter(DefaultFailureConverter):
     """Failures that people read: ours without stack traces and causes; a refused input as itself, not as "failed decoding"."""
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        """Describe a failure in a line."""
         cause = exception.__cause__
         if isinstance(exception, ApplicationError) and isinstance(cause, ApplicationError) and cause.type in _OURS and not exception.type:
             exception = cause

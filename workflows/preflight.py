@@ -76,13 +76,15 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     wants_provisioned = request.concurrency.provisioned is not None
 
     rest = (
-        asyncio.ensure_future(_maybe(published and _read(target, published, field="target.alias"))),
-        asyncio.ensure_future(_maybe(version and version != published and _read(target, version, field=_VERSION_FIELD[type(request)]))),
+        asyncio.ensure_future(_maybe(_read(target, published, field="target.alias") if published else None)),
         asyncio.ensure_future(
-            _maybe(routing and (request.strategy.weighted or wants_provisioned) and steps.provisioned(target.name, target.alias))
+            _maybe(_read(target, version, field=_VERSION_FIELD[type(request)]) if version and version != published else None)
         ),
-        asyncio.ensure_future(_maybe(published and wants_provisioned and steps.provisioned(target.name, published))),
-        asyncio.ensure_future(_maybe(request.concurrency.reserved is not None and _unreserved())),
+        asyncio.ensure_future(
+            _maybe(steps.provisioned(target.name, target.alias) if routing and (request.strategy.weighted or wants_provisioned) else None)
+        ),
+        asyncio.ensure_future(_maybe(steps.provisioned(target.name, published) if published and wants_provisioned else None)),
+        asyncio.ensure_future(_maybe(_unreserved() if request.concurrency.reserved is not None else None)),
     )
     await _all(*rest)
     stable, source = rest[0].result(), rest[1].result()
@@ -215,8 +217,8 @@ async def _all(*readings: asyncio.Future[Any]) -> None:
             raise problem
 
 
-async def _maybe(reading: Awaitable[_T] | str | bool | None | Routing) -> _T | None:
-    return await reading if isinstance(reading, Awaitable) else None
+async def _maybe(reading: Awaitable[_T] | None) -> _T | None:
+    return None if reading is None else await reading
 
 
 async def _or_reject(reading: Awaitable[_T], *, field: str) -> _T:

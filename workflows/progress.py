@@ -43,5 +43,5 @@ class Progress:
             updates.append(attributes.VERSION.value_set(status.candidate))
         if listed[2] != self._listed[2]:
             updates.append(attributes.PERCENT.value_set(status.routing.percent))
-        workflow.upsert_search_attributes(updates)
+        attributes.upsert(*updates)
         self._listed = listed

@@ -7,7 +7,7 @@ UpdateFunctionConfiguration under AWS's names, checked by the same model that th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import AfterValidator, Discriminator, Field, RootModel, StringConstraints, Tag, model_validator
 
@@ -157,4 +157,4 @@ class RolloutRequest(
 ):
     """What a ``Rollout`` is started with: the input of the ``Release`` or the ``Rollback`` that starts it, as it is."""
 
-    refused_as = Input.refused_as
+    refused_as: ClassVar[str] = Input.refused_as

@@ -132,14 +132,15 @@ class Rollout:
     async def _write_down(self, found: Findings) -> None:
         """The undo is recorded before the deed: here, and with whoever started us, in case that we are killed."""
         request = self._request
-        latest: list[Part] = []
+        code: tuple[Part, ...] = ()
+        configuration: tuple[Part, ...] = ()
         if isinstance(request, ReleaseRequest):
-            latest += ["code"] if isinstance(request.artifact, S3Package | Image) else []
-            latest += ["configuration"] if request.configuration is not None else []
+            code = ("code",) if isinstance(request.artifact, S3Package | Image) else ()
+            configuration = ("configuration",) if request.configuration is not None else ()
         self._revision = found.revision
         self._journal = self._journal.model_copy(update={"before": found.routing, "reserved": found.reserved, "candidate": found.version})
         self._tell(stable=self._journal.stable, routing=self._split(None, 0))
-        planned = {"latest": tuple(latest), "reserving": request.concurrency.reserved is not None}
+        planned = {"latest": (*code, *configuration), "reserving": request.concurrency.reserved is not None}
         await self._report(self._journal.model_copy(update={**planned, "shifting": True}))
 
     async def _report(self, journal: Journal) -> None:
@@ -213,7 +214,9 @@ class Rollout:
             match step:
                 case SetWeight(percent=percent):
                     self._tell(Phase.SHIFTING, f"Moving {percent}% of the traffic to version {candidate}")
-                    await self._route(Routing.split(stable=stable, candidate=candidate, percent=percent), f"{percent}% to version {candidate}")
+                    await self._route(
+                        Routing.split(stable=stable, candidate=candidate, percent=percent), f"{percent}% to version {candidate}"
+                    )
                     self._tell(routing=self._split(candidate, percent), step=number + 1)
                 case Bake(duration=duration):
                     percent = self._progress.status.routing.percent

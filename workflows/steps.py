@@ -127,7 +127,9 @@ async def write_configuration(function: str, change: ConfigurationChange, *, rev
 async def settle(function: str, *, qualifier: str | None = None) -> FunctionConfiguration:
     """Wait until AWS has finished with ``$LATEST``, or with a version."""
     what = f"version {qualifier}" if qualifier else "$LATEST"
-    return await call(Settling.settle_function, SettleFunctionRequest(function_name=function, qualifier=qualifier), summary=f"Wait until {what} is ready")
+    return await call(
+        Settling.settle_function, SettleFunctionRequest(function_name=function, qualifier=qualifier), summary=f"Wait until {what} is ready"
+    )
 
 
 async def publish(function: str, *, code_sha256: str | None, revision: str | None, description: str) -> FunctionConfiguration:
@@ -171,7 +173,9 @@ async def provision(function: str, version: str, executions: int | None, *, prio
             priority=priority,
         )
     else:
-        put = PutProvisionedConcurrencyConfigRequest(function_name=function, qualifier=version, provisioned_concurrent_executions=executions)
+        put = PutProvisionedConcurrencyConfigRequest(
+            function_name=function, qualifier=version, provisioned_concurrent_executions=executions
+        )
         await call(
             ProvisionedConcurrency.put_provisioned_concurrency_config,
             put,
@@ -188,18 +192,20 @@ async def warm(function: str, version: str) -> None:
 
 async def restore_latest(function: str, version: str, parts: tuple[Part, ...], *, priority: Priority) -> None:
     """Put ``$LATEST`` back to what a version holds."""
-    request = RestoreLatestRequest(function_name=function, version=version, parts=parts)
-    await call(Restoring.restore_latest, request, summary=f"Put {' and '.join(parts)} of $LATEST back to version {version}", priority=priority)
+    request = RestoreLatestRequest(function_name=function, version=version, parts=list(parts))
+    await call(
+        Restoring.restore_latest, request, summary=f"Put {' and '.join(parts)} of $LATEST back to version {version}", priority=priority
+    )
 
 
 async def look(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
     """Look at alarms, now."""
-    return await call(Alarms.describe_alarms, DescribeAlarmsRequest(alarm_names=alarms), summary=f"Look at {', '.join(alarms)}")
+    return await call(Alarms.describe_alarms, DescribeAlarmsRequest(alarm_names=list(alarms)), summary=f"Look at {', '.join(alarms)}")
 
 
 async def watch(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
     """Return when one of the alarms goes off; until then look every few seconds, which adds nothing to the history."""
-    return await call(Alarms.watch_alarms, WatchAlarmsRequest(alarm_names=alarms), summary=f"Watch {', '.join(alarms)}")
+    return await call(Alarms.watch_alarms, WatchAlarmsRequest(alarm_names=list(alarms)), summary=f"Watch {', '.join(alarms)}")
 
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 10, 20))

@@ -30,7 +30,10 @@ async def put_back(journal: Journal, *, revision: str | None) -> list[str]:
     if journal.shifting:
         await _put_back_alias(journal, revision)
     leftovers = [
-        *[await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, None)) for version in _given(journal)],
+        *[
+            await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, None))
+            for version in _given(journal)
+        ],
         *([await _attempt("reserved concurrency", _reserve(journal))] if journal.reserving else []),
         *[
             await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, count))

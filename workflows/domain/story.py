@@ -52,7 +52,9 @@ def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
     shown = [_words(step) for step in strategy.steps] + ["Everything to the candidate"]
     done = len(shown) if status.phase is Phase.SUCCEEDED else status.step
     going = status.phase in {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
-    return [f"{index + 1}. {'✅' if index < done else '▶️' if index == done and going else '▫️'} {words}" for index, words in enumerate(shown)]
+    return [
+        f"{index + 1}. {'✅' if index < done else '▶️' if index == done and going else '▫️'} {words}" for index, words in enumerate(shown)
+    ]
 
 
 def _words(step: SetWeight | Bake | Approval) -> str:

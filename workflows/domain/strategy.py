@@ -58,10 +58,8 @@ def _words(step: SetWeight | Bake | Approval) -> str:
             return f"{percent}%"
         case Bake(duration=duration):
             return spoken(duration)
-        case Approval(timeout=None):
-            return "approval"
         case Approval(timeout=timeout):
-            return f"approval within {spoken(timeout)}"
+            return f"approval within {spoken(timeout)}" if timeout else "approval"
 
 
 _CANARY = re.compile(r"Canary([1-9]\d?)Percent([1-9]\d{0,4})Minutes?", re.ASCII)
