@@ -12,7 +12,6 @@ from typing import NoReturn
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import (
-    ActivityError,
     ApplicationError,
     CancelledError,
     ChildWorkflowError,
@@ -21,7 +20,7 @@ from temporalio.exceptions import (
 )
 
 from workflows import attributes
-from workflows.call import sentence, uninterrupted
+from workflows.call import uninterrupted
 from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.target import Place, Target
@@ -55,7 +54,7 @@ class Holder:
         try:
             lock = await self._locate(request.target)
         except Rejected as problem:
-            self._reject(target, str(problem))
+            raise self._rejected(target, str(problem)) from None
         try:
             rollout = await workflow.start_child_workflow(
                 Rollout.run,
@@ -76,7 +75,7 @@ class Holder:
                 ),
             )
         except WorkflowAlreadyStartedError:
-            self._reject(target, f"{target} is being released already: {lock}")
+            raise self._rejected(target, f"{target} is being released already: {lock}") from None
         try:
             status = await rollout
         except ChildWorkflowError as error:
@@ -86,10 +85,7 @@ class Holder:
 
     async def _locate(self, target: Target) -> str:
         """The id of the rollout: where the function lives is known to AWS only."""
-        try:
-            found = await locate(target)
-        except ActivityError as error:
-            raise Rejected(f"target.function: {sentence(error)}") from error
+        found = await locate(target)
         arn = (found.configuration.function_arn if found.configuration else None) or ""
         return Place.of(arn).lock(target.alias)
 
@@ -104,7 +100,7 @@ class Holder:
                 self._end(Phase.ROLLED_BACK)
                 raise asyncio.CancelledError from None
             case CancelledError():
-                self._fail(target, Phase.ROLLED_BACK, "cancelled; the alias is back where it was", "ReleaseRolledBack")
+                raise self._failure(target, Phase.ROLLED_BACK, "cancelled; the alias is back where it was", "ReleaseRolledBack") from None
             case TerminatedError():
                 return await uninterrupted(self._mend(target))
             case cause:
@@ -114,26 +110,26 @@ class Holder:
     async def _mend(self, target: Target) -> NoReturn:
         journal = self._journal
         if journal is None:
-            self._fail(target, Phase.ROLLED_BACK, "the rollout was terminated before it changed anything", "ReleaseRolledBack")
+            raise self._failure(target, Phase.ROLLED_BACK, "the rollout was terminated before it changed anything", "ReleaseRolledBack")
         workflow.set_current_details("The rollout was terminated: putting everything back.")
         try:
             leftovers = await put_back(journal, revision=None)
         except NotPutBack as problem:
-            self._fail(target, Phase.ROLLING_BACK, f"the rollout was terminated; {problem}", "RollbackFailed")
+            raise self._failure(target, Phase.ROLLING_BACK, f"the rollout was terminated; {problem}", "RollbackFailed") from None
         ending = "; ".join(["the rollout was terminated", restored(journal.before), *leftovers])
-        self._fail(target, Phase.ROLLED_BACK, ending, "ReleaseRolledBack")
+        raise self._failure(target, Phase.ROLLED_BACK, ending, "ReleaseRolledBack")
 
-    def _reject(self, target: Target, why: str) -> NoReturn:
-        self._fail(target, Phase.REJECTED, why, "ReleaseRejected")
+    def _rejected(self, target: Target, why: str) -> ApplicationError:
+        return self._failure(target, Phase.REJECTED, why, "ReleaseRejected")
 
-    def _fail(self, target: Target, phase: Phase, why: str, kind: str) -> NoReturn:
+    def _failure(self, target: Target, phase: Phase, why: str, kind: str) -> ApplicationError:
         stable = self._journal.stable if self._journal else None
         candidate = self._journal.candidate if self._journal else None
         status = ReleaseStatus(
             phase=phase, note=why, target=target, stable=stable, candidate=candidate, routing=TrafficSplit(stable=stable, percent=0)
         )
         self._end(phase)
-        raise ApplicationError(why, status, type=kind, non_retryable=True) from None
+        return ApplicationError(why, status, type=kind, non_retryable=True)
 
     def _end(self, phase: Phase) -> None:
         attributes.upsert(attributes.PHASE.value_set(phase))

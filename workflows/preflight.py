@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.account import Account, GetAccountSettingsRequest
 from activities.errors import Fault
@@ -226,6 +226,12 @@ async def _or_reject(reading: Awaitable[_T], *, field: str) -> _T:
     try:
         return await reading
     except ActivityError as error:
-        if fault_of(error) in {Fault.NOT_FOUND, Fault.INVALID, Fault.DENIED, Fault.BUG, Fault.UNKNOWN}:
+        if not is_cancelled_exception(error) and fault_of(error) in {
+            Fault.NOT_FOUND,
+            Fault.INVALID,
+            Fault.DENIED,
+            Fault.BUG,
+            Fault.UNKNOWN,
+        }:
             raise Rejected(f"{field}: {sentence(error)}") from error
         raise

@@ -1,0 +1,48 @@
+# Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
+.PHONY: help install demo up test check format lock clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+install: $(INSTALLED) ## Make .venv with everything that development, tests and the local stack need
+
+$(INSTALLED): requirements/dev.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: install ## A good release and a broken one, on a local Temporal and a local Lambda
+	$(BIN)/python -m deploy.local demo
+
+up: install ## The local stack until Ctrl-C: Temporal with Web UI, a local Lambda, a worker, a sample function
+	$(BIN)/python -m deploy.local up
+
+test: install ## All tests
+	$(BIN)/python -m pytest
+
+check: install ## Tests, linters, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/python -m pytest
+
+format: install ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: install ## Renew the hashed requirement files from pyproject.toml
+	for part in runtime dev; do \
+	  $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --python-version 3.11 --custom-compile-command "make lock" --output-file requirements/$$part.txt \
+	    $$( [ $$part = dev ] && echo --group dev || echo --constraints requirements/dev.txt ) || exit 1; \
+	done
+
+clean: ## Remove what make made
+	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
