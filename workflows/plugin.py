@@ -19,10 +19,12 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
+    BinaryNullPayloadConverter,
     CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverter,
     DefaultPayloadConverter,
+    EncodingPayloadConverter,
     JSONPlainPayloadConverter,
     PayloadConverter,
 )
@@ -41,27 +43,28 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.errors import Fault
+from workflows.plan import Plan
 from workflows.record import read_previous_version
 from workflows.release import Release
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
 
-WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout)
+WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan)
 
 _OURS = {*map(str, Fault), "ReleaseRejected", "ReleaseRolledBack", "RollbackFailed", "Refused"}
 _PURE = ("activities", "workflows.domain", "workflows.request", "workflows.controls", "workflows.attributes", "workflows.record")
 
 
 class LambdaReleases(SimplePlugin):
-    """The workflows, their strict converter, and the sandbox they run in. ``operations`` are the activities that a worker serves."""
+    """The workflows, their strict converter, and the sandbox they run in. A worker adds the operations of AWS that it serves."""
 
-    def __init__(self, operations: Sequence[Callable[..., Any]] = ()) -> None:
+    def __init__(self) -> None:
         """Join everything together."""
         super().__init__(
             "lambda-releases",
             data_converter=_strict,
             interceptors=[_Arity()],
-            activities=[*operations, read_previous_version] if operations else None,
+            activities=[read_previous_version],
             workflows=WORKFLOWS,
             workflow_runner=_passing_through,
         )
@@ -100,15 +103,27 @@ class _StrictJSON(PydanticJSONPlainPayloadConverter):
             raise ApplicationError(f"invalid {type_hint.__name__}: {text}", problems, type=refused_as, non_retryable=True) from None
 
 
+class _StrictNull(BinaryNullPayloadConverter):
+    """Nothing at all, which is no input."""
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        """Decode nothing, or fail for good where an input is needed."""
+        refused_as = getattr(type_hint, "refused_as", None)
+        if refused_as is not None and type_hint is not None:
+            raise ApplicationError(f"invalid {type_hint.__name__}: (input): null is no input", type=refused_as, non_retryable=True)
+        return super().from_payload(payload, type_hint)
+
+
 class StrictPayloadConverter(CompositePayloadConverter):
     """Temporal's payload converters, with JSON read strictly."""
 
     def __init__(self) -> None:
+        strict: dict[type, type[EncodingPayloadConverter]] = {
+            JSONPlainPayloadConverter: _StrictJSON,
+            BinaryNullPayloadConverter: _StrictNull,
+        }
         super().__init__(
-            *(
-                _StrictJSON() if isinstance(converter, JSONPlainPayloadConverter) else converter
-                for converter in DefaultPayloadConverter.default_encoding_payload_converters
-            )
+            *(strict.get(type(converter), type(converter))() for converter in DefaultPayloadConverter.default_encoding_payload_converters)
         )
 
 

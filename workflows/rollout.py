@@ -16,19 +16,6 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from activities.errors import Fault
 from workflows import steps
 from workflows.call import fault_of, sentence, still_wanted, uninterrupted
-from workflows.controls import (
-    Approve,
-    Because,
-    Controls,
-    Resume,
-    check_approve,
-    check_pause,
-    check_promote,
-    check_resume,
-    check_running,
-    phrase,
-    refuse,
-)
 from workflows.domain.journal import Journal, Part
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
@@ -38,6 +25,8 @@ from workflows.domain.words import spoken
 from workflows.preflight import DESCRIPTION, Findings, Rejected, preflight
 from workflows.progress import Progress
 from workflows.request import Image, ReleaseRequest, RollbackRequest, RolloutRequest, S3Package
+from workflows.steering import Steered
+from workflows.steps import alarm_in
 from workflows.undo import NotPutBack, put_back, restored
 
 
@@ -53,24 +42,22 @@ _SECOND = timedelta(seconds=1)
 
 
 @workflow.defn
-class Rollout:
+class Rollout(Steered):
     """One release or rollback of one alias. Start ``Release`` or ``Rollback``, not this."""
 
     _request: ReleaseRequest | RollbackRequest
     _journal: Journal
-    _progress: Progress
 
     def __init__(self) -> None:
         """Nothing was asked yet: the input comes with :meth:`run`, where a missing or a surplus one is refused."""
-        self._controls = Controls()
+        super().__init__()
         self._revision: str | None = None
-        self._retiring: int | None = None
 
     def _begin(self, request: ReleaseRequest | RollbackRequest) -> None:
         target = request.target.bare
         self._request = request
         self._journal = Journal(target=target)
-        self._progress = Progress(ReleaseStatus(target=target, steps=len(request.strategy.steps)), request.strategy)
+        self._steer(Progress(ReleaseStatus(target=target, steps=len(request.strategy.steps)), request.strategy))
         self._tell(Phase.PREPARING, request.words)
 
     @workflow.run
@@ -120,7 +107,7 @@ class Rollout:
             await self._take_steps(found.routing.version, candidate)
             await self._promote(candidate)
         await self._consult("after_traffic", found, candidate)
-        await self._release_provisioned(candidate)
+        await self._release_provisioned(found, candidate)
         still_wanted()
         self._tell(Phase.SUCCEEDED, f"All traffic is on version {candidate}", routing=self._split(candidate, 100), ends_at=None)
 
@@ -194,17 +181,15 @@ class Rollout:
                 await self._report(self._journal.model_copy(update={"shifting": True}))
                 await steps.provision(found.function, candidate, wanted.provisioned)
                 await steps.warm(found.function, candidate)
-            if candidate != self._journal.stable and self._journal.stable and found.version_provisioned is not None:
-                self._retiring = found.version_provisioned
 
-    async def _release_provisioned(self, candidate: str) -> None:
-        """Release what was provisioned on the version that was live: the candidate has taken over."""
+    async def _release_provisioned(self, found: Findings, candidate: str) -> None:
+        """Release what was provisioned on the version that was live: the candidate, with its own, has taken over."""
         stable = self._journal.stable
-        if self._retiring is None or stable is None or stable == candidate:
+        if self._request.concurrency.provisioned is None or found.version_provisioned is None or stable is None or stable == candidate:
             return
-        self._note(provisioned={**self._journal.provisioned, stable: self._retiring})
+        self._note(provisioned={**self._journal.provisioned, stable: found.version_provisioned})
         await self._report(self._journal)
-        await steps.provision(self._request.target.name, stable, None)
+        await steps.provision(found.function, stable, None)
 
     async def _take_steps(self, stable: str, candidate: str) -> None:
         for number, step in enumerate(self._request.strategy.steps):
@@ -258,33 +243,6 @@ class Rollout:
 
     # --- waiting and guarding ----------------------------------------------------------------------------------------------------
 
-    async def _wait(self, span: timedelta | None, *, summary: str, approval: bool = False) -> bool:
-        """Wait for so long (None: without end), or until promoted or approved. True if a person ended it. A pause stops the clock."""
-        controls = self._controls
-        left = span
-        while left is None or left > timedelta(0):
-            still_wanted()
-            started = workflow.now()
-            self._tell(ends_at=None if left is None else started + left)
-            try:
-                await workflow.wait_condition(
-                    lambda: controls.paused or controls.promoted or (approval and controls.approved), timeout=left, timeout_summary=summary
-                )
-            except TimeoutError:
-                left = timedelta(0)
-            else:
-                left = None if left is None else max(left - (workflow.now() - started), _SECOND)
-            self._tell(ends_at=None)
-            if controls.promoted or (approval and controls.approved):
-                return True
-            await self._unpaused()
-        return False
-
-    async def _unpaused(self) -> None:
-        still_wanted()
-        if self._controls.paused:
-            await workflow.wait_condition(lambda: not self._controls.paused)
-
     async def _guard(self) -> None:
         """Have the release stopped as soon as one of its alarms goes off, or cannot be read any more."""
         alarms = self._request.guards.alarms
@@ -292,23 +250,16 @@ class Rollout:
             return
         await workflow.wait_condition(lambda: self._journal.shifting)
         try:
-            answer = await steps.watch(alarms)
+            self._controls.stop(await steps.watch(alarms))
         except ActivityError as error:
             if not is_cancelled_exception(error):
                 self._controls.stop(f"the alarms cannot be read: {sentence(error)}")
-            return
-        for alarm in (*answer.metric_alarms, *answer.composite_alarms):
-            if alarm.state_value == "ALARM":
-                self._controls.stop(f"alarm {alarm.alarm_name} went off: {alarm.state_reason or 'no reason given'}")
-        self._controls.stop("an alarm that guards this release is gone")
 
     async def _last_look(self) -> None:
         """At the end of a bake, look once more: the watch may be some seconds behind."""
-        if alarms := self._request.guards.alarms:
-            answer = await steps.look(alarms)
-            for alarm in (*answer.metric_alarms, *answer.composite_alarms):
-                if alarm.state_value == "ALARM":
-                    raise Refused(f"alarm {alarm.alarm_name} went off: {alarm.state_reason or 'no reason given'}")
+        alarms = self._request.guards.alarms
+        if alarms and (off := alarm_in(await steps.look(alarms))):
+            raise Refused(off)
 
     async def _consult(self, name: str, found: Findings, candidate: str) -> None:
         hook: str | None = getattr(self._request.hooks, name)
@@ -352,74 +303,8 @@ class Rollout:
         self._tell(Phase.ROLLING_BACK, f"Not rolled back: {why}", ends_at=None)
         return ApplicationError(why, self._progress.status, type="RollbackFailed", non_retryable=True)
 
-    def _tell(self, phase: Phase | None = None, note: str | None = None, **changes: object) -> None:
-        self._progress.tell(phase, note, **changes)
-
     def _split(self, candidate: str | None, percent: int) -> TrafficSplit:
         return TrafficSplit(stable=self._journal.stable, canary=candidate if percent else None, percent=percent)
-
-    # --- what people may say -----------------------------------------------------------------------------------------------------
-
-    @workflow.query(description="How the release stands")
-    def status(self) -> ReleaseStatus:
-        """How the release stands."""
-        refuse(not hasattr(self, "_progress"), "the release has not begun yet")
-        return self._progress.status
-
-    @workflow.update(description='Approve what waits for it: {"by": "ana", "note": "looks good"}')
-    def approve(self, said: Approve) -> ReleaseStatus:
-        """Let a release that waits for approval go on."""
-        self._controls.approved = True
-        self._tell(note=phrase("Approved", said.by, said.note))
-        return self._progress.status
-
-    @approve.validator
-    def _check_approve(self, said: Approve) -> None:
-        check_approve(self.status(), self._controls)
-
-    @workflow.update(description='Hold at the current weight; guards go on watching: {"by": "ana", "reason": "p99"}')
-    def pause(self, said: Because) -> ReleaseStatus:
-        """Hold a release where it is."""
-        self._controls.paused = True
-        self._tell(note=phrase("Paused", said.by, said.reason), paused=True)
-        return self._progress.status
-
-    @pause.validator
-    def _check_pause(self, said: Because) -> None:
-        check_pause(self.status(), self._controls)
-
-    @workflow.update(description='Go on after a pause; a bake has as long left as it had: {"by": "ana"}')
-    def resume(self, said: Resume) -> ReleaseStatus:
-        """Let a paused release go on."""
-        self._controls.paused = False
-        self._tell(note=phrase("Resumed", said.by), paused=False)
-        return self._progress.status
-
-    @resume.validator
-    def _check_resume(self, said: Resume) -> None:
-        check_resume(self.status(), self._controls)
-
-    @workflow.update(description='Skip what is left, all traffic to the candidate: {"by": "ana", "reason": "hotfix"}')
-    def promote(self, said: Because) -> ReleaseStatus:
-        """Skip the steps that are left. Hooks and guards are not skipped."""
-        self._controls.promoted, self._controls.paused = True, False
-        self._tell(note=phrase("Promoted", said.by, said.reason), paused=False)
-        return self._progress.status
-
-    @promote.validator
-    def _check_promote(self, said: Because) -> None:
-        check_promote(self.status(), self._controls)
-
-    @workflow.update(description='Put the alias back: {"by": "ana", "reason": "wrong build"}')
-    def abort(self, said: Because) -> ReleaseStatus:
-        """Stop the release and put everything back."""
-        self._controls.stop(phrase("aborted", said.by, said.reason))
-        self._tell(note=phrase("Aborted", said.by, said.reason))
-        return self._progress.status
-
-    @abort.validator
-    def _check_abort(self, said: Because) -> None:
-        check_running(self.status(), self._controls)
 
 
 def _reason() -> str:

@@ -203,9 +203,18 @@ async def look(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
     return await call(Alarms.describe_alarms, DescribeAlarmsRequest(alarm_names=list(alarms)), summary=f"Look at {', '.join(alarms)}")
 
 
-async def watch(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
-    """Return when one of the alarms goes off; until then look every few seconds, which adds nothing to the history."""
-    return await call(Alarms.watch_alarms, WatchAlarmsRequest(alarm_names=list(alarms)), summary=f"Watch {', '.join(alarms)}")
+async def watch(alarms: tuple[str, ...]) -> str:
+    """Return when one of the alarms goes off, with why; until then look every few seconds, which adds nothing to the history."""
+    answer = await call(Alarms.watch_alarms, WatchAlarmsRequest(alarm_names=list(alarms)), summary=f"Watch {', '.join(alarms)}")
+    return alarm_in(answer) or "an alarm that guards this release is gone"
+
+
+def alarm_in(answer: DescribeAlarmsResponse) -> str | None:
+    """Which alarm went off and why, if one did."""
+    for alarm in (*answer.metric_alarms, *answer.composite_alarms):
+        if alarm.state_value == "ALARM":
+            return f"alarm {alarm.alarm_name} went off: {alarm.state_reason or 'no reason given'}"
+    return None
 
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 10, 20))

@@ -1,0 +1,140 @@
+"""``Plan``: what a release would do, worked out by reading only: everything that speaks against it, its steps, its calls to AWS.
+
+Starts no ``Rollout`` and holds no lock, so it may run while a release does, and as often as one likes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import workflow
+
+from workflows.domain.routing import Routing
+from workflows.domain.strategy import Approval, Bake, SetWeight
+from workflows.domain.target import Target
+from workflows.domain.words import spoken
+from workflows.preflight import Findings, Rejected, preflight
+from workflows.request import Image, PublishedVersion, ReleaseRequest, S3Package
+
+
+class ReleasePlan(BaseModel):
+    """What a release would do. ``refusals`` are all the reasons why it must not begin; with one, the rest is as far as it was found.
+
+    ``candidate`` is None where the release publishes it. ``calls`` counts the calls to AWS, by operation, roughly: reads that are
+    repeated while something settles count once. ``at_least`` is how long the bakes take together; approvals come on top.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    target: Target
+    rollout: str | None = None
+    stable: str | None = None
+    candidate: str | None = None
+    routing: Routing | None = None
+    refusals: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    calls: dict[str, int]
+    at_least: timedelta = timedelta()
+
+
+@workflow.defn
+class Plan:
+    """Work out what a release would do, and change nothing."""
+
+    @workflow.run
+    async def run(self, request: ReleaseRequest) -> ReleasePlan:
+        """Look at everything that a release looks at before it begins. Completes with ``refusals`` where it would be rejected."""
+        workflow.set_current_details(f"**Plan: {request.words}**\n\n{request.reason}")
+        try:
+            found = await preflight(request)
+        except Rejected as problem:
+            return ReleasePlan(target=request.target.bare, refusals=tuple(map(str, problem.args)), calls={})
+        return outline(request, found)
+
+
+def outline(request: ReleaseRequest, found: Findings) -> ReleasePlan:
+    """The plan of a release that may begin."""
+    live = found.routing.version if found.routing else None
+    stays = found.version is not None and found.routing == Routing(version=found.version)
+    deeds = list(_deeds(request, found, stays=stays))
+    calls: Counter[str] = Counter()
+    for _, operations in deeds:
+        calls.update(operations.split())
+    return ReleasePlan(
+        target=found.target,
+        rollout=found.place.lock(found.target.alias),
+        stable=live,
+        candidate=found.version,
+        routing=found.routing,
+        steps=tuple(words for words, _ in deeds),
+        calls=dict(calls),
+        at_least=timedelta() if stays or live is None else sum(_bakes(request), timedelta()),
+    )
+
+
+def _deeds(request: ReleaseRequest, found: Findings, *, stays: bool) -> Iterator[tuple[str, str]]:
+    """What happens, in order: in words, and the operations that it takes."""
+    artifact, wanted, hooks = request.artifact, request.concurrency, request.hooks
+    candidate = f"version {found.version}" if found.version else "the candidate"
+    live = found.routing.version if found.routing else None
+    yield from [] if isinstance(artifact, PublishedVersion) else _making(request)
+    if wanted.reserved is not None and wanted.reserved != found.reserved:
+        yield f"Reserve {wanted.reserved} concurrent executions", "put_function_concurrency"
+    if wanted.provisioned is not None:
+        warming = "get_provisioned_concurrency_config put_provisioned_concurrency_config settle_provisioned_concurrency"
+        yield f"Provision {wanted.provisioned} on {candidate} and wait until it is warm", warming
+    if stays:
+        yield f"Nothing else: {candidate} is live already", ""
+        return
+    if hooks.before_traffic:
+        yield f"Ask {hooks.before_traffic} whether it accepts {candidate} (before_traffic)", "invoke"
+    if live is None:
+        yield f"First release: create {found.target} at {candidate}", "create_alias"
+    else:
+        yield from _moving(request, candidate)
+    if hooks.after_traffic:
+        yield f"Ask {hooks.after_traffic} whether it accepts {candidate} (after_traffic)", "invoke"
+    if live and wanted.provisioned is not None and found.version_provisioned is not None:
+        yield f"Release what is provisioned on version {live}", "delete_provisioned_concurrency_config"
+
+
+def _making(request: ReleaseRequest) -> Iterator[tuple[str, str]]:
+    if isinstance(request.artifact, S3Package | Image):
+        yield f"Put {request.artifact} into $LATEST", "update_function_code settle_function"
+    if request.configuration is not None:
+        names = ", ".join(sorted(request.configuration.parameters()))
+        yield f"Configure $LATEST: {names}", "update_function_configuration settle_function"
+    yield "Publish the candidate, a new version (nothing more happens if nothing changed)", "publish_version settle_function"
+
+
+def _moving(request: ReleaseRequest, candidate: str) -> Iterator[tuple[str, str]]:
+    alarms = request.guards.alarms
+    if alarms:
+        yield f"From here on watch {', '.join(alarms)}: one in ALARM takes everything back", "watch_alarms"
+    percent = 0
+    for step in request.strategy.steps:
+        operations = {"set_weight": "update_alias", "bake": "describe_alarms" if alarms else "", "approval": ""}[step.kind]
+        yield step_words(step, candidate), operations
+        percent = step.percent if isinstance(step, SetWeight) else percent
+    if percent < 100:  # noqa: PLR2004 - a step of 100% was this already
+        yield f"All traffic to {candidate}", "update_alias"
+
+
+def _bakes(request: ReleaseRequest) -> Iterator[timedelta]:
+    return (step.duration for step in request.strategy.steps if isinstance(step, Bake))
+
+
+def step_words(step: SetWeight | Bake | Approval, candidate: str = "the candidate") -> str:
+    """A step of a strategy as a line of a list."""
+    match step:
+        case SetWeight(percent=percent):
+            return f"{percent}% to {candidate}"
+        case Bake(duration=duration):
+            return f"Bake for {spoken(duration)}"
+        case Approval(timeout=None):
+            return "Wait for approval"
+        case Approval(timeout=timeout):
+            return f"Wait for approval, at most {spoken(timeout)}"

@@ -1,0 +1,132 @@
+"""One release or rollback as Temporal keeps it: who, what, when, and how it ended. All of it is readable without a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowExecution, WorkflowExecutionStatus
+from temporalio.converter import DataConverter
+from temporalio.exceptions import ApplicationError, FailureError
+
+from workflows import attributes
+from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.target import Target
+
+
+class Outcome(StrEnum):
+    """How a release ended. ``KILLED``: terminated or timed out, so that it could not put anything back itself."""
+
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    ROLLED_BACK = "rolled_back"
+    NOT_ROLLED_BACK = "not_rolled_back"
+    KILLED = "killed"
+
+
+class Ending(BaseModel):
+    """How a release ended, and why; ``status`` is its last one, where it left one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: Outcome
+    note: str
+    status: ReleaseStatus | None = None
+
+
+_OUTCOMES = {"ReleaseRejected": Outcome.REJECTED, "ReleaseRolledBack": Outcome.ROLLED_BACK}
+
+
+async def ending(event: HistoryEvent, converter: DataConverter) -> Ending | None:
+    """How the event that closes a workflow of ours says that it ended; None for any other event.
+
+    A failure that is not one of ours counts as not rolled back: somebody has to look.
+    """
+    match event.WhichOneof("attributes"):
+        case "workflow_execution_completed_event_attributes":
+            payloads = event.workflow_execution_completed_event_attributes.result.payloads
+            status = await _status(converter, payloads)
+            return Ending(outcome=Outcome.SUCCEEDED, note=status.note if status else "completed", status=status)
+        case "workflow_execution_failed_event_attributes":
+            failure = await converter.decode_failure(event.workflow_execution_failed_event_attributes.failure)
+            kind = failure.type if isinstance(failure, ApplicationError) else None
+            note = failure.message if isinstance(failure, FailureError) else str(failure)
+            details: Sequence[object] = failure.details if isinstance(failure, ApplicationError) else ()
+            return Ending(outcome=_OUTCOMES.get(kind or "", Outcome.NOT_ROLLED_BACK), note=note, status=_read(details))
+        case "workflow_execution_canceled_event_attributes":
+            return Ending(outcome=Outcome.ROLLED_BACK, note="cancelled; the alias is where it was before")
+        case "workflow_execution_terminated_event_attributes":
+            reason = event.workflow_execution_terminated_event_attributes.reason
+            return Ending(outcome=Outcome.KILLED, note="terminated" + (f": {reason}" if reason else ""))
+        case "workflow_execution_timed_out_event_attributes":
+            return Ending(outcome=Outcome.KILLED, note="timed out")
+        case _:
+            return None
+
+
+async def _status(converter: DataConverter, payloads: Sequence[Payload]) -> ReleaseStatus | None:
+    return _read(await converter.decode(payloads[:1]))
+
+
+def _read(values: Sequence[object]) -> ReleaseStatus | None:
+    """The status that stands first, if one does: what ends differently is no reason to know nothing."""
+    try:
+        return ReleaseStatus.model_validate(values[0]) if values else None
+    except ValidationError:
+        return None
+
+
+class Run(BaseModel):
+    """One release or rollback of an alias: a run of its ``Rollout``.
+
+    ``status`` is put together from search attributes, which change with the phase: exact for a run that is over, and not older than
+    the phase for one that is under way. ``words`` (what was asked) and ``ending`` are read for histories only.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    run_id: str
+    status: ReleaseStatus
+    state: str
+    requested_by: str = ""
+    started_at: datetime
+    closed_at: datetime | None = None
+    words: str = ""
+    ending: Ending | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it is under way."""
+        return self.state == WorkflowExecutionStatus.RUNNING.name
+
+    @property
+    def where(self) -> str:
+        """Account and region: ``123456789012/eu-west-1``."""
+        return "/".join(self.id.split("/")[1:3])
+
+    @classmethod
+    def of(cls, execution: WorkflowExecution) -> Run:
+        """A listed or described ``Rollout``."""
+        found = execution.typed_search_attributes
+        percent, version = found.get(attributes.PERCENT) or 0, found.get(attributes.VERSION)
+        name, alias = execution.id.rsplit("/", 1)[-1].rsplit(":", 1)
+        return cls(
+            id=execution.id,
+            run_id=execution.run_id,
+            status=ReleaseStatus(
+                phase=Phase(found.get(attributes.PHASE) or Phase.PREPARING),
+                note="as Temporal lists it",
+                target=Target(function=name, alias=alias),
+                candidate=version,
+                routing=TrafficSplit(canary=version if percent else None, percent=percent),
+            ),
+            state=(execution.status or WorkflowExecutionStatus.RUNNING).name,
+            requested_by=found.get(attributes.REQUESTED_BY) or "",
+            started_at=execution.start_time,
+            closed_at=execution.close_time,
+        )
