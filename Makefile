@@ -38,7 +38,7 @@ format: install ## Format the code
 	$(BIN)/ruff format .
 
 lock: install ## Renew the hashed requirement files from pyproject.toml
-	for part in runtime dev; do \
+	for part in dev runtime; do \
 	  $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --python-version 3.11 --custom-compile-command "make lock" --output-file requirements/$$part.txt \
 	    $$( [ $$part = dev ] && echo --group dev || echo --constraints requirements/dev.txt ) || exit 1; \

@@ -51,8 +51,8 @@ READ: Final = Profile(timedelta(seconds=15), _PATIENT, ActivityCancellationType.
 WRITE: Final = Profile(timedelta(seconds=20), _PATIENT, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
 """Changes something. Tried until AWS gave a clear answer; a cancel waits for that, so that no late write overtakes an undo."""
 
-ONCE: Final = Profile(timedelta(seconds=915), RetryPolicy(maximum_attempts=1), ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
-"""Must not happen twice: sent once or not at all. Room for Lambda's longest function, 15 minutes."""
+ONCE: Final = Profile(timedelta(seconds=915), RetryPolicy(maximum_attempts=1), ActivityCancellationType.TRY_CANCEL)
+"""Must not happen twice: sent once or not at all. Room for Lambda's longest function, 15 minutes; an undo does not wait for that."""
 
 SETTLE: Final = Profile(timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL)
 """Looks until something has settled: about 20 s inside, then by a benign retry, which costs no history."""

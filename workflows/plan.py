@@ -134,7 +134,5 @@ def step_words(step: SetWeight | Bake | Approval, candidate: str = "the candidat
             return f"{percent}% to {candidate}"
         case Bake(duration=duration):
             return f"Bake for {spoken(duration)}"
-        case Approval(timeout=None):
-            return "Wait for approval"
         case Approval(timeout=timeout):
-            return f"Wait for approval, at most {spoken(timeout)}"
+            return "Wait for approval" + (f", at most {spoken(timeout)}" if timeout else "")

@@ -15,7 +15,7 @@ Everything else that is raised is a bug.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
@@ -73,7 +73,7 @@ def unknown_namespace(error: RPCError) -> bool:
 
 
 @contextmanager
-def in_words(missing: str = "there is no such workflow") -> Iterator[None]:
+def in_words(missing: str = "there is no such workflow") -> Generator[None]:
     """Turn Temporal's errors into ours; ``missing`` is said where the one thing that was asked about does not exist."""
     try:
         yield

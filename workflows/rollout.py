@@ -258,7 +258,7 @@ class Rollout(Steered):
     async def _last_look(self) -> None:
         """At the end of a bake, look once more: the watch may be some seconds behind."""
         alarms = self._request.guards.alarms
-        if alarms and (off := alarm_in(await steps.look(alarms))):
+        if alarms and (off := alarm_in(await steps.look(alarms), alarms)):
             raise Refused(off)
 
     async def _consult(self, name: str, found: Findings, candidate: str) -> None:

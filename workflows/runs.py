@@ -15,7 +15,9 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows import attributes
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
+from workflows.request import RolloutRequest
 
 
 class Outcome(StrEnum):
@@ -80,11 +82,23 @@ def _read(values: Sequence[object]) -> ReleaseStatus | None:
         return None
 
 
+async def strategy_of(event: HistoryEvent, converter: DataConverter) -> Steps | None:
+    """The steps of a rollout, by the event that started it; None for any other event, and where they cannot be read."""
+    started = event.workflow_execution_started_event_attributes
+    if started.workflow_type.name != "Rollout":
+        return None
+    try:
+        [request] = await converter.decode(started.input.payloads, [RolloutRequest])
+    except (ApplicationError, ValueError):
+        return None
+    return request.root.strategy if isinstance(request, RolloutRequest) else None
+
+
 class Run(BaseModel):
     """One release or rollback of an alias: a run of its ``Rollout``.
 
     ``status`` is put together from search attributes, which change with the phase: exact for a run that is over, and not older than
-    the phase for one that is under way. ``words`` (what was asked) and ``ending`` are read for histories only.
+    the phase for one that is under way. ``words`` (what was asked), ``ending`` and ``strategy`` are read for one release and for histories only.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -98,6 +112,7 @@ class Run(BaseModel):
     closed_at: datetime | None = None
     words: str = ""
     ending: Ending | None = None
+    strategy: Steps | None = None
 
     @property
     def running(self) -> bool:

@@ -8,12 +8,11 @@ Temporal's usual year.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 from temporalio.client import (
     Client,
@@ -32,7 +31,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
 from workflows import attributes
-from workflows.domain.words import Input
+from workflows.domain.words import Duration, Input
 from workflows.problems import BadRequest, Refused, in_words
 from workflows.request import ReleaseRequest
 
@@ -72,8 +71,8 @@ class Times(Input):
     calendars: tuple[Calendar, ...] = ()
     at: datetime | None = None
     time_zone: str = "UTC"
-    jitter: timedelta = timedelta()
-    catch_up: timedelta = Field(default=timedelta(minutes=10), ge=timedelta(seconds=10))
+    jitter: Duration | None = None
+    catch_up: Duration = timedelta(minutes=10)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -217,9 +216,3 @@ def _ours(entry: ScheduleListDescription) -> bool:
 
 def _missing(id: str) -> str:  # noqa: A002 - Temporal's word
     return f"there is no schedule {id}"
-
-
-def described(times: Times, coming: tuple[datetime, ...]) -> Iterator[str]:
-    """The next times, as people read them, in the schedule's own time zone."""
-    zone = ZoneInfo(times.time_zone)
-    return (f"{time.astimezone(zone):%a %Y-%m-%d %H:%M} {times.time_zone}" for time in coming)

@@ -206,15 +206,15 @@ async def look(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
 async def watch(alarms: tuple[str, ...]) -> str:
     """Return when one of the alarms goes off, with why; until then look every few seconds, which adds nothing to the history."""
     answer = await call(Alarms.watch_alarms, WatchAlarmsRequest(alarm_names=list(alarms)), summary=f"Watch {', '.join(alarms)}")
-    return alarm_in(answer) or "an alarm that guards this release is gone"
+    return alarm_in(answer, alarms) or "the alarms gave no answer"
 
 
-def alarm_in(answer: DescribeAlarmsResponse) -> str | None:
-    """Which alarm went off and why, if one did."""
-    for alarm in (*answer.metric_alarms, *answer.composite_alarms):
-        if alarm.state_value == "ALARM":
-            return f"alarm {alarm.alarm_name} went off: {alarm.state_reason or 'no reason given'}"
-    return None
+def alarm_in(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) -> str | None:
+    """What the alarms have against a release: one that went off, and why; or one that is gone, and so guards nothing any more."""
+    for alarm in answer.firing:
+        return f"alarm {alarm.alarm_name} went off: {alarm.state_reason or 'no reason given'}"
+    missing = answer.missing(alarms)
+    return f"alarm {', '.join(missing)}, which guards this release, is gone" if missing else None
 
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 10, 20))

@@ -13,6 +13,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.converter import DataConverter
 from temporalio.exceptions import FailureError
 
+from activities.errors import Fault
+
 Sign = Literal["asked", "begun", "done", "failed", "said"]
 
 
@@ -32,6 +34,7 @@ class Teller:
         self._converter = converter
         self._begun: dict[tuple[str, int], str] = {}
         self._activities: dict[tuple[str, str], str] = {}
+        self._asked = ""
 
     def activity(self, workflow_id: str, activity_id: str, activity_type: str) -> str:
         """What an activity does, in the words that it was begun with; its type where nothing was told."""
@@ -48,8 +51,9 @@ class Teller:
     async def _begin(self, workflow_id: str, event: HistoryEvent) -> tuple[Sign, str] | None:
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
-                started = event.workflow_execution_started_event_attributes
-                return "asked", await self._summary(event) or started.workflow_type.name
+                asked = await self._summary(event) or event.workflow_execution_started_event_attributes.workflow_type.name
+                again, self._asked = asked == self._asked, asked
+                return None if again else ("asked", asked)
             case "activity_task_scheduled_event_attributes":
                 scheduled = event.activity_task_scheduled_event_attributes
                 text = await self._summary(event) or scheduled.activity_type.name
@@ -67,7 +71,10 @@ class Teller:
                 return "done", self._words(workflow_id, event.activity_task_completed_event_attributes.scheduled_event_id)
             case "activity_task_failed_event_attributes":
                 failed = event.activity_task_failed_event_attributes
-                return "failed", f"{self._words(workflow_id, failed.scheduled_event_id)}: {await self.sentence(failed.failure)}"
+                words = self._words(workflow_id, failed.scheduled_event_id)
+                if failed.failure.application_failure_info.type == Fault.NOT_FOUND:
+                    return "done", f"{words}: there is none"
+                return "failed", f"{words}: {await self.sentence(failed.failure)}"
             case "activity_task_timed_out_event_attributes":
                 timed_out = event.activity_task_timed_out_event_attributes
                 return "failed", f"{self._words(workflow_id, timed_out.scheduled_event_id)}: no answer in time"
@@ -104,6 +111,6 @@ class Teller:
 
 def _saying(name: str, given: object) -> str:
     """``pause by ana: p99``."""
-    said = cast("Mapping[str, object]", given) if isinstance(given, Mapping) else {}
+    said = cast("Mapping[str, object]", given if isinstance(given, Mapping) else {})
     why = said.get("reason") or said.get("note")
     return name + (f" by {said['by']}" if said.get("by") else "") + (f": {why}" if why else "")

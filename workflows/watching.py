@@ -16,14 +16,13 @@ from typing import Any, Final
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHandle, WorkflowQueryFailedError
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
+from activities.errors import Fault
 from workflows.domain.status import ReleaseStatus
 from workflows.domain.strategy import Steps
 from workflows.problems import away, in_words
-from workflows.request import RolloutRequest
-from workflows.runs import Ending, Outcome, Run, ending
+from workflows.runs import Ending, Outcome, Run, ending, strategy_of
 from workflows.telling import Moment, Teller
 
 _TICK: Final = 5.0
@@ -44,11 +43,15 @@ _TOGETHER: Final = 0.05
 
 @dataclass(frozen=True)
 class Retry:
-    """Something that did not work and is tried again: which attempt it is, why the one before failed, and when it is due."""
+    """Something that is tried again: which attempt it is, why the one before ended, and when it is due.
+
+    ``waits`` where nothing failed: AWS is not done yet, and is looked at again.
+    """
 
     what: str
     attempt: int
     failure: str
+    waits: bool = False
     next_at: datetime | None = None
 
 
@@ -99,7 +102,8 @@ class Watch:
                 if sight.ending:
                     return
                 if following.done() and not self._events:
-                    return following.result()
+                    following.result()
+                    return
                 before = sight = replace(sight, news=())
                 sight = await self._look(sight, changed=changed)
                 if sight != before:
@@ -156,7 +160,7 @@ class Watch:
         end, strategy = sight.ending, sight.strategy
         for handle, event in arrived:
             self._at = handle
-            strategy = strategy or await self._strategy(event)
+            strategy = strategy or await strategy_of(event, self._client.data_converter)
             if moment := await self._teller.tell(handle.id, event):
                 news.append(moment)
             ended = await ending(event, self._client.data_converter)
@@ -197,6 +201,7 @@ class Watch:
                 what=self._teller.activity(self._at.id, pending.activity_id, pending.activity_type.name),
                 attempt=pending.attempt,
                 failure=await self._teller.sentence(pending.last_failure),
+                waits=pending.last_failure.application_failure_info.type == Fault.NOT_READY,
                 next_at=pending.scheduled_time.ToDatetime(tzinfo=UTC) if pending.HasField("scheduled_time") else None,
             )
             for pending in raw.pending_activities
@@ -206,16 +211,6 @@ class Watch:
             failure = "the worker does not get on with it; if that lasts, its log says why"
             retries.append(Retry(what=description.workflow_type, attempt=raw.pending_workflow_task.attempt, failure=failure))
         return tuple(retries)
-
-    async def _strategy(self, event: HistoryEvent) -> Steps | None:
-        started = event.workflow_execution_started_event_attributes
-        if started.workflow_type.name != "Rollout":
-            return None
-        try:
-            [request] = await self._client.data_converter.decode(started.input.payloads, [RolloutRequest])
-        except (ApplicationError, ValueError):
-            return None
-        return request.root.strategy if isinstance(request, RolloutRequest) else None
 
 
 _CLOSING = {

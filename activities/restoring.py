@@ -1,0 +1,187 @@
+"""Puts ``$LATEST`` back to what a published version holds: its code, its configuration, or both.
+
+A release changes ``$LATEST`` before it publishes. Once the alias is back on the stable version, callers are served as before; but
+whoever publishes next would publish what this release left behind. AWS has no operation for that: the version's package is fetched
+and uploaded again, and each setting is written that differs. Neither code nor an environment value leaves the activity.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal, Protocol
+
+from pydantic import Field
+from temporalio.workflow import ActivityCancellationType
+
+from activities.errors import AwsError
+from activities.operation import WRITE, Aws, OperationGroup, Profile, operation
+from activities.settling import refuse_failed, settled
+from activities.shapes import FunctionName, Request, Response
+
+LARGEST_PACKAGE: Final = 52_428_800
+"""Bytes (50 MB, zipped) that AWS takes in a request; a larger package comes from S3 only, and where from is not known."""
+
+RESTORE: Final = Profile(timedelta(minutes=4), WRITE.retry, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
+"""Room for a package of 50 MB to come and go, and for two changes to settle."""
+
+_AT_ONCE: Final = 2
+"""Packages held in memory at the same time, each about three times its size."""
+
+Part = Literal["code", "configuration"]
+
+
+class Downloads(Aws, Protocol):
+    """The door to AWS, which can also fetch a package from the presigned address that GetFunction gives."""
+
+    async def download(self, url: str, *, limit: int) -> bytes:
+        """Fetch at most ``limit`` bytes. Raises :class:`~activities.errors.AwsError` and nothing else, without the address."""
+        ...
+
+
+def _everything() -> list[Part]:
+    return ["code", "configuration"]
+
+
+class RestoreLatestRequest(Request):
+    """The function, the published version to copy from, and what of it."""
+
+    function_name: FunctionName
+    version: Annotated[str, Field(pattern=r"^[0-9]+$", description="A published version's number.")]
+    parts: Annotated[list[Part], Field(min_length=1)] = Field(default_factory=_everything)
+
+
+class RestoreLatestResponse(Response):
+    """What was written by this attempt, and ``$LATEST``'s code (base64 of its SHA-256) before and after."""
+
+    restored: list[Part]
+    code_sha256_before: str
+    code_sha256_after: str
+
+
+class Restoring(OperationGroup):
+    """Copies from a version to ``$LATEST``."""
+
+    def __init__(self, aws: Downloads) -> None:
+        """Speak through ``aws``, and fetch packages through it."""
+        super().__init__(aws)
+        self._downloads = aws
+        self._packages = asyncio.Semaphore(_AT_ONCE)
+
+    @operation(RESTORE)
+    async def restore_latest(self, request: RestoreLatestRequest) -> RestoreLatestResponse:
+        """Make ``$LATEST`` what the version is, part by part, waiting for each change to settle.
+
+        What is equal already is not written, so a second attempt goes on where the first one stopped. Exhausted, saying what
+        ``$LATEST`` still holds, where the version cannot be copied: a package over 50 MB, or one that AWS cannot show.
+        """
+        function, restored = request.function_name, list[Part]()
+        source = await self.aws.call("lambda", "get_function", {"FunctionName": function, "Qualifier": request.version})
+        latest = await settled(self.aws, function, None, _NAME)
+        before = _sha256(latest)
+        failed = latest["Configuration"].get("LastUpdateStatus") == "Failed"
+        if "code" in request.parts and (failed or _package(source) != _package(latest)):
+            await self._copy_code(function, source, version=request.version)
+            latest = await self._changed(function)
+            restored.append("code")
+        if "configuration" in request.parts:
+            if unreadable := _unreadable(source["Configuration"]):
+                raise _impossible("configuration", request.version, f"AWS cannot show it ({unreadable})")
+            wanted, present = _settings(source["Configuration"]), _settings(latest["Configuration"])
+            doubtful = failed or _unreadable(latest["Configuration"])
+            if changes := {name: value for name, value in wanted.items() if doubtful or present.get(name) != value}:
+                await self.aws.call("lambda", "update_function_configuration", {"FunctionName": function, **changes})
+                latest = await self._changed(function)
+                restored.append("configuration")
+        return RestoreLatestResponse(restored=restored, code_sha256_before=before, code_sha256_after=_sha256(latest))
+
+    async def _changed(self, function: str) -> Mapping[str, Any]:
+        latest = await settled(self.aws, function, None, _NAME)
+        refuse_failed(_NAME, latest["Configuration"])
+        return latest
+
+    async def _copy_code(self, function: str, source: Mapping[str, Any], *, version: str) -> None:
+        code, configuration = source.get("Code", {}), source["Configuration"]
+        if "Error" in code:
+            raise _impossible("code", version, f"AWS cannot show it ({code['Error'].get('ErrorCode', 'no reason given')})")
+        parameters = {"FunctionName": function} | {
+            name: holder[name] for holder, name in ((configuration, "Architectures"), (code, "SourceKMSKeyArn")) if holder.get(name)
+        }
+        if image := code.get("ResolvedImageUri") or code.get("ImageUri"):
+            await self._update_code(parameters | {"ImageUri": image})
+        elif stored := code.get("ResolvedS3Object"):
+            await self._update_code(parameters | stored | {"S3ObjectStorageMode": "REFERENCE"})
+        elif (size := configuration.get("CodeSize", 0)) > LARGEST_PACKAGE:
+            raise _impossible("code", version, f"its package has {size / 1e6:.0f} MB, and only 50 MB can be sent back")
+        elif not code.get("Location"):
+            raise _impossible("code", version, "AWS gives no address for its package")
+        elif self._packages.locked():
+            raise AwsError(_NAME, "InProgress", "other packages are being restored by this worker", retry_after=5)
+        else:
+            async with self._packages:
+                package = await self._downloads.download(code["Location"], limit=LARGEST_PACKAGE)
+                digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
+                if digest != configuration["CodeSha256"] and "SourceKMSKeyArn" not in parameters:
+                    raise AwsError(_NAME, "DownloadFailed", f"what was fetched is not the package of version {version}")
+                await self._update_code(parameters | {"ZipFile": package})
+
+    async def _update_code(self, parameters: Mapping[str, Any]) -> None:
+        await self.aws.call("lambda", "update_function_code", parameters)
+
+
+_NAME: Final = "restore_latest"
+
+
+def _impossible(what: str, version: str, why: str) -> AwsError:
+    return AwsError(
+        _NAME,
+        "CannotRestore",
+        f"the {what} of version {version} cannot be copied back to $LATEST: {why}. $LATEST keeps what this release has put there; "
+        f"no alias is affected. Deploy version {version}'s {what} from its source before anything is published again",
+    )
+
+
+def _sha256(found: Mapping[str, Any]) -> str:
+    return str(found["Configuration"].get("CodeSha256", ""))
+
+
+def _package(found: Mapping[str, Any]) -> tuple[str, list[str]]:
+    return _sha256(found), found["Configuration"].get("Architectures") or ["x86_64"]
+
+
+def _unreadable(configuration: Mapping[str, Any]) -> str | None:
+    """Why AWS does not show a part of a configuration (a key that it may not use, mostly); None when it shows all."""
+    for member in ("Environment", "ImageConfigResponse"):
+        if problem := configuration.get(member, {}).get("Error"):
+            return str(problem.get("ErrorCode", member))
+    return None
+
+
+def _settings(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """FunctionConfiguration as UpdateFunctionConfiguration takes it. What is absent is there as the value that clears it."""
+    vpc = configuration.get("VpcConfig", {})
+    settings: dict[str, Any] = {
+        "Description": configuration.get("Description", ""),
+        "VpcConfig": {"SubnetIds": sorted(vpc.get("SubnetIds", ())), "SecurityGroupIds": sorted(vpc.get("SecurityGroupIds", ()))}
+        | ({"Ipv6AllowedForDualStack": True} if vpc.get("Ipv6AllowedForDualStack") else {}),
+        "Environment": {"Variables": configuration.get("Environment", {}).get("Variables", {})},
+        "DeadLetterConfig": {"TargetArn": configuration.get("DeadLetterConfig", {}).get("TargetArn", "")},
+        "KMSKeyArn": configuration.get("KMSKeyArn", ""),
+        "TracingConfig": {"Mode": configuration.get("TracingConfig", {}).get("Mode", "PassThrough")},
+        "FileSystemConfigs": configuration.get("FileSystemConfigs", []),
+        "EphemeralStorage": {"Size": configuration.get("EphemeralStorage", {}).get("Size", 512)},
+        "SnapStart": {"ApplyOn": configuration.get("SnapStart", {}).get("ApplyOn", "None")},
+        "LoggingConfig": configuration.get("LoggingConfig")
+        or {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{configuration.get('FunctionName', '')}"},
+    }
+    if configuration.get("PackageType") == "Image":
+        settings["ImageConfig"] = configuration.get("ImageConfigResponse", {}).get("ImageConfig", {})
+    else:
+        settings["Layers"] = [layer["Arn"] for layer in configuration.get("Layers", ())]
+    return settings | {name: configuration[name] for name in _AS_SHOWN if configuration.get(name)}
+
+
+_AS_SHOWN: Final = ("Role", "Handler", "Runtime", "Timeout", "MemorySize", "CapacityProviderConfig", "DurableConfig")

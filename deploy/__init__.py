@@ -1,0 +1,1 @@
+"""How lambda-releases is run: the whole system on one machine (``deploy.local``), and in production."""

@@ -1,0 +1,1 @@
+"""The sources of the sample: packed into zips, never imported."""

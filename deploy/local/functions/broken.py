@@ -1,0 +1,11 @@
+"""The sample function with a mistake in it: somebody renamed the cake, and every third order has one."""
+
+from typing import Any
+
+PRICES = {"tea": 4, "coffee": 5, "gateau": 7}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The total of an order: ``{"order": 7, "items": ["tea", "cake"]}``."""
+    items = event.get("items", [])
+    return {"order": event.get("order"), "total": sum(PRICES[item] for item in items), "version": context.function_version}

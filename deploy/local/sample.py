@@ -1,0 +1,106 @@
+"""Something to release: a function ``checkout`` behind an alias, a good and a broken package in S3, and an alarm that tells them apart."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import ClientError
+
+from deploy.local.emulator import LocalLambda
+
+FUNCTION: Final = "checkout"
+ALIAS: Final = "live"
+BUCKET: Final = "artifacts"
+GOOD: Final = "checkout/good.zip"
+BROKEN: Final = "checkout/broken.zip"
+ALARM: Final = "checkout-errors"
+
+_SOURCES: Final = Path(__file__).with_name("functions")
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The local AWS, as far as the sample and its traffic need it."""
+
+    awslambda: Any
+    s3: Any
+    cloudwatch: Any
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, aws: LocalLambda | str) -> AsyncIterator[Clients]:
+        """Clients of a local Lambda, or of the one at this URL, that send every request once."""
+        url = aws if isinstance(aws, str) else aws.endpoint_url
+        config = AioConfig(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=30, s3={"addressing_style": "path"})
+        async with AsyncExitStack() as ending:
+            made = [
+                await ending.enter_async_context(
+                    get_session().create_client(
+                        service,
+                        endpoint_url=url,
+                        region_name="us-east-1",
+                        aws_access_key_id="test",
+                        aws_secret_access_key="test",  # noqa: S106 -- the local AWS asks for some, and looks at none
+                        config=config,
+                    )
+                )
+                for service in ("lambda", "s3", "cloudwatch")
+            ]
+            yield cls(*made)
+
+
+def package(name: str) -> bytes:
+    """A package of one of the sources beside this file; the same bytes every time."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("checkout.py", _EPOCH), (_SOURCES / f"{name}.py").read_bytes())
+    return buffer.getvalue()
+
+
+async def create(clients: Clients) -> None:
+    """Make the sample, or leave it as it is if it is there: version 1 live, two packages to release, an alarm on the alias's errors."""
+    try:
+        await clients.awslambda.get_alias(FunctionName=FUNCTION, Name=ALIAS)
+    except ClientError as problem:
+        if problem.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        await _create_function(clients.awslambda)
+    await clients.s3.create_bucket(Bucket=BUCKET)
+    await clients.s3.put_object(Bucket=BUCKET, Key=GOOD, Body=package("good"))
+    await clients.s3.put_object(Bucket=BUCKET, Key=BROKEN, Body=package("broken"))
+    await clients.cloudwatch.put_metric_alarm(
+        AlarmName=ALARM,
+        AlarmDescription="an order failed in the last ten seconds",
+        Namespace="AWS/Lambda",
+        MetricName="Errors",
+        Dimensions=[{"Name": "FunctionName", "Value": FUNCTION}, {"Name": "Resource", "Value": f"{FUNCTION}:{ALIAS}"}],
+        Statistic="Sum",
+        Period=10,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+    )
+
+
+async def _create_function(awslambda: Any) -> None:
+    await awslambda.create_function(
+        FunctionName=FUNCTION,
+        Runtime="python3.11",
+        Handler="checkout.handler",
+        Role="arn:aws:iam::000000000000:role/checkout",
+        Timeout=10,
+        Code={"ZipFile": package("checkout")},
+        Publish=True,
+    )
+    await awslambda.get_waiter("function_active_v2").wait(FunctionName=FUNCTION, Qualifier="1")
+    await awslambda.create_alias(FunctionName=FUNCTION, Name=ALIAS, FunctionVersion="1")

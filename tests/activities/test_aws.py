@@ -1,0 +1,400 @@
+"""The adapter, over real HTTP: what is sent, how often, and what every way of failing is called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from temporalio.common import MetricCounter, MetricMeter
+from temporalio.testing import ActivityEnvironment
+
+from activities.aws import AwsConfigurationError, Connection, Timeouts, connect
+from activities.errors import AwsError, Fault, fault_of
+from tests.activities.stub import (
+    BROKEN,
+    NOT_JSON,
+    THROTTLED,
+    Answer,
+    DropAfter,
+    DropBefore,
+    HttpRequest,
+    HttpResponse,
+    Slow,
+    Stub,
+    Truncated,
+    free_port,
+)
+from tests.activities.tiny_lambda import REGION, TinyLambda
+
+pytest_plugins = ["tests.activities.wired"]
+
+SECRET = "hunter2-correct-horse"
+
+
+@asynccontextmanager
+async def door(environment: pytest.MonkeyPatch, url: str) -> AsyncIterator[Connection]:
+    """An adapter of its own, for what lies elsewhere."""
+    environment.setenv("AWS_ENDPOINT_URL", url)
+    async with connect(REGION, timeouts=Timeouts(connect=0.2, read=0.3)) as aws:
+        yield aws
+
+
+async def refused(aws: Connection, operation: str = "get_alias", service: str = "lambda", **parameters: Any) -> AwsError:
+    with pytest.raises(AwsError) as caught:
+        await aws.call(service, operation, parameters or {"FunctionName": "checkout", "Name": "live"})
+    return caught.value
+
+
+# ── what is sent, and how often ──
+
+
+async def test_an_answer_comes_without_botocores_metadata(aws: Connection) -> None:
+    alias = await aws.call("lambda", "get_alias", {"FunctionName": "checkout", "Name": "live"})
+    assert alias["FunctionVersion"] == "1"
+    assert "ResponseMetadata" not in alias
+
+
+async def test_a_payload_is_read_to_bytes(aws: Connection) -> None:
+    answer = await aws.call("lambda", "invoke", {"FunctionName": "checkout", "Payload": b"{}"})
+    assert answer["Payload"] == b'{"ok": true}'
+    assert answer["ExecutedVersion"] == "$LATEST"
+
+
+@pytest.mark.parametrize(
+    "fault", [DropBefore(), DropAfter(), BROKEN, THROTTLED, NOT_JSON, Truncated(), Slow(0.6), Answer(502), Answer(503)]
+)
+@pytest.mark.parametrize("operation", ["update_alias", "delete_alias", "create_alias", "invoke"])
+async def test_a_write_is_sent_exactly_once_whatever_happens_to_it(aws: Connection, stub: Stub, operation: str, fault: Any) -> None:
+    parameters: dict[str, Any] = {"FunctionName": "checkout"}
+    parameters |= {"Payload": b"{}"} if operation == "invoke" else {"Name": "beta" if operation == "create_alias" else "live"}
+    parameters |= {"FunctionVersion": "1"} if operation == "create_alias" else {}
+    stub.meets(fault, operation=operation)
+    with suppress(AwsError):
+        await aws.call("lambda", operation, parameters)
+    await asyncio.sleep(0.02)
+    assert stub.sent(operation) == 1
+
+
+async def test_a_write_on_a_connection_that_was_cut_while_idle_arrives_once(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
+    for weight in (0.1, 0.2):
+        stub.meets(DropAfter(), operation="update_alias")
+        routing = {"AdditionalVersionWeights": {"1": weight}}
+        error = await refused(aws, "update_alias", FunctionName="checkout", Name="live", RoutingConfig=routing)
+        assert error.code == "ConnectionClosedError"
+        await aws.call("lambda", "update_alias", {"FunctionName": "checkout", "Name": "live", "Description": "after"})
+    assert stub.sent("update_alias") == 4
+    assert tiny.functions["checkout"].aliases["live"]["RoutingConfig"] == {"AdditionalVersionWeights": {"1": 0.2}}
+
+
+async def test_reads_share_a_connection_and_writes_never_do(aws: Connection, stub: Stub) -> None:
+    for _ in range(5):
+        await aws.call("lambda", "get_alias", {"FunctionName": "checkout", "Name": "live"})
+    assert stub.connections == 1
+    for _ in range(3):
+        await aws.call("lambda", "update_alias", {"FunctionName": "checkout", "Name": "live", "Description": "x"})
+    assert stub.connections == 4
+
+
+async def test_clients_are_made_once_however_many_ask_at_the_same_time(environment: pytest.MonkeyPatch, stub: Stub) -> None:
+    async with door(environment, stub.url) as aws:
+        clients = await asyncio.gather(*(aws.open("lambda", "read") for _ in range(5)))
+    assert len(set(map(id, clients))) == 1
+
+
+# ── what a failure is called ──
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "kind"),
+    [
+        (DropBefore(), "ConnectionClosedError", Fault.UNAVAILABLE),
+        (DropAfter(), "ConnectionClosedError", Fault.UNAVAILABLE),
+        (Truncated(), "ConnectionClosedError", Fault.UNAVAILABLE),
+        (Slow(1), "ReadTimeoutError", Fault.UNAVAILABLE),
+        (NOT_JSON, "ResponseParserError", Fault.UNAVAILABLE),
+        (Answer(200, body=b'{"Name": "li'), "ResponseParserError", Fault.UNAVAILABLE),
+        (BROKEN, "ServiceException", Fault.UNAVAILABLE),
+        (Answer(503, body=b"<html>busy</html>"), "Http503", Fault.UNAVAILABLE),
+        (Answer(403, body=b"<html>blocked</html>"), "Http403", Fault.UNKNOWN),
+        (Answer(502, "InvalidZipFileException"), "InvalidZipFileException", Fault.INVALID),
+        (THROTTLED, "TooManyRequestsException", Fault.THROTTLED),
+        (Answer(412, "PreconditionFailedException"), "PreconditionFailedException", Fault.STALE),
+        (Answer(400, "ValidationException"), "ValidationException", Fault.INVALID),
+        (Answer(403, "AccessDeniedException"), "AccessDeniedException", Fault.DENIED),
+        (Answer(413, "RequestEntityTooLargeException"), "RequestEntityTooLargeException", Fault.EXHAUSTED),
+        (Answer(418, "TeapotException"), "TeapotException", Fault.UNKNOWN),
+    ],
+)
+async def test_what_goes_wrong_has_a_code_and_a_fault(aws: Connection, stub: Stub, fault: Any, code: str, kind: Fault) -> None:
+    stub.meets(fault)
+    error = await refused(aws, "update_alias", FunctionName="checkout", Name="live")
+    assert (error.code, fault_of(error), error.operation) == (code, kind, "update_alias")
+
+
+async def test_a_page_from_something_in_between_is_not_repeated(aws: Connection, stub: Stub) -> None:
+    stub.meets(Answer(403, body=b"<html>Dear user, your token is abc</html>"))
+    error = await refused(aws)
+    assert error.message == "answered HTTP 403, and not in AWS's words"
+
+
+async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(environment: pytest.MonkeyPatch) -> None:
+    async with door(environment, f"http://127.0.0.1:{free_port()}") as aws:
+        error = await refused(aws)
+    assert (error.code, fault_of(error)) == ("EndpointConnectionError", Fault.UNAVAILABLE)
+
+
+async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(environment: pytest.MonkeyPatch) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(40):
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    async with server, door(environment, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as aws:
+        begun = asyncio.get_running_loop().time()
+        error = await refused(aws, "update_alias", FunctionName="checkout", Name="live")
+        assert asyncio.get_running_loop().time() - begun < 1
+    assert error.code == "ReadTimeoutError"
+
+
+async def test_an_answer_that_is_too_large_is_given_up(aws: Connection, stub: Stub) -> None:
+    async def huge(_: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, b"x" * 8_000_001)
+
+    stub.handler = huge
+    error = await refused(aws, "invoke", FunctionName="checkout")
+    assert (error.code, fault_of(error)) == ("ResponseTooLarge", Fault.EXHAUSTED)
+
+
+async def test_a_payload_that_breaks_off_is_unavailable(aws: Connection, stub: Stub) -> None:
+    stub.meets(Truncated())
+    error = await refused(aws, "invoke", FunctionName="checkout", Payload=b"{}")
+    assert fault_of(error) is Fault.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (THROTTLED, 1),
+        (Answer(429, "TooManyRequestsException", members={"retryAfterSeconds": "7"}, headers={"Retry-After": "7"}), 7),
+        (Answer(429, "TooManyRequestsException"), None),
+        (Answer(503, "ServiceUnavailable", headers={"Retry-After": "2"}), 2),
+        (Answer(503, "ServiceUnavailable", headers={"Retry-After": "Sun, 22 Nov 2026 10:00:00 GMT"}), None),
+        (Answer(429, "TooManyRequestsException", headers={"Retry-After": "999999"}), 300),
+    ],
+)
+async def test_aws_says_when_to_come_again(aws: Connection, stub: Stub, answer: Answer, seconds: float | None) -> None:
+    stub.meets(answer)
+    assert (await refused(aws)).retry_after == seconds
+
+
+async def test_a_throttle_says_which_limit_it_is(aws: Connection, stub: Stub) -> None:
+    stub.meets(Answer(429, "TooManyRequestsException", "Rate Exceeded.", {"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"}))
+    error = await refused(aws, "invoke", FunctionName="checkout", Payload=b"{}")
+    assert error.message == "Rate Exceeded. [ReservedFunctionConcurrentInvocationLimitExceeded]"
+
+
+async def test_after_a_throttle_calls_are_held_back_for_as_long_as_aws_says(aws: Connection, stub: Stub) -> None:
+    stub.meets(THROTTLED)
+    await refused(aws)
+    begun = asyncio.get_running_loop().time()
+    await aws.call("lambda", "get_alias", {"FunctionName": "checkout", "Name": "live"})
+    assert asyncio.get_running_loop().time() - begun >= 0.9
+
+
+# ── what a message may not hold ──
+
+
+async def test_a_validation_error_of_botocores_names_the_parameter_and_no_value(aws: Connection, stub: Stub) -> None:
+    error = await refused(
+        aws,
+        "update_function_configuration",
+        FunctionName="checkout",
+        Environment={"Variables": {"PASSWORD": SECRET.encode(), "Other": "x"}},
+        Timeout="soon",
+    )
+    assert fault_of(error) is Fault.INVALID
+    assert error.message == ("Invalid type for parameter Timeout; Invalid type for parameter Environment.Variables.PASSWORD") or set(
+        error.message.split("; ")
+    ) == {"Invalid type for parameter Timeout", "Invalid type for parameter Environment.Variables.PASSWORD"}
+    assert not stub.requests
+
+
+async def test_a_message_of_awss_that_repeats_an_environment_value_comes_without_it(aws: Connection, stub: Stub) -> None:
+    stub.meets(Answer(400, "ValidationException", f"Value '{{PASSWORD={SECRET}}}' at 'environment.variables' failed; {SECRET}"))
+    error = await refused(aws, "update_function_configuration", FunctionName="checkout", Environment={"Variables": {"PASSWORD": SECRET}})
+    assert SECRET not in str(error)
+    assert "at 'environment.variables' failed" in error.message
+
+
+async def test_a_message_that_repeats_a_payload_comes_without_it(aws: Connection, stub: Stub) -> None:
+    payload = b'{"password": "hunter2"}'
+    stub.meets(Answer(400, "InvalidRequestContentException", f"Could not parse {payload.decode()}"))
+    error = await refused(aws, "invoke", FunctionName="checkout", Payload=payload)
+    assert error.message == "Could not parse …"
+
+
+async def test_a_long_message_is_cut(aws: Connection, stub: Stub) -> None:
+    stub.meets(Answer(400, "ValidationException", "long " * 1000))
+    assert len((await refused(aws)).message) == 1000
+
+
+# ── regions, credentials, other services ──
+
+
+@pytest.mark.parametrize("member", ["FunctionName", "Resource"])
+@pytest.mark.parametrize(
+    "name", ["arn:aws:lambda:us-east-1:123456789012:function:f", "us-east-1:123456789012:function:f", "us-east-1:function:f"]
+)
+async def test_a_function_of_another_region_is_refused_unsent(aws: Connection, stub: Stub, member: str, name: str) -> None:
+    error = await refused(aws, "list_tags" if member == "Resource" else "get_function", **{member: name})
+    assert fault_of(error) is Fault.INVALID
+    assert all(word in error.message for word in (member, "us-east-1", "eu-west-1"))
+    assert not stub.requests
+
+
+@pytest.mark.parametrize(
+    "name", ["arn:aws:lambda:eu-west-1:123456789012:function:f", "123456789012:function:f", "us-east-1", "us-east-1:live"]
+)
+async def test_a_function_of_this_region_or_of_none_is_asked_for(aws: Connection, stub: Stub, name: str) -> None:
+    await refused(aws, "get_function", FunctionName=name)
+    assert stub.sent("get_function") == 1
+
+
+@pytest.mark.usefixtures("environment")
+async def test_without_a_region_there_is_no_connection() -> None:
+    with pytest.raises(AwsConfigurationError, match="no AWS region"):
+        async with connect():
+            pass
+
+
+async def test_the_region_may_come_from_botocores_own_chain(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("AWS_DEFAULT_REGION", "ap-south-1")
+    async with connect() as aws:
+        assert aws.region == "ap-south-1"
+
+
+async def test_without_credentials_there_is_no_connection(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(AwsConfigurationError, match="no AWS credentials"):
+        async with connect(REGION):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("AWS_PROFILE", "nobody"), ("AWS_ENDPOINT_URL_LAMBDA", "not a url"), ("AWS_SECRET_ACCESS_KEY", "")],
+)
+async def test_a_wrong_configuration_is_said_in_one_line(environment: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    environment.setenv(variable, value)
+    with pytest.raises(AwsConfigurationError) as caught:
+        async with connect(REGION):
+            pass
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("environment")
+async def test_an_impossible_region_is_said_in_one_line() -> None:
+    with pytest.raises(AwsConfigurationError, match="AWS is not configured"):
+        async with connect("eu west!"):
+            pass
+
+
+async def test_secrets_and_parameters_are_asked_for_in_their_own_services(aws: Connection, stub: Stub) -> None:
+    async def services(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, b'{"Parameters": []}' if request.operation == "GetParameters" else b'{"SecretString": "s"}')
+
+    stub.handler = services
+    assert await aws.call("ssm", "get_parameters", {"Names": ["/a"]}) == {"Parameters": []}
+    assert await aws.call("secretsmanager", "get_secret_value", {"SecretId": "a"}) == {"SecretString": "s"}
+
+
+async def test_an_operation_that_does_not_exist_is_our_own_mistake(aws: Connection) -> None:
+    with pytest.raises(AttributeError):
+        await aws.call("lambda", "make_coffee", {})
+
+
+# ── packages ──
+
+
+async def test_a_package_is_fetched_from_its_address(aws: Connection, stub: Stub) -> None:
+    assert await aws.download(f"{stub.url}/code/checkout/1?X-Amz-Signature=secret", limit=100) == b"one"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Answer(403, body=b""), "DownloadFailed"),
+        (DropBefore(), "DownloadFailed"),
+        (Truncated(), "DownloadFailed"),
+        (Slow(1), "DownloadFailed"),
+    ],
+)
+async def test_a_package_that_cannot_be_fetched_keeps_its_address_secret(aws: Connection, stub: Stub, fault: Any, code: str) -> None:
+    stub.meets(fault, fault)
+    with pytest.raises(AwsError) as caught:
+        await aws.download(f"{stub.url}/code/checkout/1?X-Amz-Signature=secret", limit=100)
+    assert caught.value.code == code
+    assert "127.0.0.1" not in str(caught.value)
+
+
+async def test_a_package_over_the_limit_is_not_fetched_to_its_end(aws: Connection, stub: Stub) -> None:
+    with pytest.raises(AwsError) as caught:
+        await aws.download(f"{stub.url}/code/checkout/1", limit=2)
+    assert fault_of(caught.value) is Fault.EXHAUSTED
+
+
+# ── metrics ──
+
+
+class Meter(MetricMeter):
+    """Remembers what was counted."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[str, dict[str, Any]]] = []
+        self.attributes: dict[str, Any] = {}
+
+    def with_additional_attributes(self, additional_attributes: Any) -> Meter:
+        other = Meter()
+        other.counted, other.attributes = self.counted, self.attributes | dict(additional_attributes)
+        return other
+
+    def create_counter(self, name: str, description: str | None = None, unit: str | None = None) -> MetricCounter:
+        del description, unit
+        meter = self
+
+        class Counter(MetricCounter):
+            name, description, unit = "", None, None
+
+            def add(self, value: int, additional_attributes: Any = None) -> None:
+                del additional_attributes
+                meter.counted += [(name, meter.attributes)] * value
+
+            def with_additional_attributes(self, additional_attributes: Any) -> MetricCounter:
+                raise NotImplementedError(additional_attributes)
+
+        return Counter()
+
+    def _unused(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    create_histogram = create_histogram_float = create_histogram_timedelta = _unused
+    create_gauge = create_gauge_float = create_up_down_counter = _unused
+
+
+async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection, stub: Stub) -> None:
+    environment, meter = ActivityEnvironment(), Meter()
+    environment.metric_meter = meter
+    get = {"FunctionName": "checkout", "Name": "live"}
+    await environment.run(aws.call, "lambda", "get_alias", get)
+    stub.meets(BROKEN)
+    with pytest.raises(AwsError):
+        await environment.run(aws.call, "lambda", "get_alias", get)
+    counted = [(name, attributes["operation"], attributes["outcome"]) for name, attributes in meter.counted]
+    assert counted == [("lambda_api_calls", "get_alias", "ok"), ("lambda_api_calls", "get_alias", "Unavailable")]

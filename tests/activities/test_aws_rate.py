@@ -1,0 +1,140 @@
+"""The pace of our calls, by a real clock: never above the limit, rollbacks first."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+from temporalio.common import Priority
+from temporalio.testing import ActivityEnvironment
+
+from activities import rate
+from activities.errors import AwsError, Fault, fault_of
+from activities.rate import Bucket, Limits, Rates
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class Watched(Bucket):
+    """Remembers when exactly it let somebody through."""
+
+    def __init__(self, per_second: float) -> None:
+        super().__init__(per_second)
+        self.granted: list[float] = []
+
+    def _serve(self) -> None:
+        super()._serve()
+        moment = self._open_at - self._interval
+        if moment not in self.granted:
+            self.granted.append(moment)
+
+
+@pytest.mark.parametrize("per_second", [40, 200])
+async def test_no_second_sees_more_than_the_rate(per_second: int) -> None:
+    bucket = Watched(per_second)
+    await asyncio.gather(*(bucket.draw() for _ in range(int(per_second * 1.2) + 1)))
+    assert len(bucket.granted) == int(per_second * 1.2)
+    assert all(later - earlier > 1 - 1e-6 for earlier, later in zip(bucket.granted, bucket.granted[per_second:], strict=False))
+    assert bucket.granted[-1] - bucket.granted[0] < 2.5
+
+
+async def test_the_first_after_a_silence_goes_at_once_and_the_silence_saves_nothing_up() -> None:
+    bucket = Bucket(50)
+    await asyncio.sleep(0.1)
+    begun = now()
+    for _ in range(3):
+        await bucket.draw()
+    assert now() - begun > 0.038
+
+
+async def test_whoever_is_most_urgent_goes_first_and_then_whoever_came_first() -> None:
+    bucket, order = Bucket(100), list[str]()
+
+    async def caller(name: str, priority: int) -> None:
+        await bucket.draw(priority)
+        order.append(name)
+
+    await bucket.draw()
+    callers = [("a", 3), ("b", 3), ("rollback", 1), ("idle", 5), ("c", 3)]
+    await asyncio.gather(*(caller(name, priority) for name, priority in callers))
+    assert order == ["rollback", "a", "b", "c", "idle"]
+
+
+async def test_a_caller_that_leaves_takes_no_turn() -> None:
+    bucket = Bucket(4)
+    await bucket.draw()
+    leaving = asyncio.create_task(bucket.draw())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    begun = now()
+    await bucket.draw()
+    assert now() - begun < 0.45
+
+
+async def test_a_pause_holds_everybody_back() -> None:
+    bucket = Bucket(1000)
+    waiting = asyncio.create_task(asyncio.wait_for(bucket.draw(), 5))
+    await waiting
+    bucket.pause(0.1)
+    begun = now()
+    await asyncio.gather(bucket.draw(), bucket.draw())
+    assert now() - begun > 0.09
+
+
+async def test_each_kind_of_call_has_a_limit_of_its_own() -> None:
+    limits = Limits(Rates(control_plane=1, get_function=1, get_policy=1))
+    begun = now()
+    for operation in ("update_alias", "get_function", "get_policy"):
+        await limits.draw(operation)
+    assert now() - begun < 0.5
+
+
+async def test_all_other_calls_share_one_limit() -> None:
+    limits = Limits(Rates(control_plane=20))
+    begun = now()
+    for operation in ("update_alias", "get_alias", "list_tags"):
+        await limits.draw(operation)
+    assert now() - begun > 0.09
+
+
+async def test_an_invocation_waits_for_nobody() -> None:
+    limits = Limits(Rates(control_plane=0.1))
+    await limits.draw("update_alias")
+    begun = now()
+    for _ in range(100):
+        await limits.draw("invoke")
+    assert now() - begun < 0.5
+
+
+async def test_an_activity_of_priority_one_is_a_rollback_and_goes_first() -> None:
+    limits, order = Limits(Rates(control_plane=50)), list[str]()
+
+    async def call(name: str) -> None:
+        await limits.draw("update_alias")
+        order.append(name)
+
+    rollback = ActivityEnvironment()
+    rollback.info = dataclasses.replace(rollback.info, priority=Priority(priority_key=1))
+    await limits.draw("update_alias")
+    releases = [asyncio.create_task(ActivityEnvironment().run(call, f"release {number}")) for number in range(3)]
+    await asyncio.sleep(0)
+    await rollback.run(call, "rollback")
+    await asyncio.gather(*releases)
+    assert order == ["rollback", "release 0", "release 1", "release 2"]
+
+
+async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate, "PATIENCE", 0.05)
+    limits = Limits(Rates(control_plane=1))
+    await limits.draw("update_alias")
+    with pytest.raises(AwsError) as caught:
+        await limits.draw("update_alias")
+    assert fault_of(caught.value) is Fault.THROTTLED
+    assert "not sent" in caught.value.message
+
+
+async def test_the_default_rates_are_aws_lambdas_own() -> None:
+    assert Rates() == Rates(control_plane=15, get_function=100, get_policy=15)

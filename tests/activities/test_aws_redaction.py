@@ -1,0 +1,91 @@
+"""What may be said in an error message: never a value that we sent."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.redaction import named_only, redacted
+
+PLAIN = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=6, max_size=40).filter(lambda text: text == text.strip())
+
+
+@given(value=PLAIN, before=st.text(max_size=20), after=st.text(max_size=20))
+def test_no_environment_value_survives(value: str, before: str, after: str) -> None:
+    sent = {"FunctionName": "f", "Environment": {"Variables": {"A": value}}}
+    assert value not in redacted(f"{before}{value}{after}", sent).replace("…", "")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"Environment": {"Variables": {"A": "tops3cret"}}},
+        {"Payload": b"tops3cret"},
+        {"InvokeArgs": b"tops3cret"},
+        {"Code": {"ZipFile": b"tops3cret"}},
+        {"ZipFile": b"tops3cret"},
+        {"ClientContext": "tops3cret"},
+    ],
+)
+def test_nothing_that_was_sent_in_confidence_survives(sent: dict[str, object]) -> None:
+    assert redacted("could not read tops3cret there", sent) == "could not read … there"
+
+
+def test_what_is_no_secret_stays() -> None:
+    assert redacted("Function not found: checkout", {"FunctionName": "checkout"}) == "Function not found: checkout"
+
+
+def test_a_short_value_is_taken_out_where_it_stands_alone_and_nowhere_else() -> None:
+    sent = {"Environment": {"Variables": {"MODE": "in"}}}
+    assert redacted("An update is in progress, says in-house 'in'", sent) == "An update is … progress, says …-house '…'"
+
+
+def test_the_longer_of_two_values_is_taken_out_whole() -> None:
+    sent = {"Environment": {"Variables": {"A": "secret", "B": "secret-two"}}}
+    assert redacted("it was secret-two", sent) == "it was …"
+
+
+def test_a_quoted_value_goes_even_where_we_did_not_send_it_so() -> None:
+    message = "1 validation error detected: Value '{A=it''s; B=x}' at 'environment.variables' failed to satisfy constraint"
+    assert redacted(message, {}) == "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint"
+
+
+def test_an_address_loses_its_query() -> None:
+    message = 'Could not connect to "https://bucket.s3.amazonaws.com/code.zip?X-Amz-Signature=abc&X-Amz-Security-Token=def": broken'
+    assert redacted(message, {}) == 'Could not connect to "https://bucket.s3.amazonaws.com/code.zip": broken'
+
+
+def test_a_refused_signature_is_said_without_the_request_it_signs() -> None:
+    message = (
+        "The request signature we calculated does not match the signature you provided. Check your key.\n\n"
+        "The Canonical String for this request should have been\n'POST\n/x\n\nx-amz-security-token:FwoGZXIv"
+    )
+    assert redacted(message, {}) == "The request signature we calculated does not match"
+
+
+def test_a_message_is_one_line() -> None:
+    assert redacted("one\n  two\tthree", {}) == "one two three"
+
+
+@pytest.mark.parametrize(
+    ("report", "names"),
+    [
+        ('Missing required parameter in input: "FunctionName"', "Missing required parameter FunctionName"),
+        ('Missing required parameter in Code: "ZipFile"', "Missing required parameter ZipFile"),
+        ('Unknown parameter in input: "Pass", must be one of: FunctionName, Role', "Unknown parameter Pass"),
+        (
+            "Invalid type for parameter Environment.Variables.A, value: b'hunter2, type: x', type: <class 'bytes'>, valid types: <class 'str'>",
+            "Invalid type for parameter Environment.Variables.A",
+        ),
+        ("Invalid length for parameter FunctionName, value: 0, valid min length: 1", "Invalid length for parameter FunctionName"),
+        ("Invalid range for parameter Layers[0].Size, value: -1, valid min value: 0", "Invalid range for parameter Layers[0].Size"),
+        (
+            "Invalid type for parameter A, value: 1, type: x\nInvalid type for parameter B, value: 2, type: x",
+            "Invalid type for parameter A; Invalid type for parameter B",
+        ),
+        ("something new from botocore: hunter2", "a parameter is not of the right type"),
+    ],
+)
+def test_a_report_of_botocores_is_told_by_parameter_without_values(report: str, names: str) -> None:
+    assert named_only(report) == names

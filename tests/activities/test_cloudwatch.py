@@ -1,0 +1,96 @@
+"""Alarms: what they say, and a watch that ends when one goes off."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.workflow import ActivityCancellationType
+
+from activities.cloudwatch import LOOK_EVERY, WATCH, Alarms, DescribeAlarmsRequest, DescribeAlarmsResponse, WatchAlarmsRequest
+from activities.errors import AwsError
+from activities.operation import profile_of
+from tests.activities.scripted import Scripted
+
+AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+
+def alarm(name: str, state: str = "OK", reason: str = "all is well") -> dict[str, Any]:
+    return {"AlarmName": name, "StateValue": state, "StateReason": reason, "StateUpdatedTimestamp": AT, "Threshold": 5.0}
+
+
+def seen(*metric: dict[str, Any], composite: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {"MetricAlarms": list(metric), "CompositeAlarms": composite or []}
+
+
+async def watched(answer: dict[str, Any] | AwsError, *names: str) -> DescribeAlarmsResponse:
+    return await Alarms(Scripted(describe_alarms=answer)).watch_alarms(WatchAlarmsRequest(alarm_names=list(names)))
+
+
+async def test_alarms_come_back_with_their_state() -> None:
+    port = Scripted(describe_alarms=seen(alarm("errors"), composite=[alarm("all", "ALARM")]))
+    found = await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors", "all"]))
+    assert [(each.alarm_name, each.state_value) for each in found.alarms] == [("errors", "OK"), ("all", "ALARM")]
+    assert found.metric_alarms[0].state_updated_timestamp == AT
+
+
+async def test_composite_alarms_are_asked_for_since_aws_does_not_offer_them() -> None:
+    port = Scripted(describe_alarms=seen(alarm("errors")))
+    await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors"]))
+    assert port.last("describe_alarms") == {"AlarmNames": ["errors"], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": 100}
+
+
+async def test_an_answer_survives_the_way_through_a_history() -> None:
+    port = Scripted(describe_alarms=seen(alarm("errors", "ALARM")))
+    found = await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors"]))
+    assert DescribeAlarmsResponse.model_validate_json(found.model_dump_json(by_alias=True)) == found
+
+
+async def test_a_long_reason_is_cut() -> None:
+    found = await watched(seen(alarm("errors", "ALARM", "x" * 1000)), "errors")
+    assert len(found.firing[0].state_reason or "") == 300
+
+
+@pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])
+async def test_while_all_is_quiet_a_watch_fails_benignly_and_looks_again_ten_seconds_later(state: str) -> None:
+    with pytest.raises(ApplicationError) as caught:
+        await watched(seen(alarm("errors", state)), "errors")
+    quiet = caught.value
+    assert (quiet.type, quiet.non_retryable, quiet.category) == ("NotReady", False, ApplicationErrorCategory.BENIGN)
+    assert quiet.next_retry_delay == LOOK_EVERY == timedelta(seconds=10)
+
+
+OFF = alarm("duration", "ALARM", "Threshold Crossed")
+
+
+@pytest.mark.parametrize("answer", [seen(alarm("errors"), OFF), seen(alarm("errors"), composite=[OFF])])
+async def test_a_watch_ends_as_soon_as_one_alarm_goes_off(answer: dict[str, Any]) -> None:
+    found = await watched(answer, "errors", "duration")
+    assert [each.alarm_name for each in found.firing] == ["duration"]
+
+
+async def test_a_watch_ends_when_an_alarm_is_not_there_since_nobody_would_hear_it() -> None:
+    found = await watched(seen(alarm("errors")), "errors", "gone", "lost")
+    assert found.firing == []
+    assert found.missing(["errors", "gone", "lost"]) == ["gone", "lost"]
+
+
+async def test_a_watch_that_cannot_see_says_so_and_goes_on() -> None:
+    with pytest.raises(ApplicationError) as caught:
+        await watched(AwsError("describe_alarms", "Throttling", "Rate exceeded", status=400), "errors")
+    assert (caught.value.type, caught.value.non_retryable) == ("Throttled", False)
+
+
+@pytest.mark.parametrize("names", [[], [""], ["x" * 256], ["a"] * 101])
+def test_a_hundred_alarms_at_most_each_with_a_name(names: list[str]) -> None:
+    with pytest.raises(ValidationError):
+        WatchAlarmsRequest(alarm_names=names)
+
+
+def test_a_watch_has_no_end_of_its_own_and_a_cancel_does_not_wait_for_it() -> None:
+    assert profile_of(Alarms.watch_alarms) is WATCH
+    assert WATCH.retry.maximum_attempts == 0
+    assert WATCH.cancellation is ActivityCancellationType.TRY_CANCEL

@@ -1,0 +1,183 @@
+"""Permissions, the second time: one statement for one grant, and nobody's statement lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import AwsError
+from activities.permissions import AddPermissionRequest, GetPolicyRequest, Permissions, RemovePermissionRequest
+from tests.activities.operations import on_attempt
+from tests.activities.port import Port
+from tests.activities.tiny_lambda import ROLE
+
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:orders"
+ADD = AddPermissionRequest(
+    function_name="checkout", action="lambda:InvokeFunction", principal="sns.amazonaws.com", source_arn=TOPIC, qualifier="live"
+)
+REMOVE = RemovePermissionRequest(function_name="checkout", statement_id=ADD.statement_id, qualifier="live")
+MOVED = "PreconditionFailedException"
+
+
+@pytest.fixture
+def permissions(port: Port) -> Permissions:
+    for name in ("checkout", "cart"):
+        port.lambda_.create_function({"FunctionName": name, "Role": ROLE, "Code": {}})
+    return Permissions(port)
+
+
+def policy(port: Port, qualifier: str = "live") -> dict[str, Any]:
+    return port.lambda_.functions["checkout"].policies.get(qualifier, {})
+
+
+def test_a_statements_id_is_made_of_what_it_grants_and_of_nothing_else() -> None:
+    same = ADD.model_copy(update={"qualifier": "test", "revision_id": "p1"}).model_dump(
+        by_alias=True, exclude={"statement_id"}, exclude_none=True
+    )
+    assert AddPermissionRequest.model_validate(same).statement_id == ADD.statement_id
+    assert AddPermissionRequest.model_validate(same | {"SourceAccount": "123456789012"}).statement_id != ADD.statement_id
+    assert AddPermissionRequest.model_validate(same | {"StatementId": "mine"}).statement_id == "mine"
+    assert AddPermissionRequest.model_validate_json(ADD.model_dump_json(by_alias=True)) == ADD
+    assert ADD.parameters()["StatementId"] == ADD.statement_id
+
+
+async def test_a_permission_added_under_a_lost_answer_is_found_and_not_added_again(port: Port, permissions: Permissions) -> None:
+    port.lose("add_permission")
+    with pytest.raises(ApplicationError):
+        await on_attempt(1, permissions.add_permission, ADD)
+    answer = await on_attempt(2, permissions.add_permission, ADD)
+    assert json.loads(answer.statement)["Sid"] == ADD.statement_id
+    assert port.calls("add_permission") == ["add_permission"]
+
+
+async def test_a_permission_that_never_arrived_is_added_by_the_second_attempt(port: Port, permissions: Permissions) -> None:
+    await on_attempt(2, permissions.add_permission, ADD)
+    assert [*policy(port)] == [ADD.statement_id]
+
+
+async def test_the_same_permission_there_already_is_success_on_a_first_attempt_too(permissions: Permissions) -> None:
+    first = await on_attempt(1, permissions.add_permission, ADD)
+    assert json.loads((await on_attempt(1, permissions.add_permission, ADD)).statement) == json.loads(first.statement)
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize(
+    ("other", "differing"),
+    [
+        ({"principal": "s3.amazonaws.com"}, "Principal"),
+        ({"action": "lambda:*"}, "Action"),
+        ({"source_arn": None}, "SourceArn"),
+        ({"source_arn": f"{TOPIC}-2"}, "SourceArn"),
+    ],
+)
+async def test_another_grant_under_the_same_id_is_left_alone_and_said_to_differ(
+    port: Port, permissions: Permissions, attempt: int, other: dict[str, Any], differing: str
+) -> None:
+    await on_attempt(1, permissions.add_permission, ADD.model_copy(update=other))
+    before = json.dumps(policy(port))
+    with pytest.raises(
+        ApplicationError, match=f"{ADD.statement_id} of checkout:live exists already, and differs in {differing}"
+    ) as refused:
+        await on_attempt(attempt, permissions.add_permission, ADD)
+    assert (refused.value.type, refused.value.non_retryable) == ("Exists", True)
+    assert json.dumps(policy(port)) == before
+
+
+@pytest.mark.parametrize(
+    ("stated", "asked"),
+    [
+        ({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}, {"Principal": "123456789012"}),
+        ({"Principal": {"AWS": "arn:aws:iam::123456789012:role/caller"}}, {"Principal": "arn:aws:iam::123456789012:role/caller"}),
+        ({"Principal": "*"}, {"Principal": "*"}),
+        ({"Principal": {"AWS": "*"}}, {"Principal": "*"}),
+        (
+            {
+                "Principal": "*",
+                "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}, "Bool": {"lambda:InvokedViaFunctionUrl": "true"}},
+            },
+            {"Principal": "*", "FunctionUrlAuthType": "NONE", "InvokedViaFunctionUrl": True},
+        ),
+        (
+            {
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Condition": {
+                    "StringEquals": {
+                        "AWS:SourceAccount": "123456789012",
+                        "lambda:EventSourceToken": "t",
+                        "aws:PrincipalOrgID": "o-0123456789",
+                    },
+                    "ArnLike": {"AWS:SourceArn": "arn:aws:s3:::bucket"},
+                },
+            },
+            {
+                "Principal": "s3.amazonaws.com",
+                "SourceAccount": "123456789012",
+                "EventSourceToken": "t",
+                "PrincipalOrgID": "o-0123456789",
+                "SourceArn": "arn:aws:s3:::bucket",
+            },
+        ),
+    ],
+)
+async def test_a_statement_is_read_in_every_way_that_aws_writes_it(
+    port: Port, permissions: Permissions, stated: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    request = AddPermissionRequest.model_validate({"FunctionName": "checkout", "Action": "lambda:InvokeFunction", **asked})
+    statement = {"Sid": request.statement_id, "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "…", **stated}
+    port.instead("get_policy", {"Policy": json.dumps({"Statement": [statement]})})
+    assert json.loads((await on_attempt(2, permissions.add_permission, request)).statement) == statement
+    narrower = statement | {"Condition": {"StringEquals": {"aws:SomethingNew": "x"}}}
+    port.instead("get_policy", {"Policy": json.dumps({"Statement": [narrower]})})
+    with pytest.raises(ApplicationError, match="aws:SomethingNew"):
+        await on_attempt(2, permissions.add_permission, request)
+
+
+async def test_a_policy_that_moved_on_is_stale_unless_our_statement_is_in_it(port: Port, permissions: Permissions) -> None:
+    port.instead("add_permission", AwsError("add_permission", MOVED, "moved"), AwsError("add_permission", MOVED, "moved"))
+    with pytest.raises(ApplicationError) as stale:
+        await on_attempt(1, permissions.add_permission, ADD.model_copy(update={"revision_id": "p0"}))
+    assert stale.value.type == "Stale"
+    port.lambda_.add_permission(ADD.parameters())
+    assert (await on_attempt(1, permissions.add_permission, ADD)).statement
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+async def test_removing_what_is_gone_is_success(permissions: Permissions, attempt: int) -> None:
+    assert await on_attempt(attempt, permissions.remove_permission, REMOVE) is None
+
+
+async def test_removing_from_a_policy_that_moved_on_is_success_only_if_the_statement_is_gone(port: Port, permissions: Permissions) -> None:
+    moved = AwsError("remove_permission", MOVED, "moved")
+    port.instead("remove_permission", moved, moved)
+    assert await on_attempt(1, permissions.remove_permission, REMOVE) is None
+    port.lambda_.add_permission(ADD.parameters())
+    with pytest.raises(ApplicationError) as stale:
+        await on_attempt(1, permissions.remove_permission, REMOVE)
+    assert stale.value.type == "Stale"
+
+
+async def test_writes_to_one_functions_policies_wait_for_each_other_under_whatever_name(port: Port, permissions: Permissions) -> None:
+    names = ("checkout", "123456789012:function:checkout", "arn:aws:lambda:eu-west-1:123456789012:function:checkout:live")
+    adds = [ADD.model_copy(update={"function_name": name}) for name in names]
+    port.instead("add_permission", *({"Statement": "{}"} for _ in adds))
+    port.instead("remove_permission", {})
+    await asyncio.gather(*(permissions.add_permission(add) for add in adds), permissions.remove_permission(REMOVE))
+    assert port.at_once == 1
+
+
+async def test_writes_to_different_functions_do_not_wait(port: Port, permissions: Permissions) -> None:
+    await asyncio.gather(*(permissions.add_permission(ADD.model_copy(update={"function_name": name})) for name in ("checkout", "cart")))
+    assert port.at_once == 2
+
+
+async def test_a_policy_is_read_per_qualifier(permissions: Permissions) -> None:
+    await on_attempt(1, permissions.add_permission, ADD)
+    found = await on_attempt(1, permissions.get_policy, GetPolicyRequest(function_name="checkout", qualifier="live"))
+    assert json.loads(found.policy)["Statement"][0]["Sid"] == ADD.statement_id
+    with pytest.raises(ApplicationError) as missing:
+        await on_attempt(1, permissions.get_policy, GetPolicyRequest(function_name="checkout"))
+    assert missing.value.type == "NotFound"

@@ -1,0 +1,86 @@
+"""Warm environments: asked for by number, given up for good."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+from temporalio.exceptions import ApplicationError
+
+from activities.aws import Connection
+from activities.errors import AwsError
+from activities.provisioned import (
+    DeleteProvisionedConcurrencyConfigRequest,
+    GetProvisionedConcurrencyConfigRequest,
+    ProvisionedConcurrency,
+    PutProvisionedConcurrencyConfigRequest,
+)
+from tests.activities.scripted import Scripted
+from tests.activities.stub import DropAfter, Stub
+from tests.activities.tiny_lambda import TinyLambda
+
+pytest_plugins = ["tests.activities.wired"]
+
+PUT = PutProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1", provisioned_concurrent_executions=5)
+GET = GetProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1")
+DELETE = DeleteProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1")
+
+
+async def test_putting_it_twice_leaves_it_as_asked(aws: Connection, tiny: TinyLambda) -> None:
+    for _ in range(2):
+        answer = await ProvisionedConcurrency(aws).put_provisioned_concurrency_config(PUT)
+        assert (answer.status, answer.requested_provisioned_concurrent_executions) == ("IN_PROGRESS", 5)
+    assert tiny.functions["checkout"].provisioned == {"1": 5}
+
+
+async def test_deleting_what_is_gone_is_done_already(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
+    group = ProvisionedConcurrency(aws)
+    await group.put_provisioned_concurrency_config(PUT)
+    stub.meets(DropAfter(), operation="delete_provisioned_concurrency_config")
+    with pytest.raises(ApplicationError, match="ConnectionClosedError"):
+        await group.delete_provisioned_concurrency_config(DELETE)
+    await group.delete_provisioned_concurrency_config(DELETE)
+    assert tiny.functions["checkout"].provisioned == {}
+
+
+async def test_deleting_from_a_function_that_is_gone_is_done_already(aws: Connection, tiny: TinyLambda) -> None:
+    del tiny.functions["checkout"]
+    await ProvisionedConcurrency(aws).delete_provisioned_concurrency_config(DELETE)
+
+
+async def test_a_delete_that_aws_refuses_is_no_success() -> None:
+    port = Scripted(delete_provisioned_concurrency_config=AwsError("delete", "AccessDeniedException", "no"))
+    with pytest.raises(ApplicationError) as caught:
+        await ProvisionedConcurrency(port).delete_provisioned_concurrency_config(DELETE)
+    assert caught.value.type == "Denied"
+
+
+async def test_where_there_is_none_that_is_not_found() -> None:
+    port = Scripted(get_provisioned_concurrency_config=AwsError("get", "ProvisionedConcurrencyConfigNotFoundException", "none", status=404))
+    with pytest.raises(ApplicationError) as caught:
+        await ProvisionedConcurrency(port).get_provisioned_concurrency_config(GET)
+    assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)
+
+
+async def test_how_far_it_is_comes_back_in_numbers() -> None:
+    port = Scripted(
+        get_provisioned_concurrency_config={
+            "RequestedProvisionedConcurrentExecutions": 5,
+            "AllocatedProvisionedConcurrentExecutions": 3,
+            "AvailableProvisionedConcurrentExecutions": 2,
+            "Status": "IN_PROGRESS",
+            "LastModified": "2026-11-22T10:00:00+0000",
+            "SomethingNew": 1,
+        }
+    )
+    found = await ProvisionedConcurrency(port).get_provisioned_concurrency_config(GET)
+    assert found.model_dump(by_alias=True, exclude={"last_modified"}) == {
+        "RequestedProvisionedConcurrentExecutions": 5,
+        "AllocatedProvisionedConcurrentExecutions": 3,
+        "AvailableProvisionedConcurrentExecutions": 2,
+        "Status": "IN_PROGRESS",
+    }
+
+
+def test_zero_environments_are_refused_before_anything_is_sent() -> None:
+    with pytest.raises(ValidationError):
+        PutProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1", provisioned_concurrent_executions=0)

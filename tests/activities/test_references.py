@@ -1,0 +1,179 @@
+"""Dynamic references: what is one, what it stands for, and that no failure repeats a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.aws import Connection
+from activities.errors import AwsError, Fault, fault_of
+from activities.references import Parameter, Reference, Secret, references, resolve
+from tests.activities.scripted import Scripted
+from tests.activities.stub import HttpRequest, HttpResponse, Stub
+
+pytest_plugins = ["tests.activities.wired"]
+
+ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-Ab1Cd2"
+NAME = st.from_regex(r"[A-Za-z0-9_./-]{1,30}", fullmatch=True)
+PLAIN = st.text().filter(lambda text: "{{resolve:" not in text)
+REFERENCE = st.one_of(
+    st.builds(lambda name: (f"{{{{resolve:ssm:{name}}}}}", Parameter(name)), NAME),
+    st.builds(lambda name, number: (f"{{{{resolve:ssm:{name}:{number}}}}}", Parameter(f"{name}:{number}")), NAME, st.integers(1, 10**6)),
+    st.builds(lambda name: (f"{{{{resolve:secretsmanager:{name}}}}}", Secret(name)), NAME),
+    st.builds(
+        lambda name, key, stage: (f"{{{{resolve:secretsmanager:{name}:SecretString:{key}:{stage}}}}}", Secret(name, key, stage)),
+        NAME,
+        NAME,
+        NAME,
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("ssm:/path", Parameter("/path")),
+        ("ssm:/path:3", Parameter("/path:3")),
+        ("ssm-secure:/path", Parameter("/path")),
+        ("ssm-secure:/path:12", Parameter("/path:12")),
+        ("ssm:arn:aws:ssm:eu-west-1:123456789012:parameter/path:3", Parameter("arn:aws:ssm:eu-west-1:123456789012:parameter/path:3")),
+        ("secretsmanager:db", Secret("db")),
+        ("secretsmanager:db:SecretString", Secret("db")),
+        ("secretsmanager:db:SecretString:password", Secret("db", "password")),
+        ("secretsmanager:db:SecretString:password:AWSPREVIOUS", Secret("db", "password", "AWSPREVIOUS")),
+        ("secretsmanager:db:SecretString:password::1234", Secret("db", "password", "", "1234")),
+        ("secretsmanager:db::::", Secret("db")),
+        (f"secretsmanager:{ARN}", Secret(ARN)),
+        (f"secretsmanager:{ARN}:SecretString:password", Secret(ARN, "password")),
+    ],
+)
+def test_a_reference_is_read_as_cloudformation_reads_it(text: str, reference: Reference) -> None:
+    assert references(f"{{{{resolve:{text}}}}}") == [reference]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{{resolve:ssm:}}",
+        "{{resolve:ssm:/path:latest}}",
+        "{{resolve:ssm:/path:0}}",
+        "{{resolve:ssm:/path",
+        "{{resolve:ssm:/path}",
+        "{{resolve:ssm:/a}}{{resolve:ssm:/b",
+        "{{resolve:ssm:{{resolve:ssm:/a}}}}",
+        "{{resolve:s3:bucket}}",
+        "{{resolve:}}",
+        "{{resolve:secretsmanager:}}",
+        "{{resolve:secretsmanager:db:SecretBinary}}",
+        "{{resolve:secretsmanager:db:SecretString:key:AWSCURRENT:1234}}",
+        "{{resolve:secretsmanager:db:SecretString:key:::}}",
+    ],
+)
+def test_a_malformed_reference_is_refused_without_its_text(value: str) -> None:
+    with pytest.raises(ValueError, match="a dynamic reference") as caught:
+        references(value)
+    assert "/path" not in str(caught.value)
+
+
+@given(st.lists(st.tuples(PLAIN, REFERENCE)), PLAIN)
+def test_references_are_found_in_order_wherever_they_stand(parts: list[tuple[str, tuple[str, Reference]]], end: str) -> None:
+    value = "".join(before + text for before, (text, _) in parts) + end
+    if value.count("{{resolve:") == len(parts):
+        assert references(value) == [reference for _, (_, reference) in parts]
+
+
+@given(PLAIN)
+async def test_a_plain_value_stays_as_it_is_and_nothing_is_fetched(value: str) -> None:
+    assert await resolve(Scripted(), {"A": value}) == {"A": value}
+
+
+async def test_every_reference_is_replaced_and_the_rest_of_the_value_stays() -> None:
+    port = Scripted(
+        get_parameters={"Parameters": [{"Name": "/host", "Value": "db.local"}, {"Name": "/user", "Value": "{{not:resolved}}"}]},
+        get_secret_value={"SecretString": '{"password": "hunter2", "port": 5432}'},
+    )
+    url = "pg://{{resolve:ssm:/user}}:{{resolve:secretsmanager:db:SecretString:password}}@{{resolve:ssm:/host}}:{{resolve:secretsmanager:db:SecretString:port}}/"
+    assert await resolve(port, {"URL": url, "PLAIN": "{{x}}"}) == {"URL": "pg://{{not:resolved}}:hunter2@db.local:5432/", "PLAIN": "{{x}}"}
+    assert port.times("get_secret_value") == 1
+
+
+async def test_versions_of_one_parameter_are_told_apart() -> None:
+    found = [{"Name": "/a", "Value": "old", "Selector": ":3"}, {"Name": "/a", "Value": "new"}]
+    port = Scripted(get_parameters={"Parameters": found})
+    assert await resolve(port, {"A": "{{resolve:ssm:/a:3}} {{resolve:ssm-secure:/a}}"}) == {"A": "old new"}
+    assert port.last("get_parameters") == {"Names": ["/a:3", "/a"], "WithDecryption": True}
+
+
+async def test_parameters_are_fetched_ten_at_a_time() -> None:
+    port = Scripted(get_parameters={"Parameters": [{"Name": f"/{number}", "Value": str(number)} for number in range(25)]})
+    await resolve(port, {f"V{number}": f"{{{{resolve:ssm:/{number}}}}}" for number in range(25)})
+    assert [len(parameters["Names"]) for _, parameters in port.asked] == [10, 10, 5]
+
+
+async def test_a_shared_parameter_may_be_named_by_its_arn() -> None:
+    arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/a"
+    port = Scripted(get_parameters={"Parameters": [{"Name": "/a", "ARN": arn, "Value": "x"}]})
+    assert await resolve(port, {"A": f"{{{{resolve:ssm:{arn}}}}}"}) == {"A": "x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("db", {"SecretId": "db"}),
+        ("db:SecretString:k:AWSPREVIOUS", {"SecretId": "db", "VersionStage": "AWSPREVIOUS"}),
+        ("db:SecretString:k::1234", {"SecretId": "db", "VersionId": "1234"}),
+    ],
+)
+async def test_a_secret_is_fetched_in_the_version_that_was_asked_for(text: str, asked: dict[str, str]) -> None:
+    port = Scripted(get_secret_value={"SecretString": '{"k": "v"}'})
+    await resolve(port, {"A": f"{{{{resolve:secretsmanager:{text}}}}}"})
+    assert port.last("get_secret_value") == asked
+
+
+NO_PARAMETER: dict[str, Any] = {"get_parameters": {"Parameters": [], "InvalidParameters": ["/hunter2"]}}
+
+
+@pytest.mark.parametrize(
+    ("value", "answers"),
+    [
+        ("{{resolve:ssm:/hunter2}}", NO_PARAMETER),
+        ("{{resolve:ssm:/hunter2:9}}", {"get_parameters": {"Parameters": [{"Name": "/hunter2", "Value": "x"}]}}),
+        ("{{resolve:secretsmanager:hunter2}}", {"get_secret_value": AwsError("get_secret_value", "ResourceNotFoundException", "none")}),
+        ("{{resolve:secretsmanager:hunter2}}", {"get_secret_value": {"SecretBinary": b"hunter2"}}),
+        ("{{resolve:secretsmanager:db:SecretString:hunter2}}", {"get_secret_value": {"SecretString": '{"other": "hunter2"}'}}),
+        ("{{resolve:secretsmanager:db:SecretString:hunter2}}", {"get_secret_value": {"SecretString": "hunter2"}}),
+        ("{{resolve:hunter2", {}),
+        ("hunter2 {{resolve:x:hunter2}}", {}),
+    ],
+)
+async def test_a_reference_to_nothing_is_invalid_naming_the_variable_and_no_value(value: str, answers: dict[str, Any]) -> None:
+    with pytest.raises(AwsError) as caught:
+        await resolve(Scripted(**answers), {"FINE": "x", "DB_PASSWORD": value})
+    assert (caught.value.code, fault_of(caught.value)) == ("InvalidReference", Fault.INVALID)
+    assert "environment variable DB_PASSWORD" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_what_aws_refuses_passes_through() -> None:
+    port = Scripted(get_parameters=AwsError("get_parameters", "AccessDeniedException", "not authorized to perform ssm:GetParameters"))
+    with pytest.raises(AwsError) as caught:
+        await resolve(port, {"A": "{{resolve:ssm:/a}}"})
+    assert fault_of(caught.value) is Fault.DENIED
+
+
+async def test_references_are_resolved_over_http_by_systems_manager_and_secrets_manager(aws: Connection, stub: Stub) -> None:
+    async def services(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, ANSWERS[request.operation])
+
+    stub.handler = services
+    values = {"A": "{{resolve:ssm:/a:2}}", "B": "{{resolve:secretsmanager:b:SecretString:k}}"}
+    assert await resolve(aws, values) == {"A": "x", "B": "y"}
+
+
+ANSWERS = {
+    "GetParameters": b'{"Parameters": [{"Name": "/a", "Selector": ":2", "Value": "x"}]}',
+    "GetSecretValue": b'{"SecretString": "{\\"k\\": \\"y\\"}"}',
+}

@@ -1,0 +1,292 @@
+"""Putting ``$LATEST`` back to what a version holds, over real HTTP, package and all."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities import settling
+from activities.aws import Connection
+from activities.errors import AwsError
+from activities.restoring import RestoreLatestRequest, RestoreLatestResponse, Restoring
+from tests.activities.scripted import Scripted
+from tests.activities.stub import Answer, DropAfter, Stub
+from tests.activities.tiny_lambda import Function, TinyLambda
+
+pytest_plugins = ["tests.activities.wired"]
+
+REQUEST = RestoreLatestRequest(function_name="checkout", version="1")
+BEFORE = {
+    "Handler": "app.handler",
+    "Runtime": "python3.13",
+    "MemorySize": 256,
+    "Timeout": 10,
+    "Description": "as it was",
+    "Environment": {"Variables": {"PASSWORD": "hunter2", "MODE": "calm"}},
+    "Layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:one:1"],
+    "TracingConfig": {"Mode": "Active"},
+    "EphemeralStorage": {"Size": 1024},
+}
+AFTER = {
+    "Handler": "new.handler",
+    "MemorySize": 512,
+    "Timeout": 20,
+    "Description": "release 42",
+    "Environment": {"Variables": {"PASSWORD": "other"}},
+    "Layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:two:2"],
+    "TracingConfig": {"Mode": "PassThrough"},
+    "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+    "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:123456789012:lost"},
+    "KMSKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1",
+    "FileSystemConfigs": [{"Arn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/1", "LocalMountPath": "/mnt/x"}],
+    "EphemeralStorage": {"Size": 2048},
+    "SnapStart": {"ApplyOn": "PublishedVersions"},
+    "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "/elsewhere"},
+}
+
+
+@pytest.fixture
+def function(tiny: TinyLambda) -> Function:
+    """Published as version 1 with one code and configuration; ``$LATEST`` then got others."""
+    name = {"FunctionName": "checkout"}
+    function = tiny.functions["checkout"]
+    function.versions.clear()
+    tiny.update_function_configuration(name | BEFORE)
+    tiny.publish_version(name)
+    tiny.update_function_code(name | {"ZipFile": base64.b64encode(b"two")})
+    tiny.update_function_configuration(name | AFTER)
+    return function
+
+
+async def restored(aws: Any, request: RestoreLatestRequest = REQUEST, attempt: int = 1) -> RestoreLatestResponse:
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=attempt)
+    return await environment.run(Restoring(aws).restore_latest, request)
+
+
+def shown(configuration: dict[str, Any]) -> dict[str, Any]:
+    """A configuration without what belongs to one version, or to nobody."""
+    return {
+        name: value
+        for name, value in configuration.items()
+        if name not in {"RevisionId", "Version", "FunctionArn", "LastUpdateStatus"} and value not in ("", [], None)
+    }
+
+
+async def test_code_and_configuration_are_those_of_the_version_again(aws: Connection, function: Function) -> None:
+    answer = await restored(aws)
+    assert function.code == b"one"
+    expected = shown(function.versions["1"][0]) | {
+        "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
+        "DeadLetterConfig": {"TargetArn": ""},
+        "SnapStart": {"ApplyOn": "None"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/checkout"},
+    }
+    assert shown(function.latest) == expected
+    assert answer.restored == ["code", "configuration"]
+    assert answer.code_sha256_after == function.versions["1"][0]["CodeSha256"] != answer.code_sha256_before
+
+
+async def test_what_differs_is_written_and_nothing_else(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
+    tiny.update_function_configuration({"FunctionName": "checkout", "Timeout": 60})
+    answer = await restored(aws)
+    assert answer.restored == ["configuration"]
+    asked = next(request for request in stub.requests if request.operation == "update_function_configuration")
+    assert asked.parameters == {"FunctionName": "checkout", "Timeout": 3}
+
+
+@pytest.mark.usefixtures("function")
+async def test_a_second_time_changes_nothing(aws: Connection, stub: Stub) -> None:
+    await restored(aws)
+    stub.requests.clear()
+    assert (await restored(aws)).restored == []
+    assert {request.operation for request in stub.requests} == {"get_function"}
+
+
+@pytest.mark.parametrize("operation", ["update_function_code", "update_function_configuration"])
+async def test_a_lost_answer_does_not_make_it_write_twice(aws: Connection, stub: Stub, function: Function, operation: str) -> None:
+    stub.meets(DropAfter(), operation=operation)
+    with pytest.raises(ApplicationError) as caught:
+        await restored(aws)
+    assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", False)
+    await restored(aws, attempt=2)
+    assert stub.sent(operation) == 1
+    assert function.code == b"one"
+    assert function.latest["Description"] == "as it was"
+
+
+async def test_only_the_parts_that_were_asked_for_are_put_back(aws: Connection, function: Function) -> None:
+    await restored(aws, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"]))
+    assert (function.code, function.latest["Description"]) == (b"one", "release 42")
+
+
+async def test_each_change_settles_before_the_next(aws: Connection, stub: Stub, tiny: TinyLambda, function: Function) -> None:
+    tiny.settles_after = function.looks = 2
+    await restored(aws)
+    operations = [request.operation for request in stub.requests]
+    code, configuration = operations.index("update_function_code"), operations.index("update_function_configuration")
+    assert operations[code + 1 : configuration].count("get_function") == 2
+    assert function.latest["Description"] == "as it was"
+
+
+@pytest.mark.usefixtures("function")
+async def test_a_change_that_takes_long_is_waited_for_by_a_benign_retry(
+    aws: Connection, stub: Stub, tiny: TinyLambda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "INSIDE", 0.05)
+    tiny.settles_after = 3
+    with pytest.raises(ApplicationError) as caught:
+        await restored(aws)
+    assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
+    monkeypatch.setattr(settling, "INSIDE", 20)
+    tiny.settles_after = 0
+    assert (await restored(aws, attempt=2)).restored == ["configuration"]
+    assert stub.sent("update_function_code") == 1
+
+
+@pytest.mark.usefixtures("function")
+async def test_neither_code_nor_environment_leaves_the_activity(aws: Connection) -> None:
+    answer = (await restored(aws)).model_dump_json(by_alias=True)
+    assert set(RestoreLatestResponse.model_fields) == {"restored", "code_sha256_before", "code_sha256_after"}
+    assert "hunter2" not in answer
+
+
+async def test_a_package_that_arrives_damaged_is_not_uploaded(aws: Connection, stub: Stub, function: Function) -> None:
+    configuration, _ = function.versions["1"]
+    function.versions["1"] = (configuration, b"something else")
+    with pytest.raises(ApplicationError) as caught:
+        await restored(aws)
+    assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", False)
+    assert stub.sent("update_function_code") == 0
+
+
+async def test_an_address_that_refuses_is_asked_anew_a_few_times_and_then_given_up(aws: Connection, stub: Stub, function: Function) -> None:
+    ends = []
+    for attempt in (1, 5):
+        stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="$LATEST")
+        stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="1")
+        with pytest.raises(ApplicationError) as caught:
+            await restored(aws, attempt=attempt)
+        ends.append(caught.value.non_retryable)
+        assert "127.0.0.1" not in str(caught.value)
+    assert ends == [False, True]
+    assert function.code == b"two"
+
+
+# ── what cannot be put back, and what is put back otherwise ──
+
+
+def found(code: dict[str, Any], **configuration: Any) -> dict[str, Any]:
+    return {"Configuration": {"FunctionName": "checkout", "CodeSha256": "one", "State": "Active", **configuration}, "Code": code}
+
+
+LATEST = found({}, CodeSha256="two", RevisionId="r2")
+DONE = found({}, CodeSha256="one", RevisionId="r3")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        found({"Location": "https://x"}, CodeSize=52_428_801),
+        found({"Error": {"ErrorCode": "AccessDenied", "Message": "hidden"}}),
+        found({}),
+        found({"Location": "https://x"}, CodeSha256="two", Environment={"Error": {"ErrorCode": "KMSAccessDenied", "Message": "hidden"}}),
+        found({"ImageUri": "x"}, CodeSha256="two", ImageConfigResponse={"Error": {"ErrorCode": "Strange"}}),
+    ],
+)
+async def test_what_cannot_be_copied_is_exhausted_and_says_what_latest_holds(source: dict[str, Any]) -> None:
+    port = Scripted(get_function=[source, LATEST])
+    with pytest.raises(ApplicationError) as caught:
+        await restored(port)
+    assert (caught.value.type, caught.value.non_retryable) == ("Exhausted", True)
+    assert "$LATEST keeps what this release has put there" in caught.value.message
+    assert "of version 1" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("code", "sent"),
+    [
+        ({"ImageUri": "r:tag", "ResolvedImageUri": "r@sha256:1"}, {"ImageUri": "r@sha256:1"}),
+        (
+            {"ResolvedS3Object": {"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v"}, "Location": "https://x"},
+            {"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v", "S3ObjectStorageMode": "REFERENCE"},
+        ),
+    ],
+)
+async def test_an_image_and_a_referenced_object_are_named_again_and_not_fetched(code: dict[str, Any], sent: dict[str, Any]) -> None:
+    port = Scripted(get_function=[found(code, Architectures=["arm64"]), LATEST, DONE], update_function_code={})
+    await restored(port, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"]))
+    assert port.last("update_function_code") == {"FunctionName": "checkout", "Architectures": ["arm64"], **sent}
+
+
+async def test_the_same_code_for_another_architecture_is_another_package() -> None:
+    source, latest = found({"ImageUri": "x"}, Architectures=["arm64"]), found({}, Architectures=["x86_64"])
+    port = Scripted(get_function=[source, latest, source], update_function_code={})
+    assert (await restored(port)).restored == ["code"]
+
+
+async def test_an_images_settings_are_put_back_as_an_images() -> None:
+    image = {"ImageConfig": {"Command": ["run"]}}
+    source = found({}, PackageType="Image", ImageConfigResponse=image)
+    latest = found({}, PackageType="Image", Description="new")
+    port = Scripted(get_function=[source, latest, source], update_function_configuration={})
+    await restored(port)
+    assert port.last("update_function_configuration") == {"FunctionName": "checkout", "Description": "", **image}
+
+
+async def test_after_a_failed_update_equality_proves_nothing_and_all_is_written_again() -> None:
+    source = found({"ImageUri": "x"}, Role="arn:role", Timeout=3)
+    port = Scripted(
+        get_function=[source, source | {"Configuration": source["Configuration"] | {"LastUpdateStatus": "Failed"}}, source],
+        update_function_code={},
+        update_function_configuration={},
+    )
+    assert (await restored(port)).restored == ["code", "configuration"]
+    assert {"Role", "Timeout", "VpcConfig", "Environment", "Layers"} <= set(port.last("update_function_configuration"))
+
+
+async def test_where_latest_cannot_be_read_all_is_written() -> None:
+    source = found({}, Timeout=3)
+    latest = found({}, Timeout=3, Environment={"Error": {"ErrorCode": "KMSAccessDenied"}})
+    port = Scripted(get_function=[source, latest, source], update_function_configuration={})
+    assert (await restored(port)).restored == ["configuration"]
+    assert port.last("update_function_configuration")["Environment"] == {"Variables": {}}
+
+
+async def test_a_restored_configuration_that_aws_cannot_apply_is_invalid_in_awss_words() -> None:
+    source = found({}, Timeout=3)
+    failed = found({}, Timeout=3, LastUpdateStatus="Failed", LastUpdateStatusReason="no subnet", LastUpdateStatusReasonCode="InvalidSubnet")
+    port = Scripted(get_function=[source, found({}, Timeout=9), failed], update_function_configuration={})
+    with pytest.raises(ApplicationError, match="no subnet") as caught:
+        await restored(port)
+    assert caught.value.type == "Invalid"
+
+
+async def test_a_version_that_is_gone_is_not_found() -> None:
+    port = Scripted(get_function=AwsError("get_function", "ResourceNotFoundException", "none", status=404))
+    with pytest.raises(ApplicationError) as caught:
+        await restored(port)
+    assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)
+
+
+async def test_a_worker_holds_two_packages_at_a_time_and_lets_others_come_back_later() -> None:
+    group = Restoring(Scripted(get_function=[found({"Location": "https://x"}), LATEST]))
+    for _ in range(2):
+        await group._packages.acquire()
+    with pytest.raises(ApplicationError) as caught:
+        await group.restore_latest(REQUEST)
+    assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
+
+
+@pytest.mark.parametrize("wrong", [{"version": "$LATEST"}, {"version": "live"}, {"parts": []}, {"parts": ["tags"]}])
+def test_only_a_published_version_can_be_copied_from_and_only_its_parts(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        RestoreLatestRequest.model_validate(
+            {"FunctionName": "checkout", "Version": "1", **{name.title(): value for name, value in wrong.items()}}
+        )

@@ -1,0 +1,211 @@
+"""Waiting until something has settled: what counts as settled, how often it is looked at, and who stops waiting when."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
+
+from activities import settling
+from activities.errors import AwsError
+from activities.operation import SETTLE, profile_of
+from activities.settling import SettleFunctionRequest, SettleProvisionedConcurrencyRequest, Settling
+from tests.activities.scripted import Answer, Scripted
+
+LATEST = SettleFunctionRequest(function_name="checkout")
+VERSION = SettleFunctionRequest(function_name="checkout", qualifier="7")
+WARM = SettleProvisionedConcurrencyRequest(function_name="checkout", qualifier="7")
+MISSING = AwsError("get_function", "ResourceNotFoundException", "Function not found", status=404)
+
+
+def function(**configuration: Any) -> dict[str, Any]:
+    return {"Configuration": {"FunctionName": "checkout", "RevisionId": "r9", **configuration}, "Code": {"Location": "https://secret"}}
+
+
+ACTIVE = function(State="Active", LastUpdateStatus="Successful")
+UPDATING = function(State="Active", LastUpdateStatus="InProgress", LastUpdateStatusReason="The function is being updated.")
+PENDING = function(State="Pending", StateReason="The function is being created.")
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patience of a fifth of a second."""
+    monkeypatch.setattr(settling, "INSIDE", 0.2)
+    looks = settling.look_until
+
+    async def hurried(*args: Any, first: float, longest: float) -> Any:
+        return await looks(*args, first=first / 50, longest=longest / 50)
+
+    monkeypatch.setattr(settling, "look_until", hurried)
+
+
+async def unsettled(port: Scripted, request: Any = LATEST) -> ApplicationError:
+    settle = Settling(port).settle_function if isinstance(request, SettleFunctionRequest) else Settling(port).settle_provisioned_concurrency
+    with pytest.raises(ApplicationError) as caught:
+        await settle(request)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"State": "Active", "LastUpdateStatus": "Successful"},
+        {"State": "Active"},
+        {"State": "Inactive", "LastUpdateStatus": "Successful"},
+        {"State": "ActiveNonInvocable"},
+        {"LastUpdateStatus": "Successful"},
+        {},
+    ],
+)
+async def test_what_is_settled_needs_one_look(configuration: dict[str, Any]) -> None:
+    port = Scripted(get_function=function(**configuration))
+    assert (await Settling(port).settle_function(LATEST)).revision_id == "r9"
+    assert port.times("get_function") == 1
+
+
+@pytest.mark.parametrize(
+    "busy", [UPDATING, PENDING, function(State="Pending", LastUpdateStatus="Successful"), function(State="Deactivating")]
+)
+@pytest.mark.usefixtures("quickly")
+async def test_what_is_under_way_is_looked_at_again(busy: dict[str, Any]) -> None:
+    port = Scripted(get_function=[busy, busy, ACTIVE])
+    assert (await Settling(port).settle_function(LATEST)).state == "Active"
+    assert port.times("get_function") == 3
+
+
+async def test_a_function_is_looked_at_with_get_function_which_has_a_limit_of_its_own() -> None:
+    port = Scripted(get_function=ACTIVE)
+    await Settling(port).settle_function(VERSION)
+    assert port.asked == [("get_function", {"FunctionName": "checkout", "Qualifier": "7"})]
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_after_its_time_it_fails_benignly_and_says_when_to_look_again() -> None:
+    failed = await unsettled(Scripted(get_function=UPDATING))
+    assert (failed.type, failed.non_retryable, failed.category) == ("NotReady", False, ApplicationErrorCategory.BENIGN)
+    assert failed.next_retry_delay
+    assert "LastUpdateStatus is InProgress: The function is being updated." in failed.message
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_the_pauses_grow_so_that_waiting_costs_few_looks() -> None:
+    port = Scripted(get_function=UPDATING)
+    await unsettled(port)
+    assert 4 <= port.times("get_function") <= 10
+
+
+@pytest.mark.parametrize(
+    ("configuration", "said"),
+    [
+        (
+            {
+                "State": "Active",
+                "LastUpdateStatus": "Failed",
+                "LastUpdateStatusReason": "no such image",
+                "LastUpdateStatusReasonCode": "InvalidImage",
+            },
+            "LastUpdateStatus is Failed: no such image [InvalidImage]",
+        ),
+        (
+            {"State": "Failed", "StateReason": "the subnet is full", "StateReasonCode": "SubnetOutOfIPAddresses"},
+            "State is Failed: the subnet is full [SubnetOutOfIPAddresses]",
+        ),
+        ({"State": "Failed"}, "State is Failed: AWS gives no reason [no code]"),
+    ],
+)
+async def test_a_failed_change_is_invalid_in_awss_words(configuration: dict[str, Any], said: str) -> None:
+    failed = await unsettled(Scripted(get_function=function(**configuration)))
+    assert (failed.type, failed.non_retryable) == ("Invalid", True)
+    assert said in failed.message
+
+
+async def test_no_secret_of_the_function_comes_back() -> None:
+    port = Scripted(get_function=function(State="Active", Environment={"Variables": {"PASSWORD": "hunter2"}}))
+    found = (await Settling(port).settle_function(LATEST)).model_dump_json(by_alias=True)
+    assert "hunter2" not in found
+    assert "https://secret" not in found
+    assert "PASSWORD" in found
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_a_version_published_a_moment_ago_may_be_missing_at_first() -> None:
+    port = Scripted(get_function=[MISSING, MISSING, ACTIVE])
+    assert (await Settling(port).settle_function(VERSION)).state == "Active"
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_a_version_that_stays_missing_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "_YOUNG", 0.05)
+    failed = await unsettled(Scripted(get_function=MISSING), VERSION)
+    assert (failed.type, failed.non_retryable) == ("NotFound", True)
+
+
+async def test_a_function_that_is_missing_is_not_found_at_once() -> None:
+    port = Scripted(get_function=MISSING)
+    assert (await unsettled(port)).type == "NotFound"
+    assert port.times("get_function") == 1
+
+
+async def test_a_later_attempt_takes_a_missing_version_at_its_word() -> None:
+    environment, port = ActivityEnvironment(), Scripted(get_function=MISSING)
+    environment.info = dataclasses.replace(environment.info, attempt=2)
+    with pytest.raises(ApplicationError):
+        await environment.run(Settling(port).settle_function, VERSION)
+    assert port.times("get_function") == 1
+
+
+@pytest.mark.parametrize("request_", [LATEST, WARM])
+async def test_a_worker_that_is_to_leave_hands_the_waiting_over_at_once(request_: Any) -> None:
+    environment = ActivityEnvironment()
+    port = Scripted(get_function=UPDATING, get_provisioned_concurrency_config={"Status": "IN_PROGRESS"})
+    settle: Any = Settling(port).settle_function if request_ is LATEST else Settling(port).settle_provisioned_concurrency
+    waiting = asyncio.create_task(environment.run(settle, request_))
+    await asyncio.sleep(0.02)
+    begun = asyncio.get_running_loop().time()
+    environment.worker_shutdown()
+    with pytest.raises(ApplicationError) as caught:
+        await waiting
+    assert asyncio.get_running_loop().time() - begun < 0.3
+    assert (caught.value.type, caught.value.non_retryable, caught.value.category) == ("NotReady", False, ApplicationErrorCategory.BENIGN)
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_warm_environments_are_waited_for_until_they_are_ready() -> None:
+    preparing: Answer = {
+        "Status": "IN_PROGRESS",
+        "RequestedProvisionedConcurrentExecutions": 5,
+        "AvailableProvisionedConcurrentExecutions": 2,
+    }
+    port = Scripted(get_provisioned_concurrency_config=[preparing, preparing, {"Status": "READY"}])
+    assert (await Settling(port).settle_provisioned_concurrency(WARM)).status == "READY"
+    assert port.times("get_provisioned_concurrency_config") == 3
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_while_they_are_prepared_it_says_how_many_are_there() -> None:
+    preparing: Answer = {
+        "Status": "IN_PROGRESS",
+        "RequestedProvisionedConcurrentExecutions": 5,
+        "AvailableProvisionedConcurrentExecutions": 2,
+    }
+    failed = await unsettled(Scripted(get_provisioned_concurrency_config=preparing), WARM)
+    assert failed.type == "NotReady"
+    assert "2 of 5 environments are ready" in failed.message
+
+
+async def test_environments_that_cannot_be_prepared_are_invalid_with_awss_reason() -> None:
+    failed = await unsettled(
+        Scripted(get_provisioned_concurrency_config={"Status": "FAILED", "StatusReason": "FUNCTION_ERROR_INIT_FAILURE"}), WARM
+    )
+    assert (failed.type, failed.non_retryable) == ("Invalid", True)
+    assert "FUNCTION_ERROR_INIT_FAILURE" in failed.message
+
+
+def test_one_attempt_of_waiting_ends_well_before_its_time_out() -> None:
+    for waiting in (Settling.settle_function, Settling.settle_provisioned_concurrency):
+        assert profile_of(waiting) is SETTLE
+    assert SETTLE.start_to_close.total_seconds() > settling.INSIDE + 17

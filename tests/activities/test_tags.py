@@ -1,0 +1,31 @@
+"""Tags: merged and taken away, so a second time does no harm."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.tags import ListTagsRequest, TagResourceRequest, Tags, UntagResourceRequest
+from tests.activities.operations import on_attempt
+from tests.activities.port import Port
+from tests.activities.tiny_lambda import ROLE
+
+ARN = "arn:aws:lambda:eu-west-1:123456789012:function:checkout"
+
+
+async def test_tags_are_set_and_taken_away_and_a_second_time_changes_nothing(port: Port) -> None:
+    port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {}, "Tags": {"team": "shop", "old": "x"}})
+    tags = Tags(port)
+    for operation in ("tag_resource", "untag_resource"):
+        port.lose(operation)
+    for attempt in (1, 2):
+        for method, request in (
+            (tags.tag_resource, TagResourceRequest(resource=ARN, tags={"release": "42"})),
+            (tags.untag_resource, UntagResourceRequest(resource=ARN, tag_keys=["old"])),
+        ):
+            if attempt == 1:
+                with pytest.raises(ApplicationError):
+                    await on_attempt(attempt, method, request)
+            else:
+                assert await on_attempt(attempt, method, request) is None
+    assert (await on_attempt(1, tags.list_tags, ListTagsRequest(resource=ARN))).tags == {"team": "shop", "release": "42"}

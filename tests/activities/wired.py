@@ -1,0 +1,76 @@
+"""The adapter over real HTTP, in front of a Lambda that keeps everything in memory and fails on request.
+
+For a test module that says ``pytest_plugins = ["tests.activities.wired"]``.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from activities.aws import Connection, Timeouts, connect
+from activities.rate import Limits, Rates
+from tests.activities.stub import Stub
+from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, TinyLambda
+
+UNLIMITED = Rates(1000, 1000, 1000)
+
+
+def credentials(environment: pytest.MonkeyPatch) -> None:
+    """Credentials that open nothing, and nobody's configuration files."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+        environment.delenv(name, raising=False)
+    environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    environment.setenv("AWS_CONFIG_FILE", "/nowhere")
+    environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    environment.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)
+    environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    credentials(monkeypatch)
+    return monkeypatch
+
+
+@pytest.fixture(scope="session")
+async def stub() -> AsyncIterator[Stub]:
+    async with Stub(TinyLambda()) as stub:
+        yield stub
+
+
+@pytest.fixture
+def tiny(stub: Stub) -> TinyLambda:
+    """A Lambda with one function, ``checkout``, its version 1 and its alias ``live``."""
+    lambda_ = TinyLambda()
+    lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"one")}})
+    lambda_.publish_version({"FunctionName": "checkout"})
+    lambda_.create_alias({"FunctionName": "checkout", "Name": "live", "FunctionVersion": "1"})
+    lambda_.code_url = stub.url
+    stub.handler = lambda_
+    return lambda_
+
+
+@pytest.fixture(scope="session")
+async def connection(stub: Stub) -> AsyncIterator[Connection]:
+    async with AsyncExitStack() as stack:
+        with pytest.MonkeyPatch.context() as environment:
+            credentials(environment)
+            environment.setenv("AWS_ENDPOINT_URL", stub.url)
+            timeouts = Timeouts(connect=0.5, read=0.5, invoke=0.5)
+            aws = await stack.enter_async_context(connect(REGION, rates=UNLIMITED, timeouts=timeouts))
+            for service, kind in (("lambda", "read"), ("lambda", "invoke"), ("ssm", "read"), ("secretsmanager", "read")):
+                await aws.open(service, kind)
+        yield aws
+
+
+@pytest.fixture
+async def aws(connection: Connection, stub: Stub, tiny: TinyLambda) -> Connection:
+    """The adapter in front of a fresh Lambda; one for all tests, since botocore takes a while to load its models."""
+    assert stub.handler is tiny
+    await stub.forget()
+    connection._limits = Limits(UNLIMITED)
+    return connection

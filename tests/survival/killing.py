@@ -1,0 +1,88 @@
+"""A proxy before the local Lambda that kills something at one chosen write, before it happens or after, and lets all else pass."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Literal, Self
+
+import aiohttp
+from aiohttp import web
+
+When = Literal["before", "after"]
+
+_WRITES = {
+    ("PUT", r"/code$"): "update_function_code",
+    ("PUT", r"/configuration$"): "update_function_configuration",
+    ("POST", r"/versions$"): "publish_version",
+    ("PUT", r"/aliases/[^/]+$"): "update_alias",
+    ("POST", r"/aliases$"): "create_alias",
+    ("DELETE", r"/aliases/[^/]+$"): "delete_alias",
+    ("PUT", r"/provisioned-concurrency$"): "put_provisioned_concurrency_config",
+    ("DELETE", r"/provisioned-concurrency$"): "delete_provisioned_concurrency_config",
+    ("PUT", r"/concurrency$"): "put_function_concurrency",
+    ("DELETE", r"/concurrency$"): "delete_function_concurrency",
+}
+
+
+def write_of(method: str, path: str) -> str | None:
+    """The write that a request is, if it is one."""
+    return next((name for (verb, pattern), name in _WRITES.items() if verb == method and re.search(pattern, path)), None)
+
+
+@dataclass
+class Killer:
+    """``async with Killer(endpoint, "update_alias", 2, "after", kill)``: kills once, at the second ``update_alias``, after it happened."""
+
+    endpoint: str
+    write: str
+    occurrence: int
+    when: When
+    kill: Callable[[], Awaitable[None]]
+    seen: list[str] = field(default_factory=list)
+    struck: asyncio.Event = field(default_factory=asyncio.Event)
+    url: str = ""
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(auto_decompress=False)
+        app = web.Application(client_max_size=100 * 2**20)
+        app.router.add_route("*", "/{path:.*}", self._pass)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._runner.cleanup()
+        await self._session.close()
+
+    async def _pass(self, request: web.Request) -> web.StreamResponse:
+        write = write_of(request.method, request.path)
+        if write:
+            self.seen.append(write)
+        strikes = write == self.write and self.seen.count(write) == self.occurrence and not self.struck.is_set()
+        if strikes and self.when == "before":
+            return await self._strike(request)
+        body = await request.read()
+        headers = {
+            name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length", "transfer-encoding"}
+        }
+        async with self._session.request(request.method, self.endpoint + request.path_qs, data=body, headers=headers) as answer:
+            content = await answer.read()
+            if strikes:
+                return await self._strike(request)
+            dropped = {"content-length", "transfer-encoding", "connection", "date", "server"}
+            kept = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
+            return web.Response(status=answer.status, body=content, headers=kept)
+
+    async def _strike(self, request: web.Request) -> web.StreamResponse:
+        self.struck.set()
+        await self.kill()
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=500)

@@ -1,0 +1,184 @@
+"""The stage of a survival test: one function on the local Lambda, a real Temporal server, real workers that may be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import socket
+import sys
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiobotocore.session import get_session
+from temporalio.client import Client
+
+from deploy.local.emulator import LocalLambda
+from deploy.local.processes import Process
+from workflows.plugin import LambdaReleases
+
+ROOT = Path(__file__).parents[2]
+ROLE = "arn:aws:iam::000000000000:role/lambda"
+REFUSING = "def handler(event, context):\n    return {'accept': False, 'reason': 'the smoke test failed'}\n"
+
+
+def package(source: str) -> bytes:
+    """A .zip package of one module."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("index.py", (2026, 1, 1, 0, 0, 0)), source)
+    return buffer.getvalue()
+
+
+def code(number: int) -> bytes:
+    """Version ``number`` of the function under release."""
+    return package(f"def handler(event, context):\n    return {{'build': {number}}}\n")
+
+
+@asynccontextmanager
+async def aws(local: LocalLambda, service: str) -> AsyncIterator[Any]:
+    """A client of the local AWS."""
+    client = get_session().create_client(
+        service, endpoint_url=local.endpoint_url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    async with client as opened:
+        yield opened
+
+
+async def create(local: LocalLambda, name: str, body: bytes) -> None:
+    """A function with version 1 behind ``live``, 20 reserved executions, and 2 provisioned on version 1."""
+    async with aws(local, "lambda") as client:
+        await client.create_function(FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code={"ZipFile": body})
+        await active(client, name)
+        await client.publish_version(FunctionName=name)
+        await active(client, name, Qualifier="1")
+        await client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+        await client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=20)
+        await client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=2)
+
+
+async def active(client: Any, name: str, **qualifier: str) -> None:
+    """Wait until a function, or a version, is ready."""
+    for _ in range(100):
+        found = (await client.get_function(FunctionName=name, **qualifier))["Configuration"]
+        if found.get("State") == "Active" and found.get("LastUpdateStatus", "Successful") == "Successful":
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(name)
+
+
+async def state(local: LocalLambda, name: str) -> dict[str, Any]:
+    """Everything a release can change, and what it published."""
+    async with aws(local, "lambda") as client:
+        alias = await client.get_alias(FunctionName=name, Name="live")
+        versions = (await client.list_versions_by_function(FunctionName=name))["Versions"]
+        function = await client.get_function(FunctionName=name)
+        provisioned = {}
+        for version in versions:
+            if version["Version"] != "$LATEST":
+                try:
+                    config = await client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=version["Version"])
+                    provisioned[version["Version"]] = config["RequestedProvisionedConcurrentExecutions"]
+                except client.exceptions.ProvisionedConcurrencyConfigNotFoundException:
+                    pass
+        sha = {version["Version"]: version["CodeSha256"] for version in versions}
+        return {
+            "live": alias["FunctionVersion"],
+            "weights": (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {},
+            "versions": sorted(set(sha) - {"$LATEST"}, key=int),
+            "reserved": (function.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
+            "provisioned": provisioned,
+            "latest": next((version for version in sha if version != "$LATEST" and sha[version] == sha["$LATEST"]), None),
+            "memory": function["Configuration"]["MemorySize"],
+        }
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A Temporal dev server on SQLite that can be killed and started again on the same file and port."""
+
+    def __init__(self, directory: Path) -> None:
+        """Not started yet."""
+        self._directory = directory
+        self._port = free_port()
+        self._process: Process | None = None
+        self.address = f"127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        """Start, and wait until it answers."""
+        command = [str(ROOT / ".venv/bin/temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self._port), "--headless"]
+        command += ["--db-filename", str(self._directory / "temporal.db"), "--log-level", "error"]
+        log = self._directory / "temporal.log"
+        self._process = Process.start("Temporal", command, environment=os.environ, directory=ROOT, log=log)
+        await self.connect()
+
+    async def connect(self) -> Client:
+        """A client, as soon as the server answers."""
+        for _ in range(150):
+            try:
+                client = await Client.connect(self.address, plugins=[LambdaReleases()])
+                await client.count_workflows("")
+            except Exception:
+                await asyncio.sleep(0.2)
+            else:
+                return client
+        raise TimeoutError("Temporal did not come up")
+
+    async def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            self._process.popen.kill()
+            self._process.popen.wait()
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            await self._process.stop()
+
+
+class Workman:
+    """A worker process, ``python worker.py``, that can be killed and started again."""
+
+    def __init__(self, name: str, *, temporal: str, directory: Path) -> None:
+        """Not started yet; ``name`` is its task queue."""
+        self._name = name
+        self._temporal = temporal
+        self._log = directory / f"{name}.log"
+        self._environment: dict[str, str] = {}
+        self._process: Process | None = None
+
+    def start(self, local: LocalLambda, endpoint: str) -> None:
+        """Start it; it reaches AWS through ``endpoint``."""
+        self._environment = {**os.environ, **local.environment, "AWS_ENDPOINT_URL": endpoint, "TEMPORAL_ADDRESS": self._temporal}
+        self._environment |= {"RELEASES_TASK_QUEUE": self._name, "RELEASES_RATE": "100"}
+        self._spawn()
+
+    def _spawn(self) -> None:
+        self._process = Process.start(
+            self._name, [sys.executable, "worker.py"], environment=self._environment, directory=ROOT, log=self._log
+        )
+
+    async def kill(self) -> None:
+        """SIGKILL, and another one takes its place."""
+        assert self._process is not None
+        self._process.popen.kill()
+        self._process.popen.wait()
+        self._spawn()
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            await self._process.stop()
+
+    def log(self) -> str:
+        """What it wrote."""
+        return self._log.read_text(errors="replace")

@@ -1,0 +1,174 @@
+"""The stage of a workflow test: a function of its own in an AWS of its own, a worker on a queue of its own, and someone who speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.testing import WorkflowEnvironment
+
+from tests.fake_lambda import FakeLambda
+from tests.fakes.functions import ACCOUNT, REGION, Function
+from workflows.domain.status import ReleaseStatus
+
+Handle = WorkflowHandle[Any, ReleaseStatus]
+
+_ids = itertools.count(1)
+CANARY = {"strategy": "Canary10Percent5Minutes"}
+ALL_AT_ONCE = {"strategy": "AllAtOnce"}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a workflow ended: ``Completed``, ``Canceled``, or the type of its failure; in which words; and the status it gave."""
+
+    kind: str
+    text: str
+    status: ReleaseStatus | None
+
+
+@dataclass
+class Scene:
+    env: WorkflowEnvironment
+    client: Client
+    aws: FakeLambda
+    queue: str
+    function: str
+
+    @property
+    def lock(self) -> str:
+        return f"lambda/{ACCOUNT}/{REGION}/{self.function}:live"
+
+    @property
+    def state(self) -> Function:
+        """What AWS holds of the function."""
+        return self.aws.functions[self.function]
+
+    @property
+    def rollout(self) -> Handle:
+        """Whoever holds the alias now."""
+        return self.client.get_workflow_handle(self.lock, result_type=ReleaseStatus)
+
+    def package(self, text: str) -> dict[str, Any]:
+        """An artifact in S3 that holds this text."""
+        self.aws.upload(f"{text}.zip", text)
+        return {"kind": "s3", "bucket": "artifacts", "key": f"{text}.zip"}
+
+    # --- starting and ending -------------------------------------------------------------------------------------------------
+
+    async def start(self, workflow: str, *inputs: Any, id: str | None = None, skipping: bool = True) -> Handle:  # noqa: A002
+        """Start a workflow with exactly these inputs. Skipping, its waits take no time."""
+        id = id or f"{workflow.lower()}-{next(_ids)}"  # noqa: A001
+        options: dict[str, Any] = {"id": id, "task_queue": self.queue, "args": inputs, "result_type": ReleaseStatus}
+        if skipping:
+            return await self.client.start_workflow(workflow, **options)
+        with self.env.with_time_skipping_disabled():
+            return await self.client.start_workflow(workflow, **options)
+
+    def request(self, **keys: Any) -> dict[str, Any]:
+        return {"target": {"function": self.function}, **keys}
+
+    async def begin(self, workflow: str = "Release", **keys: Any) -> Handle:
+        """Begin a release in real time, so that things can be done meanwhile; see :meth:`forward`."""
+        return await self.start(workflow, self.request(**keys), skipping=False)
+
+    async def release(self, **keys: Any) -> Ending:
+        """Release and tell how it ended, however long that takes, in no time."""
+        return await ending(await self.start("Release", self.request(**keys)))
+
+    async def roll_back(self, **keys: Any) -> Ending:
+        return await ending(await self.start("Rollback", self.request(**keys)))
+
+    # --- watching ------------------------------------------------------------------------------------------------------------
+
+    async def status(self) -> ReleaseStatus:
+        answer: ReleaseStatus = await self.rollout.query("status", result_type=ReleaseStatus)
+        return answer
+
+    async def reaches(self, *phases: str, percent: int | None = None, patience: float = 10) -> ReleaseStatus:
+        """Wait, in real time, until the release is in one of these phases."""
+        seen: object = None
+        async with asyncio.timeout(patience):
+            while True:
+                try:
+                    seen = status = await self.status()
+                    if status.phase in phases and percent in {None, status.routing.percent}:
+                        return status
+                except Exception as problem:  # noqa: BLE001 - not there yet
+                    seen = problem
+                if isinstance(seen, ReleaseStatus) and seen.phase in {"succeeded", "rolled_back", "rejected"} - set(phases):
+                    raise AssertionError(f"the release is over: {seen}")
+                await asyncio.sleep(0.02)
+
+    @staticmethod
+    def patience(seconds: float = 10) -> asyncio.Timeout:
+        return asyncio.timeout(seconds)
+
+    @staticmethod
+    async def moment() -> None:
+        await asyncio.sleep(0.02)
+
+    async def forward(self, span: timedelta | None = None) -> None:
+        """Let so much time pass for the release; all that it needs to its end if nothing is said."""
+        await self.env.fast_forward(self.rollout, span)
+
+    async def finished(self, handle: Handle) -> Ending:
+        """Let all the time pass that a release begun in real time still needs, and tell how it ended."""
+        try:
+            await self.forward()
+        except Exception as x:  # noqa: BLE001, S110 - it is over already
+            print("EXC", repr(x))
+        return await ending(handle)
+
+    async def events(self, handle: Handle | None = None) -> int:
+        """How long the history is."""
+        return (await (handle or self.rollout).describe()).history_length
+
+    # --- speaking ------------------------------------------------------------------------------------------------------------
+
+    async def say(self, what: str, **said: Any) -> ReleaseStatus:
+        """Send an update; it is ana who says it."""
+        return await self._send(what, [{"by": "ana", **said}])
+
+    async def _send(self, what: str, inputs: Sequence[Any]) -> ReleaseStatus:
+        answer: ReleaseStatus = await self.rollout.execute_update(what, args=inputs, result_type=ReleaseStatus)
+        return answer
+
+    async def refused(self, what: str, *inputs: Any) -> str:
+        """Send an update that is refused, by ana if no input is given; the reason. A refusal leaves no event behind."""
+        return await self.refused_with(what, inputs or [{"by": "ana"}])
+
+    async def refused_with(self, what: str, inputs: Sequence[Any]) -> str:
+        """Send an update with exactly these inputs, which is refused; the reason."""
+        before = await self.events()
+        try:
+            answer = await self._send(what, inputs)
+        except WorkflowUpdateFailedError as refusal:
+            assert isinstance(refusal.cause, ApplicationError)
+            assert refusal.cause.type == "Refused", refusal.cause
+            assert await self.events() == before
+            return refusal.cause.message
+        raise AssertionError(f"{what} was not refused: {answer}")
+
+
+async def ending(handle: Handle, *, patience: float = 30) -> Ending:
+    """How a workflow ended, waiting for it."""
+    async with asyncio.timeout(patience):
+        try:
+            status = await handle.result()
+        except WorkflowFailureError as failure:
+            match failure.cause:
+                case ApplicationError() as cause:
+                    given = ReleaseStatus.model_validate(cause.details[0]) if cause.details and isinstance(cause.details[0], dict) and "phase" in cause.details[0] else None
+                    return Ending(cause.type or "", cause.message, given)
+                case CancelledError() as cause:
+                    return Ending("Canceled", cause.message, None)
+                case cause:
+                    return Ending(type(cause).__name__, str(cause), None)
+        return Ending("Completed", status.note, status)
