@@ -115,6 +115,10 @@ class DeleteFunctionRequest(Request):
     qualifier: Qualifier | None = None
     confirm: str | None = Field(default=None, description="the function's bare name, where no version is given")
 
+    def parameters(self) -> dict[str, Any]:
+        """This request as botocore takes it: without ``Confirm``."""
+        return {name: value for name, value in super().parameters().items() if name != "Confirm"}
+
     @model_validator(mode="after")
     def _says_what_it_means(self) -> Self:
         name, named = apart(self.function_name)[-2:]
@@ -223,9 +227,8 @@ class Functions(OperationGroup):
         ``$LATEST``, for an alias, and for everything without ``Confirm``. A version that an alias points at is refused by AWS. Event
         source mappings stay. AWS: DeleteFunction.
         """
-        parameters = request.model_dump(by_alias=True, exclude={"confirm"}, exclude_none=True)
         try:
-            answer = await self.aws.call("lambda", "delete_function", parameters)
+            answer = await self.aws.call("lambda", "delete_function", request.parameters())
         except AwsError as error:
             if error.code != NOT_FOUND:
                 raise
@@ -267,8 +270,8 @@ class Functions(OperationGroup):
         Tried again, or told by AWS that the revision moved on, it looks at the function first. The code that was asked is there:
         success (that was we), and with ``Publish`` its version. Still the revision that was read: sent again. Anything else is
         ``Stale``, and the code that was found stays. A .zip is known by its SHA-256, an image by its URI; an object in S3 by what
-        S3 says of it (SHA-256 where S3 keeps one, else its size in bytes), and if S3 does not say, by nothing: then the end is ``Stale``
-        rather than a guess. Without a ``RevisionId`` there is no such guard, and it is sent again: same code, same result.
+        S3 says of it (HeadObject, which takes the s3:GetObject that AWS Lambda asks of us anyway: SHA-256 where S3 keeps one, else
+        the size in bytes), and if S3 does not say, by nothing: then the end is ``Stale`` rather than a guess. Without a ``RevisionId`` there is no such guard, and it is sent again: same code, same result.
 
         A ``DryRun`` changes nothing and is simply sent. AWS: UpdateFunctionCode.
         """

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
@@ -36,14 +37,21 @@ class Aws(Protocol):
 
 @dataclass(frozen=True)
 class Profile:
-    """The terms on which an operation is carried out: time-outs, retries, and what a cancel does to it."""
+    """The terms on which an operation is carried out: time-outs, retries, and what a cancel does to it.
+
+    ``heartbeat`` is for operations that may take long: how soon a dead worker is noticed. Short ones beat never, so it costs nothing.
+    """
 
     start_to_close: timedelta
     retry: RetryPolicy
     cancellation: ActivityCancellationType
+    heartbeat: timedelta | None = None
 
 
 _PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=30))
+
+NOTICED: Final = timedelta(seconds=15)
+"""How soon the death of a worker is noticed in the middle of something long."""
 
 READ: Final = Profile(timedelta(seconds=15), _PATIENT, ActivityCancellationType.TRY_CANCEL)
 """Safe to repeat at any time. A cancel does not wait for it."""
@@ -51,10 +59,10 @@ READ: Final = Profile(timedelta(seconds=15), _PATIENT, ActivityCancellationType.
 WRITE: Final = Profile(timedelta(seconds=20), _PATIENT, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
 """Changes something. Tried until AWS gave a clear answer; a cancel waits for that, so that no late write overtakes an undo."""
 
-ONCE: Final = Profile(timedelta(seconds=915), RetryPolicy(maximum_attempts=1), ActivityCancellationType.TRY_CANCEL)
+ONCE: Final = Profile(timedelta(seconds=915), RetryPolicy(maximum_attempts=1), ActivityCancellationType.TRY_CANCEL, NOTICED)
 """Must not happen twice: sent once or not at all. Room for Lambda's longest function, 15 minutes; an undo does not wait for that."""
 
-SETTLE: Final = Profile(timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL)
+SETTLE: Final = Profile(timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL, NOTICED)
 """Looks until something has settled: about 20 s inside, then by a benign retry, which costs no history."""
 
 
@@ -86,7 +94,8 @@ def operation(
     ) -> Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]:
         async def perform(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
             try:
-                return await method(self, *args, **kwargs)
+                async with _beating(profile.heartbeat):
+                    return await method(self, *args, **kwargs)
             except AwsError as error:
                 raise failure(error, attempt=_attempt(), once=profile is ONCE) from None
             except (FailureError, asyncio.CancelledError):
@@ -113,6 +122,25 @@ def again() -> bool:
     False outside of an activity: a plain call of the method is a first attempt.
     """
     return _attempt() > 1
+
+
+@asynccontextmanager
+async def _beating(noticed: timedelta | None) -> AsyncGenerator[None]:
+    """Let Temporal know, three times within ``noticed``, that the worker is alive."""
+    if noticed is None or not activity.in_activity():
+        yield
+        return
+    beating = asyncio.create_task(_beat(noticed.total_seconds() / 3))
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+async def _beat(every: float) -> None:
+    while True:
+        await asyncio.sleep(every)
+        activity.heartbeat()
 
 
 def _attempt() -> int:

@@ -18,14 +18,14 @@ from pydantic import Field
 from temporalio.workflow import ActivityCancellationType
 
 from activities.errors import AwsError
-from activities.operation import WRITE, Aws, OperationGroup, Profile, operation
+from activities.operation import NOTICED, WRITE, Aws, OperationGroup, Profile, operation
 from activities.settling import refuse_failed, settled
 from activities.shapes import FunctionName, Request, Response
 
 LARGEST_PACKAGE: Final = 52_428_800
 """Bytes (50 MB, zipped) that AWS takes in a request; a larger package comes from S3 only, and where from is not known."""
 
-RESTORE: Final = Profile(timedelta(minutes=4), WRITE.retry, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
+RESTORE: Final = Profile(timedelta(minutes=4), WRITE.retry, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED, NOTICED)
 """Room for a package of 50 MB to come and go, and for two changes to settle."""
 
 _AT_ONCE: Final = 2

@@ -40,6 +40,7 @@ async def call(
         operation,
         request,
         start_to_close_timeout=profile.start_to_close,
+        heartbeat_timeout=profile.heartbeat,
         retry_policy=profile.retry,
         cancellation_type=profile.cancellation,
         summary=summary,

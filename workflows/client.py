@@ -14,6 +14,7 @@ workflow's id. Where a function lives need not be known: see :mod:`workflows.fin
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Final, Self, cast
@@ -29,6 +30,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.runtime import Runtime
 
 from workflows.controls import Approve, Because, Resume
 from workflows.domain.status import ReleaseStatus
@@ -65,7 +67,7 @@ class ReleaseClient:
         self.schedules: Final = Schedules(client)
 
     @classmethod
-    async def connect(cls) -> Self:
+    async def connect(cls, *, runtime: Runtime | None = None) -> Self:
         """Connect as Temporal's own command line does: by its environment variables and configuration file, else to localhost:7233.
 
         Raises ``Unreachable`` after five seconds at most. An unknown namespace is noticed by the first call after this.
@@ -75,11 +77,11 @@ class ReleaseClient:
             config = ClientConfig.load_client_connect_config()
             address = config.setdefault("target_host", address)
             async with asyncio.timeout(_CONNECTING.total_seconds()):
-                return cls(await Client.connect(**cast("Any", config), plugins=[LambdaReleases()]))
+                return cls(await Client.connect(**cast("Any", config), plugins=[LambdaReleases()], runtime=runtime))
         except TimeoutError:
             raise Unreachable(f"Temporal does not answer at {address} (TEMPORAL_ADDRESS)") from None
         except (RuntimeError, ValueError, OSError) as error:
-            raise Unreachable(f"cannot connect to Temporal at {address} (TEMPORAL_ADDRESS): {error}") from error
+            raise Unreachable(f"cannot connect to Temporal at {address} (TEMPORAL_ADDRESS): {_plainly(error)}") from error
 
     # --- starting ----------------------------------------------------------------------------------------------------------------
 
@@ -245,3 +247,9 @@ class ReleaseClient:
                 "look again before it is said twice"
             ) from error
         return status
+
+
+def _plainly(error: Exception) -> str:
+    """Why a connection failed, without the names of the Rust types that Temporal's SDK wraps it in."""
+    said = re.findall(r'message: "([^"]+)"', str(error))
+    return str(said[-1]) if said else str(error)

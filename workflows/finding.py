@@ -37,7 +37,8 @@ def new_id(kind: str, target: Target) -> str:
 
 
 async def find(client: Client, target: str | Target) -> WorkflowExecutionDescription:
-    """The run that a target stands for: the ``Rollout`` under way, else the last one. A workflow's id (it has a /) stands for itself.
+    """The run that a target stands for: the ``Rollout`` under way, else the last one. A workflow's id stands for itself, if
+    it has a / or no function is called so.
 
     Raises ``NoSuchRelease`` where there is none, and ``Ambiguous`` where several accounts or regions have one.
     """
@@ -48,7 +49,8 @@ async def find(client: Client, target: str | Target) -> WorkflowExecutionDescrip
     unknown = f"nothing is known of any release of {place} in namespace {client.namespace}"
     ids = _named(place) or await _locks(client, place, "AND ExecutionStatus = 'Running'") or await _locks(client, place)
     if not ids:
-        raise NoSuchRelease(unknown)
+        with in_words(unknown):
+            return await client.get_workflow_handle(str(target)).describe()
     if len(ids) > 1:
         raise Ambiguous(f"{place} is released in several places: give its ARN, or one of {', '.join(ids)}")
     with in_words(unknown):

@@ -1,4 +1,4 @@
-"""``python -m deploy.local up`` runs the whole system on this machine; ``traffic`` sends orders through the sample's alias."""
+"""``python -m deploy.local up`` runs the whole system on this machine; ``demo`` plays two releases on it; ``traffic`` sends orders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.local import sample, traffic
+from deploy.local import demo, sample, traffic
 from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
 from deploy.local.processes import PartError
@@ -27,6 +27,8 @@ def main() -> int:
     try:
         arguments = _arguments(Ports.from_environment())
         ports = Ports(arguments.temporal_port, arguments.ui_port, arguments.lambda_port)
+        if arguments.command == "demo":
+            return _until_told(_demo(ports, arguments.directory.absolute()))
         if arguments.command == "up":
             return _until_told(_up(ports, arguments.directory.absolute(), keep=arguments.keep))
         return _until_told(_traffic(ports, arguments.rate))
@@ -43,7 +45,9 @@ def _arguments(ports: Ports) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", parents=[shared], help="Temporal with its Web UI, a local Lambda, a worker and a sample, until Ctrl-C")
     up.add_argument("--keep", action="store_true", help="keep histories and the local AWS for the next time")
-    up.add_argument("--directory", type=Path, default=_DEFAULT_DIRECTORY, help="where logs and state go (default: %(default)s)")
+    played = commands.add_parser("demo", parents=[shared], help="a good release and a broken one, on a stack of their own")
+    for command in (up, played):
+        command.add_argument("--directory", type=Path, default=_DEFAULT_DIRECTORY, help="where logs and state go (default: %(default)s)")
     stream = commands.add_parser("traffic", parents=[shared], help="orders through the sample's alias, until Ctrl-C")
     stream.add_argument("--rate", type=float, default=20, help="orders a second (default: %(default)s)")
     return parser.parse_args()
@@ -73,6 +77,17 @@ async def _up(ports: Ports, directory: Path, *, keep: bool) -> int:
         ended = await stack.end_of_a_part()
         print(f"{ended.name} ended by itself, so everything ends ({ended.log}):\n{ended.tail()}", file=sys.stderr)
     return 1
+
+
+async def _demo(ports: Ports, directory: Path) -> int:
+    print("starting …", flush=True)
+    async with Stack.start(ports, directory) as stack:
+        status = demo.verdict(await demo.play(stack))
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            print(f"\nLook around at {stack.ui_url}; Ctrl-C ends everything.", flush=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await stack.end_of_a_part()
+    return status
 
 
 async def _traffic(ports: Ports, rate: float) -> int:

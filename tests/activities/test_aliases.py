@@ -125,6 +125,7 @@ async def test_somebody_elses_change_is_never_overwritten_and_is_named(port: Por
         await on_attempt(attempt, aliases.update_alias, update("2", ALL, revision))
     assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
     assert there(port) == before
+    assert len(port.calls("update_alias")) == (2 if attempt == 1 else 1), "what is known to be stale is not even sent"
 
 
 async def test_a_revision_refused_after_our_own_success_is_success(aliases: Aliases) -> None:

@@ -100,6 +100,15 @@ async def test_reads_share_a_connection_and_writes_never_do(aws: Connection, stu
 
 async def test_clients_are_made_once_however_many_ask_at_the_same_time(environment: pytest.MonkeyPatch, stub: Stub) -> None:
     async with door(environment, stub.url) as aws:
+        create = aws._session.create_client
+
+        @asynccontextmanager
+        async def slowly(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            await asyncio.sleep(0.01)
+            async with create(*args, **kwargs) as client:
+                yield client
+
+        environment.setattr(aws._session, "create_client", slowly)
         clients = await asyncio.gather(*(aws.open("lambda", "read") for _ in range(5)))
     assert len(set(map(id, clients))) == 1
 
@@ -150,10 +159,9 @@ async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(environme
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(40):
+        while not writer.is_closing():
             writer.write(b" ")
             await asyncio.sleep(0.05)
-        writer.close()
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     async with server, door(environment, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as aws:

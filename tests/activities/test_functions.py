@@ -309,6 +309,7 @@ class TestConfiguration:
         assert "not as asked: Environment.Variables.TOKEN, Environment.Variables.MORE; nothing" in stale.value.message
         assert not any(value in text for text in said(stale) for value in (SECRET, "ours"))
         assert latest(port) == before
+        assert len(port.calls("update_function_configuration")) == (1 if attempt == 1 else 0), "what is known to be stale is not even sent"
 
     async def test_without_a_revision_the_last_writer_wins(self, port: Port, made: Functions) -> None:
         await on_attempt(2, made.update_function_configuration, configure(port, revision_id=None))

@@ -59,7 +59,7 @@ async def test_a_function_that_fails_is_an_answer_and_no_failure(port: Port, inv
 
 
 async def test_the_end_of_the_log_is_text_and_short(port: Port, invocations: Invocations) -> None:
-    log = "START\n" + "ä" * 4_000 + "\nEND"
+    log = "START\n" + "ä" * 8_000 + "\nEND"
     port.instead("invoke", {"StatusCode": 200, "LogResult": base64.b64encode(log.encode()).decode()})
     found = (await on_attempt(1, invocations.invoke, INVOKE)).log_result
     assert found.endswith("\nEND")

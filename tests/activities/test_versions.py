@@ -69,6 +69,12 @@ async def test_the_newest_of_several_versions_under_one_description_is_ours_on_w
     assert (await on_attempt(2, versions.publish_version, request)).version == "3"
 
 
+async def test_other_code_under_the_same_description_is_not_ours(port: Port, versions: Versions) -> None:
+    await on_attempt(1, versions.publish_version, publish(port))
+    change(port)
+    assert (await on_attempt(2, versions.publish_version, publish(port, revision_id="moved on"))).version == "2"
+
+
 async def test_a_first_attempt_that_never_arrived_is_sent_again_under_the_same_revision(port: Port, versions: Versions) -> None:
     request = publish(port)
     assert (await on_attempt(2, versions.publish_version, request)).version == "1"

@@ -76,7 +76,7 @@ class Killer:
             content = await answer.read()
             if strikes:
                 return await self._strike(request)
-            dropped = {"content-length", "transfer-encoding", "connection", "date", "server"}
+            dropped = {"transfer-encoding", "connection", "date", "server"} | ({"content-length"} if request.method != "HEAD" else set())
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
             return web.Response(status=answer.status, body=content, headers=kept)
 

@@ -89,7 +89,7 @@ async def test_a_cancel_while_the_function_is_looked_for_starts_nothing(scene: S
 
 
 async def test_a_cancel_during_the_undo_does_not_stop_it(scene: Scene) -> None:
-    scene.aws.fail("update_alias", "ServiceException", skip=1, times=3)
+    scene.aws.fail("update_alias", "ServiceException", skip=1)
     hold = scene.aws.hold("update_alias", skip=1)
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Final, NoReturn, ParamSpec
 
 import typer
 from rich.console import Console
+from temporalio.runtime import Runtime, TelemetryConfig
 
-from workflows.client import TASK_QUEUE
+from workflows.client import TASK_QUEUE, ReleaseClient
 from workflows.problems import BadRequest, NoWorker, Refused, ReleaseClientError, Unreachable
 from workflows.runs import Ending, Outcome
 
@@ -71,6 +72,17 @@ _EXITS: Final = {
     Outcome.NOT_ROLLED_BACK: Exit.NOT_ROLLED_BACK,
     Outcome.KILLED: Exit.NOT_ROLLED_BACK,
 }
+
+
+@functools.cache
+def _silent() -> Runtime:
+    """Temporal's core without its log on stderr: what is wrong is said by us."""
+    return Runtime(telemetry=TelemetryConfig(logging=None))
+
+
+async def connect() -> ReleaseClient:
+    """Temporal, as the environment says where it is."""
+    return await ReleaseClient.connect(runtime=_silent())
 
 
 def exit_of(ending: Ending) -> Exit:

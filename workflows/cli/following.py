@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from workflows.cli.application import Exit, Target, exit_of, out
+from workflows.cli.application import Exit, Target, connect, exit_of, out
 from workflows.cli.pages import ending_line, moment_line, phase_words, retry_line, sight_page, trouble_words
 from workflows.client import ReleaseClient
 from workflows.telling import Moment
@@ -26,7 +26,7 @@ async def watch(target: Target) -> Exit:
     Watching can be stopped (Ctrl-C) and begun again at any time: the release does not notice, and nothing is added to its history.
     Restarts of Temporal and of the worker are waited for.
     """
-    return await follow(await ReleaseClient.connect(), target)
+    return await follow(await connect(), target)
 
 
 async def follow(releases: ReleaseClient, target: str, *, quiet: bool = False) -> Exit:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.application import Exit, Json, Target, err, out
+from workflows.cli.application import Exit, Json, Target, connect, err, out
 from workflows.cli.pages import ending_line, history_table, running_table, status_page
 from workflows.client import ReleaseClient
 from workflows.problems import NoWorker
@@ -28,7 +28,7 @@ async def status(
 
     Without a worker it shows what Temporal lists (which may be older than the last step), and exits with 3.
     """
-    releases = await ReleaseClient.connect()
+    releases = await connect()
     return await _one(releases, target, json=json) if target else await _all(releases, json=json)
 
 
@@ -71,7 +71,7 @@ async def history(
 
     They last as long as the namespace's retention. Releases that were refused because another one ran are not among them.
     """
-    runs = await (await ReleaseClient.connect()).history(target, limit=limit)
+    runs = await (await connect()).history(target, limit=limit)
     if json:
         typer.echo(json_module.dumps([run.model_dump(mode="json") for run in runs], indent=2))
     else:

@@ -46,7 +46,7 @@ def status_page(status: ReleaseStatus, strategy: Steps | None, *, now: datetime)
         percent = status.routing.percent
         traffic = f"  {bar(percent)} {percent}% to version {status.candidate}"
         lines.append(Text(traffic + (f", {100 - percent}% to version {status.stable}" if status.stable and percent < 100 else "")))  # noqa: PLR2004 - all
-    if strategy and strategy.steps:
+    if strategy and strategy.steps and status.steps == len(strategy.steps):
         lines += _steps(status, strategy, now)
     elif status.steps:
         lines.append(Text(f"  step {status.step} of {status.steps} done"))

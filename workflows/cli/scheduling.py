@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from workflows.cli.application import Json, Reason, command, myself, out
+from workflows.cli.application import Json, Reason, command, connect, myself, out
 from workflows.cli.documents import checked
 from workflows.cli.flags import Flags, takes_flags
 from workflows.cli.pages import schedules_table
 from workflows.cli.starting import TargetOrFile, to_request, uploaded
-from workflows.client import ReleaseClient
 from workflows.problems import BadRequest
 from workflows.schedules import Times
 
@@ -74,7 +73,7 @@ async def create(  # noqa: PLR0913 - as many as it has flags
         Times,
     )
     request = to_request(flags, target)
-    releases = await ReleaseClient.connect()
+    releases = await connect()
     request = await uploaded(flags, request)
     await releases.schedules.create(id, request, times, task_queue=flags.task_queue, note=note)
     out().print(f"Created schedule {id}: {request.words}", soft_wrap=True)
@@ -82,7 +81,7 @@ async def create(  # noqa: PLR0913 - as many as it has flags
 
 async def list_(*, json: Json = False) -> None:
     """Show every schedule that starts releases: its next times, how the last release ended, and why it is paused if it is."""
-    schedules = await (await ReleaseClient.connect()).schedules.list()
+    schedules = await (await connect()).schedules.list()
     if json:
         typer.echo(json_module.dumps([schedule.model_dump(mode="json") for schedule in schedules], indent=2))
     elif schedules:
@@ -93,22 +92,22 @@ async def list_(*, json: Json = False) -> None:
 
 async def pause(id: ScheduleId, reason: Reason = "") -> None:  # noqa: A002 - Temporal's word
     """Start nothing until it is resumed. A release that is under way goes on."""
-    await (await ReleaseClient.connect()).schedules.pause(id, reason=reason or f"paused by {myself()}")
+    await (await connect()).schedules.pause(id, reason=reason or f"paused by {myself()}")
 
 
 async def resume(id: ScheduleId, reason: Reason = "") -> None:  # noqa: A002 - Temporal's word
     """Start releases again, from the next time on."""
-    await (await ReleaseClient.connect()).schedules.resume(id, reason=reason or f"resumed by {myself()}")
+    await (await connect()).schedules.resume(id, reason=reason or f"resumed by {myself()}")
 
 
 async def trigger(id: ScheduleId) -> None:  # noqa: A002 - Temporal's word
     """Start the release now, even if the schedule is paused. A failure of this one does not pause it."""
-    await (await ReleaseClient.connect()).schedules.trigger(id)
+    await (await connect()).schedules.trigger(id)
 
 
 async def delete(id: ScheduleId) -> None:  # noqa: A002 - Temporal's word
     """Forget the schedule. What it has started goes on."""
-    await (await ReleaseClient.connect()).schedules.delete(id)
+    await (await connect()).schedules.delete(id)
 
 
 def _json(text: str) -> object:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.application import DEFAULT_QUEUE, By, Exit, Json, Reason, Target, TaskQueue, myself, out
+from workflows.cli.application import DEFAULT_QUEUE, By, Exit, Json, Reason, Target, TaskQueue, connect, myself, out
 from workflows.cli.documents import checked, request_document
 from workflows.cli.flags import Flags, takes_flags
 from workflows.cli.following import follow
@@ -41,7 +41,7 @@ async def start(target: TargetOrFile = None, *, id: Id = None, wait: Wait = Fals
     $ releases start -f release.yaml --reason "PR 12"
     """
     request = to_request(flags, target)
-    releases = await ReleaseClient.connect()
+    releases = await connect()
     request = await uploaded(flags, request)
     handle = await releases.start(request, id=id, task_queue=flags.task_queue)
     return await _started(releases, handle, request.words, wait=wait, watch=watch)
@@ -103,7 +103,7 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
         "reason": reason,
     }
     request = checked(document, RollbackRequest)
-    releases = await ReleaseClient.connect()
+    releases = await connect()
     handle = await releases.start_rollback(request, id=id, task_queue=task_queue)
     return await _started(releases, handle, request.words, wait=wait, watch=watch)
 
@@ -117,7 +117,7 @@ async def plan(target: TargetOrFile = None, *, json: Json = False, flags: Flags)
     Exits with 1 if the release would be rejected. A --zip is not uploaded.
     """
     request = to_request(flags, target)
-    planned = await (await ReleaseClient.connect()).plan(request, task_queue=flags.task_queue)
+    planned = await (await connect()).plan(request, task_queue=flags.task_queue)
     if json:
         typer.echo(planned.model_dump_json(indent=2))
     else:

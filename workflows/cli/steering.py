@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.application import By, Reason, Target, myself, out
+from workflows.cli.application import By, Reason, Target, connect, myself, out
 from workflows.cli.pages import status_page
-from workflows.client import ReleaseClient
 from workflows.domain.status import ReleaseStatus
 
 
@@ -22,7 +21,7 @@ async def approve(
 
     $ releases approve checkout:live --note "looks good"
     """
-    _show(await (await ReleaseClient.connect()).approve(target, by=by or myself(), note=note))
+    _show(await (await connect()).approve(target, by=by or myself(), note=note))
 
 
 async def pause(target: Target, reason: Reason = "", by: By = "") -> None:
@@ -30,17 +29,17 @@ async def pause(target: Target, reason: Reason = "", by: By = "") -> None:
 
     $ releases pause checkout:live --reason "p99 is up"
     """
-    _show(await (await ReleaseClient.connect()).pause(target, by=by or myself(), reason=reason))
+    _show(await (await connect()).pause(target, by=by or myself(), reason=reason))
 
 
 async def resume(target: Target, by: By = "") -> None:
     """Let a paused release go on."""
-    _show(await (await ReleaseClient.connect()).resume(target, by=by or myself()))
+    _show(await (await connect()).resume(target, by=by or myself()))
 
 
 async def promote(target: Target, reason: Reason = "", by: By = "") -> None:
     """Skip the steps that are left: all traffic to the candidate. Hooks are still asked."""
-    _show(await (await ReleaseClient.connect()).promote(target, by=by or myself(), reason=reason))
+    _show(await (await connect()).promote(target, by=by or myself(), reason=reason))
 
 
 async def abort(target: Target, reason: Reason = "", by: By = "") -> None:
@@ -48,7 +47,7 @@ async def abort(target: Target, reason: Reason = "", by: By = "") -> None:
 
     $ releases abort checkout:live --reason "wrong build"
     """
-    _show(await (await ReleaseClient.connect()).abort(target, by=by or myself(), reason=reason))
+    _show(await (await connect()).abort(target, by=by or myself(), reason=reason))
 
 
 def _show(status: ReleaseStatus) -> None:
