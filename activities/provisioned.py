@@ -63,8 +63,17 @@ class ProvisionedConcurrency(OperationGroup):
 
     @operation(READ)
     async def get_provisioned_concurrency_config(self, request: GetProvisionedConcurrencyConfigRequest) -> ProvisionedConcurrencyConfig:
-        """How far the warm environments are. NotFound where none were asked for."""
-        answer = await self.aws.call("lambda", "get_provisioned_concurrency_config", request.parameters())
+        """How far the warm environments are.
+
+        Where none were asked for AWS answers with an error; here that is an answer without members: nothing is amiss. NotFound is for a
+        function, version or alias that does not exist. AWS: GetProvisionedConcurrencyConfig.
+        """
+        try:
+            answer = await self.aws.call("lambda", "get_provisioned_concurrency_config", request.parameters())
+        except AwsError as error:
+            if error.code != "ProvisionedConcurrencyConfigNotFoundException":
+                raise
+            answer = {}
         return ProvisionedConcurrencyConfig.model_validate(answer)
 
     @operation(WRITE)

@@ -33,7 +33,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 
 from workflows.controls import Approve, Because, Resume
-from workflows.domain.status import ReleaseStatus
+from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Target
 from workflows.finding import find, new_id, rollout_of
 from workflows.plan import ReleasePlan
@@ -54,6 +54,7 @@ _TAKING_UP: Final = timedelta(seconds=20)
 
 _PLANNING: Final = timedelta(minutes=2)
 _AT_ONCE: Final = 8
+_ENDED: Final = {Phase.SUCCEEDED: "succeeded", Phase.REJECTED: "was rejected", Phase.ROLLED_BACK: "was rolled back"}
 
 Handle = WorkflowHandle[Any, ReleaseStatus]
 
@@ -234,8 +235,9 @@ class ReleaseClient:
         rollout = await rollout_of(self.temporal, await find(self.temporal, target))
         name = rollout.id.rsplit("/", 1)[-1]
         if rollout.close_time:
-            phase = Run.of(rollout).status.phase
-            raise Refused(f"{name} is not being released now: the last release is {phase.replace('_', ' ')}")
+            raise Refused(
+                f"{name} is not being released now: the last time it {_ENDED.get(Run.of(rollout).status.phase, 'was left half-way')}"
+            )
         handle: Any = self.temporal.get_workflow_handle(rollout.id, run_id=rollout.run_id)
         try:
             async with asyncio.timeout(_TAKING_UP.total_seconds()):

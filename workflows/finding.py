@@ -37,24 +37,25 @@ def new_id(kind: str, target: Target) -> str:
 
 
 async def find(client: Client, target: str | Target) -> WorkflowExecutionDescription:
-    """The run that a target stands for: the ``Rollout`` under way, else the last one. A workflow's id stands for itself, if
-    it has a / or no function is called so.
+    """The run that a target stands for: the ``Rollout`` under way, else the last one. A workflow's id stands for itself.
 
-    Raises ``NoSuchRelease`` where there is none, and ``Ambiguous`` where several accounts or regions have one.
+    What may be both, such as ``nightly-7``, is a function if one of that name was ever released. Raises ``NoSuchRelease`` where there
+    is neither, and ``Ambiguous`` where several accounts or regions have released it.
     """
-    if isinstance(target, str) and "/" in target:
-        with in_words(f"there is no workflow {target} in namespace {client.namespace}"):
-            return await client.get_workflow_handle(target).describe()
-    place = target_of(target) if isinstance(target, str) else target
-    unknown = f"nothing is known of any release of {place} in namespace {client.namespace}"
-    ids = _named(place) or await _locks(client, place, "AND ExecutionStatus = 'Running'") or await _locks(client, place)
-    if not ids:
-        with in_words(unknown):
-            return await client.get_workflow_handle(str(target)).describe()
+    ids = [] if isinstance(target, str) and "/" in target else await _released(client, target)
     if len(ids) > 1:
-        raise Ambiguous(f"{place} is released in several places: give its ARN, or one of {', '.join(ids)}")
-    with in_words(unknown):
-        return await client.get_workflow_handle(ids[0]).describe()
+        raise Ambiguous(f"{target} is released in several places: give its ARN, or one of {', '.join(ids)}")
+    with in_words(f"nothing is known of any release of {target} in namespace {client.namespace}"):
+        return await client.get_workflow_handle(ids[0] if ids else str(target)).describe()
+
+
+async def _released(client: Client, target: str | Target) -> list[str]:
+    """The ids of the rollouts that a target may stand for, those under way before all others; none where it is no target at all."""
+    try:
+        place = target_of(target) if isinstance(target, str) else target
+    except BadRequest:
+        return []
+    return _named(place) or await _locks(client, place, "AND ExecutionStatus = 'Running'") or await _locks(client, place)
 
 
 def _named(place: Target) -> list[str]:

@@ -148,7 +148,7 @@ def _path(location: tuple[int | str, ...], typed: object) -> str:
         match typed:
             case dict():
                 members = cast("Mapping[object, object]", typed)
-                if part not in members and not last:
+                if not last and (part not in members or part == members.get("kind")):
                     continue
                 typed = members.get(part)
             case list() if isinstance(part, int) and 0 <= part < len(cast("list[object]", typed)):

@@ -8,7 +8,9 @@ down one path: the story is cancelled, the writes under way are waited for, and 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -29,9 +31,11 @@ from workflows.steering import Steered
 from workflows.steps import alarm_in
 from workflows.undo import NotPutBack, put_back, restored
 
+_T = TypeVar("_T")
+
 
 class Refused(Exception):
-    """A hook or an alarm speaks against the candidate."""
+    """A hook or an alarm speaks against the candidate, or somebody else has changed what it was to be made of."""
 
 
 class Foreign(Exception):
@@ -151,14 +155,15 @@ class Rollout(Steered):
         latest, artifact = found.latest, request.artifact
         if isinstance(artifact, S3Package | Image):
             self._note(latest=("code",))
-            await steps.write_code(function, artifact, revision=latest.revision_id)
+            await self._changing(steps.write_code(function, artifact, revision=latest.revision_id))
             latest = await steps.settle(function)
         if request.configuration is not None:
             self._note(latest=(*self._journal.latest, "configuration"))
-            await steps.write_configuration(function, request.configuration, revision=latest.revision_id)
+            await self._changing(steps.write_configuration(function, request.configuration, revision=latest.revision_id))
             latest = await steps.settle(function)
         description = DESCRIPTION.format(run=workflow.info().first_execution_run_id, stable=self._journal.stable or "none")
-        published = await steps.publish(function, code_sha256=latest.code_sha256, revision=latest.revision_id, description=description)
+        publishing = steps.publish(function, code_sha256=latest.code_sha256, revision=latest.revision_id, description=description)
+        published = await self._changing(publishing)
         candidate = published.version or ""
         self._note(candidate=candidate)
         if candidate != self._journal.stable:
@@ -167,6 +172,16 @@ class Rollout(Steered):
             if published.state != "Active":
                 await steps.settle(function, qualifier=candidate)
         return candidate
+
+    async def _changing(self, work: Awaitable[_T]) -> _T:
+        """Do something with ``$LATEST``. If somebody else changed it meanwhile, theirs stays: nothing of it is put back."""
+        try:
+            return await work
+        except ActivityError as error:
+            if fault_of(error) is Fault.STALE or "CodeSHA256" in sentence(error):
+                self._note(latest=())
+                raise Refused(f"somebody else changed $LATEST: {sentence(error)}; it was left like that") from error
+            raise
 
     async def _concurrency(self, found: Findings, candidate: str) -> None:
         """Reserve and provision what was asked for, before any traffic moves; the live version keeps what it has until the end."""

@@ -151,14 +151,8 @@ async def reserve(function: str, executions: int | None, *, priority: Priority =
 async def provisioned(function: str, qualifier: str) -> int | None:
     """How much concurrency is provisioned on a version or an alias; None for none."""
     request = GetProvisionedConcurrencyConfigRequest(function_name=function, qualifier=qualifier)
-    try:
-        answer = await call(
-            ProvisionedConcurrency.get_provisioned_concurrency_config, request, summary=f"Read provisioned concurrency of {qualifier}"
-        )
-    except ActivityError as error:
-        if fault_of(error) is Fault.NOT_FOUND:
-            return None
-        raise
+    operation = ProvisionedConcurrency.get_provisioned_concurrency_config
+    answer = await call(operation, request, summary=f"Read provisioned concurrency of {qualifier}")
     return answer.requested_provisioned_concurrent_executions
 
 

@@ -28,7 +28,7 @@ SAMPLES = {
     "CodeSigningConfigArn": "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0",
     "CollectionName": "orders",
     "DatabaseName": "shop",
-    "DestinationArn": "kafka://dead-letters",
+    "DestinationArn": "arn:aws:sqs:eu-west-1:123456789012:dead",
     "DurableExecutionArn": f"{_FUNCTION}:7/durable-execution/one/two",
     "DurableExecutionName": "order-1",
     "Endpoint": "broker-1.example.com:9092",

@@ -196,6 +196,7 @@ _ODD = st.sampled_from([*string.punctuation, " ", "0", "a", "Z", "\n", "\t", ":"
 
 _EDGES = {
     "CollectionName": ("system.users", "systematic", "system"),
+    "DestinationArn": ("kafka://dead-letters", "kafka://.dead", "kafka://" + "a" * 249, "kafka://" + "a" * 250),
     "FunctionName": ("f" * 64, "f" * 65, "function:f", "f:$LATEST", "f:live", "a.b", "123456789012:function:f"),
     "NamespacedFunctionName": ("f" * 64, "f" * 65, "us-east-1.f", "f" * 65 + ".g", "f:$LATEST", "f:7", "f::"),
     "S3Bucket": ("artifacts.", "arti.facts", "ab"),

@@ -122,7 +122,11 @@ class AliasesOfAws(FunctionsOfAws):
         function, _ = self.find(name, parameters)
         qualifier = parameters["Qualifier"]
         if qualifier == "$LATEST":
-            raise refusal(name, "InvalidParameterValueException", "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+            raise refusal(
+                name,
+                "InvalidParameterValueException",
+                "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
+            )
         self.version(name, function, qualifier)
         alias = function.aliases.get(qualifier)
         if alias and alias.get("RoutingConfig"):

@@ -12,7 +12,17 @@ from typing import Any
 from tests.fakes.judge import refusal
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
-_VOLATILE = {"Version", "FunctionArn", "RevisionId", "LastModified", "Description", "State", "LastUpdateStatus", "StateReason", "StateReasonCode"}
+_VOLATILE = {
+    "Version",
+    "FunctionArn",
+    "RevisionId",
+    "LastModified",
+    "Description",
+    "State",
+    "LastUpdateStatus",
+    "StateReason",
+    "StateReasonCode",
+}
 _revisions = itertools.count(1)
 
 Parameters = dict[str, Any]
@@ -133,7 +143,9 @@ class FunctionsOfAws:
         start = int(parameters.get("Marker") or 0)
         end = start + min(parameters.get("MaxItems", 50), 50)
         left_out = {"State", "LastUpdateStatus"}
-        versions = [{name: value for name, value in _shown(found, function, None).items() if name not in left_out} for found in listed[start:end]]
+        versions = [
+            {name: value for name, value in _shown(found, function, None).items() if name not in left_out} for found in listed[start:end]
+        ]
         return {"Versions": versions} | ({"NextMarker": str(end)} if end < len(listed) else {})
 
     async def download(self, url: str, *, limit: int) -> bytes:
@@ -151,7 +163,11 @@ class FunctionsOfAws:
         image = function.latest["PackageType"] == "Image"
         if image != ("ImageUri" in parameters):
             wanted = "Please provide ImageUri" if image else "Please do not provide ImageUri"
-            raise refusal(name, "InvalidParameterValueException", f"{wanted} when updating a function with packageType {function.latest['PackageType']}.")
+            raise refusal(
+                name,
+                "InvalidParameterValueException",
+                f"{wanted} when updating a function with packageType {function.latest['PackageType']}.",
+            )
         self.put_code(function, self._content(name, parameters), parameters)
         return self._begin(function)
 

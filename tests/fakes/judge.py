@@ -56,28 +56,30 @@ def check_answer(service: str, operation: str, answer: Mapping[str, Any]) -> Non
 
 
 def _violations(value: Any, shape: Any, path: str) -> Iterator[str]:
+    for inner, of, where in _parts(value, shape, path):
+        yield from _violations(inner, of, where)
+    if shape.type_name in {"list", "string"}:
+        yield from _bounds(len(value), shape.metadata, path)
+    if shape.type_name in {"integer", "long", "double", "float"}:
+        yield from _bounds(value, shape.metadata, path)
+    if shape.type_name == "string":
+        if not _matches(shape.metadata.get("pattern"), value):
+            yield f"Value at '{path}' failed to satisfy constraint: pattern"
+        if shape.enum and value not in shape.enum:
+            yield f"Value at '{path}' failed to satisfy constraint: enum"
+
+
+def _parts(value: Any, shape: Any, path: str) -> list[tuple[Any, Any, str]]:
     match shape.type_name:
         case "structure":
-            for name, inner in value.items():
-                yield from _violations(inner, shape.members[name], f"{path}.{name}")
+            return [(inner, shape.members[name], f"{path}.{name}") for name, inner in value.items()]
         case "map":
-            for name, inner in value.items():
-                yield from _violations(name, shape.key, f"{path} key {name}")
-                yield from _violations(inner, shape.value, f"{path}.{name}")
+            keys = [(name, shape.key, f"{path} key") for name in value]
+            return keys + [(inner, shape.value, f"{path}.{name}") for name, inner in value.items()]
         case "list":
-            yield from _bounds(len(value), shape.metadata, path)
-            for inner in value:
-                yield from _violations(inner, shape.member, path)
-        case "string":
-            yield from _bounds(len(value), shape.metadata, path)
-            if not _matches(shape.metadata.get("pattern"), value):
-                yield f"Value at '{path}' failed to satisfy constraint: pattern"
-            if shape.enum and value not in shape.enum:
-                yield f"Value at '{path}' failed to satisfy constraint: enum"
-        case "integer" | "long" | "double" | "float":
-            yield from _bounds(value, shape.metadata, path)
+            return [(inner, shape.member, path) for inner in value]
         case _:
-            pass
+            return []
 
 
 def _bounds(size: float, limits: Mapping[str, Any], path: str) -> Iterator[str]:

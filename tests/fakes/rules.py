@@ -101,7 +101,7 @@ class Rules:
         """Do something just after a call took effect, before it is answered."""
         return self._rule(Rule(operation, "after", act, skip, times))
 
-    def fail(
+    def fail(  # noqa: PLR0913 - what happens to a call, in one line
         self, operation: str, code: str, message: str = "", *, skip: int = 0, times: int | None = 1, retry_after: float | None = None
     ) -> Rule:
         """Refuse a call with this code of AWS's; nothing happens."""

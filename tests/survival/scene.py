@@ -137,7 +137,7 @@ class Server:
         """SIGKILL."""
         if self._process is not None:
             self._process.popen.kill()
-            self._process.popen.wait()
+            await self._process.stop()
 
     async def stop(self) -> None:
         """End it."""
@@ -171,7 +171,7 @@ class Workman:
         """SIGKILL, and another one takes its place."""
         assert self._process is not None
         self._process.popen.kill()
-        self._process.popen.wait()
+        await self._process.stop()
         self._spawn()
 
     async def stop(self) -> None:

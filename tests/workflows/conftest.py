@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def aws() -> FakeLambda:
 
 @pytest.fixture
 async def scene(temporal: WorkflowEnvironment, aws: FakeLambda) -> AsyncIterator[Scene]:
+    """A stage of the test's own."""
+    async with stage(temporal, aws) as built:
+        yield built
+
+
+@pytest.fixture(scope="module")
+async def shared_scene(temporal: WorkflowEnvironment) -> AsyncIterator[Scene]:
+    """One stage for tests that never get as far as AWS."""
+    async with stage(temporal, FakeLambda()) as built:
+        yield built
+
+
+@asynccontextmanager
+async def stage(temporal: WorkflowEnvironment, aws: FakeLambda) -> AsyncIterator[Scene]:
     """A worker that serves this AWS, with a function whose versions are "one" and "two", the second live."""
     number = next(_numbers)
     function = f"checkout-{number}"

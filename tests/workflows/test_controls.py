@@ -11,7 +11,9 @@ from tests.workflows.scene import ALL_AT_ONCE, CANARY, Scene, ending
 
 MINUTE = timedelta(minutes=1)
 APPROVED = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval", "timeout": "PT6H"}]}}
-BAKES = {"strategy": {"steps": [{"kind": "bake", "duration": "5m"}, {"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "5m"}]}}
+BAKES = {
+    "strategy": {"steps": [{"kind": "bake", "duration": "5m"}, {"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "5m"}]}
+}
 
 
 async def baking(scene: Scene, **keys: Any) -> Any:

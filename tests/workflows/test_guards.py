@@ -122,7 +122,9 @@ async def test_an_alarm_during_the_last_hook_still_rolls_back(scene: Scene) -> N
 
     scene.aws.hook("smoke", smoke)
     hold = scene.aws.hold("invoke", moment="after")
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **GUARDED, **CANARY, hooks={"after_traffic": "smoke"}))
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **GUARDED, **CANARY, hooks={"after_traffic": "smoke"})
+    )
     await hold.reached.wait()
     async with scene.patience():
         while scene.aws.routing(scene.function) != ("2", {}):

@@ -47,9 +47,7 @@ def _alias_provisioned(scene: Scene) -> None:
 
 
 def _version_provisioned(scene: Scene) -> None:
-    scene.aws.somebody(
-        "put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="2", ProvisionedConcurrentExecutions=4
-    )
+    scene.aws.somebody("put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="2", ProvisionedConcurrentExecutions=4)
 
 
 def _alarming(scene: Scene) -> None:
@@ -80,7 +78,11 @@ IMAGE = {"artifact": {"kind": "image", "uri": "123456789012.dkr.ecr.eu-central-1
         (_alias_provisioned, CODE | ALL_AT_ONCE | {"concurrency": {"provisioned": 2}}, ["concurrency.provisioned"]),
         (_nothing, CODE | {"concurrency": {"reserved": 901}}, ["concurrency.reserved", "901", "at most 900"]),
         (_nothing, CODE | {"concurrency": {"reserved": 4, "provisioned": 5}}, ["concurrency.provisioned", "5", "4"]),
-        (_version_provisioned, CODE | {"concurrency": {"reserved": 8, "provisioned": 5}}, ["concurrency.provisioned", "4 of the live version"]),
+        (
+            _version_provisioned,
+            CODE | {"concurrency": {"reserved": 8, "provisioned": 5}},
+            ["concurrency.provisioned", "4 of the live version"],
+        ),
         (_alarming, CODE | {"guards": {"alarms": ["errors"]}}, ["guards.alarms", "errors is in ALARM already"]),
         (_nothing, CODE | {"guards": {"alarms": ["typo"]}}, ["guards.alarms", "there is no alarm typo"]),
         (_nothing, CODE | {"hooks": {"before_traffic": "nobody"}}, ["hooks.before_traffic", "not found"]),
@@ -109,7 +111,12 @@ async def test_a_function_that_does_not_exist_is_refused(scene: Scene) -> None:
 async def test_a_function_of_another_region_is_refused(scene: Scene) -> None:
     scene.aws.fail("get_function", "WrongRegion", "the function is in eu-west-1, and this worker in eu-central-1", times=None)
     target = {"function": f"arn:aws:lambda:eu-west-1:123456789012:function:{scene.function}"}
-    rejected(await ending(await scene.start("Release", {"target": target, "artifact": {"kind": "latest"}})), scene, "target.function", "eu-west-1")
+    rejected(
+        await ending(await scene.start("Release", {"target": target, "artifact": {"kind": "latest"}})),
+        scene,
+        "target.function",
+        "eu-west-1",
+    )
 
 
 async def test_all_that_speaks_against_a_release_is_said_at_once(scene: Scene) -> None:

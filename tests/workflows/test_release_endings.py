@@ -164,9 +164,7 @@ async def test_a_function_is_found_under_its_arn_and_its_partial_arn(scene: Scen
 
 
 async def test_concurrency_is_there_before_traffic_and_leaves_the_old_version_after_it(scene: Scene) -> None:
-    scene.aws.somebody(
-        "put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="2", ProvisionedConcurrentExecutions=3
-    )
+    scene.aws.somebody("put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="2", ProvisionedConcurrentExecutions=3)
     end = await scene.release(artifact=scene.package("three"), concurrency={"reserved": 50, "provisioned": 5}, **CANARY)
     assert end.kind == "Completed"
     assert scene.aws.writes == [

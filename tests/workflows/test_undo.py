@@ -69,18 +69,14 @@ async def test_a_reservation_that_there_was_not_is_given_back(scene: Scene) -> N
 
 async def test_the_old_version_keeps_its_provisioned_concurrency_to_the_end(scene: Scene) -> None:
     refusing(scene.aws)
-    scene.aws.somebody(
-        "put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="2", ProvisionedConcurrentExecutions=3
-    )
+    scene.aws.somebody("put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="2", ProvisionedConcurrentExecutions=3)
     await scene.release(artifact=scene.package("three"), concurrency={"provisioned": 5}, **REFUSED, **CANARY)
     assert {version: config["RequestedProvisionedConcurrentExecutions"] for version, config in scene.state.provisioned.items()} == {"2": 3}
 
 
 async def test_a_version_that_had_provisioned_concurrency_gets_it_back(scene: Scene) -> None:
     refusing(scene.aws)
-    scene.aws.somebody(
-        "put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="1", ProvisionedConcurrentExecutions=3
-    )
+    scene.aws.somebody("put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="1", ProvisionedConcurrentExecutions=3)
     artifact = {"kind": "version", "version": "1"}
     await scene.release(artifact=artifact, concurrency={"provisioned": 5}, **REFUSED, **CANARY)
     assert {version: config["RequestedProvisionedConcurrentExecutions"] for version, config in scene.state.provisioned.items()} == {"1": 3}

@@ -23,7 +23,7 @@ from workflows.problems import BadRequest
 _Input = TypeVar("_Input")
 Document = dict[str, Any]
 
-_TO_COME = {"kind": "s3", "bucket": "uploaded-before-it-starts", "key": "-"}
+_TO_COME = "the hash of its content"
 
 
 def request_document(flags: Flags, target: str | None, *, by: str) -> Document:
@@ -57,8 +57,12 @@ def checked(document: object, model: type[_Input]) -> _Input:
         [value] = converter.from_payloads(converter.to_payloads([document]), [model])
     except ApplicationError as error:
         found = cast("Sequence[Mapping[str, str]]", error.details[0] if error.details else ())
-        raise BadRequest([f"{problem['field']}: {problem['problem']}" for problem in found] or [error.message]) from None
+        raise BadRequest([_said(problem) for problem in found] or [error.message]) from None
     return cast("_Input", value)
+
+
+def _said(problem: Mapping[str, str]) -> str:
+    return problem["problem"] if problem["field"] == "(input)" else f"{problem['field']}: {problem['problem']}"
 
 
 def _read(file: Path) -> Document:
@@ -103,7 +107,7 @@ def _artifact(flags: Flags, problems: list[str]) -> Document:
         case ["--s3"]:
             return {"artifact": _s3(flags.s3 or "", problems)}
         case ["--zip"]:
-            return {"artifact": _TO_COME}
+            return {"artifact": {"kind": "s3", "bucket": flags.bucket, "key": _TO_COME}}
         case ["--image"]:
             return {"artifact": {"kind": "image", "uri": flags.image}}
         case ["--version"]:

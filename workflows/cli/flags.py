@@ -29,7 +29,7 @@ class Flags:
     file: Annotated[
         Path | None,
         _option(
-            "-f", "--file", panel=_WHAT, metavar="FILE", allow_dash=True, exists=True, dir_okay=False,
+            "-f", "--file", panel=_WHAT, metavar="FILE",
             help="A release as JSON or YAML, the input of the workflow; - is stdin. Flags override it.",
         ),
     ] = None  # fmt: skip

@@ -45,7 +45,7 @@ async def _one(releases: ReleaseClient, target: str, *, json: bool) -> Exit:
     described = await releases.describe(target)
     console = out()
     console.print(status_page(standing, described.strategy, now=datetime.now(UTC)))
-    if described.ending:
+    if described.ending and described.ending.note not in standing.note:
         console.print("  ", ending_line(described.ending), sep="", soft_wrap=True)
     return answered
 

@@ -1,0 +1,73 @@
+"""The rules of ARCHITECTURE.md, section 1: three layers, one direction, and nothing read at import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+READS = {"open", "now", "utcnow", "today", "time", "monotonic", "getenv", "environ", "read_text", "read_bytes", "gethostname", "urandom"}
+
+
+def modules(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """The modules that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def uses(path: Path, *packages: str) -> list[str]:
+    return sorted(name for name in imported(path) if name.split(".")[0] in packages or name in packages)
+
+
+def at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """What runs when a module is imported: everything but the bodies of functions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        yield child
+        yield from at_import(child)
+
+
+@pytest.mark.parametrize("path", modules("workflows/domain"), ids=lambda path: path.stem)
+def test_the_domain_knows_neither_aws_nor_temporal(path: Path) -> None:
+    allowed = {"pydantic", "workflows", *sys.stdlib_module_names}
+    assert {name.split(".")[0] for name in imported(path)} <= allowed
+    assert all(name.startswith("workflows.domain") for name in uses(path, "workflows"))
+
+
+@pytest.mark.parametrize("path", modules("activities"), ids=lambda path: path.stem)
+def test_the_world_knows_no_decisions(path: Path) -> None:
+    assert uses(path, "workflows", "worker") == []
+
+
+@pytest.mark.parametrize("path", [*modules("activities", "workflows"), ROOT / "worker.py"], ids=lambda path: path.stem)
+def test_only_the_door_knows_botocore(path: Path) -> None:
+    if path != ROOT / "activities/aws.py":
+        assert uses(path, "aiobotocore", "botocore", "boto3") == []
+
+
+@pytest.mark.parametrize("module", ["workflows.plugin", "workflows.client", "workflows.cli", "activities"])
+def test_importing_it_loads_no_botocore(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in sys.modules if name.split('.')[0] in ('botocore', 'aiobotocore')])"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", modules("activities", "workflows"), ids=lambda path: path.stem)
+def test_importing_it_reads_no_clock_no_environment_and_no_file(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    names = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in at_import(tree)}
+    assert not names & READS

@@ -1,0 +1,187 @@
+"""Bad input fails at once, with every problem by its path; it never leaves a workflow retrying, and never repeats a secret."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.exceptions import ApplicationError
+
+from tests.workflows.scene import Ending, Scene, ending
+
+_numbers = itertools.count(1)
+
+GOOD: dict[str, Any] = {"target": {"function": "checkout"}, "artifact": {"kind": "latest"}}
+
+
+async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
+    """It failed within two seconds as ReleaseRejected, in its first task, with AWS not asked and nothing left running."""
+    started = time.monotonic()
+    handle = await scene.start(workflow, *inputs, id=f"bad-{next(_numbers)}", skipping=False)
+    end = await ending(handle, patience=5)
+    assert time.monotonic() - started < 2
+    assert end.kind == "ReleaseRejected", end
+    assert scene.aws.calls == []
+    assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
+    assert await scene.events(handle) <= 5
+    return end
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path", "problem"),
+    [
+        ({"target": None}, "target", "Field required"),
+        ({"target": {}}, "target.function", "Field required"),
+        ({"target": {"function": 7}}, "target.function", "valid string"),
+        ({"target": {"function": "a b"}}, "target.function", "not a function's name"),
+        ({"target": {"function": "f:live"}}, "target.function", "not a function's name"),
+        ({"target": {"function": "f", "alias": "7"}}, "target.alias", "not an alias' name"),
+        ({"target": {"function": "f", "alias": "$LATEST"}}, "target.alias", "not an alias' name"),
+        ({"target": {"function": "f", "version": "7"}}, "target.version", "Extra inputs are not permitted"),
+        ({"targe": {}}, "targe", "Extra inputs are not permitted"),
+        ({"artifact": {"kind": "zip"}}, "artifact", "kind"),
+        ({"artifact": {"key": "x"}}, "artifact", "kind"),
+        ({"artifact": {"kind": "s3", "bucket": "artifacts"}}, "artifact.key", "Field required"),
+        ({"artifact": {"kind": "s3", "bucket": "artifacts", "key": "x", "object": 1}}, "artifact.object", "Extra inputs"),
+        ({"artifact": {"kind": "version", "version": 7}}, "artifact.version", "valid string"),
+        ({"artifact": {"kind": "version", "version": "$LATEST"}}, "artifact.version", "pattern"),
+        ({"artifact": None}, "(input)", "nothing to release"),
+        ({"configuration": {}}, "(input)", "configuration: empty"),
+        ({"configuration": {"MemorySize": "512"}}, "configuration.MemorySize", "valid integer"),
+        ({"configuration": {"MemorySize": 64}}, "configuration.MemorySize", "greater than or equal to 128"),
+        ({"configuration": {"Enviroment": {}}}, "configuration.Enviroment", "Extra inputs are not permitted"),
+        ({"configuration": {"FunctionName": "other"}}, "configuration.FunctionName", "Extra inputs are not permitted"),
+        ({"configuration": {"RevisionId": "x"}}, "configuration.RevisionId", "Extra inputs are not permitted"),
+        ({"configuration": {"VpcConfig": {"SubnetIds": "subnet-1"}}}, "configuration.VpcConfig.SubnetIds", "valid array"),
+        ({"strategy": "Canary0Percent5Minutes"}, "strategy", "no such preset"),
+        ({"strategy": "Canary100Percent5Minutes"}, "strategy", "no such preset"),
+        ({"strategy": "canary10percent5minutes"}, "strategy", "no such preset"),
+        ({"strategy": ["AllAtOnce"]}, "strategy", "an object"),
+        ({"strategy": {"steps": [{"kind": "set_weight", "percent": 140}]}}, "strategy.steps.0.percent", "less than or equal to 100"),
+        ({"strategy": {"steps": [{"kind": "set_weight", "percent": -1}]}}, "strategy.steps.0.percent", "greater than or equal to 0"),
+        ({"strategy": {"steps": [{"kind": "set_weight", "percent": 0.5}]}}, "strategy.steps.0.percent", "valid integer"),
+        ({"strategy": {"steps": [{"kind": "set_weight", "percent": "10"}]}}, "strategy.steps.0.percent", "valid integer"),
+        ({"strategy": {"steps": [{"kind": "set_weight", "percent": True}]}}, "strategy.steps.0.percent", "valid integer"),
+        ({"strategy": {"steps": [{"kind": "approval"}, {"kind": "bake"}]}}, "strategy.steps.1.duration", "Field required"),
+        ({"strategy": {"steps": [{"kind": "bake", "duration": 5}]}}, "strategy.steps.0.duration", "not a duration"),
+        ({"strategy": {"steps": [{"kind": "bake", "duration": "5x"}]}}, "strategy.steps.0.duration", "not a duration"),
+        ({"strategy": {"steps": [{"kind": "bake", "duration": "0s"}]}}, "strategy.steps.0.duration", "greater than or equal to 1 second"),
+        ({"strategy": {"steps": [{"kind": "nap"}]}}, "strategy.steps.0", "kind"),
+        ({"concurrency": {"reserved": -1}}, "concurrency.reserved", "greater than or equal to 0"),
+        ({"concurrency": {"provisioned": 0}}, "concurrency.provisioned", "greater than or equal to 1"),
+        ({"concurrency": 5}, "concurrency", "object"),
+        ({"hooks": {"before": "x"}}, "hooks.before", "Extra inputs are not permitted"),
+        ({"guards": {"alarms": "errors"}}, "guards.alarms", "valid array"),
+        ({"guards": {"alarms": ["errors", 7]}}, "guards.alarms.1", "valid string"),
+        ({"requested_by": {"name": "ana"}}, "requested_by", "valid string"),
+        ({"reason": "x" * 1001}, "reason", "at most 1000 characters"),
+    ],
+)
+async def test_what_is_wrong_is_named_by_its_path(shared_scene: Scene, wrong: dict[str, Any], path: str, problem: str) -> None:
+    request = {key: value for key, value in {**GOOD, **wrong}.items() if value is not None or key == "artifact"}
+    end = await refused(shared_scene, "Release", request)
+    assert f"{path}: " in end.text.removeprefix("invalid ReleaseRequest: ")[: len(path) + 2], end.text
+    assert problem in end.text, end.text
+
+
+async def test_every_problem_is_listed(shared_scene: Scene) -> None:
+    end = await refused(
+        shared_scene,
+        "Release",
+        {
+            "target": {"function": "a b"},
+            "artifact": {"kind": "s3", "bucket": "artifacts"},
+            "strategy": {"steps": [{"kind": "set_weight", "percent": 140}, {"kind": "bake", "duration": "soon"}]},
+            "colour": "blue",
+        },
+    )
+    for path in ("target.function", "artifact.key", "strategy.steps.0.percent", "strategy.steps.1.duration", "colour"):
+        assert f"{path}: " in end.text
+
+
+async def test_problems_are_told_to_programs_too(shared_scene: Scene) -> None:
+    handle = await shared_scene.start("Release", {"target": {"function": 7}}, skipping=False)
+    with pytest.raises(Exception, match="execution failed") as failure:
+        await handle.result()
+    cause = failure.value.__cause__
+    assert isinstance(cause, ApplicationError)
+    assert cause.details[0] == [{"field": "target.function", "problem": "Input should be a valid string"}]
+
+
+@pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
+async def test_no_input_is_refused(shared_scene: Scene, workflow: str) -> None:
+    end = await refused(shared_scene, workflow)
+    assert f"{workflow}: exactly one input is needed, 0 were given" in end.text
+
+
+@pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
+async def test_two_inputs_are_refused(shared_scene: Scene, workflow: str) -> None:
+    end = await refused(shared_scene, workflow, GOOD, GOOD)
+    assert f"{workflow}: exactly one input is needed, 2 were given" in end.text
+
+
+@pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
+@pytest.mark.parametrize("value", [None, "checkout", 7, True, [], [GOOD]])
+async def test_what_is_no_object_is_refused(shared_scene: Scene, workflow: str, value: Any) -> None:
+    end = await refused(shared_scene, workflow, value)
+    assert "invalid " in end.text or "null" in end.text
+
+
+@pytest.mark.parametrize("data", [b"{", b"", b"\xff", b'{"target": NaN}', b"[" * 5000])
+async def test_what_is_no_json_is_refused(shared_scene: Scene, data: bytes) -> None:
+    payload = Payload(metadata={"encoding": b"json/plain"}, data=data)
+    handle = await shared_scene.start_raw("Release", payload)
+    end = await ending(handle, patience=5)
+    assert end.kind == "ReleaseRejected", end
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"version": 7}, "version"),
+        ({"version": "$LATEST"}, "version"),
+        ({"version": "live"}, "version"),
+        ({"artifact": {"kind": "latest"}}, "artifact"),
+        ({"strategy": "AllAtOnce"}, "strategy"),
+        ({"guards": {"alarm": []}}, "guards.alarm"),
+    ],
+)
+async def test_a_rollback_is_read_as_strictly(shared_scene: Scene, wrong: dict[str, Any], path: str) -> None:
+    end = await refused(shared_scene, "Rollback", {"target": {"function": "checkout"}, **wrong})
+    assert f"{path}: " in end.text
+
+
+async def test_a_rollout_names_the_paths_of_what_it_is_started_with(shared_scene: Scene) -> None:
+    end = await refused(shared_scene, "Rollout", {"target": {"function": "a b"}, "artifact": {"kind": "latest"}, "strategy": "Fast"})
+    assert "target.function: " in end.text
+    assert "strategy: no such preset" in end.text
+
+
+async def test_what_was_typed_is_never_repeated(shared_scene: Scene) -> None:
+    secret = "hunter2-hunter2"
+    for wrong in (
+        {"configuration": {"Environment": {"Variables": {"TOKEN": {"nested": secret}}}}},
+        {"configuration": {"Environment": {"Variables": {"1BAD": secret}}}},
+        {"configuration": {"Environment": {"Variables": [secret]}}},
+        {"configuration": {"Environment": secret}},
+        {"configuration": secret},
+    ):
+        end = await refused(shared_scene, "Release", {**GOOD, **wrong})
+        assert "configuration" in end.text
+        assert secret not in end.text
+        assert secret not in str(end)
+
+
+async def test_a_null_is_as_good_as_absent(scene: Scene) -> None:
+    nulls = dict.fromkeys(["configuration", "concurrency", "hooks", "guards", "requested_by", "reason"])
+    end = await scene.release(artifact={"kind": "version", "version": "1"}, strategy="AllAtOnce", **nulls)
+    assert end.kind == "Completed"
+
+
+async def test_a_workflow_refused_leaves_the_alias_free(scene: Scene) -> None:
+    await refused(scene, "Release", scene.request(artifact={"kind": "latest"}, strategy="Fast"))
+    assert (await scene.release(artifact=scene.package("three"), strategy="AllAtOnce")).kind == "Completed"
