@@ -29,9 +29,11 @@ from temporalio.client import (
 )
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.envconfig import ClientConfig
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import TimeoutError as WorkflowTimedOut
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 
+from workflows.call import sentence
 from workflows.controls import Approve, Because, Resume
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Target
@@ -129,9 +131,9 @@ class ReleaseClient:
             try:
                 return await handle.result()
             except WorkflowFailureError as error:
-                if isinstance(error.cause, ApplicationError):
-                    raise Refused(error.cause.message) from error
-                raise NoWorker(f"no worker on {task_queue} has planned it within {_PLANNING.total_seconds():.0f} s") from error
+                if isinstance(error.cause, WorkflowTimedOut):
+                    raise NoWorker(f"no worker on {task_queue} has planned it within {_PLANNING.total_seconds():.0f} s") from error
+                raise Refused(sentence(error.cause)) from error
 
     # --- looking -----------------------------------------------------------------------------------------------------------------
 

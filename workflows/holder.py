@@ -1,7 +1,7 @@
 """What ``Release`` and ``Rollback`` have in common: they start the ``Rollout`` that holds the alias, and mend what it leaves if it is killed.
 
 The pair protects the alias from being left half-way: if this workflow is terminated, its child gets a cancel and rolls back; if the child
-is terminated, this workflow puts back what the child had told it. Only killing both at once leaves the alias as it is.
+is terminated, this workflow puts back what the child had written down in its memo. Only killing both at once leaves the alias as it is.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.target import Place, Target
 from workflows.preflight import Rejected, locate
+from workflows.record import read_journal
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.rollout import Rollout
 from workflows.undo import NotPutBack, put_back, restored
@@ -32,15 +33,6 @@ from workflows.undo import NotPutBack, put_back, restored
 
 class Holder:
     """A workflow of any id that starts the one ``Rollout`` of an alias and reports its end as its own."""
-
-    def __init__(self) -> None:
-        """Nothing has to be put back yet."""
-        self._journal: Journal | None = None
-
-    @workflow.signal(description="From the Rollout: what to put back if it is killed")
-    def journal(self, journal: Journal) -> None:
-        """Note what the rollout may be about to change."""
-        self._journal = journal
 
     async def hold(self, request: ReleaseRequest | RollbackRequest) -> ReleaseStatus:
         """Run the rollout, and end as it ends; see ``Rollout.run`` for the endings."""
@@ -102,29 +94,29 @@ class Holder:
             case CancelledError():
                 raise self._failure(target, Phase.ROLLED_BACK, "cancelled; the alias is back where it was", "ReleaseRolledBack") from None
             case TerminatedError():
-                return await uninterrupted(self._mend(target))
+                return await uninterrupted(self._mend(target, error))
             case cause:
                 self._end(Phase.ROLLING_BACK)
                 raise ApplicationError(f"the rollout ended: {cause}", type="RollbackFailed", non_retryable=True) from None
 
-    async def _mend(self, target: Target) -> NoReturn:
-        journal = self._journal
+    async def _mend(self, target: Target, error: ChildWorkflowError) -> NoReturn:
+        """Put back what a killed rollout noted that it was about to change."""
+        journal = await read_journal(error.workflow_id, error.run_id)
         if journal is None:
             raise self._failure(target, Phase.ROLLED_BACK, "the rollout was terminated before it changed anything", "ReleaseRolledBack")
         workflow.set_current_details("The rollout was terminated: putting everything back.")
         try:
             leftovers = await put_back(journal, revision=None)
         except NotPutBack as problem:
-            raise self._failure(target, Phase.ROLLING_BACK, f"the rollout was terminated; {problem}", "RollbackFailed") from None
+            raise self._failure(target, Phase.ROLLING_BACK, f"the rollout was terminated; {problem}", "RollbackFailed", journal) from None
         ending = "; ".join(["the rollout was terminated", restored(journal.before), *leftovers])
-        raise self._failure(target, Phase.ROLLED_BACK, ending, "ReleaseRolledBack")
+        raise self._failure(target, Phase.ROLLED_BACK, ending, "ReleaseRolledBack", journal)
 
     def _rejected(self, target: Target, why: str) -> ApplicationError:
         return self._failure(target, Phase.REJECTED, why, "ReleaseRejected")
 
-    def _failure(self, target: Target, phase: Phase, why: str, kind: str) -> ApplicationError:
-        stable = self._journal.stable if self._journal else None
-        candidate = self._journal.candidate if self._journal else None
+    def _failure(self, target: Target, phase: Phase, why: str, kind: str, journal: Journal | None = None) -> ApplicationError:
+        stable, candidate = (journal.stable, journal.candidate) if journal else (None, None)
         status = ReleaseStatus(
             phase=phase, note=why, target=target, stable=stable, candidate=candidate, routing=TrafficSplit(stable=stable, percent=0)
         )

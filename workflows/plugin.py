@@ -44,7 +44,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.errors import Fault
 from workflows.plan import Plan
-from workflows.record import read_previous_version
+from workflows.record import read_journal_of, read_previous_version
 from workflows.release import Release
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
@@ -60,11 +60,11 @@ class LambdaReleases(SimplePlugin):
 
     def __init__(self) -> None:
         """Join everything together."""
-        super().__init__(
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             "lambda-releases",
             data_converter=_strict,
             interceptors=[_Arity()],
-            activities=[read_previous_version],
+            activities=[read_previous_version, read_journal_of],
             workflows=WORKFLOWS,
             workflow_runner=_passing_through,
         )

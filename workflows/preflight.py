@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -75,16 +75,13 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     published = None if routing is None or routing.version == "$LATEST" else routing.version
     wants_provisioned = request.concurrency.provisioned is not None
 
+    with_alias = published and (request.strategy.weighted or wants_provisioned)
     rest = (
-        asyncio.ensure_future(_maybe(_read(target, published, field="target.alias") if published else None)),
-        asyncio.ensure_future(
-            _maybe(_read(target, version, field=_VERSION_FIELD[type(request)]) if version and version != published else None)
-        ),
-        asyncio.ensure_future(
-            _maybe(steps.provisioned(target.name, target.alias) if routing and (request.strategy.weighted or wants_provisioned) else None)
-        ),
-        asyncio.ensure_future(_maybe(steps.provisioned(target.name, published) if published and wants_provisioned else None)),
-        asyncio.ensure_future(_maybe(_unreserved() if request.concurrency.reserved is not None else None)),
+        _maybe(_read(target, published, field="target.alias") if published else None),
+        _maybe(_read(target, version, field=_VERSION_FIELD[type(request)]) if version and version != published else None),
+        _maybe(_provisioned(target, target.alias) if with_alias else None),
+        _maybe(_provisioned(target, published) if published and wants_provisioned else None),
+        _maybe(_unreserved() if request.concurrency.reserved is not None else None),
     )
     await _all(*rest)
     stable, source = rest[0].result(), rest[1].result()
@@ -202,8 +199,13 @@ def _hooks(request: ReleaseRequest | RollbackRequest) -> list[Awaitable[object]]
     ]
 
 
+async def _provisioned(target: Target, qualifier: str) -> int | None:
+    return await _or_reject(steps.provisioned(target.name, qualifier), field="target.alias")
+
+
 async def _unreserved() -> int | None:
-    answer = await call(Account.get_account_settings, GetAccountSettingsRequest(), summary="Read the account's concurrency")
+    reading = call(Account.get_account_settings, GetAccountSettingsRequest(), summary="Read the account's concurrency")
+    answer = await _or_reject(reading, field="concurrency.reserved")
     return answer.account_limit.unreserved_concurrent_executions if answer.account_limit else None
 
 
@@ -217,8 +219,11 @@ async def _all(*readings: asyncio.Future[Any]) -> None:
             raise problem
 
 
-async def _maybe(reading: Awaitable[_T] | None) -> _T | None:
-    return None if reading is None else await reading
+def _maybe(reading: Coroutine[Any, Any, _T] | None) -> asyncio.Future[_T | None]:
+    async def nothing() -> None:
+        return None
+
+    return asyncio.ensure_future(nothing() if reading is None else reading)
 
 
 async def _or_reject(reading: Awaitable[_T], *, field: str) -> _T:

@@ -1,4 +1,4 @@
-"""What earlier releases of an alias left behind in Temporal: which version was live before the current one.
+"""What the rollouts of an alias left behind in Temporal: which version was live before, and what a killed one had begun to change.
 
 The runs of ``Rollout`` under one id are the history of its alias. Reading them costs AWS nothing; they last as long as the
 namespace's retention.
@@ -13,9 +13,16 @@ from temporalio import activity, workflow
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
 
+from workflows.call import FIRST
+from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus
 
+JOURNAL = "journal"
+"""The memo in which a ``Rollout`` writes down what would have to be put back."""
+
 _RUNS = 50
+_PATIENT = RetryPolicy(maximum_interval=timedelta(seconds=30))
+_AT_MOST = timedelta(seconds=30)
 
 
 class PreviousVersionRequest(BaseModel):
@@ -46,7 +53,35 @@ async def previous_version(lock: str, live: str) -> str | None:
     return await workflow.execute_activity(
         read_previous_version,
         PreviousVersionRequest(lock=lock, live=live),
-        start_to_close_timeout=timedelta(seconds=30),
-        retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
+        start_to_close_timeout=_AT_MOST,
+        retry_policy=_PATIENT,
         summary=f"Read which version was live before {live}",
+    )
+
+
+class JournalRequest(BaseModel):
+    """Which rollout, by the ids of its workflow and run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    workflow_id: str
+    run_id: str
+
+
+@activity.defn(name="read_journal")
+async def read_journal_of(request: JournalRequest) -> Journal | None:
+    """What a rollout wrote down before it was killed; None if it had not changed anything."""
+    found = await activity.client().get_workflow_handle(request.workflow_id, run_id=request.run_id).describe()
+    return await found.memo_value(JOURNAL, None, type_hint=Journal)
+
+
+async def read_journal(workflow_id: str, run_id: str) -> Journal | None:
+    """Ask for :func:`read_journal_of` from within a workflow."""
+    return await workflow.execute_activity(
+        read_journal_of,
+        JournalRequest(workflow_id=workflow_id, run_id=run_id),
+        start_to_close_timeout=_AT_MOST,
+        retry_policy=_PATIENT,
+        priority=FIRST,
+        summary="Read what the killed rollout had begun to change",
     )

@@ -18,7 +18,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from activities.errors import Fault
 from workflows import steps
 from workflows.call import fault_of, sentence, still_wanted, uninterrupted
-from workflows.domain.journal import Journal, Part
+from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Approval, Bake, SetWeight
@@ -26,6 +26,7 @@ from workflows.domain.target import Place
 from workflows.domain.words import spoken
 from workflows.preflight import DESCRIPTION, Findings, Rejected, preflight
 from workflows.progress import Progress
+from workflows.record import JOURNAL
 from workflows.request import Image, ReleaseRequest, RollbackRequest, RolloutRequest, S3Package
 from workflows.steering import Steered
 from workflows.steps import alarm_in
@@ -96,7 +97,7 @@ class Rollout(Steered):
     async def _roll_out(self) -> None:
         found = await preflight(self._request)
         self._check_lock(found.place)
-        await self._write_down(found)
+        self._write_down(found)
         candidate = await self._make_candidate(found)
         if found.routing == Routing(version=candidate):
             await self._concurrency(found, candidate)
@@ -120,32 +121,17 @@ class Rollout(Steered):
         if workflow.info().workflow_id != lock:
             raise Rejected(f"a Rollout runs under the id of its alias, {lock}, and is started by Release or Rollback: start one of those")
 
-    async def _write_down(self, found: Findings) -> None:
-        """The undo is recorded before the deed: here, and with whoever started us, in case that we are killed."""
-        request = self._request
-        code: tuple[Part, ...] = ()
-        configuration: tuple[Part, ...] = ()
-        if isinstance(request, ReleaseRequest):
-            code = ("code",) if isinstance(request.artifact, S3Package | Image) else ()
-            configuration = ("configuration",) if request.configuration is not None else ()
+    def _write_down(self, found: Findings) -> None:
+        """How things were, before the first deed."""
         self._revision = found.revision
         self._journal = self._journal.model_copy(update={"before": found.routing, "reserved": found.reserved, "candidate": found.version})
         self._tell(stable=self._journal.stable, routing=self._split(None, 0))
-        planned = {"latest": (*code, *configuration), "reserving": request.concurrency.reserved is not None}
-        await self._report(self._journal.model_copy(update={**planned, "shifting": True}))
-
-    async def _report(self, journal: Journal) -> None:
-        """Tell the workflow that started us what to put back if we are killed. Nobody to tell is no reason to stop."""
-        if (parent := workflow.info().parent) is None:
-            return
-        try:
-            await workflow.get_external_workflow_handle(parent.workflow_id, run_id=parent.run_id).signal("journal", journal)
-        except ApplicationError:
-            workflow.logger.warning("the workflow that started this rollout is gone")
-        still_wanted()
 
     def _note(self, **changes: object) -> None:
-        self._journal = self._journal.model_copy(update=changes)
+        """The undo is recorded before the deed: in the memo too, where whoever started us finds it if we are killed."""
+        before, self._journal = self._journal, self._journal.model_copy(update=changes)
+        if self._journal != before:
+            workflow.upsert_memo({JOURNAL: self._journal})
 
     async def _make_candidate(self, found: Findings) -> str:
         """The version to make live: published from an artifact, or one that there is already."""
@@ -165,12 +151,9 @@ class Rollout(Steered):
         publishing = steps.publish(function, code_sha256=latest.code_sha256, revision=latest.revision_id, description=description)
         published = await self._changing(publishing)
         candidate = published.version or ""
-        self._note(candidate=candidate)
-        if candidate != self._journal.stable:
-            planned = {"latest": self._journal.latest, "reserving": request.concurrency.reserved is not None, "shifting": True}
-            await self._report(self._journal.model_copy(update=planned))
-            if published.state != "Active":
-                await steps.settle(function, qualifier=candidate)
+        self._journal = self._journal.model_copy(update={"candidate": candidate})
+        if candidate != self._journal.stable and published.state != "Active":
+            await steps.settle(function, qualifier=candidate)
         return candidate
 
     async def _changing(self, work: Awaitable[_T]) -> _T:
@@ -193,7 +176,6 @@ class Rollout(Steered):
             had = found.version_provisioned if candidate == self._journal.stable else await steps.provisioned(found.function, candidate)
             if had != wanted.provisioned:
                 self._note(provisioned={**self._journal.provisioned, candidate: had})
-                await self._report(self._journal.model_copy(update={"shifting": True}))
                 await steps.provision(found.function, candidate, wanted.provisioned)
                 await steps.warm(found.function, candidate)
 
@@ -203,7 +185,6 @@ class Rollout(Steered):
         if self._request.concurrency.provisioned is None or found.version_provisioned is None or stable is None or stable == candidate:
             return
         self._note(provisioned={**self._journal.provisioned, stable: found.version_provisioned})
-        await self._report(self._journal)
         await steps.provision(found.function, stable, None)
 
     async def _take_steps(self, stable: str, candidate: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from temporalio.common import MetricCounter, MetricMeter
 from temporalio.testing import ActivityEnvironment
 
+import activities.aws
 from activities.aws import AwsConfigurationError, Connection, Timeouts, connect
 from activities.errors import AwsError, Fault, fault_of
 from tests.activities.stub import (
@@ -151,8 +152,10 @@ async def test_a_page_from_something_in_between_is_not_repeated(aws: Connection,
 
 async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(environment: pytest.MonkeyPatch) -> None:
     async with door(environment, f"http://127.0.0.1:{free_port()}") as aws:
-        error = await refused(aws)
+        error = await refused(aws, "get_function", FunctionName="checkout", Qualifier="live")
     assert (error.code, fault_of(error)) == ("EndpointConnectionError", Fault.UNAVAILABLE)
+    assert "/functions/checkout" in error.message
+    assert "?" not in error.message
 
 
 async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(environment: pytest.MonkeyPatch) -> None:
@@ -171,11 +174,8 @@ async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(environme
     assert error.code == "ReadTimeoutError"
 
 
-async def test_an_answer_that_is_too_large_is_given_up(aws: Connection, stub: Stub) -> None:
-    async def huge(_: HttpRequest) -> HttpResponse:
-        return HttpResponse(200, b"x" * 8_000_001)
-
-    stub.handler = huge
+async def test_an_answer_that_is_too_large_is_given_up(aws: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activities.aws, "_LARGEST_ANSWER", 11)
     error = await refused(aws, "invoke", FunctionName="checkout")
     assert (error.code, fault_of(error)) == ("ResponseTooLarge", Fault.EXHAUSTED)
 

@@ -54,8 +54,14 @@ async def test_a_delete_that_aws_refuses_is_no_success() -> None:
     assert caught.value.type == "Denied"
 
 
-async def test_where_there_is_none_that_is_not_found() -> None:
+async def test_where_there_is_none_the_answer_is_empty() -> None:
     port = Scripted(get_provisioned_concurrency_config=AwsError("get", "ProvisionedConcurrencyConfigNotFoundException", "none", status=404))
+    answer = await ProvisionedConcurrency(port).get_provisioned_concurrency_config(GET)
+    assert answer.requested_provisioned_concurrent_executions is None
+
+
+async def test_where_there_is_no_such_version_that_is_not_found() -> None:
+    port = Scripted(get_provisioned_concurrency_config=AwsError("get", "ResourceNotFoundException", "none", status=404))
     with pytest.raises(ApplicationError) as caught:
         await ProvisionedConcurrency(port).get_provisioned_concurrency_config(GET)
     assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)

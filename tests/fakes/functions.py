@@ -87,10 +87,9 @@ class FunctionsOfAws:
 
     def version(self, operation: str, function: Function, qualifier: str | None) -> dict[str, Any]:
         """The configuration that a qualifier stands for."""
-        if qualifier in {None, "$LATEST"}:
-            return function.latest
         alias = function.aliases.get(qualifier or "")
-        found = function.versions.get(alias["FunctionVersion"] if alias else qualifier or "")
+        number = alias["FunctionVersion"] if alias else qualifier or "$LATEST"
+        found = function.latest if number == "$LATEST" else function.versions.get(number)
         if found is None:
             raise refusal(operation, "ResourceNotFoundException", f"Function not found: {function.arn}:{qualifier}")
         return found

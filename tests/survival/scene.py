@@ -49,14 +49,14 @@ async def aws(local: LocalLambda, service: str) -> AsyncIterator[Any]:
 
 
 async def create(local: LocalLambda, name: str, body: bytes) -> None:
-    """A function with version 1 behind ``live``, 20 reserved executions, and 2 provisioned on version 1."""
+    """A function with version 1 behind ``live``, 8 reserved executions, and 2 provisioned on version 1."""
     async with aws(local, "lambda") as client:
         await client.create_function(FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code={"ZipFile": body})
         await active(client, name)
         await client.publish_version(FunctionName=name)
         await active(client, name, Qualifier="1")
         await client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-        await client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=20)
+        await client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=8)
         await client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=2)
 
 

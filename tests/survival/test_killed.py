@@ -57,13 +57,13 @@ def request(function: str, *, broken: bool) -> dict[str, Any]:
         "artifact": {"kind": "s3", "bucket": "artifacts", "key": "2.zip"},
         "configuration": {"MemorySize": 256},
         "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]},
-        "concurrency": {"reserved": 30, "provisioned": 3},
+        "concurrency": {"reserved": 10, "provisioned": 3},
         **({"hooks": {"after_traffic": "smoke"}} if broken else {}),
     }
 
 
-RELEASED = {"live": "2", "weights": {}, "versions": ["1", "2"], "reserved": 30, "provisioned": {"2": 3}, "latest": "2", "memory": 256}
-AS_BEFORE = {"live": "1", "weights": {}, "versions": ["1", "2"], "reserved": 20, "provisioned": {"1": 2}, "latest": "1", "memory": 128}
+RELEASED = {"live": "2", "weights": {}, "versions": ["1", "2"], "reserved": 10, "provisioned": {"2": 3}, "latest": "2", "memory": 256}
+AS_BEFORE = {"live": "1", "weights": {}, "versions": ["1", "2"], "reserved": 8, "provisioned": {"1": 2}, "latest": "1", "memory": 128}
 
 
 async def release(server: Server, function: str, *, broken: bool) -> str:

@@ -154,6 +154,13 @@ async def test_an_update_in_progress_does_not_hinder_a_published_version(scene: 
     assert end.kind == "Completed"
 
 
+@pytest.mark.parametrize("workflow", ["Release", "Rollback"])
+async def test_a_version_that_cannot_serve_traffic_gets_none(scene: Scene, workflow: str) -> None:
+    scene.state.versions["1"]["State"] = "Failed"
+    what = VERSION_1 if workflow == "Release" else {"version": "1"}
+    rejected(await ending(await scene.start(workflow, scene.request(**what))), scene, "cannot serve traffic, its State is Failed")
+
+
 async def test_reads_that_fail_for_a_while_do_not_reject(scene: Scene) -> None:
     scene.aws.fail("get_alias", "TooManyRequestsException", retry_after=1)
     scene.aws.fail("get_function", "ServiceException", times=2)

@@ -120,6 +120,7 @@ def command(work: Callable[_P, Coroutine[Any, Any, Exit | None]]) -> Callable[_P
         except ReleaseClientError as error:
             fail(error)
         except KeyboardInterrupt:
+            err().print("releases: interrupted; what was started goes on")
             raise typer.Exit(Exit.INTERRUPTED) from None
         raise typer.Exit(status or Exit.SUCCEEDED)
 

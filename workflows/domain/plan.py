@@ -66,6 +66,8 @@ def _function(intent: Intent, facts: Facts) -> Iterator[str]:
     latest, source, stable = facts.latest, facts.source, facts.stable
     if intent.writes_latest and (latest.last_update == "InProgress" or latest.state == "Pending"):
         yield f"an update of the function is in progress already (State {latest.state}, LastUpdateStatus {latest.last_update}): wait for it"
+    if not intent.writes_latest and source.state in {"Pending", "Failed"}:
+        yield f"version: it cannot serve traffic, its State is {source.state}"
     if intent.image and latest.package_type == "Zip":
         yield "artifact: the function takes .zip packages, not images"
     if intent.package and latest.package_type == "Image":

@@ -1,0 +1,63 @@
+"""A target is a function, under any of its names, and an alias; its place makes the one id of its rollout."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from workflows.domain.target import Place, Target
+
+names = st.from_regex(r"[a-zA-Z0-9_-]{1,64}", fullmatch=True)
+ARN = "arn:aws:lambda:eu-central-1:123456789012:function:"
+
+
+@given(names)
+def test_every_form_of_a_name_is_the_same_target(name: str) -> None:
+    forms = [name, f"123456789012:function:{name}", f"{ARN}{name}", f"arn:aws-cn:lambda:cn-north-1:123456789012:function:{name}"]
+    assert {Target(function=form).bare for form in forms} == {Target(function=name)}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "",
+        "a b",
+        "a" * 65,
+        "f:live",
+        "f:7",
+        f"{ARN}f:live",
+        "arn:aws:s3:::bucket",
+        "function:f",
+        "ü",
+        "f\n",
+        "eu-central-1:123456789012:function:f",
+    ],
+)
+def test_what_is_no_function_is_refused(function: str) -> None:
+    with pytest.raises(ValidationError, match="function"):
+        Target(function=function)
+
+
+@pytest.mark.parametrize("alias", ["", "7", "007", "$LATEST", "a b", "a:b", "a" * 129, "live\n"])
+def test_what_is_no_alias_is_refused(alias: str) -> None:
+    with pytest.raises(ValidationError, match="alias"):
+        Target(function="f", alias=alias)
+
+
+@pytest.mark.parametrize("alias", ["live", "7a", "blue-green_2", "a" * 128])
+def test_an_alias_is_letters_digits_and_not_digits_only(alias: str) -> None:
+    assert str(Target(function="f", alias=alias)) == f"f:{alias}"
+
+
+@given(names)
+def test_the_lock_names_account_region_function_and_alias(name: str) -> None:
+    assert Place.of(ARN + name).lock("live") == f"lambda/123456789012/eu-central-1/{name}:live"
+    assert Place.of(f"{ARN}{name}:7").lock("live") == f"lambda/123456789012/eu-central-1/{name}:live"
+
+
+@given(st.text())
+def test_what_is_no_arn_of_a_function_has_no_place(text: str) -> None:
+    with pytest.raises(ValueError, match="not the ARN of a function"):
+        Place.of(text)

@@ -1,0 +1,101 @@
+"""The status that every query, result and failure gives, the journal of the undo, and the page that people read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workflows.domain.journal import Journal
+from workflows.domain.routing import Routing
+from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.story import bar, markdown
+from workflows.domain.strategy import Approval, Steps, preset
+from workflows.domain.target import Target
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+TARGET = Target(function="checkout")
+BAKING = ReleaseStatus(
+    phase=Phase.BAKING,
+    note="10% to version 8 for 5 min",
+    target=TARGET,
+    stable="7",
+    candidate="8",
+    routing=TrafficSplit(stable="7", canary="8", percent=10),
+    step=1,
+    steps=2,
+    ends_at=NOW + timedelta(minutes=5),
+)
+
+
+def test_a_status_is_told_in_the_words_of_the_contract() -> None:
+    assert BAKING.model_dump(mode="json") == {
+        "phase": "baking",
+        "note": "10% to version 8 for 5 min",
+        "target": {"function": "checkout", "alias": "live"},
+        "stable": "7",
+        "candidate": "8",
+        "routing": {"stable": "7", "canary": "8", "percent": 10},
+        "step": 1,
+        "steps": 2,
+        "paused": False,
+        "ends_at": "2026-11-22T10:05:00Z",
+    }
+
+
+def test_the_phases_are_those_of_the_contract() -> None:
+    assert [*Phase] == [
+        "preparing", "shifting", "baking", "awaiting_approval", "promoting", "succeeded", "rolling_back", "rolled_back", "rejected",
+    ]  # fmt: skip
+
+
+def test_a_status_of_a_later_version_can_still_be_read() -> None:
+    assert ReleaseStatus.model_validate_json(BAKING.model_dump_json()[:-1] + ', "later": 1}') == BAKING
+
+
+def test_a_journal_of_a_later_version_can_still_be_read() -> None:
+    assert Journal.model_validate({"target": {"function": "checkout"}, "later": 1}).empty
+
+
+def test_a_journal_is_empty_until_something_may_have_to_be_put_back() -> None:
+    journal = Journal(target=TARGET, before=Routing(version="7"), candidate="8", reserved=3)
+    assert journal.empty
+    assert journal.stable == "7"
+    for change in ({"shifting": True}, {"reserving": True}, {"provisioned": {"8": None}}, {"latest": ("code",)}):
+        assert not journal.model_copy(update=change).empty
+
+
+@given(st.integers(0, 100))
+def test_a_bar_is_as_full_as_the_traffic(percent: int) -> None:
+    drawn = bar(percent)
+    assert len(drawn) == 20
+    assert abs(drawn.count("█") / 20 - percent / 100) <= 0.025
+
+
+def test_the_page_shows_traffic_time_left_and_steps() -> None:
+    page = markdown(BAKING, preset("Canary10Percent5Minutes"), [(NOW, "The candidate is version 8")], now=NOW)
+    assert "checkout:live: baking" in page
+    assert "`██░░░░░░░░░░░░░░░░░░` **10%** to version 8, the rest to version 7" in page
+    assert "Ends at 10:05:00 UTC, 5 min from 10:00:00." in page
+    assert "1. ✅ 10% to the candidate\n2. ▶️ Bake for 5 min\n3. ▫️ Everything to the candidate" in page
+    assert "- 10:00:00 The candidate is version 8" in page
+
+
+def test_the_page_of_a_paused_release_counts_no_time() -> None:
+    page = markdown(BAKING.model_copy(update={"paused": True}), preset("AllAtOnce"), [], now=NOW)
+    assert "baking (paused)" in page
+    assert "Ends at" not in page
+
+
+def test_the_page_of_a_finished_release_has_every_step_done() -> None:
+    done = BAKING.model_copy(update={"phase": Phase.SUCCEEDED, "ends_at": None})
+    page = markdown(done, Steps(steps=(Approval(timeout=timedelta(hours=6)),)), [], now=NOW)
+    assert "1. ✅ Wait for approval, at most 6 h\n2. ✅ Everything to the candidate" in page
+
+
+def test_the_page_stays_short() -> None:
+    told = [(NOW, f"note {number}") for number in range(100)]
+    page = markdown(BAKING, preset("AllAtOnce"), told, now=NOW)
+    assert "note 99" in page
+    assert "note 50" not in page
