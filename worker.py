@@ -24,12 +24,14 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import operations
 from activities.aws import AwsConfigurationError, connect
+from activities.errors import Fault
 from workflows import attributes
 from workflows.plugin import LambdaReleases
 
@@ -169,6 +171,7 @@ def set_up_logs(form: str, level: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         _bind_execution,
+        _name_fault,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
@@ -211,6 +214,16 @@ def _bind_execution(_: Any, __: str, event: structlog.typing.EventDict) -> struc
         "attempt": "attempt",
     }
     event.update({names[key]: value for key, value in told.items() if key in names and value is not None})
+    return event
+
+
+def _name_fault(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """An operation that failed as it may says so in a line; a stack trace is for what nobody foresaw."""
+    info = event.get("exc_info")
+    error = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info is True else info
+    if isinstance(error, ApplicationError) and error.type in set(Fault):
+        del event["exc_info"]
+        event |= {"event": str(event["event"]).partition(" ({")[0], "fault": error.type, "reason": error.message}
     return event
 
 

@@ -15,6 +15,9 @@ PHASE = SearchAttributeKey.for_keyword("ReleasePhase")
 VERSION = SearchAttributeKey.for_keyword("ReleaseVersion")
 PERCENT = SearchAttributeKey.for_int("TrafficPercent")
 
+KEYS = (FUNCTION, ALIAS, REQUESTED_BY, PHASE, VERSION, PERCENT)
+"""All of them."""
+
 TYPES = {
     **{key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in (FUNCTION, ALIAS, REQUESTED_BY, PHASE, VERSION)},
     PERCENT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,

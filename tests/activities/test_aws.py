@@ -32,6 +32,7 @@ from tests.activities.tiny_lambda import REGION, TinyLambda
 
 pytest_plugins = ["tests.activities.wired"]
 
+TOO_LATE = Slow(0.8)
 SECRET = "hunter2-correct-horse"
 
 
@@ -39,7 +40,7 @@ SECRET = "hunter2-correct-horse"
 async def door(environment: pytest.MonkeyPatch, url: str) -> AsyncIterator[Connection]:
     """An adapter of its own, for what lies elsewhere."""
     environment.setenv("AWS_ENDPOINT_URL", url)
-    async with connect(REGION, timeouts=Timeouts(connect=0.2, read=0.3)) as aws:
+    async with connect(REGION, timeouts=Timeouts(connect=0.5, read=0.5)) as aws:
         yield aws
 
 
@@ -64,9 +65,7 @@ async def test_a_payload_is_read_to_bytes(aws: Connection) -> None:
     assert answer["ExecutedVersion"] == "$LATEST"
 
 
-@pytest.mark.parametrize(
-    "fault", [DropBefore(), DropAfter(), BROKEN, THROTTLED, NOT_JSON, Truncated(), Slow(0.6), Answer(502), Answer(503)]
-)
+@pytest.mark.parametrize("fault", [DropBefore(), DropAfter(), BROKEN, THROTTLED, NOT_JSON, Truncated(), Answer(502), Answer(503)])
 @pytest.mark.parametrize("operation", ["update_alias", "delete_alias", "create_alias", "invoke"])
 async def test_a_write_is_sent_exactly_once_whatever_happens_to_it(aws: Connection, stub: Stub, operation: str, fault: Any) -> None:
     parameters: dict[str, Any] = {"FunctionName": "checkout"}
@@ -77,6 +76,22 @@ async def test_a_write_is_sent_exactly_once_whatever_happens_to_it(aws: Connecti
         await aws.call("lambda", operation, parameters)
     await asyncio.sleep(0.02)
     assert stub.sent(operation) == 1
+
+
+@pytest.mark.parametrize("operation", ["update_alias", "invoke"])
+async def test_a_write_that_is_not_answered_in_time_is_unavailable_and_was_sent_once(hasty: Connection, stub: Stub, operation: str) -> None:
+    stub.meets(TOO_LATE)
+    parameters = {"FunctionName": "checkout"} | ({"Name": "live"} if operation == "update_alias" else {})
+    error = await refused(hasty, operation, **parameters)
+    assert (error.code, fault_of(error)) == ("ReadTimeoutError", Fault.UNAVAILABLE)
+    assert stub.sent(operation) == 1
+
+
+async def test_a_package_that_does_not_come_in_time_is_given_up(hasty: Connection, stub: Stub) -> None:
+    stub.meets(TOO_LATE)
+    with pytest.raises(AwsError) as caught:
+        await hasty.download(f"{stub.url}/code/checkout/1", limit=100)
+    assert caught.value.code == "DownloadFailed"
 
 
 async def test_a_write_on_a_connection_that_was_cut_while_idle_arrives_once(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
@@ -123,7 +138,6 @@ async def test_clients_are_made_once_however_many_ask_at_the_same_time(environme
         (DropBefore(), "ConnectionClosedError", Fault.UNAVAILABLE),
         (DropAfter(), "ConnectionClosedError", Fault.UNAVAILABLE),
         (Truncated(), "ConnectionClosedError", Fault.UNAVAILABLE),
-        (Slow(1), "ReadTimeoutError", Fault.UNAVAILABLE),
         (NOT_JSON, "ResponseParserError", Fault.UNAVAILABLE),
         (Answer(200, body=b'{"Name": "li'), "ResponseParserError", Fault.UNAVAILABLE),
         (BROKEN, "ServiceException", Fault.UNAVAILABLE),
@@ -170,7 +184,7 @@ async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(environme
     async with server, door(environment, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as aws:
         begun = asyncio.get_running_loop().time()
         error = await refused(aws, "update_alias", FunctionName="checkout", Name="live")
-        assert asyncio.get_running_loop().time() - begun < 1
+        assert asyncio.get_running_loop().time() - begun < 3
     assert error.code == "ReadTimeoutError"
 
 
@@ -341,7 +355,6 @@ async def test_a_package_is_fetched_from_its_address(aws: Connection, stub: Stub
         (Answer(403, body=b""), "DownloadFailed"),
         (DropBefore(), "DownloadFailed"),
         (Truncated(), "DownloadFailed"),
-        (Slow(1), "DownloadFailed"),
     ],
 )
 async def test_a_package_that_cannot_be_fetched_keeps_its_address_secret(aws: Connection, stub: Stub, fault: Any, code: str) -> None:

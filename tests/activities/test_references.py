@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.aws import Connection
@@ -17,7 +17,7 @@ from tests.activities.stub import HttpRequest, HttpResponse, Stub
 pytest_plugins = ["tests.activities.wired"]
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-Ab1Cd2"
-NAME = st.from_regex(r"[A-Za-z0-9_./-]{1,30}", fullmatch=True)
+NAME = st.text("azAZ09_./-", min_size=1, max_size=20)
 PLAIN = st.text().filter(lambda text: "{{resolve:" not in text)
 REFERENCE = st.one_of(
     st.builds(lambda name: (f"{{{{resolve:ssm:{name}}}}}", Parameter(name)), NAME),
@@ -78,6 +78,7 @@ def test_a_malformed_reference_is_refused_without_its_text(value: str) -> None:
     assert "/path" not in str(caught.value)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(PLAIN, REFERENCE)), PLAIN)
 def test_references_are_found_in_order_wherever_they_stand(parts: list[tuple[str, tuple[str, Reference]]], end: str) -> None:
     value = "".join(before + text for before, (text, _) in parts) + end
@@ -85,6 +86,7 @@ def test_references_are_found_in_order_wherever_they_stand(parts: list[tuple[str
         assert references(value) == [reference for _, (_, reference) in parts]
 
 
+@settings(deadline=None)
 @given(PLAIN)
 async def test_a_plain_value_stays_as_it_is_and_nothing_is_fetched(value: str) -> None:
     assert await resolve(Scripted(), {"A": value}) == {"A": value}

@@ -17,6 +17,8 @@ from tests.activities.stub import Stub
 from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, TinyLambda
 
 UNLIMITED = Rates(1000, 1000, 1000)
+HASTE = 0.5
+"""Seconds. A machine that is busy with other tests may pause for a while, too: what is not about time-outs uses the patient one."""
 
 
 def credentials(environment: pytest.MonkeyPatch) -> None:
@@ -55,21 +57,33 @@ def tiny(stub: Stub) -> TinyLambda:
 
 
 @pytest.fixture(scope="session")
-async def connection(stub: Stub) -> AsyncIterator[Connection]:
+async def connections(stub: Stub) -> AsyncIterator[tuple[Connection, Connection]]:
+    """A patient adapter and a hasty one, for all tests: botocore takes a while to load its models."""
     async with AsyncExitStack() as stack:
         with pytest.MonkeyPatch.context() as environment:
             credentials(environment)
             environment.setenv("AWS_ENDPOINT_URL", stub.url)
-            timeouts = Timeouts(connect=0.5, read=0.5, invoke=0.5)
-            aws = await stack.enter_async_context(connect(REGION, rates=UNLIMITED, timeouts=timeouts))
+            patient = await stack.enter_async_context(connect(REGION))
+            hasty = await stack.enter_async_context(connect(REGION, timeouts=Timeouts(connect=5, read=HASTE, invoke=HASTE)))
             for service, kind in (("lambda", "read"), ("lambda", "invoke"), ("ssm", "read"), ("secretsmanager", "read")):
-                await aws.open(service, kind)
-        yield aws
+                await patient.open(service, kind)
+                await hasty.open(service, kind)
+        yield patient, hasty
 
 
 @pytest.fixture
-async def aws(connection: Connection, stub: Stub, tiny: TinyLambda) -> Connection:
-    """The adapter in front of a fresh Lambda; one for all tests, since botocore takes a while to load its models."""
+async def aws(connections: tuple[Connection, Connection], stub: Stub, tiny: TinyLambda) -> Connection:
+    """The adapter in front of a fresh Lambda."""
+    return await _fresh(connections[0], stub, tiny)
+
+
+@pytest.fixture
+async def hasty(connections: tuple[Connection, Connection], stub: Stub, tiny: TinyLambda) -> Connection:
+    """The same, but it waits for an answer for half a second only."""
+    return await _fresh(connections[1], stub, tiny)
+
+
+async def _fresh(connection: Connection, stub: Stub, tiny: TinyLambda) -> Connection:
     assert stub.handler is tiny
     await stub.forget()
     connection._limits = Limits(UNLIMITED)

@@ -1,14 +1,16 @@
-"""One real Temporal server that skips time, for all workflow tests; for each test its own AWS, worker, task queue and function."""
+"""One real Temporal server that skips time, and one worker for all workflow tests; for each test its own AWS and function."""
 
 from __future__ import annotations
 
 import itertools
+import re
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from temporalio import activity
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -18,6 +20,8 @@ from tests.workflows.scene import Scene
 from workflows import attributes
 from workflows.plugin import LambdaReleases
 
+_QUEUE = "lambda-releases"
+_FUNCTION = re.compile(r"checkout-\d+")
 _numbers = itertools.count(1)
 _FLAGS = (
     "frontend.WorkflowTimeSkippingEnabled=true",
@@ -33,17 +37,39 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
         plugins=[LambdaReleases()],
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
         dev_server_extra_args=[part for flag in _FLAGS for part in ("--dynamic-config-value", flag)],
-        search_attributes=[
-            attributes.FUNCTION,
-            attributes.ALIAS,
-            attributes.REQUESTED_BY,
-            attributes.PHASE,
-            attributes.VERSION,
-            attributes.PERCENT,
-        ],
+        search_attributes=attributes.KEYS,
     )
     yield env
     await env.shutdown()
+
+
+class Accounts:
+    """The door to AWS of a worker that serves all tests: each call goes to the AWS of the test whose function its workflow is about."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, FakeLambda] = {}
+        self._newest = FakeLambda()
+
+    def open(self, function: str, aws: FakeLambda) -> None:
+        self._of[function] = self._newest = aws
+
+    def _mine(self) -> FakeLambda:
+        named = _FUNCTION.search(activity.info().workflow_id or "")
+        return self._of.get(named[0], self._newest) if named else self._newest
+
+    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._mine().call(service, operation, parameters)
+
+    async def download(self, url: str, *, limit: int) -> bytes:
+        return await self._mine().download(url, limit=limit)
+
+
+@pytest.fixture(scope="session")
+async def accounts(temporal: WorkflowEnvironment) -> AsyncIterator[Accounts]:
+    """One worker for all tests: to start one takes as long as a release."""
+    doors = Accounts()
+    async with Worker(temporal.client, task_queue=_QUEUE, activities=operations(doors)):
+        yield doors
 
 
 @pytest.fixture
@@ -53,24 +79,9 @@ def aws() -> FakeLambda:
 
 
 @pytest.fixture
-async def scene(temporal: WorkflowEnvironment, aws: FakeLambda) -> AsyncIterator[Scene]:
-    """A stage of the test's own."""
-    async with stage(temporal, aws) as built:
-        yield built
-
-
-@pytest.fixture(scope="module")
-async def shared_scene(temporal: WorkflowEnvironment) -> AsyncIterator[Scene]:
-    """One stage for tests that never get as far as AWS."""
-    async with stage(temporal, FakeLambda()) as built:
-        yield built
-
-
-@asynccontextmanager
-async def stage(temporal: WorkflowEnvironment, aws: FakeLambda) -> AsyncIterator[Scene]:
-    """A worker that serves this AWS, with a function whose versions are "one" and "two", the second live."""
-    number = next(_numbers)
-    function = f"checkout-{number}"
+def scene(temporal: WorkflowEnvironment, accounts: Accounts, aws: FakeLambda) -> Scene:
+    """A stage of the test's own: a function whose versions are "one" and "two", the second live."""
+    function = f"checkout-{next(_numbers)}"
     aws.create(function, "one", "two")
-    async with Worker(temporal.client, task_queue=f"releases-{number}", activities=operations(aws)):
-        yield Scene(temporal, temporal.client, aws, f"releases-{number}", function)
+    accounts.open(function, aws)
+    return Scene(temporal, temporal.client, aws, _QUEUE, function)

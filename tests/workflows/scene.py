@@ -1,4 +1,4 @@
-"""The stage of a workflow test: a function of its own in an AWS of its own, a worker on a queue of its own, and someone who speaks."""
+"""The stage of a workflow test: a function of its own in an AWS of its own, and someone who speaks."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Scene:
 
     async def start(self, workflow: str, *inputs: Any, id: str | None = None, skipping: bool = True) -> Handle:  # noqa: A002
         """Start a workflow with exactly these inputs. Skipping, its waits take no time."""
-        id = id or f"{workflow.lower()}-{next(_ids)}"  # noqa: A001
+        id = id or f"{workflow.lower()}-{next(_ids)}/{self.function}"  # noqa: A001
         options: dict[str, Any] = {"id": id, "task_queue": self.queue, "args": inputs, "result_type": ReleaseStatus}
         if skipping:
             return await self.client.start_workflow(workflow, **options)

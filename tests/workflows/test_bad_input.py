@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {"target": {"function": "checkout"}, "artifact": {"kind":
 async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
     """It failed within two seconds as ReleaseRejected, in its first task, with AWS not asked and nothing left running."""
     started = time.monotonic()
-    handle = await scene.start(workflow, *inputs, id=f"bad-{next(_numbers)}", skipping=False)
+    handle = await scene.start(workflow, *inputs, id=f"bad-{next(_numbers)}/{scene.function}", skipping=False)
     end = await ending(handle, patience=5)
     assert time.monotonic() - started < 2
     assert end.kind == "ReleaseRejected", end
@@ -81,16 +81,16 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
         ({"reason": "x" * 1001}, "reason", "at most 1000 characters"),
     ],
 )
-async def test_what_is_wrong_is_named_by_its_path(shared_scene: Scene, wrong: dict[str, Any], path: str, problem: str) -> None:
+async def test_what_is_wrong_is_named_by_its_path(scene: Scene, wrong: dict[str, Any], path: str, problem: str) -> None:
     request = {key: value for key, value in {**GOOD, **wrong}.items() if value is not None or key == "artifact"}
-    end = await refused(shared_scene, "Release", request)
+    end = await refused(scene, "Release", request)
     assert f"{path}: " in end.text.removeprefix("invalid ReleaseRequest: ")[: len(path) + 2], end.text
     assert problem in end.text, end.text
 
 
-async def test_every_problem_is_listed(shared_scene: Scene) -> None:
+async def test_every_problem_is_listed(scene: Scene) -> None:
     end = await refused(
-        shared_scene,
+        scene,
         "Release",
         {
             "target": {"function": "a b"},
@@ -103,8 +103,8 @@ async def test_every_problem_is_listed(shared_scene: Scene) -> None:
         assert f"{path}: " in end.text
 
 
-async def test_problems_are_told_to_programs_too(shared_scene: Scene) -> None:
-    handle = await shared_scene.start("Release", {"target": {"function": 7}}, skipping=False)
+async def test_problems_are_told_to_programs_too(scene: Scene) -> None:
+    handle = await scene.start("Release", {"target": {"function": 7}}, skipping=False)
     with pytest.raises(Exception, match="execution failed") as failure:
         await handle.result()
     cause = failure.value.__cause__
@@ -113,28 +113,28 @@ async def test_problems_are_told_to_programs_too(shared_scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
-async def test_no_input_is_refused(shared_scene: Scene, workflow: str) -> None:
-    end = await refused(shared_scene, workflow)
+async def test_no_input_is_refused(scene: Scene, workflow: str) -> None:
+    end = await refused(scene, workflow)
     assert f"{workflow}: exactly one input is needed, 0 were given" in end.text
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
-async def test_two_inputs_are_refused(shared_scene: Scene, workflow: str) -> None:
-    end = await refused(shared_scene, workflow, GOOD, GOOD)
+async def test_two_inputs_are_refused(scene: Scene, workflow: str) -> None:
+    end = await refused(scene, workflow, GOOD, GOOD)
     assert f"{workflow}: exactly one input is needed, 2 were given" in end.text
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
 @pytest.mark.parametrize("value", [None, "checkout", 7, True, [], [GOOD]])
-async def test_what_is_no_object_is_refused(shared_scene: Scene, workflow: str, value: Any) -> None:
-    end = await refused(shared_scene, workflow, value)
+async def test_what_is_no_object_is_refused(scene: Scene, workflow: str, value: Any) -> None:
+    end = await refused(scene, workflow, value)
     assert "invalid " in end.text or "null" in end.text
 
 
 @pytest.mark.parametrize("data", [b"{", b"", b"\xff", b'{"target": NaN}', b"[" * 5000])
-async def test_what_is_no_json_is_refused(shared_scene: Scene, data: bytes) -> None:
+async def test_what_is_no_json_is_refused(scene: Scene, data: bytes) -> None:
     payload = Payload(metadata={"encoding": b"json/plain"}, data=data)
-    handle = await shared_scene.start_raw("Release", payload)
+    handle = await scene.start_raw("Release", payload)
     end = await ending(handle, patience=5)
     assert end.kind == "ReleaseRejected", end
 
@@ -150,18 +150,18 @@ async def test_what_is_no_json_is_refused(shared_scene: Scene, data: bytes) -> N
         ({"guards": {"alarm": []}}, "guards.alarm"),
     ],
 )
-async def test_a_rollback_is_read_as_strictly(shared_scene: Scene, wrong: dict[str, Any], path: str) -> None:
-    end = await refused(shared_scene, "Rollback", {"target": {"function": "checkout"}, **wrong})
+async def test_a_rollback_is_read_as_strictly(scene: Scene, wrong: dict[str, Any], path: str) -> None:
+    end = await refused(scene, "Rollback", {"target": {"function": "checkout"}, **wrong})
     assert f"{path}: " in end.text
 
 
-async def test_a_rollout_names_the_paths_of_what_it_is_started_with(shared_scene: Scene) -> None:
-    end = await refused(shared_scene, "Rollout", {"target": {"function": "a b"}, "artifact": {"kind": "latest"}, "strategy": "Fast"})
+async def test_a_rollout_names_the_paths_of_what_it_is_started_with(scene: Scene) -> None:
+    end = await refused(scene, "Rollout", {"target": {"function": "a b"}, "artifact": {"kind": "latest"}, "strategy": "Fast"})
     assert "target.function: " in end.text
     assert "strategy: no such preset" in end.text
 
 
-async def test_what_was_typed_is_never_repeated(shared_scene: Scene) -> None:
+async def test_what_was_typed_is_never_repeated(scene: Scene) -> None:
     secret = "hunter2-hunter2"
     for wrong in (
         {"configuration": {"Environment": {"Variables": {"TOKEN": {"nested": secret}}}}},
@@ -170,7 +170,7 @@ async def test_what_was_typed_is_never_repeated(shared_scene: Scene) -> None:
         {"configuration": {"Environment": secret}},
         {"configuration": secret},
     ):
-        end = await refused(shared_scene, "Release", {**GOOD, **wrong})
+        end = await refused(scene, "Release", {**GOOD, **wrong})
         assert "configuration" in end.text
         assert secret not in end.text
         assert secret not in str(end)

@@ -1,0 +1,35 @@
+"""Releases in flight survive this version: every recorded history replays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from tests.workflows.record import HISTORIES, SCENES
+from workflows.plugin import LambdaReleases
+
+RECORDED = sorted(HISTORIES.glob("*.json"))
+
+
+async def replay(name: str, history: dict[str, Any]) -> None:
+    await Replayer(workflows=[], plugins=[LambdaReleases()]).replay_workflow(WorkflowHistory.from_json(name, history))
+
+
+def test_every_scene_has_been_recorded() -> None:
+    assert {path.name.split(".")[0] for path in RECORDED} >= set(SCENES)
+
+
+@pytest.mark.parametrize("name", [path.name for path in RECORDED])
+async def test_a_recorded_history_replays(name: str) -> None:
+    await replay(name, json.loads(await asyncio.to_thread((HISTORIES / name).read_text)))
+
+
+async def test_a_history_with_another_call_in_it_does_not_replay() -> None:
+    text = await asyncio.to_thread((HISTORIES / "success.rollout.json").read_text)
+    with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
+        await replay("changed", json.loads(text.replace('"publish_version"', '"get_policy"')))
