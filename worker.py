@@ -223,7 +223,7 @@ def _name_fault(_: Any, __: str, event: structlog.typing.EventDict) -> structlog
     error = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info is True else info
     if isinstance(error, ApplicationError) and error.type in set(Fault):
         del event["exc_info"]
-        event |= {"event": str(event["event"]).partition(" ({")[0], "fault": error.type, "reason": error.message}
+        event = {**event, "event": str(event["event"]).partition(" ({")[0], "fault": error.type, "reason": error.message}
     return event
 
 

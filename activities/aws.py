@@ -182,7 +182,7 @@ _LONGEST_WAIT: Final = 300.0
 _FAILURES: Final = (ClientError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError, TimeoutError)
 
 
-class _Once(AIOHTTPSession):
+class _Once(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
     """HTTP that never repeats a request. aiohttp has no public switch for that; a test counts what arrives."""
 
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:

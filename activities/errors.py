@@ -143,7 +143,7 @@ _CODES: Final = {code: fault for fault, codes in _TABLE.items() for code in code
 _ADVICE: Final[dict[Fault, str]] = {
     Fault.UNAVAILABLE: "AWS or the network did not answer; if it lasts, look at the AWS Health Dashboard and at the worker's network.",
     Fault.THROTTLED: "Too many calls for this account and region; if it lasts, lower the worker's rates or find the other caller.",
-    Fault.NOT_READY: "Nothing to do: it is still settling and is looked at again.",
+    Fault.NOT_READY: "Nothing to do: it is looked at again.",
     Fault.CONFLICT: "Another operation holds it; if it lasts, find out who else is changing this function.",
     Fault.STALE: "Somebody else changed it since it was read: look at what is there now before anything else is tried.",
     Fault.EXISTS: "There is another one already: choose another name, or update or remove the one that is there.",

@@ -117,8 +117,9 @@ class Rollout(Steered):
         self._tell(Phase.SUCCEEDED, f"All traffic is on version {candidate}", routing=self._split(candidate, 100), ends_at=None)
 
     def _check_lock(self, place: Place) -> None:
+        """Refuse to run without holding the lock. Who was started by a workflow holds it: a replay need not know the id for that."""
         lock = place.lock(self._request.target.alias)
-        if workflow.info().workflow_id != lock:
+        if workflow.info().parent is None and workflow.info().workflow_id != lock:
             raise Rejected(f"a Rollout runs under the id of its alias, {lock}, and is started by Release or Rollback: start one of those")
 
     def _write_down(self, found: Findings) -> None:

@@ -8,8 +8,9 @@ Temporal's usual year.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -28,6 +29,7 @@ from temporalio.client import (
     WorkflowExecutionStatus,
 )
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from workflows import attributes
@@ -180,14 +182,14 @@ class Schedules:
             await self._client.get_schedule_handle(id).delete()
 
     async def _read(self, entry: ScheduleListDescription) -> Scheduled:
-        found, info, schedule = entry.typed_search_attributes, entry.info, entry.schedule
-        name, alias = found.get(attributes.FUNCTION), found.get(attributes.ALIAS)
+        info, schedule = entry.info, entry.schedule
+        target, what = await self._means(entry)
         last = info.recent_actions[-1] if info and info.recent_actions else None
         action = last.action if last and isinstance(last.action, ScheduleActionExecutionStartWorkflow) else None
         return Scheduled(
             id=entry.id,
-            target=":".join(part for part in (name, alias) if part),
-            what=str(await entry.memo_value(_WHAT, "")),
+            target=target,
+            what=what,
             next_at=tuple(info.next_action_times) if info else (),
             last_id=action.workflow_id if action else None,
             last_at=last.started_at if last else None,
@@ -195,6 +197,20 @@ class Schedules:
             paused=bool(schedule and schedule.state.paused),
             note=(schedule.state.note if schedule else None) or "",
         )
+
+    async def _means(self, entry: ScheduleListDescription) -> tuple[str, str]:
+        """Target and words of a schedule: as we noted them, or for one that was made in another way, from the input it starts with."""
+        found = entry.typed_search_attributes
+        name, alias, what = found.get(attributes.FUNCTION), found.get(attributes.ALIAS), str(await entry.memo_value(_WHAT, ""))
+        if name and what:
+            return f"{name}:{alias}", what
+        action = (await self._client.get_schedule_handle(entry.id).describe()).schedule.action
+        try:
+            args: Sequence[Any] = action.args if isinstance(action, ScheduleActionStartWorkflow) else ()
+            [request] = await self._client.data_converter.decode(args, [ReleaseRequest])
+        except (ApplicationError, ValueError):
+            return "", "input that Release refuses"
+        return str(request.target), request.words
 
     async def _ended(self, action: ScheduleActionExecutionStartWorkflow) -> str:
         """How a release that a schedule started ended, from its phase; empty where Temporal has forgotten it."""

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
+from temporalio.workflow import ActivityCancellationType
 
 from activities import settling
 from activities.aws import Connection
@@ -290,3 +291,9 @@ def test_only_a_published_version_can_be_copied_from_and_only_its_parts(wrong: d
         RestoreLatestRequest.model_validate(
             {"FunctionName": "checkout", "Version": "1", **{name.title(): value for name, value in wrong.items()}}
         )
+
+
+def test_a_restoring_whose_worker_died_is_taken_over_within_seconds_and_a_cancel_waits_for_it() -> None:
+    assert profile_of(Restoring.restore_latest) is RESTORE
+    assert RESTORE.heartbeat == NOTICED
+    assert RESTORE.cancellation is ActivityCancellationType.WAIT_CANCELLATION_COMPLETED

@@ -6,6 +6,7 @@ import itertools
 import re
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,34 @@ class Accounts:
         return await self._mine().download(url, limit=limit)
 
 
+@asynccontextmanager
+async def served(temporal: WorkflowEnvironment) -> AsyncIterator[Accounts]:
+    """A worker that serves as many accounts as are opened."""
+    accounts = Accounts()
+    async with Worker(temporal.client, task_queue=_QUEUE, activities=operations(accounts)):
+        yield accounts
+
+
+@asynccontextmanager
+async def stage(temporal: WorkflowEnvironment, aws: FakeLambda) -> AsyncIterator[Scene]:
+    """A stage with a worker of its own, for whoever is no test."""
+    async with served(temporal) as accounts:
+        yield staged(temporal, accounts, aws)
+
+
+def staged(temporal: WorkflowEnvironment, accounts: Accounts, aws: FakeLambda) -> Scene:
+    """A function whose versions are "one" and "two", the second live."""
+    function = f"checkout-{next(_numbers)}"
+    aws.create(function, "one", "two")
+    accounts.open(function, aws)
+    return Scene(temporal, temporal.client, aws, _QUEUE, function)
+
+
 @pytest.fixture(scope="session")
 async def accounts(temporal: WorkflowEnvironment) -> AsyncIterator[Accounts]:
     """One worker for all tests: to start one takes as long as a release."""
-    doors = Accounts()
-    async with Worker(temporal.client, task_queue=_QUEUE, activities=operations(doors)):
-        yield doors
+    async with served(temporal) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -80,8 +103,5 @@ def aws() -> FakeLambda:
 
 @pytest.fixture
 def scene(temporal: WorkflowEnvironment, accounts: Accounts, aws: FakeLambda) -> Scene:
-    """A stage of the test's own: a function whose versions are "one" and "two", the second live."""
-    function = f"checkout-{next(_numbers)}"
-    aws.create(function, "one", "two")
-    accounts.open(function, aws)
-    return Scene(temporal, temporal.client, aws, _QUEUE, function)
+    """A stage of the test's own."""
+    return staged(temporal, accounts, aws)

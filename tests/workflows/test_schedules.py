@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import sys
@@ -40,10 +41,8 @@ async def name(releases: ReleaseClient) -> AsyncIterator[str]:
     """The id of a schedule, which is gone after the test."""
     name = f"schedule-{next(_numbers)}"
     yield name
-    try:
+    with contextlib.suppress(NoSuchRelease):
         await releases.schedules.delete(name)
-    except NoSuchRelease:
-        pass
 
 
 def request(scene: Scene, **keys: Any) -> ReleaseRequest:
@@ -126,7 +125,7 @@ async def test_a_second_schedule_of_the_same_id_is_refused(releases: ReleaseClie
 
 
 async def test_times_that_temporal_cannot_read_are_refused_in_its_words(releases: ReleaseClient, scene: Scene, name: str) -> None:
-    with pytest.raises(Refused, match="(?i)cron"):
+    with pytest.raises(Refused, match="CronString"):
         await releases.schedules.create(name, request(scene), Times(cron=("nonsense",)), task_queue=scene.queue)
 
 
@@ -165,7 +164,10 @@ async def test_a_release_that_is_under_way_is_not_overtaken_by_the_next(releases
     await releases.schedules.create(name, waits, EACH_SECOND, task_queue=scene.queue)
     handle = releases.temporal.get_schedule_handle(name)
     async with asyncio.timeout(20):
-        while (info := (await handle.describe()).info).num_actions_skipped_overlap < 2:
+        while True:
+            info = (await handle.describe()).info
+            if info.num_actions_skipped_overlap > 1:
+                break
             await asyncio.sleep(0.1)
     assert info.num_actions == 1
     assert (await shown(releases, name)).last == "running"
@@ -206,7 +208,7 @@ async def test_temporals_own_command_line_makes_such_schedules_as_well(releases:
                     "--task-queue", scene.queue, "--input", json.dumps(given))  # fmt: skip
     await releases.schedules.trigger(name)
     listed = await shown(releases, name, lambda schedule: schedule.last == "succeeded")
-    assert (listed.target, listed.what) == ("", "")
+    assert (listed.target, listed.what) == (f"{scene.function}:live", f"version 1 → {scene.function}:live (100%)")
     assert scene.aws.routing(scene.function) == ("1", {})
 
 
