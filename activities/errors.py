@@ -117,7 +117,8 @@ _TABLE: Final[dict[Fault, str]] = {
         InvalidSecurityGroupIDException InvalidSubnetIDException KMSDisabledException KMSInvalidStateException
         EFSIOException EFSMountFailureException S3FilesMountFailureException SnapStartException PublicPolicyException
         RecursiveInvocationException
-        ParamValidationError UnknownServiceError EndpointResolutionError InvalidRegionError NoRegionError
+        ParamValidationError UnknownServiceError EndpointResolutionError InvalidRegionError NoRegionError InvalidConfigError
+        ConfigParseError ProfileNotFound InvalidProxiesConfigError
         WrongRegion InvalidReference UpdateFailed CreationFailed ProvisioningFailed
     """,
     Fault.DENIED: """

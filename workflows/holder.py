@@ -106,7 +106,7 @@ class Holder:
             raise self._failure(target, Phase.ROLLED_BACK, "the rollout was terminated before it changed anything", "ReleaseRolledBack")
         workflow.set_current_details("The rollout was terminated: putting everything back.")
         try:
-            leftovers = await put_back(journal, revision=None)
+            leftovers = await put_back(journal, revision=None, once_back=lambda: None)
         except NotPutBack as problem:
             raise self._failure(target, Phase.ROLLING_BACK, f"the rollout was terminated; {problem}", "RollbackFailed", journal) from None
         ending = "; ".join(["the rollout was terminated", restored(journal.before), *leftovers])

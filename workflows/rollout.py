@@ -283,7 +283,7 @@ class Rollout(Steered):
     async def _fall_back(self, why: str) -> ReleaseStatus:
         self._tell(Phase.ROLLING_BACK, f"Rolling back: {why}", ends_at=None, paused=False)
         try:
-            leftovers = await uninterrupted(put_back(self._journal, revision=self._revision))
+            leftovers = await uninterrupted(put_back(self._journal, revision=self._revision, once_back=self._alias_is_back))
         except NotPutBack as problem:
             raise self._failed(f"{why}; {problem}") from problem
         ending = "; ".join([f"{why}; {'nothing had been changed' if self._journal.empty else restored(self._journal.before)}", *leftovers])
@@ -291,6 +291,10 @@ class Rollout(Steered):
         if workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError(ending)
         raise ApplicationError(ending, self._progress.status, type="ReleaseRolledBack", non_retryable=True)
+
+    def _alias_is_back(self) -> None:
+        if self._journal.shifting:
+            self._tell(note=f"{self._journal.target} is back: {restored(self._journal.before)}", routing=self._split(None, 0))
 
     def _rejected(self, why: str) -> ApplicationError:
         self._tell(Phase.REJECTED, f"Rejected: {why}")

@@ -6,7 +6,7 @@ all others (priority 1) and is tried without end as long as AWS may still change
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from temporalio.exceptions import ActivityError
 
@@ -21,14 +21,16 @@ class NotPutBack(Exception):
     """The alias is not where it was before the release, and we must not, or cannot, put it there."""
 
 
-async def put_back(journal: Journal, *, revision: str | None) -> list[str]:
+async def put_back(journal: Journal, *, revision: str | None, once_back: Callable[[], None]) -> list[str]:
     """Undo what the journal says a release may have done; what could not be undone comes back as sentences.
 
     ``revision`` is the alias' last known one; None where an answer was lost, or where somebody else's release is mended: then the alias
     is read first, and only put back from a state that this release can have made. Raises :class:`NotPutBack` and stops there.
+    ``once_back`` is called as soon as the alias is where it was, before the rest.
     """
     if journal.shifting:
         await _put_back_alias(journal, revision)
+    once_back()
     leftovers = [
         *[
             await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, None))

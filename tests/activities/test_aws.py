@@ -321,6 +321,13 @@ async def test_a_wrong_configuration_is_said_in_one_line(environment: pytest.Mon
     assert "\n" not in str(caught.value)
 
 
+async def test_a_wrong_address_of_another_service_is_invalid_when_it_is_asked(environment: pytest.MonkeyPatch, stub: Stub) -> None:
+    async with door(environment, stub.url) as aws:
+        environment.setenv("AWS_ENDPOINT_URL_SSM", "not a url")
+        error = await refused(aws, "get_parameters", "ssm", Names=["/a"])
+    assert (error.code, fault_of(error)) == ("InvalidConfigError", Fault.INVALID)
+
+
 @pytest.mark.usefixtures("environment")
 async def test_an_impossible_region_is_said_in_one_line() -> None:
     with pytest.raises(AwsConfigurationError, match="AWS is not configured"):

@@ -113,6 +113,8 @@ def test_every_code_that_aws_sends_without_documenting_it_is_known(code: str) ->
         "CredentialRetrievalError",
         "UnauthorizedSSOTokenError",
         "SSOTokenLoadError",
+        "InvalidConfigError",
+        "ProfileNotFound",
     ],
 )
 def test_every_failure_of_botocores_own_is_known(code: str) -> None:

@@ -15,7 +15,8 @@ from temporalio.workflow import ActivityCancellationType
 from activities import settling
 from activities.aws import Connection
 from activities.errors import AwsError
-from activities.restoring import RestoreLatestRequest, RestoreLatestResponse, Restoring
+from activities.operation import NOTICED, profile_of
+from activities.restoring import RESTORE, RestoreLatestRequest, RestoreLatestResponse, Restoring
 from tests.activities.scripted import Scripted
 from tests.activities.stub import Answer, DropAfter, Stub
 from tests.activities.tiny_lambda import Function, TinyLambda
