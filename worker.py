@@ -32,11 +32,15 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from activities import operations
 from activities.aws import AwsConfigurationError, connect
 from activities.errors import Fault
+from activities.rate import Rates
 from workflows import attributes
 from workflows.plugin import LambdaReleases
 
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets AWS calls finish: longer than any single one of them."""
+
+_ALLOWED = Rates().control_plane
+"""Control-plane calls a second that AWS allows in one account and region, except for GetFunction and GetPolicy, which have their own."""
 
 _SETTLED_IN = 1.0
 """Seconds a worker runs at least before it stops: start-up and shut-down of the SDK's core must not overlap."""
@@ -48,11 +52,11 @@ class CannotStart(Exception):
     """Something outside is missing; the message says what, in one line."""
 
 
-async def work(*, task_queue: str, rate: float, metrics: str | None, stop: asyncio.Event) -> None:
+async def work(*, task_queue: str, rate: float, aws_rate: float, metrics: str | None, stop: asyncio.Event) -> None:
     """Connect, serve ``task_queue`` until ``stop`` is set, drain. Raises :class:`CannotStart` or :class:`AwsConfigurationError` before anything is begun."""
     client = await _temporal(metrics)
     await _register_search_attributes(client)
-    async with _aws() as serve:
+    async with _aws(aws_rate) as serve:
         worker = Worker(
             client,
             task_queue=task_queue,
@@ -101,10 +105,12 @@ def _runtime(metrics: str | None) -> Runtime:
 
 
 @asynccontextmanager
-async def _aws() -> AsyncGenerator[Sequence[Any]]:
-    """The operations, speaking through one shared connection to AWS."""
+async def _aws(rate: float) -> AsyncGenerator[Sequence[Any]]:
+    """The operations, speaking through one shared connection to AWS; ``rate`` is its share of AWS's 15 calls a second."""
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    async with connect(region=region) as aws:
+    share = rate / _ALLOWED
+    rates = Rates(control_plane=rate, get_function=Rates().get_function * share, get_policy=Rates().get_policy * share)
+    async with connect(region=region, rates=rates) as aws:
         yield operations(aws)
 
 
@@ -219,8 +225,8 @@ def _bind_execution(_: Any, __: str, event: structlog.typing.EventDict) -> struc
 
 def _name_fault(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """An operation that failed as it may says so in a line; a stack trace is for what nobody foresaw."""
-    info = event.get("exc_info")
-    error = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info is True else info
+    info: Any = event.get("exc_info")
+    error: object = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info is True else info
     if isinstance(error, ApplicationError) and error.type in set(Fault):
         del event["exc_info"]
         event = {**event, "event": str(event["event"]).partition(" ({")[0], "fault": error.type, "reason": error.message}
@@ -235,7 +241,7 @@ def _line(error: BaseException) -> str:
 # --- the command line --------------------------------------------------------------------------------------------------------------------
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     task_queue: Annotated[
         str, typer.Option(envvar="RELEASES_TASK_QUEUE", help="The queue to serve: one for each AWS account and region.")
     ] = "lambda-releases",
@@ -245,6 +251,15 @@ def main(
             envvar="RELEASES_RATE", min=0.1, help="Activities a second on this queue, of all its workers together. AWS allows 15 calls."
         ),
     ] = 15,
+    aws_rate: Annotated[
+        float,
+        typer.Option(
+            envvar="RELEASES_AWS_RATE",
+            min=0.1,
+            max=_ALLOWED,
+            help="AWS calls a second of this worker. Several workers in one account and region share AWS's 15.",
+        ),
+    ] = _ALLOWED,
     metrics: Annotated[
         str | None, typer.Option(envvar="RELEASES_METRICS", help="Serve Prometheus metrics at this address, such as 127.0.0.1:9464.")
     ] = None,
@@ -259,17 +274,17 @@ def main(
     """
     set_up_logs(log_format, log_level)
     try:
-        asyncio.run(_main(task_queue=task_queue, rate=rate, metrics=metrics))
+        asyncio.run(_main(task_queue=task_queue, rate=rate, aws_rate=aws_rate, metrics=metrics))
     except (CannotStart, AwsConfigurationError) as problem:
         sys.stderr.write(f"worker: {problem}\n")
         raise typer.Exit(1) from problem
 
 
-async def _main(*, task_queue: str, rate: float, metrics: str | None) -> None:
+async def _main(*, task_queue: str, rate: float, aws_rate: float, metrics: str | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await work(task_queue=task_queue, rate=rate, metrics=metrics, stop=stop)
+    await work(task_queue=task_queue, rate=rate, aws_rate=aws_rate, metrics=metrics, stop=stop)
 
 
 if __name__ == "__main__":

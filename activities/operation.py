@@ -94,8 +94,11 @@ def operation(
     ) -> Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]:
         async def perform(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
             try:
-                async with _beating(profile.heartbeat):
+                async with asyncio.timeout(_within(profile)), _beating(profile.heartbeat):
                     return await method(self, *args, **kwargs)
+            except TimeoutError:
+                error = AwsError(method.__name__, "ReadTimeoutError", "there was no answer in time")
+                raise failure(error, attempt=_attempt(), once=profile is ONCE) from None
             except AwsError as error:
                 raise failure(error, attempt=_attempt(), once=profile is ONCE) from None
             except (FailureError, asyncio.CancelledError):
@@ -141,6 +144,11 @@ async def _beat(every: float) -> None:
     while True:
         await asyncio.sleep(every)
         activity.heartbeat()
+
+
+def _within(profile: Profile) -> float | None:
+    """Seconds an attempt gives itself: a little less than Temporal gives it, so that it has ended before the next one begins."""
+    return profile.start_to_close.total_seconds() - 1 if activity.in_activity() else None
 
 
 def _attempt() -> int:
