@@ -225,8 +225,12 @@ def _bind_execution(_: Any, __: str, event: structlog.typing.EventDict) -> struc
 
 def _name_fault(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """An operation that failed as it may says so in a line; a stack trace is for what nobody foresaw."""
-    info: Any = event.get("exc_info")
-    error: object = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info is True else info
+    info: object = event.get("exc_info")
+    match info:
+        case (_, BaseException() as raised, _):
+            error: object = raised
+        case _:
+            error = info
     if isinstance(error, ApplicationError) and error.type in set(Fault):
         del event["exc_info"]
         event = {**event, "event": str(event["event"]).partition(" ({")[0], "fault": error.type, "reason": error.message}
