@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import structlog
 import typer
@@ -225,12 +225,8 @@ def _bind_execution(_: Any, __: str, event: structlog.typing.EventDict) -> struc
 
 def _name_fault(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """An operation that failed as it may says so in a line; a stack trace is for what nobody foresaw."""
-    info: object = event.get("exc_info")
-    match info:
-        case (_, BaseException() as raised, _):
-            error: object = raised
-        case _:
-            error = info
+    info: Any = event.get("exc_info")
+    error: BaseException | None = cast("tuple[Any, BaseException, Any]", info)[1] if isinstance(info, tuple) else None
     if isinstance(error, ApplicationError) and error.type in set(Fault):
         del event["exc_info"]
         event = {**event, "event": str(event["event"]).partition(" ({")[0], "fault": error.type, "reason": error.message}
