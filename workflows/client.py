@@ -42,7 +42,7 @@ from workflows.plan import ReleasePlan
 from workflows.plugin import LambdaReleases
 from workflows.problems import NoWorker, Refused, Unreachable, in_words
 from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.runs import Ending, Run, ending, strategy_of
+from workflows.runs import Ending, Outcome, Run, ending, strategy_of
 from workflows.schedules import Schedules
 from workflows.watching import Sight, Watch
 
@@ -202,14 +202,17 @@ class ReleaseClient:
             return run.model_copy(update=told)
 
     async def _ending(self, found: WorkflowExecutionDescription) -> Ending | None:
-        """How a run ended, by its last event; None while it is under way."""
+        """How a run ended, by its last event; a rollout that was killed, as the workflow that mended it. None while it is under way."""
         if found.close_time is None:
             return None
         handle = self.temporal.get_workflow_handle(found.id, run_id=found.run_id)
         with in_words(f"the history of {found.id} has expired"):
-            async for event in handle.fetch_history_events(event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT):
-                return await ending(event, self.temporal.data_converter)
-        return None
+            last = await anext(aiter(handle.fetch_history_events(event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT)))
+            ended = await ending(last, self.temporal.data_converter)
+            if ended and ended.outcome is Outcome.KILLED and found.parent_id:
+                parent = self.temporal.get_workflow_handle(found.parent_id, run_id=found.parent_run_id)
+                return await self._ending(await parent.describe()) or ended
+        return ended
 
     # --- steering ----------------------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,9 @@ async def test_a_cancel_during_a_write_waits_for_it_and_then_puts_it_back(scene:
     end = await ending(handle)
     assert end.kind == ("Canceled" if whom == "release" else "ReleaseRolledBack")
     assert await over(scene.rollout) is WorkflowExecutionStatus.CANCELED
+    assert not {"update_function_code": {"publish_version"}, "publish_version": {"update_alias"}}.get(write, set()) & {
+        *scene.aws.operations
+    }
     back(scene)
 
 
@@ -100,6 +103,21 @@ async def test_a_cancel_during_the_undo_does_not_stop_it(scene: Scene) -> None:
     hold.release()
     end = await scene.finished(handle)
     assert end.kind == "Canceled"
+    back(scene)
+
+
+async def test_a_cancel_while_an_abort_waits_for_a_write_does_not_overtake_it(scene: Scene) -> None:
+    hold = scene.aws.hold("update_alias")
+    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
+    await reached(scene, hold)
+    await scene.say("abort")
+    await handle.cancel()
+    await scene.rollout.cancel()
+    for _ in range(5):
+        await scene.moment()
+    assert scene.aws.calls[-1].operation == "update_alias"
+    hold.release()
+    assert (await ending(handle)).kind == "Canceled"
     back(scene)
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,8 @@ def shell(temporal: WorkflowEnvironment, scene: Scene) -> Shell:
 
 @pytest.fixture
 def package(scene: Scene) -> str:
-    scene.package("three")
-    return "s3://artifacts/three.zip"
+    scene.package("three[b]")
+    return "s3://artifacts/three[b].zip"
 
 
 async def waiting(shell: Shell, scene: Scene, package: str) -> None:
@@ -290,7 +290,7 @@ async def test_a_rollback_goes_to_the_version_before_or_to_the_one_that_is_named
 async def test_a_plan_is_shown_and_exits_with_1_if_it_would_be_rejected(shell: Shell, scene: Scene, package: str) -> None:
     result = await shell("plan", scene.function, "--s3", package)
     assert result.exit_code == 0
-    assert "  1. Put s3://artifacts/three.zip into $LATEST\n" in result.stdout
+    assert f"  1. Put {package} into $LATEST\n" in result.stdout
     assert "takes 5 min at least" in result.stdout
     result = await shell("plan", scene.function, "--s3", package, "--alarm", "typo")
     assert result.exit_code == 1
@@ -316,6 +316,14 @@ async def test_status_shows_phase_traffic_and_steps(shell: Shell, scene: Scene, 
     assert json.loads((await shell("status", scene.function, "--json")).stdout)["phase"] == "awaiting_approval"
     assert f"{scene.function}:live" in (await shell("status")).stdout
     assert scene.lock in [run["id"] for run in json.loads((await shell("status", "--json")).stdout)]
+
+
+async def test_the_status_of_a_release_that_never_began_says_why(shell: Shell, scene: Scene, package: str) -> None:
+    await waiting(shell, scene, package)
+    await shell("start", scene.function, "--latest", "--id", f"second-{scene.function}", "--wait")
+    result = await shell("status", f"second-{scene.function}")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, f"{scene.function}:live  rejected")
+    assert "is being released already" in result.stdout
 
 
 async def test_controls_show_how_it_stands_then_and_a_refusal_exits_with_1(shell: Shell, scene: Scene, package: str) -> None:
@@ -416,9 +424,12 @@ def bucket() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     held: set[str] = set()
 
     class S3(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_HEAD(self) -> None:
             asked.append(("HEAD", self.path))
             self.send_response(200 if self.path in held else 404)
+            self.send_header("Content-Length", "0")
             self.end_headers()
 
         def do_PUT(self) -> None:
@@ -428,6 +439,7 @@ def bucket() -> Iterator[tuple[str, list[tuple[str, str]]]]:
             held.add(self.path)
             self.send_response(200)
             self.send_header("x-amz-version-id", "v1")
+            self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -491,22 +503,32 @@ async def test_a_namespace_or_a_profile_that_there_is_not_is_one_line_and_exit_3
 
 
 @pytest.fixture
-async def live(shell: Shell, scene: Scene, package: str) -> AsyncIterator[Shell]:
+async def live(shell: Shell, scene: Scene, package: str) -> Shell:
     await waiting(shell, scene, package)
-    yield shell
+    return shell
 
 
 async def test_an_interrupted_watch_exits_with_130_and_the_release_goes_on(live: Shell, scene: Scene) -> None:
     process = await live.process("watch", scene.function)
     assert process.stdout is not None
     async with asyncio.timeout(20):
-        while "▶ Wait for approval" not in (await process.stdout.readline()).decode():
+        while "awaiting approval" not in (await process.stdout.readline()).decode():
             pass
         process.send_signal(signal.SIGINT)
         _, said = await process.communicate()
     assert (process.returncode, said.decode()) == (130, "releases: interrupted; what was started goes on\n")
     assert (await live("approve", scene.function)).exit_code == 0
     assert (await live("watch", scene.function)).exit_code == 0
+
+
+async def test_whoever_waits_for_a_release_that_nobody_works_on_is_told(shell: Shell, scene: Scene) -> None:
+    process = await shell.process("start", scene.function, "--latest", "--wait", "--task-queue", "nobody")
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        assert "no worker answers" in (await process.stderr.readline()).decode()
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+    assert process.returncode == 130
 
 
 async def test_on_a_terminal_the_story_stays_and_the_present_is_redrawn(live: Shell, scene: Scene) -> None:

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -29,7 +32,7 @@ from workflows.plugin import LambdaReleases
 from workflows.problems import Ambiguous, BadRequest, NoSuchRelease, NoWorker, Refused, Unreachable
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.runs import Outcome
-from workflows.watching import Sight
+from workflows.watching import Sight, Watch
 
 APPROVAL = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
 HERE, THERE = "lambda/111111111111/eu-central-1", "lambda/222222222222/us-east-1"
@@ -351,6 +354,7 @@ async def test_a_watch_tells_what_happened_before_it_and_then_everything_to_the_
     assert story[0] == f"s3://artifacts/three.zip → {scene.function}:live (10%, approval, 100%)"
     assert story.index("Publish a version") < story.index("10% to version 3") < story.index("approve by ana: fine")
     assert story[-1] == "All traffic to version 3"
+    assert story.count(story[0]) == 1
     assert [sight.ending.outcome for sight in sights if sight.ending] == [Outcome.SUCCEEDED]
     assert sights[-1].status is not None
     assert sights[-1].status.phase == "succeeded"
@@ -461,6 +465,36 @@ async def test_a_watch_outlives_a_restart_of_temporal(server: Any) -> None:
     assert len(told(seen.sights)) == len(set(told(seen.sights)))
 
 
+class Broken:
+    """A workflow's handle whose connection breaks after the second event, once."""
+
+    id = f"{HERE}/broken:live"
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def fetch_history_events(self, *, wait_new_event: bool) -> AsyncIterator[HistoryEvent]:
+        assert wait_new_event
+        self.times += 1
+        for number in (1, 2):
+            yield HistoryEvent(event_id=number, workflow_execution_cancel_requested_event_attributes={"cause": str(number)})
+        if self.times == 1:
+            raise RPCError("the connection broke", RPCStatusCode.UNAVAILABLE, b"")
+        kind = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
+        yield HistoryEvent(event_id=3, event_type=kind, workflow_execution_terminated_event_attributes={})
+
+    async def describe(self) -> None:
+        raise RPCError("the connection broke", RPCStatusCode.UNAVAILABLE, b"")
+
+
+async def test_after_a_broken_connection_every_event_is_told_once(releases: ReleaseClient) -> None:
+    broken: Any = Broken()
+    sights = [sight async for sight in Watch(releases.temporal, broken).sights()]
+    assert told(sights) == ["cancel: 1", "cancel: 2"]
+    assert [sight.connected for sight in sights] == [False, True]
+    assert broken.times == 2
+
+
 async def test_a_rollout_that_is_killed_ends_as_the_release_that_mends_it(releases: ReleaseClient, scene: Scene) -> None:
     name = await begun(releases, scene)
     task = asyncio.create_task(watched(releases, name))
@@ -469,6 +503,8 @@ async def test_a_rollout_that_is_killed_ends_as_the_release_that_mends_it(releas
     assert ending is not None
     assert ending.outcome is Outcome.ROLLED_BACK
     assert "the rollout was terminated" in ending.note
+    assert (await releases.status(scene.function)).phase == "rolled_back"
+    assert [run.ending for run in await releases.history(scene.function)] == [ending]
     assert scene.aws.routing(scene.function) == ("2", {})
 
 

@@ -68,6 +68,27 @@ async def test_foreign_weights_on_the_same_version_are_a_foreign_move(scene: Sce
     assert scene.aws.routing(scene.function) == ("2", {"1": 0.5})
 
 
+@pytest.mark.parametrize("how", ["goes on", "is aborted"])
+async def test_foreign_weights_on_our_own_candidate_are_a_foreign_move(scene: Scene, how: str) -> None:
+    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
+    await scene.reaches("baking")
+    moves_it(scene, "2", {"3": 0.5})()
+    if how == "is aborted":
+        await scene.say("abort")
+    end = await scene.finished(handle)
+    assert end.kind == "RollbackFailed"
+    assert "50% to version 3" in end.text
+    assert scene.aws.routing(scene.function) == ("2", {"3": 0.5})
+
+
+async def test_somebody_who_promotes_the_candidate_by_hand_does_what_we_would(scene: Scene) -> None:
+    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
+    await scene.reaches("baking")
+    moves_it(scene, "3")()
+    assert (await scene.finished(handle)).kind == "Completed"
+    assert scene.aws.routing(scene.function) == ("3", {})
+
+
 async def test_an_alias_that_somebody_deleted_is_not_created_again(scene: Scene) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")

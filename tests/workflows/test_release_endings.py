@@ -206,6 +206,13 @@ async def test_a_version_that_is_live_already_is_nothing_to_do(scene: Scene) -> 
     assert (end.kind, scene.aws.writes) == ("Completed", [])
 
 
+async def test_concurrency_is_set_on_the_live_version_where_nothing_else_is_to_do(scene: Scene) -> None:
+    end = await scene.release(artifact={"kind": "version", "version": "2"}, concurrency={"reserved": 50, "provisioned": 5})
+    assert end.kind == "Completed"
+    assert scene.aws.writes == ["put_function_concurrency", "put_provisioned_concurrency_config"]
+    assert (scene.state.reserved, set(scene.state.provisioned)) == (50, {"2"})
+
+
 # --- one at a time -------------------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from workflows.cli.application import Exit, Target, connect, exit_of, out
+from workflows.cli.application import Exit, Target, connect, err, exit_of, out
 from workflows.cli.pages import ending_line, moment_line, phase_words, retry_line, sight_page, trouble_words
 from workflows.client import ReleaseClient
 from workflows.telling import Moment
@@ -30,26 +30,43 @@ async def watch(target: Target) -> Exit:
 
 
 async def follow(releases: ReleaseClient, target: str, *, quiet: bool = False) -> Exit:
-    """Show a release until it has ended, and return what its end is worth; ``quiet``: show only that."""
+    """Show a release until it has ended, and return what its end is worth; ``quiet``: show only that, and who does not answer meanwhile."""
     console = out()
     last = Sight()
-    with Page(console) if console.is_terminal and not quiet else contextlib.nullcontext(Lines(console)) as display:
+    lines = Trouble(err()) if quiet else Lines(console)
+    with Page(console) if console.is_terminal and not quiet else contextlib.nullcontext(lines) as display:
         async for last in releases.watch(target):
-            if not quiet:
-                display.show(last)
+            display.show(last)
     if last.ending is None:
         return Exit.NO_ANSWER
     console.print(ending_line(last.ending), soft_wrap=True)
     return exit_of(last.ending)
 
 
-class Lines:
-    """One line after the other, for logs: each thing once, however often it is tried again."""
+class Trouble:
+    """Nothing but who does not answer, so that nobody waits in vain without knowing."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._trouble = ""
+
+    def show(self, sight: Sight) -> None:
+        """Add what is new."""
+        if (trouble := trouble_words(sight)) != self._trouble:
+            self._trouble = trouble
+            self._print(Text(f"         {trouble or 'it answers again'}"))
+
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
+
+
+class Lines(Trouble):
+    """One line after the other, for logs: each thing once, however often it is tried again."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
         self._said: set[str] = set()
-        self._trouble = self._note = ""
+        self._note = ""
 
     def show(self, sight: Sight) -> None:
         """Add what is new."""
@@ -62,12 +79,7 @@ class Lines:
             if not retry.waits and (about := f"{retry.what}: {retry.failure}") not in self._said:
                 self._said.add(about)
                 self._print(retry_line(retry))
-        if (trouble := trouble_words(sight)) != self._trouble:
-            self._trouble = trouble
-            self._print(Text(f"         {trouble or 'it answers again'}"))
-
-    def _print(self, line: Text) -> None:
-        self._console.print(line, soft_wrap=True)
+        super().show(sight)
 
 
 class Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as json_module
 from datetime import UTC, datetime
 from typing import Annotated
@@ -11,12 +12,13 @@ import typer
 from workflows.cli.application import Exit, Json, Target, connect, err, out
 from workflows.cli.pages import ending_line, history_table, running_table, status_page
 from workflows.client import ReleaseClient
-from workflows.problems import NoWorker
+from workflows.problems import NoSuchRelease, NoWorker
+from workflows.runs import Run
 
 
 async def status(
     target: Annotated[
-        str | None, typer.Argument(metavar="[TARGET]", help="FUNCTION[:ALIAS], an ARN, or the id of a release.", show_default=False)
+        str | None, typer.Argument(metavar="TARGET", help="FUNCTION[:ALIAS], an ARN, or the id of a release.", show_default=False)
     ] = None,
     *,
     json: Json = False,
@@ -42,10 +44,12 @@ async def _one(releases: ReleaseClient, target: str, *, json: bool) -> Exit:
     if json:
         typer.echo(standing.model_dump_json(indent=2))
         return answered
-    described = await releases.describe(target)
+    described: Run | None = None
+    with contextlib.suppress(NoSuchRelease):  # rejected before there was a rollout
+        described = await releases.describe(target)
     console = out()
-    console.print(status_page(standing, described.strategy, now=datetime.now(UTC)))
-    if described.ending and described.ending.note not in standing.note:
+    console.print(status_page(standing, described.strategy if described else None, now=datetime.now(UTC)))
+    if described and described.ending and described.ending.note not in standing.note:
         console.print("  ", ending_line(described.ending), sep="", soft_wrap=True)
     return answered
 
