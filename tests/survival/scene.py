@@ -15,6 +15,7 @@ from typing import Any
 
 from aiobotocore.session import get_session
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from deploy.local.emulator import LocalLambda
 from deploy.local.processes import Process
@@ -127,17 +128,18 @@ class Server:
             try:
                 client = await Client.connect(self.address, plugins=[LambdaReleases()])
                 await client.count_workflows("")
-            except Exception:
+            except (RuntimeError, RPCError):  # what a server that is not there yet raises
                 await asyncio.sleep(0.2)
             else:
                 return client
         raise TimeoutError("Temporal did not come up")
 
-    async def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            self._process.popen.kill()
-            await self._process.stop()
+    async def restart(self) -> None:
+        """SIGKILL, and start again on what it had written."""
+        assert self._process is not None
+        self._process.popen.kill()
+        await self._process.stop()
+        await self.start()
 
     async def stop(self) -> None:
         """End it."""

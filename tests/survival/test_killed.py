@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowFailureError
+from temporalio.service import RPCError
 
 from deploy.local.emulator import LocalLambda
 from tests.survival.killing import Killer, When
 from tests.survival.scene import REFUSING, Server, Workman, aws, code, create, package, state
 
-GOOD = [
+
+@dataclass(frozen=True)
+class Moment:
+    """Around which write something is killed: before or after its first, second … occurrence, in a good or a broken release."""
+
+    write: str
+    occurrence: int
+    when: When
+    broken: bool = False
+
+    def __str__(self) -> str:
+        return f"{'broken' if self.broken else 'good'}-{self.when}-{self.write}-{self.occurrence}"[:64]
+
+
+def around(*writes: tuple[str, int], broken: bool = False) -> list[Moment]:
+    return [Moment(write, occurrence, when, broken) for write, occurrence in writes for when in ("before", "after")]
+
+
+RELEASING = around(
     ("update_function_code", 1),
     ("update_function_configuration", 1),
     ("publish_version", 1),
@@ -23,17 +43,21 @@ GOOD = [
     ("update_alias", 1),
     ("update_alias", 2),
     ("delete_provisioned_concurrency_config", 1),
-]
-BROKEN = [
+)
+UNDOING = around(
     ("update_alias", 3),
     ("delete_provisioned_concurrency_config", 1),
     ("put_function_concurrency", 2),
     ("update_function_code", 2),
     ("update_function_configuration", 2),
-]
+    broken=True,
+)
+
+RELEASED = {"live": "2", "weights": {}, "versions": ["1", "2"], "reserved": 10, "provisioned": {"2": 3}, "latest": "2", "memory": 256}
+AS_BEFORE = {"live": "1", "weights": {}, "versions": ["1", "2"], "reserved": 8, "provisioned": {"1": 2}, "latest": "1", "memory": 128}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def local() -> AsyncIterator[LocalLambda]:
     async with LocalLambda.start(settle=0.2, provision=0.2) as running:
         async with aws(running, "s3") as s3:
@@ -43,74 +67,62 @@ async def local() -> AsyncIterator[LocalLambda]:
         yield running
 
 
-@pytest.fixture(scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    server = Server(tmp_path_factory.mktemp("temporal"))
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    server = Server(tmp_path)
     await server.start()
     yield server
     await server.stop()
 
 
-def request(function: str, *, broken: bool) -> dict[str, Any]:
+def request(moment: Moment) -> dict[str, Any]:
     return {
-        "target": {"function": function},
+        "target": {"function": str(moment)},
         "artifact": {"kind": "s3", "bucket": "artifacts", "key": "2.zip"},
         "configuration": {"MemorySize": 256},
         "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]},
         "concurrency": {"reserved": 10, "provisioned": 3},
-        **({"hooks": {"after_traffic": "smoke"}} if broken else {}),
+        **({"hooks": {"after_traffic": "smoke"}} if moment.broken else {}),
     }
 
 
-RELEASED = {"live": "2", "weights": {}, "versions": ["1", "2"], "reserved": 10, "provisioned": {"2": 3}, "latest": "2", "memory": 256}
-AS_BEFORE = {"live": "1", "weights": {}, "versions": ["1", "2"], "reserved": 8, "provisioned": {"1": 2}, "latest": "1", "memory": 128}
-
-
-async def release(server: Server, function: str, *, broken: bool) -> str:
+async def release(server: Server, moment: Moment) -> str:
     """Start one and say how it ended. The client may lose its server meanwhile."""
     client = await server.connect()
-    handle = await client.start_workflow("Release", request(function, broken=broken), id=f"release {function}", task_queue=function)
+    handle = await client.start_workflow("Release", request(moment), id=f"release {moment}", task_queue=str(moment))
     while True:
         try:
             await handle.result()
         except WorkflowFailureError as failure:
             return str(getattr(failure.cause, "type", type(failure.cause).__name__))
-        except Exception:
+        except (RuntimeError, RPCError):  # the server is down
             await asyncio.sleep(0.5)
         else:
             return "Completed"
 
 
-def check(outcome: str, found: dict[str, Any], killer: Killer, *, broken: bool) -> str | None:
-    """What is wrong, if anything."""
-    wanted = ("ReleaseRolledBack", AS_BEFORE) if broken else ("Completed", RELEASED)
-    problems = [] if killer.struck.is_set() else ["never struck"]
-    if (outcome, found) != wanted:
-        problems.append(f"{outcome}, {found}")
-    return f"{killer.when} {killer.write} #{killer.occurrence}: {'; '.join(problems)}; {killer.seen}" if problems else None
-
-
-async def worker_killed(
-    local: LocalLambda, server: Server, directory: Path, write: str, occurrence: int, when: When, *, broken: bool
+async def survives(
+    moment: Moment, *, local: LocalLambda, server: Server, worker: Workman, kill: Callable[[], Awaitable[None]]
 ) -> str | None:
-    function = f"{'broken' if broken else 'good'}-{when}-{write}-{occurrence}"[:64]
-    await create(local, function, code(1))
-    worker = Workman(function, temporal=server.address, directory=directory)
-    async with Killer(local.endpoint_url, write, occurrence, when, worker.kill) as killer:
+    """Play the release, kill at its moment, and say what is wrong afterwards, if anything."""
+    await create(local, str(moment), code(1))
+    async with Killer(local.endpoint_url, moment.write, moment.occurrence, moment.when, kill) as killer:
         worker.start(local, killer.url)
         try:
-            outcome = await asyncio.wait_for(release(server, function, broken=broken), 200)
+            outcome = await asyncio.wait_for(release(server, moment), 200)
         except TimeoutError:
             outcome = f"no end; the worker said: {worker.log()[-2000:]}"
         finally:
             await worker.stop()
-        return check(outcome, await state(local, function), killer, broken=broken)
+    found = outcome, await state(local, str(moment))
+    wanted = ("ReleaseRolledBack", AS_BEFORE) if moment.broken else ("Completed", RELEASED)
+    return None if found == wanted and killer.struck.is_set() else f"{moment}: {found}, struck: {killer.struck.is_set()}, {killer.seen}"
 
 
-async def all_of(runs: list[Any]) -> str:
+async def all_survive(runs: list[Coroutine[Any, Any, str | None]]) -> str:
     """Run them side by side, each a little later than the last: starting a worker takes a second of a core."""
 
-    async def later(number: int, run: Any) -> str | None:
+    async def later(number: int, run: Coroutine[Any, Any, str | None]) -> str | None:
         await asyncio.sleep(0.7 * number)
         return await run
 
@@ -122,42 +134,23 @@ async def all_of(runs: list[Any]) -> str:
 async def test_a_worker_killed_around_any_write_still_publishes_one_version_and_ends_right(
     local: LocalLambda, server: Server, tmp_path: Path
 ) -> None:
-    runs = [
-        worker_killed(local, server, tmp_path, write, occurrence, when, broken=broken)
-        for broken, points in ((False, GOOD), (True, BROKEN))
-        for write, occurrence in points
-        for when in ("before", "after")
-    ]
+    def run(moment: Moment) -> Coroutine[Any, Any, str | None]:
+        worker = Workman(str(moment), temporal=server.address, directory=tmp_path)
+        return survives(moment, local=local, server=server, worker=worker, kill=worker.kill)
 
-    assert await all_of(runs) == ""
-
-
-async def server_killed(local: LocalLambda, directory: Path, write: str, occurrence: int, when: When) -> str | None:
-    function = f"server-{when}-{write}-{occurrence}"[:64]
-    await create(local, function, code(1))
-    (own := directory / function).mkdir()
-    server = Server(own)
-    await server.start()
-    worker = Workman(function, temporal=server.address, directory=own)
-
-    async def kill() -> None:
-        await server.kill()
-        await server.start()
-
-    async with Killer(local.endpoint_url, write, occurrence, when, kill) as killer:
-        worker.start(local, killer.url)
-        try:
-            outcome = await asyncio.wait_for(release(server, function, broken=False), 200)
-        except TimeoutError:
-            outcome = f"no end; the worker said: {worker.log()[-2000:]}"
-        finally:
-            await worker.stop()
-            await server.stop()
-        return check(outcome, await state(local, function), killer, broken=False)
+    assert await all_survive([run(moment) for moment in (*RELEASING, *UNDOING)]) == ""
 
 
 @pytest.mark.timeout(300)
 async def test_a_temporal_server_killed_around_any_write_loses_nothing(local: LocalLambda, tmp_path: Path) -> None:
-    runs = [server_killed(local, tmp_path, write, occurrence, when) for write, occurrence in GOOD for when in ("before", "after")]
+    async def run(moment: Moment) -> str | None:
+        (own := tmp_path / str(moment)).mkdir()
+        server = Server(own)
+        await server.start()
+        try:
+            worker = Workman(str(moment), temporal=server.address, directory=own)
+            return await survives(moment, local=local, server=server, worker=worker, kill=server.restart)
+        finally:
+            await server.stop()
 
-    assert await all_of(runs) == ""
+    assert await all_survive([run(moment) for moment in RELEASING]) == ""
