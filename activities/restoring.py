@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Protocol
 
@@ -20,7 +20,7 @@ from temporalio.workflow import ActivityCancellationType
 from activities.errors import AwsError
 from activities.operation import NOTICED, WRITE, Aws, OperationGroup, Profile, operation
 from activities.settling import refuse_failed, settled
-from activities.shapes import FunctionName, Request, Response
+from activities.shapes import Description, FunctionName, Request, Response
 
 LARGEST_PACKAGE: Final = 52_428_800
 """Bytes (50 MB, zipped) that AWS takes in a request; a larger package comes from S3 only, and where from is not known."""
@@ -47,11 +47,17 @@ def _everything() -> list[Part]:
 
 
 class RestoreLatestRequest(Request):
-    """The function, the published version to copy from, and what of it."""
+    """The function, the published version to copy from, and what of it.
+
+    ``replacing`` is the version that was published from what is to be replaced: where ``$LATEST`` is neither like it nor like ``version``,
+    somebody else changed it since. ``description`` is the function's own; a version's says what the version is, and is not copied.
+    """
 
     function_name: FunctionName
     version: Annotated[str, Field(pattern=r"^[0-9]+$", description="A published version's number.")]
     parts: Annotated[list[Part], Field(min_length=1)] = Field(default_factory=_everything)
+    replacing: Annotated[str, Field(pattern=r"^[0-9]+$", description="A published version's number.")] | None = None
+    description: Description | None = None
 
 
 class RestoreLatestResponse(Response):
@@ -76,12 +82,16 @@ class Restoring(OperationGroup):
         """Make ``$LATEST`` what the version is, part by part, waiting for each change to settle.
 
         What is equal already is not written, so a second attempt goes on where the first one stopped. Exhausted, saying what
-        ``$LATEST`` still holds, where the version cannot be copied: a package over 50 MB, or one that AWS cannot show.
+        ``$LATEST`` still holds, where the version cannot be copied: a package over 50 MB, or one that AWS cannot show. Stale, with nothing
+        written, where ``$LATEST`` is not what ``replacing`` was made of.
         """
         function, restored = request.function_name, list[Part]()
         source = await self.aws.call("lambda", "get_function", {"FunctionName": function, "Qualifier": request.version})
         latest = await settled(self.aws, function, None, _NAME)
         before = _sha256(latest)
+        if request.replacing is not None:
+            replaced = await self.aws.call("lambda", "get_function", {"FunctionName": function, "Qualifier": request.replacing})
+            _refuse_foreign(request, latest, (source, replaced))
         failed = latest["Configuration"].get("LastUpdateStatus") == "Failed"
         if "code" in request.parts and (failed or _package(source) != _package(latest)):
             await self._copy_code(function, source, version=request.version)
@@ -91,6 +101,8 @@ class Restoring(OperationGroup):
             if unreadable := _unreadable(source["Configuration"]):
                 raise _impossible("configuration", request.version, f"AWS cannot show it ({unreadable})")
             wanted, present = _settings(source["Configuration"]), _settings(latest["Configuration"])
+            if request.description is not None:
+                wanted["Description"], present["Description"] = request.description, latest["Configuration"].get("Description", "")
             doubtful = failed or _unreadable(latest["Configuration"])
             if changes := {name: value for name, value in wanted.items() if doubtful or present.get(name) != value}:
                 await self.aws.call("lambda", "update_function_configuration", {"FunctionName": function, **changes})
@@ -144,6 +156,24 @@ def _impossible(what: str, version: str, why: str) -> AwsError:
     )
 
 
+def _refuse_foreign(request: RestoreLatestRequest, latest: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> None:
+    """Leave alone what neither the release nor an earlier attempt to undo it can have put into ``$LATEST``."""
+    changed: list[str] = []
+    if "code" in request.parts and _package(latest) not in [_package(version) for version in known]:
+        changed.append(f"code ({_sha256(latest)})")
+    if "configuration" in request.parts:
+        settings = [_settings(version["Configuration"]) for version in known]
+        present = _settings(latest["Configuration"])
+        changed += [name for name, value in present.items() if value not in [each.get(name) for each in settings]]
+    if changed:
+        raise AwsError(
+            _NAME,
+            "PreconditionFailedException",
+            f"$LATEST of {request.function_name} is not what version {request.replacing} was made of any more: {', '.join(changed)}; "
+            "nothing was overwritten",
+        )
+
+
 def _sha256(found: Mapping[str, Any]) -> str:
     return str(found["Configuration"].get("CodeSha256", ""))
 
@@ -164,7 +194,6 @@ def _settings(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """FunctionConfiguration as UpdateFunctionConfiguration takes it. What is absent is there as the value that clears it."""
     vpc = configuration.get("VpcConfig", {})
     settings: dict[str, Any] = {
-        "Description": configuration.get("Description", ""),
         "VpcConfig": {"SubnetIds": sorted(vpc.get("SubnetIds", ())), "SecurityGroupIds": sorted(vpc.get("SecurityGroupIds", ()))}
         | ({"Ipv6AllowedForDualStack": True} if vpc.get("Ipv6AllowedForDualStack") else {}),
         "Environment": {"Variables": configuration.get("Environment", {}).get("Variables", {})},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import NoReturn
 
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import (
@@ -85,7 +86,7 @@ class Holder:
         """End as the rollout ended, in its own words; if it was killed, put back what it may have changed."""
         match error.cause:
             case ApplicationError() as cause:
-                status = ReleaseStatus.model_validate(cause.details[0]) if cause.details else None
+                status = _status_in(cause)
                 self._end(status.phase if status else Phase.ROLLING_BACK)
                 raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from None
             case CancelledError() if workflow.cancellation_reason() is not None:
@@ -125,6 +126,14 @@ class Holder:
 
     def _end(self, phase: Phase) -> None:
         attributes.upsert(attributes.PHASE.value_set(phase))
+
+
+def _status_in(failure: ApplicationError) -> ReleaseStatus | None:
+    """The status that a rollout failed with; one that was refused for its input has none."""
+    try:
+        return ReleaseStatus.model_validate(failure.details[0]) if failure.details else None
+    except ValidationError:
+        return None
 
 
 def _details(request: ReleaseRequest | RollbackRequest) -> str:

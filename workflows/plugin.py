@@ -11,12 +11,14 @@ import functools
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
+from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
     BinaryNullPayloadConverter,
@@ -95,12 +97,10 @@ class _StrictJSON(PydanticJSONPlainPayloadConverter):
         try:
             return super().from_payload(payload, type_hint)
         except ValidationError as error:
-            refused_as = getattr(type_hint, "refused_as", None)
-            if refused_as is None or type_hint is None:
+            model = _input_of(type_hint)
+            if model is None:
                 raise
-            problems = _problems(error, payload.data)
-            text = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
-            raise ApplicationError(f"invalid {type_hint.__name__}: {text}", problems, type=refused_as, non_retryable=True) from None
+            raise _refusal(model, _problems(error, payload.data)) from None
 
 
 class _StrictNull(BinaryNullPayloadConverter):
@@ -108,9 +108,8 @@ class _StrictNull(BinaryNullPayloadConverter):
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
         """Decode nothing, or fail for good where an input is needed."""
-        refused_as = getattr(type_hint, "refused_as", None)
-        if refused_as is not None and type_hint is not None:
-            raise ApplicationError(f"invalid {type_hint.__name__}: (input): null is no input", type=refused_as, non_retryable=True)
+        if type_hint is not None and type_hint is _input_of(type_hint):
+            raise _refusal(type_hint, [{"field": "(input)", "problem": "null is no input"}])
         return super().from_payload(payload, type_hint)
 
 
@@ -126,8 +125,42 @@ class StrictPayloadConverter(CompositePayloadConverter):
             *(strict.get(type(converter), type(converter))() for converter in DefaultPayloadConverter.default_encoding_payload_converters)
         )
 
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """Decode. An input is JSON and nothing else; several inputs are refused for their number, whether they can be read or not."""
+        if not type_hints and len(payloads) > 1:
+            return [self._if_readable(payload) for payload in payloads]
+        for payload, hint in zip(payloads, type_hints or (), strict=False):
+            model, encoding = _input_of(hint), payload.metadata.get("encoding", b"")
+            if model is not None and encoding not in _READ:
+                raise _refusal(
+                    model, [{"field": "(input)", "problem": "the payload's encoding is not json/plain, or was not undone by a codec"}]
+                )
+        return super().from_payloads(payloads, type_hints)
+
+    def _if_readable(self, payload: Payload) -> Any:
+        try:
+            return super().from_payloads([payload])[0]
+        except Exception:  # noqa: BLE001 - whatever it is, nobody will look at it
+            return RawValue(payload)
+
+
+_READ = {b"json/plain", b"binary/null"}
+
+
+def _input_of(hint: object) -> type | None:
+    """The model that is expected, where it is one that says how a malformed one is refused."""
+    members: tuple[Any, ...] = (hint, *get_args(hint))
+    return next((member for member in members if isinstance(member, type) and hasattr(member, "refused_as")), None)
+
+
+def _refusal(model: Any, problems: list[dict[str, str]]) -> ApplicationError:
+    text = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
+    return ApplicationError(f"invalid {model.__name__}: {text}", problems, type=model.refused_as, non_retryable=True)
+
 
 _MOST_PROBLEMS = 50
+_WHICH = {"release", "rollback"}
+"""The tags of the two inputs that a ``Rollout`` may be started with: nobody typed them."""
 
 
 def _problems(error: ValidationError, data: bytes) -> list[dict[str, str]]:
@@ -136,8 +169,16 @@ def _problems(error: ValidationError, data: bytes) -> list[dict[str, str]]:
         typed: object = json.loads(data)
     except (ValueError, RecursionError):
         typed = None
-    found = error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_PROBLEMS]
-    return [{"field": _path(problem["loc"], typed), "problem": problem["msg"].removeprefix("Value error, ")} for problem in found]
+    found = error.errors(include_url=False, include_input=False)[:_MOST_PROBLEMS]
+    return [{"field": _path(problem["loc"], typed), "problem": _said(problem)} for problem in found]
+
+
+def _said(problem: ErrorDetails) -> str:
+    """What is wrong, in pydantic's words where those do not repeat what was typed."""
+    if problem["type"] == "union_tag_invalid":
+        context = problem.get("ctx", {})
+        return f"{context.get('discriminator')} must be one of {context.get('expected_tags')}"
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _path(location: tuple[int | str, ...], typed: object) -> str:
@@ -148,6 +189,8 @@ def _path(location: tuple[int | str, ...], typed: object) -> str:
         match typed:
             case dict():
                 members = cast("Mapping[object, object]", typed)
+                if index == 0 and part in _WHICH and part not in members:
+                    continue
                 if not last and (part not in members or part == members.get("kind")):
                     continue
                 typed = members.get(part)

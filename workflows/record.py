@@ -7,11 +7,14 @@ namespace's retention.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 from temporalio import activity, workflow
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.call import FIRST
 from workflows.domain.journal import Journal
@@ -28,9 +31,11 @@ _AT_MOST = timedelta(seconds=30)
 class PreviousVersionRequest(BaseModel):
     """Which alias, by the id of its ``Rollout``, and which version is live there now."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    lock: str
+    refused_as: ClassVar[str] = "Invalid"
+
+    lock: Annotated[str, StringConstraints(pattern=r"^[^'\"\\]+$")]
     live: str
 
 
@@ -62,16 +67,23 @@ async def previous_version(lock: str, live: str) -> str | None:
 class JournalRequest(BaseModel):
     """Which rollout, by the ids of its workflow and run."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    workflow_id: str
+    refused_as: ClassVar[str] = "Invalid"
+
+    workflow_id: Annotated[str, StringConstraints(min_length=1)]
     run_id: str
 
 
 @activity.defn(name="read_journal")
 async def read_journal_of(request: JournalRequest) -> Journal | None:
     """What a rollout wrote down before it was killed; None if it had not changed anything."""
-    found = await activity.client().get_workflow_handle(request.workflow_id, run_id=request.run_id).describe()
+    try:
+        found = await activity.client().get_workflow_handle(request.workflow_id, run_id=request.run_id).describe()
+    except RPCError as error:
+        if error.status not in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
+            raise
+        raise ApplicationError("read_journal: there is no such run any more", type="NotFound", non_retryable=True) from None
     return await found.memo_value(JOURNAL, None, type_hint=Journal)
 
 

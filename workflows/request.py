@@ -116,7 +116,7 @@ class ReleaseRequest(Change):
             raise ValueError("nothing to release: give an artifact, a configuration or both")
         if isinstance(self.artifact, PublishedVersion) and self.configuration is not None:
             raise ValueError("configuration: a published version cannot be configured; release it alone, or another kind of artifact")
-        if self.configuration is not None and not self.configuration.model_fields_set:
+        if self.configuration is not None and not self.configuration.parameters():
             raise ValueError("configuration: empty; name what is to change")
         return self
 

@@ -145,7 +145,8 @@ class Rollout(Steered):
             await self._changing(steps.write_code(function, artifact, revision=latest.revision_id))
             latest = await steps.settle(function)
         if request.configuration is not None:
-            self._note(latest=(*self._journal.latest, "configuration"))
+            described = found.latest.description if request.configuration.description is not None else None
+            self._note(latest=(*self._journal.latest, "configuration"), description=described)
             await self._changing(steps.write_configuration(function, request.configuration, revision=latest.revision_id))
             latest = await steps.settle(function)
         description = DESCRIPTION.format(run=workflow.info().first_execution_run_id, stable=self._journal.stable or "none")

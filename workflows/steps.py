@@ -44,7 +44,7 @@ from activities.restoring import RestoreLatestRequest, Restoring
 from activities.settling import SettleFunctionRequest, SettleProvisionedConcurrencyRequest, Settling
 from activities.versions import PublishVersionRequest, Versions
 from workflows.call import call, fault_of, sentence
-from workflows.domain.journal import Part
+from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 from workflows.domain.verdict import Verdict, verdict
@@ -184,12 +184,17 @@ async def warm(function: str, version: str) -> None:
     await call(Settling.settle_provisioned_concurrency, request, summary=f"Wait until version {version} is warm")
 
 
-async def restore_latest(function: str, version: str, parts: tuple[Part, ...], *, priority: Priority) -> None:
-    """Put ``$LATEST`` back to what a version holds."""
-    request = RestoreLatestRequest(function_name=function, version=version, parts=list(parts))
-    await call(
-        Restoring.restore_latest, request, summary=f"Put {' and '.join(parts)} of $LATEST back to version {version}", priority=priority
+async def restore_latest(journal: Journal, version: str, *, priority: Priority) -> None:
+    """Put ``$LATEST`` back to what a version holds, unless somebody else changed it since the candidate was made of it."""
+    request = RestoreLatestRequest(
+        function_name=journal.target.name,
+        version=version,
+        parts=list(journal.latest),
+        replacing=journal.candidate,
+        description=journal.description,
     )
+    summary = f"Put {' and '.join(journal.latest)} of $LATEST back to version {version}"
+    await call(Restoring.restore_latest, request, summary=summary, priority=priority)
 
 
 async def look(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:

@@ -87,7 +87,7 @@ async def _latest(journal: Journal) -> str | None:
     what = f"{' and '.join(journal.latest)} of $LATEST"
     if journal.stable is None:
         return f"{what} stay as released: there is no earlier version to put back"
-    return await _attempt(what, steps.restore_latest(journal.target.name, journal.stable, journal.latest, priority=FIRST))
+    return await _attempt(what, steps.restore_latest(journal, journal.stable, priority=FIRST))
 
 
 async def _attempt(what: str, work: Awaitable[None]) -> str | None:

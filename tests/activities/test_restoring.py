@@ -81,8 +81,28 @@ def shown(configuration: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+async def test_the_description_of_a_version_is_not_taken_for_the_functions(aws: Connection, function: Function) -> None:
+    await restored(aws, RestoreLatestRequest(function_name="checkout", version="1"))
+    assert function.latest["Description"] == "release 42"
+
+
+async def test_what_somebody_else_put_there_since_is_left_alone(aws: Connection, tiny: TinyLambda, function: Function) -> None:
+    tiny.publish_version({"FunctionName": "checkout"})
+    tiny.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(b"theirs")})
+    with pytest.raises(ApplicationError, match=r"not what version 2 was made of any more: code") as caught:
+        await restored(aws, RestoreLatestRequest(function_name="checkout", version="1", replacing="2"))
+    assert caught.value.type == "Stale"
+    assert function.code == b"theirs"
+
+
+async def test_what_the_release_put_there_is_replaced(aws: Connection, tiny: TinyLambda, function: Function) -> None:
+    tiny.publish_version({"FunctionName": "checkout"})
+    await restored(aws, RestoreLatestRequest(function_name="checkout", version="1", replacing="2"))
+    assert function.code == b"one"
+
+
 async def test_code_and_configuration_are_those_of_the_version_again(aws: Connection, function: Function) -> None:
-    answer = await restored(aws)
+    answer = await restored(aws, REQUEST.model_copy(update={"description": "as it was"}))
     assert function.code == b"one"
     expected = shown(function.versions["1"][0]) | {
         "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},

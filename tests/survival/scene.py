@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
+import random
 import socket
 import sys
 import zipfile
@@ -97,11 +99,16 @@ async def state(local: LocalLambda, name: str) -> dict[str, Any]:
         }
 
 
+_ports = iter(random.sample(range(20_000, 32_000), k=1_000))
+
+
 def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, none twice, and none that an outgoing connection may take meanwhile."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 class Server:

@@ -157,7 +157,6 @@ async def test_a_foreign_publish_does_not_disturb_a_release(scene: Scene, moment
     assert scene.aws.routing(scene.function) == ("3", {})
 
 
-@pytest.mark.xfail(strict=True, reason="restore_latest does not look whether $LATEST still is what the release put there")
 async def test_a_foreign_upload_in_the_bake_is_not_overwritten_by_the_undo(scene: Scene) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")

@@ -16,7 +16,8 @@ class Journal(BaseModel):
     """The state of things before a release, of the things that this release may change.
 
     ``before`` is None where the alias did not exist. ``provisioned`` holds, for each version whose provisioned concurrency this release
-    may change, how much it had (None: none). ``latest`` are the parts of ``$LATEST`` that it may overwrite.
+    may change, how much it had (None: none). ``latest`` are the parts of ``$LATEST`` that it may overwrite;
+    ``description`` is what the function was described as, if that changes too.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -29,6 +30,7 @@ class Journal(BaseModel):
     reserved: int | None = None
     provisioned: dict[str, int | None] = Field(default_factory=dict[str, int | None])
     latest: tuple[Part, ...] = ()
+    description: str | None = None
 
     @property
     def stable(self) -> str | None:

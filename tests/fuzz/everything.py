@@ -1,0 +1,47 @@
+"""An AWS in memory that answers every operation there is: as the fake does where it knows how, else a sample of botocore's model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.activities.model import answered, sample
+from tests.fake_lambda import FakeLambda
+from tests.fakes.functions import Answer
+from tests.fakes.judge import check_answer
+
+ALARMS = {"quiet": "OK", "loud": "ALARM"}
+
+
+class Everything(FakeLambda):
+    """Knows two hooks, two alarms, a package and a parameter besides the functions it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alarms |= ALARMS
+        self.hook("hook-yes", lambda _: {"accept": True})
+        self.hook("hook-no", lambda _: {"accept": False, "reason": "not today"})
+        self.upload("three.zip", "three")
+        self.parameters["/known"] = "resolved"
+
+    def perform(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Answer:
+        if hasattr(self, f"{service}_{operation}"):
+            return super().perform(service, operation, parameters)
+        shape = answered(operation)
+        answer: Answer = {} if shape is None else settled(sample(shape))
+        check_answer(service, operation, answer)
+        return answer
+
+
+def settled(answer: Any) -> Any:
+    """A sample in which nothing is under way: an enumeration's first value is *Pending* as often as not."""
+    match answer:
+        case dict():
+            return {name: _SETTLED.get(name) or settled(value) for name, value in answer.items()}
+        case list():
+            return [settled(value) for value in answer]
+        case _:
+            return answer
+
+
+_SETTLED = {"State": "Active", "LastUpdateStatus": "Successful", "Status": "READY"}
