@@ -68,7 +68,7 @@ def sentence(error: BaseException) -> str:
     while isinstance(error, ActivityError) and error.cause is not None:
         error = error.cause
     text = error.message if isinstance(error, ApplicationError) else str(error) or type(error).__name__
-    return text.splitlines()[0][:1000] if text else type(error).__name__
+    return text.splitlines()[0][:1000].rstrip(".") if text else type(error).__name__
 
 
 async def uninterrupted(work: Awaitable[_Result]) -> _Result:

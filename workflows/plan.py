@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 
 from workflows.domain.routing import Routing
-from workflows.domain.strategy import Approval, Bake, SetWeight
+from workflows.domain.story import step_words
+from workflows.domain.strategy import Bake, SetWeight
 from workflows.domain.target import Target
-from workflows.domain.words import spoken
 from workflows.preflight import Findings, Rejected, preflight
 from workflows.request import Image, PublishedVersion, ReleaseRequest, S3Package
 
@@ -125,14 +125,3 @@ def _moving(request: ReleaseRequest, candidate: str) -> Iterator[tuple[str, str]
 
 def _bakes(request: ReleaseRequest) -> Iterator[timedelta]:
     return (step.duration for step in request.strategy.steps if isinstance(step, Bake))
-
-
-def step_words(step: SetWeight | Bake | Approval, candidate: str = "the candidate") -> str:
-    """A step of a strategy as a line of a list."""
-    match step:
-        case SetWeight(percent=percent):
-            return f"{percent}% to {candidate}"
-        case Bake(duration=duration):
-            return f"Bake for {spoken(duration)}"
-        case Approval(timeout=timeout):
-            return "Wait for approval" + (f", at most {spoken(timeout)}" if timeout else "")

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
@@ -94,12 +94,12 @@ class _StrictJSON(PydanticJSONPlainPayloadConverter):
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
         """Decode, or fail for good where an input is malformed."""
-        try:
+        model = _input_of(type_hint)
+        if model is None:
             return super().from_payload(payload, type_hint)
+        try:
+            return _adapter(type_hint).validate_json(payload.data, by_alias=True, by_name=False)
         except ValidationError as error:
-            model = _input_of(type_hint)
-            if model is None:
-                raise
             raise _refusal(model, _problems(error, payload.data)) from None
 
 
@@ -145,6 +145,11 @@ class StrictPayloadConverter(CompositePayloadConverter):
 
 
 _READ = {b"json/plain", b"binary/null"}
+
+
+@functools.cache
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter[Any](hint)
 
 
 def _input_of(hint: object) -> type | None:

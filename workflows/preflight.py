@@ -28,7 +28,10 @@ _T = TypeVar("_T")
 
 
 class Rejected(Exception):
-    """A release must not start: nothing has been touched."""
+    """A release must not start, for each of these reasons: nothing has been touched."""
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.args))
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
         alarms=looked,
     )
     if problems := refusals(_intent(request, moves=version is None or version != published), facts):
-        raise Rejected("; ".join(problems))
+        raise Rejected(*problems)
     return Findings(
         target=target,
         function=target.name,
@@ -213,7 +216,7 @@ async def _all(*readings: asyncio.Future[Any]) -> None:
     """Wait for parallel reads; where several reject, reject with all that they say."""
     done = await asyncio.gather(*readings, return_exceptions=True)
     if rejected := [problem for problem in done if isinstance(problem, Rejected)]:
-        raise Rejected("; ".join(dict.fromkeys(map(str, rejected))))
+        raise Rejected(*dict.fromkeys(reason for problem in rejected for reason in problem.args))
     for problem in done:
         if isinstance(problem, BaseException):
             raise problem

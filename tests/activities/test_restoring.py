@@ -24,6 +24,7 @@ from tests.activities.tiny_lambda import Function, TinyLambda
 pytest_plugins = ["tests.activities.wired"]
 
 REQUEST = RestoreLatestRequest(function_name="checkout", version="1")
+DESCRIBED = RestoreLatestRequest(function_name="checkout", version="1", description="as it was")
 BEFORE = {
     "Handler": "app.handler",
     "Runtime": "python3.13",
@@ -102,7 +103,7 @@ async def test_what_the_release_put_there_is_replaced(aws: Connection, tiny: Tin
 
 
 async def test_code_and_configuration_are_those_of_the_version_again(aws: Connection, function: Function) -> None:
-    answer = await restored(aws, REQUEST.model_copy(update={"description": "as it was"}))
+    answer = await restored(aws, DESCRIBED)
     assert function.code == b"one"
     expected = shown(function.versions["1"][0]) | {
         "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
@@ -135,9 +136,9 @@ async def test_a_second_time_changes_nothing(aws: Connection, stub: Stub) -> Non
 async def test_a_lost_answer_does_not_make_it_write_twice(aws: Connection, stub: Stub, function: Function, operation: str) -> None:
     stub.meets(DropAfter(), operation=operation)
     with pytest.raises(ApplicationError) as caught:
-        await restored(aws)
+        await restored(aws, DESCRIBED)
     assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", False)
-    await restored(aws, attempt=2)
+    await restored(aws, DESCRIBED, attempt=2)
     assert stub.sent(operation) == 1
     assert function.code == b"one"
     assert function.latest["Description"] == "as it was"
@@ -150,7 +151,7 @@ async def test_only_the_parts_that_were_asked_for_are_put_back(aws: Connection, 
 
 async def test_each_change_settles_before_the_next(aws: Connection, stub: Stub, tiny: TinyLambda, function: Function) -> None:
     tiny.settles_after = function.looks = 2
-    await restored(aws)
+    await restored(aws, DESCRIBED)
     operations = [request.operation for request in stub.requests]
     code, configuration = operations.index("update_function_code"), operations.index("update_function_configuration")
     assert operations[code + 1 : configuration].count("get_function") == 2
@@ -259,7 +260,7 @@ async def test_an_images_settings_are_put_back_as_an_images() -> None:
     latest = found({}, PackageType="Image", Description="new")
     port = Scripted(get_function=[source, latest, source], update_function_configuration={})
     await restored(port)
-    assert port.last("update_function_configuration") == {"FunctionName": "checkout", "Description": "", **image}
+    assert port.last("update_function_configuration") == {"FunctionName": "checkout", **image}
 
 
 async def test_after_a_failed_update_equality_proves_nothing_and_all_is_written_again() -> None:

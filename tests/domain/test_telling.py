@@ -78,7 +78,7 @@ def test_the_page_shows_traffic_time_left_and_steps() -> None:
     assert "checkout:live: baking" in page
     assert "`██░░░░░░░░░░░░░░░░░░` **10%** to version 8, the rest to version 7" in page
     assert "Ends at 10:05:00 UTC, 5 min from 10:00:00." in page
-    assert "1. ✅ 10% to the candidate\n2. ▶️ Bake for 5 min\n3. ▫️ Everything to the candidate" in page
+    assert "1. ✅ 10% to the candidate\n2. ▶️ Bake for 5 min\n3. ▫️ All traffic to the candidate" in page
     assert "- 10:00:00 The candidate is version 8" in page
 
 
@@ -91,7 +91,7 @@ def test_the_page_of_a_paused_release_counts_no_time() -> None:
 def test_the_page_of_a_finished_release_has_every_step_done() -> None:
     done = BAKING.model_copy(update={"phase": Phase.SUCCEEDED, "ends_at": None})
     page = markdown(done, Steps(steps=(Approval(timeout=timedelta(hours=6)),)), [], now=NOW)
-    assert "1. ✅ Wait for approval, at most 6 h\n2. ✅ Everything to the candidate" in page
+    assert "1. ✅ Wait for approval, at most 6 h\n2. ✅ All traffic to the candidate" in page
 
 
 def test_the_page_stays_short() -> None:

@@ -10,7 +10,11 @@ from tests.fake_lambda import FakeLambda
 from tests.fakes.functions import Answer
 from tests.fakes.judge import check_answer
 
-ALARMS = {"quiet": "OK", "loud": "ALARM"}
+LONG = "🦄" * 1024
+"""As long as a key in S3 may be by our reading, in characters that take four bytes each."""
+
+MANY = [f"{number:02}{'é' * 250}" for number in range(100)]
+ALARMS = {"quiet": "OK", "loud": "ALARM", **dict.fromkeys(MANY, "OK")}
 
 
 class Everything(FakeLambda):
@@ -22,6 +26,7 @@ class Everything(FakeLambda):
         self.hook("hook-yes", lambda _: {"accept": True})
         self.hook("hook-no", lambda _: {"accept": False, "reason": "not today"})
         self.upload("three.zip", "three")
+        self.upload(LONG, "four")
         self.parameters["/known"] = "resolved"
 
     def perform(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Answer:

@@ -105,7 +105,7 @@ async def _meet(arena: Arena, name: str, one: Sent, tally: Tally) -> None:
             await handle.terminate()
         return
     tally.slowest = max(tally.slowest, clock.seconds)
-    assert found.attempt == 1, f"{name} was attempted {found.attempt} times: {str(found.last_failure)[:300]}"
+    assert found.attempt == 1, f"{name} was attempted {found.attempt} times: {str(await found.last_failure())[:300]}"
     assert kind == "Invalid", f"{name} ended as {kind}: {failure}"
     assert failure is not None
     check_refusal(failure.message, failure.details)

@@ -14,6 +14,7 @@ from temporalio.client import WorkflowHandle
 
 from tests.fuzz.arena import PATIENCE, PLACE, Arena, Clock, Tally, check_refusal, ended
 from tests.fuzz.documents import spoilt, written
+from tests.fuzz.everything import LONG, MANY
 from tests.fuzz.payloads import Sent, accepted, read, sent
 from tests.fuzz.shaped import STRATEGIES, Known, of_model
 from tests.fuzz.size import drawn, share
@@ -25,9 +26,12 @@ KNOWN: Known = {
     ("strategy",): st.one_of(STRATEGIES, st.deferred(lambda: _STEPS)),
     ("hooks", "before_traffic"): st.sampled_from(["hook-yes", "hook-yes", "hook-no", "nobody"]),
     ("hooks", "after_traffic"): st.sampled_from(["hook-yes", "hook-yes", "hook-no", "nobody"]),
-    ("guards", "alarms"): st.lists(st.sampled_from(["quiet", "quiet", "quiet", "loud", "gone"]), max_size=2),
+    ("guards", "alarms"): st.one_of(st.lists(st.sampled_from(["quiet", "quiet", "quiet", "loud", "gone"]), max_size=2), st.just(MANY)),
+    ("requested_by",): st.sampled_from(["", "ci", "🦄" * 200, "a\x00b", "' OR 1=1"]),
+    ("reason",): st.sampled_from(["", "PR 12", "🦄" * 1000, "a\x00b", "{0}%s"]),
+    ("uri",): st.sampled_from(["123456789012.dkr.ecr.eu-central-1.amazonaws.com/one:1", LONG]),
     ("bucket",): st.just("artifacts"),
-    ("artifact", "key"): st.just("three.zip"),
+    ("artifact", "key"): st.sampled_from(["three.zip", "three.zip", LONG]),
     ("object_version",): st.none(),
     ("artifact", "version"): st.sampled_from(["1", "2", "9"]),
     ("version",): st.sampled_from(["1", "2", "9"]),

@@ -185,3 +185,8 @@ async def test_a_null_is_as_good_as_absent(scene: Scene) -> None:
 async def test_a_workflow_refused_leaves_the_alias_free(scene: Scene) -> None:
     await refused(scene, "Release", scene.request(artifact={"kind": "latest"}, strategy="Fast"))
     assert (await scene.release(artifact=scene.package("three"), strategy="AllAtOnce")).kind == "Completed"
+
+
+async def test_configuration_is_spelt_as_aws_spells_it_and_not_otherwise(scene: Scene) -> None:
+    end = await ending(await scene.start("Release", scene.request(configuration={"memory_size": 512})))
+    assert (end.kind, end.text) == ("ReleaseRejected", "invalid ReleaseRequest: configuration.memory_size: Extra inputs are not permitted")

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from workflows.domain.status import Phase, ReleaseStatus
-from workflows.domain.story import bar
+from workflows.domain.story import bar, step_words
 from workflows.domain.strategy import Steps
 from workflows.domain.words import spoken
-from workflows.plan import ReleasePlan, step_words
+from workflows.plan import ReleasePlan
 from workflows.request import ReleaseRequest
 from workflows.runs import Ending, Outcome, Run
 from workflows.schedules import Scheduled

@@ -49,7 +49,7 @@ def markdown(status: ReleaseStatus, strategy: Steps, told: Sequence[tuple[dateti
 
 
 def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
-    shown = [_words(step) for step in strategy.steps] + ["Everything to the candidate"]
+    shown = [step_words(step) for step in strategy.steps] + ["All traffic to the candidate"]
     done = len(shown) if status.phase is Phase.SUCCEEDED else status.step
     going = status.phase in {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
     return [
@@ -57,10 +57,11 @@ def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
     ]
 
 
-def _words(step: SetWeight | Bake | Approval) -> str:
+def step_words(step: SetWeight | Bake | Approval, candidate: str = "the candidate") -> str:
+    """A step of a strategy as a line of a list."""
     match step:
         case SetWeight(percent=percent):
-            return f"{percent}% to the candidate"
+            return f"{percent}% to {candidate}"
         case Bake(duration=duration):
             return f"Bake for {spoken(duration)}"
         case Approval(timeout=timeout):
