@@ -134,6 +134,9 @@ async def _register_search_attributes(client: Client) -> None:
     """Register what is missing, where we may; where we may not, insist that it is there: a release could not run without."""
     try:
         listed = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        if other := [name for name, kind in attributes.TYPES.items() if listed.custom_attributes.get(name, kind) != kind]:
+            theirs = ", ".join(f"{name} (not of type {_kind(name)})" for name in other)
+            raise CannotStart(f"namespace {client.namespace} uses search attributes of ours for something else: {theirs}")
         missing = {name: kind for name, kind in attributes.TYPES.items() if name not in listed.custom_attributes}
         if missing:
             request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
@@ -224,10 +227,10 @@ def _bind_execution(_: Any, __: str, event: structlog.typing.EventDict) -> struc
 
 
 def _name_fault(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """An operation that failed as it may says so in a line; a stack trace is for what nobody foresaw."""
+    """An operation that failed as it may says so in a line; a stack trace is for what nobody foresaw, a bug of ours above all."""
     info: Any = event.get("exc_info")
     error: BaseException | None = cast("tuple[Any, BaseException, Any]", info)[1] if isinstance(info, tuple) else None
-    if isinstance(error, ApplicationError) and error.type in set(Fault):
+    if isinstance(error, ApplicationError) and error.type in set(Fault) - {Fault.BUG}:
         del event["exc_info"]
         event = {**event, "event": str(event["event"]).partition(" ({")[0], "fault": error.type, "reason": error.message}
     return event

@@ -26,7 +26,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.response import AioStreamingBody
 from aiobotocore.session import AioSession, get_session
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 from temporalio import activity
@@ -178,8 +178,12 @@ _CONNECTIONS: Final = 1_000
 _DOWNLOAD_SECONDS: Final = 60
 _FIRST_ERROR: Final = 300
 _LARGEST_ANSWER: Final = 8_000_000
+_LONGEST_CODE: Final = 100
 _LONGEST_WAIT: Final = 300.0
-_FAILURES: Final = (ClientError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError, TimeoutError)
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What botocore's parsers raise over a member of another type than AWS says."""
+
+_FAILURES: Final = (ClientError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError, TimeoutError, *_UNREADABLE)
 
 
 class _Once(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
@@ -200,22 +204,28 @@ def _translated(operation: str, failure: BaseException, sent: Mapping[str, Any])
             return AwsError(operation, "ParamValidationError", named_only(failure.kwargs.get("report", "")))
         case TimeoutError() if not isinstance(failure, BotoCoreError):
             return AwsError(operation, "ReadTimeoutError", "no answer in time")
-        case BotoCoreError() | ResponseParserError():
+        case HTTPClientError() if isinstance(failure.kwargs.get("error"), aiohttp.ClientResponseError):
+            return AwsError(operation, "ResponseParserError", "the answer is not HTTP")
+        case HTTPClientError() if type(failure) is HTTPClientError:
+            return AwsError(operation, "HTTPClientError", f"the connection broke: {type(failure.kwargs.get('error')).__name__}")
+        case BotoCoreError() | _NotJson():
             code = next(kind.__name__ for kind in type(failure).__mro__ if kind.__module__.startswith("botocore."))
             return AwsError(operation, code, redacted(str(failure), sent))
-        case _:
+        case aiohttp.ClientError() | OSError():
             return AwsError(operation, "ConnectionError", f"the connection broke: {type(failure).__name__}")
+        case _:
+            return AwsError(operation, "ResponseParserError", "the answer is not as AWS describes it")
 
 
 def _answered(operation: str, response: Mapping[str, Any], sent: Mapping[str, Any]) -> AwsError:
     """An error that AWS, or something between us and AWS, put into words."""
     said, metadata = response["Error"], response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
-    code, message = str(said.get("Code", "")), redacted(str(said.get("Message", "")), sent)
+    code, message = redacted(str(said.get("Code", "")), sent)[:_LONGEST_CODE], redacted(str(said.get("Message", "")), sent)
     if not code or code.isdigit():
         code, message = f"Http{status}", f"answered HTTP {status}, and not in AWS's words"
     if reason := response.get("Reason"):
-        message = f"{message} [{reason}]"
+        message = f"{message} [{redacted(str(reason), sent)[:_LONGEST_CODE]}]"
     wait = str(response.get("retryAfterSeconds") or metadata.get("HTTPHeaders", {}).get("retry-after") or "")
     seconds = min(float(wait), _LONGEST_WAIT) if re.fullmatch(r"\d+(\.\d+)?", wait) else None
     return AwsError(operation, code, message, status=status, retry_after=seconds)
@@ -240,6 +250,10 @@ async def _at_most(operation: str, stream: Any, limit: int) -> bytes:
     return bytes(content)
 
 
+class _NotJson(ResponseParserError):  # type: ignore[misc]  # botocore has no types
+    """Said by us, so it may be repeated; botocore's own repeats the answer that it cannot read."""
+
+
 def _must_be_json(response_dict: dict[str, Any], **_: Any) -> None:
     """Botocore takes a body that is no JSON (a proxy's page, half an answer) for an answer without members; we do not."""
     body = response_dict["body"]
@@ -247,7 +261,7 @@ def _must_be_json(response_dict: dict[str, Any], **_: Any) -> None:
         try:
             json.loads(body)
         except ValueError:
-            raise ResponseParserError("the answer is not JSON") from None
+            raise _NotJson("the answer is not JSON") from None
 
 
 def _watched(address: tuple[Any, ...]) -> socket.socket:

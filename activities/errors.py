@@ -69,6 +69,7 @@ class AwsError(Exception):
 
     def __init__(self, operation: str, code: str, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
         """Keep what AWS said, in AWS's words."""
+        message = message.encode(errors="replace").decode()
         message = message if len(message) <= _MESSAGE_LENGTH else message[: _MESSAGE_LENGTH - 1] + "…"
         super().__init__(f"{operation}: {message} ({code})")
         self.operation: Final = operation
@@ -223,6 +224,8 @@ def tries(error: AwsError) -> int | None:
             return _SECONDS
         case "ExpiredTokenException" | "ExpiredToken" | "DownloadFailed":
             return _A_FEW
+        case "ResponseParserError":
+            return _FIVE_MINUTES
         case _ if fault is Fault.UNKNOWN:
             return _A_FEW
         case _:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from temporalio import activity
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError
@@ -95,7 +96,7 @@ def operation(
         async def perform(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
             try:
                 async with asyncio.timeout(_within(profile)), _beating(profile.heartbeat):
-                    return await method(self, *args, **kwargs)
+                    return _held(method.__name__, await method(self, *args, **kwargs))
             except TimeoutError:
                 error = AwsError(method.__name__, "ReadTimeoutError", "there was no answer in time")
                 raise failure(error, attempt=_attempt(), once=profile is ONCE) from None
@@ -104,13 +105,36 @@ def operation(
             except (FailureError, asyncio.CancelledError):
                 raise
             except Exception as bug:
-                raise ApplicationError(f"{method.__name__}: {type(bug).__name__}", type=Fault.BUG, non_retryable=True) from bug
+                raise ApplicationError(f"{method.__name__}: {_unforeseen(bug)}", type=Fault.BUG, non_retryable=True) from bug
 
         functools.update_wrapper(perform, method)
         setattr(perform, _PROFILE, profile)
         return activity.defn(name=method.__name__)(perform)
 
     return declare
+
+
+LARGEST: Final = 2_000_000
+"""Bytes of a result: Temporal refuses a little more than that, and would have it tried again for ever."""
+
+
+def _held(name: str, answer: _R) -> _R:
+    """An answer, if a history can hold it."""
+    if isinstance(answer, BaseModel) and len(answer.model_dump_json(by_alias=True)) > LARGEST:
+        raise AwsError(name, "ResponseTooLarge", f"it is done, and AWS's answer is larger than the {LARGEST} bytes that a history may hold")
+    return answer
+
+
+def _unforeseen(bug: Exception) -> str:
+    """What nobody foresaw, without any value: mostly an answer of another form than AWS describes."""
+    if not isinstance(bug, ValidationError):
+        return f"{type(bug).__name__}. {Fault.BUG.advice}"
+    problems = bug.errors(include_url=False, include_input=False, include_context=False)[:_MOST_PROBLEMS]
+    told = "; ".join(f"{'.'.join(map(str, problem['loc']))[:100]}: {problem['msg'][:200]}" for problem in problems)
+    return f"AWS's answer is not as AWS describes it: {told}. {Fault.BUG.advice}"
+
+
+_MOST_PROBLEMS: Final = 3
 
 
 def profile_of(method: Callable[..., Any]) -> Profile:

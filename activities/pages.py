@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field
 
+from activities.errors import AwsError
 from activities.operation import Aws
 from activities.shapes import Request, Response, Whole
 
@@ -37,9 +38,11 @@ async def pages(aws: Aws, operation: str, parameters: Mapping[str, Any]) -> Asyn
     while True:
         page = await aws.call("lambda", operation, {**parameters, **({"Marker": marker} if marker else {})})
         yield page
-        marker = page.get("NextMarker")
+        before, marker = marker, page.get("NextMarker")
         if not marker:
             return
+        if marker == before:
+            raise AwsError(operation, "ResponseParserError", "a page is followed by itself")
 
 
 async def collected(aws: Aws, operation: str, request: ListRequest, *, member: str, of: type[_Item]) -> tuple[list[_Item], str | None]:

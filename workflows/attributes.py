@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from temporalio import workflow
@@ -23,6 +24,15 @@ TYPES = {
     PERCENT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
 }
 """What a namespace must know before a release can start, by name."""
+
+
+_LARGEST = 2000
+"""Bytes of JSON; Temporal ends a workflow that writes an attribute of more than 2,048."""
+
+
+def fitting(text: str) -> str:
+    """A text as far as an attribute can hold it: a character beyond ASCII takes six bytes there, or twelve."""
+    return text if len(json.dumps(text)) <= _LARGEST else text[: _LARGEST // 12 - 1] + "…"
 
 
 def upsert(*updates: SearchAttributeUpdate[Any]) -> None:

@@ -13,19 +13,21 @@ from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import (
+    ActivityError,
     ApplicationError,
     CancelledError,
     ChildWorkflowError,
     TerminatedError,
+    TimeoutError,  # noqa: A004 - Temporal's name
     WorkflowAlreadyStartedError,
 )
 
 from workflows import attributes
-from workflows.call import uninterrupted
+from workflows.call import sentence, uninterrupted
 from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
-from workflows.domain.target import Place, Target
-from workflows.preflight import Rejected, locate
+from workflows.domain.target import Target
+from workflows.preflight import Rejected, locate, place_of
 from workflows.record import read_journal
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.rollout import Rollout
@@ -41,7 +43,7 @@ class Holder:
         attributes.upsert(
             attributes.FUNCTION.value_set(target.name),
             attributes.ALIAS.value_set(target.alias),
-            attributes.REQUESTED_BY.value_set(request.requested_by),
+            attributes.REQUESTED_BY.value_set(attributes.fitting(request.requested_by)),
         )
         workflow.set_current_details(f"**{request.words}**\n\n{request.reason}")
         try:
@@ -61,7 +63,7 @@ class Holder:
                     [
                         SearchAttributePair(attributes.FUNCTION, target.name),
                         SearchAttributePair(attributes.ALIAS, target.alias),
-                        SearchAttributePair(attributes.REQUESTED_BY, request.requested_by),
+                        SearchAttributePair(attributes.REQUESTED_BY, attributes.fitting(request.requested_by)),
                         SearchAttributePair(attributes.PHASE, Phase.PREPARING),
                         SearchAttributePair(attributes.PERCENT, 0),
                     ]
@@ -78,9 +80,7 @@ class Holder:
 
     async def _locate(self, target: Target) -> str:
         """The id of the rollout: where the function lives is known to AWS only."""
-        found = await locate(target)
-        arn = (found.configuration.function_arn if found.configuration else None) or ""
-        return Place.of(arn).lock(target.alias)
+        return place_of(await locate(target)).lock(target.alias)
 
     async def _report(self, target: Target, error: ChildWorkflowError) -> ReleaseStatus:
         """End as the rollout ended, in its own words; if it was killed, put back what it may have changed."""
@@ -89,29 +89,36 @@ class Holder:
                 status = _status_in(cause)
                 self._end(status.phase if status else Phase.ROLLING_BACK)
                 raise ApplicationError(cause.message, *cause.details, type=cause.type, non_retryable=True) from None
-            case CancelledError() if workflow.cancellation_reason() is not None:
-                self._end(Phase.ROLLED_BACK)
-                raise asyncio.CancelledError from None
             case CancelledError():
-                raise self._failure(target, Phase.ROLLED_BACK, "cancelled; the alias is back where it was", "ReleaseRolledBack") from None
+                raise self._rolled_back(target, "cancelled; the alias is back where it was") from None
             case TerminatedError():
-                return await uninterrupted(self._mend(target, error))
+                return await uninterrupted(self._mend(target, error, "the rollout was terminated"))
+            case TimeoutError():
+                return await uninterrupted(self._mend(target, error, "the rollout timed out"))
             case cause:
                 self._end(Phase.ROLLING_BACK)
                 raise ApplicationError(f"the rollout ended: {cause}", type="RollbackFailed", non_retryable=True) from None
 
-    async def _mend(self, target: Target, error: ChildWorkflowError) -> NoReturn:
+    async def _mend(self, target: Target, error: ChildWorkflowError, killed: str) -> NoReturn:
         """Put back what a killed rollout noted that it was about to change."""
-        journal = await read_journal(error.workflow_id, error.run_id)
+        try:
+            journal = await read_journal(error.workflow_id, error.run_id)
+        except ActivityError as problem:
+            why = f"{killed}, and what it had changed cannot be known: {error.workflow_id} was deleted ({sentence(problem)})"
+            raise self._failure(target, Phase.ROLLING_BACK, why, "RollbackFailed") from None
         if journal is None:
-            raise self._failure(target, Phase.ROLLED_BACK, "the rollout was terminated before it changed anything", "ReleaseRolledBack")
-        workflow.set_current_details("The rollout was terminated: putting everything back.")
+            raise self._rolled_back(target, f"{killed} before it changed anything")
+        workflow.set_current_details(f"{killed.capitalize()}: putting everything back.")
         try:
             leftovers = await put_back(journal, revision=None, once_back=lambda: None)
         except NotPutBack as problem:
-            raise self._failure(target, Phase.ROLLING_BACK, f"the rollout was terminated; {problem}", "RollbackFailed", journal) from None
-        ending = "; ".join(["the rollout was terminated", restored(journal.before), *leftovers])
-        raise self._failure(target, Phase.ROLLED_BACK, ending, "ReleaseRolledBack", journal)
+            raise self._failure(target, Phase.ROLLING_BACK, f"{killed}; {problem}", "RollbackFailed", journal) from None
+        raise self._rolled_back(target, "; ".join([killed, restored(journal.before), *leftovers]), journal)
+
+    def _rolled_back(self, target: Target, why: str, journal: Journal | None = None) -> BaseException:
+        """The end of a release that was put back; of one that was cancelled, the end that Temporal has for that."""
+        failure = self._failure(target, Phase.ROLLED_BACK, why, "ReleaseRolledBack", journal)
+        return failure if workflow.cancellation_reason() is None else asyncio.CancelledError(why)
 
     def _rejected(self, target: Target, why: str) -> ApplicationError:
         return self._failure(target, Phase.REJECTED, why, "ReleaseRejected")

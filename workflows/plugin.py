@@ -36,6 +36,7 @@ from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
     ExecuteWorkflowInput,
+    HandleQueryInput,
     HandleUpdateInput,
     Interceptor,
     WorkflowInboundInterceptor,
@@ -127,7 +128,7 @@ class StrictPayloadConverter(CompositePayloadConverter):
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode. An input is JSON and nothing else; several inputs are refused for their number, whether they can be read or not."""
-        if not type_hints and len(payloads) > 1:
+        if not type_hints and (len(payloads) > 1 or workflow.in_workflow()):
             return [self._if_readable(payload) for payload in payloads]
         for payload, hint in zip(payloads, type_hints or (), strict=False):
             model, encoding = _input_of(hint), payload.metadata.get("encoding", b"")
@@ -245,6 +246,12 @@ class _WorkflowArity(WorkflowInboundInterceptor):
             _bind(handler, input.args, what=input.update, refused_as="Refused")
         super().handle_update_validator(input)
 
+    async def handle_query(self, input: HandleQueryInput) -> Any:  # noqa: A002 - Temporal's name
+        handler = getattr(workflow.instance(), input.query, None)
+        if handler is not None:
+            _bind(handler, input.args, what=input.query, refused_as="Refused")
+        return await super().handle_query(input)
+
 
 class _ActivityArity(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
@@ -253,8 +260,9 @@ class _ActivityArity(ActivityInboundInterceptor):
 
 
 def _bind(function: Callable[..., Any], args: Sequence[Any], *, what: str, refused_as: str) -> None:
+    signature = inspect.signature(function)
     try:
-        inspect.signature(function).bind(*args)
+        signature.bind(*args)
     except TypeError:
-        text = f"{what}: exactly one input is needed, {len(args)} were given"
+        text = f"{what}: {'exactly one input is needed' if signature.parameters else 'no input is taken'}, {len(args)} were given"
         raise ApplicationError(text, type=refused_as, non_retryable=True) from None

@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.account import Account, GetAccountSettingsRequest
-from activities.errors import Fault
 from activities.functions import FunctionConfiguration, GetFunctionResponse
 from workflows import steps
-from workflows.call import call, fault_of, sentence
+from workflows.call import call, sentence
 from workflows.domain.plan import Build, Facts, Intent, refusals
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
@@ -41,6 +40,7 @@ class Findings:
     target: Target
     function: str
     arn: str
+    place: Place
     latest: FunctionConfiguration
     routing: Routing | None
     revision: str | None
@@ -49,15 +49,18 @@ class Findings:
     reserved: int | None
     version_provisioned: int | None
 
-    @property
-    def place(self) -> Place:
-        """Where the function lives."""
-        return Place.of(self.arn)
-
 
 async def locate(target: Target) -> GetFunctionResponse:
     """Find the target's function, under whatever name it was given. Rejects where there is none, or not within reach."""
     return await _or_reject(steps.find(target.function, summary=f"Find {target.function}"), field="target.function")
+
+
+def place_of(found: GetFunctionResponse) -> Place:
+    """Where a function lives, by its ARN. Rejects where AWS does not tell."""
+    try:
+        return Place.of(_configuration(found).function_arn)
+    except ValueError as problem:
+        raise Rejected(f"target.function: {problem}") from None
 
 
 async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
@@ -74,7 +77,8 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     routing = steps.routing_of(alias) if alias else None
     if routing is None and isinstance(request, RollbackRequest):
         raise Rejected(f"target.alias: there is no alias {target.alias} of {target.name}")
-    version = await _version(request, routing, place=Place.of(latest.function_arn or ""))
+    place = place_of(found)
+    version = await _version(request, routing, place=place)
     published = None if routing is None or routing.version == "$LATEST" else routing.version
     wants_provisioned = request.concurrency.provisioned is not None
 
@@ -106,7 +110,8 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     return Findings(
         target=target,
         function=target.name,
-        arn=latest.function_arn or "",
+        arn=latest.function_arn,
+        place=place,
         latest=latest,
         routing=routing,
         revision=alias.revision_id if alias else None,
@@ -234,12 +239,6 @@ async def _or_reject(reading: Awaitable[_T], *, field: str) -> _T:
     try:
         return await reading
     except ActivityError as error:
-        if not is_cancelled_exception(error) and fault_of(error) in {
-            Fault.NOT_FOUND,
-            Fault.INVALID,
-            Fault.DENIED,
-            Fault.BUG,
-            Fault.UNKNOWN,
-        }:
-            raise Rejected(f"{field}: {sentence(error)}") from error
-        raise
+        if is_cancelled_exception(error):
+            raise
+        raise Rejected(f"{field}: {sentence(error)}") from error

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.errors import Fault
 from workflows import steps
@@ -24,19 +24,14 @@ from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Approval, Bake, SetWeight
 from workflows.domain.target import Place
 from workflows.domain.words import spoken
+from workflows.judging import Judged, Refused
 from workflows.preflight import DESCRIPTION, Findings, Rejected, preflight
 from workflows.progress import Progress
 from workflows.record import JOURNAL
 from workflows.request import Image, ReleaseRequest, RollbackRequest, RolloutRequest, S3Package
-from workflows.steering import Steered
-from workflows.steps import alarm_in
 from workflows.undo import NotPutBack, put_back, restored
 
 _T = TypeVar("_T")
-
-
-class Refused(Exception):
-    """A hook or an alarm speaks against the candidate, or somebody else has changed what it was to be made of."""
 
 
 class Foreign(Exception):
@@ -47,11 +42,8 @@ _SECOND = timedelta(seconds=1)
 
 
 @workflow.defn
-class Rollout(Steered):
+class Rollout(Judged):
     """One release or rollback of one alias. Start ``Release`` or ``Rollback``, not this."""
-
-    _request: ReleaseRequest | RollbackRequest
-    _journal: Journal
 
     def __init__(self) -> None:
         """Nothing was asked yet: the input comes with :meth:`run`, where a missing or a surplus one is refused."""
@@ -101,6 +93,7 @@ class Rollout(Steered):
         candidate = await self._make_candidate(found)
         if found.routing == Routing(version=candidate):
             await self._concurrency(found, candidate)
+            still_wanted()
             self._tell(Phase.SUCCEEDED, f"Nothing to do: version {candidate} is live already", routing=self._split(candidate, 0))
             return
         self._tell(note=f"The candidate is version {candidate}", candidate=candidate)
@@ -212,18 +205,25 @@ class Rollout(Steered):
                     self._tell(Phase.AWAITING_APPROVAL, "Waiting for approval" + (f", at most {spoken(timeout)}" if timeout else ""))
                     if not await self._wait(timeout, summary="Wait for approval", approval=True):
                         raise Refused(f"nobody approved within {spoken(timeout or _SECOND)}")
+                    await self._last_look()
                     self._tell(step=number + 1)
 
     async def _promote(self, candidate: str) -> None:
         await self._unpaused()
         self._tell(Phase.PROMOTING, f"Moving all traffic to version {candidate}")
-        if self._progress.status.routing.percent < 100:  # noqa: PLR2004 - a step of 100% was this already
-            await self._route(Routing(version=candidate), f"All traffic to version {candidate}")
+        match self._progress.status.routing.percent:
+            case 100:  # a step was this already
+                await self._still_there(Routing(version=candidate))
+            case percent:
+                if percent == 0:
+                    await self._last_look()
+                await self._route(Routing(version=candidate), f"All traffic to version {candidate}")
         self._tell(routing=self._split(candidate, 100), step=len(self._request.strategy.steps))
 
     async def _create_alias(self, candidate: str) -> None:
         await self._unpaused()
         self._tell(Phase.PROMOTING, f"First release: {self._request.target.alias} begins at version {candidate}")
+        await self._last_look()
         self._note(shifting=True)
         self._revision = await steps.create_alias(self._journal.target, candidate)
         self._tell(routing=self._split(candidate, 100), step=len(self._request.strategy.steps))
@@ -239,45 +239,12 @@ class Rollout(Steered):
                 raise Foreign(f"somebody else moved {self._journal.target}: {sentence(error)}; it was left like that") from error
             raise
 
-    # --- waiting and guarding ----------------------------------------------------------------------------------------------------
-
-    async def _guard(self) -> None:
-        """Have the release stopped as soon as one of its alarms goes off, or cannot be read any more."""
-        alarms = self._request.guards.alarms
-        if not alarms:
-            return
-        await workflow.wait_condition(lambda: self._journal.shifting)
-        try:
-            self._controls.stop(await steps.watch(alarms))
-        except ActivityError as error:
-            if not is_cancelled_exception(error):
-                self._controls.stop(f"the alarms cannot be read: {sentence(error)}")
-
-    async def _last_look(self) -> None:
-        """At the end of a bake, look once more: the watch may be some seconds behind."""
-        alarms = self._request.guards.alarms
-        if alarms and (off := alarm_in(await steps.look(alarms), alarms)):
-            raise Refused(off)
-
-    async def _consult(self, name: str, found: Findings, candidate: str) -> None:
-        hook: str | None = getattr(self._request.hooks, name)
-        if hook is None:
-            return
-        await self._unpaused()
-        self._tell(note=f"Asking {hook} ({name})")
-        stable = self._journal.stable
-        question: dict[str, object] = {
-            "hook": name,
-            "release": workflow.info().workflow_id,
-            "target": {"function": found.function, "alias": self._request.target.alias},
-            "stable": stable,
-            "stable_arn": f"{found.arn}:{stable}" if stable else None,
-            "candidate": candidate,
-            "candidate_arn": f"{found.arn}:{candidate}",
-        }
-        answer = await steps.consult(hook, question, name=name)
-        if not answer.accept:
-            raise Refused(f"hook {hook} ({name}) refused version {candidate}: {answer.reason}")
+    async def _still_there(self, routing: Routing) -> None:
+        """Find out, where there is nothing left to move, whether somebody else moved it."""
+        alias = await steps.read_alias(self._journal.target)
+        found = steps.routing_of(alias) if alias else None
+        if found != routing:
+            raise Foreign(f"somebody else moved {self._journal.target}: found {found or 'no alias'}; it was left like that")
 
     # --- endings -----------------------------------------------------------------------------------------------------------------
 

@@ -142,7 +142,9 @@ class Schedules:
                 task_queue=task_queue,
                 static_summary=request.words[:200],
                 static_details=request.reason or None,
-                typed_search_attributes=TypedSearchAttributes([*place, SearchAttributePair(attributes.REQUESTED_BY, request.requested_by)]),
+                typed_search_attributes=TypedSearchAttributes(
+                    [*place, SearchAttributePair(attributes.REQUESTED_BY, attributes.fitting(request.requested_by))]
+                ),
             ),
             spec=times.spec,
             policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, pause_on_failure=True, catchup_window=times.catch_up),

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.aliases import AliasConfiguration
 from activities.errors import Fault
+from activities.operation import WRITE
 from workflows import steps
 from workflows.call import FIRST, fault_of, sentence
 from workflows.domain.journal import Journal
@@ -26,6 +29,7 @@ async def put_back(journal: Journal, *, revision: str | None, once_back: Callabl
 
     ``revision`` is the alias' last known one; None where an answer was lost, or where somebody else's release is mended: then the alias
     is read first, and only put back from a state that this release can have made. Raises :class:`NotPutBack` and stops there.
+    Provisioned concurrency goes back before the reservation, which AWS keeps from falling below it.
     ``once_back`` is called as soon as the alias is where it was, before the rest.
     """
     if journal.shifting:
@@ -33,15 +37,10 @@ async def put_back(journal: Journal, *, revision: str | None, once_back: Callabl
     once_back()
     leftovers = [
         *[
-            await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, None))
-            for version in _given(journal)
+            await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, count))
+            for version, count in sorted(journal.provisioned.items(), key=lambda had: had[1] is not None)
         ],
         *([await _attempt("reserved concurrency", _reserve(journal))] if journal.reserving else []),
-        *[
-            await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, count))
-            for version, count in journal.provisioned.items()
-            if count is not None
-        ],
         *([await _latest(journal)] if journal.latest else []),
     ]
     return [leftover for leftover in leftovers if leftover]
@@ -50,29 +49,64 @@ async def put_back(journal: Journal, *, revision: str | None, once_back: Callabl
 async def _put_back_alias(journal: Journal, revision: str | None) -> None:
     target, before = journal.target, journal.before
     try:
-        if revision is None or before is None:
-            alias = await steps.read_alias(target, priority=FIRST)
-            if alias is None:
-                if before is None:
-                    return
-                raise NotPutBack(f"{target} is gone: somebody deleted it")
-            found, revision = steps.routing_of(alias), alias.revision_id
-            if found == before:
-                return
-            if not found.between(journal.stable, journal.candidate):
-                raise NotPutBack(f"somebody else moved {target}: found {found}; it was left like that")
         if before is None:
-            await steps.delete_alias(target, priority=FIRST)
+            await _take_away(journal)
+        elif revision is not None:
+            await _route(journal, before, revision)
         else:
-            await steps.route(target, before, revision=revision, summary=f"Put {target} back on {before}", priority=FIRST)
+            await _find_and_route(journal, before)
     except ActivityError as error:
         if fault_of(error) is Fault.STALE:
             raise NotPutBack(f"somebody else moved {target}: {sentence(error)}; it was left like that") from error
         raise NotPutBack(f"{target} could not be put back on {before or 'nothing'}: {sentence(error)}") from error
 
 
-def _given(journal: Journal) -> list[str]:
-    return [version for version, count in journal.provisioned.items() if count is None]
+async def _route(journal: Journal, before: Routing, revision: str | None) -> None:
+    target = journal.target
+    await steps.route(target, before, revision=revision, summary=f"Put {target} back on {before}", priority=FIRST)
+
+
+_LATE = 3
+"""How often an alias is looked at: a move of ours that was still under way may come between a look and the next write."""
+
+
+async def _find_and_route(journal: Journal, before: Routing) -> None:
+    """Put an alias back that may be anywhere between where it was and where a move of ours, perhaps still under way, takes it.
+
+    It is written even if it is back already: that gives it a new revision, for which AWS refuses a move that comes late. There, a
+    refusal of our own writing does no harm.
+    """
+    for left in reversed(range(_LATE)):
+        alias = await _look(journal)
+        if alias is None:
+            raise NotPutBack(f"{journal.target} is gone: somebody deleted it")
+        try:
+            await _route(journal, before, alias.revision_id)
+        except ActivityError as error:
+            if fault_of(error) is Fault.STALE and left:
+                continue
+            if fault_of(error) is Fault.STALE or steps.routing_of(alias) != before:
+                raise
+        return
+
+
+async def _take_away(journal: Journal) -> None:
+    """Delete an alias that we created. One that is not there may still come: a creation under way has no revision to be refused for."""
+    if await _look(journal) is None:
+        await workflow.sleep(WRITE.start_to_close, summary=f"Wait until nobody can be creating {journal.target} any more")
+        if await _look(journal) is None:
+            return
+    await steps.delete_alias(journal.target, priority=FIRST)
+
+
+async def _look(journal: Journal) -> AliasConfiguration | None:
+    """The alias as it is now, which can only be as this release found it or made it."""
+    alias = await steps.read_alias(journal.target, priority=FIRST)
+    if alias is not None:
+        found = steps.routing_of(alias)
+        if found != journal.before and not found.between(journal.stable, journal.candidate):
+            raise NotPutBack(f"somebody else moved {journal.target}: found {found}; it was left like that")
+    return alias
 
 
 async def _provision(journal: Journal, version: str, count: int | None) -> None:
@@ -100,4 +134,6 @@ async def _attempt(what: str, work: Awaitable[None]) -> str | None:
 
 def restored(before: Routing | None) -> str:
     """Where an alias is after it was put back, in words."""
-    return f"all traffic is on version {before.version}" if before else "there is no alias, as before"
+    if before is None:
+        return "there is no alias, as before"
+    return f"the alias is back on {before}" if before.weights else f"all traffic is on version {before.version}"

@@ -126,7 +126,7 @@ async def test_an_alarm_during_the_last_hook_still_rolls_back(scene: Scene) -> N
         "Release", scene.request(artifact=scene.package("three"), **GUARDED, **CANARY, hooks={"after_traffic": "smoke"})
     )
     await hold.reached.wait()
-    async with scene.patience():
+    async with scene.patience(20):
         while scene.aws.routing(scene.function) != ("2", {}):
             await scene.moment()
     hold.release()

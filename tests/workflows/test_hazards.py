@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus
 
+from activities.errors import AwsError
 from tests.fakes.rules import Hold
 from tests.workflows.scene import ALL_AT_ONCE, CANARY, Scene, ending
 
@@ -63,6 +63,45 @@ async def test_a_move_that_takes_effect_while_a_terminated_rollout_is_mended_is_
     await scene.rollout.terminate("oops")
     end = await ending(handle)
     assert end.kind == "ReleaseRolledBack", end
+    back(scene)
+
+
+async def test_an_alias_that_a_terminated_rollout_was_still_creating_is_taken_away(scene: Scene) -> None:
+    del scene.state.aliases["live"]
+    hold = scene.aws.hold("create_alias")
+
+    async def lands(_: object) -> None:
+        hold.release()
+        for _ in range(10):
+            await scene.moment()
+
+    scene.aws.before("get_alias", lands, skip=2)  # the second look after the wait
+    handle = await scene.start("Release", scene.request(artifact=scene.package("three")))
+    await reached(scene, hold)
+    await scene.rollout.terminate("oops")
+    assert (await ending(handle)).kind == "ReleaseRolledBack"
+    assert "live" not in scene.state.aliases
+
+
+async def test_a_refusal_of_the_first_move_is_no_failure_of_the_undo(scene: Scene) -> None:
+    scene.aws.fail("update_alias", "AccessDeniedException", "no lambda:UpdateAlias", times=None)
+    end = await scene.release(artifact=scene.package("three"), **CANARY)
+    assert end.kind == "ReleaseRolledBack", end
+    back(scene)
+
+
+async def test_a_move_that_takes_effect_after_its_answer_was_given_up_is_refused(scene: Scene) -> None:
+    late: list[dict[str, Any]] = []
+    scene.aws.before("update_alias", lambda call: late.append(dict(call.parameters)))
+    scene.aws.fail("update_alias", "ReadTimeoutError")
+    hold = scene.aws.hold("get_alias", skip=1)  # the look before the second attempt
+    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
+    await reached(scene, hold)
+    await scene.say("abort")
+    hold.release()
+    assert (await scene.finished(handle)).kind == "ReleaseRolledBack"
+    with pytest.raises(AwsError, match="PreconditionFailedException"):
+        scene.aws.somebody("update_alias", **late[0])
     back(scene)
 
 
@@ -148,13 +187,13 @@ async def test_an_alarm_just_before_the_approval_still_counts(scene: Scene) -> N
     assert "update_alias" not in scene.aws.writes
 
 
-@pytest.mark.parametrize("first", [False, True])
-async def test_an_alarm_that_went_off_during_the_preparation_stops_a_move_of_all_traffic(scene: Scene, first: bool) -> None:
-    if first:
-        del scene.state.aliases["live"]
+@pytest.mark.parametrize("alias", ["live", "beta"])
+async def test_an_alarm_that_went_off_during_the_preparation_stops_a_move_of_all_traffic(scene: Scene, alias: str) -> None:
     scene.aws.alarms["errors"] = "OK"
     scene.aws.after("publish_version", lambda _: scene.aws.alarms.update(errors="ALARM"))
-    end = await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE, **GUARDED)
+    target = {"function": scene.function, "alias": alias}
+    request = {"target": target, "artifact": scene.package("three"), **ALL_AT_ONCE, **GUARDED}
+    end = await ending(await scene.start("Release", request))
     assert end.kind == "ReleaseRolledBack", end
     assert not {"update_alias", "create_alias"} & set(scene.aws.writes)
 
@@ -277,6 +316,3 @@ async def test_a_function_without_an_arn_rejects(scene: Scene) -> None:
     scene.state.latest["FunctionArn"] = "arn:of:nothing"
     end = await scene.release(artifact=scene.package("three"))
     assert end.kind == "ReleaseRejected", end
-
-
-MINUTE = timedelta(minutes=1)
