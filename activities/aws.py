@@ -195,7 +195,7 @@ class _Once(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
         return session
 
 
-def _translated(operation: str, failure: BaseException, sent: Mapping[str, Any]) -> AwsError:
+def _translated(operation: str, failure: BaseException, sent: Mapping[str, Any]) -> AwsError:  # noqa: PLR0911 - one for each kind of failure
     """What botocore raised, as the one error this door knows."""
     match failure:
         case ClientError():
