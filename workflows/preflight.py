@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.account import Account, GetAccountSettingsRequest
+from activities.aliases import AliasConfiguration
 from activities.functions import FunctionConfiguration, GetFunctionResponse
 from workflows import steps
 from workflows.call import call, sentence
@@ -30,7 +31,11 @@ class Rejected(Exception):
     """A release must not start, for each of these reasons: nothing has been touched."""
 
     def __str__(self) -> str:
-        return "; ".join(map(str, self.args))
+        return "; ".join(str(reason)[:_LONGEST] for reason in self.args)
+
+
+_LONGEST = 1000
+"""Characters of a reason: AWS's answers stand in some, and a failure must stay readable."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,19 @@ class Findings:
     version: str | None
     reserved: int | None
     version_provisioned: int | None
+
+
+def _routing(alias: AliasConfiguration) -> Routing:
+    """How an alias routes. Rejects what is no routing: it could not be put back."""
+    routing = steps.routing_of(alias)
+    if not all(_VERSION.fullmatch(version) for version in (routing.version, *routing.weights)):
+        raise Rejected("target.alias: AWS answered without saying which versions it points at")
+    if not all(0 <= weight <= 1 for weight in routing.weights.values()):
+        raise Rejected("target.alias: AWS answered with a weight that is none")
+    return routing
+
+
+_VERSION = re.compile(r"[0-9]+|\$LATEST(\.PUBLISHED)?", re.ASCII)
 
 
 async def locate(target: Target) -> GetFunctionResponse:
@@ -74,7 +92,7 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     await _all(*reading, *map(asyncio.ensure_future, _hooks(request)))
     alias, found, looked = reading[0].result(), reading[1].result(), reading[2].result()
     latest = _configuration(found)
-    routing = steps.routing_of(alias) if alias else None
+    routing = _routing(alias) if alias else None
     if routing is None and isinstance(request, RollbackRequest):
         raise Rejected(f"target.alias: there is no alias {target.alias} of {target.name}")
     place = place_of(found)

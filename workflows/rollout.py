@@ -145,7 +145,9 @@ class Rollout(Judged):
         description = DESCRIPTION.format(run=workflow.info().first_execution_run_id, stable=self._journal.stable or "none")
         publishing = steps.publish(function, code_sha256=latest.code_sha256, revision=latest.revision_id, description=description)
         published = await self._changing(publishing)
-        candidate = published.version or ""
+        candidate = published.version
+        if not candidate.isdecimal():
+            raise Refused("AWS published a version, and did not say which")
         self._journal = self._journal.model_copy(update={"candidate": candidate})
         if candidate != self._journal.stable and published.state != "Active":
             await steps.settle(function, qualifier=candidate)

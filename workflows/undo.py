@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -55,6 +56,8 @@ async def _put_back_alias(journal: Journal, revision: str | None) -> None:
             await _route(journal, before, revision)
         else:
             await _find_and_route(journal, before)
+    except ValidationError as error:
+        raise NotPutBack(f"{target} could not be put back on {before}: {_NONSENSE}") from error
     except ActivityError as error:
         if fault_of(error) is Fault.STALE:
             raise NotPutBack(f"somebody else moved {target}: {sentence(error)}; it was left like that") from error
@@ -105,7 +108,7 @@ async def _look(journal: Journal) -> AliasConfiguration | None:
     if alias is not None:
         found = steps.routing_of(alias)
         if found != journal.before and not found.between(journal.stable, journal.candidate):
-            raise NotPutBack(f"somebody else moved {journal.target}: found {found}; it was left like that")
+            raise NotPutBack(f"somebody else moved {journal.target}: found {str(found)[:500]}; it was left like that")
     return alias
 
 
@@ -127,9 +130,14 @@ async def _latest(journal: Journal) -> str | None:
 async def _attempt(what: str, work: Awaitable[None]) -> str | None:
     try:
         await work
+    except ValidationError:
+        return f"{what} could not be put back: {_NONSENSE}"
     except ActivityError as error:
         return f"{what} could not be put back: {sentence(error)}"
     return None
+
+
+_NONSENSE = "what AWS said it was before is nothing that can be asked of AWS"
 
 
 def restored(before: Routing | None) -> str:
