@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from workflows.plugin import PASSED_THROUGH
+
 ROOT = Path(__file__).parent.parent
 READS = {"open", "now", "utcnow", "today", "time", "monotonic", "getenv", "environ", "read_text", "read_bytes", "gethostname", "urandom"}
 
@@ -71,3 +73,37 @@ def test_importing_it_reads_no_clock_no_environment_and_no_file(path: Path) -> N
     tree = ast.parse(path.read_text())
     names = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in at_import(tree)}
     assert not names & READS
+
+
+UNREPEATABLE = {"os", "random", "secrets", "socket", "subprocess", "tempfile", "threading", "time", "urllib", "uuid", "pathlib", "aiohttp"}
+CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
+
+
+def passed_through() -> list[Path]:
+    """The modules of workflows that the sandbox does not watch while they run."""
+    names = [name.split(".") for name in PASSED_THROUGH if name.startswith("workflows.")]
+    return [
+        path
+        for name in names
+        for path in ([ROOT.joinpath(*name).with_suffix(".py")] if len(name) == 2 and name[1] != "domain" else modules("/".join(name)))
+    ]
+
+
+def clocks_read(path: Path) -> list[str]:
+    """Calls of a clock other than the workflow's own."""
+    called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [
+        ast.unparse(one) for one in called if isinstance(one, ast.Attribute) and one.attr in CLOCKS and ast.unparse(one.value) != "workflow"
+    ]
+
+
+@pytest.mark.parametrize("path", passed_through(), ids=lambda path: path.stem)
+def test_what_the_sandbox_does_not_watch_is_the_same_at_every_replay(path: Path) -> None:
+    assert uses(path, *UNREPEATABLE) == []
+    assert clocks_read(path) == []
+
+
+def test_the_sandbox_watches_every_module_that_defines_a_workflow() -> None:
+    defining = {f"workflows.{path.stem}" for path in modules("workflows") if "@workflow.defn" in path.read_text()}
+    assert defining == {"workflows.release", "workflows.rollback", "workflows.rollout", "workflows.plan"}
+    assert not defining & set(PASSED_THROUGH)

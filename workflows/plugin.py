@@ -55,7 +55,28 @@ from workflows.rollout import Rollout
 WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan)
 
 _OURS = {*map(str, Fault), "ReleaseRejected", "ReleaseRolledBack", "RollbackFailed", "Refused"}
-_PURE = ("activities", "workflows.domain", "workflows.request", "workflows.controls", "workflows.attributes", "workflows.record")
+
+PASSED_THROUGH = (
+    "activities",
+    "workflows.attributes",
+    "workflows.call",
+    "workflows.controls",
+    "workflows.domain",
+    "workflows.holder",
+    "workflows.judging",
+    "workflows.preflight",
+    "workflows.progress",
+    "workflows.record",
+    "workflows.request",
+    "workflows.steering",
+    "workflows.steps",
+    "workflows.undo",
+)
+"""What the sandbox does not load anew for each workflow: everything but the modules that define one.
+
+Loading them took half of a worker's time for a release, more where Python may not write bytecode. What the sandbox would refuse in
+them while a workflow runs, a clock or a random number, ``tests/test_architecture.py`` refuses in their source.
+"""
 
 
 class LambdaReleases(SimplePlugin):
@@ -80,10 +101,10 @@ def _strict(given: DataConverter | None) -> DataConverter:
 
 
 def _passing_through(given: WorkflowRunner | None) -> WorkflowRunner:
-    """The sandbox, with the modules passed through that hold nothing but models and pure functions: a third of the time, half the memory."""
+    """The sandbox, loading anew for each workflow only what has to be."""
     if isinstance(given, SandboxedWorkflowRunner):
-        return dataclasses.replace(given, restrictions=given.restrictions.with_passthrough_modules(*_PURE))
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*_PURE))
+        return dataclasses.replace(given, restrictions=given.restrictions.with_passthrough_modules(*PASSED_THROUGH))
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 class _StrictJSON(PydanticJSONPlainPayloadConverter):
@@ -118,13 +139,7 @@ class StrictPayloadConverter(CompositePayloadConverter):
     """Temporal's payload converters, with JSON read strictly."""
 
     def __init__(self) -> None:
-        strict: dict[type, type[EncodingPayloadConverter]] = {
-            JSONPlainPayloadConverter: _StrictJSON,
-            BinaryNullPayloadConverter: _StrictNull,
-        }
-        super().__init__(
-            *(strict.get(type(converter), type(converter))() for converter in DefaultPayloadConverter.default_encoding_payload_converters)
-        )
+        super().__init__(*_converters())  # Temporal makes one at every step of every workflow
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode. An input is JSON and nothing else; several inputs are refused for their number, whether they can be read or not."""
@@ -143,6 +158,12 @@ class StrictPayloadConverter(CompositePayloadConverter):
             return super().from_payloads([payload])[0]
         except Exception:  # noqa: BLE001 - whatever it is, nobody will look at it
             return RawValue(payload)
+
+
+@functools.cache
+def _converters() -> tuple[EncodingPayloadConverter, ...]:
+    strict: dict[type, type[EncodingPayloadConverter]] = {JSONPlainPayloadConverter: _StrictJSON, BinaryNullPayloadConverter: _StrictNull}
+    return tuple(strict.get(type(each), type(each))() for each in DefaultPayloadConverter.default_encoding_payload_converters)
 
 
 _READ = {b"json/plain", b"binary/null"}
