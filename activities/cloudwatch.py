@@ -1,21 +1,22 @@
 """CloudWatch alarms: what they say now, and a watch over them that ends when one goes off.
 
 A guard of a release names alarms. Watching them for a day costs the history of one activity: each look is one attempt, and the
-answer "all quiet" is a benign failure that Temporal repeats ten seconds later.
+answer "all quiet" is a benign failure that Temporal repeats ten seconds later. The looks of many releases share calls (:mod:`activities.looks`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 from activities.errors import AwsError
-from activities.operation import READ, OperationGroup, Profile, operation
+from activities.looks import MOST, Together
+from activities.operation import READ, Aws, OperationGroup, Profile, operation
 from activities.shapes import Request, Response
 
 LOOK_EVERY: Final = timedelta(seconds=10)
@@ -31,7 +32,7 @@ WATCH: Final = Profile(
 _REASON_LENGTH: Final = 300
 
 AlarmName = Annotated[str, Field(min_length=1, max_length=255)]
-AlarmNames = Annotated[list[AlarmName], Field(min_length=1, max_length=100)]
+AlarmNames = Annotated[list[AlarmName], Field(min_length=1, max_length=MOST)]
 _Reason = Annotated[str, AfterValidator(lambda text: text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 1] + "…")]
 
 
@@ -85,14 +86,28 @@ class DescribeAlarmsResponse(Response):
         there = {alarm.alarm_name for alarm in self.alarms}
         return [name for name in names if name not in there]
 
+    def about(self, names: Sequence[str]) -> Self:
+        """The part of it that is about these alarms."""
+        return self.model_copy(
+            update={
+                "metric_alarms": [alarm for alarm in self.metric_alarms if alarm.alarm_name in names],
+                "composite_alarms": [alarm for alarm in self.composite_alarms if alarm.alarm_name in names],
+            }
+        )
+
 
 class Alarms(OperationGroup):
     """CloudWatch's alarms, which we read and never change."""
 
+    def __init__(self, aws: Aws) -> None:
+        """Look through ``aws``, for all who ask."""
+        super().__init__(aws)
+        self._looks = Together(self._look)
+
     @operation(READ)
     async def describe_alarms(self, request: DescribeAlarmsRequest) -> DescribeAlarmsResponse:
         """What the alarms say now. Safe at any time."""
-        return await self._look(request.alarm_names)
+        return await self._looks.ask(request.alarm_names)
 
     @operation(WATCH)
     async def watch_alarms(self, request: WatchAlarmsRequest) -> DescribeAlarmsResponse:
@@ -100,12 +115,12 @@ class Alarms(OperationGroup):
 
         Too little data is no alarm: ``INSUFFICIENT_DATA`` is watched on. Safe at any time.
         """
-        seen = await self._look(request.alarm_names)
+        seen = await self._looks.ask(request.alarm_names)
         if not seen.firing and not seen.missing(request.alarm_names):
             raise AwsError("watch_alarms", "Quiet", f"no alarm: {', '.join(request.alarm_names)}", retry_after=LOOK_EVERY.total_seconds())
         return seen
 
     async def _look(self, names: list[str]) -> DescribeAlarmsResponse:
         kinds = ["MetricAlarm", "CompositeAlarm"]  # without this AWS answers metric alarms only
-        parameters = {"AlarmNames": names, "AlarmTypes": kinds, "MaxRecords": 100}
+        parameters = {"AlarmNames": names, "AlarmTypes": kinds, "MaxRecords": MOST}
         return DescribeAlarmsResponse.model_validate(await self.aws.call("cloudwatch", "describe_alarms", parameters))

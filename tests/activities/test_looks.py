@@ -1,0 +1,142 @@
+"""Many who ask at the same time share a call, and none hears of another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities import looks
+from activities.cloudwatch import Alarms, DescribeAlarmsRequest, WatchAlarmsRequest
+from activities.errors import AwsError, Fault
+from activities.looks import Together
+from tests.fake_lambda import FakeLambda
+
+
+@dataclass
+class Told:
+    names: Sequence[str]
+
+    def about(self, names: Sequence[str]) -> Told:
+        return Told([name for name in self.names if name in names])
+
+
+@dataclass
+class Oracle:
+    """Knows of every name; is slow; and refuses some names."""
+
+    delay: float = 0.02
+    refuses: dict[str, Exception] = field(default_factory=dict)
+    asked: list[list[str]] = field(default_factory=list)
+
+    async def ask(self, names: list[str]) -> Told:
+        self.asked.append(names)
+        await asyncio.sleep(self.delay)
+        for name in names:
+            if name in self.refuses:
+                raise self.refuses[name]
+        return Told(names)
+
+
+async def test_who_asks_alone_is_answered_at_once_and_by_a_call_of_its_own() -> None:
+    oracle = Oracle()
+    together = Together(oracle.ask)
+    for _ in range(2):
+        assert (await together.ask(["a", "b"])).names == ["a", "b"]
+    assert oracle.asked == [["a", "b"], ["a", "b"]]
+
+
+async def test_who_asks_while_a_call_is_on_its_way_shares_the_next() -> None:
+    oracle = Oracle()
+    together = Together(oracle.ask)
+    first = asyncio.create_task(together.ask(["first"]))
+    await asyncio.sleep(0.005)
+    answers = await asyncio.gather(*(together.ask([f"{number}", "all"]) for number in range(20)))
+    assert [answer.names for answer in answers] == [["0", "all"], *([["all", f"{number}"] for number in range(1, 20)])]
+    assert len(oracle.asked) == 2
+    assert oracle.asked[1].count("all") == 1
+    assert (await first).names == ["first"]
+
+
+async def test_a_call_is_about_a_hundred_names_at_most() -> None:
+    oracle = Oracle()
+    together = Together(oracle.ask)
+    await asyncio.gather(*(together.ask([f"{number}-{index}" for index in range(30)]) for number in range(10)))
+    assert [len(names) for names in oracle.asked] == [90, 90, 90, 30]
+
+
+async def test_a_thousand_looks_make_ten_calls() -> None:
+    oracle = Oracle()
+    together = Together(oracle.ask)
+    await asyncio.gather(*(together.ask([f"{number}"]) for number in range(1000)))
+    assert len(oracle.asked) == 10
+
+
+DENIED = AwsError("describe_alarms", "AccessDenied", "not yours", status=403)
+THROTTLED = AwsError("describe_alarms", "Throttling", "Rate exceeded", status=400)
+
+
+@pytest.mark.parametrize("problem", [DENIED, ValueError("an answer that is none")])
+async def test_what_is_refused_for_one_alone_is_refused_to_that_one_alone(problem: Exception) -> None:
+    together = Together(Oracle(refuses={"b": problem}).ask)
+    first, second, third = await asyncio.gather(*(together.ask([name]) for name in "abc"), return_exceptions=True)
+    assert isinstance(first, Told)
+    assert str(second) == str(problem)
+    assert isinstance(third, Told)
+
+
+async def test_what_passes_is_told_to_all_and_not_asked_again_for_each() -> None:
+    oracle = Oracle(refuses={"b": THROTTLED})
+    together = Together(oracle.ask)
+    answers = await asyncio.gather(*(together.ask([name]) for name in "abc"), return_exceptions=True)
+    assert [str(answer) for answer in answers] == [str(THROTTLED)] * 3
+    assert len({id(answer) for answer in answers}) == 3
+    assert len(oracle.asked) == 1
+
+
+async def test_who_leaves_is_not_asked_for_and_takes_nobody_along() -> None:
+    oracle = Oracle()
+    together = Together(oracle.ask)
+    begun = [asyncio.create_task(together.ask([name])) for name in "ab"]
+    await asyncio.sleep(0.005)
+    later = [asyncio.create_task(together.ask([name])) for name in "cd"]
+    await asyncio.sleep(0.005)
+    begun[0].cancel()
+    later[0].cancel()
+    assert (await begun[1]).names == ["b"]
+    assert (await later[1]).names == ["d"]
+    assert oracle.asked == [["a", "b"], ["d"]]
+
+
+async def test_a_call_that_hangs_holds_the_next_up_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "PATIENCE", 0.05)
+    oracle = Oracle(delay=5)
+    together = Together(oracle.ask)
+    hanging = asyncio.create_task(together.ask(["a"]))
+    await asyncio.sleep(0.005)
+    oracle.delay = 0
+    async with asyncio.timeout(1):
+        assert (await together.ask(["b"])).names == ["b"]
+    hanging.cancel()
+
+
+async def test_each_release_hears_of_its_own_alarms_only() -> None:
+    aws = FakeLambda()
+    aws.alarms |= {"mine": "OK", "yours": "ALARM"}
+    alarms = Alarms(aws)
+    mine, yours, gone = await asyncio.gather(
+        alarms.watch_alarms(WatchAlarmsRequest(alarm_names=["mine"])),
+        alarms.watch_alarms(WatchAlarmsRequest(alarm_names=["yours"])),
+        alarms.describe_alarms(DescribeAlarmsRequest(alarm_names=["gone"])),
+        return_exceptions=True,
+    )
+    assert isinstance(mine, ApplicationError)
+    assert mine.type == Fault.NOT_READY
+    assert not isinstance(yours, BaseException)
+    assert [alarm.alarm_name for alarm in yours.firing] == ["yours"]
+    assert not isinstance(gone, BaseException)
+    assert gone.missing(["gone"]) == ["gone"]
+    assert len(aws.calls) == 1
