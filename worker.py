@@ -10,9 +10,10 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+import uuid
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -32,7 +33,9 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from activities import operations
 from activities.aws import AwsConfigurationError, connect
 from activities.errors import Fault
-from activities.rate import Rates
+from activities.rate import Limits, Rates
+from activities.share import BEAT, Share
+from activities.slots import tuner
 from workflows import attributes
 from workflows.plugin import LambdaReleases
 
@@ -41,6 +44,9 @@ GRACE = timedelta(seconds=30)
 
 _ALLOWED = Rates().control_plane
 """Control-plane calls a second that AWS allows in one account and region, except for GetFunction and GetPolicy, which have their own."""
+
+CACHED = 1_000
+"""Workflows kept in memory."""
 
 _SETTLED_IN = 1.0
 """Seconds a worker runs at least before it stops: start-up and shut-down of the SDK's core must not overlap."""
@@ -52,22 +58,43 @@ class CannotStart(Exception):
     """Something outside is missing; the message says what, in one line."""
 
 
-async def work(*, task_queue: str, rate: float, aws_rate: float, metrics: str | None, stop: asyncio.Event) -> None:
-    """Connect, serve ``task_queue`` until ``stop`` is set, drain. Raises :class:`CannotStart` or :class:`AwsConfigurationError` before anything is begun."""
-    client = await _temporal(metrics)
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may choose; ``--help`` says what each is."""
+
+    task_queue: str
+    rate: float | None
+    aws_rate: float
+    cached: int
+    metrics: str | None
+
+
+async def work(settings: Settings, *, stop: asyncio.Event) -> None:
+    """Connect, serve the queue until ``stop`` is set, drain. Raises :class:`CannotStart` or :class:`AwsConfigurationError` before anything is begun."""
+    client = await _temporal(settings.metrics)
     await _register_search_attributes(client)
-    async with _aws(aws_rate) as serve:
+    limits = Limits(Rates().at(settings.aws_rate))
+    share = Share(client, task_queue=settings.task_queue, limits=limits)
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    async with connect(region=region, limits=limits) as aws:
+        await share.begin()
         worker = Worker(
             client,
-            task_queue=task_queue,
-            activities=serve,
-            max_task_queue_activities_per_second=rate,
+            task_queue=settings.task_queue,
+            activities=operations(aws),
+            tuner=tuner(limits),
+            max_task_queue_activities_per_second=settings.rate,
+            max_cached_workflows=settings.cached,
             graceful_shutdown_timeout=GRACE,
             **_versioning(),
         )
+        sharing = asyncio.ensure_future(share.keep())
         failed = asyncio.ensure_future(_run(worker, stop))
-        log.info("working", task_queue=task_queue, namespace=client.namespace, temporal=client.service_client.config.target_host)
-        await failed
+        log.info("working", task_queue=settings.task_queue, namespace=client.namespace, temporal=client.service_client.config.target_host)
+        try:
+            await failed
+        finally:
+            sharing.cancel()
     log.info("stopped")
 
 
@@ -87,12 +114,17 @@ async def _temporal(metrics: str | None) -> Client:
     """Connect as ``temporalio.envconfig`` says, with our plugin."""
     try:
         settings: dict[str, Any] = {"target_host": "localhost:7233", **ClientConfig.load_client_connect_config()}
-        return await Client.connect(**settings, plugins=[LambdaReleases()], runtime=_runtime(metrics))
+        return await Client.connect(**settings, identity=_identity(), plugins=[LambdaReleases()], runtime=_runtime(metrics))
     except (RuntimeError, RPCError, ValueError, OSError) as error:
         address = os.environ.get("TEMPORAL_ADDRESS", "localhost:7233")
         raise CannotStart(
             f"cannot reach Temporal at {address}: {_line(error)} (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE)"
         ) from error
+
+
+def _identity() -> str:
+    """The name under which Temporal knows this process: its own even where all have the same process id and host, as in containers."""
+    return f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex[:8]}"
 
 
 def _runtime(metrics: str | None) -> Runtime:
@@ -101,17 +133,7 @@ def _runtime(metrics: str | None) -> Runtime:
     )
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporal.core"))
     logs = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding)
-    return Runtime(telemetry=TelemetryConfig(metrics=prometheus, logging=logs))
-
-
-@asynccontextmanager
-async def _aws(rate: float) -> AsyncGenerator[Sequence[Any]]:
-    """The operations, speaking through one shared connection to AWS; ``rate`` is its share of AWS's 15 calls a second."""
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    share = rate / _ALLOWED
-    rates = Rates(control_plane=rate, get_function=Rates().get_function * share, get_policy=Rates().get_policy * share)
-    async with connect(region=region, rates=rates) as aws:
-        yield operations(aws)
+    return Runtime(telemetry=TelemetryConfig(metrics=prometheus, logging=logs), worker_heartbeat_interval=BEAT)
 
 
 def _versioning() -> dict[str, Any]:
@@ -249,20 +271,31 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         str, typer.Option(envvar="RELEASES_TASK_QUEUE", help="The queue to serve: one for each AWS account and region.")
     ] = "lambda-releases",
     rate: Annotated[
-        float,
+        float | None,
         typer.Option(
-            envvar="RELEASES_RATE", min=0.1, help="Activities a second on this queue, of all its workers together. AWS allows 15 calls."
+            envvar="RELEASES_RATE",
+            min=0.1,
+            help="Activities a second on this queue, of all its workers together, whatever they do. None by default, and best: "
+            "RELEASES_AWS_RATE alone keeps to AWS's limits; this one counts what is no call to AWS, and lets twice as many through at first.",
         ),
-    ] = 15,
+    ] = None,
     aws_rate: Annotated[
         float,
         typer.Option(
             envvar="RELEASES_AWS_RATE",
             min=0.1,
-            max=_ALLOWED,
-            help="AWS calls a second of this worker. Several workers in one account and region share AWS's 15.",
+            help="Control-plane calls to AWS Lambda a second of all workers of the queue together; they share it by themselves. "
+            "AWS allows 15 in one account and region, and no more: less leaves some for others. Its other limits go along.",
         ),
     ] = _ALLOWED,
+    cached: Annotated[
+        int,
+        typer.Option(
+            envvar="RELEASES_CACHED_WORKFLOWS",
+            min=0,
+            help="Workflows kept in memory. One beyond that is rebuilt from its history when something happens to it.",
+        ),
+    ] = CACHED,
     metrics: Annotated[
         str | None, typer.Option(envvar="RELEASES_METRICS", help="Serve Prometheus metrics at this address, such as 127.0.0.1:9464.")
     ] = None,
@@ -277,17 +310,17 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     set_up_logs(log_format, log_level)
     try:
-        asyncio.run(_main(task_queue=task_queue, rate=rate, aws_rate=aws_rate, metrics=metrics))
+        asyncio.run(_main(Settings(task_queue=task_queue, rate=rate, aws_rate=aws_rate, cached=cached, metrics=metrics)))
     except (CannotStart, AwsConfigurationError) as problem:
         sys.stderr.write(f"worker: {problem}\n")
         raise typer.Exit(1) from problem
 
 
-async def _main(*, task_queue: str, rate: float, aws_rate: float, metrics: str | None) -> None:
+async def _main(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await work(task_queue=task_queue, rate=rate, aws_rate=aws_rate, metrics=metrics, stop=stop)
+    await work(settings, stop=stop)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ Read in this order:
     settling                wait until AWS has finished
     restoring               put ``$LATEST`` back
     references              resolve ``{{resolve:…}}`` in environment values
-    cloudwatch              alarms
+    looks, cloudwatch       alarms, and how many releases look at them with few calls
     rate, redaction         how fast we call, what an error may repeat
+    share, slots            a worker's part of that rate, and when it takes an activity
     aws                     the door itself: aiobotocore, in the one module that knows it
 
 Importing any of them but ``aws`` loads no botocore, and none reads the clock, the environment or a file.

@@ -5,7 +5,7 @@ The only module that knows aiobotocore, and for that the only untyped one. What 
 - botocore's retries are off: Temporal's are on, and they show in the UI.
 - aiohttp sends a GET, PUT or DELETE again by itself when its connection is cut before an answer. Reads may, and they share
   connections. Writes and invocations are forbidden to, and open a connection each, so that none meets one which is stale.
-- Control-plane calls are paced to AWS's limits (:mod:`activities.rate`).
+- Control-plane calls, and CloudWatch's, are paced to AWS's limits (:mod:`activities.rate`).
 - Nothing that we sent in confidence, and no signature, comes back in an error's message (:mod:`activities.redaction`).
 """
 
@@ -32,7 +32,7 @@ from botocore.utils import get_environ_proxies
 from temporalio import activity
 
 from activities.errors import AwsError, fault_of
-from activities.rate import Limits, Rates
+from activities.rate import PACED, Limits
 from activities.redaction import named_only, redacted
 
 
@@ -50,7 +50,9 @@ class Timeouts:
 
 
 @asynccontextmanager
-async def connect(region: str | None = None, *, rates: Rates | None = None, timeouts: Timeouts | None = None) -> AsyncIterator[Connection]:
+async def connect(
+    region: str | None = None, *, limits: Limits | None = None, timeouts: Timeouts | None = None
+) -> AsyncIterator[Connection]:
     """Open the door; everything else is botocore's own chain (profile, credentials, ``AWS_ENDPOINT_URL`` …).
 
     Checks region and credentials without calling AWS, and raises :class:`AwsConfigurationError` where one is missing.
@@ -64,7 +66,7 @@ async def connect(region: str | None = None, *, rates: Rates | None = None, time
                 raise AwsConfigurationError("no AWS region: set AWS_REGION, or region in the AWS profile")
             if await session.get_credentials() is None:
                 raise AwsConfigurationError("no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or give this machine a role")
-            connection = Connection(session, region, stack, Limits(rates or Rates()), timeouts or Timeouts())
+            connection = Connection(session, region, stack, limits or Limits(), timeouts or Timeouts())
             await connection.open("lambda", "write")
         except (BotoCoreError, ValueError) as problem:
             raise AwsConfigurationError(f"AWS is not configured: {redacted(str(problem), {})}") from None
@@ -94,7 +96,7 @@ class Connection:
             if elsewhere and (found := elsewhere[1] or elsewhere[2]) != self.region:
                 raise AwsError(operation, "WrongRegion", f"{member} is in {found}, this worker serves {self.region}; nothing was sent")
         send = await self._method(service, operation)
-        if service == "lambda":
+        if service in PACED:
             await self._limits.draw(operation)
         outcome = "Cancelled"
         try:
@@ -103,8 +105,8 @@ class Connection:
             outcome = "ok"
         except _FAILURES as failure:
             error = _translated(operation, failure, parameters)
-            if isinstance(failure, ClientError) and failure.response.get("Reason", _RATE) == _RATE and fault_of(error) == "Throttled":
-                self._limits.throttled(operation)
+            if service in PACED and isinstance(failure, ClientError) and failure.response.get("Reason", _RATE) == _RATE:
+                self._limits.answered(operation, fault_of(error))
             outcome = fault_of(error)
             raise error from None
         except AwsError as error:

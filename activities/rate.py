@@ -1,9 +1,12 @@
-"""How many calls a second we make to AWS Lambda: AWS's own limits, kept exactly, and rollbacks go first.
+"""How many calls a second we make to AWS: AWS's own limits, kept exactly by all workers together, and rollbacks go first.
 
-AWS allows one account in one region 100 GetFunction, 15 GetPolicy and, all together, 15 other control-plane calls a second;
-invocations are not counted. The limit of a Temporal task queue holds across workers but lets twice the rate through in its
-first second. So each worker also paces itself: calls of one kind leave evenly spaced, never more than the rate in any second,
-and whoever waits is served by the priority of its activity (1 is a rollback), then in the order of arrival.
+AWS allows one account in one region 100 GetFunction, 15 GetPolicy and, all together, 15 other control-plane calls of Lambda's a second;
+invocations are not counted. CloudWatch allows about 9 DescribeAlarms. The workers of an account share these numbers evenly
+(:mod:`activities.share` tells each its part). Within its part, each lets calls of one kind leave evenly spaced, never more than the
+rate in any second, and serves whoever waits by the priority of its activity (1 is a rollback), then in the order of arrival.
+
+The lines stay short: a worker takes an activity from Temporal only while there is room in all of them (:mod:`activities.slots`). The
+long queue is Temporal's, where a rollback overtakes, and where whichever worker has a turn to give takes the next.
 """
 
 from __future__ import annotations
@@ -11,52 +14,89 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from temporalio import activity
 
-from activities.errors import AwsError
+from activities.errors import AwsError, Fault
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Calls a second that this worker may make. Where several workers serve one account and region, they share AWS's numbers."""
+    """Calls a second that the workers of one account and region may make, all together. The defaults are AWS's for Lambda."""
 
     control_plane: float = 15
     get_function: float = 100
     get_policy: float = 15
+    describe_alarms: float = 5
+
+    def at(self, control_plane: float) -> Rates:
+        """The same proportions, for so many control-plane calls a second."""
+        part = control_plane / self.control_plane
+        return Rates(control_plane, self.get_function * part, self.get_policy * part, self.describe_alarms * part)
 
 
 class Bucket:
-    """Lets so many through each second, evenly spaced, the most urgent first."""
+    """Lets so many through each second, evenly spaced, the most urgent first. ``served`` is called whenever its line became shorter."""
 
-    def __init__(self, per_second: float) -> None:
+    def __init__(self, per_second: float, served: Callable[[], None] = lambda: None) -> None:
         """Begin with one token: the first comes through at once."""
+        self.per_second = per_second
         self._interval = 1 / per_second
-        self._open_at = 0.0
+        self._last = self._paused_until = 0.0
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
+        self._served = served
+
+    @property
+    def line(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
 
     async def draw(self, priority: int = 3) -> None:
         """Wait for a token; 1 is more urgent than 5. A caller that is cancelled while it waits takes none."""
         loop = asyncio.get_running_loop()
         if not self._waiting and loop.time() >= self._open_at:
-            self._open_at = loop.time() + self._interval
+            self._last = loop.time()
             return
         turn = loop.create_future()
-        heapq.heappush(self._waiting, (priority, next(self._arrivals), turn))
-        self._wake_at(self._open_at)
-        await turn
+        place = (priority, next(self._arrivals), turn)
+        heapq.heappush(self._waiting, place)
+        self._wake()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if place in self._waiting:
+                self._waiting.remove(place)
+                heapq.heapify(self._waiting)
+                self._served()
+            raise
 
     def pause(self, seconds: float) -> None:
         """Let nobody through for so long."""
-        self._open_at = max(self._open_at, asyncio.get_running_loop().time() + seconds)
+        self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
-    def _wake_at(self, when: float) -> None:
+    def adapt(self, per_second: float) -> None:
+        """Go on at another rate: whoever is next waits by the new one, counted from whoever was last."""
+        if per_second == self.per_second:
+            return
+        self.per_second, self._interval = per_second, 1 / per_second
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting:
+            self._wake()
+
+    @property
+    def _open_at(self) -> float:
+        return max(self._last + self._interval, self._paused_until)
+
+    def _wake(self) -> None:
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(when, self._serve)
+            self._timer = asyncio.get_running_loop().call_at(self._open_at, self._serve)
 
     def _serve(self) -> None:
         self._timer = None
@@ -65,13 +105,20 @@ class Bucket:
             turn = heapq.heappop(self._waiting)[2]
             if not turn.done():
                 turn.set_result(None)
-                self._open_at = now + self._interval
+                self._last = now
         if self._waiting:
-            self._wake_at(self._open_at)
+            self._wake()
+        self._served()
 
 
 PATIENCE: Final = 4.0
 """Seconds that a call waits for its turn before it gives up, unsent: its activity's time-out must not find it on the way."""
+
+HORIZON: Final = 0.5
+"""Seconds of waiting that a line may hold: enough that no turn is lost while the next activity is fetched, and far from :data:`PATIENCE`."""
+
+PACED: Final = {"lambda", "cloudwatch"}
+"""The services whose calls :class:`Limits` is for."""
 
 _BACK_OFF: Final = 1.0
 _OUTSIDE: Final = {"invoke", "invoke_async"}
@@ -79,14 +126,22 @@ _OUTSIDE: Final = {"invoke", "invoke_async"}
 
 @dataclass
 class Limits:
-    """The three limits of AWS Lambda's control plane, for one account and region."""
+    """The limits of AWS Lambda's control plane, and CloudWatch's, for one account and region: this worker's part of them.
+
+    ``rates`` are those of all workers together. Until :meth:`share` says otherwise there is one worker.
+    """
 
     rates: Rates = field(default_factory=Rates)
 
     def __post_init__(self) -> None:
         """One bucket per limit."""
-        self._others = Bucket(self.rates.control_plane)
-        self._own = {"get_function": Bucket(self.rates.get_function), "get_policy": Bucket(self.rates.get_policy)}
+        self._moved = asyncio.Event()
+        self._others = Bucket(self.rates.control_plane, self.stir)
+        self._own = {
+            "get_function": Bucket(self.rates.get_function, self.stir),
+            "get_policy": Bucket(self.rates.get_policy, self.stir),
+            "describe_alarms": Bucket(self.rates.describe_alarms, self.stir),
+        }
 
     async def draw(self, operation: str) -> None:
         """Wait until this operation may be called; raises ``RateLimited`` (a throttle, nothing was sent) after :data:`PATIENCE` seconds."""
@@ -100,10 +155,36 @@ class Limits:
                 operation, "RateLimited", f"not sent: {PATIENCE:g} s were not enough to get a turn under AWS's rate limit", retry_after=1
             ) from None
 
-    def throttled(self, operation: str) -> None:
-        """AWS refused a call for its rate, so somebody else calls too: hold this kind of call back for a second."""
-        if operation not in _OUTSIDE:
+    def answered(self, operation: str, fault: Fault) -> None:
+        """AWS refused a call: if for its rate, somebody else calls too, so hold this kind of call back for a second."""
+        if fault is Fault.THROTTLED and operation not in _OUTSIDE:
             self._bucket(operation).pause(_BACK_OFF)
+
+    def share(self, workers: float) -> None:
+        """Go on at this worker's part of the rates, of so many workers'. What waits already waits by the new rate."""
+        self._others.adapt(self.rates.control_plane / workers)
+        for operation, bucket in self._own.items():
+            bucket.adapt(getattr(self.rates, operation) / workers)
+        self.stir()
+
+    @property
+    def control_plane(self) -> float:
+        """Control-plane calls a second that this worker makes at most."""
+        return self._others.per_second
+
+    def room_for(self, more: int) -> bool:
+        """Whether so many more would get their turn within :data:`HORIZON`, whichever call they make. An empty line has room for one."""
+        lines = (self._others, self._own["get_function"], self._own["get_policy"])
+        return all(bucket.line + more <= max(1, bucket.per_second * HORIZON) for bucket in lines)
+
+    async def change(self) -> None:
+        """Wait until there may be more room than now."""
+        await self._moved.wait()
+
+    def stir(self) -> None:
+        """Have everybody who waits for room look again."""
+        self._moved.set()
+        self._moved.clear()
 
     def _bucket(self, operation: str) -> Bucket:
         return self._own.get(operation, self._others)

@@ -27,7 +27,7 @@ class Watched(Bucket):
 
     def _serve(self) -> None:
         super()._serve()
-        moment = self._open_at - self._interval
+        moment = self._last
         if moment not in self.granted:
             self.granted.append(moment)
 
@@ -137,4 +137,88 @@ async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(mon
 
 
 async def test_the_default_rates_are_aws_lambdas_own() -> None:
-    assert Rates() == Rates(control_plane=15, get_function=100, get_policy=15)
+    assert Rates() == Rates(control_plane=15, get_function=100, get_policy=15, describe_alarms=5)
+
+
+async def test_at_another_rate_all_limits_keep_their_proportions() -> None:
+    assert Rates().at(30) == Rates(control_plane=30, get_function=200, get_policy=30, describe_alarms=10)
+
+
+async def test_a_faster_rate_is_kept_by_those_who_wait_already() -> None:
+    bucket, begun = Bucket(1), now()
+    await bucket.draw()
+    waiting = asyncio.gather(*(bucket.draw() for _ in range(5)))
+    await asyncio.sleep(0)
+    bucket.adapt(100)
+    await waiting
+    assert 0.04 < now() - begun < 0.5
+
+
+async def test_a_slower_rate_is_kept_by_those_who_wait_already() -> None:
+    bucket, begun = Bucket(1000), now()
+    await bucket.draw()
+    waiting = asyncio.gather(bucket.draw(), bucket.draw())
+    await asyncio.sleep(0)
+    bucket.adapt(10)
+    await waiting
+    assert now() - begun > 0.19
+
+
+async def test_a_rate_that_stays_the_same_sends_nobody_back_to_the_beginning_of_the_wait() -> None:
+    bucket, begun = Bucket(5), now()
+    await bucket.draw()
+    waiting = asyncio.ensure_future(bucket.draw())
+    for _ in range(5):
+        await asyncio.sleep(0.03)
+        bucket.adapt(5)
+    await waiting
+    assert now() - begun < 0.3
+
+
+async def test_a_share_is_the_same_part_of_each_limit() -> None:
+    limits = Limits(Rates(control_plane=12, get_function=90, get_policy=6, describe_alarms=3))
+    limits.share(3)
+    assert limits.control_plane == 4
+    assert {name: bucket.per_second for name, bucket in limits._own.items()} == {"get_function": 30, "get_policy": 2, "describe_alarms": 1}
+    limits.share(1)
+    assert limits.control_plane == 12
+
+
+async def test_looking_at_alarms_takes_no_turn_from_lambda() -> None:
+    limits = Limits(Rates(control_plane=1, describe_alarms=1))
+    begun = now()
+    await limits.draw("update_alias")
+    await limits.draw("describe_alarms")
+    assert now() - begun < 0.5
+
+
+async def test_a_throttle_of_aws_holds_its_own_kind_of_call_back() -> None:
+    limits = Limits(Rates(1000, 1000, 1000, 1000))
+    limits.answered("update_alias", Fault.THROTTLED)
+    limits.answered("get_function", Fault.CONFLICT)
+    begun = now()
+    await limits.draw("get_function")
+    assert now() - begun < 0.5
+    await limits.draw("get_alias")
+    assert now() - begun > 0.9
+
+
+@pytest.mark.parametrize(("per_second", "room"), [(15, 7), (5, 2), (1, 1), (0.1, 1)])
+async def test_there_is_room_for_as_many_as_get_their_turn_soon_and_always_for_one(per_second: float, room: int) -> None:
+    limits = Limits(Rates().at(per_second))
+    assert limits.room_for(room)
+    assert not limits.room_for(room + 1)
+
+
+async def test_a_line_takes_room_until_it_is_served_or_left() -> None:
+    limits = Limits(Rates(control_plane=4))
+    await limits.draw("update_alias")
+    first, second = (asyncio.ensure_future(limits.draw("update_alias")) for _ in range(2))
+    await asyncio.sleep(0)
+    assert not limits.room_for(1)
+    second.cancel()
+    async with asyncio.timeout(0.1):
+        await limits.change()
+    assert limits.room_for(1)
+    await first
+    assert limits.room_for(2)

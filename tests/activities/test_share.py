@@ -1,0 +1,152 @@
+"""Which part of the rates is a worker's, by what Temporal says; what the real one says is in tests/workflows/test_sharing.py."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import WorkerStatus
+from temporalio.api.taskqueue.v1 import PollerInfo
+from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerInfo
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueResponse, ListWorkersResponse
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities import share
+from activities.rate import Limits, Rates
+from activities.share import Share
+
+RUNNING, SHUTDOWN = WorkerStatus.WORKER_STATUS_RUNNING, WorkerStatus.WORKER_STATUS_SHUTDOWN
+
+
+@dataclass
+class Temporal:
+    """What one says who serves a queue: a client, its service, and a clock for each worker's beat."""
+
+    identity: str = "me"
+    namespace: str = "default"
+    beats: dict[str, float] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    polls: list[dict[str, float]] = field(default_factory=lambda: [{}, {}])
+    away: bool = False
+    keeps_a_list: bool = True
+
+    @property
+    def workflow_service(self) -> Temporal:
+        return self
+
+    async def list_workers(self, request: Any, **_: Any) -> ListWorkersResponse:
+        self._fail()
+        if not self.keeps_a_list:
+            raise RPCError("unknown method", RPCStatusCode.UNIMPLEMENTED, b"")
+        assert request.query == 'TaskQueue="q"'
+        answer = ListWorkersResponse()
+        for name, at in self.beats.items():
+            beat = WorkerHeartbeat(worker_instance_key=name, worker_identity=name, status=SHUTDOWN if name in self.stopped else RUNNING)
+            beat.heartbeat_time.FromDatetime(datetime.fromtimestamp(at, UTC))
+            answer.workers_info.append(WorkerInfo(worker_heartbeat=beat))
+        return answer
+
+    async def describe_task_queue(self, request: Any, **_: Any) -> DescribeTaskQueueResponse:
+        self._fail()
+        answer = DescribeTaskQueueResponse()
+        for name, ago in self.polls[request.task_queue_type - 1].items():
+            poller = PollerInfo(identity=name)
+            poller.last_access_time.FromDatetime(datetime.now(UTC) - timedelta(seconds=ago))
+            answer.pollers.append(poller)
+        return answer
+
+    def _fail(self) -> None:
+        if self.away:
+            raise RPCError("not there", RPCStatusCode.UNAVAILABLE, b"")
+
+
+@pytest.fixture
+def haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "BEAT", timedelta(seconds=0.05))
+    monkeypatch.setattr(share, "CAREFUL", 0.12)
+    monkeypatch.setattr(share, "SILENT", 0.2)
+
+
+def shared(temporal: Any) -> tuple[Share, Limits]:
+    limits = Limits(Rates(control_plane=12))
+    return Share(temporal, task_queue="q", limits=limits), limits
+
+
+async def becomes(limits: Limits, rate: float) -> None:
+    async with asyncio.timeout(2):
+        while limits.control_plane != pytest.approx(rate):  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+
+
+async def test_a_worker_that_just_started_counts_itself_and_keeps_to_half_of_its_part() -> None:
+    mine, limits = shared(Temporal(beats={"a": 1, "b": 1}))
+    await mine.begin()
+    assert limits.control_plane == 12 / 3 / 2
+
+
+async def test_one_that_is_alone_begins_with_half_too_since_others_may_begin_with_it() -> None:
+    mine, limits = shared(Temporal())
+    await mine.begin()
+    assert limits.control_plane == 6
+
+
+@pytest.mark.usefixtures("haste")
+async def test_the_part_follows_whoever_comes_and_goes() -> None:
+    temporal = Temporal(beats={"me": 1, "a": 1})
+    mine, limits = shared(temporal)
+    await mine.begin()
+    keeping = asyncio.create_task(mine.keep())
+
+    async def beat() -> None:
+        while True:
+            temporal.beats = {name: at + (name != "killed") for name, at in temporal.beats.items()}
+            await asyncio.sleep(0.03)
+
+    beating = asyncio.create_task(beat())
+    await becomes(limits, 6)
+    temporal.beats["killed"] = 1
+    await becomes(limits, 4)
+    await becomes(limits, 6)
+    temporal.beats["b"] = 1
+    await becomes(limits, 4)
+    temporal.stopped.add("b")
+    await becomes(limits, 6)
+    for task in (keeping, beating):
+        task.cancel()
+
+
+@pytest.mark.usefixtures("haste")
+async def test_a_beat_by_a_clock_that_is_an_hour_off_is_a_beat() -> None:
+    temporal = Temporal(beats={"me": 1, "ahead": 4_000_000_000})
+    mine, limits = shared(temporal)
+    await mine.begin()
+    keeping = asyncio.create_task(mine.keep())
+    for _ in range(15):
+        await asyncio.sleep(0.03)
+        temporal.beats = {name: at + 1 for name, at in temporal.beats.items()}
+    assert limits.control_plane == 6
+    keeping.cancel()
+
+
+@pytest.mark.usefixtures("haste")
+async def test_while_temporal_does_not_answer_the_part_stays_as_it_is() -> None:
+    temporal = Temporal(beats={"me": 1, "a": 1, "b": 1})
+    mine, limits = shared(temporal)
+    await mine.begin()
+    keeping = asyncio.create_task(mine.keep())
+    await becomes(limits, 4)
+    temporal.away = True
+    await asyncio.sleep(0.4)
+    assert limits.control_plane == 4
+    assert not keeping.done()
+    keeping.cancel()
+
+
+async def test_where_temporal_keeps_no_list_whoever_polls_for_workflows_or_activities_counts_for_as_long_as_a_poll_may_last() -> None:
+    temporal = Temporal(keeps_a_list=False, polls=[{"me": 1, "workflows only": 60, "dead": 80}, {"me": 1, "activities only": 2}])
+    mine, limits = shared(temporal)
+    await mine.begin()
+    assert limits.control_plane == 12 / 3 / 2

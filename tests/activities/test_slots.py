@@ -1,0 +1,112 @@
+"""When a worker takes an activity: while its calls would get their turn soon, however much else is under way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from activities.rate import Limits, Rates
+from activities.slots import Slots, tuner
+
+CONTEXT: Any = None
+"""What the core says about a slot, at which ours does not look."""
+
+
+class Held:
+    """The core's word that a permit is used, or given back."""
+
+    slot_info: Any = None
+
+    def __init__(self, permit: Any) -> None:
+        self.permit: Any = permit
+
+
+async def reserved(slots: Slots, seconds: float = 1) -> Any:
+    async with asyncio.timeout(seconds):
+        return await slots.reserve_slot(CONTEXT)
+
+
+async def full(slots: Slots) -> bool:
+    try:
+        await reserved(slots, 0.05)
+    except TimeoutError:
+        return True
+    return False
+
+
+async def line(limits: Limits, length: int) -> list[asyncio.Task[None]]:
+    """So many who wait for a turn in a line that nobody is served from for a while."""
+    limits._others.pause(0.3)
+    waiting = [asyncio.create_task(limits.draw("update_alias")) for _ in range(length)]
+    await asyncio.sleep(0)
+    return waiting
+
+
+async def test_no_more_is_fetched_than_could_be_served_soon() -> None:
+    slots = Slots(Limits(Rates(control_plane=6)))
+    for _ in range(3):
+        await reserved(slots)
+    assert await full(slots)
+    assert slots.try_reserve_slot(CONTEXT) is None
+
+
+async def test_what_waits_for_something_else_takes_no_room() -> None:
+    slots = Slots(Limits(Rates(control_plane=2)))
+    for _ in range(1000):
+        slots.mark_slot_used(Held(await reserved(slots)))
+
+
+async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that_hears_of_it() -> None:
+    slots = Slots(Limits(Rates(control_plane=2)))
+    first = await reserved(slots)
+    waiting = asyncio.create_task(reserved(slots))
+    await asyncio.sleep(0.02)
+    await asyncio.to_thread(slots.release_slot, Held(first))  # the core calls from threads of its own
+    await waiting
+
+
+async def test_a_permit_that_was_used_makes_no_room_a_second_time_when_it_ends() -> None:
+    slots = Slots(Limits(Rates(control_plane=2)))
+    permit = await reserved(slots)
+    slots.mark_slot_used(Held(permit))
+    slots.release_slot(Held(permit))
+    await reserved(slots)
+    assert await full(slots)
+
+
+async def test_while_the_line_is_long_nothing_is_fetched_and_with_every_turn_one_more_is() -> None:
+    limits = Limits(Rates(control_plane=20))
+    slots = Slots(limits)
+    waiting = await line(limits, 10)
+    assert await full(slots)
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    await reserved(slots)
+    assert slots.try_reserve_slot(CONTEXT) is None
+    await asyncio.gather(*waiting)
+
+
+async def test_a_line_of_get_function_counts_too() -> None:
+    limits = Limits(Rates(get_function=20))
+    slots = Slots(limits)
+    waiting = [asyncio.create_task(limits.draw("get_function")) for _ in range(13)]
+    await asyncio.sleep(0)
+    assert await full(slots)
+    await asyncio.gather(*waiting)
+
+
+async def test_a_larger_share_makes_room() -> None:
+    limits = Limits(Rates(control_plane=20))
+    limits.share(10)
+    slots = Slots(limits)
+    await reserved(slots)
+    waiting = asyncio.create_task(reserved(slots))
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    limits.share(1)
+    await waiting
+
+
+async def test_only_activities_are_taken_in_this_way() -> None:
+    made = tuner(Limits())
+    assert isinstance(made._get_activity_task_slot_supplier(), Slots)
+    assert not isinstance(made._get_workflow_task_slot_supplier(), Slots)
