@@ -42,12 +42,16 @@ class Slots(CustomSlotSupplier):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._fetching = 0
+        self._fetching = self._looking = 0
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
         """Wait until there is room for one more, beside those that are being fetched."""
-        while (permit := self.try_reserve_slot(ctx)) is None:
-            await self._limits.change()
+        self._looking += 1
+        try:
+            while (permit := self.try_reserve_slot(ctx)) is None:
+                await self._limits.change()
+        finally:
+            self._looking -= 1
         return permit
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:  # noqa: ARG002 - Temporal's signature
@@ -72,7 +76,7 @@ class Slots(CustomSlotSupplier):
                 return
             permit.fetching = False
             self._fetching -= 1
-        if not self._loop.is_closed():
+        if self._looking and not self._loop.is_closed():  # else nobody is to be woken, and a wake-up costs as much as all the rest of this
             self._loop.call_soon_threadsafe(self._limits.stir)
 
 

@@ -65,6 +65,20 @@ async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that
     await waiting
 
 
+async def test_nobody_is_woken_where_nobody_waits() -> None:
+    woken: list[None] = []
+
+    class Woken(Limits):
+        def stir(self) -> None:
+            woken.append(None)
+            super().stir()
+
+    slots = Slots(Woken(Rates(control_plane=2)))
+    await asyncio.to_thread(slots.mark_slot_used, Held(await reserved(slots)))
+    await asyncio.sleep(0.02)
+    assert woken == []
+
+
 async def test_a_permit_that_was_used_makes_no_room_a_second_time_when_it_ends() -> None:
     slots = Slots(Limits(Rates(control_plane=2)))
     permit = await reserved(slots)
