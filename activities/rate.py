@@ -3,7 +3,8 @@
 AWS allows one account in one region 100 GetFunction, 15 GetPolicy and, all together, 15 other control-plane calls of Lambda's a second;
 invocations are not counted. CloudWatch allows about 9 DescribeAlarms. The workers of an account share these numbers evenly
 (:mod:`activities.share` tells each its part). Within its part, each lets calls of one kind leave evenly spaced, never more than the
-rate in any second, and serves whoever waits by the priority of its activity (1 is a rollback), then in the order of arrival.
+rate in any second, and serves whoever waits by the priority of its activity, then in the order of arrival. What restores service (priority 1)
+does not wait: it borrows the next turn, up to :data:`BORROWED` of them, so that AWS may see so many more in one second.
 
 The lines stay short: a worker takes an activity from Temporal only while there is room in all of them (:mod:`activities.slots`). The
 long queue is Temporal's, where a rollback overtakes, and where whichever worker has a turn to give takes the next.
@@ -21,6 +22,7 @@ from typing import Final
 from temporalio import activity
 
 from activities.errors import AwsError, Fault
+from activities.urgency import MOST_URGENT
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,14 @@ class Bucket:
         return len(self._waiting)
 
     async def draw(self, priority: int = 3) -> None:
-        """Wait for a token; 1 is more urgent than 5. A caller that is cancelled while it waits takes none."""
+        """Wait for a token; 1 is more urgent than 5, and borrows one. A caller that is cancelled while it waits takes none."""
         loop = asyncio.get_running_loop()
-        if not self._waiting and loop.time() >= self._open_at:
-            self._last = loop.time()
+        now = loop.time()
+        if not self._waiting and now >= self._open_at:
+            self._last = now
+            return
+        if priority <= MOST_URGENT and now >= self._paused_until and self._last < now + (BORROWED - 1) * self._interval:
+            self._last = max(self._last + self._interval, now)
             return
         turn = loop.create_future()
         place = (priority, next(self._arrivals), turn)
@@ -110,6 +116,9 @@ class Bucket:
             self._wake()
         self._served()
 
+
+BORROWED: Final = 3
+"""Turns that what restores service may take ahead of time, one after the other."""
 
 PATIENCE: Final = 4.0
 """Seconds that a call waits for its turn before it gives up, unsent: its activity's time-out must not find it on the way."""

@@ -4,8 +4,8 @@ A worker with a fixed number of slots is wrong in both directions. A hundred act
 after four seconds, and a rollback that comes then waits behind them in Temporal; a hundred hooks of a quarter of an hour each would keep
 every rollback from being taken at all. So the number of activities under way has no limit here – one that waits for a hook, or for
 AWS to settle, costs a few kilobytes – but nothing is fetched while a line of :mod:`activities.rate` is long. With every turn
-that is given one more is fetched, the most urgent that Temporal has: a rollback waits for two turns at most, and no worker
-hoards what another could do.
+that is given one more is fetched, the most urgent that Temporal has, and no worker hoards what another could do. What restores service has
+room always: its workflow announces it (:mod:`activities.urgency`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from temporalio.worker import (
 )
 
 from activities.rate import Limits
+from activities.urgency import ANNOUNCED
 
 
 class _Permit(SlotPermit):
@@ -55,9 +56,9 @@ class Slots(CustomSlotSupplier):
         return permit
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:  # noqa: ARG002 - Temporal's signature
-        """One more if there is room: for an activity that comes with the answer to a workflow task, past Temporal's queue."""
+        """One more if there is room, or if it is announced: for an activity that comes with the answer to a workflow task, past Temporal's queue."""
         with self._lock:
-            if not self._limits.room_for(self._fetching + 1):
+            if not self._limits.room_for(self._fetching + 1) and not ANNOUNCED.take():
                 return None
             self._fetching += 1
         return _Permit()

@@ -12,13 +12,14 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.errors import Fault
 from activities.operation import profile_of
+from activities.urgency import MOST_URGENT
 
 _Group = TypeVar("_Group")
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
 
-FIRST = Priority(priority_key=1)
+FIRST = Priority(priority_key=MOST_URGENT)
 """Before everything else that waits: what restores service."""
 
 

@@ -39,13 +39,16 @@ from temporalio.worker import (
     HandleQueryInput,
     HandleUpdateInput,
     Interceptor,
+    StartActivityInput,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
     WorkflowRunner,
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.errors import Fault
+from activities.urgency import ANNOUNCED, MOST_URGENT
 from workflows.plan import Plan
 from workflows.record import read_journal_of, read_previous_version
 from workflows.release import Release
@@ -87,7 +90,7 @@ class LambdaReleases(SimplePlugin):
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             "lambda-releases",
             data_converter=_strict,
-            interceptors=[_Arity()],
+            interceptors=[_Arity(), _Urgent()],
             activities=[read_previous_version, read_journal_of],
             workflows=WORKFLOWS,
             workflow_runner=_passing_through,
@@ -278,6 +281,25 @@ class _ActivityArity(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
         _bind(input.fn, input.args, what=activity.info().activity_type, refused_as="Invalid")
         return await super().execute_activity(input)
+
+
+class _Urgent(Interceptor):
+    """Lets the worker know of what restores service before Temporal does, so that it finds room for it; see :mod:`activities.urgency`."""
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002, ARG002 - Temporal's name
+        return _WorkflowUrgent
+
+
+class _WorkflowUrgent(WorkflowInboundInterceptor):
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(_Announcing(outbound))
+
+
+class _Announcing(WorkflowOutboundInterceptor):
+    def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 - Temporal's name
+        if input.priority.priority_key == MOST_URGENT and not workflow.unsafe.is_replaying():
+            ANNOUNCED.announce()
+        return super().start_activity(input)
 
 
 def _bind(function: Callable[..., Any], args: Sequence[Any], *, what: str, refused_as: str) -> None:

@@ -63,6 +63,33 @@ async def test_whoever_is_most_urgent_goes_first_and_then_whoever_came_first() -
     assert order == ["rollback", "a", "b", "c", "idle"]
 
 
+async def test_what_restores_service_waits_for_nobody_and_whoever_is_next_waits_for_it() -> None:
+    bucket, begun = Bucket(20), now()
+    line = [asyncio.create_task(bucket.draw()) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    await bucket.draw(1)
+    assert now() - begun < 0.04
+    await asyncio.gather(*line)
+    assert now() - begun > 0.14  # three turns of 50 ms: the second and third of the line, and the borrowed one
+
+
+async def test_no_more_than_a_few_turns_are_borrowed() -> None:
+    bucket, begun = Bucket(20), now()
+    await bucket.draw()
+    for _ in range(rate.BORROWED):
+        await bucket.draw(1)
+    assert now() - begun < 0.04
+    await bucket.draw(1)
+    assert now() - begun > 0.09
+
+
+async def test_nothing_is_borrowed_from_an_aws_that_throttles() -> None:
+    bucket, begun = Bucket(100), now()
+    bucket.pause(0.1)
+    await bucket.draw(1)
+    assert now() - begun > 0.09
+
+
 async def test_a_caller_that_leaves_takes_no_turn() -> None:
     bucket = Bucket(4)
     await bucket.draw()

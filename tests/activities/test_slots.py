@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
+from activities import urgency
 from activities.rate import Limits, Rates
 from activities.slots import Slots, tuner
+from activities.urgency import ANNOUNCED
 
 CONTEXT: Any = None
 """What the core says about a slot, at which ours does not look."""
@@ -63,6 +67,24 @@ async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that
     await asyncio.sleep(0.02)
     await asyncio.to_thread(slots.release_slot, Held(first))  # the core calls from threads of its own
     await waiting
+
+
+async def test_there_is_room_for_what_was_announced_and_once_only() -> None:
+    limits = Limits(Rates(control_plane=2))
+    slots, waiting = Slots(limits), await line(limits, 5)
+    assert slots.try_reserve_slot(CONTEXT) is None
+    ANNOUNCED.announce()
+    assert slots.try_reserve_slot(CONTEXT) is not None
+    assert slots.try_reserve_slot(CONTEXT) is None
+    for each in waiting:
+        each.cancel()
+
+
+async def test_an_announcement_that_nothing_came_of_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urgency, "_KEPT", 0.02)
+    ANNOUNCED.announce()
+    await asyncio.sleep(0.03)
+    assert not ANNOUNCED.take()
 
 
 async def test_nobody_is_woken_where_nobody_waits() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from activities.urgency import Urgency
 from tests.fake_lambda import FakeLambda
 from tests.fakes.functions import sha256
 from tests.workflows.scene import ALL_AT_ONCE, CANARY, Scene, ending
+from workflows import plugin
 
 REFUSED = {"hooks": {"after_traffic": "smoke"}}
 
@@ -323,3 +325,13 @@ async def test_the_calls_of_an_undo_go_before_all_others(scene: Scene) -> None:
     assert ("update_alias", 1) in priorities
     assert ("restore_latest", 1) in priorities
     assert ("update_function_code", 1) not in priorities
+
+
+async def test_the_worker_hears_of_what_restores_service_and_of_nothing_else(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    announced = Urgency()
+    monkeypatch.setattr(plugin, "ANNOUNCED", announced)
+    assert (await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)).kind == "Completed"
+    assert not announced.take()
+    refusing(scene.aws)
+    assert (await scene.release(artifact=scene.package("four"), **REFUSED, **ALL_AT_ONCE)).kind == "ReleaseRolledBack"
+    assert announced.take()
