@@ -28,11 +28,11 @@ from activities.urgency import ANNOUNCED
 
 
 class _Permit(SlotPermit):
-    """Leave to fetch one activity; ``fetching`` until it is there."""
+    """Leave to fetch one activity; ``fetching`` until it is there, if it takes room until then."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fetching: bool = True) -> None:
         super().__init__()
-        self.fetching = True
+        self.fetching = fetching
 
 
 class Slots(CustomSlotSupplier):
@@ -45,11 +45,11 @@ class Slots(CustomSlotSupplier):
         self._lock = threading.Lock()
         self._fetching = self._looking = 0
 
-    async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:
+    async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:  # noqa: ARG002 - Temporal's signature
         """Wait until there is room for one more, beside those that are being fetched."""
         self._looking += 1
         try:
-            while (permit := self.try_reserve_slot(ctx)) is None:
+            while (permit := self._if_room()) is None:
                 await self._limits.change()
         finally:
             self._looking -= 1
@@ -57,8 +57,12 @@ class Slots(CustomSlotSupplier):
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:  # noqa: ARG002 - Temporal's signature
         """One more if there is room, or if it is announced: for an activity that comes with the answer to a workflow task, past Temporal's queue."""
+        announced = ANNOUNCED.take()
+        return self._if_room() or (_Permit(fetching=False) if announced else None)
+
+    def _if_room(self) -> _Permit | None:
         with self._lock:
-            if not self._limits.room_for(self._fetching + 1) and not ANNOUNCED.take():
+            if not self._limits.room_for(self._fetching + 1):
                 return None
             self._fetching += 1
         return _Permit()

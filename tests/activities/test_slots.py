@@ -74,6 +74,7 @@ async def test_there_is_room_for_what_was_announced_and_once_only() -> None:
     slots, waiting = Slots(limits), await line(limits, 5)
     assert slots.try_reserve_slot(CONTEXT) is None
     ANNOUNCED.announce()
+    assert await full(slots)  # for what is fetched from Temporal's queue there is none
     assert slots.try_reserve_slot(CONTEXT) is not None
     assert slots.try_reserve_slot(CONTEXT) is None
     for each in waiting:
