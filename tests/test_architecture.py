@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workflows.plugin import PASSED_THROUGH
+from workflows.sandbox import PASSED_THROUGH
 
 ROOT = Path(__file__).parent.parent
 READS = {"open", "now", "utcnow", "today", "time", "monotonic", "getenv", "environ", "read_text", "read_bytes", "gethostname", "urandom"}

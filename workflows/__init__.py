@@ -11,6 +11,6 @@ Reading order, from what is promised to how it is done:
 - :mod:`~workflows.progress`, :mod:`~workflows.attributes`: how a release tells how it stands
 - :mod:`~workflows.record`: what earlier releases of an alias tell
 - :mod:`~workflows.request`: what users type; :mod:`~workflows.domain`: the decisions as plain values
-- :mod:`~workflows.plugin`: what client, worker and replayer agree on
+- :mod:`~workflows.plugin`: what client, worker and replayer agree on; :mod:`~workflows.sandbox`: what workflows run in
 - :mod:`~workflows.client`, :mod:`~workflows.cli`: how programs and people start, watch and steer releases
 """

@@ -40,12 +40,11 @@ from temporalio.worker import (
     HandleUpdateInput,
     Interceptor,
     StartActivityInput,
+    WorkerConfig,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
     WorkflowOutboundInterceptor,
-    WorkflowRunner,
 )
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.errors import Fault
 from activities.urgency import ANNOUNCED, MOST_URGENT
@@ -54,32 +53,11 @@ from workflows.record import read_journal_of, read_previous_version
 from workflows.release import Release
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
+from workflows.sandbox import sandboxed, unasked
 
 WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan)
 
 _OURS = {*map(str, Fault), "ReleaseRejected", "ReleaseRolledBack", "RollbackFailed", "Refused"}
-
-PASSED_THROUGH = (
-    "activities",
-    "workflows.attributes",
-    "workflows.call",
-    "workflows.controls",
-    "workflows.domain",
-    "workflows.holder",
-    "workflows.judging",
-    "workflows.preflight",
-    "workflows.progress",
-    "workflows.record",
-    "workflows.request",
-    "workflows.steering",
-    "workflows.steps",
-    "workflows.undo",
-)
-"""What the sandbox does not load anew for each workflow: everything but the modules that define one.
-
-Loading them took half of a worker's time for a release, more where Python may not write bytecode. What the sandbox would refuse in
-them while a workflow runs, a clock or a random number, ``tests/test_architecture.py`` refuses in their source.
-"""
 
 
 class LambdaReleases(SimplePlugin):
@@ -93,21 +71,21 @@ class LambdaReleases(SimplePlugin):
             interceptors=[_Arity(), _Urgent()],
             activities=[read_previous_version, read_journal_of],
             workflows=WORKFLOWS,
-            workflow_runner=_passing_through,
+            workflow_runner=sandboxed,
         )
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """See :class:`temporalio.plugin.SimplePlugin`; and the sandbox is asked no more than the client's converter needs."""
+        configured = super().configure_worker(config)
+        told = cast("dict[str, Any]", configured)
+        told["workflow_runner"] = unasked(told["workflow_runner"], told["client"].config()["data_converter"])
+        return configured
 
 
 def _strict(given: DataConverter | None) -> DataConverter:
     """Our converters, with the user's own codec where there is one."""
     given = given or DataConverter.default
     return dataclasses.replace(given, payload_converter_class=StrictPayloadConverter, failure_converter_class=PlainFailureConverter)
-
-
-def _passing_through(given: WorkflowRunner | None) -> WorkflowRunner:
-    """The sandbox, loading anew for each workflow only what has to be."""
-    if isinstance(given, SandboxedWorkflowRunner):
-        return dataclasses.replace(given, restrictions=given.restrictions.with_passthrough_modules(*PASSED_THROUGH))
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 class _StrictJSON(PydanticJSONPlainPayloadConverter):
