@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
@@ -51,6 +50,7 @@ from activities.urgency import ANNOUNCED, MOST_URGENT
 from workflows.plan import Plan
 from workflows.record import read_journal_of, read_previous_version
 from workflows.release import Release
+from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
 from workflows.sandbox import sandboxed, unasked
@@ -88,6 +88,15 @@ def _strict(given: DataConverter | None) -> DataConverter:
     return dataclasses.replace(given, payload_converter_class=StrictPayloadConverter, failure_converter_class=PlainFailureConverter)
 
 
+LARGEST_INPUT = 1_000_000
+"""Bytes of what a workflow may be started with. It goes on to a child and to activities, spelt out and perhaps encrypted, and Temporal
+refuses payloads of 2 MiB: it takes a larger input at the start, and then lets the workflow try for ever to pass it on."""
+
+
+_LARGEST: Mapping[type, int] = {ReleaseRequest: LARGEST_INPUT, RollbackRequest: LARGEST_INPUT, RolloutRequest: 2 * LARGEST_INPUT}
+"""A ``Rollout``'s input was spelt out by the workflow that starts it, and may be somewhat larger than what somebody typed."""
+
+
 class _StrictJSON(PydanticJSONPlainPayloadConverter):
     """Pydantic's JSON, where a malformed *input* is a failure for good, with every problem named by its path.
 
@@ -100,6 +109,8 @@ class _StrictJSON(PydanticJSONPlainPayloadConverter):
         model = _input_of(type_hint)
         if model is None:
             return super().from_payload(payload, type_hint)
+        if len(payload.data) > (limit := _LARGEST.get(model, len(payload.data))):
+            raise _refusal(model, [{"field": "(input)", "problem": f"larger than the {limit} bytes that can be passed on"}])
         try:
             return _adapter(type_hint).validate_json(payload.data, by_alias=True, by_name=False)
         except ValidationError as error:
@@ -174,8 +185,8 @@ _WHICH = {"release", "rollback"}
 def _problems(error: ValidationError, data: bytes) -> list[dict[str, str]]:
     """Every problem with the path of its field, as the user wrote it; values are not repeated."""
     try:
-        typed: object = json.loads(data)
-    except (ValueError, RecursionError):
+        typed: object = from_json(data)
+    except ValueError:
         typed = None
     found = error.errors(include_url=False, include_input=False)[:_MOST_PROBLEMS]
     return [{"field": _path(problem["loc"], typed), "problem": _said(problem)} for problem in found]
@@ -192,13 +203,13 @@ def _said(problem: ErrorDetails) -> str:
 def _path(location: tuple[int | str, ...], typed: object) -> str:
     """A path without the tags that pydantic adds for the member of a union it took."""
     path: list[str] = []
+    if location and location[0] in _WHICH and not (isinstance(typed, dict) and location[0] in typed):
+        location = location[1:]
     for index, part in enumerate(location):
         last = index == len(location) - 1
         match typed:
             case dict():
                 members = cast("Mapping[object, object]", typed)
-                if index == 0 and part in _WHICH and part not in members:
-                    continue
                 if not last and (part not in members or part == members.get("kind")):
                     continue
                 typed = members.get(part)

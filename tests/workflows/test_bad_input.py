@@ -11,7 +11,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 
-from tests.workflows.scene import Ending, Scene, ending
+from tests.workflows.scene import ALL_AT_ONCE, Ending, Scene, ending
 
 _numbers = itertools.count(1)
 
@@ -190,3 +190,25 @@ async def test_a_workflow_refused_leaves_the_alias_free(scene: Scene) -> None:
 async def test_configuration_is_spelt_as_aws_spells_it_and_not_otherwise(scene: Scene) -> None:
     end = await ending(await scene.start("Release", scene.request(configuration={"memory_size": 512})))
     assert (end.kind, end.text) == ("ReleaseRejected", "invalid ReleaseRequest: configuration.memory_size: Extra inputs are not permitted")
+
+
+# --- found by fuzzing ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("workflow", "size"), [("Release", 1_000_001), ("Rollback", 2_000_000), ("Rollout", 2_000_001)])
+async def test_an_input_that_is_too_large_to_be_passed_on_is_refused(scene: Scene, workflow: str, size: int) -> None:
+    request = scene.request(reason="x" * size)
+    end = await refused(scene, workflow, request)
+    assert "(input): larger than the " in end.text
+
+
+async def test_the_largest_input_is_passed_on(scene: Scene) -> None:
+    big = scene.request(configuration={"Environment": {"Variables": {"BIG": "x" * 999_000}}}, **ALL_AT_ONCE)
+    end = await ending(await scene.start("Release", big))
+    assert end.kind == "Completed", end
+
+
+@pytest.mark.parametrize("value", ["checkout", 7, [GOOD]])
+async def test_a_rollout_that_is_no_object_is_named_as_the_input(scene: Scene, value: Any) -> None:
+    end = await refused(scene, "Rollout", value)
+    assert end.text == "invalid RolloutRequest: (input): Input should be an object"
