@@ -145,7 +145,6 @@ class FakeLambda(Rules, AliasesOfAws):
 
     def ssm_get_parameters(self, parameters: Parameters) -> Answer:
         known = [name for name in parameters["Names"] if name in self.parameters]
-        return {
-            "Parameters": [{"Name": name, "Value": self.parameters[name]} for name in known],
-            "InvalidParameters": [name for name in parameters["Names"] if name not in known],
-        }
+        answer: Answer = {"Parameters": [{"Name": name, "Value": self.parameters[name]} for name in known]}
+        unknown = [name for name in parameters["Names"] if name not in known]
+        return answer | ({"InvalidParameters": unknown} if unknown else {})

@@ -188,8 +188,8 @@ def _problems(error: ValidationError, data: bytes) -> list[dict[str, str]]:
         typed: object = from_json(data)
     except ValueError:
         typed = None
-    found = error.errors(include_url=False, include_input=False)[:_MOST_PROBLEMS]
-    return [{"field": _path(problem["loc"], typed), "problem": _said(problem)} for problem in found]
+    found = [each for each in error.errors(include_url=False, include_input=False) if each["type"] != "default_factory_not_called"]
+    return [{"field": _path(problem["loc"], typed), "problem": _said(problem)} for problem in found[:_MOST_PROBLEMS]]
 
 
 def _said(problem: ErrorDetails) -> str:

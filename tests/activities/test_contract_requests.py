@@ -295,7 +295,7 @@ def test_settings_say_nothing_of_environment_values_when_they_are_printed() -> N
 
 def test_deleting_everything_has_to_be_said_twice() -> None:
     for refused in ({"FunctionName": "f"}, {"FunctionName": "f", "Confirm": "g"}, {"FunctionName": "function:7"}):
-        with pytest.raises(ValidationError, match="Confirm="):
+        with pytest.raises(ValidationError, match="as Confirm"):
             DeleteFunctionRequest.model_validate(refused)
     for accepted in ({"FunctionName": "f", "Confirm": "f"}, {"FunctionName": "123456789012:function:f", "Confirm": "f"}):
         assert DeleteFunctionRequest.model_validate(accepted)

@@ -139,7 +139,9 @@ class FunctionsOfAws:
     def lambda_list_versions_by_function(self, parameters: Parameters) -> Answer:
         function, _ = self.find("list_versions_by_function", parameters)
         listed = [function.latest, *function.versions.values()]
-        start = int(parameters.get("Marker") or 0)
+        if not (marker := parameters.get("Marker") or "0").isdecimal():
+            raise refusal("list_versions_by_function", "InvalidParameterValueException", "Invalid pagination marker")
+        start = int(marker)
         end = start + min(parameters.get("MaxItems", 50), 50)
         left_out = {"State", "LastUpdateStatus"}
         versions = [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import ActivityFailureError, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 
 from tests.workflows.scene import ALL_AT_ONCE, Ending, Scene, ending
@@ -212,3 +213,16 @@ async def test_the_largest_input_is_passed_on(scene: Scene) -> None:
 async def test_a_rollout_that_is_no_object_is_named_as_the_input(scene: Scene, value: Any) -> None:
     end = await refused(scene, "Rollout", value)
     assert end.text == "invalid RolloutRequest: (input): Input should be an object"
+
+
+async def test_an_operations_own_default_is_no_problem_of_the_input(scene: Scene) -> None:
+    with pytest.raises(ActivityFailureError) as failure:
+        await scene.client.execute_activity(
+            "add_permission",
+            {"FunctionName": "checkout", "Action": "lambda:*", "Principal": 7},
+            id=f"permit-{scene.function}",
+            task_queue=scene.queue,
+            start_to_close_timeout=timedelta(seconds=30),
+        )
+    assert isinstance(failure.value.cause, ApplicationError)
+    assert failure.value.cause.message == "invalid AddPermissionRequest: Principal: Input should be a valid string"
