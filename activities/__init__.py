@@ -25,6 +25,7 @@ Read in this order:
     looks, cloudwatch       alarms, and how many releases look at them with few calls
     rate, redaction         how fast we call, what an error may repeat
     share, slots, urgency   a worker's part of that rate, when it takes an activity, and what it takes even then
+    described               whether an answer is one of AWS's
     aws                     the door itself: aiobotocore, in the one module that knows it
 
 Importing any of them but ``aws`` loads no botocore, and none reads the clock, the environment or a file.

@@ -31,6 +31,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 from temporalio import activity
 
+from activities.described import flaw
 from activities.errors import AwsError, fault_of
 from activities.rate import PACED, Limits
 from activities.redaction import named_only, redacted
@@ -95,13 +96,13 @@ class Connection:
             elsewhere = _REGION.match(str(parameters.get(member)))
             if elsewhere and (found := elsewhere[1] or elsewhere[2]) != self.region:
                 raise AwsError(operation, "WrongRegion", f"{member} is in {found}, this worker serves {self.region}; nothing was sent")
-        send = await self._method(service, operation)
+        send, shape = await self._method(service, operation)
         if service in PACED:
             await self._limits.draw(operation)
         outcome = "Cancelled"
         try:
             async with asyncio.timeout(self._total(operation, parameters)):
-                answer = await _plain(operation, await send(**parameters))
+                answer = _described(operation, await _plain(operation, await send(**parameters)), shape)
             outcome = "ok"
         except _FAILURES as failure:
             error = _translated(operation, failure, parameters)
@@ -159,12 +160,15 @@ class Connection:
                 self._clients[service, kind] = client
             return self._clients[service, kind]
 
-    async def _method(self, service: str, operation: str) -> Any:
+    async def _method(self, service: str, operation: str) -> tuple[Any, Any]:
+        """What sends a request, and botocore's description of the answer."""
         kind = "invoke" if operation.startswith("invoke") else "read" if operation.startswith(_READS) else "write"
         try:
-            return getattr(await self.open(service, kind), operation)
+            client = await self.open(service, kind)
         except (BotoCoreError, ValueError) as problem:
             raise AwsError(operation, "InvalidConfigError", redacted(str(problem), {})) from None
+        send = getattr(client, operation)
+        return send, client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).output_shape
 
     def _total(self, operation: str, parameters: Mapping[str, Any]) -> float | None:
         """Seconds for the whole of a call; code that is sent along takes a second per megabyte more, an invocation what it takes."""
@@ -243,6 +247,13 @@ async def _plain(operation: str, answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def _described(operation: str, answer: dict[str, Any], shape: Any) -> dict[str, Any]:
+    """An answer, if it is as AWS describes it."""
+    if (wrong := flaw(operation, answer, shape)) is not None:
+        raise AwsError(operation, "ResponseParserError", f"the answer is not as AWS describes it: {wrong}")
+    return answer
+
+
 async def _at_most(operation: str, stream: Any, limit: int) -> bytes:
     content = bytearray()
     while chunk := await stream.read(1 << 16):
@@ -256,14 +267,19 @@ class _NotJson(ResponseParserError):  # type: ignore[misc]  # botocore has no ty
     """Said by us, so it may be repeated; botocore's own repeats the answer that it cannot read."""
 
 
-def _must_be_json(response_dict: dict[str, Any], **_: Any) -> None:
-    """Botocore takes a body that is no JSON (a proxy's page, half an answer) for an answer without members; we do not."""
+def _must_be_json(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
+    """Botocore takes a body that is no JSON (a proxy's page, half an answer, nothing) for an answer without members; we do not."""
     body = response_dict["body"]
-    if isinstance(body, bytes) and body and response_dict["status_code"] < _FIRST_ERROR:
+    if isinstance(body, bytes) and response_dict["status_code"] < _FIRST_ERROR and (body or _speaks(operation_model.output_shape)):
         try:
             json.loads(body)
         except ValueError:
             raise _NotJson("the answer is not JSON") from None
+
+
+def _speaks(shape: Any) -> bool:
+    """Whether an answer has a body: members that are neither in headers nor the status itself."""
+    return shape is not None and any("location" not in member.serialization for member in shape.members.values())
 
 
 def _watched(address: tuple[Any, ...]) -> socket.socket:

@@ -125,7 +125,9 @@ class DeleteFunctionRequest(Request):
         version = self.qualifier or named
         if version is None:
             if self.confirm != name:
-                raise ValueError("without Qualifier all versions and aliases go: repeat the function's bare name as Confirm if that is meant")
+                raise ValueError(
+                    "without Qualifier all versions and aliases go: repeat the function's bare name as Confirm if that is meant"
+                )
         elif not re.fullmatch(r"[0-9]+", version):
             raise ValueError("only a published version can be deleted by Qualifier: not $LATEST, and an alias by delete_alias")
         return self

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, cast
 from weakref import WeakValueDictionary
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from activities.errors import AwsError
 from activities.operation import READ, WRITE, Aws, OperationGroup, again, operation
@@ -84,6 +84,12 @@ class GetPolicyResponse(Response):
     revision_id: str | None = None
 
 
+class _Policy(Response):
+    """What a policy says, in as far as it is looked into."""
+
+    statement: list[dict[str, Any]]
+
+
 class Permissions(OperationGroup):
     """What can be done with resource policies.
 
@@ -146,8 +152,16 @@ class Permissions(OperationGroup):
         """The statement of this id in the policy of this function and qualifier."""
         name = request.model_dump(by_alias=True, include={"function_name", "qualifier"}, exclude_none=True)
         answer = await if_there(self.aws.call("lambda", "get_policy", name))
-        statements: list[dict[str, Any]] = json.loads(answer["Policy"])["Statement"] if answer else []
+        statements = _statements(answer["Policy"]) if answer else []
         return next((statement for statement in statements if statement.get("Sid") == request.statement_id), None)
+
+
+def _statements(policy: str) -> list[dict[str, Any]]:
+    """The statements of a policy. One that is none is no answer of AWS's."""
+    try:
+        return _Policy.model_validate_json(policy).statement
+    except ValidationError:
+        raise AwsError("get_policy", "ResponseParserError", "the answer is not as AWS describes it: Policy is no policy") from None
 
 
 def _ours(request: AddPermissionRequest, found: dict[str, Any]) -> AddPermissionResponse:

@@ -109,6 +109,8 @@ class HttpResponse:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    verbatim: bytes | None = None
+    """These very bytes, HTTP or not, and the end of the connection."""
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -171,7 +173,11 @@ class Stub:
         """Answer one request; whether the connection lives on."""
         match self._fault(request):
             case None:
-                writer.write(_bytes(await self.handler(request)))
+                response = await self.handler(request)
+                writer.write(_bytes(response))
+                if response.verbatim is not None:
+                    await writer.drain()
+                    return False
             case DropBefore():
                 return False
             case DropAfter():
@@ -234,6 +240,8 @@ async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
 
 
 def _bytes(response: HttpResponse) -> bytes:
+    if response.verbatim is not None:
+        return response.verbatim
     headers = {"Content-Type": "application/json"} | response.headers | {"Content-Length": str(len(response.body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {response.status} Whatever\r\n{head}\r\n".encode() + response.body

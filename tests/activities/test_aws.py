@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 import activities.aws
 from activities.aws import AwsConfigurationError, Connection, Timeouts, connect
-from activities.errors import AwsError, Fault, fault_of
+from activities.errors import AwsError, Fault, fault_of, tries
 from tests.activities.stub import (
     BROKEN,
     NOT_JSON,
@@ -426,3 +426,35 @@ async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection
         await environment.run(aws.call, "lambda", "get_alias", get)
     counted = [(name, attributes["operation"], attributes["outcome"]) for name, attributes in meter.counted]
     assert counted == [("lambda_api_calls", "get_alias", "ok"), ("lambda_api_calls", "get_alias", "Unavailable")]
+
+
+# ── answers that are none (found by fuzzing) ──
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "wrong"),
+    [
+        ("get_function", b"{}", "Configuration is missing"),
+        ("get_function", b'{"Configuration": null}', "Configuration is missing"),
+        ("get_function", b'{"Configuration": {"Handler": 7}}', "Configuration.Handler is of another type"),
+        ("get_function", b'{"Configuration": {"Layers": [null]}}', "Configuration.Layers is of another type"),
+        ("get_function", b'{"Configuration": {"Environment": {"Variables": {"A": {"B": 1}}}}}', "Environment.Variables is of another type"),
+        ("get_function", b'{"Configuration": {"Description": "\\ud800"}}', "Configuration.Description is of another type"),
+        ("list_functions", b"{}", "Functions is missing"),
+        ("get_alias", b'{"RoutingConfig": {"AdditionalVersionWeights": {"7": NaN}}}', "AdditionalVersionWeights is of another type"),
+        ("get_alias", b"", "not JSON"),
+    ],
+)
+async def test_an_answer_that_is_not_as_aws_describes_it_is_none(
+    aws: Connection, stub: Stub, operation: str, body: bytes, wrong: str
+) -> None:
+    stub.meets(Answer(200, body=body))
+    parameters = {"list_functions": {"MaxItems": 1}, "get_function": {"FunctionName": "checkout"}}
+    error = await refused(aws, operation, **parameters.get(operation, {}))
+    assert error.code == "ResponseParserError"
+    assert wrong in error.message
+    assert tries(error) == 15
+
+
+async def test_an_answer_without_a_body_is_one_where_there_is_nothing_to_say(aws: Connection) -> None:
+    assert await aws.call("lambda", "delete_alias", {"FunctionName": "checkout", "Name": "live"}) == {}

@@ -181,3 +181,12 @@ async def test_a_policy_is_read_per_qualifier(permissions: Permissions) -> None:
     with pytest.raises(ApplicationError) as missing:
         await on_attempt(1, permissions.get_policy, GetPolicyRequest(function_name="checkout"))
     assert missing.value.type == "NotFound"
+
+
+@pytest.mark.parametrize("policy", ["no JSON", "[]", "{}", '{"Statement": {}}', '{"Statement": ["all"]}'])
+async def test_a_policy_that_is_none_is_no_answer(permissions: Permissions, port: Port, policy: str) -> None:
+    port.instead("get_policy", {"Policy": policy})
+    with pytest.raises(ApplicationError, match="Policy is no policy") as failure:
+        await on_attempt(2, permissions.add_permission, ADD)
+    assert failure.value.type == "Unavailable"
+    assert not failure.value.non_retryable
