@@ -10,17 +10,23 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
+_ALIAS: Final = ("FunctionVersion", "RevisionId")
 _ALWAYS: Final[Mapping[str, Sequence[str]]] = {
+    "create_alias": _ALIAS,
+    "get_alias": _ALIAS,
     "get_event_source_mapping": ("UUID",),
-    "get_function": ("Configuration",),
+    "get_function": ("Configuration", "Configuration.RevisionId"),
     "get_parameters": ("Parameters", "Parameters.Name", "Parameters.Value"),
     "get_policy": ("Policy",),
     "list_aliases": ("Aliases",),
     "list_event_source_mappings": ("EventSourceMappings", "EventSourceMappings.UUID"),
     "list_functions": ("Functions",),
     "list_versions_by_function": ("Versions", "Versions.Version"),
+    "publish_version": ("Version",),
+    "update_alias": _ALIAS,
 }
-"""What an operation never leaves out, as far as somebody here relies on it; through a list, of each of its items."""
+"""What an operation never leaves out or empty, as far as somebody here relies on it; through a list, of each of its items. A release that took
+an alias for one without a revision would take its own next move for somebody else's, and leave the weights as they are."""
 
 
 def flaw(operation: str, answer: Mapping[str, Any], shape: Any) -> str | None:
@@ -30,11 +36,14 @@ def flaw(operation: str, answer: Mapping[str, Any], shape: Any) -> str | None:
     """
     if shape is None:
         return None
-    missing = next((path for path in _ALWAYS.get(operation, ()) if any(item is None for item in _at(answer, path.split(".")))), None)
+    missing = next((path for path in _ALWAYS.get(operation, ()) if any(item in _NONE for item in _at(answer, path.split(".")))), None)
     if missing is not None:
         return f"{missing} is missing"
     other = next(_others(answer, shape, ()), None)
     return None if other is None else f"{'.'.join(other) or 'the answer'} is of another type than AWS describes"
+
+
+_NONE: Final = (None, "")
 
 
 def _at(value: Any, path: Sequence[str]) -> Iterator[Any]:

@@ -436,12 +436,27 @@ async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection
     [
         ("get_function", b"{}", "Configuration is missing"),
         ("get_function", b'{"Configuration": null}', "Configuration is missing"),
-        ("get_function", b'{"Configuration": {"Handler": 7}}', "Configuration.Handler is of another type"),
-        ("get_function", b'{"Configuration": {"Layers": [null]}}', "Configuration.Layers is of another type"),
-        ("get_function", b'{"Configuration": {"Environment": {"Variables": {"A": {"B": 1}}}}}', "Environment.Variables is of another type"),
-        ("get_function", b'{"Configuration": {"Description": "\\ud800"}}', "Configuration.Description is of another type"),
+        ("get_function", b'{"Configuration": {"RevisionId": "r1", "Handler": 7}}', "Configuration.Handler is of another type"),
+        ("get_function", b'{"Configuration": {"RevisionId": "r1", "Layers": [null]}}', "Configuration.Layers is of another type"),
+        (
+            "get_function",
+            b'{"Configuration": {"RevisionId": "r1", "Environment": {"Variables": {"A": {"B": 1}}}}}',
+            "Environment.Variables is of another type",
+        ),
+        (
+            "get_function",
+            b'{"Configuration": {"RevisionId": "r1", "Description": "\\ud800"}}',
+            "Configuration.Description is of another type",
+        ),
+        ("get_function", b'{"Configuration": {"Timeout": 3}}', "Configuration.RevisionId is missing"),
+        ("get_alias", b'{"FunctionVersion": "1", "RevisionId": ""}', "RevisionId is missing"),
+        ("get_alias", b'{"RevisionId": "r1"}', "FunctionVersion is missing"),
         ("list_functions", b"{}", "Functions is missing"),
-        ("get_alias", b'{"RoutingConfig": {"AdditionalVersionWeights": {"7": NaN}}}', "AdditionalVersionWeights is of another type"),
+        (
+            "get_alias",
+            b'{"FunctionVersion": "1", "RevisionId": "r1", "RoutingConfig": {"AdditionalVersionWeights": {"7": NaN}}}',
+            "AdditionalVersionWeights is of another type",
+        ),
         ("get_alias", b"", "not JSON"),
     ],
 )
