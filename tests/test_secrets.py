@@ -1,0 +1,260 @@
+"""No secret leaves the activity that needs it: canaries planted wherever secrets are, and looked for wherever somebody may look.
+
+A real worker process with metrics on and debug logs, a real Temporal server, AWS over real HTTP; releases of every ending. Searched are the raw
+histories of every workflow, their descriptions (memo, search attributes, pending activities), their current details, the worker's log and its
+metrics; each for a canary as it is and in base64, in each of its three alignments. A canary's core is letters and digits, so that quoting and
+escaping leave it as it is. Plain values of a request's configuration are excluded: they are documented to stand in histories.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from deploy.local.processes import Process
+from tests.activities.stub import HttpRequest, HttpResponse, Stub
+from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, Refused, TinyLambda
+from tests.survival.scene import ROOT, Server, free_port
+
+CANARIES = {
+    "a function's environment value": "Cny0Env4fQ7xZ",
+    "an SSM parameter": "Cny1Ssm9kW2vB",
+    "a secret": "Cny2Sec6tR3mD",
+    "code": "Cny3Zip8hY5nG",
+    "a presigned address": "Cny4Url1jL6pK",
+    "a session token": "Cny5Tok7dS9cJ",
+    "a secret key": "Cny6Key3wF4bM",
+}
+ENV, SSM, SECRET, CODE, URL, TOKEN, KEY = (f'{core}/+"ü' if number < 3 else core for number, core in enumerate(CANARIES.values()))
+CONFIGURATION = {
+    "Timeout": 9,
+    "Environment": {
+        "Variables": {"PASSWORD": "{{resolve:ssm:/password}}", "TOKEN": "x-{{resolve:secretsmanager:api:SecretString:token}}-y"},
+    },
+}
+STEPS = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
+RELEASE: dict[str, Any] = {
+    "artifact": {"kind": "s3", "bucket": "artifacts", "key": "three.zip"}, "configuration": CONFIGURATION, "strategy": "AllAtOnce",
+    "hooks": {"before_traffic": "hook-yes", "after_traffic": "hook-yes"},
+}  # fmt: skip
+REFUSED = {**RELEASE, "hooks": {"after_traffic": "hook-no"}}
+ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "done": (RELEASE, "Completed"),
+    "put-back": (REFUSED, "ReleaseRolledBack"),
+    "not-restored": (REFUSED, "ReleaseRolledBack"),
+    "rejected": ({**RELEASE, "artifact": {"kind": "version", "version": "9"}, "configuration": None}, "ReleaseRejected"),
+    "echoed": (RELEASE, "ReleaseRolledBack"),
+    "unsigned": (RELEASE, "ReleaseRolledBack"),
+    "once-broken": (RELEASE, "Completed"),
+    "killed": ({**RELEASE, "strategy": STEPS}, "ReleaseRolledBack"),
+}
+
+
+class Secretive(TinyLambda):
+    """An AWS that holds canaries, and repeats what it was sent where it refuses it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: set[str] = set()
+        for name in ("hook-yes", "hook-no"):
+            self.create_function({"FunctionName": name, "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"hook")}})
+        for name in ENDINGS:
+            package = base64.b64encode(f"one {name} {CODE}".encode())
+            environment = {"Variables": {"PASSWORD": ENV}}
+            self.create_function({"FunctionName": name, "Role": ROLE, "Code": {"ZipFile": package}, "Environment": environment})
+            self.publish_version({"FunctionName": name})
+            self.create_alias({"FunctionName": name, "Name": "live", "FunctionVersion": "1"})
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        match request.headers.get("x-amz-target", "").rpartition(".")[2]:
+            case "GetParameters":
+                return _json({"Parameters": [{"Name": name, "Value": SSM} for name in json.loads(request.body)["Names"]]})
+            case "GetSecretValue":
+                return _json({"SecretString": json.dumps({"token": SECRET})})
+            case _ if request.path.startswith("/code/not-restored"):
+                return HttpResponse(403, f"<Error>{request.target}</Error>".encode())
+            case _ if request.method == "HEAD":
+                return HttpResponse()
+            case _:
+                return await super().__call__(request)
+
+    def get_function(self, asked: dict[str, Any]) -> dict[str, Any]:
+        answer = super().get_function(asked)
+        answer["Code"]["Location"] = answer["Code"]["Location"].replace("Signature=secret", f"Signature={URL}")
+        return answer
+
+    def get_provisioned_concurrency_config(self, _: dict[str, Any]) -> dict[str, Any]:
+        raise Refused(404, "ProvisionedConcurrencyConfigNotFoundException", "No Provisioned Concurrency Config found")
+
+    def update_function_code(self, asked: dict[str, Any]) -> dict[str, Any]:
+        package = asked.get("ZipFile") or base64.b64encode(f"three {asked['FunctionName']} {CODE}".encode())
+        return super().update_function_code({**asked, "ZipFile": package})
+
+    def update_function_configuration(self, asked: dict[str, Any]) -> dict[str, Any]:
+        name, variables = asked["FunctionName"], asked["Environment"]["Variables"]
+        said = f"1 validation error detected: Value '{variables}' at 'environment' is not so; PASSWORD={variables['PASSWORD']}, {variables}"
+        if name == "echoed":
+            raise Refused(400, "InvalidParameterValueException", said)
+        if name == "once-broken" and name not in self.broken:
+            self.broken.add(name)
+            raise Refused(500, "ServiceException", said)
+        return super().update_function_configuration(asked)
+
+    def publish_version(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if asked["FunctionName"] == "unsigned" and self.functions["unsigned"].versions:
+            said = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key."
+            raise Refused(403, "InvalidSignatureException", f"{said} The Canonical String was 'POST x-amz-security-token:{TOKEN} {KEY}'")
+        return super().publish_version(asked)
+
+    def invoke(self, asked: dict[str, Any]) -> dict[str, Any]:
+        accepts = asked["FunctionName"] == "hook-yes"
+        answer = json.dumps({"accept": accepts, "reason": "not today"}).encode()
+        return {"StatusCode": 200, "Payload": answer, "ExecutedVersion": "$LATEST"}
+
+
+def _json(answer: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+
+
+# ── where canaries are looked for ──
+
+
+def forms(core: str) -> set[bytes]:
+    """A text as it is, and what is always there of its base64, wherever in the encoded bytes it begins."""
+    raw = core.encode()
+    found = {raw}
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + raw)
+        found.add(encoded[-(-before * 8 // 6) : len(encoded) - (4 if (before + len(raw)) % 3 else 0)])
+    return found
+
+
+def canaries_in(places: dict[str, bytes]) -> list[str]:
+    """Which canaries are where."""
+    return [
+        f"{what} in {place}"
+        for place, content in places.items()
+        for what, core in CANARIES.items()
+        if any(form in content for form in forms(core))
+    ]
+
+
+@dataclass
+class Stage:
+    client: Client
+    queue: str
+    log: Path
+    metrics: str
+
+    async def release(self, function: str, request: dict[str, Any], *, named: str = "release") -> WorkflowHandle[Any, Any]:
+        document = {"target": {"function": function}, **request}
+        return await self.client.start_workflow("Release", document, id=f"{named}-{function}", task_queue=self.queue)
+
+    def rollout(self, function: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(f"lambda/{ACCOUNT}/{REGION}/{function}:live")
+
+    async def everything(self, *, workflows: int) -> dict[str, bytes]:
+        """All that somebody may look at, by where it is, as soon as so many workflows can be listed."""
+        async with asyncio.timeout(30):
+            while (await self.client.count_workflows()).count < workflows:  # noqa: ASYNC110 - it happens on the server
+                await asyncio.sleep(0.1)
+        places = {"the worker's log": self.log.read_bytes()}
+        async with aiohttp.ClientSession() as http, http.get(self.metrics) as answer:
+            places["the metrics"] = await answer.read()
+        async for found in self.client.list_workflows():
+            handle = self.client.get_workflow_handle(found.id, run_id=found.run_id)
+            history = await handle.fetch_history()
+            name = f"{found.id} ({found.run_id})"
+            places[f"the history of {name}"] = b"".join(event.SerializeToString() for event in history.events)
+            places[f"the description of {name}"] = (await handle.describe()).raw_description.SerializeToString()
+            places[f"the details of {name}"] = str(await handle.query("__temporal_workflow_metadata")).encode()
+        return places
+
+
+@pytest.fixture(scope="module")
+async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    directory = tmp_path_factory.mktemp("secrets")
+    server, aws, queue = Server(directory), Secretive(), "secrets"
+    async with contextlib.AsyncExitStack() as stack:
+        stub = await stack.enter_async_context(Stub(aws))
+        aws.code_url = stub.url
+        stack.push_async_callback(server.stop)
+        await server.start()
+        client = await server.connect()
+        metrics, log = f"127.0.0.1:{free_port()}", directory / "worker.log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))} | {
+            "AWS_ENDPOINT_URL": stub.url, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": KEY, "AWS_SESSION_TOKEN": TOKEN,
+            "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
+            "TEMPORAL_ADDRESS": server.address, "RELEASES_TASK_QUEUE": queue, "RELEASES_RATE": "100", "RELEASES_METRICS": metrics,
+            "RELEASES_LOG_FORMAT": "json", "RELEASES_LOG_LEVEL": "debug",
+        }  # fmt: skip
+        worker = Process.start("worker", [sys.executable, "worker.py"], environment=environment, directory=ROOT, log=log)
+        stack.push_async_callback(worker.stop)
+        yield Stage(client, queue, log, f"http://{metrics}/metrics")
+
+
+async def ended(handle: WorkflowHandle[Any, Any]) -> str:
+    async with asyncio.timeout(100):
+        try:
+            await handle.result()
+        except WorkflowFailureError as failure:
+            return (failure.cause.type or "?") if isinstance(failure.cause, ApplicationError) else type(failure.cause).__name__
+        return "Completed"
+
+
+async def kill(stage: Stage, function: str) -> None:
+    """Terminate the rollout of a function where it waits for approval."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(RPCError, KeyError):
+                status = await stage.rollout(function).query("status")
+                if status["phase"] == "awaiting_approval":
+                    break
+            await asyncio.sleep(0.05)
+    await stage.rollout(function).terminate("to be mended")
+
+
+@pytest.mark.timeout(180)
+async def test_no_secret_is_where_somebody_may_look(stage: Stage) -> None:
+    handles = {name: await stage.release(name, request) for name, (request, _) in ENDINGS.items()}
+    await kill(stage, "killed")
+    ends = dict(zip(handles, await asyncio.gather(*map(ended, handles.values())), strict=True))
+    assert ends == {name: end for name, (_, end) in ENDINGS.items()}
+    places = await stage.everything(workflows=2 * len(ENDINGS))
+    assert len(places) == 2 + 3 * 2 * len(ENDINGS), sorted(places)
+    assert all(b"Release" in content for place, content in places.items() if place.startswith("the history of release-"))
+    assert b"update_function_configuration" in places["the worker's log"]
+    assert canaries_in(places) == []
+
+
+@pytest.mark.parametrize("core", CANARIES.values())
+@pytest.mark.parametrize("before", ["", "a", "ab", 'x="'])
+def test_a_canary_is_found_in_every_form(core: str, before: str) -> None:
+    text = f"{before}{core} and more".encode()
+    for content in (text, base64.b64encode(text), base64.urlsafe_b64encode(text), json.dumps(text.decode()).encode()):
+        assert len(canaries_in({"here": b"..." + content})) == 1
+
+
+@pytest.mark.timeout(100)
+async def test_a_canary_that_somebody_types_is_found(stage: Stage) -> None:
+    """The search can fail: a reason stands in histories, as it should."""
+    before = (await stage.client.count_workflows()).count
+    handle = await stage.release("rejected", {**ENDINGS["rejected"][0], "reason": SSM}, named="typed")
+    assert await ended(handle) == "ReleaseRejected"
+    found = canaries_in(await stage.everything(workflows=before + 2))
+    assert any(each.startswith("an SSM parameter in the history of typed-rejected") for each in found), found
+    assert {each.partition(" in ")[0] for each in found} == {"an SSM parameter"}
