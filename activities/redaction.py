@@ -6,6 +6,7 @@ canonical request with its session token, an unreachable address is named with i
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
@@ -49,5 +50,25 @@ def _confidential(sent: Any, *, within: bool = False) -> Iterator[str]:
             yield from _confidential(sent.decode(errors="replace"), within=True)
         case str() if within and sent.strip():
             yield sent
+            yield from _texts(sent)
         case _:
             return
+
+
+def _texts(sent: str) -> Iterator[str]:
+    """The texts within a text that is JSON, as payloads are and many a secret is: a part may be repeated without the rest."""
+    if not sent.lstrip().startswith(("{", "[")):
+        return
+    try:
+        inner: Any = json.loads(sent)
+    except (ValueError, RecursionError):
+        return
+    waiting: list[Any] = [inner]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += cast("dict[str, Any]", each).values()
+        elif isinstance(each, list):
+            waiting += cast("Any", each)
+        elif isinstance(each, str) and each.strip():
+            yield each

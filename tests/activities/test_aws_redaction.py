@@ -90,3 +90,16 @@ def test_a_message_is_one_line() -> None:
 )
 def test_a_report_of_botocores_is_told_by_parameter_without_values(report: str, names: str) -> None:
     assert named_only(report) == names
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"InvokeArgs": b'{"token": "hunter2-what-was-sent"}'},
+        {"Payload": b'[{"a": [{"b": "hunter2-what-was-sent"}]}, 7, null]'},
+        {"Environment": {"Variables": {"API": ' {"token": "hunter2-what-was-sent"}'}}},
+        {"Payload": b"[" * 5000 + b'"hunter2-what-was-sent"', "ClientContext": "hunter2-what-was-sent"},
+    ],
+)
+def test_a_part_of_a_json_payload_does_not_survive_either(sent: dict[str, object]) -> None:
+    assert redacted("Could not parse hunter2-what-was-sent.", sent) == "Could not parse …."
