@@ -1,9 +1,12 @@
 # Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
-.PHONY: help install demo up test check format lock clean
+.PHONY: help install demo up test check fuzz format lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 BIN := .venv/bin
+INPUTS ?= 10000
+ANSWERS ?= 2000
+SEED ?= 1
 INSTALLED := .venv/.installed
 
 help: ## This list
@@ -32,6 +35,9 @@ check: install ## Tests, linters, types
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest
+
+fuzz: install ## Malformed inputs and answers by the thousand: INPUTS=10000 ANSWERS=2000 SEED=1, or one of them: ONLY='Release#7'
+	FUZZ_INPUTS=$(INPUTS) FUZZ_ANSWERS=$(ANSWERS) FUZZ_SEED=$(SEED) FUZZ_ONLY='$(ONLY)' $(BIN)/python -m pytest tests/fuzz --show-capture=no
 
 format: install ## Format the code
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,57 @@
+"""One worker of the fuzzers' own on the real server, in front of an AWS in memory that knows every operation; and the figures at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities import operations
+from tests.fuzz.arena import QUEUE, Arena, Tally
+from tests.fuzz.everything import Everything
+from tests.fuzz.size import ANSWERS, INPUTS, ONLY, SEED
+from tests.workflows.conftest import temporal as temporal  # noqa: PLC0414 - the session's server, for this folder too
+
+_TALLIES: list[Tally] = []
+
+
+@pytest.fixture(scope="session")
+async def arena(temporal: WorkflowEnvironment) -> AsyncIterator[Arena]:
+    """A worker that must outlive whatever it is sent."""
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # thousands of refusals are told by the figures
+    aws = Everything()
+    worker = Worker(temporal.client, task_queue=QUEUE, activities=operations(aws))
+    running = asyncio.ensure_future(worker.run())
+    yield Arena(temporal, aws, running)
+    assert not running.done(), "the worker died"
+    await worker.shutdown()
+    await running
+
+
+@pytest.fixture
+async def cleared(arena: Arena) -> AsyncIterator[Arena]:
+    """The arena; whatever a failed test leaves running in it is ended."""
+    yield arena
+    await arena.clear()
+
+
+@pytest.fixture
+def tallies() -> list[Tally]:
+    """Where the figures go."""
+    return _TALLIES
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _TALLIES:
+        return
+    terminalreporter.section(f"fuzz: seed {SEED}, {INPUTS} inputs, {ANSWERS} answers {ONLY}")
+    for tally in _TALLIES:
+        terminalreporter.write_line(str(tally))
+    inputs = sum(tally.sent for tally in _TALLIES if not tally.title.startswith("answers"))
+    answers = sum(tally.sent for tally in _TALLIES if tally.title.startswith("answers"))
+    wrong = sum(len(tally.wrong) for tally in _TALLIES)
+    terminalreporter.write_line(f"{inputs} inputs and {answers} operations and releases that met a bad answer; {wrong} went wrong")

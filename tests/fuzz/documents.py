@@ -1,0 +1,156 @@
+"""JSON as anybody may send it: keys twice, tokens that are no JSON, nesting without end; and what to do to a good document to spoil it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+MARK = "hunter2"
+"""Stands in every hostile text: a refusal that holds it has repeated what was typed."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """These very bytes in the place of a value."""
+
+    token: bytes
+
+    def __repr__(self) -> str:
+        return f"Raw({self.token[:40]!r}, {len(self.token)} bytes)"
+
+
+@dataclass(frozen=True)
+class Twice:
+    """A key's two values, in order: the key stands twice in its object."""
+
+    first: Any
+    second: Any
+
+
+def written(value: Any) -> bytes:
+    """A document on the wire."""
+    match value:
+        case Raw():
+            return value.token
+        case dict():
+            members = [(key, each) for key, given in value.items() for each in _each(given)]
+            return b"{" + b",".join(json.dumps(str(key)).encode() + b":" + written(each) for key, each in members) + b"}"
+        case list() | tuple():
+            return b"[" + b",".join(map(written, value)) + b"]"
+        case Twice():
+            return written(value.second)
+        case str():
+            return json.dumps(value, ensure_ascii=len(value) % 2 == 0).encode(errors="surrogatepass")
+        case _:
+            return json.dumps(value).encode()
+
+
+def _each(given: Any) -> tuple[Any, ...]:
+    return (given.first, given.second) if isinstance(given, Twice) else (given,)
+
+
+TOKENS = tuple(
+    Raw(token)
+    for token in (
+        b"NaN", b"-Infinity", b"Infinity", b"1e999", b"-0", b"1E400", b"9" * 5000, b"0." + b"3" * 5000, b"01", b"+1", b"nul", b"",
+        b"'" + MARK.encode() + b"'", b'"' + MARK.encode() + b'\\ud800"', b'"\\udc00' + MARK.encode() + b'"',
+        b'"' + MARK.encode() + b'\xff\xfe"', b'"' + MARK.encode() + b"\xed\xa0\x80" + b'"', b'"' + MARK.encode() + b'\x00\n"',
+        b"[" * 5000, b"[" * 300 + b"]" * 300, b'{"a":' * 300 + b"1" + b"}" * 300, b'{"kind":' * 2000, b"/* " + MARK.encode() + b" */ 1",
+    )
+)  # fmt: skip
+
+TEXTS = st.one_of(
+    st.sampled_from(["", " ", "\x00", "\u202e", "\ufeff", "𝕏", "é" * 300, "🦄" * 260, "{{resolve:", "{{resolve:ssm:/x}}", "' OR 1=1", "$LATEST", "live:1", "%s%n", "../..", "P9999999999999D", "-PT5M", "PT-5M", "P-5D", "999999999d", "0s", "1s", "PT1e9S", "PT0.5S"]).map(lambda text: text),
+    st.text(max_size=20),
+    st.sampled_from([200, 1_000, 10_000, 100_000]).map(lambda size: "x" * size),
+).map(lambda text: f"{MARK}{text}" if len(text) % 3 == 0 else text)  # fmt: skip
+
+NUMBERS = st.one_of(
+    st.sampled_from([0, -1, 1, 2**31, -(2**63), 2**63, 2**64, 10**18, 10**300, 0.5, -0.0, 1e-320, 1.0, 140, 101]), st.integers(), st.floats(allow_nan=False, allow_infinity=False)
+)  # fmt: skip
+
+HOSTILE = st.one_of(
+    TEXTS,
+    NUMBERS,
+    st.sampled_from(TOKENS),
+    st.none(),
+    st.booleans(),
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
+        lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
+        max_leaves=8,
+    ),
+    st.sampled_from([[], {}, [[]], [{}], {"": {}}, {"kind": MARK}, {"kind": [MARK]}, {MARK: MARK}, [MARK] * 2000, {f"k{n}": n for n in range(2000)}]),
+)  # fmt: skip
+"""Anything at all."""
+
+Way = tuple[str | int, ...]
+
+
+def ways(value: Any, way: Way = ()) -> list[Way]:
+    """The way to every place in a document, its root first."""
+    found = [way]
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, each in inner:
+        found += ways(each, (*way, step))
+    return found
+
+
+_BEYOND: dict[type, st.SearchStrategy[Any]] = {
+    int: st.sampled_from([-1, 0, 101, 10**7, -(2**31), 2**63, 10**40, 0.5, 10.0]),
+    str: st.sampled_from(["", MARK, f"{MARK}-{'x' * 2000}", "$LATEST", "0", "-PT1H", "P400D", "999999999d", "Canary0Percent0Minutes", " ", "a b"]),
+}  # fmt: skip
+"""Of the right type, and out of every range."""
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, good: st.SearchStrategy[Any], hostile: st.SearchStrategy[Any] = HOSTILE, most: int = 3) -> Any:
+    """A good document with one to three things wrong with it."""
+    document = copy.deepcopy(draw(good))
+    for _ in range(draw(st.integers(1, most))):
+        document = _spoil(document, draw(st.sampled_from(ways(document))), draw, hostile)
+    return document
+
+
+def _spoil_root(document: Any, draw: st.DrawFn, hostile: st.SearchStrategy[Any]) -> Any:
+    """The document as a whole made into something else, mostly by a key too many."""
+    if isinstance(document, dict) and draw(st.booleans()):
+        return {**document, draw(TEXTS): copy.deepcopy(draw(hostile))}
+    match draw(st.integers(0, 9)):
+        case 0:
+            return [document]
+        case 1 | 2:
+            return copy.deepcopy(draw(hostile))
+        case _:
+            return document
+
+
+def _spoil(document: Any, way: Way, draw: st.DrawFn, hostile: st.SearchStrategy[Any]) -> Any:
+    """One thing more wrong, at the end of this way."""
+    if not way:
+        return _spoil_root(document, draw, hostile)
+    holder, last = document, way[-1]
+    for step in way[:-1]:
+        holder = holder[step]
+    match draw(st.sampled_from(["other", "other", "beyond", "beyond", "drop", "null", "extra", "twice", "wrapped", "text"])):
+        case "drop":
+            del holder[last]
+        case "null":
+            holder[last] = None
+        case "extra" if isinstance(holder[last], dict):
+            holder[last][draw(TEXTS)] = copy.deepcopy(draw(hostile))
+        case "twice" if isinstance(holder, dict):
+            holder[last] = Twice(*(draw(st.permutations([holder[last], copy.deepcopy(draw(hostile))]))))
+        case "wrapped":
+            holder[last] = [holder[last]]
+        case "beyond" if isinstance(holder[last], str | int | float):
+            holder[last] = draw(_BEYOND[str] if isinstance(holder[last], str) else _BEYOND[int])
+        case "text":
+            holder[last] = str(holder[last])
+        case _:
+            holder[last] = copy.deepcopy(draw(hostile))
+    return document

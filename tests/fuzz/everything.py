@@ -1,0 +1,85 @@
+"""An AWS in memory that answers every operation there is: as the fake does where it knows how, else a sample of botocore's model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from temporalio import activity
+
+from tests.activities.model import answered, sample
+from tests.fake_lambda import FakeLambda
+from tests.fakes.functions import Answer
+from tests.fakes.judge import check_answer
+
+LONG = "🦄" * 1024
+"""As long as a key in S3 may be by our reading, in characters that take four bytes each."""
+
+MANY = [f"{number:02}{'é' * 250}" for number in range(100)]
+ALARMS = {"quiet": "OK", "loud": "ALARM", **dict.fromkeys(MANY, "OK")}
+
+
+_RELEASE = re.compile(r"checkout-\d+")
+
+
+class Spoiler(Protocol):
+    """Spoils answers to one function's releases."""
+
+    def meet(self, service: str, operation: str, answer: Answer) -> Answer:
+        """The answer, or a worse one, or an ``AwsError``."""
+        ...
+
+
+class Everything(FakeLambda):
+    """Knows two hooks, two alarms, a package and a parameter besides the functions it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alarms |= ALARMS
+        self.hook("hook-yes", lambda _: {"accept": True})
+        self.hook("hook-no", lambda _: {"accept": False, "reason": "not today"})
+        self.upload("three.zip", "three")
+        self.upload(LONG, "four")
+        self.parameters["/known"] = "resolved"
+        self.spoilers: dict[str, Spoiler] = {}
+
+    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Answer:
+        """As the fake does; but an answer to a release that somebody spoils comes spoilt."""
+        found = _RELEASE.search(activity.info().workflow_id or "") if activity.in_activity() else None
+        spoiler = self.spoilers.get(found[0]) if found else None
+        if spoiler is None:
+            return await super().call(service, operation, parameters)
+        answer = await super().call(service, operation, parameters)
+        return spoiler.meet(service, operation, answer)
+
+    def perform(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Answer:
+        if hasattr(self, f"{service}_{operation}"):
+            return super().perform(service, operation, parameters)
+        shape = answered(operation)
+        answer: Answer = {} if shape is None else settled(sample(shape))
+        check_answer(service, operation, answer)
+        return answer
+
+
+def settled(answer: Any) -> Any:
+    """A sample in which nothing is under way: an enumeration's first value is *Pending* as often as not."""
+    match answer:
+        case dict():
+            return {
+                name: _SETTLED.get(name, value) if isinstance(value, str) else settled(value)
+                for name, value in answer.items()
+                if name != "NextMarker"
+            }
+        case list():
+            return [settled(value) for value in answer]
+        case _:
+            return answer
+
+
+_SETTLED = {"State": "Active", "LastUpdateStatus": "Successful", "Status": "READY"}
+
+
+def by_name(activities: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Activities by the names that Temporal knows them by."""
+    return {getattr(each, "__temporal_activity_definition").name: each for each in activities}

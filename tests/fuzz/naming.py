@@ -1,0 +1,139 @@
+"""What counts as naming a field, and what a refusal must not say.
+
+A refusal of an input is a list of problems. Each names its field by a dotted path, and that path leads somewhere: step by step either to
+what stands in the input (a key, cut to 100 characters; an index of a list), or to a member that the model has (which may be missing in the
+input). ``(input)`` names the input as a whole: it is no JSON, no object, in another encoding, too large, or wrong in no single place. A wrong
+number of inputs is named as that. What was typed as a *value* is never repeated; a key is, being the name of the field.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from tests.fuzz.documents import MARK
+
+LONGEST_REFUSAL = 12_000
+"""Characters: fifty problems at most, each a path and a sentence."""
+
+LONGEST_NAME = 100
+_TELLING = 6
+"""Characters from which on a text that was typed is no coincidence."""
+
+_COUNTS = re.compile(r"\w+: (exactly one input is needed|no input is taken), \d+ were given")
+
+
+def check_refusal(text: str, details: Sequence[Any], model: type[BaseModel] | None, data: bytes) -> None:
+    """Assert that a refusal of an input is as the module says. ``model`` is None where no input is taken at all."""
+    assert len(text) <= LONGEST_REFUSAL, f"{len(text)} characters"
+    if _COUNTS.fullmatch(text):
+        return
+    assert model is not None, text[:300]
+    assert len(details) == 1, f"no list of problems: {text[:300]}"
+    problems: list[dict[str, str]] = details[0]
+    assert problems, "no problem at all"
+    schema, typed = _schema(model), _typed(data)
+    for problem in problems:
+        assert set(problem) == {"field", "problem"}
+        assert problem["problem"], f"{problem['field']}: no reason"
+        assert leads_somewhere(problem["field"], typed, schema), f"{problem['field']!r} is no field: {text[:300]}"
+        check_silence(problem["problem"], typed, schema)
+    assert text == f"{text.partition(': ')[0]}: " + "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
+
+
+def check_silence(told: str, typed: object, schema: Mapping[str, Any]) -> None:
+    """Assert that nothing which was typed as a value is repeated, but for words that are the model's own."""
+    assert MARK not in told, f"repeats what was typed: {told[:300]}"
+    own = json.dumps(schema)
+    for value in _values(typed):
+        assert len(value) < _TELLING or value not in told or value in own or value in _WORDS, f"repeats {value[:50]!r}: {told[:300]}"
+
+
+_WORDS = (
+    "no such preset: there are AllAtOnce, Canary<P>Percent<N>Minutes and Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1) Percent "
+    "not a duration: write ISO 8601 (PT10M) or a number and a unit (30s, 5m, 2h, 3d)"
+)
+
+
+def leads_somewhere(field: str, typed: object, schema: Mapping[str, Any]) -> bool:
+    """Whether a dotted path exists in the input or in the model. A name may have dots of its own."""
+    return field == "(input)" or (field != "" and _leads(field, typed, [schema], schema.get("$defs", {})))
+
+
+def names_a_member(text: str, model: type[BaseModel]) -> bool:
+    """Whether a sentence begins with a path of the model: how preflight names what does not agree with AWS."""
+    path, colon, rest = text.partition(": ")
+    return bool(colon and rest) and leads_somewhere(path, None, _schema(model))
+
+
+def _leads(rest: str, typed: object, schemas: list[Mapping[str, Any]], defs: Mapping[str, Any]) -> bool:
+    if not rest:
+        return True
+    flat = [each for schema in schemas for each in _flat(schema, defs)]
+    members: dict[str, list[Mapping[str, Any]]] = {}
+    for each in flat:
+        for name, member in each.get("properties", {}).items():
+            members.setdefault(name, []).append(member)
+    if isinstance(typed, dict):
+        others = [each["additionalProperties"] for each in flat if isinstance(each.get("additionalProperties"), dict)]
+        for key, inner in cast("dict[str, object]", typed).items():
+            name = key[:LONGEST_NAME].encode(errors="replace").decode()
+            if (after := _after(rest, name)) is not None and _leads(after, inner, members.get(key, others), defs):
+                return True
+        if rest == "[key]" or any(_after(rest, f"{key[:LONGEST_NAME]}.[key]") == "" for key in cast("dict[str, object]", typed)):
+            return True
+    if isinstance(typed, list):
+        index, _, after = rest.partition(".")
+        items = [each["items"] for each in flat if isinstance(each.get("items"), dict)]
+        inside = index.isdecimal() and int(index) < len(cast("list[object]", typed))
+        return inside and _leads(after, cast("list[object]", typed)[int(index)], items, defs)
+    return any((after := _after(rest, name)) is not None and _leads(after, None, inner, defs) for name, inner in members.items())
+
+
+def _after(rest: str, name: str) -> str | None:
+    if rest == name:
+        return ""
+    return rest[len(name) + 1 :] if rest.startswith(f"{name}.") else None
+
+
+def _flat(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if "$ref" in schema:
+        yield from _flat(defs[schema["$ref"].rpartition("/")[2]], defs)
+    for choice in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
+        yield from _flat(choice, defs)
+    yield schema
+
+
+@functools.cache
+def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    return model.model_json_schema(by_alias=True)
+
+
+def _typed(data: bytes) -> object:
+    try:
+        return from_json(data)
+    except ValueError:
+        return None
+
+
+def _values(typed: object) -> Iterator[str]:
+    match typed:
+        case dict():
+            for inner in cast("dict[str, object]", typed).values():
+                yield from _values(inner)
+        case list():
+            for inner in cast("list[object]", typed):
+                yield from _values(inner)
+        case str() | int() | float() if not isinstance(typed, bool):
+            try:
+                yield str(typed)
+            except ValueError:  # thousands of digits
+                return
+        case _:
+            return

@@ -1,0 +1,87 @@
+"""What is sent: a document in one payload mostly, as JSON mostly; else in other encodings, in pieces, not at all, or twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+from temporalio.api.common.v1 import Payload
+
+from tests.fuzz.arena import PLACE
+from tests.fuzz.documents import HOSTILE, MARK, spoilt, written
+from workflows.plugin import _LARGEST as LARGEST
+
+_T = TypeVar("_T")
+_JSON = b"json/plain"
+_ENCODINGS = (b"binary/plain", b"binary/null", b"json/protobuf", b"binary/protobuf", b"binary/encrypted", b"", b"\xff", None)
+_GARBAGE = st.one_of(
+    st.binary(max_size=60), st.sampled_from([b"", b"\x00", b"\xff\xfe", b"{", b"null", b"\xef\xbb\xbf{}", MARK.encode(), b"\x80" * 100_000])
+)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The payloads of one input, by encoding and bytes, and what kind of input it is."""
+
+    kind: str
+    parts: tuple[tuple[bytes | None, bytes], ...]
+
+    def about(self, function: str) -> tuple[Payload, ...]:
+        """The payloads, about this function."""
+        return tuple(_payload(encoding, data.replace(PLACE, function.encode())) for encoding, data in self.parts)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: " + "; ".join(f"{encoding!r} {len(data)} bytes {data[:400]!r}" for encoding, data in self.parts)
+
+
+def _payload(encoding: bytes | None, data: bytes) -> Payload:
+    metadata = {} if encoding is None else {"encoding": encoding}
+    if encoding in {b"json/protobuf", b"binary/protobuf"}:
+        metadata["messageType"] = b"temporal.api.common.v1.WorkflowType"
+    return Payload(metadata=metadata, data=data)
+
+
+def sent(
+    shaped: st.SearchStrategy[Any], accepts: Callable[[bytes], bool], more: Sequence[st.SearchStrategy[Sent]] = ()
+) -> st.SearchStrategy[Sent]:
+    """Inputs around these documents: a third good, a third with one thing or a few wrong, the rest anything at all."""
+    good = shaped.filter(lambda document: accepts(written(document)))
+
+    def plain(kind: str, documents: st.SearchStrategy[Any]) -> st.SearchStrategy[Sent]:
+        return documents.map(lambda document: Sent(kind, ((_JSON, written(document)),)))
+
+    documents = any_of([good, spoilt(good), HOSTILE]).map(written)
+    garbage = _GARBAGE.map(lambda data: Sent("not JSON", ((_JSON, data),)))
+    foreign = st.tuples(st.sampled_from(_ENCODINGS), st.one_of(documents, _GARBAGE)).map(lambda part: Sent("encoding", (part,)))
+    several = (
+        st.lists(st.tuples(st.just(_JSON), documents), max_size=3)
+        .filter(lambda parts: len(parts) != 1)
+        .map(lambda parts: Sent("none or several", tuple(parts)))
+    )
+    kinds = [plain("valid", good)] * 4 + [plain("shaped", shaped)] * 2 + [plain("nearly valid", spoilt(good, most=1))] * 4
+    return any_of([*kinds, plain("spoilt", spoilt(good)), plain("spoilt", spoilt(good)), *[plain("hostile", HOSTILE)] * 2, garbage, foreign, several, *more])  # fmt: skip
+
+
+def any_of(kinds: Sequence[st.SearchStrategy[_T]]) -> st.SearchStrategy[_T]:
+    """One of these with equal odds: ``one_of`` takes the alternatives of its alternatives for its own."""
+    return st.sampled_from(range(len(kinds))).flatmap(lambda kind: kinds[kind])
+
+
+def read(model: type[BaseModel], data: bytes) -> Any:
+    """What a model makes of a document; None where it refuses it."""
+    try:
+        return model.model_validate_json(data, by_alias=True, by_name=False)
+    except ValidationError:
+        return None
+
+
+def accepted(model: type[BaseModel], payloads: Sequence[Payload]) -> Any:
+    """What a model makes of an input; None where it must be refused."""
+    if len(payloads) != 1 or payloads[0].metadata.get("encoding") != _JSON:
+        return None
+    if len(payloads[0].data) > LARGEST.get(model, len(payloads[0].data)):
+        return None
+    return read(model, payloads[0].data)

@@ -1,0 +1,105 @@
+"""How much is fuzzed, from which seed: a few hundred inputs for every change, thousands with ``make fuzz``; each can be had again alone.
+
+A case is known by its door and its number, ``Release#137``: it depends on the seed and on nothing else, neither on how many are sent
+nor on what came before it.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
+from hypothesis.strategies import SearchStrategy
+
+_T = TypeVar("_T")
+
+INPUTS = int(os.environ.get("FUZZ_INPUTS") or "420")
+"""Inputs in all, divided among the doors they come in by."""
+
+ANSWERS = int(os.environ.get("FUZZ_ANSWERS") or "240")
+"""AWS's answers that are mutated: most are given to one operation, the rest to whole releases."""
+
+SEED = int(os.environ.get("FUZZ_SEED") or "1")
+ONLY = os.environ.get("FUZZ_ONLY", "")
+"""One case, ``Release#137``: everything else is left out."""
+
+_CHUNK = 60
+_TRIVIAL = 8
+"""The first examples of any strategy are its simplest, and left out."""
+
+
+@dataclass(frozen=True)
+class Case(Generic[_T]):
+    """One thing to be sent."""
+
+    door: str
+    number: int
+    value: _T
+
+    @property
+    def again(self) -> str:
+        """The command that sends this one again, and nothing else."""
+        return f"make fuzz SEED={SEED} ONLY='{self.door}#{self.number}'"
+
+    def __str__(self) -> str:
+        return f"{self.door}#{self.number}: {str(self.value)[:600]}\n    again: {self.again}"
+
+
+def share(percent: float, of: int = INPUTS) -> int:
+    """A part of the examples, at least a handful."""
+    return max(8, round(of * percent / 100))
+
+
+def drawn(strategy: SearchStrategy[_T], count: int, *, door: str) -> list[Case[_T]]:
+    """So many different examples, the same for the same seed. Drawn beforehand, so that they can be sent side by side."""
+    if ONLY:
+        wanted, _, number = ONLY.partition("#")
+        if wanted != door:
+            return []
+        chunk, index = divmod(int(number), _CHUNK)
+        return [Case(door, int(number), _chunk(strategy, door, chunk)[index])]
+    found: dict[str, Case[_T]] = {}
+    for case in _cases(strategy, door, at_most=count // _CHUNK * 4 + 8):
+        found.setdefault(repr(case.value), case)
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+def of_chunk(strategy: SearchStrategy[_T], door: str) -> list[Case[_T]]:
+    """Some examples, the same whatever is asked for."""
+    return [Case(door, number, value) for number, value in enumerate(_chunk(strategy, door, 0))]
+
+
+def _cases(strategy: SearchStrategy[_T], door: str, *, at_most: int) -> Iterator[Case[_T]]:
+    for chunk in range(at_most):
+        for index, value in enumerate(_chunk(strategy, door, chunk)):
+            yield Case(door, chunk * _CHUNK + index, value)
+
+
+def _chunk(strategy: SearchStrategy[_T], door: str, chunk: int) -> list[_T]:
+    """So many examples. Hypothesis likes to draw the constants of all modules that happen to be loaded: a case would then depend on these."""
+    found: list[_T] = []
+
+    @hypothesis.seed(zlib.crc32(f"{SEED}/{door}/{chunk}".encode()))
+    @settings(
+        max_examples=_CHUNK + _TRIVIAL, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+    )
+    @given(strategy)
+    def draw(example: _T) -> None:
+        found.append(example)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(providers, "_get_local_constants", Constants)
+        providers.CONSTANTS_CACHE.cache.clear()
+        draw()
+    providers.CONSTANTS_CACHE.cache.clear()
+    return found[-_CHUNK:]

@@ -1,0 +1,219 @@
+"""Whatever AWS answers to an operation, over real HTTP, it ends: with what the operation promises, or with a fault of the tree."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from temporalio.exceptions import ApplicationError
+
+from activities import operations
+from activities.aws import Connection, Timeouts, connect
+from activities.errors import Fault
+from activities.operation import LARGEST
+from activities.rate import Limits
+from tests.activities.operations import on_attempt
+from tests.activities.stub import HttpRequest, HttpResponse, Stub
+from tests.activities.tiny_lambda import REGION
+from tests.activities.wired import UNLIMITED, credentials
+from tests.fuzz.answering import KEPT, good
+from tests.fuzz.arena import Tally, meet_all
+from tests.fuzz.everything import Everything, by_name
+from tests.fuzz.mutation import TYPED, WAYS
+from tests.fuzz.shaped import Known, of_model
+from tests.fuzz.size import ANSWERS, ONLY, SEED, Case, of_chunk, share
+from tests.fuzz.test_activities import model_of
+
+_LANES = 6
+_PATIENCE = 120.0
+_LAST = 15
+"""The attempt that is the last for an answer which nobody can read."""
+
+_LONGEST_FAILURE = 2_500
+_NONSENSE = {"ResponseParserError", "ResponseTooLarge"}
+_ENDLESS = {Fault.UNAVAILABLE, Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
+NAMES = list(by_name(operations(Everything())))
+SECRETS: Known = {
+    ("FunctionName",): st.just("checkout"),
+    ("Resource",): st.just("arn:aws:lambda:eu-west-1:123456789012:function:checkout"),
+    ("Variables",): st.just({"TOKEN": TYPED, "OTHER": "{{resolve:ssm:/known}}", "THIRD": "{{resolve:secretsmanager:s:SecretString:password}}"}),
+    ("Payload",): st.just("eyJ0b2tlbiI6ICJodW50ZXIyLXdoYXQtd2FzLXNlbnQifQ=="),
+    ("InvokeArgs",): st.just("eyJ0b2tlbiI6ICJodW50ZXIyLXdoYXQtd2FzLXNlbnQifQ=="),
+    ("ClientContext",): st.just(TYPED),
+    ("AlarmNames",): st.just(["errors"]),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """An operation's request, its attempt, which of the requests that it makes meets a bad answer, and how that one is bad."""
+
+    name: str
+    attempt: int
+    request: Any
+    which: int
+    way: str
+    chance: int
+
+    def __str__(self) -> str:
+        return f"{self.name} (attempt {self.attempt}), answer {self.which or 'every'}: {self.way} {self.chance}; asked {self.request}"
+
+
+class Lane:
+    """One adapter, and the server behind it that gives good answers, and a bad one."""
+
+    def __init__(self) -> None:
+        self.stub = Stub(self._answer)
+        self._count = itertools.count(1)
+        self._asked: Question | None = None
+        self.met = 0
+
+    async def open(self, stack: AsyncExitStack, environment: pytest.MonkeyPatch) -> None:
+        await stack.enter_async_context(self.stub)
+        environment.setenv("AWS_ENDPOINT_URL", self.stub.url)
+        self.aws: Connection = await stack.enter_async_context(connect(REGION, timeouts=Timeouts(connect=2, read=2, invoke=2)))
+        for service in ("ssm", "secretsmanager", "cloudwatch", "s3"):
+            await self.aws.open(service, "read")
+        for kind in ("read", "write", "invoke"):
+            await self.aws.open("lambda", kind)
+        self.activities = by_name(operations(self.aws))
+
+    def prepare(self, question: Question) -> None:
+        self._asked, self._count, self.met = question, itertools.count(1), 0
+        self.stub.requests.clear()
+        self.aws._limits = Limits(UNLIMITED)
+
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
+        answer = good(request, self.stub.url)
+        question = self._asked
+        if question is None or next(self._count) != question.which != 0:
+            return answer
+        self.met += 1
+        return WAYS[question.way](answer, random.Random(question.chance))
+
+
+@pytest.fixture(scope="session")
+async def lanes() -> AsyncIterator[list[Lane]]:
+    async with AsyncExitStack() as stack:
+        with pytest.MonkeyPatch.context() as environment:
+            credentials(environment)
+            found = [Lane() for _ in range(_LANES)]
+            for lane in found:
+                await lane.open(stack, environment)
+        yield found
+
+
+def questions(count: int) -> list[Case[Question]]:
+    """So many: every operation and every way about as often; each depends on the seed and its number only."""
+    numbers = [int(ONLY.partition("#")[2])] if ONLY.startswith("answer#") else [] if ONLY else range(count)
+    activities = by_name(operations(Everything()))
+    asked = {name: _requests(name, activities[name]) for name in NAMES}
+    return [Case("answer", number, _question(number, asked)) for number in numbers]
+
+
+def _question(number: int, asked: Mapping[str, Sequence[Any]]) -> Question:
+    chance = random.Random(f"{SEED}/answer/{number}")
+    name, way = NAMES[number % len(NAMES)], sorted(WAYS)[(number + number // len(NAMES)) % len(WAYS)]
+    return Question(name, chance.choice([1, 1, 2]), chance.choice(asked[name]), chance.choice([0, 1, 1, 2]), way, chance.randrange(2**32))
+
+
+def _requests(name: str, activity: Callable[..., Any]) -> list[Any]:
+    """Good requests of an operation."""
+    shaped = of_model(model_of(activity), SECRETS).filter(lambda document: _read(activity, document) is not None)
+    return [case.value for case in of_chunk(shaped, f"{name}/asked")]
+
+
+def _read(activity: Callable[..., Any], document: Any) -> BaseModel | None:
+    try:
+        return model_of(activity).model_validate_json(json.dumps(document), by_alias=True, by_name=False)
+    except ValueError:
+        return None
+
+
+@pytest.mark.timeout(3600)
+async def test_every_answer_ends_an_operation(lanes: list[Lane], tallies: list[Tally]) -> None:
+    free: asyncio.Queue[Lane] = asyncio.Queue()
+    for lane in lanes:
+        free.put_nowait(lane)
+
+    async def meet(case: Case[Question], tally: Tally) -> None:
+        lane = await free.get()
+        try:
+            await _ask(lane, case.value, tally)
+        finally:
+            free.put_nowait(lane)
+
+    tally = await meet_all("answers, one operation", questions(share(85, ANSWERS)), meet, at_once=_LANES)
+    tallies.append(tally)
+    tally.check()
+
+
+async def _ask(lane: Lane, question: Question, tally: Tally) -> None:
+    activity = lane.activities[question.name]
+    request = _read(activity, question.request)
+    lane.prepare(question)
+    answer, failure = await _performed(activity, request, question.attempt)
+    if not lane.met:  # it makes fewer requests, or none at all the second time: then every answer is bad, the first time
+        question = replace(question, which=0, attempt=1)
+        lane.prepare(question)
+        answer, failure = await _performed(activity, request, 1)
+    tally.kinds[question.way if lane.met else "(not met) " + question.name] += 1
+    if failure is None:
+        tally.ends["answered"] += 1
+        told = answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else str(answer)
+        assert len(told) <= LARGEST, f"{len(told)} bytes of a result"
+        assert TYPED not in told.replace(_echo(answer), ""), told[:300]
+        assert KEPT not in told, told[:300]
+        return
+    tally.ends[failure.type or "?"] += 1
+    check_failure(failure, secrets=(KEPT, TYPED) if _confides(question, failure) else (KEPT,))
+    if failure.non_retryable or not _must_end(failure):
+        return
+    lane.prepare(question)
+    _, last = await _performed(activity, request, _LAST)
+    assert last is None or last.non_retryable or not _must_end(last), f"tried again without end: {last.message}"
+
+
+async def _performed(activity: Callable[..., Any], request: BaseModel | None, attempt: int) -> tuple[Any, ApplicationError | None]:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await on_attempt(attempt, activity, request), None
+    except ApplicationError as failure:
+        return None, failure
+
+
+def _echo(answer: Any) -> str:
+    """What a function itself answers is the function's: only AWS's own words are looked at."""
+    return (answer.payload or b"").decode(errors="replace") if hasattr(answer, "payload") else ""
+
+
+def _confides(question: Question, failure: ApplicationError) -> bool:
+    """Whether what failed was sent the secret: what was not sent cannot be kept back."""
+    itself = bool(failure.details) and failure.details[0]["operation"] == question.name
+    return itself and (TYPED in json.dumps(question.request) or bool({"Payload", "InvokeArgs"} & set(question.request)))
+
+
+def check_failure(failure: ApplicationError, *, secrets: Sequence[str]) -> None:
+    """A failure is a fault, short, without a secret; a mistake only where AWS's answer is said to be the reason."""
+    assert failure.type in set(Fault), f"{failure.type}: {failure.message}"
+    assert failure.type != Fault.BUG or "AWS's answer is not as AWS describes it" in failure.message, failure.message
+    assert failure.type != Fault.BUG or failure.non_retryable
+    assert len(failure.message) <= _LONGEST_FAILURE, f"{len(failure.message)} characters"
+    for text in (failure.message, repr(failure.details)):
+        assert not [secret for secret in secrets if secret in text], text[:400]
+    assert failure.next_retry_delay is None or 0 <= failure.next_retry_delay.total_seconds() <= 300
+
+
+def _must_end(failure: ApplicationError) -> bool:
+    """Whether it is no state of AWS's, or of the network's, that passes: what nobody can read, or has heard of."""
+    code = failure.details[0].get("code", "") if failure.details else ""
+    return code in _NONSENSE or failure.type not in _ENDLESS

@@ -1,0 +1,134 @@
+"""Whatever a workflow is started with, it ends: refused at once with the field's name, or as a release ends."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from tests.fakes.functions import ACCOUNT, REGION
+from tests.fuzz.arena import PLACE, Arena, Clock, Tally, check_answered, ended, meet_all, no_task_failed
+from tests.fuzz.everything import LONG, MANY
+from tests.fuzz.naming import check_refusal, names_a_member
+from tests.fuzz.payloads import Sent, accepted, read, sent
+from tests.fuzz.shaped import STRATEGIES, Known, of_model
+from tests.fuzz.size import Case, drawn, share
+from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
+
+_HOOKS = st.sampled_from(["hook-yes", "hook-yes", "hook-yes", "hook-no", "nobody"])
+KNOWN: Known = {
+    ("target", "function"): st.sampled_from([PLACE.decode()] * 9 + ["nobody", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout-fuzz"]),
+    ("target", "alias"): st.sampled_from(["live"] * 9 + ["next"]),
+    ("strategy",): st.one_of(STRATEGIES, st.deferred(lambda: _STEPS)),
+    ("hooks", "before_traffic"): _HOOKS,
+    ("hooks", "after_traffic"): _HOOKS,
+    ("guards", "alarms"): st.one_of(st.lists(st.sampled_from(["quiet"] * 6 + ["loud", "gone"]), max_size=2), st.just(MANY)),
+    ("requested_by",): st.sampled_from(["", "ci", "🦄" * 200, "a\x00b", "' OR 1=1"]),
+    ("reason",): st.sampled_from(["", "PR 12", "🦄" * 1000, "a\x00b", "{0}%s"]),
+    ("uri",): st.sampled_from(["123456789012.dkr.ecr.eu-central-1.amazonaws.com/one:1", LONG]),
+    ("bucket",): st.just("artifacts"),
+    ("artifact", "key"): st.sampled_from(["three.zip", "three.zip", LONG]),
+    ("object_version",): st.none(),
+    ("artifact", "version"): st.sampled_from(["1", "2", "9"]),
+    ("version",): st.sampled_from(["1", "1", "2", "9"]),
+    ("provisioned",): st.integers(1, 20),
+    ("reserved",): st.integers(20, 2000),
+    ("Environment", "Variables"): st.dictionaries(st.sampled_from(["MODE", "TOKEN"]), st.sampled_from(["a", "{{resolve:ssm:/known}}", "{{resolve:ssm:/no}}"])),
+}  # fmt: skip
+_STEPS = of_model(ReleaseRequest.model_fields["strategy"].annotation or BaseModel, {})
+_HUGE = st.sampled_from([100_000, 1_000_000, 999_900, 1_000_001, 2_000_500, 2_097_100, 2_097_152, 2_200_000, 5_000_000]).map(
+    lambda size: Sent("huge", ((b"json/plain", _padded(size)),))
+)
+MODELS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
+    "Release": (ReleaseRequest, ReleaseRequest),
+    "Rollback": (RollbackRequest, RollbackRequest),
+    "Rollout": (RolloutRequest, ReleaseRequest),
+    "Plan": (ReleaseRequest, ReleaseRequest),
+}
+ENDINGS = {"Completed", "ReleaseRejected", "ReleaseRolledBack"}
+_OTHERWISE = re.compile(
+    r"an update of the function is in progress already|\S+ is being released already|a Rollout runs under the id of its alias"
+)
+"""How a rejection begins that is about no field, but about the time, or the id that was chosen."""
+
+_TOO_LARGE = {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.RESOURCE_EXHAUSTED}
+"""How the server itself refuses more than 2 MiB, and gRPC more than 4 MB: at the start, with nothing begun."""
+
+
+def _padded(size: int) -> bytes:
+    head = b'{"target":{"function":"checkout-fuzz"},"strategy":"AllAtOnce","configuration":{"Environment":{"Variables":{"BIG":"'
+    return head + b"x" * (size - len(head) - 5) + b'"}}}}'
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancel or an eviction drops coroutines
+@pytest.mark.parametrize(("workflow", "percent"), [("Release", 10), ("Rollback", 5), ("Rollout", 5), ("Plan", 5)])
+async def test_every_start_ends(cleared: Arena, tallies: list[Tally], workflow: str, percent: int) -> None:
+    reads, shaped = MODELS[workflow]
+
+    async def meet(case: Case[Sent], tally: Tally) -> None:
+        await _start(cleared, workflow, case.value, tally)
+
+    huge = [_HUGE] if workflow != "Rollback" else []
+    inputs = sent(of_model(shaped, KNOWN), lambda data: read(reads, data) is not None, huge)
+    tally = await meet_all(f"start {workflow}", drawn(inputs, share(percent), door=workflow), meet)
+    tallies.append(tally)
+    tally.check()
+    cleared.alive()
+    await cleared.nothing_runs()
+
+
+async def _start(arena: Arena, workflow: str, one: Sent, tally: Tally) -> None:
+    reads, _ = MODELS[workflow]
+    name = arena.function()
+    payloads = one.about(name)
+    request = accepted(reads, payloads)
+    clock = Clock()
+    tally.kinds[one.kind] += 1
+    try:
+        handle = await arena.start(workflow, payloads, id=_lock(name, request) if workflow == "Rollout" and request else None)
+    except RPCError as error:
+        check_answered(error, *_TOO_LARGE)
+        tally.ends["refused by the server for its size"] += 1
+        return
+    if request is not None and _waits(request):
+        await asyncio.sleep(0.2)
+        await handle.cancel()
+    kind, failure = await ended(arena.client, handle)
+    tally.ends[f"{kind}{'' if request else ' (input)'}"] += 1
+    await no_task_failed(arena.client, handle)
+    if request is None:
+        tally.refused(clock)
+        assert kind == "ReleaseRejected", f"{kind}: {failure}"
+        assert failure is not None
+        check_refusal(failure.message, failure.details, reads, payloads[0].data if payloads else b"")
+        assert await _length(handle) <= 5
+        return
+    assert kind in ENDINGS or (kind == "CancelledError" and _waits(request)), f"{kind}: {failure}"
+    if kind == "ReleaseRejected" and failure:
+        assert names_a_member(failure.message, reads) or _OTHERWISE.match(failure.message), f"names no field: {failure.message}"
+
+
+def _lock(function: str, request: Any) -> str:
+    return f"lambda/{ACCOUNT}/{REGION}/{function}:{request.root.target.alias}"
+
+
+def _waits(request: Any) -> bool:
+    """Whether it would wait without end, or, looking at alarms every ten seconds, for longer than is fun: those are cancelled."""
+    request = getattr(request, "root", request)
+    steps = request.strategy.steps
+    baked = sum((step.duration for step in steps if step.kind == "bake"), timedelta())
+    return any(step.kind == "approval" and (step.timeout is None or request.guards.alarms) for step in steps) or (
+        bool(request.guards.alarms) and baked > timedelta(minutes=15)
+    )
+
+
+async def _length(handle: WorkflowHandle[Any, Any]) -> int:
+    return (await handle.describe()).history_length

@@ -1,0 +1,227 @@
+"""Whatever is said to, or asked of, a running rollout: it answers at once, and what is nonsense leaves no trace in its history."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from pydantic import BaseModel
+from temporalio.api.common.v1 import Payload
+from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from tests.fakes.functions import ACCOUNT, REGION
+from tests.fuzz.arena import QUEUE, Arena, Clock, Tally, check_answered, ended, meet_all, no_task_failed
+from tests.fuzz.documents import MARK
+from tests.fuzz.naming import check_refusal
+from tests.fuzz.payloads import Sent, accepted, any_of, read, sent
+from tests.fuzz.shaped import of_model
+from tests.fuzz.size import Case, drawn, share
+from workflows.controls import Approve, Because, Resume, Said
+from workflows.domain.status import ReleaseStatus
+
+UPDATES: dict[str, type[Said]] = {"approve": Approve, "pause": Because, "resume": Resume, "promote": Because, "abort": Because}
+_OFTEN = ["pause"] * 4 + ["resume"] * 4 + ["approve"] * 2 + ["promote", "abort"]
+_UNKNOWN = [
+    "status",
+    "run",
+    "__init__",
+    "__class__",
+    "_check_pause",
+    "Pause",
+    "pause ",
+    "a\x00b",
+    "🦄" * 100,
+    "__temporal_workflow_metadata",
+    MARK,
+]
+_QUERIES = [
+    *["status"] * 6, "__stack_trace", "__enhanced_stack_trace", "__temporal_workflow_metadata", "__temporal_workflow_history", *_UNKNOWN, "pause",
+]  # fmt: skip
+STAGES: dict[str, dict[str, Any]] = {
+    "baking": {"kind": "bake", "duration": "365d"},
+    "awaiting approval": {"kind": "approval"},
+}
+_numbers = itertools.count(1)
+_LONGEST_ANSWER = 2_500
+_WAIT = 60.0
+
+
+@dataclass(frozen=True)
+class Word:
+    """An update or a query, by name, its inputs, and what the release is doing when it comes."""
+
+    stage: str
+    name: str
+    sent: Sent
+
+    def __str__(self) -> str:
+        return f"{self.name!r} while {self.stage}: {self.sent}"
+
+
+def _words(names: Sequence[str], model: dict[str, type[BaseModel]]) -> st.SearchStrategy[Word]:
+    shapes = {
+        name: sent(of_model(kind), lambda data, kind=kind: read(kind, data) is not None) for name, kind in {**model, "": Because}.items()
+    }
+    return st.tuples(st.sampled_from(list(STAGES)), st.sampled_from(names)).flatmap(
+        lambda which: shapes[which[1] if which[1] in model else ""].map(lambda one: Word(*which, one))
+    )
+
+
+class Stage:
+    """A rollout in one situation; another one where somebody has ended it."""
+
+    def __init__(self, arena: Arena, doing: str) -> None:
+        self.arena = arena
+        self.doing = doing
+        self.begun: list[tuple[WorkflowHandle[Any, Any], WorkflowHandle[Any, Any]]] = []
+
+    @property
+    def rollout(self) -> WorkflowHandle[Any, ReleaseStatus]:
+        return self.begun[-1][1]
+
+    async def open(self) -> None:
+        """Begin a release, in real time, and wait until it is where it should be."""
+        if self.begun and await self._stands():
+            return
+        function, client = self.arena.function(), self.arena.client
+        request = {
+            "target": {"function": function},
+            "artifact": {"kind": "version", "version": "1"},
+            "strategy": {"steps": [STAGES[self.doing]]},
+        }
+        with self.arena.env.with_time_skipping_disabled():
+            outer = await client.start_workflow("Release", request, id=f"stage-{next(_numbers)}", task_queue=QUEUE)
+        rollout = client.get_workflow_handle(f"lambda/{ACCOUNT}/{REGION}/{function}:live", result_type=ReleaseStatus)
+        self.begun.append((outer, rollout))
+        async with asyncio.timeout(_WAIT):
+            while not await self._stands():  # noqa: ASYNC110 - it happens on the server
+                await asyncio.sleep(0.02)
+
+    async def _stands(self) -> bool:
+        try:
+            status: ReleaseStatus = await self.rollout.query("status", result_type=ReleaseStatus)
+        except (RPCError, WorkflowQueryFailedError):
+            return False
+        return status.phase == self.doing.replace(" ", "_")
+
+    async def close(self) -> None:
+        """Cancel it, and see to it that everything ended well."""
+        for outer, rollout in self.begun:
+            await outer.cancel()
+            kind, _ = await ended(self.arena.client, outer)
+            assert kind in {"CancelledError", "Completed", "ReleaseRolledBack"}, kind
+            await no_task_failed(self.arena.client, rollout)
+
+
+async def _all(arena: Arena, title: str, cases: list[Case[Word]], say: Any) -> Tally:
+    stages: dict[str, asyncio.Queue[Stage]] = {}
+    for doing in STAGES:
+        stages[doing] = asyncio.Queue()
+        for _ in range(6):
+            stages[doing].put_nowait(Stage(arena, doing))
+
+    async def meet(case: Case[Word], tally: Tally) -> None:
+        free = stages[case.value.stage]
+        stage = await free.get()
+        try:
+            await stage.open()
+            await say(stage, case.value, tally)
+        finally:
+            free.put_nowait(stage)
+
+    tally = await meet_all(title, cases, meet, at_once=12)
+    every = [free.get_nowait() for free in stages.values() for _ in range(free.qsize())]
+    await asyncio.gather(*(stage.close() for stage in every))
+    return tally
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancel or an eviction drops coroutines
+async def test_every_update_is_answered(cleared: Arena, tallies: list[Tally]) -> None:
+    words = any_of([*[_words(_OFTEN, dict(UPDATES))] * 5, _words(_UNKNOWN, {})])
+    tally = await _all(cleared, "updates", drawn(words, share(16), door="update"), _update)
+    tallies.append(tally)
+    tally.check()
+    cleared.alive()
+    await cleared.nothing_runs()
+
+
+async def _update(stage: Stage, word: Word, tally: Tally) -> None:
+    payloads = word.sent.about("checkout")
+    model = UPDATES.get(word.name)
+    good = model is not None and accepted(model, payloads) is not None
+    before, clock = await _length(stage), Clock()
+    tally.kinds[word.sent.kind] += 1
+    refused, error = "", None
+    try:
+        async with asyncio.timeout(_WAIT):
+            await stage.rollout.execute_update(word.name, args=_raw(payloads))
+    except WorkflowUpdateFailedError as failure:
+        error = failure.cause
+        refused = (error.type or "?") if isinstance(error, ApplicationError) else type(error).__name__
+    except RPCError as problem:
+        check_answered(problem)
+        refused = f"server: {problem.status.name}"
+    tally.ends[f"{refused or 'done'}{'' if good else ' (input)' if model else ' (name)'}"] += 1
+    assert refused or good, f"{word.name!r} was taken"
+    if refused:
+        assert await _length(stage) == before, "a refusal left a trace"
+    if good and refused:
+        assert refused == "Refused", f"{refused}: {error}"
+        assert isinstance(error, ApplicationError)
+        assert 0 < len(error.message) <= _LONGEST_ANSWER
+    if not good:
+        tally.refused(clock)
+        if model:
+            assert refused == "Refused", f"{refused}: {error}"
+            assert isinstance(error, ApplicationError)
+            check_refusal(error.message, error.details, model, payloads[0].data if payloads else b"")
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancel or an eviction drops coroutines
+async def test_every_query_is_answered(cleared: Arena, tallies: list[Tally]) -> None:
+    tally = await _all(cleared, "queries", drawn(_words(_QUERIES, {}), share(13), door="query"), _query)
+    tallies.append(tally)
+    tally.check()
+    cleared.alive()
+    await cleared.nothing_runs()
+
+
+async def _query(stage: Stage, word: Word, tally: Tally) -> None:
+    payloads = word.sent.about("checkout")
+    before, clock = await _length(stage), Clock()
+    tally.kinds[word.sent.kind] += 1
+    failed: str | None = None
+    try:
+        async with asyncio.timeout(_WAIT):
+            await stage.rollout.query(word.name, args=_raw(payloads))
+    except WorkflowQueryFailedError as failure:
+        failed = str(failure)
+    except RPCError as problem:
+        check_answered(problem, RPCStatusCode.INVALID_ARGUMENT)
+        failed = problem.message
+    tally.refused(clock)
+    tally.ends["answered" if failed is None else "refused"] += 1
+    assert await _length(stage) == before, "a query left a trace"
+    assert failed is None or len(failed) <= _LONGEST_ANSWER, f"{len(failed)} characters"
+    if word.name == "status":
+        assert failed is None or payloads, failed  # what is sent along is not looked at, if it can be read
+        assert failed is None or failed == f"status: no input is taken, {len(payloads)} were given", failed
+    assert failed is None or MARK not in failed.replace(word.name, ""), failed
+
+
+def _raw(payloads: Sequence[Payload]) -> list[RawValue]:
+    return [RawValue(each) for each in payloads]
+
+
+async def _length(stage: Stage) -> int:
+    return (await stage.rollout.describe()).history_length
