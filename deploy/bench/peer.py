@@ -1,0 +1,92 @@
+"""The peer: the pipeline on DBOS, a step for each AWS call, every workflow in this one process, its state in SQLite.
+
+``python -m deploy.bench.peer <url> <prefix> <count> <database url>`` starts so many workflows at once and prints what they took as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from dbos import DBOS, SetWorkflowID
+
+from deploy.bench.burst import Burst, told
+from deploy.bench.pipeline import BAKE, BUCKET, LIVE, PERCENT, SETTLE, routed
+
+_aws: Any = None
+
+
+@DBOS.step()
+async def call(operation: str, asked: dict[str, Any]) -> Any:
+    """One AWS call; its answer is what DBOS keeps. Nothing that is not there is an answer, too."""
+    try:
+        answer = await getattr(_aws, operation)(**asked)
+    except _aws.exceptions.ProvisionedConcurrencyConfigNotFoundException:
+        return None
+    answer.pop("ResponseMetadata", None)
+    answer.pop("Code", None)
+    return answer
+
+
+@DBOS.step()
+async def settle(function: str) -> Any:
+    """Look until the code has settled, within one step: as our own activity does."""
+    pause = SETTLE
+    while True:
+        found = (await _aws.get_function(FunctionName=function))["Configuration"]
+        if found["LastUpdateStatus"] == "Successful":
+            return found
+        await asyncio.sleep(pause)
+        pause *= 1.5
+
+
+@DBOS.workflow()
+async def release(function: str) -> str:
+    """The pipeline. DBOS numbers steps in the order they begin, so reads side by side are started in order."""
+    alias, found = await asyncio.gather(
+        call("get_alias", {"FunctionName": function, "Name": LIVE}), call("get_function", {"FunctionName": function})
+    )
+    stable = alias["FunctionVersion"]
+    await asyncio.gather(
+        call("get_function", {"FunctionName": function, "Qualifier": stable}),
+        call("get_provisioned_concurrency_config", {"FunctionName": function, "Qualifier": LIVE}),
+    )
+    code = {"FunctionName": function, "S3Bucket": BUCKET, "S3Key": f"{function}/2.zip", "RevisionId": found["Configuration"]["RevisionId"]}
+    await call("update_function_code", code)
+    latest = await settle(function)
+    publish = {"FunctionName": function, "CodeSha256": latest["CodeSha256"], "RevisionId": latest["RevisionId"], "Description": "bench"}
+    candidate: str = (await call("publish_version", publish))["Version"]
+    alias = await call("update_alias", routed(function, stable, {candidate: PERCENT / 100}, alias["RevisionId"]))
+    await DBOS.sleep_async(BAKE)
+    await call("update_alias", routed(function, candidate, {}, alias["RevisionId"]))
+    return candidate
+
+
+async def main(url: str, prefix: str, count: int, database: str) -> None:
+    """One release first, to warm up, then all the others at once."""
+    global _aws  # noqa: PLW0603 - DBOS's steps are functions of a module
+    DBOS(config={"name": "bench", "system_database_url": database, "run_admin_server": False, "log_level": "ERROR"})
+    DBOS.launch()
+    config = AioConfig(max_pool_connections=1000, retries={"total_max_attempts": 1})
+    client = get_session().create_client(
+        "lambda", endpoint_url=url, region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench", config=config
+    )
+    async with client as _aws:
+
+        async def one(function: str) -> None:
+            with SetWorkflowID(f"release-{function}"):
+                handle = await DBOS.start_workflow_async(release, function)
+            await handle.get_result()
+
+        await one(f"{prefix}w-0")
+        burst = Burst()
+        await asyncio.gather(*(burst.timed(one(f"{prefix}-{number}")) for number in range(count)))
+        told(burst)
+    DBOS.destroy()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]))
