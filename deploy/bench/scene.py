@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,11 @@ _PATIENCE: Final = 60.0
 _FREE: Final = "10000"
 """A second: what the worker's two limits are set to, so that they do not count."""
 
-FLAGS: Final = tuple(f"history.{queue}ProcessorMaxPollRPS=2000" for queue in ("transfer", "timer", "visibility"))
+FLAGS: Final = tuple(
+    argument
+    for queue in ("transfer", "timer", "visibility")
+    for argument in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=2000")
+)
 """The dev server's settings that :mod:`deploy.local.stack` starts it with."""
 
 
@@ -95,7 +99,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(directory: Path, *, flags: tuple[str, ...] = FLAGS) -> AsyncIterator[Scene]:
+async def scene(directory: Path, *, settings: Sequence[str] = FLAGS) -> AsyncIterator[Scene]:
     """Start the stand-in and Temporal; workers are started as they are needed."""
     async with AsyncExitStack() as stack:
         command = [sys.executable, "-m", "deploy.bench.standin"]
@@ -109,9 +113,7 @@ async def scene(directory: Path, *, flags: tuple[str, ...] = FLAGS) -> AsyncIter
         address = f"127.0.0.1:{ports.temporal}"
         binary = str(Path(sys.executable).with_name("temporal"))
         start = [binary, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(ports.temporal), "--headless", "--log-level", "error"]
-        start += ["--db-filename", str(directory / "temporal.db")]
-        for flag in flags:
-            start += ["--dynamic-config-value", flag]
+        start += settings
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))}
         server = Process.start("Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log")
         stack.push_async_callback(server.stop)
