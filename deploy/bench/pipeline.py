@@ -33,12 +33,13 @@ CALLS: Final[Mapping[str, range]] = {
 """How often each operation is called: a write exactly so often, a read again where the code settles late or a time-out was met."""
 
 
-def release(function: str, bake: float = BAKE) -> dict[str, Any]:
-    """The input of ``Release`` that asks for this pipeline."""
+def release(function: str, *, bake: float = BAKE, alarms: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The input of ``Release`` that asks for this pipeline; alarms, where some are named, guard it."""
     return {
         "target": {"function": function, "alias": LIVE},
         "artifact": {"kind": "s3", "bucket": BUCKET, "key": f"{function}/2.zip"},
         "strategy": {"steps": [{"kind": "set_weight", "percent": PERCENT}, {"kind": "bake", "duration": f"PT{bake:g}S"}]},
+        "guards": {"alarms": list(alarms)},
         "requested_by": "bench",
         "reason": "to know what it costs",
     }

@@ -35,6 +35,9 @@ FLAGS: Final = tuple(
 )
 """The dev server's settings that :mod:`deploy.local.stack` starts it with."""
 
+PRAGMAS: Final = ("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL")
+"""SQLite on a file, without a flush to the disk for each transaction: what is written survives the death of the server, not always of the machine."""
+
 
 @dataclass
 class Scene:
@@ -99,7 +102,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(directory: Path, *, settings: Sequence[str] = FLAGS) -> AsyncIterator[Scene]:
+async def scene(directory: Path, *, settings: Sequence[str] = (*FLAGS, *PRAGMAS)) -> AsyncIterator[Scene]:
     """Start the stand-in and Temporal; workers are started as they are needed."""
     async with AsyncExitStack() as stack:
         command = [sys.executable, "-m", "deploy.bench.standin"]
@@ -113,7 +116,7 @@ async def scene(directory: Path, *, settings: Sequence[str] = FLAGS) -> AsyncIte
         address = f"127.0.0.1:{ports.temporal}"
         binary = str(Path(sys.executable).with_name("temporal"))
         start = [binary, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(ports.temporal), "--headless", "--log-level", "error"]
-        start += settings
+        start += ["--db-filename", str(directory / "temporal.db"), *settings]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))}
         server = Process.start("Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log")
         stack.push_async_callback(server.stop)

@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import itertools
 import json
 import re
@@ -33,10 +35,10 @@ class Function:
     """One function with its versions and aliases."""
 
     name: str
-    sha: str = "1"
+    code: bytes = b"1"
     revision: str = field(default_factory=lambda: next(_revisions))
     settles_at: float = 0.0
-    versions: dict[str, str] = field(default_factory=lambda: {"1": "1"})
+    versions: dict[str, bytes] = field(default_factory=lambda: {"1": b"1"})
     aliases: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     moved_at: float = 0.0
@@ -47,11 +49,11 @@ class Function:
         alias = self.aliases[LIVE]
         weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         live, versions = alias["FunctionVersion"], len(self.versions)
-        return {"live": live, "weights": weights, "versions": versions, "moved_at": self.moved_at, "calls": self.calls, "sha": self.sha}
+        return {"live": live, "weights": weights, "versions": versions, "moved_at": self.moved_at, "calls": self.calls}
 
     def configuration(self, version: str | None = None) -> dict[str, Any]:
         """FunctionConfiguration of ``$LATEST`` or of a version, with as much in it as AWS's has."""
-        sha = self.sha if version is None else self.versions[version]
+        code = self.code if version is None else self.versions[version]
         busy = version is None and self.busy()
         return {
             "FunctionName": self.name,
@@ -59,12 +61,12 @@ class Function:
             "Runtime": "python3.13",
             "Role": _ROLE,
             "Handler": "index.handler",
-            "CodeSize": 1000 + len(sha),
+            "CodeSize": len(code),
             "Description": "",
             "Timeout": 3,
             "MemorySize": 128,
             "LastModified": "2026-01-01T00:00:00.000+0000",
-            "CodeSha256": f"{sha:=<44}",
+            "CodeSha256": _sha256(code),
             "Version": version or "$LATEST",
             "TracingConfig": {"Mode": "PassThrough"},
             "RevisionId": self.revision,
@@ -90,6 +92,10 @@ class Function:
         _same(asked, self.revision)
 
 
+def _sha256(code: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(code).digest()).decode()
+
+
 def _same(asked: dict[str, Any], revision: str) -> None:
     if asked.get("RevisionId") not in {None, revision}:
         raise Refused(412, "PreconditionFailedException", "The RevisionId provided does not match the latest RevisionId.")
@@ -100,32 +106,34 @@ class Lambda:
 
     def __init__(self) -> None:
         """No functions yet."""
+        self.url = ""
         self.functions: dict[str, Function] = {}
 
     def get_function(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
         qualifier = asked.get("Qualifier")
         if qualifier not in {None, "$LATEST", *at.versions}:
             raise Refused(404, "ResourceNotFoundException", f"Function not found: {_ARN}{at.name}:{qualifier}")
-        location = {"RepositoryType": "S3", "Location": f"https://bench.invalid/{at.name}?{'x' * 1200}"}
+        location = {"RepositoryType": "S3", "Location": f"{self.url}/code/{at.name}/{qualifier or '$LATEST'}?X-Amz-Signature={'0' * 1200}"}
         return {"Configuration": at.configuration(None if qualifier == "$LATEST" else qualifier), "Code": location, "Tags": {"team": "bench"}}
 
     def update_function_code(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
         at.change(asked)
-        at.sha, at.revision, at.settles_at = f"{asked['S3Bucket']}/{asked['S3Key']}"[-40:], next(_revisions), time.monotonic() + SETTLE
+        at.code = base64.b64decode(asked["ZipFile"]) if "ZipFile" in asked else f"{asked['S3Bucket']}/{asked['S3Key']}".encode()
+        at.revision, at.settles_at = next(_revisions), time.monotonic() + SETTLE
         answer = at.configuration()
         if asked.get("Publish"):
-            at.versions[str(len(at.versions) + 1)] = at.sha
+            at.versions[str(len(at.versions) + 1)] = at.code
             return answer | {"Version": str(len(at.versions))}
         return answer
 
     def publish_version(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
         at.change(asked)
-        if asked.get("CodeSha256", f"{at.sha:=<44}") != f"{at.sha:=<44}":
+        if asked.get("CodeSha256", _sha256(at.code)) != _sha256(at.code):
             raise Refused(400, "InvalidParameterValueException", "CodeSHA256 is different from current CodeSHA256")
         last = str(len(at.versions))
-        if at.versions[last] != at.sha:
+        if at.versions[last] != at.code:
             last = str(len(at.versions) + 1)
-            at.versions[last], at.revision = at.sha, next(_revisions)
+            at.versions[last], at.revision = at.code, next(_revisions)
         return at.configuration(last) | {"Description": asked.get("Description", "")}
 
     def get_alias(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
@@ -198,6 +206,13 @@ class _Http(asyncio.Protocol):
 
     def _answer(self, method: str, target: str, body: bytes) -> bytes:
         path, _, query = target.partition("?")
+        if path.startswith("/code/"):
+            _, _, name, version = unquote(path).split("/")
+            at = self._aws.functions[name]
+            return _bytes(200, at.code if version == "$LATEST" else at.versions[version])
+        if path == "/":  # CloudWatch, which is asked for nothing but alarms
+            alarms = [{"AlarmName": name, "StateValue": "OK", "StateReason": "quiet"} for name in json.loads(body)["AlarmNames"]]
+            return _bytes(200, {"MetricAlarms": alarms, "CompositeAlarms": []})
         if path.startswith("/bench/"):
             _, _, prefix, *count = path.split("/")
             if count:
@@ -222,7 +237,7 @@ class _Http(asyncio.Protocol):
 
 
 def _bytes(status: int, content: Any, code: str | None = None) -> bytes:
-    body = json.dumps(content).encode()
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
     error = f"x-amzn-ErrorType: {code}\r\n" if code else ""
     return f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\n{error}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
@@ -231,7 +246,8 @@ async def main() -> None:
     """Serve on a free port until told to stop."""
     aws = Lambda()
     server = await asyncio.get_running_loop().create_server(lambda: _Http(aws), "127.0.0.1", 0, backlog=4096)
-    print(f"ready http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    aws.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    print(f"ready {aws.url}", flush=True)
     await server.serve_forever()
 
 

@@ -1,0 +1,70 @@
+"""``python -m deploy.bench``: run the benchmark, print its tables, and write docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from deploy.bench import anatomy, startup, throughput, verdict
+from deploy.bench.pipeline import NotDone
+from deploy.bench.report import PAGE, Section, page
+from deploy.bench.scene import scene
+from deploy.bench.sizes import FULL, SMOKE, Sizes
+from deploy.local.processes import PartError
+
+Measure = Callable[..., Awaitable[Section]]
+
+SECTIONS: Final = {
+    "throughput": lambda stage, sizes: throughput.measure(stage, counts=sizes.counts, repetitions=sizes.repetitions),
+    "release": lambda stage, sizes: anatomy.measure(stage, repetitions=sizes.repetitions, watched=sizes.watched),
+    "verdict": lambda stage, sizes: verdict.measure(stage, aborts=sizes.aborts, backlog=sizes.backlog),
+    "worker": lambda stage, sizes: startup.measure(stage, repetitions=sizes.repetitions),
+}
+
+
+def main() -> int:
+    """Measure what was asked for. Exit status 1: something did not run, or a contender did not do its job."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.bench", description="What a release costs, against other ways to do it.")
+    parser.add_argument("--smoke", action="store_const", dest="sizes", const=SMOKE, default=FULL, help="tiny numbers: does it still run?")
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="only this section; may be given several times")
+    parser.add_argument("--counts", type=int, nargs="+", help="how many releases at once (default: 1 10 100 400)")
+    parser.add_argument("--repetitions", type=int, help="how often each is measured (default: 3)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help=f"where to write the page (default: {PAGE.name}, if all of it was run)")
+    arguments = parser.parse_args()
+    sizes: Sizes = arguments.sizes.but(counts=arguments.counts, repetitions=arguments.repetitions)
+    whole = sizes == FULL and not arguments.only
+    try:
+        sections = asyncio.run(_measured(arguments.only or list(SECTIONS), sizes))
+    except (NotDone, PartError) as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 1
+    for section in sections:
+        print(section.plain())
+        for line in section.lines:
+            print(f"{'holds' if line.holds else 'DOES NOT HOLD'}: {line.claim}: {line.measured}")
+    target = arguments.write or (PAGE if whole else None)
+    if target:
+        target.write_text(page(sections, command="make bench", load=f"Load of the machine when it ended: {os.getloadavg()[0]:.1f}."))
+    return 0
+
+
+async def _measured(names: list[str], sizes: Sizes) -> list[Section]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        async with scene(Path(directory)) as stage:
+            await stage.product()
+            await stage.worker("noop", ["-m", "deploy.bench.ceiling"], "noop")
+            sections = []
+            for name in names:
+                print(f"{name} …", flush=True)
+                sections.append(await SECTIONS[name](stage, sizes))
+            return sections
+
+
+if __name__ == "__main__":
+    sys.exit(main())
