@@ -20,6 +20,11 @@ from deploy.bench.usage import Meter
 _numbers = itertools.count(1)
 
 
+def new_prefix(who: str) -> str:
+    """A name for the functions of one burst."""
+    return f"{who}{next(_numbers)}"
+
+
 @dataclass(frozen=True)
 class Taken:
     """What one burst took: seconds until each release was over, and CPU seconds by process."""
@@ -52,7 +57,7 @@ async def dbos(scene: Scene, count: int) -> Taken:
 
 
 async def _process(scene: Scene, module: str, count: int, *arguments: str) -> Taken:
-    prefix = f"{module}{next(_numbers)}"
+    prefix = new_prefix(module)
     await scene.functions(prefix, count)
     found = await scene.contender(f"deploy.bench.{module}", scene.url, prefix, str(count), *arguments)
     check(module, await scene.told(prefix))
@@ -63,7 +68,7 @@ def ours(worker: str = "ours") -> Contender:
     """``Release`` and ``Rollout``, by the worker of this name."""
 
     async def contend(scene: Scene, count: int) -> Taken:
-        prefix = f"{worker}{next(_numbers)}"
+        prefix = new_prefix(worker)
         await scene.functions(prefix, count)
 
         async def one(function: str) -> None:
@@ -82,7 +87,7 @@ def ceiling(settle: float = SETTLE, worker: str = "noop") -> Contender:
     """The no-op workflows of the same shape; ``settle`` is how long the activity waits that waits for AWS."""
 
     async def contend(scene: Scene, count: int) -> Taken:
-        prefix = f"{worker}{next(_numbers)}"
+        prefix = new_prefix(worker)
         plain = await Client.connect(scene.address)
 
         async def one(function: str) -> None:

@@ -22,7 +22,9 @@ PERCENT: Final = 10
 BUCKET: Final = "artifacts"
 LIVE: Final = "live"
 
-CALLS: Final[Mapping[str, range]] = {
+Calls = Mapping[str, range]
+
+CALLS: Final[Calls] = {
     "get_alias": range(1, 4),
     "get_provisioned_concurrency_config": range(1, 4),
     "get_function": range(3, 12),
@@ -110,7 +112,7 @@ class NotDone(Exception):
     """A contender did not do what it is measured for."""
 
 
-def check(who: str, functions: Mapping[str, Mapping[str, Any]]) -> Counter[str]:
+def check(who: str, functions: Mapping[str, Mapping[str, Any]], *, calls: Calls = CALLS) -> Counter[str]:
     """Insist that all these functions were released, by the calls that belong to it; all calls by operation, as the stand-in counted them.
 
     ``functions`` is what the stand-in tells of them (:meth:`deploy.bench.standin.Function.told`).
@@ -120,6 +122,6 @@ def check(who: str, functions: Mapping[str, Mapping[str, Any]]) -> Counter[str]:
         if (told["live"], told["weights"], told["versions"]) != ("2", {}, 2):
             raise NotDone(f"{who} left {name} at {told}")
         total.update(told["calls"])
-        if set(told["calls"]) != set(CALLS) or any(count not in CALLS[name] for name, count in told["calls"].items()):
+        if set(told["calls"]) != set(calls) or any(count not in calls[name] for name, count in told["calls"].items()):
             raise NotDone(f"{who} released {name} by other calls: {told['calls']}")
     return total

@@ -51,6 +51,8 @@ class Scene:
     processes: dict[str, Process]
     stack: AsyncExitStack
     environment: Mapping[str, str] = field(repr=False)
+    places: dict[str, str] = field(default_factory=dict)
+    """Where else something serves, by name."""
 
     async def functions(self, prefix: str, count: int) -> None:
         """Make functions ``<prefix>-0`` …, and one to warm up with."""

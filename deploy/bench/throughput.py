@@ -9,12 +9,14 @@ from statistics import median
 from typing import Final
 
 from deploy.bench.contenders import Contender, Taken, bare, ceiling, dbos, ours
+from deploy.bench.machine import machine
 from deploy.bench.report import Line, Section, of
 from deploy.bench.scene import Scene
 
 CONTENDERS: Final[Mapping[str, Contender]] = {
     "bare script": bare,
     "DBOS on SQLite": dbos,
+    "Step Functions, emulated": machine,
     "no-op, at once": ceiling(0.0),
     "no-op": ceiling(),
     "lambda-releases": ours(),
@@ -56,6 +58,8 @@ def _section(taken: Mapping[tuple[str, int], Sequence[Taken]], counts: Sequence[
         "`no-op` is the ceiling: outer and child workflow, the same activities, timer, upserts and memos, payloads of about the same size, no AWS; "
         "the one activity that waits for AWS in a release waits as long, and in `no-op, at once` not at all. Its worker has the SDK's own settings, sandboxed, its modules passed through.",
         "DBOS runs every workflow in one process with a step for each AWS call, on its own SQLite settings; the bare script keeps nothing.",
+        "Step Functions is ministack's, in memory, with SDK integrations that reach the same stand-in. It has none for PublishVersion and for provisioned concurrency, so that machine "
+        "publishes by UpdateFunctionCode and makes two calls less; its waits are whole seconds. It says what an emulator takes on this machine, and nothing about AWS's service.",
     ]
     return Section("Throughput", ["", *(f"{count} at once" for count in counts), "CPU worker", "CPU server"], rows, notes, lines)
 
