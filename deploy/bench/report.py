@@ -108,5 +108,5 @@ def page(sections: Sequence[Section], *, command: str, load: str) -> str:
 _HOW: Final = """Everything is measured side by side in one run, in turns, and medians are shown (with least and most): read the ratios, not the absolutes. One
 release: read the alias, the function, its live version and what is provisioned on the alias; UpdateFunctionCode from S3, which settles after 0.5 s; look until it has; publish;
 10 % of the traffic; a bake of one second; all of it. Every contender makes these calls against the same stand-in for AWS Lambda, a fast process of
-its own that counts them; a contender that left an alias elsewhere, or made other calls, ends the run. The worker is `python worker.py`, with its two rate
-limits (AWS allows 15 control-plane calls a second) raised out of the way except where it is said otherwise."""
+its own that counts them; a contender that left an alias elsewhere, or made other calls, ends the run. The worker is `python worker.py`, with its rate
+limit (AWS allows 15 control-plane calls a second) raised out of the way except where it is said otherwise."""

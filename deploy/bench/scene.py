@@ -26,7 +26,7 @@ from workflows.plugin import LambdaReleases
 
 _PATIENCE: Final = 60.0
 _FREE: Final = "10000"
-"""A second: what the worker's two limits are set to, so that they do not count."""
+"""A second: what the worker's limit is set to, so that it does not count."""
 
 FLAGS: Final = tuple(
     argument
@@ -80,8 +80,8 @@ class Scene:
         return process
 
     async def product(self, name: str = "ours", **environment: str) -> Process:
-        """Start the product's worker, ``python worker.py``, with its two limits out of the way; its task queue is its name."""
-        limits = {"RELEASES_TASK_QUEUE": name, "RELEASES_RATE": _FREE, "RELEASES_AWS_RATE": _FREE, "RELEASES_LOG_LEVEL": "warning"}
+        """Start the product's worker, ``python worker.py``, with AWS's limits out of the way; its task queue is its name."""
+        limits = {"RELEASES_TASK_QUEUE": name, "RELEASES_AWS_RATE": _FREE, "RELEASES_LOG_LEVEL": "warning"}
         return await self.worker(name, ["worker.py"], name, **{**limits, **environment})
 
     async def contender(self, *arguments: str, seconds: float = 300) -> dict[str, Any]:

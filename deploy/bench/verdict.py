@@ -27,7 +27,7 @@ _LONG: Final = 3600.0
 
 async def measure(scene: Scene, *, aborts: int, backlog: int) -> Section:
     """So many aborts without, and as many with so many activities before them in the queue."""
-    await scene.product(QUEUE, RELEASES_RATE="15", RELEASES_AWS_RATE="15")
+    await scene.product(QUEUE, RELEASES_AWS_RATE="15")
     idle = await _abort(scene, "idle", await _prepared(scene, "idle", aborts))
     calls = max(told["calls"]["update_alias"] for told in (await scene.told("idle")).values()) - 1
     await scene.functions("crowd", 1)
