@@ -1,5 +1,5 @@
 # Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
-.PHONY: help install demo up test check fuzz format lock clean
+.PHONY: help install demo up test check fuzz bench format lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -42,6 +42,9 @@ fuzz: install ## Malformed inputs and answers by the thousand: INPUTS=10000 ANSW
 format: install ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: install ## What a release costs beside other ways to do it: docs/benchmarks.md (ARGS=--smoke: only whether it still runs)
+	$(BIN)/python -m deploy.bench $(ARGS)
 
 lock: install ## Renew the hashed requirement files from pyproject.toml
 	for part in dev runtime; do \

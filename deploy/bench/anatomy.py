@@ -61,7 +61,11 @@ async def measure(scene: Scene, *, repetitions: int, watched: float) -> Section:
             f"{both.events} (the bake six times as long: {both_long.events})",
             max(both.events, both_long.events) <= EVENTS,
         ),
-        Line(f"a 24-hour bake with an alarm: under {GUARDED_EVENTS} events", str(guarded.events), grew == 0 and guarded.events < GUARDED_EVENTS),
+        Line(
+            f"a 24-hour bake with an alarm: under {GUARDED_EVENTS} events",
+            str(guarded.events),
+            grew == 0 and guarded.events < GUARDED_EVENTS,
+        ),
         Line(
             "wall time beyond the bakes ≤ 2 × the bare script + 1 s",
             f"{median(beyond[0]):.2f} s against {2 * median(beyond[1]) + 1:.2f} s",
@@ -72,10 +76,14 @@ async def measure(scene: Scene, *, repetitions: int, watched: float) -> Section:
 
 
 _NOTES: Final = (
-    "Actions are what Temporal Cloud bills, counted as 1 each: start of a workflow, start of a child, attempt of an activity, timer, signal, update, "
-    "upsert of search attributes, upsert of the memo. Queries and heartbeats that reach the server would count; there are none.",
-    "The bake of a day is watched while it bakes and then promoted: its history does not grow meanwhile, so a day adds what a minute adds. "
-    "The watch on its alarm is one activity whose looks are attempts, every ten seconds: no event, but an action each.",
+    (
+        "Actions are what Temporal Cloud bills, counted as 1 each: start of a workflow, start of a child, attempt of an activity, timer, signal, update, "
+        "upsert of search attributes, upsert of the memo. Queries and heartbeats that reach the server would count; there are none."
+    ),
+    (
+        "The bake of a day is watched while it bakes and then promoted: its history does not grow meanwhile, so a day adds what a minute adds. "
+        "The watch on its alarm is one activity whose looks are attempts, every ten seconds: no event, but an action each."
+    ),
 )
 
 

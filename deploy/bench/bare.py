@@ -18,9 +18,7 @@ from deploy.bench.pipeline import carry_out
 async def main(url: str, prefix: str, count: int) -> None:
     """Release ``<prefix>-warm`` first, for botocore's models, then all the others at once."""
     config = AioConfig(max_pool_connections=1000, retries={"total_max_attempts": 1})
-    client = get_session().create_client(
-        "lambda", endpoint_url=url, region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench", config=config
-    )
+    client = get_session().create_client("lambda", endpoint_url=url, config=config)
     async with client as aws:
 
         async def release(function: str) -> None:

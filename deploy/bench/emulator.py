@@ -28,8 +28,9 @@ def main(url: str) -> None:
     try:
         environment.enter(port=port, directory=directory, state=None, settle=0, provision=0)
         # Only now: ministack reads its environment as it is imported.
-        from deploy.local.awslambda import server  # noqa: PLC0415
         from ministack import app  # noqa: PLC0415
+
+        from deploy.local.awslambda import server  # noqa: PLC0415
 
         app.SERVICE_HANDLERS["lambda"] = _Forward(url)
         asyncio.run(server.serve(listening, f"http://127.0.0.1:{port}", until=(signal.SIGTERM, signal.SIGINT)))

@@ -22,7 +22,12 @@ from deploy.bench.usage import Meter
 from deploy.local.emulator import ROOT
 from deploy.local.processes import PartError, Process
 
-CALLS: Final[Calls] = {"get_alias": range(1, 2), "get_function": range(3, 12), "update_function_code": range(1, 2), "update_alias": range(2, 3)}
+CALLS: Final[Calls] = {
+    "get_alias": range(1, 2),
+    "get_function": range(3, 12),
+    "update_function_code": range(1, 2),
+    "update_alias": range(2, 3),
+}
 
 NAME: Final = "the emulator"
 
@@ -124,7 +129,7 @@ async def machine(scene: Scene, count: int) -> Taken:
             return arn
 
         async def over(arn: str) -> None:
-            while (described := await states.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            while (described := await states.describe_execution(executionArn=arn))["status"] == "RUNNING":  # noqa: ASYNC110 - the emulator tells nobody by itself
                 await asyncio.sleep(0.5)
             if described["status"] != "SUCCEEDED":
                 raise PartError(f"{arn}: {described['status']} {described.get('error')} {described.get('cause')}")

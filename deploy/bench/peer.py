@@ -67,13 +67,11 @@ async def release(function: str) -> str:
 
 async def main(url: str, prefix: str, count: int, database: str) -> None:
     """One release first, to warm up, then all the others at once."""
-    global _aws  # noqa: PLW0603 - DBOS's steps are functions of a module
+    global _aws
     DBOS(config={"name": "bench", "system_database_url": database, "run_admin_server": False, "log_level": "ERROR"})
     DBOS.launch()
     config = AioConfig(max_pool_connections=1000, retries={"total_max_attempts": 1})
-    client = get_session().create_client(
-        "lambda", endpoint_url=url, region_name="us-east-1", aws_access_key_id="bench", aws_secret_access_key="bench", config=config
-    )
+    client = get_session().create_client("lambda", endpoint_url=url, config=config)
     async with client as _aws:
 
         async def one(function: str) -> None:

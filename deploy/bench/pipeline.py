@@ -53,9 +53,7 @@ Call = Callable[..., Awaitable[Any]]
 
 async def carry_out(function: str, call: Call, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep) -> str:
     """The pipeline, as a program would write it; the version that is live in the end. Every read is for the next write's condition."""
-    alias, found = await asyncio.gather(
-        call("get_alias", FunctionName=function, Name=LIVE), call("get_function", FunctionName=function)
-    )
+    alias, found = await asyncio.gather(call("get_alias", FunctionName=function, Name=LIVE), call("get_function", FunctionName=function))
     stable = alias["FunctionVersion"]
     await asyncio.gather(call("get_function", FunctionName=function, Qualifier=stable), provisioned(function, call))
     await call(

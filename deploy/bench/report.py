@@ -48,7 +48,9 @@ class Section:
         """As it is printed."""
         widths = [max(len(row[at]) for row in (self.columns, *self.rows)) for at in range(len(self.columns))]
         rows = [
-            "  ".join(f"{cell:<{width}}" if at == 0 else f"{cell:>{width}}" for at, (cell, width) in enumerate(zip(row, widths, strict=True)))
+            "  ".join(
+                f"{cell:<{width}}" if at == 0 else f"{cell:>{width}}" for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
             for row in (self.columns, *self.rows)
         ]
         return "\n".join(["", self.title, *rows])
@@ -77,7 +79,9 @@ def machine() -> str:
     model = re.search(r"model name\s*: (.+)", information)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     cli = subprocess.run([Path(sys.executable).with_name("temporal"), "--version"], capture_output=True, text=True, check=True).stdout
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("temporalio", "aiobotocore", "pydantic", "dbos", "ministack"))
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("temporalio", "aiobotocore", "pydantic", "dbos", "ministack")
+    )
     return (
         f"{datetime.now(tz=UTC):%d %b %Y}, {os.cpu_count()} cores ({model[1] if model else platform.processor()}), {memory:.0f} GiB, "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}; {cli.strip()}; {versions}"

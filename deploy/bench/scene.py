@@ -124,8 +124,9 @@ async def scene(directory: Path, *, settings: Sequence[str] = (*FLAGS, *PRAGMAS)
         stack.push_async_callback(server.stop)
         client = await _connected(address, server)
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        nowhere = {name: os.devnull for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "TEMPORAL_CONFIG_FILE")}
-        aws = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": url}
+        nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "TEMPORAL_CONFIG_FILE"), os.devnull)
+        aws = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_ENDPOINT_URL": url}
+        aws |= {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
         environment = {**clean, **nowhere, **aws, "TEMPORAL_ADDRESS": address}
         yield Scene(directory, url, address, client, http, {"server": server, "stand-in": standin}, stack, environment)
 

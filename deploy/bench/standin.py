@@ -16,7 +16,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qs, unquote
 
 from deploy.bench.pipeline import LIVE, SETTLE
@@ -110,13 +110,19 @@ class Lambda:
         self.functions: dict[str, Function] = {}
 
     def get_function(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
+        """The function or a version of it, with an address that gives its code."""
         qualifier = asked.get("Qualifier")
         if qualifier not in {None, "$LATEST", *at.versions}:
             raise Refused(404, "ResourceNotFoundException", f"Function not found: {_ARN}{at.name}:{qualifier}")
         location = {"RepositoryType": "S3", "Location": f"{self.url}/code/{at.name}/{qualifier or '$LATEST'}?X-Amz-Signature={'0' * 1200}"}
-        return {"Configuration": at.configuration(None if qualifier == "$LATEST" else qualifier), "Code": location, "Tags": {"team": "bench"}}
+        return {
+            "Configuration": at.configuration(None if qualifier == "$LATEST" else qualifier),
+            "Code": location,
+            "Tags": {"team": "bench"},
+        }
 
     def update_function_code(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
+        """New code, from S3 or sent along, on which AWS then works for a while."""
         at.change(asked)
         at.code = base64.b64decode(asked["ZipFile"]) if "ZipFile" in asked else f"{asked['S3Bucket']}/{asked['S3Key']}".encode()
         at.revision, at.settles_at = next(_revisions), time.monotonic() + SETTLE
@@ -127,6 +133,7 @@ class Lambda:
         return answer
 
     def publish_version(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
+        """A new version, or the last one where nothing changed."""
         at.change(asked)
         if asked.get("CodeSha256", _sha256(at.code)) != _sha256(at.code):
             raise Refused(400, "InvalidParameterValueException", "CodeSHA256 is different from current CodeSHA256")
@@ -137,12 +144,16 @@ class Lambda:
         return at.configuration(last) | {"Description": asked.get("Description", "")}
 
     def get_alias(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
+        """Where an alias points."""
         return at.aliases[asked["Name"]]
 
     def update_alias(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
+        """Move an alias, and note when."""
         alias = at.aliases[asked["Name"]]
         _same(asked, alias["RevisionId"])
-        unknown = {asked.get("FunctionVersion", "1"), *(asked.get("RoutingConfig") or {}).get("AdditionalVersionWeights", {})} - {*at.versions}
+        unknown = {asked.get("FunctionVersion", "1"), *(asked.get("RoutingConfig") or {}).get("AdditionalVersionWeights", {})} - {
+            *at.versions
+        }
         if unknown:
             raise Refused(404, "ResourceNotFoundException", f"Function not found: {_ARN}{at.name}:{unknown.pop()}")
         alias |= {name: asked[name] for name in ("FunctionVersion", "RoutingConfig") if name in asked} | {"RevisionId": next(_revisions)}
@@ -150,18 +161,21 @@ class Lambda:
         return alias
 
     def get_provisioned_concurrency_config(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
+        """None is provisioned."""
         message = f"No Provisioned Concurrency Config found for function {at.name} {asked['Qualifier']}"
         raise Refused(404, "ProvisionedConcurrencyConfigNotFoundException", message)
 
     # --- the benchmark's own ------------------------------------------------------------------------------------------------------
 
     def make(self, prefix: str, count: int) -> None:
+        """Functions with version 1 behind ``live``."""
         for number in range(count):
             at = self.functions[f"{prefix}-{number}"] = Function(f"{prefix}-{number}")
             arn = f"{_ARN}{at.name}:{LIVE}"
             at.aliases[LIVE] = {"AliasArn": arn, "Name": LIVE, "FunctionVersion": "1", "Description": "", "RevisionId": next(_revisions)}
 
     def told(self, prefix: str) -> dict[str, Any]:
+        """How the functions of this prefix are."""
         return {name: at.told() for name, at in self.functions.items() if name.rpartition("-")[0] == prefix}
 
 
@@ -187,8 +201,7 @@ class _Http(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -220,7 +233,9 @@ class _Http(asyncio.Protocol):
             return _bytes(200, self._aws.told(prefix))
         for verb, pattern, operation in _ROUTES:
             if verb == method and (match := pattern.fullmatch(unquote(path.rstrip("/")))):
-                asked = match.groupdict() | {name: values[0] for name, values in parse_qs(query).items()} | (json.loads(body) if body else {})
+                asked = (
+                    match.groupdict() | {name: values[0] for name, values in parse_qs(query).items()} | (json.loads(body) if body else {})
+                )
                 return self._operate(operation, asked)
         return _bytes(400, {"Message": f"the stand-in does not know {method} {path}"}, "InvalidRequest")
 
@@ -242,11 +257,17 @@ def _bytes(status: int, content: Any, code: str | None = None) -> bytes:
     return f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\n{error}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-async def main() -> None:
-    """Serve on a free port until told to stop."""
-    aws = Lambda()
+async def serve(aws: Lambda) -> asyncio.Server:
+    """Answer on a free port of 127.0.0.1, which ``aws.url`` names from then on."""
     server = await asyncio.get_running_loop().create_server(lambda: _Http(aws), "127.0.0.1", 0, backlog=4096)
     aws.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    return server
+
+
+async def main() -> None:
+    """Serve until told to stop."""
+    aws = Lambda()
+    server = await serve(aws)
     print(f"ready {aws.url}", flush=True)
     await server.serve_forever()
 

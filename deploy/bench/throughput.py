@@ -51,15 +51,21 @@ def _section(taken: Mapping[tuple[str, int], Sequence[Taken]], counts: Sequence[
 
     lines = [
         Line(f"throughput at {many} at once ≥ {_CEILING} of the no-op ceiling", f"{paired('no-op'):.2f}", paired("no-op") >= _CEILING),
-        Line(f"throughput at {many} at once no lower than DBOS on SQLite", f"{paired('DBOS on SQLite'):.2f}", paired("DBOS on SQLite") >= 1),
+        Line(
+            f"throughput at {many} at once no lower than DBOS on SQLite", f"{paired('DBOS on SQLite'):.2f}", paired("DBOS on SQLite") >= 1
+        ),
     ]
     notes = [
         "Releases a second. CPU is of one release, in milliseconds: of the worker (or of the process that does it all) and of the Temporal server.",
-        "`no-op` is the ceiling: outer and child workflow, the same activities, timer, upserts and memos, payloads of about the same size, no AWS; "
-        "the one activity that waits for AWS in a release waits as long, and in `no-op, at once` not at all. Its worker has the SDK's own settings, sandboxed, its modules passed through.",
+        (
+            "`no-op` is the ceiling: outer and child workflow, the same activities, timer, upserts and memos, payloads of about the same size, no AWS; "
+            "the one activity that waits for AWS in a release waits as long, and in `no-op, at once` not at all. Its worker has the SDK's own settings, sandboxed, its modules passed through."
+        ),
         "DBOS runs every workflow in one process with a step for each AWS call, on its own SQLite settings; the bare script keeps nothing.",
-        "Step Functions is ministack's, in memory, with SDK integrations that reach the same stand-in. It has none for PublishVersion and for provisioned concurrency, so that machine "
-        "publishes by UpdateFunctionCode and makes two calls less; its waits are whole seconds. It says what an emulator takes on this machine, and nothing about AWS's service.",
+        (
+            "Step Functions is ministack's, in memory, with SDK integrations that reach the same stand-in. It has none for PublishVersion and for provisioned concurrency, so that machine "
+            "publishes by UpdateFunctionCode and makes two calls less; its waits are whole seconds. It says what an emulator takes on this machine, and nothing about AWS's service."
+        ),
     ]
     return Section("Throughput", ["", *(f"{count} at once" for count in counts), "CPU worker", "CPU server"], rows, notes, lines)
 

@@ -52,7 +52,9 @@ async def measure(scene: Scene, *, aborts: int, backlog: int) -> Section:
         Line("verdict to alias restored: one AWS call", str(calls), calls == 1),
         Line("p99 under a backlog ≤ 2 × the idle p99", f"{ratio:.2f} ×", ratio <= 2 and after > 0),  # noqa: PLR2004 - the line's own
     ]
-    note = f"{aborts} aborts each, {APART:g} s apart; the worker at AWS's 15 calls a second, the activities that wait at the default priority."
+    note = (
+        f"{aborts} aborts each, {APART:g} s apart; the worker at AWS's 15 calls a second, the activities that wait at the default priority."
+    )
     return Section("From verdict to alias restored", ["", "p50, ms", "p99, ms", "most, ms"], rows, (note,), lines)
 
 
