@@ -119,7 +119,8 @@ async def scene(directory: Path, *, settings: Sequence[str] = (*FLAGS, *PRAGMAS)
         binary = str(Path(sys.executable).with_name("temporal"))
         start = [binary, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(ports.temporal), "--headless", "--log-level", "error"]
         start += ["--db-filename", str(directory / "temporal.db"), *settings]
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_", "PYTHON"))}
+        clean["PYTHONPYCACHEPREFIX"] = str(directory / "bytecode")  # as where it is installed, even if this shell or folder keeps none
         server = Process.start("Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log")
         stack.push_async_callback(server.stop)
         client = await _connected(address, server)
