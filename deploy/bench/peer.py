@@ -68,7 +68,7 @@ async def release(function: str) -> str:
 async def main(url: str, prefix: str, count: int, database: str) -> None:
     """One release first, to warm up, then all the others at once."""
     global _aws
-    DBOS(config={"name": "bench", "system_database_url": database, "run_admin_server": False, "log_level": "ERROR"})
+    DBOS(config={"name": "bench", "system_database_url": database, "log_level": "ERROR"})
     DBOS.launch()
     config = AioConfig(max_pool_connections=1000, retries={"total_max_attempts": 1})
     client = get_session().create_client("lambda", endpoint_url=url, config=config)

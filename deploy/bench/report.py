@@ -27,6 +27,8 @@ class Line:
     claim: str
     measured: str
     holds: bool
+    counted: bool = False
+    """Decided by counting, so the same on every machine: where it does not hold the run fails."""
 
 
 @dataclass(frozen=True)

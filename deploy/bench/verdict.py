@@ -51,7 +51,7 @@ async def measure(scene: Scene, *, aborts: int, backlog: int) -> Section:
     ]
     ratio = percentile([one.whole for one in busy], 99) / percentile([one.whole for one in idle], 99)
     lines = [
-        Line("verdict to alias restored: one AWS call", str(calls), calls == 1),
+        Line("verdict to alias restored: one AWS call", str(calls), calls == 1, counted=True),
         Line("p99 under a backlog ≤ 2 × the idle p99", f"{ratio:.2f} ×", ratio <= 2 and after > 0),  # noqa: PLR2004 - the line's own
     ]
     note = (
