@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -41,6 +42,9 @@ def main() -> int:
     whole = sizes == FULL and not arguments.only
     try:
         sections = asyncio.run(_measured(arguments.only or list(SECTIONS), sizes))
+    except asyncio.CancelledError:
+        print("bench: ended before it was done", file=sys.stderr)
+        return 130
     except (NotDone, PartError) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
@@ -50,11 +54,17 @@ def main() -> int:
             print(f"{'holds' if line.holds else 'DOES NOT HOLD'}: {line.claim}: {line.measured}")
     target = arguments.write or (PAGE if whole else None)
     if target:
-        target.write_text(page(sections, command="make bench", load=f"Load of the machine when it ended: {os.getloadavg()[0]:.1f}."))
+        command = "make bench" if whole else f"python -m deploy.bench {' '.join(sys.argv[1:])}"
+        load = f"Medians of {sizes.repetitions} repetitions; load of the machine when it ended: {os.getloadavg()[0]:.1f}."
+        target.write_text(page(sections, command=command, load=load))
     return int(any(line.counted and not line.holds for section in sections for line in section.lines))
 
 
 async def _measured(names: list[str], sizes: Sizes) -> list[Section]:
+    """Run the sections; SIGTERM ends it as Ctrl-C does, with everything that was started."""
+    if (task := asyncio.current_task()) is not None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         async with scene(Path(directory)) as stage:
             await stage.product()
