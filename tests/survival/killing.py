@@ -33,6 +33,17 @@ def write_of(method: str, path: str) -> str | None:
     return next((name for (verb, pattern), name in _WRITES.items() if verb == method and re.search(pattern, path)), None)
 
 
+async def forwarded(session: aiohttp.ClientSession, endpoint: str, request: web.BaseRequest) -> web.Response:
+    """Pass a request on, and bring the answer back as it is."""
+    body = await request.read()
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length", "transfer-encoding"}}
+    async with session.request(request.method, endpoint + request.path_qs, data=body, headers=headers) as answer:
+        content = await answer.read()
+        dropped = {"transfer-encoding", "connection", "date", "server"} | ({"content-length"} if request.method != "HEAD" else set())
+        kept = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
+        return web.Response(status=answer.status, body=content, headers=kept)
+
+
 @dataclass
 class Killer:
     """``async with Killer(endpoint, "update_alias", 2, "after", kill)``: kills once, at the second ``update_alias``, after it happened."""
@@ -68,17 +79,8 @@ class Killer:
         strikes = write == self.write and self.seen.count(write) == self.occurrence and not self.struck.is_set()
         if strikes and self.when == "before":
             return await self._strike(request)
-        body = await request.read()
-        headers = {
-            name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length", "transfer-encoding"}
-        }
-        async with self._session.request(request.method, self.endpoint + request.path_qs, data=body, headers=headers) as answer:
-            content = await answer.read()
-            if strikes:
-                return await self._strike(request)
-            dropped = {"transfer-encoding", "connection", "date", "server"} | ({"content-length"} if request.method != "HEAD" else set())
-            kept = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
-            return web.Response(status=answer.status, body=content, headers=kept)
+        answer = await forwarded(self._session, self.endpoint, request)
+        return await self._strike(request) if strikes else answer
 
     async def _strike(self, request: web.Request) -> web.StreamResponse:
         self.struck.set()

@@ -1,0 +1,41 @@
+"""``python -m tests.chaos --seed 7 --releases 110``: one seed, or several, one after the other; exit status 1 if an invariant broke."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from tests.chaos.report import line, told
+from tests.chaos.run import run
+from tests.chaos.schedule import draw
+
+
+def main() -> int:
+    """Run the seeds; a failing one prints its fault schedule."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Releases in a storm of faults; see docs/chaos.md.")
+    parser.add_argument("--seed", type=int, nargs="+", default=[1])
+    parser.add_argument("--releases", type=int, default=110)
+    parser.add_argument("--over", type=float, default=60, metavar="SECONDS", help="within which they begin")
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=4, help="of workers; Temporal is killed once more")
+    parser.add_argument("--limit", type=float, default=240, metavar="SECONDS", help="after which everything must have ended")
+    parser.add_argument("--keep", type=Path, default=Path(".local/chaos"), help="where ledgers and logs are left, by seed")
+    arguments = parser.parse_args()
+    broken = 0
+    for seed in arguments.seed:
+        schedule = draw(seed, arguments.releases, over=arguments.over, workers=arguments.workers, kills=arguments.kills)
+        keep = arguments.keep / str(seed)
+        verdict = asyncio.run(run(schedule, workers=arguments.workers, limit=arguments.limit, keep=keep))
+        (keep / "verdict.json").write_text(json.dumps(told(verdict), indent=1))
+        print(line(verdict), flush=True)
+        if verdict.violations:
+            broken += 1
+            print(schedule, *verdict.violations, f"seed {seed}: {len(verdict.violations)} violations; all of it in {keep}", sep="\n", flush=True)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

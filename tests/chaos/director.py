@@ -1,0 +1,214 @@
+"""Carries a schedule out: starts the releases, kills processes, and does what people do, each at its moment."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from tests.chaos.endings import patiently, wait_for
+from tests.chaos.proxy import Proxy
+from tests.chaos.releases import Order
+from tests.chaos.schedule import FOREIGN, Act, Schedule
+from tests.chaos.stage import package
+from tests.survival.scene import Server, Workman
+
+_HOLDS = 3.0
+"""Seconds that a request is held until somebody's doing, which was to come before or after it, is done."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Something that somebody did: what came of it, and when."""
+
+    act: Act
+    at: float
+    said: str = ""
+
+    @property
+    def heard(self) -> bool:
+        """Whether it was accepted."""
+        return not self.said
+
+
+class Director:
+    """Runs a schedule once."""
+
+    def __init__(self, schedule: Schedule, *, client: Client, server: Server, workers: list[Workman], queue: str) -> None:
+        self.done: list[Done] = []
+        self.proxy: Proxy
+        self.lambdas: Any
+        """A client of Lambda by the side door, for foreign changes."""
+        self.cloudwatch: Any
+        self.handles: dict[str, WorkflowHandle[Any, Any]] = {}
+        self.ended: set[str] = set()
+        self._schedule = schedule
+        self._client = client
+        self._server = server
+        self._workers = workers
+        self._queue = queue
+        self._begun: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._over: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._writes: defaultdict[tuple[str, str, int, str], list[Act]] = defaultdict(list)
+        for act in schedule.acts:
+            if act.operation is not None:
+                self._writes[act.function, act.operation, act.occurrence, act.when].append(act)
+        self._doing: set[asyncio.Task[Any]] = set()
+
+    async def direct(self) -> None:
+        """Everything that the schedule has, until all releases have ended and everybody has done what they were to do."""
+        begun = asyncio.get_running_loop().time()
+
+        async def at(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+            await asyncio.sleep(max(0.0, begun + seconds - asyncio.get_running_loop().time()))
+            await work()
+
+        async with asyncio.TaskGroup() as group:
+            for order in self._schedule.orders:
+                group.create_task(self._follow(order))
+            for window in self._schedule.windows:
+                group.create_task(at(window.at, lambda window=window: self._open(window)))
+            for kill in self._schedule.kills:
+                group.create_task(at(kill.at, lambda kill=kill: self._kill(kill.who, kill.down)))
+            for act in self._schedule.acts:
+                if act.operation is None:
+                    group.create_task(self._later(act))
+        for task in self._doing:
+            task.cancel()
+
+    async def moment(self, function: str, operation: str, occurrence: int, when: str) -> None:
+        """A write has come, or has happened: whatever is to be done around it is done first."""
+        for act in self._writes.pop((function, operation, occurrence, when), ()):
+            task = asyncio.create_task(self._do(act))
+            self._doing.add(task)
+            if act.delay == 0:
+                await asyncio.wait([task], timeout=_HOLDS)
+
+    # --- releases ----------------------------------------------------------------------------------------------------------------
+
+    async def _follow(self, order: Order) -> None:
+        if order.after is not None:
+            await (self._begun if order.while_running else self._over)[order.after].wait()
+        await asyncio.sleep(order.at)
+        try:
+            handle = await patiently(lambda: self._client.start_workflow(order.workflow, order.request, id=order.id, task_queue=self._queue))
+        except WorkflowAlreadyStartedError:  # by us: the answer was lost
+            handle = self._client.get_workflow_handle(order.id)
+        self.handles[order.id] = handle
+        self._begun[order.id].set()
+        await wait_for(handle)
+        self.ended.add(order.id)
+        self._over[order.id].set()
+
+    # --- faults ------------------------------------------------------------------------------------------------------------------
+
+    async def _open(self, window: Any) -> None:
+        async with self.proxy.during(window):
+            await asyncio.sleep(window.seconds)
+
+    async def _kill(self, who: int, down: float) -> None:
+        self.proxy.met["Temporal killed" if who < 0 else "worker killed"] += 1
+        await (self._server.restart(down=down) if who < 0 else self._workers[who].kill(down=down))
+
+    # --- people ------------------------------------------------------------------------------------------------------------------
+
+    async def _later(self, act: Act) -> None:
+        await self._begun[act.order].wait()
+        await self._do(act)
+
+    async def _do(self, act: Act) -> None:
+        await asyncio.sleep(act.delay)
+        if act.order not in self.handles:
+            return
+        self.proxy.met[act.deed] += 1
+        outer = self.handles[act.order]
+        inner = self._client.get_workflow_handle(f"lambda/000000000000/us-east-1/{act.function}:live")
+        match act.deed:
+            case "cancel":
+                await self._ask(act, outer.cancel)
+            case "cancel rollout":
+                await self._ask(act, inner.cancel)
+            case "cancel twice":
+                await self._ask(act, outer.cancel)
+                await asyncio.sleep(act.again)
+                await self._ask(act, inner.cancel if act.again < 1 else outer.cancel)
+            case "terminate release":
+                await self._ask(act, outer.terminate)
+            case "terminate rollout":
+                await self._ask(act, inner.terminate)
+            case "abort" | "promote":
+                await self._say(act, inner, act.deed, {"by": "chaos"})
+            case "approve":
+                for _ in range(20):
+                    if await self._say(act, inner, "approve", {"by": "chaos"}) or act.order in self.ended:
+                        break
+                    await asyncio.sleep(0.5)
+            case "pause and resume":
+                if await self._say(act, inner, "pause", {"by": "chaos", "reason": "a fault"}):
+                    await asyncio.sleep(act.again)
+                    while not await self._say(act, inner, "resume", {"by": "chaos"}) and act.order not in self.ended:
+                        await asyncio.sleep(1)
+            case "alarm":
+                await self._sound(act)
+            case _:
+                await self._meddle(act)
+
+    async def _ask(self, act: Act, deed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await patiently(deed)
+        except RPCError as error:
+            self.done.append(Done(act, time.time(), error.message))
+        else:
+            self.done.append(Done(act, time.time()))
+
+    async def _say(self, act: Act, inner: WorkflowHandle[Any, Any], name: str, said: dict[str, str]) -> bool:
+        """An update; whether it was accepted. One whose answer is lost may have been: its id makes a second one the same."""
+        number = next(_numbers)
+        try:
+            await patiently(lambda: inner.execute_update(name, said, id=f"{name}-{number}"))
+        except (WorkflowUpdateFailedError, RPCError) as error:
+            self.done.append(Done(act, time.time(), f"{name}: {error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message}"))
+            return False
+        self.done.append(Done(act, time.time()))
+        return True
+
+    async def _sound(self, act: Act) -> None:
+        """The alarm goes off, and stays so until the release has ended."""
+        name = f"alarm-{act.function}"
+        self.done.append(Done(act, time.time()))
+        while act.order not in self.ended:
+            await self.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="chaos")
+            await asyncio.sleep(10)
+        await self.cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="chaos is over")
+
+    async def _meddle(self, act: Act) -> None:
+        """Somebody else changes the alias, or ``$LATEST``."""
+        assert act.deed in FOREIGN
+        function, alias = {"FunctionName": act.function}, {"FunctionName": act.function, "Name": "live"}
+        for _ in range(20):
+            try:
+                match act.deed:
+                    case "foreign alias":
+                        await self.lambdas.update_alias(**alias, FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {}})
+                    case "foreign description":
+                        await self.lambdas.update_alias(**alias, Description="somebody was here")
+                    case "foreign code":
+                        await self.lambdas.update_function_code(**function, ZipFile=package(900))
+                    case _:
+                        await self.lambdas.update_function_configuration(**function, Timeout=42)
+            except self.lambdas.exceptions.ResourceConflictException:  # an update of the release's is in progress
+                await asyncio.sleep(0.1)
+            else:
+                self.done.append(Done(act, time.time()))
+                return
+
+
+_numbers = itertools.count(1)

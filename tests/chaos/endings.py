@@ -1,0 +1,115 @@
+"""How the workflows of a run ended, by Temporal's own account, read when all of it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from workflows.domain.status import ReleaseStatus
+
+_T = TypeVar("_T")
+_GONE = {RPCStatusCode.NOT_FOUND, RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.INVALID_ARGUMENT}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How one workflow ended: ``Completed``, ``Canceled``, ``Terminated``, the type of its failure, or ``Running``."""
+
+    workflow_id: str
+    kind: str
+    note: str
+    started: float
+    ended: float
+    phase: str | None = None
+    candidate: str | None = None
+    run_id: str = ""
+
+
+async def patiently(work: Callable[[], Awaitable[_T]]) -> _T:
+    """Ask Temporal, again and again while it is away. What it refuses is raised."""
+    while True:
+        try:
+            return await asyncio.wait_for(work(), 10)
+        except RPCError as error:
+            if error.status in _GONE or (error.status is RPCStatusCode.UNKNOWN and "already" in error.message):
+                raise
+        except (RuntimeError, TimeoutError):
+            pass
+        await asyncio.sleep(0.3)
+
+
+async def wait_for(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait until a workflow has ended, however often Temporal goes away meanwhile."""
+    while (await patiently(handle.describe)).status is WorkflowExecutionStatus.RUNNING:
+        await asyncio.sleep(1)
+
+
+async def rollout_of(client: Client, outer: WorkflowHandle[Any, Any]) -> WorkflowHandle[Any, Any] | None:
+    """The ``Rollout`` that a ``Release`` or ``Rollback`` started; None where it started none."""
+
+    async def look() -> WorkflowHandle[Any, Any] | None:
+        async for event in outer.fetch_history_events():
+            if event.event_type == EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
+                child = event.child_workflow_execution_started_event_attributes.workflow_execution
+                return client.get_workflow_handle(child.workflow_id, run_id=child.run_id)
+        return None
+
+    return await patiently(look)
+
+
+async def ending(client: Client, handle: WorkflowHandle[Any, Any]) -> Ending:
+    """How a workflow ended, or stands."""
+    found: WorkflowExecutionDescription = await patiently(handle.describe)
+    kind, note, status = await _told(client, handle, found)
+    return Ending(
+        workflow_id=found.id,
+        run_id=found.run_id,
+        kind=kind,
+        note=note,
+        started=found.start_time.timestamp(),
+        ended=found.close_time.timestamp() if found.close_time else float("inf"),
+        phase=status.phase.value if status else None,
+        candidate=status.candidate if status else None,
+    )
+
+
+async def _told(client: Client, handle: WorkflowHandle[Any, Any], found: WorkflowExecutionDescription) -> tuple[str, str, ReleaseStatus | None]:
+    match found.status:
+        case WorkflowExecutionStatus.RUNNING | None:
+            return "Running", await pending(found), None
+        case WorkflowExecutionStatus.COMPLETED:
+            status: ReleaseStatus = await patiently(lambda: client.get_workflow_handle(found.id, run_id=found.run_id, result_type=ReleaseStatus).result())
+            return "Completed", status.note, status
+        case WorkflowExecutionStatus.FAILED:
+            return await _failed(client, handle)
+        case other:
+            return other.name.capitalize(), "", None
+
+
+async def _failed(client: Client, handle: WorkflowHandle[Any, Any]) -> tuple[str, str, ReleaseStatus | None]:
+    async def look() -> Any:
+        return [event async for event in handle.fetch_history_events()][-1].workflow_execution_failed_event_attributes.failure
+
+    failure = await client.data_converter.decode_failure(await patiently(look))
+    if not isinstance(failure, ApplicationError):
+        return type(failure).__name__, str(failure), None
+    status = ReleaseStatus.model_validate(failure.details[0]) if failure.details else None
+    return failure.type or "", failure.message, status
+
+
+async def pending(found: WorkflowExecutionDescription) -> str:
+    """What a workflow that has not ended waits for."""
+    raw = found.raw_description
+    waits = [
+        f"{activity.activity_type.name} (attempt {activity.attempt}: {activity.last_failure.message[:200]})" for activity in raw.pending_activities
+    ]
+    waits += [f"child {child.workflow_id}" for child in raw.pending_children]
+    waits += ["a workflow task"] if raw.HasField("pending_workflow_task") else []
+    return ", ".join(waits) or "nothing that Temporal knows of (a timer, or a person)"

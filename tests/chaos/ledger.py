@@ -1,0 +1,79 @@
+"""The ledger: every request to AWS that was seen, in the order in which Lambda carried them out, with what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+Who = Literal["release", "foreign"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One delivery of one request. Times are seconds since the epoch.
+
+    ``committed`` is when Lambda carried it out; None where it refused, or never heard of it. ``answered`` is whether somebody was still
+    there to hear. ``result`` is what of AWS's answer matters.
+    """
+
+    operation: str
+    function: str
+    arrived: float
+    by: Who = "release"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    committed: float | None = None
+    status: int | None = None
+    mishap: str = ""
+    answered: bool = False
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def routing(self) -> Routing | None:
+        """Where the alias points after it, if it was a change of an alias that happened."""
+        if self.operation not in {"update_alias", "create_alias"} or self.committed is None:
+            return None
+        return Routing(str(self.result["version"]), tuple(sorted(dict(self.result["weights"]).items())))
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Where an alias points."""
+
+    version: str
+    weights: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, alias: Mapping[str, Any]) -> Routing:
+        """From AWS's words."""
+        weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return cls(alias["FunctionVersion"], tuple(sorted((version, weight) for version, weight in weights.items() if weight)))
+
+    def __str__(self) -> str:
+        return self.version + "".join(f"+{100 * weight:g}% {version}" for version, weight in self.weights)
+
+
+class Ledger:
+    """Entries, in the order in which they took effect."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.entries = list(entries)
+
+    def add(self, entry: Entry) -> int:
+        """Write an entry down; its number."""
+        self.entries.append(entry)
+        return len(self.entries) - 1
+
+    def amend(self, number: int, **changes: Any) -> None:
+        """Add what became known later: that the answer arrived."""
+        self.entries[number] = replace(self.entries[number], **changes)
+
+    def of(self, function: str) -> list[Entry]:
+        """All entries about one function."""
+        return [entry for entry in self.entries if entry.function == function]
+
+    def save(self, path: Path) -> None:
+        """One line of JSON an entry."""
+        path.write_text("".join(json.dumps(asdict(entry)) + "\n" for entry in self.entries))

@@ -1,0 +1,292 @@
+"""A proxy before the local Lambda that lets every request meet what the schedule has for it, and writes all of it into the ledger.
+
+Workers come in by :attr:`Proxy.url`. Somebody else – foreign changes, the suite's own look – comes in by :attr:`Proxy.side_door`, where nothing goes
+wrong. Writes to one function are delivered one at a time, so the order of the ledger is the order in which Lambda carried them out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self
+
+import aiohttp
+from aiohttp import web
+
+from tests.activities.stub import BROKEN, Answer, HttpRequest
+from tests.chaos.ledger import Entry, Ledger, Who
+from tests.chaos.schedule import READS, Meet, Window
+from tests.survival.killing import forwarded
+
+THROTTLED: Final = Answer(429, "TooManyRequestsException", "Rate exceeded", {"Reason": "CallerRateLimitExceeded"})
+FOR_A_SECOND: Final = Answer(
+    429, "TooManyRequestsException", "Rate exceeded", {"Reason": "CallerRateLimitExceeded", "retryAfterSeconds": "1"}, {"Retry-After": "1"}
+)
+UNAVAILABLE: Final = Answer(503, "ServiceUnavailableException", "Service is unavailable, please try again.")
+_INSTEAD: Final = {"429": THROTTLED, "429 for a second": FOR_A_SECOND, "500": BROKEN, "503": UNAVAILABLE, "500 after": BROKEN}
+_FRESH: Final = 1.0
+"""Seconds after a change in which a read may still be answered as if it had not happened."""
+
+_FUNCTION: Final = re.compile(rb"alarm-(f\d+)")
+_SUCCESS: Final = range(200, 300)
+Moment = Callable[[str, str, int, str], Awaitable[None]]
+
+
+class Proxy:
+    """``async with Proxy(endpoint, meets, ledger, moment=…)``: ``moment`` is told before and after each write, which waits for it."""
+
+    def __init__(self, endpoint: str, meets: tuple[Meet, ...], ledger: Ledger, *, moment: Moment) -> None:
+        self.ledger = ledger
+        self.met: Counter[str] = Counter()
+        self._endpoint = endpoint
+        self._moment = moment
+        self._meets = {(meet.function, meet.operation, meet.occurrence): meet for meet in meets if meet.mishap != "stale"}
+        self._stale = [meet for meet in meets if meet.mishap == "stale"]
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._read: dict[tuple[str, str], list[tuple[float, web.Response]]] = defaultdict(list)
+        self._changed: dict[str, float] = {}
+        self._window: Window | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0))
+        self._runners: list[web.ServerRunner] = []
+        self.url, self.side_door = [await self._open(who) for who in ("release", "foreign")]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for runner in self._runners:
+            await runner.cleanup()
+        await self._session.close()
+
+    async def _open(self, by: Who) -> str:
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            return await (self._serve(request) if by == "release" else self._deliver(request, await _parsed(request), by=by))
+
+        runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=1)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    @asynccontextmanager
+    async def during(self, window: Window) -> AsyncIterator[None]:
+        """For as long as the block runs, everybody meets the same."""
+        self.met[f"{window.kind} for a while"] += 1
+        if window.kind == "refused":
+            port, runner = self.url.rpartition(":")[2], self._runners[0]
+            [site] = runner.sites
+            await site.stop()
+            for connection in list(runner.server.connections if runner.server else ()):
+                if connection.transport is not None:
+                    connection.transport.abort()
+            yield
+            await web.TCPSite(runner, "127.0.0.1", int(port), reuse_address=True).start()
+        else:
+            self._window = window
+            yield
+            self._window = None
+
+    # --- one request -------------------------------------------------------------------------------------------------------------
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        call = await _parsed(request)
+        operation, function = _named(call)
+        arrived = time.time()
+        if self._window is not None:
+            if self._window.kind == "sluggish":
+                await asyncio.sleep(1 + len(call.body) % 3)
+            else:
+                self.met[f"a request {self._window.kind}"] += 1
+                return self._instead(THROTTLED if self._window.kind == "throttled" else UNAVAILABLE, call, arrived, self._window.kind)
+        self._counts[function, operation] += 1
+        occurrence = self._counts[function, operation]
+        meet = self._meets.get((function, operation, occurrence))
+        await self._moment(function, operation, occurrence, "before")
+        if meet is None:
+            answer = self._as_it_was(call, operation, function, occurrence) or await self._deliver(request, call, arrived=arrived)
+        else:
+            self.met[f"{operation}: {meet.mishap}"] += 1
+            answer = await self._meet(meet, request, call, arrived)
+        await self._moment(function, operation, occurrence, "after")
+        return answer
+
+    async def _meet(self, meet: Meet, request: web.BaseRequest, call: HttpRequest, arrived: float) -> web.StreamResponse:
+        mishap = meet.mishap
+        match mishap:
+            case "429" | "429 for a second" | "500" | "503":
+                return self._instead(_INSTEAD[mishap], call, arrived, mishap)
+            case "500 after":
+                await self._deliver(request, call, arrived=arrived, mishap=mishap)
+                return _response(_INSTEAD[mishap], call)
+            case "drop before":
+                self._write_down(call, arrived, mishap)
+                return _cut(request)
+            case "drop after":
+                await self._deliver(request, call, arrived=arrived, mishap=mishap)
+                return _cut(request)
+            case "late":
+                await asyncio.sleep(meet.seconds)
+                return await self._deliver(request, call, arrived=arrived, mishap=mishap)
+            case "twice":
+                await self._deliver(request, call, arrived=arrived, mishap=mishap)
+                return await self._deliver(request, call, arrived=arrived, mishap=mishap)
+            case "slow" | "overtaken":
+                answer = await self._deliver(request, call, arrived=arrived, mishap=mishap)
+                await asyncio.sleep(meet.seconds)
+                return answer
+            case "stale":
+                raise AssertionError("has no occurrence of its own")
+
+    async def _deliver(self, request: web.BaseRequest, call: HttpRequest, *, by: Who = "release", arrived: float = 0, mishap: str = "") -> web.Response:
+        operation, function = _named(call)
+        if call.method == "GET" or operation in {"invoke", *READS}:
+            answer = await forwarded(self._session, self._endpoint, request)
+            if operation in READS:
+                self._read[function, call.target].append((time.time(), answer))
+            self._write_down(call, arrived, mishap, by=by, request=request, answer=answer)
+            return _again(answer)
+        async with self._locks[function]:
+            answer = await forwarded(self._session, self._endpoint, request)
+            self._write_down(call, arrived, mishap, by=by, request=request, answer=answer)
+            if answer.status in _SUCCESS:
+                self._changed[function] = time.time()
+        return answer
+
+    def _as_it_was(self, call: HttpRequest, operation: str, function: str, occurrence: int) -> web.Response | None:
+        """The last answer to this read from before the last change, if that change is fresh and a stale read is due."""
+        changed = self._changed.get(function, 0)
+        for meet in self._stale:
+            if (meet.function, meet.operation) == (function, operation) and occurrence >= meet.occurrence and time.time() < changed + _FRESH:
+                before = [answer for at, answer in self._read[function, call.target] if at < changed]
+                if before:
+                    self._stale.remove(meet)
+                    self.met[f"{operation}: stale"] += 1
+                    self._write_down(call, time.time(), "stale", answer=before[-1])
+                    return _again(before[-1])
+        return None
+
+    def _instead(self, answer: Answer, call: HttpRequest, arrived: float, mishap: str) -> web.Response:
+        self._write_down(call, arrived, mishap)
+        return _response(answer, call)
+
+    def _write_down(  # noqa: PLR0913 - what there is to know of a request
+        self,
+        call: HttpRequest,
+        arrived: float,
+        mishap: str,
+        *,
+        by: Who = "release",
+        request: web.BaseRequest | None = None,
+        answer: web.Response | None = None,
+    ) -> None:
+        operation, function = _named(call)
+        there = request is not None and request.transport is not None and not request.transport.is_closing()
+        body = answer.body if answer is not None and isinstance(answer.body, bytes) else b""
+        happened = answer is not None and answer.status in _SUCCESS
+        self.ledger.add(
+            Entry(
+                operation=operation,
+                function=function,
+                arrived=arrived or time.time(),
+                by=by,
+                parameters=_parameters(call, operation),
+                committed=time.time() if happened and mishap != "stale" else None,
+                status=answer.status if answer is not None else None,
+                mishap=mishap,
+                answered=there and not mishap.endswith("after") and mishap != "slow",
+                result=_result(operation, body) if happened else {},
+            )
+        )
+
+
+# --- reading what passes --------------------------------------------------------------------------------------------------------------
+
+
+async def _parsed(request: web.BaseRequest) -> HttpRequest:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return HttpRequest(request.method, request.path_qs, headers, await request.read())
+
+
+def _named(call: HttpRequest) -> tuple[str, str]:
+    """The operation, and the function that it is about; empty where it is about none of ours."""
+    operation = {"DescribeAlarms": "describe_alarms", "SetAlarmState": "set_alarm_state"}.get(call.operation, call.operation)
+    if operation == "describe_alarms":
+        found = _FUNCTION.search(call.body)
+        return operation, found[1].decode() if found else ""
+    found_path = re.match(r"/\d{4}-\d\d-\d\d/functions/([^/?]+)", call.path)
+    function = found_path[1].rpartition(":function:")[2].partition(":")[0] if found_path else ""
+    if operation == "invoke":  # a hook: it is about the function under release
+        function = str(_json(call.body).get("target", {}).get("function", function))
+    return operation, function
+
+
+_TOLD: Final = (
+    "FunctionVersion",
+    "RoutingConfig",
+    "RevisionId",
+    "Qualifier",
+    "CodeSha256",
+    "Description",
+    "MemorySize",
+    "S3Key",
+    "ReservedConcurrentExecutions",
+    "ProvisionedConcurrentExecutions",
+)
+
+
+def _parameters(call: HttpRequest, operation: str) -> dict[str, Any]:
+    if operation == "invoke":
+        return {"hook": call.path.split("/")[3], "asked": _json(call.body).get("hook"), "candidate": _json(call.body).get("candidate")}
+    if operation in READS:
+        return {"target": call.target}
+    if call.method == "GET" or not call.path.startswith("/20"):
+        return {}
+    found = call.parameters
+    return {name: found[name] for name in _TOLD if name in found}
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _result(operation: str, body: bytes) -> dict[str, Any]:
+    if operation == "describe_alarms":
+        return {"firing": b"ALARM" in body}
+    answer = _json(body)
+    if operation in {"update_alias", "create_alias", "get_alias"}:
+        weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        return {"version": answer["FunctionVersion"], "weights": {name: weight for name, weight in weights.items() if weight}, "revision": answer["RevisionId"]}
+    if operation == "invoke":
+        return {"answer": answer}
+    if operation == "get_function":
+        answer = answer["Configuration"]
+    return {name: answer[name] for name in ("Version", "CodeSha256", "MemorySize", "Description", "RevisionId", "LastUpdateStatus") if name in answer}
+
+
+def _response(answer: Answer, call: HttpRequest) -> web.Response:
+    """An error; only Lambda's clients are spoken to in Lambda's words."""
+    made = answer.response
+    if not call.path.startswith("/20"):
+        return web.Response(status=503)
+    return web.Response(status=made.status, body=made.body, headers={"Content-Type": "application/json", **made.headers})
+
+
+def _again(answer: web.Response) -> web.Response:
+    """The same answer once more: a response can be sent only once."""
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+def _cut(request: web.BaseRequest) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)

@@ -1,0 +1,169 @@
+"""The mix of releases that a seed stands for: which functions there are, and which releases and rollbacks are asked of them, as values.
+
+Nothing here runs. :func:`mix` draws from one ``random.Random`` only, so a seed always gives the same mix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final, Literal
+
+BUCKET: Final = "artifacts"
+BUILDS: Final = 6
+"""Packages in S3, ``1.zip`` to ``6.zip``, no two of them of one size."""
+
+HOOKS: Final = {
+    "hook-accepts": "def handler(event, context):\n    return {'accept': True}\n",
+    "hook-refuses": "def handler(event, context):\n    return {'accept': False, 'reason': 'the smoke test failed'}\n",
+    "hook-crashes": "def handler(event, context):\n    raise ValueError('broken hook')\n",
+    "hook-mumbles": "def handler(event, context):\n    return {'accept': 'perhaps'}\n",
+}
+
+@dataclass(frozen=True)
+class Function:
+    """A function before the first release: ``versions`` published ones, ``live`` on the last of them unless there is no alias yet.
+
+    Version 1 is nobody's candidate: whoever moves the alias behind a release's back moves it there.
+    """
+
+    name: str
+    versions: int = 3
+    alias: bool = True
+    reserved: int | None = None
+    provisioned: int | None = None
+    fresh_latest: bool = False
+    """Whether ``$LATEST`` holds something that was never published."""
+
+    @property
+    def alarm(self) -> str:
+        """The alarm that may guard its releases."""
+        return f"alarm-{self.name}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One workflow to start: ``at`` seconds after the beginning, or so long after ``after``, another order, has ended (or begun)."""
+
+    id: str
+    function: str
+    workflow: Literal["Release", "Rollback"]
+    request: dict[str, Any] = field(hash=False)
+    at: float = 0
+    after: str | None = None
+    while_running: bool = False
+    guarded: bool = False
+
+    @property
+    def hooks(self) -> dict[str, str]:
+        """Its hooks by name."""
+        return dict(self.request.get("hooks", {}))
+
+    @property
+    def concurrency(self) -> dict[str, int]:
+        """What it asks for, ``reserved`` and ``provisioned``."""
+        return dict(self.request.get("concurrency", {}))
+
+
+def _weight(percent: int) -> dict[str, Any]:
+    return {"kind": "set_weight", "percent": percent}
+
+
+def _bake(seconds: int) -> dict[str, Any]:
+    return {"kind": "bake", "duration": f"{seconds}s"}
+
+
+def _strategy(random: Random) -> Any:
+    """All kinds, with bakes of a few seconds."""
+    match random.choices(["AllAtOnce", "canary", "linear", "custom", "approval", "preset", "full"], [3, 6, 3, 3, 3, 1, 1])[0]:
+        case "AllAtOnce":
+            return "AllAtOnce"
+        case "canary":
+            return {"steps": [_weight(random.choice([1, 5, 10, 25, 50])), _bake(random.randint(1, 6))]}
+        case "linear":
+            by = random.choice([20, 25, 34])
+            return {"steps": [step for percent in range(by, 100, by) for step in (_weight(percent), _bake(random.randint(1, 3)))]}
+        case "custom":
+            percents = sorted(random.sample(range(1, 99), random.randint(1, 3)))
+            return {"steps": [_bake(1), *(step for percent in percents for step in (_weight(percent), _bake(random.randint(1, 4))))]}
+        case "approval":
+            waiting = {"kind": "approval", "timeout": f"{random.randint(8, 20)}s"}
+            return {"steps": [_weight(random.choice([5, 20])), waiting, *random.choice([[], [_weight(60), _bake(2)]])]}
+        case "full":
+            return {"steps": [_weight(30), _bake(1), _weight(100), _bake(1)]}
+        case _:
+            return f"Canary{random.choice([5, 50])}Percent1Minute"
+
+
+def mix(random: Random, releases: int, *, over: float) -> tuple[list[Function], list[Order]]:
+    """Functions and so many orders, begun within ``over`` seconds."""
+    functions: list[Function] = []
+    orders: list[Order] = []
+    while len(orders) < releases:
+        number = len(functions) + 1
+        function = Function(
+            name=f"f{number:03}",
+            versions=random.choice([2, 3, 3, 4]),
+            alias=random.random() > 0.08,
+            reserved=random.choice([None, None, None, 4, 5]),
+            fresh_latest=random.random() < 0.2,
+        )
+        if function.alias and function.reserved and random.random() < 0.5:
+            function = Function(**{**vars(function), "provisioned": random.choice([1, 2])})
+        functions.append(function)
+        orders += _orders(random, function, at=round(random.uniform(0, over), 2))[: releases - len(orders)]
+    return functions, orders
+
+
+def _orders(random: Random, function: Function, *, at: float) -> list[Order]:
+    first = _release(random, function, f"{function.name}-1", at=at)
+    match random.choices(["alone", "busy", "next", "rollback"], [6, 2, 1.5, 1.5])[0]:
+        case "busy" if function.alias:
+            second = _release(random, function, f"{function.name}-2", at=round(random.uniform(0.2, 4), 2), after=first.id)
+            return [first, Order(**{**vars(second), "while_running": True})]
+        case "next" if function.alias:
+            return [first, _release(random, function, f"{function.name}-2", at=round(random.uniform(2, 5), 2), after=first.id)]
+        case "rollback" if function.alias and function.versions > 2:
+            request = {
+                "target": {"function": function.name},
+                "requested_by": "chaos",
+                **random.choice([{}, {"version": "2"}]),
+                **_hooks(random),
+            }
+            return [first, Order(f"{function.name}-2", function.name, "Rollback", request, at=3, after=first.id)]
+        case _:
+            return [first]
+
+
+def _hooks(random: Random) -> dict[str, Any]:
+    hooks = {}
+    for name in ("before_traffic", "after_traffic"):
+        if random.random() < 0.2:
+            hooks[name] = random.choices(list(HOOKS), [8, 2, 1, 1])[0]
+    return {"hooks": hooks} if hooks else {}
+
+
+def _release(random: Random, function: Function, id: str, *, at: float, after: str | None = None) -> Order:  # noqa: A002
+    kinds = ["s3", "s3+configuration", "configuration", "latest", "version"]
+    kind = random.choices(kinds, [6, 2, 2, 2, 2 if function.versions > 2 else 0])[0]
+    if kind == "configuration" and function.fresh_latest:
+        kind = "s3+configuration"  # preflight refuses to ship code that nobody named
+    request: dict[str, Any] = {"target": {"function": function.name}, "strategy": _strategy(random), "requested_by": "chaos"}
+    if kind.startswith("s3"):
+        request["artifact"] = {"kind": "s3", "bucket": BUCKET, "key": f"{random.randint(1, BUILDS)}.zip"}
+    elif kind in {"latest", "version"}:
+        request["artifact"] = {"kind": kind} | ({"version": str(random.randint(2, function.versions))} if kind == "version" else {})
+    if kind.endswith("configuration"):
+        request["configuration"] = {"MemorySize": random.choice([256, 512])} | ({"Timeout": 7} if random.random() < 0.3 else {})
+    request |= _hooks(random)
+    concurrency: dict[str, int] = {}
+    if random.random() < 0.25:
+        concurrency["reserved"] = random.randint(6, 8)
+    if random.random() < 0.2 and (concurrency or not function.reserved):
+        concurrency["provisioned"] = random.randint(1, 2)
+    if concurrency:
+        request["concurrency"] = concurrency
+    guarded = random.random() < 0.3
+    if guarded:
+        request["guards"] = {"alarms": [function.alarm]}
+    return Order(id, function.name, "Release", request, at=at, after=after, guarded=guarded)

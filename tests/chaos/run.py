@@ -1,0 +1,132 @@
+"""One run: a stage, a schedule carried out on it, a watcher beside it, and a verdict. ``python -m tests.chaos`` is this on the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from temporalio.client import Client
+
+from deploy.local.emulator import LocalLambda
+from deploy.local.sample import Clients
+from tests.chaos.director import Director
+from tests.chaos.endings import Ending, ending, rollout_of, wait_for
+from tests.chaos.invariants import violations
+from tests.chaos.ledger import Ledger
+from tests.chaos.proxy import Proxy
+from tests.chaos.schedule import Schedule
+from tests.chaos.stage import build, look
+from tests.chaos.story import Story
+from tests.chaos.watcher import watch
+from tests.survival.scene import Server, Workman
+
+QUEUE: Final = "chaos"
+QUIET: Final = 1.5
+"""Seconds that are waited when all is over, for whatever might still come."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run came to."""
+
+    seed: int
+    seconds: float
+    endings: Counter[str]
+    met: Counter[str]
+    requests: int
+    violations: list[str]
+
+    @property
+    def releases(self) -> int:
+        """How many there were."""
+        return sum(self.endings.values())
+
+
+async def run(schedule: Schedule, *, workers: int, limit: float, keep: Path | None = None) -> Verdict:
+    """Carry a schedule out, and judge. Whatever has not ended after ``limit`` seconds breaks an invariant. ``keep`` is where the ledger and logs go."""
+    directory = Path(tempfile.mkdtemp(prefix="chaos-"))
+    began = time.time()
+    try:
+        async with _stage(schedule, workers, directory) as (director, clients, client, ledger):
+            before = await look(schedule.functions, lambdas=clients.awslambda)
+            watching = asyncio.create_task(watch(schedule, ledger, clients.awslambda))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(director.direct(), limit)
+            endings = await _endings(director, client, limit=max(1.0, began + limit + 30 - time.time()))
+            await asyncio.sleep(QUIET)
+            watching.cancel()
+            problems = (await asyncio.gather(watching, return_exceptions=True))[0]
+            after = await look(schedule.functions, lambdas=clients.awslambda)
+        story = Story(
+            schedule=schedule,
+            entries=tuple(ledger.entries),
+            done=tuple(director.done),
+            endings=endings,
+            before=before,
+            after=after,
+            problems=tuple(problems) if isinstance(problems, list) else (f"the watcher broke: {problems!r}",),
+        )
+        kinds = Counter(_kind(*pair) for pair in endings.values())
+        verdict = Verdict(schedule.seed, time.time() - began, kinds, director.proxy.met, len(ledger.entries), violations(story))
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            ledger.save(keep / "ledger.jsonl")
+            (keep / "schedule.json").write_text(schedule.document())
+            (keep / "courses.txt").write_text("\n".join(map(str, story.courses)))
+            (keep / "acts.txt").write_text("\n".join(map(repr, story.done)))
+            for log in directory.glob("*.log"):
+                shutil.copy(log, keep)
+        return verdict
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _stage(schedule: Schedule, workers: int, directory: Path) -> AsyncIterator[tuple[Director, Clients, Client, Ledger]]:
+    ledger = Ledger()
+    async with AsyncExitStack() as stack:
+        local = await stack.enter_async_context(LocalLambda.start(settle=0.3, provision=0.3, log=directory / "lambda.log"))
+        server = Server(directory)
+        stack.push_async_callback(server.stop)
+        await server.start()
+        client = await server.connect()
+        men = [Workman(f"worker-{number}", temporal=server.address, directory=directory, queue=QUEUE) for number in range(workers)]
+        director = Director(schedule, client=client, server=server, workers=men, queue=QUEUE)
+        proxy = await stack.enter_async_context(Proxy(local.endpoint_url, schedule.meets, ledger, moment=director.moment))
+        direct = await stack.enter_async_context(Clients.connect(local))
+        await build(schedule.functions, lambdas=direct.awslambda, s3=direct.s3, cloudwatch=direct.cloudwatch)
+        aside = await stack.enter_async_context(Clients.connect(proxy.side_door))
+        director.proxy, director.lambdas, director.cloudwatch = proxy, aside.awslambda, direct.cloudwatch
+        for man in men:
+            stack.push_async_callback(man.stop)
+            man.start(local, proxy.url)
+        yield director, direct, client, ledger
+
+
+async def _endings(director: Director, client: Client, *, limit: float) -> dict[str, tuple[Ending, Ending | None]]:
+    """How everything ended; rollouts are waited for, which may outlive the release that started them."""
+
+    async def one(handle: Any) -> tuple[Ending, Ending | None]:
+        inner = await rollout_of(client, handle)
+        if inner is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(wait_for(inner), limit)
+        return await ending(client, handle), await ending(client, inner) if inner else None
+
+    handles = dict(director.handles)
+    return dict(zip(handles, await asyncio.gather(*map(one, handles.values())), strict=True))
+
+
+def _kind(outer: Ending, inner: Ending | None) -> str:
+    if outer.kind == "Completed" and inner is not None and inner.note.startswith("Nothing to do"):
+        return "Nothing to do"
+    return outer.kind if inner is None or inner.kind in {outer.kind, "Running"} else f"{outer.kind} ({inner.kind})"

@@ -1,0 +1,249 @@
+"""The fault schedule that a seed stands for, as a value: what goes wrong, where and when. It prints, it is written to a file, it replays.
+
+Three kinds. A ``Meet`` happens to one request: the n-th of an operation on a function. A ``Window`` or a ``Kill`` happens at a time, to
+everybody. An ``Act`` is somebody's doing – a cancel, a terminate, a foreign change – at a moment of one release.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Final, Literal
+
+from tests.chaos.releases import Function, Order, mix
+
+Mishap = Literal[
+    "429",  # refused, without saying for how long
+    "429 for a second",  # refused, with retryAfterSeconds
+    "500",  # an error, and nothing happened
+    "503",
+    "500 after",  # an error, and it happened
+    "drop before",  # the connection is cut, and nothing happened
+    "drop after",  # it happens, the connection is cut: commit then drop
+    "slow",  # it happens, the answer comes after the client has given up
+    "late",  # it is on the way for so long that the client may have given up, and then happens
+    "twice",  # delivered twice, answered once
+    "stale",  # a read is answered as it was before the last change, if that is no more than a second ago
+    "overtaken",  # a read is answered with what was so some seconds ago: answers arrive out of order
+]
+
+READS: Final = ("get_alias", "get_function", "get_provisioned_concurrency_config", "describe_alarms")
+GUARDED: Final = ("update_function_code", "update_function_configuration", "publish_version", "update_alias")
+"""Writes that AWS refuses when they come late, by their RevisionId."""
+
+UNGUARDED: Final = (
+    "create_alias",
+    "delete_alias",
+    "put_function_concurrency",
+    "delete_function_concurrency",
+    "put_provisioned_concurrency_config",
+    "delete_provisioned_concurrency_config",
+)
+_ON_ANY: Final[tuple[Mishap, ...]] = ("429", "429 for a second", "500", "503", "drop before")
+_ON_READS: Final[tuple[Mishap, ...]] = (*_ON_ANY, "slow", "stale", "stale", "overtaken")
+_ON_WRITES: Final[tuple[Mishap, ...]] = (*_ON_ANY, "500 after", "drop after", "drop after", "slow", "late", "twice")
+GIVEN_UP: Final = 13.0
+"""Seconds after which the worker gives a call up (its time-outs together); whatever is late without a guard arrives before that."""
+
+
+@dataclass(frozen=True)
+class Meet:
+    """The n-th request of this operation on this function meets a mishap."""
+
+    function: str
+    operation: str
+    occurrence: int
+    mishap: Mishap
+    seconds: float = 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """For so long everybody meets the same: connections refused, every request throttled, or unavailable, or every answer slow."""
+
+    at: float
+    seconds: float
+    kind: Literal["refused", "throttled", "unavailable", "sluggish"]
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL; started again after ``down`` seconds. ``who`` is the number of a worker, or -1 for the Temporal server."""
+
+    at: float
+    who: int
+    down: float
+
+
+Deed = Literal[
+    "cancel",
+    "cancel twice",
+    "cancel rollout",
+    "terminate release",
+    "terminate rollout",
+    "abort",
+    "pause and resume",
+    "promote",
+    "approve",
+    "alarm",
+    "foreign alias",
+    "foreign description",
+    "foreign code",
+    "foreign configuration",
+]
+FOREIGN: Final = ("foreign alias", "foreign description", "foreign code", "foreign configuration")
+STOPPING: Final = ("cancel", "cancel twice", "cancel rollout", "terminate release", "terminate rollout", "abort", "alarm", *FOREIGN)
+
+
+@dataclass(frozen=True)
+class Act:
+    """Somebody does something to a release: ``delay`` seconds after it was started, or around the n-th write of this kind to its function."""
+
+    order: str
+    function: str
+    deed: Deed
+    delay: float
+    operation: str | None = None
+    occurrence: int = 1
+    when: Literal["before", "after"] = "before"
+    again: float = 0
+    """Seconds from the first to the second part of the deed: another cancel, resuming, approving again."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All that a seed stands for."""
+
+    seed: int
+    functions: tuple[Function, ...]
+    orders: tuple[Order, ...]
+    meets: tuple[Meet, ...]
+    windows: tuple[Window, ...]
+    kills: tuple[Kill, ...]
+    acts: tuple[Act, ...]
+
+    def __str__(self) -> str:
+        """One line a fault, in order of time where there is one."""
+        timed = sorted([*self.windows, *self.kills], key=lambda fault: fault.at)
+        return "\n".join([f"seed {self.seed}: {len(self.orders)} releases of {len(self.functions)} functions", *map(repr, (*timed, *self.acts, *self.meets))])
+
+    def document(self) -> str:
+        """Everything, as JSON."""
+        return json.dumps(asdict(self), indent=1)
+
+    def order(self, id: str) -> Order:  # noqa: A002
+        """The order of that id."""
+        return next(order for order in self.orders if order.id == id)
+
+    def acts_on(self, order: str) -> tuple[Act, ...]:
+        """What people do to a release."""
+        return tuple(act for act in self.acts if act.order == order)
+
+
+def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> Schedule:
+    """The schedule of a seed: releases begun within ``over`` seconds, so many kills while they run."""
+    random = Random(seed)
+    functions, orders = mix(random, releases, over=over)
+    meets = [meet for function in functions for meet in _meets(random, function)]
+    acts = [act for order in orders for act in _acts(random, order, {function.name: function for function in functions}[order.function])]
+    return Schedule(
+        seed=seed,
+        functions=tuple(functions),
+        orders=tuple(orders),
+        meets=tuple(meets),
+        windows=tuple(_windows(random, over)),
+        kills=tuple(_kills(random, over, workers=workers, kills=kills)),
+        acts=tuple(acts),
+    )
+
+
+def _meets(random: Random, function: Function) -> list[Meet]:
+    meets: dict[tuple[str, int], Meet] = {}
+    for _ in range(random.choice([0, 1, 2, 2, 3, 4])):
+        operation = random.choice([*READS, *GUARDED, *GUARDED, *UNGUARDED, "invoke"])
+        occurrence = random.randint(1, 5 if operation in {"get_function", "update_alias", "get_alias"} else 2)
+        mishap: Mishap
+        if operation in READS:
+            mishap = random.choice(_ON_READS)
+        elif operation == "invoke":
+            mishap = random.choice(("429", "drop before", "drop after"))
+        else:
+            mishap = random.choice(_ON_WRITES)
+        seconds = {"slow": 14.0, "overtaken": round(random.uniform(0.5, 3), 1)}.get(mishap, 0.0)
+        if mishap == "late":
+            seconds = round(random.uniform(1, 25 if operation in GUARDED else GIVEN_UP - 1), 1)
+        meets[operation, occurrence] = Meet(function.name, operation, occurrence, mishap, seconds)
+    return list(meets.values())
+
+
+def _windows(random: Random, over: float) -> list[Window]:
+    windows = [Window(round(random.uniform(5, over), 1), round(random.uniform(8, min(30, over / 2)), 1), "refused")]
+    kinds: tuple[Literal["throttled", "unavailable", "sluggish"], ...] = ("throttled", "unavailable", "sluggish")
+    windows += [Window(round(random.uniform(0, over + 15), 1), round(random.uniform(2, 8), 1), kind) for kind in kinds]
+    return windows
+
+
+def _kills(random: Random, over: float, *, workers: int, kills: int) -> list[Kill]:
+    drawn = [Kill(round(random.uniform(4, over + 20), 1), random.randrange(workers), round(random.uniform(0, 6), 1)) for _ in range(kills)]
+    return [*drawn, Kill(round(random.uniform(8, over + 10), 1), -1, round(random.uniform(0, 5), 1))]
+
+
+_AROUND: Final = (
+    "update_function_code",
+    "update_function_configuration",
+    "publish_version",
+    "put_function_concurrency",
+    "put_provisioned_concurrency_config",
+    "update_alias",
+    "update_alias",
+    "update_alias",
+)
+
+
+def _acts(random: Random, order: Order, function: Function) -> list[Act]:
+    strategy = order.request.get("strategy", "AllAtOnce")
+    acts: list[Act] = []
+    if isinstance(strategy, dict) and any(step["kind"] == "approval" for step in strategy["steps"]) and random.random() < 0.7:
+        acts.append(Act(order.id, function.name, "approve", 0.5, "update_alias", again=3))
+    if isinstance(strategy, str) and strategy.endswith("1Minute") and random.random() < 0.7:
+        acts.append(Act(order.id, function.name, "promote", 3, "update_alias", when="after"))
+    if order.while_running or random.random() < 0.45:
+        return acts
+    deed: Deed = random.choices(
+        [
+            "cancel",
+            "cancel twice",
+            "cancel rollout",
+            "terminate release",
+            "terminate rollout",
+            "abort",
+            "pause and resume",
+            "promote",
+            "alarm",
+            "foreign alias",
+            "foreign description",
+            "foreign code",
+            "foreign configuration",
+        ],
+        [3, 3, 2, 2, 3, 2, 3, 2, 3 if order.guarded else 0, 2, 1, 2, 1],
+    )[0]
+    if deed in FOREIGN and (not function.alias or order.after is not None):
+        return acts
+    operation = random.choice(_AROUND) if deed in FOREIGN or random.random() < 0.6 else None
+    if deed == "foreign alias" and operation != "update_alias" and random.random() < 0.5:
+        operation = "update_alias"
+    when: Literal["before", "after"] = random.choice(["before", "after"])
+    acts.append(
+        Act(
+            order.id,
+            function.name,
+            deed,
+            delay=round(random.choice([0, 0, random.uniform(0, 2), random.uniform(0, 12)]), 1) if deed not in FOREIGN else 0,
+            operation=operation,
+            occurrence=random.choice([1, 1, 2, 3]) if operation == "update_alias" else random.choice([1, 1, 1, 2]),
+            when=when,
+            again=round(random.uniform(0.1, 8), 1),
+        )
+    )
+    return acts

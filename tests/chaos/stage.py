@@ -1,0 +1,127 @@
+"""The stage of a run: functions as the schedule wants them, builds in S3, hooks, alarms – and a look at all of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.ledger import Routing
+from tests.chaos.releases import BUCKET, BUILDS, HOOKS, Function
+from tests.survival.scene import ROLE, active
+from tests.survival.scene import package as zipped
+
+_AT_ONCE = 12
+
+
+def package(number: int) -> bytes:
+    """Build ``number``: no two are of one size, by which S3 tells them apart."""
+    return zipped(f"def handler(event, context):\n    return {{'build': {number}}}\n" + "#" * number)
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything of a function that a release may change, as it is."""
+
+    alias: Routing | None
+    versions: tuple[str, ...]
+    reserved: int | None
+    provisioned: tuple[tuple[str, int], ...]
+    code: str
+    """CodeSha256 of ``$LATEST``."""
+    memory: int
+    timeout: int
+    of_version: dict[str, tuple[str, int, int]]
+    """Code, memory and time-out by version."""
+
+
+async def build(functions: tuple[Function, ...], *, lambdas: Any, s3: Any, cloudwatch: Any) -> None:
+    """Everything that releases find."""
+    await s3.create_bucket(Bucket=BUCKET)
+    for number in range(1, BUILDS + 1):
+        await s3.put_object(Bucket=BUCKET, Key=f"{number}.zip", Body=package(number))
+    for name, source in HOOKS.items():
+        code = {"ZipFile": zipped(source)}
+        await lambdas.create_function(FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code=code)
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: int, function: Function) -> None:
+        async with gate:
+            await _create(number, function, lambdas=lambdas, cloudwatch=cloudwatch)
+
+    await asyncio.gather(*(one(number, function) for number, function in enumerate(functions)))
+
+
+async def _create(number: int, function: Function, *, lambdas: Any, cloudwatch: Any) -> None:
+    name = {"FunctionName": function.name}
+    first = {"ZipFile": package(101)}
+    await lambdas.create_function(**name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code=first)
+    for version in range(1, function.versions + 1):
+        if version > 1:
+            await lambdas.update_function_code(**name, ZipFile=package(100 + version))
+        await active(lambdas, function.name)
+        await lambdas.publish_version(**name)
+    await active(lambdas, function.name, Qualifier=str(function.versions))
+    if function.fresh_latest:
+        await lambdas.update_function_code(**name, ZipFile=package(150 + number % 40))
+    if function.alias:
+        await lambdas.create_alias(**name, Name="live", FunctionVersion=str(function.versions))
+    if function.reserved is not None:
+        await lambdas.put_function_concurrency(**name, ReservedConcurrentExecutions=function.reserved)
+    if function.provisioned is not None:
+        await lambdas.put_provisioned_concurrency_config(
+            **name, Qualifier=str(function.versions), ProvisionedConcurrentExecutions=function.provisioned
+        )
+    await active(lambdas, function.name)
+    await cloudwatch.put_metric_alarm(
+        AlarmName=function.alarm,
+        Namespace="Chaos",
+        MetricName="Nothing",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+    )
+
+
+async def alias_of(lambdas: Any, function: str) -> Routing | None:
+    """Where the alias points now; None where there is none."""
+    try:
+        return Routing.of(await lambdas.get_alias(FunctionName=function, Name="live"))
+    except lambdas.exceptions.ResourceNotFoundException:
+        return None
+
+
+async def look(functions: tuple[Function, ...], *, lambdas: Any) -> dict[str, State]:
+    """How everything is."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(name: str) -> State:
+        async with gate:
+            return await _look(name, lambdas)
+
+    names = [function.name for function in functions]
+    return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
+
+
+async def _look(name: str, lambdas: Any) -> State:
+    function = await lambdas.get_function(FunctionName=name)
+    versions = {found["Version"]: found for found in (await lambdas.list_versions_by_function(FunctionName=name))["Versions"]}
+    listed = await lambdas.list_provisioned_concurrency_configs(FunctionName=name)
+    warm = {
+        config["FunctionArn"].rpartition(":")[2]: config["RequestedProvisionedConcurrentExecutions"]
+        for config in listed["ProvisionedConcurrencyConfigs"]
+    }
+    latest = versions.pop("$LATEST")
+    return State(
+        alias=await alias_of(lambdas, name),
+        versions=tuple(sorted(versions, key=int)),
+        reserved=(function.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
+        provisioned=tuple(sorted(warm.items())),
+        code=latest["CodeSha256"],
+        memory=latest["MemorySize"],
+        timeout=latest["Timeout"],
+        of_version={number: (found["CodeSha256"], found["MemorySize"], found["Timeout"]) for number, found in versions.items()},
+    )

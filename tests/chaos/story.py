@@ -1,0 +1,161 @@
+"""What is known of a run when it is over, told by release: what each wrote, what it found, and what the others did meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tests.chaos.director import Done
+from tests.chaos.endings import Ending
+from tests.chaos.ledger import Entry, Routing
+from tests.chaos.releases import Order
+from tests.chaos.schedule import Schedule
+from tests.chaos.stage import State
+
+WRITES = frozenset(
+    {
+        "update_function_code",
+        "update_function_configuration",
+        "publish_version",
+        "create_alias",
+        "update_alias",
+        "delete_alias",
+        "put_function_concurrency",
+        "delete_function_concurrency",
+        "put_provisioned_concurrency_config",
+        "delete_provisioned_concurrency_config",
+    }
+)
+ON_THE_WIRE = 20.0
+"""Seconds that a write of a terminated rollout may still be under way: the time-out of an attempt (WRITE in activities/operation.py)."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """One release, as it went: its own writes, and those of foreigners, from its beginning to the next release of the alias."""
+
+    order: Order
+    acts: tuple[Done, ...]
+    outer: Ending
+    inner: Ending | None
+    before: Routing | None
+    entries: tuple[Entry, ...]
+
+    @property
+    def writes(self) -> list[Entry]:
+        """What it changed at AWS."""
+        return [entry for entry in self.entries if entry.by == "release" and entry.operation in WRITES and entry.committed is not None]
+
+    @property
+    def foreign(self) -> list[Entry]:
+        """What others changed."""
+        return [entry for entry in self.entries if entry.by == "foreign" and entry.operation in WRITES and entry.committed is not None]
+
+    @property
+    def ended(self) -> float:
+        """When both its workflows had ended."""
+        return max(self.outer.ended, self.inner.ended if self.inner else 0)
+
+    @property
+    def undone(self) -> bool:
+        """Whether it is to have left everything as it was."""
+        return not self.completed and not self.failed and not self.rejected
+
+    @property
+    def completed(self) -> bool:
+        """Whether the candidate was made live, or nothing was to be done."""
+        return "Completed" in {self.outer.kind, self.inner.kind if self.inner else ""}
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it was refused before it touched anything."""
+        return "ReleaseRejected" in {self.outer.kind, self.inner.kind if self.inner else ""}
+
+    @property
+    def failed(self) -> bool:
+        """Whether it says that the alias could not be put back."""
+        return "RollbackFailed" in {self.outer.kind, self.inner.kind if self.inner else ""}
+
+    @property
+    def candidate(self) -> str | None:
+        """The version that it made, or was to make, live."""
+        published = [str(write.result["Version"]) for write in self.writes if write.operation == "publish_version"]
+        artifact = self.order.request.get("artifact") or {}
+        told = self.outer.candidate or (self.inner.candidate if self.inner else None)
+        return (published or [artifact.get("version") or self.order.request.get("version") or told])[-1]
+
+    def did(self, *deeds: str) -> list[Done]:
+        """What people did to it, and were heard."""
+        return [done for done in self.acts if done.act.deed in deeds and done.heard]
+
+    @property
+    def killed(self) -> float | None:
+        """When its rollout was terminated, if it was."""
+        times = [done.at for done in self.did("terminate rollout")]
+        return min(times) if times and self.inner and self.inner.kind == "Terminated" else None
+
+    def late(self, entry: Entry) -> bool:
+        """Whether a write is what no release can call back: begun by a rollout that was terminated, and on the wire for as long as an attempt lasts."""
+        aliases = {"update_alias", "create_alias", "delete_alias"}
+        return self.killed is not None and entry.operation not in aliases and entry.arrived < self.killed + ON_THE_WIRE
+
+    def __str__(self) -> str:
+        inner = f", rollout {self.inner.kind}" if self.inner else ""
+        return f"{self.order.id} ({self.outer.kind}{inner}: {self.outer.note or (self.inner.note if self.inner else '')})"
+
+
+@dataclass(frozen=True)
+class Story:
+    """A whole run."""
+
+    schedule: Schedule
+    entries: tuple[Entry, ...]
+    done: tuple[Done, ...]
+    endings: Mapping[str, tuple[Ending, Ending | None]]
+    """By order: how the workflow that was asked for ended, and its ``Rollout``."""
+    before: Mapping[str, State]
+    after: Mapping[str, State]
+    problems: tuple[str, ...] = field(default=())
+    """What the watcher saw meanwhile."""
+
+    @cached_property
+    def courses(self) -> list[Course]:
+        """Every release, by function, in the order in which they held the alias; those that never held it come where they began."""
+        return [course for function in self.schedule.functions for course in self.courses_of(function.name)]
+
+    def courses_of(self, function: str) -> list[Course]:
+        """The releases of one function, one after the other."""
+        entries = [entry for entry in self.entries if entry.function == function]
+        orders = [order for order in self.schedule.orders if order.function == function and order.id in self.endings]
+        holding = sorted((order for order in orders if self._held(order)), key=lambda order: self._begun(order))
+        courses: list[Course] = []
+        for number, order in enumerate(holding):
+            begins = self._begun(order) if number else 0.0
+            ends = self._begun(holding[number + 1]) if number + 1 < len(holding) else float("inf")
+            mine = tuple(entry for entry in entries if begins <= entry.arrived < ends)
+            courses.append(self._course(order, mine, alias_at(entries, self.before[function].alias, begins)))
+        idle = [self._course(order, (), None) for order in orders if not self._held(order)]
+        return [*courses, *idle]
+
+    def _course(self, order: Order, entries: tuple[Entry, ...], before: Routing | None) -> Course:
+        outer, inner = self.endings[order.id]
+        return Course(order, tuple(done for done in self.done if done.act.order == order.id), outer, inner, before, entries)
+
+    def _held(self, order: Order) -> bool:
+        return self.endings[order.id][1] is not None
+
+    def _begun(self, order: Order) -> float:
+        inner = self.endings[order.id][1]
+        return inner.started if inner else self.endings[order.id][0].started
+
+
+def alias_at(entries: list[Entry], at_first: Routing | None, moment: float) -> Routing | None:
+    """Where an alias pointed at a moment, by what was written to it."""
+    routing = at_first
+    for entry in entries:
+        if entry.committed is not None and entry.committed < moment:
+            routing = None if entry.operation == "delete_alias" else entry.routing or routing
+    return routing
+
+

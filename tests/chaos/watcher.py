@@ -1,0 +1,52 @@
+"""Watches a run while it lasts: what the local Lambda itself says of its aliases, held against the ledger, and against the boldest step there is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tests.chaos.ledger import Ledger, Routing
+from tests.chaos.schedule import Schedule
+from tests.chaos.stage import alias_of
+from tests.chaos.story import alias_at
+from workflows.domain.strategy import SetWeight
+from workflows.request import ReleaseRequest
+
+_EVERY = 0.1
+"""Seconds between two looks, each at one alias."""
+
+
+async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
+    """Look at one alias after the other until cancelled; what was wrong."""
+    problems: list[str] = []
+    bold = {function.name: boldest(schedule, function.name) for function in schedule.functions}
+    first = {function.name: await alias_of(lambdas, function.name) for function in schedule.functions}
+    try:
+        while True:
+            for name in first:
+                await asyncio.sleep(_EVERY)
+                told = told_at(ledger, name, first[name])
+                seen = await alias_of(lambdas, name)
+                if seen != told and seen != told_at(ledger, name, first[name]):
+                    problems.append(f"watcher: the alias of {name} is on {seen}, and the ledger says {told}")
+                problems += [f"watcher: {problem}" for problem in too_bold(name, seen, bold[name])]
+    except asyncio.CancelledError:
+        return problems
+
+
+def told_at(ledger: Ledger, function: str, at_first: Routing | None) -> Routing | None:
+    """Where the ledger says that the alias is now."""
+    return alias_at(ledger.of(function), at_first, float("inf"))
+
+
+def boldest(schedule: Schedule, function: str) -> float:
+    """The largest share below all of it that any release of a function may give its candidate."""
+    requests = [ReleaseRequest.model_validate(order.request) for order in schedule.orders if order.function == function and order.workflow == "Release"]
+    percents = [step.percent for request in requests for step in request.strategy.steps if isinstance(step, SetWeight)]
+    return max((percent for percent in percents if percent < 100), default=0)  # noqa: PLR2004 - percent
+
+
+def too_bold(function: str, seen: Routing | None, most: float) -> list[str]:
+    """What is wrong with the weights of an alias, if something is."""
+    given = 100 * sum(weight for _, weight in seen.weights) if seen else 0
+    return [f"{function} gives {given:g}% to a candidate, and no step gives more than {most:g}%"] if given > most + 1e-6 else []
