@@ -8,6 +8,8 @@ import json
 import sys
 from pathlib import Path
 
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
+
 from tests.chaos.report import line, told
 from tests.chaos.run import run
 from tests.chaos.schedule import draw
@@ -24,6 +26,7 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=240, metavar="SECONDS", help="after which everything must have ended")
     parser.add_argument("--keep", type=Path, default=Path(".local/chaos"), help="where ledgers and logs are left, by seed")
     arguments = parser.parse_args()
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="OFF"))))  # Temporal is away now and then, as told
     broken = 0
     for seed in arguments.seed:
         schedule = draw(seed, arguments.releases, over=arguments.over, workers=arguments.workers, kills=arguments.kills)
@@ -33,7 +36,13 @@ def main() -> int:
         print(line(verdict), flush=True)
         if verdict.violations:
             broken += 1
-            print(schedule, *verdict.violations, f"seed {seed}: {len(verdict.violations)} violations; all of it in {keep}", sep="\n", flush=True)
+            print(
+                schedule,
+                *verdict.violations,
+                f"seed {seed}: {len(verdict.violations)} violations; all of it in {keep}",
+                sep="\n",
+                flush=True,
+            )
     return 1 if broken else 0
 
 

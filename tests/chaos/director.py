@@ -99,7 +99,9 @@ class Director:
             await (self._begun if order.while_running else self._over)[order.after].wait()
         await asyncio.sleep(order.at)
         try:
-            handle = await patiently(lambda: self._client.start_workflow(order.workflow, order.request, id=order.id, task_queue=self._queue))
+            handle = await patiently(
+                lambda: self._client.start_workflow(order.workflow, order.request, id=order.id, task_queue=self._queue)
+            )
         except WorkflowAlreadyStartedError:  # by us: the answer was lost
             handle = self._client.get_workflow_handle(order.id)
         self.handles[order.id] = handle
@@ -175,7 +177,9 @@ class Director:
         try:
             await patiently(lambda: inner.execute_update(name, said, id=f"{name}-{number}"))
         except (WorkflowUpdateFailedError, RPCError) as error:
-            self.done.append(Done(act, time.time(), f"{name}: {error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message}"))
+            self.done.append(
+                Done(act, time.time(), f"{name}: {error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message}")
+            )
             return False
         self.done.append(Done(act, time.time()))
         return True

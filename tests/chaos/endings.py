@@ -80,12 +80,16 @@ async def ending(client: Client, handle: WorkflowHandle[Any, Any]) -> Ending:
     )
 
 
-async def _told(client: Client, handle: WorkflowHandle[Any, Any], found: WorkflowExecutionDescription) -> tuple[str, str, ReleaseStatus | None]:
+async def _told(
+    client: Client, handle: WorkflowHandle[Any, Any], found: WorkflowExecutionDescription
+) -> tuple[str, str, ReleaseStatus | None]:
     match found.status:
         case WorkflowExecutionStatus.RUNNING | None:
             return "Running", await pending(found), None
         case WorkflowExecutionStatus.COMPLETED:
-            status: ReleaseStatus = await patiently(lambda: client.get_workflow_handle(found.id, run_id=found.run_id, result_type=ReleaseStatus).result())
+            status: ReleaseStatus = await patiently(
+                lambda: client.get_workflow_handle(found.id, run_id=found.run_id, result_type=ReleaseStatus).result()
+            )
             return "Completed", status.note, status
         case WorkflowExecutionStatus.FAILED:
             return await _failed(client, handle)
@@ -108,7 +112,8 @@ async def pending(found: WorkflowExecutionDescription) -> str:
     """What a workflow that has not ended waits for."""
     raw = found.raw_description
     waits = [
-        f"{activity.activity_type.name} (attempt {activity.attempt}: {activity.last_failure.message[:200]})" for activity in raw.pending_activities
+        f"{activity.activity_type.name} (attempt {activity.attempt}: {activity.last_failure.message[:200]})"
+        for activity in raw.pending_activities
     ]
     waits += [f"child {child.workflow_id}" for child in raw.pending_children]
     waits += ["a workflow task"] if raw.HasField("pending_workflow_task") else []

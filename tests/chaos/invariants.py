@@ -70,7 +70,7 @@ def never_above_its_step(story: Story) -> Iterator[str]:
             if undone:
                 yield f"{course}: the alias moved to {routing} after it was put back"
             if routing is not None and not routing.weights:
-                skipped = taken < len(weights) and weights[taken] != 100  # noqa: PLR2004 - percent
+                skipped = taken < len(weights) and weights[taken] != 100
                 if skipped and not course.did("promote"):
                     yield f"{course}: all traffic went to {routing} before step {weights[taken]}%"
                 continue
@@ -119,7 +119,7 @@ def foreign_changes_stay(story: Story) -> Iterator[str]:
         for theirs in course.foreign:
             for entry in course.writes:
                 over = entry.operation in parts.get(theirs.operation, ())
-                if over and (entry.committed or 0) > (theirs.committed or 0) and entry.arrived < course.ended + 60:  # noqa: PLR2004 - a minute
+                if over and (entry.committed or 0) > (theirs.committed or 0) and entry.arrived < course.ended + 60:
                     yield f"{course}: {entry.operation} ({dict(entry.parameters)}) overwrote what somebody else had just done ({theirs.operation})"
 
 
@@ -193,7 +193,11 @@ def latest_as_promised(story: Story) -> Iterator[str]:
             released = [entry for entry in course.writes if entry.operation == "publish_version"]
             stable = found.of_version.get(course.before.version) if course.before else None
             meddled = {entry.operation for entry in course.foreign}
-            loose = course.failed or any(course.late(entry) for entry in course.writes) or meddled & {"update_function_code", "update_function_configuration"}
+            loose = (
+                course.failed
+                or any(course.late(entry) for entry in course.writes)
+                or meddled & {"update_function_code", "update_function_configuration"}
+            )
             if loose or course.before is None:
                 return_to = [found.of_version[str(entry.result["Version"])] for entry in released]
                 code |= {found.code} if loose else {sha for sha, _, _ in return_to}
@@ -242,7 +246,12 @@ def nothing_after_the_end(story: Story) -> Iterator[str]:
                 yield f"{course}: {entry.operation} ({dict(entry.parameters)}) {entry.arrived - course.ended:.1f} s after its end"
 
 
-_PHASES: Final = {"Completed": "succeeded", "ReleaseRejected": "rejected", "ReleaseRolledBack": "rolled_back", "RollbackFailed": "rolling_back"}
+_PHASES: Final = {
+    "Completed": "succeeded",
+    "ReleaseRejected": "rejected",
+    "ReleaseRolledBack": "rolled_back",
+    "RollbackFailed": "rolling_back",
+}
 _CANCELS: Final = ("cancel", "cancel twice", "cancel rollout")
 
 
@@ -338,7 +347,9 @@ def _reasons(course: Course) -> list[str]:
 
 def _alarm(course: Course) -> str:
     """An alarm must have stopped a release that heard of it before all traffic was on the candidate."""
-    heard = [entry.arrived for entry in course.entries if entry.operation == "describe_alarms" and entry.answered and entry.result.get("firing")]
+    heard = [
+        entry.arrived for entry in course.entries if entry.operation == "describe_alarms" and entry.answered and entry.result.get("firing")
+    ]
     promoted = [entry.arrived for entry in _moves(course) if entry.routing and not entry.routing.weights]
     return "!the alarm" if heard and promoted and min(heard) + 5 < max(promoted) else "the alarm"
 

@@ -143,7 +143,9 @@ class Proxy:
             case "stale":
                 raise AssertionError("has no occurrence of its own")
 
-    async def _deliver(self, request: web.BaseRequest, call: HttpRequest, *, by: Who = "release", arrived: float = 0, mishap: str = "") -> web.Response:
+    async def _deliver(
+        self, request: web.BaseRequest, call: HttpRequest, *, by: Who = "release", arrived: float = 0, mishap: str = ""
+    ) -> web.Response:
         operation, function = _named(call)
         if call.method == "GET" or operation in {"invoke", *READS}:
             answer = await forwarded(self._session, self._endpoint, request)
@@ -162,7 +164,11 @@ class Proxy:
         """The last answer to this read from before the last change, if that change is fresh and a stale read is due."""
         changed = self._changed.get(function, 0)
         for meet in self._stale:
-            if (meet.function, meet.operation) == (function, operation) and occurrence >= meet.occurrence and time.time() < changed + _FRESH:
+            if (
+                (meet.function, meet.operation) == (function, operation)
+                and occurrence >= meet.occurrence
+                and time.time() < changed + _FRESH
+            ):
                 before = [answer for at, answer in self._read[function, call.target] if at < changed]
                 if before:
                     self._stale.remove(meet)
@@ -265,12 +271,20 @@ def _result(operation: str, body: bytes) -> dict[str, Any]:
     answer = _json(body)
     if operation in {"update_alias", "create_alias", "get_alias"}:
         weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        return {"version": answer["FunctionVersion"], "weights": {name: weight for name, weight in weights.items() if weight}, "revision": answer["RevisionId"]}
+        return {
+            "version": answer["FunctionVersion"],
+            "weights": {name: weight for name, weight in weights.items() if weight},
+            "revision": answer["RevisionId"],
+        }
     if operation == "invoke":
         return {"answer": answer}
     if operation == "get_function":
         answer = answer["Configuration"]
-    return {name: answer[name] for name in ("Version", "CodeSha256", "MemorySize", "Description", "RevisionId", "LastUpdateStatus") if name in answer}
+    return {
+        name: answer[name]
+        for name in ("Version", "CodeSha256", "MemorySize", "Description", "RevisionId", "LastUpdateStatus")
+        if name in answer
+    }
 
 
 def _response(answer: Answer, call: HttpRequest) -> web.Response:

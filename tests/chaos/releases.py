@@ -20,6 +20,7 @@ HOOKS: Final = {
     "hook-mumbles": "def handler(event, context):\n    return {'accept': 'perhaps'}\n",
 }
 
+
 @dataclass(frozen=True)
 class Function:
     """A function before the first release: ``versions`` published ones, ``live`` on the last of them unless there is no alias yet.

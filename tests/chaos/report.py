@@ -8,7 +8,6 @@ from typing import Any
 from tests.chaos.run import Verdict
 
 
-
 def faults(met: Counter[str]) -> Counter[str]:
     """Faults by kind: mishaps of whatever operation under one name."""
     counted: Counter[str] = Counter()

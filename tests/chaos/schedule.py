@@ -32,14 +32,6 @@ READS: Final = ("get_alias", "get_function", "get_provisioned_concurrency_config
 GUARDED: Final = ("update_function_code", "update_function_configuration", "publish_version", "update_alias")
 """Writes that AWS refuses when they come late, by their RevisionId."""
 
-UNGUARDED: Final = (
-    "create_alias",
-    "delete_alias",
-    "put_function_concurrency",
-    "delete_function_concurrency",
-    "put_provisioned_concurrency_config",
-    "delete_provisioned_concurrency_config",
-)
 _ON_ANY: Final[tuple[Mishap, ...]] = ("429", "429 for a second", "500", "503", "drop before")
 _ON_READS: Final[tuple[Mishap, ...]] = (*_ON_ANY, "slow", "stale", "stale", "overtaken")
 _ON_WRITES: Final[tuple[Mishap, ...]] = (*_ON_ANY, "500 after", "drop after", "drop after", "slow", "late", "twice")
@@ -126,7 +118,12 @@ class Schedule:
     def __str__(self) -> str:
         """One line a fault, in order of time where there is one."""
         timed = sorted([*self.windows, *self.kills], key=lambda fault: fault.at)
-        return "\n".join([f"seed {self.seed}: {len(self.orders)} releases of {len(self.functions)} functions", *map(repr, (*timed, *self.acts, *self.meets))])
+        return "\n".join(
+            [
+                f"seed {self.seed}: {len(self.orders)} releases of {len(self.functions)} functions",
+                *map(repr, (*timed, *self.acts, *self.meets)),
+            ]
+        )
 
     def document(self) -> str:
         """Everything, as JSON."""
@@ -145,7 +142,9 @@ def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> 
     """The schedule of a seed: releases begun within ``over`` seconds, so many kills while they run."""
     random = Random(seed)
     functions, orders = mix(random, releases, over=over)
-    meets = [meet for function in functions for meet in _meets(random, function)]
+    meets = [
+        meet for function in functions for meet in _meets(random, function, [order for order in orders if order.function == function.name])
+    ]
     acts = [act for order in orders for act in _acts(random, order, {function.name: function for function in functions}[order.function])]
     return Schedule(
         seed=seed,
@@ -158,11 +157,13 @@ def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> 
     )
 
 
-def _meets(random: Random, function: Function) -> list[Meet]:
+def _meets(random: Random, function: Function, orders: list[Order]) -> list[Meet]:
+    """Mishaps for requests that these releases will probably make."""
     meets: dict[tuple[str, int], Meet] = {}
+    likely = _likely(function, orders)
     for _ in range(random.choice([0, 1, 2, 2, 3, 4])):
-        operation = random.choice([*READS, *GUARDED, *GUARDED, *UNGUARDED, "invoke"])
-        occurrence = random.randint(1, 5 if operation in {"get_function", "update_alias", "get_alias"} else 2)
+        operation = random.choice(likely)
+        occurrence = random.choice([1, 1, 2, 2, 3, 4, 5] if operation in {"get_function", "update_alias", "get_alias"} else [1, 1, 1, 2])
         mishap: Mishap
         if operation in READS:
             mishap = random.choice(_ON_READS)
@@ -177,6 +178,24 @@ def _meets(random: Random, function: Function) -> list[Meet]:
     return list(meets.values())
 
 
+def _likely(function: Function, orders: list[Order]) -> list[str]:
+    """Operations that these releases need, or may need to undo what they did; the alias twice as often as anything else."""
+    likely = ["get_alias", "get_function", "get_function"]
+    likely += ["update_alias"] * 4 if function.alias else ["create_alias", "create_alias", "delete_alias"]
+    for order in orders:
+        kind = (order.request.get("artifact") or {}).get("kind")
+        likely += ["update_function_code", "update_function_code"] if kind == "s3" else []
+        likely += ["update_function_configuration", "update_function_configuration"] if "configuration" in order.request else []
+        likely += ["publish_version"] if kind in {"s3", "latest", None} and order.workflow == "Release" else []
+        likely += ["put_function_concurrency", "delete_function_concurrency"] if "reserved" in order.concurrency else []
+        likely += ["put_provisioned_concurrency_config", "delete_provisioned_concurrency_config", "get_provisioned_concurrency_config"] * (
+            "provisioned" in order.concurrency
+        )
+        likely += ["invoke"] if order.hooks else []
+        likely += ["describe_alarms"] if order.guarded else []
+    return likely
+
+
 def _windows(random: Random, over: float) -> list[Window]:
     windows = [Window(round(random.uniform(5, over), 1), round(random.uniform(8, min(30, over / 2)), 1), "refused")]
     kinds: tuple[Literal["throttled", "unavailable", "sluggish"], ...] = ("throttled", "unavailable", "sluggish")
@@ -189,16 +208,16 @@ def _kills(random: Random, over: float, *, workers: int, kills: int) -> list[Kil
     return [*drawn, Kill(round(random.uniform(8, over + 10), 1), -1, round(random.uniform(0, 5), 1))]
 
 
-_AROUND: Final = (
+_AROUND: Final = {
     "update_function_code",
     "update_function_configuration",
     "publish_version",
     "put_function_concurrency",
     "put_provisioned_concurrency_config",
     "update_alias",
-    "update_alias",
-    "update_alias",
-)
+    "create_alias",
+}
+"""Writes around which people do something."""
 
 
 def _acts(random: Random, order: Order, function: Function) -> list[Act]:
@@ -230,7 +249,11 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
     )[0]
     if deed in FOREIGN and (not function.alias or order.after is not None):
         return acts
-    operation = random.choice(_AROUND) if deed in FOREIGN or random.random() < 0.6 else None
+    operation = (
+        random.choice([name for name in _likely(function, [order]) if name in _AROUND])
+        if deed in FOREIGN or random.random() < 0.6
+        else None
+    )
     if deed == "foreign alias" and operation != "update_alias" and random.random() < 0.5:
         operation = "update_alias"
     when: Literal["before", "after"] = random.choice(["before", "after"])

@@ -157,5 +157,3 @@ def alias_at(entries: list[Entry], at_first: Routing | None, moment: float) -> R
         if entry.committed is not None and entry.committed < moment:
             routing = None if entry.operation == "delete_alias" else entry.routing or routing
     return routing
-
-

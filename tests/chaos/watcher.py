@@ -41,9 +41,13 @@ def told_at(ledger: Ledger, function: str, at_first: Routing | None) -> Routing 
 
 def boldest(schedule: Schedule, function: str) -> float:
     """The largest share below all of it that any release of a function may give its candidate."""
-    requests = [ReleaseRequest.model_validate(order.request) for order in schedule.orders if order.function == function and order.workflow == "Release"]
+    requests = [
+        ReleaseRequest.model_validate(order.request)
+        for order in schedule.orders
+        if order.function == function and order.workflow == "Release"
+    ]
     percents = [step.percent for request in requests for step in request.strategy.steps if isinstance(step, SetWeight)]
-    return max((percent for percent in percents if percent < 100), default=0)  # noqa: PLR2004 - percent
+    return max((percent for percent in percents if percent < 100), default=0)
 
 
 def too_bold(function: str, seen: Routing | None, most: float) -> list[str]:

@@ -36,7 +36,9 @@ def write_of(method: str, path: str) -> str | None:
 async def forwarded(session: aiohttp.ClientSession, endpoint: str, request: web.BaseRequest) -> web.Response:
     """Pass a request on, and bring the answer back as it is."""
     body = await request.read()
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length", "transfer-encoding"}}
+    headers = {
+        name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length", "transfer-encoding"}
+    }
     async with session.request(request.method, endpoint + request.path_qs, data=body, headers=headers) as answer:
         content = await answer.read()
         dropped = {"transfer-encoding", "connection", "date", "server"} | ({"content-length"} if request.method != "HEAD" else set())
