@@ -38,6 +38,11 @@ class Done:
         """Whether it was accepted."""
         return not self.said
 
+    @property
+    def to_rollout(self) -> bool:
+        """Whether it was said to whoever held the alias at that time: one release may hear what was meant for the next."""
+        return self.act.deed not in {"cancel", "cancel twice", "terminate release", *FOREIGN} or (self.act.deed == "cancel twice" and self.act.again < 1)
+
 
 class Director:
     """Runs a schedule once."""

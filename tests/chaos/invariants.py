@@ -47,8 +47,12 @@ def serves_what_it_may(story: Story) -> Iterator[str]:
                 expected = theirs[-1]
         if found != expected:
             yield f"{function.name}: the alias serves {found}, and ought to serve {expected}"
-        if found is not None and found.weights:
+        if found is not None and found.weights and not any(theirs.routing == found for theirs in _by_others(story, function.name)):
             yield f"{function.name}: the alias is left with weights: {found}"
+
+
+def _by_others(story: Story, function: str) -> list[Entry]:
+    return [entry for entry in story.entries if entry.function == function and entry.by == "foreign"]
 
 
 def _last(entries: list[Entry]) -> float:
@@ -137,6 +141,16 @@ def at_most_one_version(story: Story) -> Iterator[str]:
                 yield f"{course}: published {len(new)} versions ({', '.join(sorted(new, key=int))})"
         if others := set(story.after[function.name].versions) - known:
             yield f"{function.name}: version {', '.join(sorted(others, key=int))} was published by nobody"
+
+
+def publishes_what_was_asked(story: Story) -> Iterator[str]:
+    """What a release publishes is the code that it uploaded, never what somebody else put there meanwhile."""
+    for course in story.courses:
+        uploaded = {entry.result["CodeSha256"] for entry in course.writes if entry.operation == "update_function_code"}
+        for entry in course.writes:
+            ours = entry.operation == "publish_version" and "s3" in str(course.order.request.get("artifact"))
+            if ours and entry.result["CodeSha256"] not in uploaded:
+                yield f"{course}: version {entry.result['Version']} is made of code that somebody else uploaded"
 
 
 def concurrency_as_promised(story: Story) -> Iterator[str]:
@@ -378,6 +392,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     bakes_last,
     foreign_changes_stay,
     at_most_one_version,
+    publishes_what_was_asked,
     concurrency_as_promised,
     latest_as_promised,
     hooks_asked_once,

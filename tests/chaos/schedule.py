@@ -254,8 +254,8 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
         if deed in FOREIGN or random.random() < 0.6
         else None
     )
-    if deed == "foreign alias" and operation != "update_alias" and random.random() < 0.5:
-        operation = "update_alias"
+    if deed in {"foreign code", "foreign configuration"} and random.random() < 0.7:
+        operation = random.choice([name for name in _likely(function, [order]) if name.startswith("update_function") or name == operation])
     when: Literal["before", "after"] = random.choice(["before", "after"])
     acts.append(
         Act(
@@ -264,7 +264,7 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
             deed,
             delay=round(random.choice([0, 0, random.uniform(0, 2), random.uniform(0, 12)]), 1) if deed not in FOREIGN else 0,
             operation=operation,
-            occurrence=random.choice([1, 1, 2, 3]) if operation == "update_alias" else random.choice([1, 1, 1, 2]),
+            occurrence=random.choice([1, 1, 2, 3]) if operation == "update_alias" else random.choice([1, 1, 2]),
             when=when,
             again=round(random.uniform(0.1, 8), 1),
         )

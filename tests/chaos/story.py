@@ -140,7 +140,13 @@ class Story:
 
     def _course(self, order: Order, entries: tuple[Entry, ...], before: Routing | None) -> Course:
         outer, inner = self.endings[order.id]
-        return Course(order, tuple(done for done in self.done if done.act.order == order.id), outer, inner, before, entries)
+        began, over = self._begun(order) - 1, max(outer.ended, inner.ended if inner else 0) + 1
+        acts = tuple(
+            done
+            for done in self.done
+            if done.act.order == order.id or (inner and done.act.function == order.function and done.to_rollout and began < done.at < over)
+        )
+        return Course(order, acts, outer, inner, before, entries)
 
     def _held(self, order: Order) -> bool:
         return self.endings[order.id][1] is not None

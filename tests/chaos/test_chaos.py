@@ -1,0 +1,26 @@
+"""A short storm with a fixed seed: the whole suite in a minute. ``make chaos`` is the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.run import run
+from tests.chaos.schedule import draw
+
+SEED = 20
+
+
+@pytest.mark.timeout(150)
+async def test_releases_in_a_short_storm_break_no_invariant(tmp_path: Path) -> None:
+    schedule = draw(SEED, 24, over=10, workers=2, kills=1)
+    verdict = await run(schedule, workers=2, limit=100, keep=tmp_path)
+    assert verdict.violations == [], f"{schedule}\n\n" + "\n".join(verdict.violations)
+    assert verdict.endings["Completed"] >= 5, verdict.endings
+    assert verdict.met["Temporal killed"] == verdict.met["worker killed"] == 1
+
+
+def test_a_seed_stands_for_one_schedule() -> None:
+    assert draw(7, 50, over=30, workers=3, kills=2) == draw(7, 50, over=30, workers=3, kills=2)
+    assert draw(7, 50, over=30, workers=3, kills=2) != draw(8, 50, over=30, workers=3, kills=2)
