@@ -26,10 +26,15 @@ _Seen = TypeVar("_Seen")
 
 
 class SettleFunctionRequest(Request):
-    """Which function, and which version or alias of it; without one, ``$LATEST``."""
+    """Which function, and which version or alias of it; without one, ``$LATEST``.
+
+    ``superseded`` is the RevisionId from before the change that is waited for: an answer that still has it was given by a host of AWS's
+    that has not heard of the change.
+    """
 
     function_name: FunctionName
     qualifier: Qualifier | None = None
+    superseded: str | None = None
 
 
 class SettleProvisionedConcurrencyRequest(Request):
@@ -47,9 +52,9 @@ class Settling(OperationGroup):
         """Wait until the function, or that version of it, is ready for the next change; returns what it is by then.
 
         Invalid, in AWS's words, where the update or the creation failed. A version that was published a moment ago may
-        not be found everywhere yet: a first attempt gives it five seconds. Safe at any time.
+        not be found everywhere yet: a first attempt gives it five seconds; so has a change of a moment ago to be seen. Safe at any time.
         """
-        found = await settled(self.aws, request.function_name, request.qualifier, "settle_function")
+        found = await settled(self.aws, request.function_name, request.qualifier, "settle_function", superseded=request.superseded)
         refuse_failed("settle_function", found["Configuration"])
         return FunctionConfiguration.model_validate(found["Configuration"])
 
@@ -74,10 +79,13 @@ class Settling(OperationGroup):
         return seen
 
 
-async def settled(aws: Aws, function_name: str, qualifier: str | None, name: str) -> Mapping[str, Any]:
+async def settled(
+    aws: Aws, function_name: str, qualifier: str | None, name: str, *, superseded: str | None = None
+) -> Mapping[str, Any]:
     """GetFunction's answer, once nothing about the function is under way any more, be it well or badly ended.
 
-    The answer is as AWS gave it, secrets and all: nothing of it may leave the activity undigested. ``name`` is the activity's.
+    The answer is as AWS gave it, secrets and all: nothing of it may leave the activity undigested. ``name`` is the activity's. An answer of
+    the ``superseded`` revision is not believed for five seconds: every change moves the revision, and reads may lag behind.
     """
     which = {"FunctionName": function_name} | ({} if qualifier is None else {"Qualifier": qualifier})
     begun = asyncio.get_running_loop().time()
@@ -92,7 +100,12 @@ async def settled(aws: Aws, function_name: str, qualifier: str | None, name: str
             raise
 
     def unsettled(seen: Mapping[str, Any] | None) -> str | None:
-        return "it is not to be found yet" if seen is None else under_way(seen["Configuration"])
+        if seen is None:
+            return "it is not to be found yet"
+        fresh = asyncio.get_running_loop().time() < begun + _YOUNG
+        if superseded is not None and fresh and seen["Configuration"].get("RevisionId") == superseded:
+            return "AWS still answers what it was before the change"
+        return under_way(seen["Configuration"])
 
     found = await look_until(look, unsettled, name, first=0.5, longest=2)
     if found is None:

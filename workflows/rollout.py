@@ -136,12 +136,12 @@ class Rollout(Judged):
         if isinstance(artifact, S3Package | Image):
             self._note(latest=("code",))
             await self._changing(steps.write_code(function, artifact, revision=latest.revision_id))
-            latest = await steps.settle(function)
+            latest = await steps.settle(function, superseded=latest.revision_id)
         if request.configuration is not None:
             described = found.latest.description if request.configuration.description is not None else None
             self._note(latest=(*self._journal.latest, "configuration"), description=described)
             await self._changing(steps.write_configuration(function, request.configuration, revision=latest.revision_id))
-            latest = await steps.settle(function)
+            latest = await steps.settle(function, superseded=latest.revision_id)
         description = DESCRIPTION.format(run=workflow.info().first_execution_run_id, stable=self._journal.stable or "none")
         publishing = steps.publish(function, code_sha256=latest.code_sha256, revision=latest.revision_id, description=description)
         published = await self._changing(publishing)

@@ -124,12 +124,11 @@ async def write_configuration(function: str, change: ConfigurationChange, *, rev
     await call(Functions.update_function_configuration, request, summary=f"Update configuration: {names}")
 
 
-async def settle(function: str, *, qualifier: str | None = None) -> FunctionConfiguration:
-    """Wait until AWS has finished with ``$LATEST``, or with a version."""
+async def settle(function: str, *, qualifier: str | None = None, superseded: str | None = None) -> FunctionConfiguration:
+    """Wait until AWS has finished with ``$LATEST``, or with a version; ``superseded`` is the revision from before the change."""
     what = f"version {qualifier}" if qualifier else "$LATEST"
-    return await call(
-        Settling.settle_function, SettleFunctionRequest(function_name=function, qualifier=qualifier), summary=f"Wait until {what} is ready"
-    )
+    request = SettleFunctionRequest(function_name=function, qualifier=qualifier, superseded=superseded)
+    return await call(Settling.settle_function, request, summary=f"Wait until {what} is ready")
 
 
 async def publish(function: str, *, code_sha256: str | None, revision: str | None, description: str) -> FunctionConfiguration:

@@ -67,6 +67,22 @@ async def test_what_is_settled_needs_one_look(configuration: dict[str, Any]) -> 
     assert port.times("get_function") == 1
 
 
+SINCE_R9 = SettleFunctionRequest(function_name="checkout", superseded="r9")
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_an_answer_from_before_the_change_is_not_taken_for_settled() -> None:
+    after = {**ACTIVE, "Configuration": {**ACTIVE["Configuration"], "RevisionId": "r10"}}
+    port = Scripted(get_function=[ACTIVE, ACTIVE, after])
+    assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r10"
+
+
+async def test_a_revision_that_stays_is_believed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "_YOUNG", 0.0)
+    port = Scripted(get_function=ACTIVE)
+    assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r9"
+
+
 @pytest.mark.parametrize(
     "busy", [UPDATING, PENDING, function(State="Pending", LastUpdateStatus="Successful"), function(State="Deactivating")]
 )
