@@ -1,5 +1,5 @@
 # Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
-.PHONY: help install demo up test check fuzz bench format lock clean
+.PHONY: help install demo up test check fuzz chaos bench format lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -7,6 +7,7 @@ BIN := .venv/bin
 INPUTS ?= 10000
 ANSWERS ?= 2000
 SEED ?= 1
+RELEASES ?= 110
 INSTALLED := .venv/.installed
 
 help: ## This list
@@ -38,6 +39,9 @@ check: install ## Tests, linters, types
 
 fuzz: install ## Malformed inputs and answers by the thousand: INPUTS=10000 ANSWERS=2000 SEED=1, or one of them: ONLY='Release#7'
 	FUZZ_INPUTS=$(INPUTS) FUZZ_ANSWERS=$(ANSWERS) FUZZ_SEED=$(SEED) FUZZ_ONLY='$(ONLY)' $(BIN)/python -m pytest tests/fuzz --show-capture=no
+
+chaos: install ## Releases in a storm of faults: SEED="1 2 3" RELEASES=110; a failing seed prints its schedule (docs/chaos.md)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --releases $(RELEASES)
 
 format: install ## Format the code
 	$(BIN)/ruff check --fix .

@@ -33,16 +33,12 @@ def main() -> int:
         keep = arguments.keep / str(seed)
         verdict = asyncio.run(run(schedule, workers=arguments.workers, limit=arguments.limit, keep=keep))
         (keep / "verdict.json").write_text(json.dumps(told(verdict), indent=1))
-        print(line(verdict), flush=True)
+        says = [line(verdict)]
         if verdict.violations:
             broken += 1
-            print(
-                schedule,
-                *verdict.violations,
-                f"seed {seed}: {len(verdict.violations)} violations; all of it in {keep}",
-                sep="\n",
-                flush=True,
-            )
+            says += [str(schedule), *verdict.violations, f"seed {seed}: {len(verdict.violations)} violations; all of it in {keep}"]
+        sys.stdout.write("\n".join(says) + "\n")
+        sys.stdout.flush()
     return 1 if broken else 0
 
 

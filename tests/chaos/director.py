@@ -41,7 +41,9 @@ class Done:
     @property
     def to_rollout(self) -> bool:
         """Whether it was said to whoever held the alias at that time: one release may hear what was meant for the next."""
-        return self.act.deed not in {"cancel", "cancel twice", "terminate release", *FOREIGN} or (self.act.deed == "cancel twice" and self.act.again < 1)
+        return self.act.deed not in {"cancel", "cancel twice", "terminate release", *FOREIGN} or (
+            self.act.deed == "cancel twice" and self.act.again < 1
+        )
 
 
 class Director:
@@ -139,34 +141,42 @@ class Director:
         outer = self.handles[act.order]
         inner = self._client.get_workflow_handle(f"lambda/000000000000/us-east-1/{act.function}:live")
         match act.deed:
-            case "cancel":
-                await self._ask(act, outer.cancel)
-            case "cancel rollout":
-                await self._ask(act, inner.cancel)
-            case "cancel twice":
-                await self._ask(act, outer.cancel)
-                await asyncio.sleep(act.again)
-                await self._ask(act, inner.cancel if act.again < 1 else outer.cancel)
-            case "terminate release":
-                await self._ask(act, outer.terminate)
-            case "terminate rollout":
-                await self._ask(act, inner.terminate)
+            case "cancel" | "cancel twice" | "cancel rollout" | "terminate release" | "terminate rollout":
+                await self._stop(act, outer, inner)
             case "abort" | "promote":
                 await self._say(act, inner, act.deed, {"by": "chaos"})
             case "approve":
-                for _ in range(20):
-                    if await self._say(act, inner, "approve", {"by": "chaos"}) or act.order in self.ended:
-                        break
-                    await asyncio.sleep(0.5)
+                await self._insist(act, inner, "approve", every=0.5, times=20)
             case "pause and resume":
                 if await self._say(act, inner, "pause", {"by": "chaos", "reason": "a fault"}):
                     await asyncio.sleep(act.again)
-                    while not await self._say(act, inner, "resume", {"by": "chaos"}) and act.order not in self.ended:
-                        await asyncio.sleep(1)
+                    await self._insist(act, inner, "resume", every=1, times=1_000)
             case "alarm":
                 await self._sound(act)
             case _:
                 await self._meddle(act)
+
+    async def _stop(self, act: Act, outer: WorkflowHandle[Any, Any], inner: WorkflowHandle[Any, Any]) -> None:
+        match act.deed:
+            case "cancel rollout":
+                await self._ask(act, inner.cancel)
+            case "terminate release":
+                await self._ask(act, outer.terminate)
+            case "terminate rollout":
+                await self._ask(act, inner.terminate)
+            case "cancel twice":
+                await self._ask(act, outer.cancel)
+                await asyncio.sleep(act.again)
+                await self._ask(act, inner.cancel if act.again < 1 else outer.cancel)
+            case _:
+                await self._ask(act, outer.cancel)
+
+    async def _insist(self, act: Act, inner: WorkflowHandle[Any, Any], what: str, *, every: float, times: int) -> None:
+        """Say it until it is accepted, or the release has ended."""
+        for _ in range(times):
+            if await self._say(act, inner, what, {"by": "chaos"}) or act.order in self.ended:
+                return
+            await asyncio.sleep(every)
 
     async def _ask(self, act: Act, deed: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:

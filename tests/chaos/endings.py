@@ -47,7 +47,7 @@ async def patiently(work: Callable[[], Awaitable[_T]]) -> _T:
 
 async def wait_for(handle: WorkflowHandle[Any, Any]) -> None:
     """Wait until a workflow has ended, however often Temporal goes away meanwhile."""
-    while (await patiently(handle.describe)).status is WorkflowExecutionStatus.RUNNING:
+    while (await patiently(handle.describe)).status is WorkflowExecutionStatus.RUNNING:  # noqa: ASYNC110 - the event is in another process
         await asyncio.sleep(1)
 
 

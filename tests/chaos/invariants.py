@@ -280,7 +280,7 @@ def ended_as_promised(story: Story) -> Iterator[str]:
             elif ending.phase != _PHASES.get(ending.kind):
                 yield f"{course}: ended as {ending.kind} in phase {ending.phase}"
         yield from _agreeing(course)
-        yield from _placed(story, course)
+        yield from _placed(course)
 
 
 def _agreeing(course: Course) -> Iterator[str]:
@@ -302,26 +302,23 @@ def _agreeing(course: Course) -> Iterator[str]:
         yield f"{course}: the release and its rollout do not agree"
 
 
-def _placed(story: Story, course: Course) -> Iterator[str]:
+def _placed(course: Course) -> Iterator[str]:
     """Whether the alias was, at the end of a release, where its ending says."""
-    if course.inner is None or course.ended == float("inf"):
-        if course.inner is None and course.outer.kind in {"Completed", "RollbackFailed", "ReleaseRolledBack"}:
+    if course.inner is None:
+        if course.outer.kind in {"Completed", "RollbackFailed", "ReleaseRolledBack"}:
             yield f"{course}: ended as {course.outer.kind} without a rollout"
         return
     there = alias_at([*course.entries], course.before, course.ended + _TOLERANCE)
-    theirs = [entry for entry in course.foreign if entry.operation == "update_alias"]
-    if course.failed:
-        if not theirs:
-            yield f"{course}: RollbackFailed, and nobody else moved the alias"
-    elif course.rejected:
-        if writes := course.writes:
-            yield f"{course}: rejected, and had written {[entry.operation for entry in writes]}"
-    elif theirs:
+    theirs = any(entry.operation == "update_alias" for entry in course.foreign)
+    if course.failed and not theirs:
+        yield f"{course}: RollbackFailed, and nobody else moved the alias"
+    if course.rejected and course.writes:
+        yield f"{course}: rejected, and had written {[entry.operation for entry in course.writes]}"
+    if course.rejected or theirs or course.ended == float("inf"):
         return
-    elif course.completed:
-        if there is None or there.weights or there.version != (course.inner.candidate or course.candidate):
-            yield f"{course}: completed with the alias on {there}, not on {course.candidate}"
-    elif there != course.before:
+    if course.completed and there != Routing(course.inner.candidate or course.candidate or ""):
+        yield f"{course}: completed with the alias on {there}, not on {course.candidate}"
+    if course.undone and there != course.before:
         yield f"{course}: rolled back with the alias on {there}, not on {course.before}"
 
 

@@ -121,27 +121,21 @@ class Proxy:
         match mishap:
             case "429" | "429 for a second" | "500" | "503":
                 return self._instead(_INSTEAD[mishap], call, arrived, mishap)
-            case "500 after":
-                await self._deliver(request, call, arrived=arrived, mishap=mishap)
-                return _response(_INSTEAD[mishap], call)
             case "drop before":
                 self._write_down(call, arrived, mishap)
                 return _cut(request)
-            case "drop after":
-                await self._deliver(request, call, arrived=arrived, mishap=mishap)
-                return _cut(request)
             case "late":
                 await asyncio.sleep(meet.seconds)
-                return await self._deliver(request, call, arrived=arrived, mishap=mishap)
             case "twice":
                 await self._deliver(request, call, arrived=arrived, mishap=mishap)
-                return await self._deliver(request, call, arrived=arrived, mishap=mishap)
-            case "slow" | "overtaken":
-                answer = await self._deliver(request, call, arrived=arrived, mishap=mishap)
-                await asyncio.sleep(meet.seconds)
-                return answer
-            case "stale":
-                raise AssertionError("has no occurrence of its own")
+            case _:
+                pass
+        answer = await self._deliver(request, call, arrived=arrived, mishap=mishap)
+        if mishap in {"slow", "overtaken"}:
+            await asyncio.sleep(meet.seconds)
+        if mishap == "drop after":
+            return _cut(request)
+        return _response(_INSTEAD[mishap], call) if mishap == "500 after" else answer
 
     async def _deliver(
         self, request: web.BaseRequest, call: HttpRequest, *, by: Who = "release", arrived: float = 0, mishap: str = ""

@@ -74,7 +74,7 @@ def _bake(seconds: int) -> dict[str, Any]:
     return {"kind": "bake", "duration": f"{seconds}s"}
 
 
-def _strategy(random: Random) -> Any:
+def _strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
     """All kinds, with bakes of a few seconds."""
     match random.choices(["AllAtOnce", "canary", "linear", "custom", "approval", "preset", "full"], [3, 6, 3, 3, 3, 1, 1])[0]:
         case "AllAtOnce":

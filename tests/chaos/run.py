@@ -78,16 +78,21 @@ async def run(schedule: Schedule, *, workers: int, limit: float, keep: Path | No
         kinds = Counter(_kind(*pair) for pair in endings.values())
         verdict = Verdict(schedule.seed, time.time() - began, kinds, director.proxy.met, len(ledger.entries), violations(story))
         if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            ledger.save(keep / "ledger.jsonl")
-            (keep / "schedule.json").write_text(schedule.document())
-            (keep / "courses.txt").write_text("\n".join(map(str, story.courses)))
-            (keep / "acts.txt").write_text("\n".join(map(repr, story.done)))
-            for log in directory.glob("*.log"):
-                shutil.copy(log, keep)
+            await asyncio.to_thread(_keep, story, ledger, directory, keep)
         return verdict
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
+
+
+def _keep(story: Story, ledger: Ledger, logs: Path, where: Path) -> None:
+    """Leave everything that explains a run."""
+    where.mkdir(parents=True, exist_ok=True)
+    ledger.save(where / "ledger.jsonl")
+    (where / "schedule.json").write_text(story.schedule.document())
+    (where / "courses.txt").write_text("\n".join(map(str, story.courses)))
+    (where / "acts.txt").write_text("\n".join(map(repr, story.done)))
+    for log in logs.glob("*.log"):
+        shutil.copy(log, where)
 
 
 @asynccontextmanager

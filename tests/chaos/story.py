@@ -128,7 +128,7 @@ class Story:
         """The releases of one function, one after the other."""
         entries = [entry for entry in self.entries if entry.function == function]
         orders = [order for order in self.schedule.orders if order.function == function and order.id in self.endings]
-        holding = sorted((order for order in orders if self._held(order)), key=lambda order: self._begun(order))
+        holding = sorted((order for order in orders if self._held(order)), key=self._begun)
         courses: list[Course] = []
         for number, order in enumerate(holding):
             begins = self._begun(order) if number else 0.0

@@ -146,7 +146,10 @@ BROKEN: list[tuple[str, Story]] = [
     ("foreign_changes_stay", undone(UPLOADED, wrote("update_function_code", 111, by="foreign"), AGAIN)),
     ("at_most_one_version", run(UPLOADED, PUBLISHED, wrote("publish_version", 108, result={"Version": "4"}), TO_10, TO_100)),
     ("at_most_one_version", run(*GOOD, after=replace(RELEASED, versions=("1", "2", "3", "4")))),
-    ("publishes_what_was_asked", run(UPLOADED, wrote("publish_version", 107, result={"Version": "3", "CodeSha256": "theirs"}), TO_10, TO_100)),
+    (
+        "publishes_what_was_asked",
+        run(UPLOADED, wrote("publish_version", 107, result={"Version": "3", "CodeSha256": "theirs"}), TO_10, TO_100),
+    ),
     ("concurrency_as_promised", run(*GOOD, after=replace(RELEASED, reserved=6))),
     ("concurrency_as_promised", run(*GOOD, request=WARM, after=replace(RELEASED, reserved=6))),
     ("concurrency_as_promised", undone(*UNDONE, request=WARM, after=replace(AS_BEFORE, reserved=6))),

@@ -23,11 +23,11 @@ async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
     first = {function.name: await alias_of(lambdas, function.name) for function in schedule.functions}
     try:
         while True:
-            for name in first:
+            for name, at_first in first.items():
                 await asyncio.sleep(_EVERY)
-                told = told_at(ledger, name, first[name])
+                told = told_at(ledger, name, at_first)
                 seen = await alias_of(lambdas, name)
-                if seen != told and seen != told_at(ledger, name, first[name]):
+                if seen != told and seen != told_at(ledger, name, at_first):
                     problems.append(f"watcher: the alias of {name} is on {seen}, and the ledger says {told}")
                 problems += [f"watcher: {problem}" for problem in too_bold(name, seen, bold[name])]
     except asyncio.CancelledError:
