@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -40,7 +40,7 @@ async def patiently(work: Callable[[], Awaitable[_T]]) -> _T:
         except RPCError as error:
             if error.status in _GONE or (error.status is RPCStatusCode.UNKNOWN and "already" in error.message):
                 raise
-        except (RuntimeError, TimeoutError):
+        except (RuntimeError, TimeoutError, RPCTimeoutOrCancelledError):
             pass
         await asyncio.sleep(0.3)
 
