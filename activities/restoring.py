@@ -19,6 +19,7 @@ from temporalio.workflow import ActivityCancellationType
 
 from activities.errors import AwsError
 from activities.operation import NOTICED, WRITE, Aws, OperationGroup, Profile, operation
+from activities.readback import MOVED, unsettled
 from activities.settling import refuse_failed, settled
 from activities.shapes import Description, FunctionName, Request, Response
 
@@ -50,13 +51,17 @@ class RestoreLatestRequest(Request):
     """The function, the published version to copy from, and what of it.
 
     ``replacing`` is the version that was published from what is to be replaced: where ``$LATEST`` is neither like it nor like ``version``,
-    somebody else changed it since. ``description`` is the function's own; a version's says what the version is, and is not copied.
+    somebody else changed it since. ``uploaded`` is the code (base64 of its SHA-256) that is to be replaced, where no version was published
+    from it yet; ``superseded`` the RevisionId from before any of that was written, which a read that lags behind may still answer.
+    ``description`` is the function's own; a version's says what the version is, and is not copied.
     """
 
     function_name: FunctionName
     version: Annotated[str, Field(pattern=r"^[0-9]+$", description="A published version's number.")]
     parts: Annotated[list[Part], Field(min_length=1)] = Field(default_factory=_everything)
     replacing: Annotated[str, Field(pattern=r"^[0-9]+$", description="A published version's number.")] | None = None
+    uploaded: str | None = None
+    superseded: str | None = None
     description: Description | None = None
 
 
@@ -87,14 +92,16 @@ class Restoring(OperationGroup):
         """
         function, restored = request.function_name, list[Part]()
         source = await self.aws.call("lambda", "get_function", {"FunctionName": function, "Qualifier": request.version})
-        latest = await settled(self.aws, function, None, _NAME)
+        latest = await settled(self.aws, function, None, _NAME, superseded=request.superseded)
         before = _sha256(latest)
         if request.replacing is not None:
             replaced = await self.aws.call("lambda", "get_function", {"FunctionName": function, "Qualifier": request.replacing})
             _refuse_foreign(request, latest, (source, replaced))
+        elif request.uploaded is not None and "code" in request.parts and before not in {_sha256(source), request.uploaded}:
+            raise _foreign(request, [f"code ({before})"])
         failed = latest["Configuration"].get("LastUpdateStatus") == "Failed"
         if "code" in request.parts and (failed or _package(source) != _package(latest)):
-            await self._copy_code(function, source, version=request.version)
+            await self._copy_code(function, latest, source, version=request.version)
             latest = await self._changed(function)
             restored.append("code")
         if "configuration" in request.parts:
@@ -105,7 +112,7 @@ class Restoring(OperationGroup):
                 wanted["Description"], present["Description"] = request.description, latest["Configuration"].get("Description", "")
             doubtful = failed or _unreadable(latest["Configuration"])
             if changes := {name: value for name, value in wanted.items() if doubtful or present.get(name) != value}:
-                await self.aws.call("lambda", "update_function_configuration", {"FunctionName": function, **changes})
+                await self._write("update_function_configuration", latest, {"FunctionName": function, **changes})
                 latest = await self._changed(function)
                 restored.append("configuration")
         return RestoreLatestResponse(restored=restored, code_sha256_before=before, code_sha256_after=_sha256(latest))
@@ -115,7 +122,7 @@ class Restoring(OperationGroup):
         refuse_failed(_NAME, latest["Configuration"])
         return latest
 
-    async def _copy_code(self, function: str, source: Mapping[str, Any], *, version: str) -> None:
+    async def _copy_code(self, function: str, latest: Mapping[str, Any], source: Mapping[str, Any], *, version: str) -> None:
         code, configuration = source.get("Code", {}), source["Configuration"]
         if "Error" in code:
             raise _impossible("code", version, f"AWS cannot show it ({code['Error'].get('ErrorCode', 'no reason given')})")
@@ -123,9 +130,9 @@ class Restoring(OperationGroup):
             name: holder[name] for holder, name in ((configuration, "Architectures"), (code, "SourceKMSKeyArn")) if holder.get(name)
         }
         if image := code.get("ResolvedImageUri") or code.get("ImageUri"):
-            await self._update_code(parameters | {"ImageUri": image})
+            await self._write("update_function_code", latest, parameters | {"ImageUri": image})
         elif stored := code.get("ResolvedS3Object"):
-            await self._update_code(parameters | stored | {"S3ObjectStorageMode": "REFERENCE"})
+            await self._write("update_function_code", latest, parameters | stored | {"S3ObjectStorageMode": "REFERENCE"})
         elif (size := configuration.get("CodeSize", 0)) > LARGEST_PACKAGE:
             raise _impossible("code", version, f"its package has {size / 1e6:.0f} MB, and only 50 MB can be sent back")
         elif not code.get("Location"):
@@ -138,10 +145,17 @@ class Restoring(OperationGroup):
                 digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
                 if digest != configuration["CodeSha256"] and "SourceKMSKeyArn" not in parameters:
                     raise AwsError(_NAME, "DownloadFailed", f"what was fetched is not the package of version {version}")
-                await self._update_code(parameters | {"ZipFile": package})
+                await self._write("update_function_code", latest, parameters | {"ZipFile": package})
 
-    async def _update_code(self, parameters: Mapping[str, Any]) -> None:
-        await self.aws.call("lambda", "update_function_code", parameters)
+    async def _write(self, operation: str, latest: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
+        """Change ``$LATEST`` if it still is as it was seen; if not, all is looked at anew by the next attempt."""
+        seen = latest["Configuration"].get("RevisionId")
+        try:
+            await self.aws.call("lambda", operation, {**parameters, **({"RevisionId": seen} if seen else {})})
+        except AwsError as error:
+            if error.code == MOVED:
+                raise unsettled(_NAME, "$LATEST was changed after it had been looked at") from None
+            raise
 
 
 _NAME: Final = "restore_latest"
@@ -166,12 +180,16 @@ def _refuse_foreign(request: RestoreLatestRequest, latest: Mapping[str, Any], kn
         present = _settings(latest["Configuration"])
         changed += [name for name, value in present.items() if value not in [each.get(name) for each in settings]]
     if changed:
-        raise AwsError(
-            _NAME,
-            "PreconditionFailedException",
-            f"$LATEST of {request.function_name} is not what version {request.replacing} was made of any more: {', '.join(changed)}; "
-            "nothing was overwritten",
-        )
+        raise _foreign(request, changed)
+
+
+def _foreign(request: RestoreLatestRequest, changed: Sequence[str]) -> AwsError:
+    made = f"what version {request.replacing} was made of" if request.replacing else "what the release had uploaded"
+    return AwsError(
+        _NAME,
+        "PreconditionFailedException",
+        f"$LATEST of {request.function_name} is not {made} any more: {', '.join(changed)}; nothing was overwritten",
+    )
 
 
 def _sha256(found: Mapping[str, Any]) -> str:

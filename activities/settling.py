@@ -79,9 +79,7 @@ class Settling(OperationGroup):
         return seen
 
 
-async def settled(
-    aws: Aws, function_name: str, qualifier: str | None, name: str, *, superseded: str | None = None
-) -> Mapping[str, Any]:
+async def settled(aws: Aws, function_name: str, qualifier: str | None, name: str, *, superseded: str | None = None) -> Mapping[str, Any]:
     """GetFunction's answer, once nothing about the function is under way any more, be it well or badly ended.
 
     The answer is as AWS gave it, secrets and all: nothing of it may leave the activity undigested. ``name`` is the activity's. An answer of

@@ -16,6 +16,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.errors import Fault
+from activities.functions import FunctionConfiguration
 from workflows import steps
 from workflows.call import fault_of, sentence, still_wanted, uninterrupted
 from workflows.domain.journal import Journal
@@ -118,7 +119,9 @@ class Rollout(Judged):
     def _write_down(self, found: Findings) -> None:
         """How things were, before the first deed."""
         self._revision = found.revision
-        self._journal = self._journal.model_copy(update={"before": found.routing, "reserved": found.reserved, "candidate": found.version})
+        self._journal = self._journal.model_copy(
+            update={"before": found.routing, "reserved": found.reserved, "candidate": found.version, "revision": found.latest.revision_id}
+        )
         self._tell(stable=self._journal.stable, routing=self._split(None, 0))
 
     def _note(self, **changes: object) -> None:
@@ -135,13 +138,14 @@ class Rollout(Judged):
         latest, artifact = found.latest, request.artifact
         if isinstance(artifact, S3Package | Image):
             self._note(latest=("code",))
-            await self._changing(steps.write_code(function, artifact, revision=latest.revision_id))
-            latest = await steps.settle(function, superseded=latest.revision_id)
+            uploaded = await self._changing(steps.write_code(function, artifact, revision=latest.revision_id))
+            self._journal = self._journal.model_copy(update={"uploaded": uploaded})
+            latest = self._ours(await steps.settle(function, superseded=latest.revision_id))
         if request.configuration is not None:
             described = found.latest.description if request.configuration.description is not None else None
             self._note(latest=(*self._journal.latest, "configuration"), description=described)
             await self._changing(steps.write_configuration(function, request.configuration, revision=latest.revision_id))
-            latest = await steps.settle(function, superseded=latest.revision_id)
+            latest = self._ours(await steps.settle(function, superseded=latest.revision_id))
         description = DESCRIPTION.format(run=workflow.info().first_execution_run_id, stable=self._journal.stable or "none")
         publishing = steps.publish(function, code_sha256=latest.code_sha256, revision=latest.revision_id, description=description)
         published = await self._changing(publishing)
@@ -162,6 +166,16 @@ class Rollout(Judged):
                 self._note(latest=())
                 raise Refused(f"somebody else changed $LATEST: {sentence(error)}; it was left like that") from error
             raise
+
+    def _ours(self, latest: FunctionConfiguration) -> FunctionConfiguration:
+        """``$LATEST``, unless somebody else's upload came before ours had settled: theirs is not published, and not taken back."""
+        uploaded = self._journal.uploaded
+        if uploaded is None or latest.code_sha256 == uploaded or not workflow.patched("only-what-was-uploaded"):
+            return latest
+        self._note(latest=())
+        raise Refused(
+            f"somebody else changed $LATEST: it holds other code ({latest.code_sha256}) than was uploaded ({uploaded}); it was left like that"
+        )
 
     async def _concurrency(self, found: Findings, candidate: str) -> None:
         """Reserve and provision what was asked for, before any traffic moves; the live version keeps what it has until the end."""

@@ -99,8 +99,8 @@ async def delete_alias(target: Target, *, priority: Priority) -> None:
     await call(Aliases.delete_alias, request, summary=f"Delete {target}, which this release created", priority=priority)
 
 
-async def write_code(function: str, artifact: S3Package | Image, *, revision: str | None) -> None:
-    """Put an artifact's code into ``$LATEST``."""
+async def write_code(function: str, artifact: S3Package | Image, *, revision: str | None) -> str | None:
+    """Put an artifact's code into ``$LATEST``; its hash, where AWS says so at once: of a package, not of an image."""
     match artifact:
         case S3Package():
             request = UpdateFunctionCodeRequest(
@@ -112,7 +112,8 @@ async def write_code(function: str, artifact: S3Package | Image, *, revision: st
             )
         case Image():
             request = UpdateFunctionCodeRequest(function_name=function, image_uri=artifact.uri, revision_id=revision)
-    await call(Functions.update_function_code, request, summary=f"Update code from {artifact}")
+    written = await call(Functions.update_function_code, request, summary=f"Update code from {artifact}")
+    return written.code_sha256 if isinstance(artifact, S3Package) else None
 
 
 async def write_configuration(function: str, change: ConfigurationChange, *, revision: str | None) -> None:
@@ -190,6 +191,8 @@ async def restore_latest(journal: Journal, version: str, *, priority: Priority) 
         version=version,
         parts=list(journal.latest),
         replacing=journal.candidate,
+        uploaded=journal.uploaded,
+        superseded=journal.revision,
         description=journal.description,
     )
     summary = f"Put {' and '.join(journal.latest)} of $LATEST back to version {version}"

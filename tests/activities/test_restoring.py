@@ -118,10 +118,11 @@ async def test_code_and_configuration_are_those_of_the_version_again(aws: Connec
 
 async def test_what_differs_is_written_and_nothing_else(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
     tiny.update_function_configuration({"FunctionName": "checkout", "Timeout": 60})
+    seen = tiny.functions["checkout"].latest["RevisionId"]
     answer = await restored(aws)
     assert answer.restored == ["configuration"]
     asked = next(request for request in stub.requests if request.operation == "update_function_configuration")
-    assert asked.parameters == {"FunctionName": "checkout", "Timeout": 3}
+    assert asked.parameters == {"FunctionName": "checkout", "Timeout": 3, "RevisionId": seen}
 
 
 @pytest.mark.usefixtures("function")
@@ -245,7 +246,46 @@ async def test_what_cannot_be_copied_is_exhausted_and_says_what_latest_holds(sou
 async def test_an_image_and_a_referenced_object_are_named_again_and_not_fetched(code: dict[str, Any], sent: dict[str, Any]) -> None:
     port = Scripted(get_function=[found(code, Architectures=["arm64"]), LATEST, DONE], update_function_code={})
     await restored(port, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"]))
-    assert port.last("update_function_code") == {"FunctionName": "checkout", "Architectures": ["arm64"], **sent}
+    assert port.last("update_function_code") == {"FunctionName": "checkout", "Architectures": ["arm64"], "RevisionId": "r2", **sent}
+
+
+@pytest.mark.parametrize("operation", ["update_function_code", "update_function_configuration"])
+async def test_what_somebody_changes_between_the_look_and_the_write_is_not_overwritten(operation: str) -> None:
+    moved = AwsError(
+        operation, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id.", status=412
+    )
+    source = found({"ImageUri": "r:tag"}) if operation.endswith("code") else found({}, CodeSha256="two", Timeout=9)
+    port = Scripted(get_function=[source, LATEST], **{operation: moved})
+    with pytest.raises(ApplicationError) as caught:
+        await restored(port)
+    assert (caught.value.type, caught.value.non_retryable) == ("Conflict", False)
+    assert port.last(operation)["RevisionId"] == "r2"
+
+
+async def test_what_somebody_uploaded_before_anything_was_published_is_left_alone(
+    aws: Connection, tiny: TinyLambda, function: Function
+) -> None:
+    ours = function.latest["CodeSha256"]
+    request = RestoreLatestRequest(function_name="checkout", version="1", parts=["code"], uploaded=ours)
+    tiny.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(b"theirs")})
+    with pytest.raises(ApplicationError, match=r"not what the release had uploaded any more: code") as caught:
+        await restored(aws, request)
+    assert caught.value.type == "Stale"
+    assert function.code == b"theirs"
+
+
+async def test_what_was_uploaded_and_not_published_is_replaced(aws: Connection, function: Function) -> None:
+    request = RestoreLatestRequest(function_name="checkout", version="1", parts=["code"], uploaded=function.latest["CodeSha256"])
+    assert (await restored(aws, request)).restored == ["code"]
+    assert function.code == b"one"
+
+
+async def test_an_answer_from_before_the_upload_is_not_taken_for_restored_already() -> None:
+    before = found({}, CodeSha256="one", RevisionId="r1")
+    source = found({"ImageUri": "r:tag"}, CodeSha256="one")
+    port = Scripted(get_function=[source, before, LATEST, DONE], update_function_code={})
+    answer = await restored(port, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"], superseded="r1"))
+    assert answer.restored == ["code"]
 
 
 async def test_the_same_code_for_another_architecture_is_another_package() -> None:

@@ -164,3 +164,24 @@ async def test_a_foreign_upload_in_the_bake_is_not_overwritten_by_the_undo(scene
     await scene.say("abort")
     assert (await scene.finished(handle)).kind == "ReleaseRolledBack"
     assert scene.state.latest["CodeSha256"] == sha256(b"theirs")
+
+
+async def test_a_foreign_upload_before_our_own_has_settled_is_never_published(scene: Scene) -> None:
+    scene.aws.after("update_function_code", lambda _: scene.aws.overwrite(scene.function, "theirs"))
+    end = await scene.release(artifact=scene.package("three"), **CANARY)
+    assert end.kind == "ReleaseRolledBack", end
+    assert "somebody else changed $LATEST" in end.text
+    assert list(scene.state.versions) == ["1", "2"]
+    assert scene.state.latest["CodeSha256"] == sha256(b"theirs")
+
+
+async def test_a_foreign_upload_is_not_overwritten_by_the_undo_of_a_release_that_was_stopped_before_it_published(scene: Scene) -> None:
+    hold = scene.aws.hold("get_function", skip=3)
+    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
+    async with scene.patience():
+        await hold.reached.wait()
+    scene.aws.overwrite(scene.function, "theirs")
+    await handle.cancel()
+    hold.release()
+    assert (await scene.finished(handle)).kind == "Canceled"
+    assert scene.state.latest["CodeSha256"] == sha256(b"theirs")

@@ -17,7 +17,8 @@ class Journal(BaseModel):
 
     ``before`` is None where the alias did not exist. ``provisioned`` holds, for each version whose provisioned concurrency this release
     may change, how much it had (None: none). ``latest`` are the parts of ``$LATEST`` that it may overwrite;
-    ``description`` is what the function was described as, if that changes too.
+    ``description`` is what the function was described as, if that changes too. ``revision`` is ``$LATEST``'s from before, ``uploaded`` the
+    code (base64 of its SHA-256) that the release put there, as soon as AWS has said so.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -31,6 +32,8 @@ class Journal(BaseModel):
     provisioned: dict[str, int | None] = Field(default_factory=dict[str, int | None])
     latest: tuple[Part, ...] = ()
     description: str | None = None
+    revision: str | None = None
+    uploaded: str | None = None
 
     @property
     def stable(self) -> str | None:
