@@ -22,6 +22,7 @@ from temporalio.exceptions import (
     WorkflowAlreadyStartedError,
 )
 
+from activities.operation import WRITE
 from workflows import attributes
 from workflows.call import sentence, uninterrupted
 from workflows.domain.journal import Journal
@@ -110,7 +111,7 @@ class Holder:
             raise self._rolled_back(target, f"{killed} before it changed anything")
         workflow.set_current_details(f"{killed.capitalize()}: putting everything back.")
         try:
-            leftovers = await put_back(journal, revision=None, once_back=lambda: None)
+            leftovers = await put_back(journal, revision=None, once_back=lambda: None, calm=_calm)
         except NotPutBack as problem:
             raise self._failure(target, Phase.ROLLING_BACK, f"{killed}; {problem}", "RollbackFailed", journal) from None
         raise self._rolled_back(target, "; ".join([killed, restored(journal.before), *leftovers]), journal)
@@ -133,6 +134,12 @@ class Holder:
 
     def _end(self, phase: Phase) -> None:
         attributes.upsert(attributes.PHASE.value_set(phase))
+
+
+async def _calm() -> None:
+    """Wait until no write of a killed rollout can be under way any more. AWS refuses its late moves of the alias, and nothing else that is late."""
+    if workflow.patched("mend-waits-for-late-writes"):
+        await workflow.sleep(WRITE.start_to_close, summary="Wait until the killed rollout can have nothing under way any more")
 
 
 def _status_in(failure: ApplicationError) -> ReleaseStatus | None:

@@ -25,17 +25,22 @@ class NotPutBack(Exception):
     """The alias is not where it was before the release, and we must not, or cannot, put it there."""
 
 
-async def put_back(journal: Journal, *, revision: str | None, once_back: Callable[[], None]) -> list[str]:
+async def put_back(
+    journal: Journal, *, revision: str | None, once_back: Callable[[], None], calm: Callable[[], Awaitable[None]] | None = None
+) -> list[str]:
     """Undo what the journal says a release may have done; what could not be undone comes back as sentences.
 
     ``revision`` is the alias' last known one; None where an answer was lost, or where somebody else's release is mended: then the alias
     is read first, and only put back from a state that this release can have made. Raises :class:`NotPutBack` and stops there.
     Provisioned concurrency goes back before the reservation, which AWS keeps from falling below it.
-    ``once_back`` is called as soon as the alias is where it was, before the rest.
+    ``once_back`` is called as soon as the alias is where it was, before the rest; ``calm`` is waited for between the two, if there is a rest:
+    until nobody else can be writing any more.
     """
     if journal.shifting:
         await _put_back_alias(journal, revision)
     once_back()
+    if calm is not None and (journal.provisioned or journal.reserving or journal.latest):
+        await calm()
     leftovers = [
         *[
             await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, count))

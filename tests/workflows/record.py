@@ -133,6 +133,12 @@ async def foreign(scene: Scene) -> Handle:
     return handle
 
 
+async def foreign_upload(scene: Scene) -> Handle:
+    """Somebody else uploads code before the release's own has settled."""
+    scene.aws.after("update_function_code", lambda _: scene.aws.overwrite(scene.function, "theirs"))
+    return await scene.start("Release", scene.request(artifact=scene.package("three"), **SHORT))
+
+
 async def rollback(scene: Scene) -> Handle:
     """An alias is put on an earlier version."""
     return await scene.start("Rollback", scene.request(version="1", requested_by="ana"))
@@ -141,6 +147,15 @@ async def rollback(scene: Scene) -> Handle:
 async def terminated(scene: Scene) -> Handle:
     """The rollout is terminated, and mended by the release."""
     handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **LONG))
+    await scene.reaches("baking")
+    await scene.rollout.terminate("an accident")
+    return handle
+
+
+async def terminated_with_concurrency(scene: Scene) -> Handle:
+    """The rollout is terminated, and what it may still have on its way to AWS is waited for before the rest is mended."""
+    concurrency = {"concurrency": {"reserved": 50}}
+    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **concurrency, **LONG))
     await scene.reaches("baking")
     await scene.rollout.terminate("an accident")
     return handle
@@ -160,8 +175,10 @@ SCENES: Final[dict[str, Callable[[Scene], Awaitable[Handle]]]] = {
         nothing,
         rejection,
         foreign,
+        foreign_upload,
         rollback,
         terminated,
+        terminated_with_concurrency,
     )
 }
 

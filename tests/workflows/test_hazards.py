@@ -83,6 +83,25 @@ async def test_an_alias_that_a_terminated_rollout_was_still_creating_is_taken_aw
     assert "live" not in scene.state.aliases
 
 
+@pytest.mark.parametrize("operation", ["put_function_concurrency", "update_function_code"])
+async def test_what_a_terminated_rollout_still_had_on_its_way_is_put_back_too(scene: Scene, operation: str) -> None:
+    hold = scene.aws.hold(operation)
+    keys: dict[str, Any] = {"artifact": scene.package("three"), "concurrency": {"reserved": 50}}
+    handle = await scene.begin(**keys, **CANARY)
+    await reached(scene, hold)
+    await scene.rollout.terminate("oops")
+    async with scene.patience():
+        while not [event async for event in handle.fetch_history_events() if event.HasField("timer_started_event_attributes")]:
+            await scene.moment()
+    hold.release()
+    for _ in range(10):
+        await scene.moment()
+    end = await scene.finished(handle)
+    assert end.kind == "ReleaseRolledBack", end
+    assert scene.state.reserved is None
+    back(scene)
+
+
 async def test_a_refusal_of_the_first_move_is_no_failure_of_the_undo(scene: Scene) -> None:
     scene.aws.fail("update_alias", "AccessDeniedException", "no lambda:UpdateAlias", times=None)
     end = await scene.release(artifact=scene.package("three"), **CANARY)
