@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pickle
 import shutil
 import tempfile
 import time
@@ -90,6 +91,7 @@ def _keep(story: Story, ledger: Ledger, logs: Path, where: Path) -> None:
     ledger.save(where / "ledger.jsonl")
     (where / "schedule.json").write_text(story.schedule.document())
     (where / "courses.txt").write_text("\n".join(map(str, story.courses)))
+    (where / "story.pickle").write_bytes(pickle.dumps(story))  # to judge it once more
     (where / "acts.txt").write_text("\n".join(map(repr, story.done)))
     for log in logs.glob("*.log"):
         shutil.copy(log, where)

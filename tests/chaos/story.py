@@ -27,8 +27,6 @@ WRITES = frozenset(
         "delete_provisioned_concurrency_config",
     }
 )
-ON_THE_WIRE = 20.0
-"""Seconds that a write of a terminated rollout may still be under way: the time-out of an attempt (WRITE in activities/operation.py)."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +86,6 @@ class Course:
     def did(self, *deeds: str) -> list[Done]:
         """What people did to it, and were heard."""
         return [done for done in self.acts if done.act.deed in deeds and done.heard]
-
-    @property
-    def killed(self) -> float | None:
-        """When its rollout was terminated, if it was."""
-        times = [done.at for done in self.did("terminate rollout")]
-        return min(times) if times and self.inner and self.inner.kind == "Terminated" else None
-
-    def late(self, entry: Entry) -> bool:
-        """Whether a write is what no release can call back: begun by a rollout that was terminated, and on the wire for as long as an attempt lasts."""
-        aliases = {"update_alias", "create_alias", "delete_alias"}
-        return self.killed is not None and entry.operation not in aliases and entry.arrived < self.killed + ON_THE_WIRE
 
     def __str__(self) -> str:
         inner = f", rollout {self.inner.kind}" if self.inner else ""
