@@ -337,6 +337,8 @@ def _reasons(course: Course) -> list[str]:
             reasons.append(f"!hook {hook}")
         if any(entry.mishap or not entry.answered for entry in ran):
             reasons.append(f"the answer of hook {hook} was lost")
+    if "could not be asked" in course.outer.note + (course.inner.note if course.inner else ""):
+        reasons.append("a hook that could not be asked")  # its worker was killed, say: no answer is a no, and it is not asked again
     if course.did("alarm"):
         reasons.append(_alarm(course))
     if any(isinstance(step, Approval) for step in _steps(course).steps) and not course.did("promote"):

@@ -199,13 +199,16 @@ def _likely(function: Function, orders: list[Order]) -> list[str]:
 def _windows(random: Random, over: float) -> list[Window]:
     windows = [Window(round(random.uniform(5, over), 1), round(random.uniform(8, min(30, over / 2)), 1), "refused")]
     kinds: tuple[Literal["throttled", "unavailable", "sluggish"], ...] = ("throttled", "unavailable", "sluggish")
-    windows += [Window(round(random.uniform(0, over + 15), 1), round(random.uniform(2, 8), 1), kind) for kind in kinds]
+    windows += [Window(round(random.uniform(0, min(over + 15, 1.5 * over)), 1), round(random.uniform(2, 8), 1), kind) for kind in kinds]
     return windows
 
 
 def _kills(random: Random, over: float, *, workers: int, kills: int) -> list[Kill]:
-    drawn = [Kill(round(random.uniform(4, over + 20), 1), random.randrange(workers), round(random.uniform(0, 6), 1)) for _ in range(kills)]
-    return [*drawn, Kill(round(random.uniform(8, over + 10), 1), -1, round(random.uniform(0, 5), 1))]
+    drawn = [
+        Kill(round(random.uniform(4, min(over + 20, 1.5 * over + 5)), 1), random.randrange(workers), round(random.uniform(0, 6), 1))
+        for _ in range(kills)
+    ]
+    return [*drawn, Kill(round(random.uniform(8, min(over + 10, 1.5 * over + 5)), 1), -1, round(random.uniform(0, 5), 1))]
 
 
 _AROUND: Final = {

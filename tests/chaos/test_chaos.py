@@ -9,15 +9,15 @@ import pytest
 from tests.chaos.run import run
 from tests.chaos.schedule import draw
 
-SEED = 20
+SEED = 26
 
 
 @pytest.mark.timeout(150)
 async def test_releases_in_a_short_storm_break_no_invariant(tmp_path: Path) -> None:
-    schedule = draw(SEED, 24, over=10, workers=2, kills=1)
+    schedule = draw(SEED, 20, over=6, workers=2, kills=1)
     verdict = await run(schedule, workers=2, limit=100, keep=tmp_path)
     assert verdict.violations == [], f"{schedule}\n\n" + "\n".join(verdict.violations)
-    assert verdict.endings["Completed"] >= 5, verdict.endings
+    assert verdict.endings["Completed"] >= 3, verdict.endings
     assert verdict.met["Temporal killed"] == verdict.met["worker killed"] == 1
 
 
