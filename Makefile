@@ -39,8 +39,10 @@ check: install ## Tests, linters, types
 
 fuzz: install ## Malformed inputs and answers by the thousand: INPUTS=10000 ANSWERS=2000 SEED=1, or one of them: ONLY='Release#7'
 	FUZZ_INPUTS=$(INPUTS) FUZZ_ANSWERS=$(ANSWERS) FUZZ_SEED=$(SEED) FUZZ_ONLY='$(ONLY)' $(BIN)/python -m pytest tests/fuzz --show-capture=no
+SEED ?= 1
+RELEASES ?= 100
 
-chaos: install ## Releases in a storm of faults: SEED="1 2 3" RELEASES=110; a failing seed prints its schedule (docs/chaos.md)
+chaos: install ## Releases in a storm of faults: SEED="1 2 3" RELEASES=100; a failing seed prints its schedule (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --releases $(RELEASES)
 
 format: install ## Format the code

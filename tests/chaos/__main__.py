@@ -19,10 +19,10 @@ def main() -> int:
     """Run the seeds; a failing one prints its fault schedule."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Releases in a storm of faults; see docs/chaos.md.")
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
-    parser.add_argument("--releases", type=int, default=110)
-    parser.add_argument("--over", type=float, default=60, metavar="SECONDS", help="within which they begin")
+    parser.add_argument("--releases", type=int, default=100)
+    parser.add_argument("--over", type=float, default=45, metavar="SECONDS", help="within which they begin")
     parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--kills", type=int, default=4, help="of workers; Temporal is killed once more")
+    parser.add_argument("--kills", type=int, default=3, help="of workers; Temporal is killed once more")
     parser.add_argument("--limit", type=float, default=240, metavar="SECONDS", help="after which everything must have ended")
     parser.add_argument("--keep", type=Path, default=Path(".local/chaos"), help="where ledgers and logs are left, by seed")
     arguments = parser.parse_args()

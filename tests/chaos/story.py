@@ -9,7 +9,7 @@ from functools import cached_property
 from tests.chaos.director import Done
 from tests.chaos.endings import Ending
 from tests.chaos.ledger import Entry, Routing
-from tests.chaos.releases import Order
+from tests.chaos.releases import Function, Order
 from tests.chaos.schedule import Schedule
 from tests.chaos.stage import State
 
@@ -110,6 +110,15 @@ class Story:
     def courses(self) -> list[Course]:
         """Every release, by function, in the order in which they held the alias; those that never held it come where they began."""
         return [course for function in self.schedule.functions for course in self.courses_of(function.name)]
+
+    @cached_property
+    def settled(self) -> list[Function]:
+        """The functions whose releases have all ended: only of them can be said how they ought to be."""
+        running = {
+            course.order.function for course in self.courses if "Running" in {course.outer.kind, course.inner.kind if course.inner else ""}
+        }
+        running |= {order.function for order in self.schedule.orders if order.id not in self.endings}
+        return [function for function in self.schedule.functions if function.name not in running]
 
     def courses_of(self, function: str) -> list[Course]:
         """The releases of one function, one after the other."""
