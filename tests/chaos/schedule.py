@@ -197,9 +197,9 @@ def _likely(function: Function, orders: list[Order]) -> list[str]:
 
 
 def _windows(random: Random, over: float) -> list[Window]:
-    windows = [Window(round(random.uniform(5, over), 1), round(random.uniform(8, min(30, over / 2)), 1), "refused")]
+    windows = [Window(round(random.uniform(5, over), 1), round(random.uniform(min(8, over / 2), min(30, over / 2)), 1), "refused")]
     kinds: tuple[Literal["throttled", "unavailable", "sluggish"], ...] = ("throttled", "unavailable", "sluggish")
-    windows += [Window(round(random.uniform(0, min(over + 15, 1.5 * over)), 1), round(random.uniform(2, 8), 1), kind) for kind in kinds]
+    windows += [Window(round(random.uniform(0, min(over + 15, 1.5 * over)), 1), round(random.uniform(2, min(8, over / 2)), 1), kind) for kind in kinds]
     return windows
 
 
