@@ -7,7 +7,7 @@ everybody. An ``Act`` is somebody's doing – a cancel, a terminate, a foreign c
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Final, Literal
 
@@ -199,7 +199,10 @@ def _likely(function: Function, orders: list[Order]) -> list[str]:
 def _windows(random: Random, over: float) -> list[Window]:
     windows = [Window(round(random.uniform(5, over), 1), round(random.uniform(min(8, over / 2), min(30, over / 2)), 1), "refused")]
     kinds: tuple[Literal["throttled", "unavailable", "sluggish"], ...] = ("throttled", "unavailable", "sluggish")
-    windows += [Window(round(random.uniform(0, min(over + 15, 1.5 * over)), 1), round(random.uniform(2, min(8, over / 2)), 1), kind) for kind in kinds]
+    windows += [
+        Window(round(random.uniform(0, min(over + 15, 1.5 * over)), 1), round(random.uniform(2, min(8, over / 2)), 1), kind)
+        for kind in kinds
+    ]
     return windows
 
 
@@ -272,4 +275,7 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
             again=round(random.uniform(0.1, 8), 1),
         )
     )
+    if deed in FOREIGN and deed != "foreign configuration" and random.random() < 0.5:  # and somebody stops the release just then
+        stop: Deed = random.choice(["cancel", "cancel rollout", "abort"])
+        acts.append(replace(acts[-1], deed=stop, delay=round(random.uniform(0, 1.5), 1)))
     return acts
