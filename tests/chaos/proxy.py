@@ -96,7 +96,8 @@ class Proxy:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         call = await _parsed(request)
-        operation, function = _named(call)
+        operation, functions = _named(call)
+        function = functions[0]
         arrived = time.time()
         if self._window is not None:
             if self._window.kind == "sluggish":
@@ -104,9 +105,11 @@ class Proxy:
             else:
                 self.met[f"a request {self._window.kind}"] += 1
                 return self._instead(THROTTLED if self._window.kind == "throttled" else UNAVAILABLE, call, arrived, self._window.kind)
-        self._counts[function, operation] += 1
+        meet = None
+        for name in functions:
+            self._counts[name, operation] += 1
+            meet = meet or self._meets.get((name, operation, self._counts[name, operation]))
         occurrence = self._counts[function, operation]
-        meet = self._meets.get((function, operation, occurrence))
         await self._moment(function, operation, occurrence, "before")
         if meet is None:
             answer = self._as_it_was(call, operation, function, occurrence) or await self._deliver(request, call, arrived=arrived)
@@ -140,7 +143,7 @@ class Proxy:
     async def _deliver(
         self, request: web.BaseRequest, call: HttpRequest, *, by: Who = "release", arrived: float = 0, mishap: str = ""
     ) -> web.Response:
-        operation, function = _named(call)
+        operation, [function, *_] = _named(call)
         if call.method == "GET" or operation in {"invoke", *READS}:
             answer = await forwarded(self._session, self._endpoint, request)
             if operation in READS:
@@ -185,24 +188,25 @@ class Proxy:
         request: web.BaseRequest | None = None,
         answer: web.Response | None = None,
     ) -> None:
-        operation, function = _named(call)
+        operation, functions = _named(call)
         there = request is not None and request.transport is not None and not request.transport.is_closing()
         body = answer.body if answer is not None and isinstance(answer.body, bytes) else b""
         happened = answer is not None and answer.status in _SUCCESS
-        self.ledger.add(
-            Entry(
-                operation=operation,
-                function=function,
-                arrived=arrived or time.time(),
-                by=by,
-                parameters=_parameters(call, operation),
-                committed=time.time() if happened and mishap != "stale" else None,
-                status=answer.status if answer is not None else None,
-                mishap=mishap,
-                answered=there and not mishap.endswith("after") and mishap != "slow",
-                result=_result(operation, body) if happened else {},
+        for function in functions:
+            self.ledger.add(
+                Entry(
+                    operation=operation,
+                    function=function,
+                    arrived=arrived or time.time(),
+                    by=by,
+                    parameters=_parameters(call, operation),
+                    committed=time.time() if happened and mishap != "stale" else None,
+                    status=answer.status if answer is not None else None,
+                    mishap=mishap,
+                    answered=there and not mishap.endswith("after") and mishap != "slow",
+                    result=_result(operation, body, function) if happened else {},
+                )
             )
-        )
 
 
 # --- reading what passes --------------------------------------------------------------------------------------------------------------
@@ -213,17 +217,16 @@ async def _parsed(request: web.BaseRequest) -> HttpRequest:
     return HttpRequest(request.method, request.path_qs, headers, await request.read())
 
 
-def _named(call: HttpRequest) -> tuple[str, str]:
-    """The operation, and the function that it is about; empty where it is about none of ours."""
+def _named(call: HttpRequest) -> tuple[str, list[str]]:
+    """The operation, and the functions that it is about – several, where a look at alarms serves many; an empty name where it is about none of ours."""
     operation = {"DescribeAlarms": "describe_alarms", "SetAlarmState": "set_alarm_state"}.get(call.operation, call.operation)
     if operation == "describe_alarms":
-        found = _FUNCTION.search(call.body)
-        return operation, found[1].decode() if found else ""
+        return operation, [name.decode() for name in _FUNCTION.findall(call.body)] or [""]
     found_path = re.match(r"/\d{4}-\d\d-\d\d/functions/([^/?]+)", call.path)
     function = found_path[1].rpartition(":function:")[2].partition(":")[0] if found_path else ""
     if operation == "invoke":  # a hook: it is about the function under release
         function = str(_json(call.body).get("target", {}).get("function", function))
-    return operation, function
+    return operation, [function]
 
 
 _TOLD: Final = (
@@ -259,10 +262,11 @@ def _json(body: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _result(operation: str, body: bytes) -> dict[str, Any]:
-    if operation == "describe_alarms":
-        return {"firing": b"ALARM" in body}
+def _result(operation: str, body: bytes, function: str) -> dict[str, Any]:
     answer = _json(body)
+    if operation == "describe_alarms":
+        states = {alarm["AlarmName"]: alarm["StateValue"] for alarm in answer.get("MetricAlarms", ())}
+        return {"firing": states.get(f"alarm-{function}") == "ALARM"}
     if operation in {"update_alias", "create_alias", "get_alias"}:
         weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         return {
