@@ -200,7 +200,8 @@ def latest_as_promised(story: Story) -> Iterator[str]:
             released = [entry for entry in course.writes if entry.operation == "publish_version"]
             stable = found.of_version.get(course.before.version) if course.before else None
             meddled = {entry.operation for entry in course.foreign}
-            loose = course.failed or meddled & {"update_function_code", "update_function_configuration"}
+            first = course.before is None and course.undone  # there is no earlier version that $LATEST could be put back to
+            loose = course.failed or first or meddled & {"update_function_code", "update_function_configuration"}
             if loose or course.before is None:
                 return_to = [found.of_version[str(entry.result["Version"])] for entry in released]
                 code |= {found.code} if loose else {sha for sha, _, _ in return_to}

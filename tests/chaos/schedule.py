@@ -35,8 +35,8 @@ GUARDED: Final = ("update_function_code", "update_function_configuration", "publ
 _ON_ANY: Final[tuple[Mishap, ...]] = ("429", "429 for a second", "500", "503", "drop before")
 _ON_READS: Final[tuple[Mishap, ...]] = (*_ON_ANY, "slow", "stale", "stale", "overtaken")
 _ON_WRITES: Final[tuple[Mishap, ...]] = (*_ON_ANY, "500 after", "drop after", "drop after", "slow", "late", "twice")
-GIVEN_UP: Final = 13.0
-"""Seconds after which the worker gives a call up (its time-outs together); whatever is late without a guard arrives before that."""
+GIVEN_UP: Final = 10.0
+"""Seconds without an answer after which the worker gives a call up; whatever is late without a guard arrives before that."""
 
 
 @dataclass(frozen=True)
