@@ -50,7 +50,8 @@ class Proxy:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._read: dict[tuple[str, str], list[tuple[float, web.Response]]] = defaultdict(list)
-        self._changed: dict[str, float] = {}
+        self._changes: dict[str, list[float]] = defaultdict(list)
+        self._targets: dict[str, str] = {}
         self._window: Window | None = None
 
     async def __aenter__(self) -> Self:
@@ -148,30 +149,37 @@ class Proxy:
             answer = await forwarded(self._session, self._endpoint, request)
             if operation in READS:
                 self._read[function, call.target].append((time.time(), answer))
+                self._targets[call.target] = operation
             self._write_down(call, arrived, mishap, by=by, request=request, answer=answer)
             return _again(answer)
         async with self._locks[function]:
+            await self._remember(function)
             answer = await forwarded(self._session, self._endpoint, request)
             self._write_down(call, arrived, mishap, by=by, request=request, answer=answer)
             if answer.status in _SUCCESS:
-                self._changed[function] = time.time()
+                self._changes[function].append(time.time())
         return answer
 
+    async def _remember(self, function: str) -> None:
+        """Before a change: read once more what was read, if it is to be answered afterwards as it was before."""
+        due = {meet.operation for meet in self._stale if meet.function == function}
+        for (name, target), answers in list(self._read.items()):
+            if name == function and self._targets.get(target) in due:
+                async with self._session.get(self._endpoint + target) as answer:
+                    told = {key: answer.headers[key] for key in ("Content-Type", "x-amzn-errortype") if key in answer.headers}
+                    answers.append((time.time(), web.Response(status=answer.status, body=await answer.read(), headers=told)))
+
     def _as_it_was(self, call: HttpRequest, operation: str, function: str, occurrence: int) -> web.Response | None:
-        """The last answer to this read from before the last change, if that change is fresh and a stale read is due."""
-        changed = self._changed.get(function, 0)
+        """The answer to this read from before the last change, and from after the one before it, if that is fresh and a stale read is due."""
+        before, last = [0.0, 0.0, *self._changes[function]][-2:]
         for meet in self._stale:
-            if (
-                (meet.function, meet.operation) == (function, operation)
-                and occurrence >= meet.occurrence
-                and time.time() < changed + _FRESH
-            ):
-                before = [answer for at, answer in self._read[function, call.target] if at < changed]
-                if before:
+            if (meet.function, meet.operation) == (function, operation) and occurrence >= meet.occurrence and time.time() < last + _FRESH:
+                answers = [answer for at, answer in self._read[function, call.target] if before < at < last]
+                if answers:
                     self._stale.remove(meet)
                     self.met[f"{operation}: stale"] += 1
-                    self._write_down(call, time.time(), "stale", answer=before[-1])
-                    return _again(before[-1])
+                    self._write_down(call, time.time(), "stale", answer=answers[-1])
+                    return _again(answers[-1])
         return None
 
     def _instead(self, answer: Answer, call: HttpRequest, arrived: float, mishap: str) -> web.Response:
