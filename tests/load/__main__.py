@@ -1,0 +1,46 @@
+"""``python -m tests.load burst`` and ``python -m tests.load crowd``: releases at AWS's limits, and many canaries asleep. See docs/load.md."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tests.load.burst import burst
+
+application = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@application.callback()
+def load() -> None:
+    """What one Temporal, few workers and AWS's limits bear."""
+
+
+def show(title: str, columns: list[list[tuple[str, str]]]) -> None:
+    """Print tables that have the same rows, side by side."""
+    table = Table(title=title, show_header=False)
+    for rows in zip(*columns, strict=True):
+        table.add_row(rows[0][0], *(value for _, value in rows))
+    Console(width=150).print(table)
+
+
+@application.command("burst")
+def at_once(
+    releases: Annotated[int, typer.Option(help="Releases started at once.")] = 100,
+    workers: Annotated[list[int], typer.Option(help="Worker processes; several runs, if given several times.")] = [1, 3],  # noqa: B006 - typer's way
+) -> None:
+    """Releases at once, against a stand-in that enforces AWS's limits."""
+    columns = []
+    for count in workers:
+        with tempfile.TemporaryDirectory(prefix="load-") as directory:
+            columns.append(asyncio.run(burst(Path(directory), workers=count, releases=releases)).rows())
+    show(f"{releases} releases at once", columns)
+
+
+if __name__ == "__main__":
+    application()

@@ -1,0 +1,136 @@
+"""A hundred releases at once against AWS's limits: what they take beyond the least that AWS allows, and whether a rollback waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from deploy.bench import pipeline
+from tests.load.scene import AWS, Call, Stage, busiest_second, ending, in_bake, operations, stage
+
+LONG: Final = {"kind": "bake", "duration": "PT30M"}
+STEPS: Final = {"steps": [{"kind": "set_weight", "percent": 10}, LONG]}
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What became of it. Seconds, but for the counts."""
+
+    workers: int
+    endings: Counter[str]
+    calls: list[Call]
+    wall: float
+    idle: list[float]
+    aborts: list[float]
+    """From "abort" to the alias back: alone, and amid the burst."""
+    alarms: list[float]
+    """From the answer of CloudWatch's that has an alarm firing, to the alias back."""
+
+    @property
+    def floor(self) -> float:
+        """The least that AWS allows for these calls."""
+        return sum(call.control_plane and not call.throttled for call in self.calls) / AWS
+
+    @property
+    def throttled(self) -> float:
+        """Which part of the calls AWS refused for its rate."""
+        return sum(call.throttled for call in self.calls) / len(self.calls)
+
+    @property
+    def right(self) -> bool:
+        """Whether all did as they were told."""
+        return set(self.endings) == {"succeeded", "as it was"}
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The table."""
+        return [
+            ("worker processes", str(self.workers)),
+            ("endings", ", ".join(f"{count} {how}" for how, count in self.endings.items())),
+            ("wall time", f"{self.wall:.1f} s"),
+            ("floor (control-plane calls ÷ 15)", f"{self.floor:.1f} s"),
+            ("wall ÷ floor", f"{self.wall / self.floor:.3f}"),
+            ("calls that reached AWS", f"{len(self.calls)} ({operations(self.calls)})"),
+            ("throttled", f"{self.throttled:.2%}"),
+            ("control-plane calls in the busiest second", str(busiest_second(self.calls))),
+            ("abort → alias back, nothing else going on", _spread(self.idle)),
+            ("abort → alias back, amid the burst", _spread(self.aborts)),
+            ("alarm seen → alias back, amid the burst", _spread(self.alarms)),
+        ]
+
+
+def _spread(seconds: list[float]) -> str:
+    return ", ".join(f"{each * 1000:.0f}" for each in sorted(seconds)) + " ms"
+
+
+async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int = 4) -> Burst:
+    """Release so many functions at once; stop ``rollbacks`` others meanwhile, and let an alarm stop two."""
+    async with stage(directory) as scene:
+        await scene.aws("functions", "new", releases, 1)
+        await scene.aws("functions", "stopped", rollbacks + 2, 2)
+        await scene.aws("functions", "alarmed", 2, 2)
+        await scene.workers(workers)
+        others = await _others(scene, rollbacks + 2)
+        idle = [await _stopped(scene, f"stopped-{rollbacks + number}") for number in range(2)]
+
+        begun = time.time()
+        handles = await asyncio.gather(*(scene.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases)))
+        length = releases * sum(pipeline.CALLS.values()) / AWS
+        aborts: list[float] = []
+        for number in range(rollbacks):
+            await asyncio.sleep(max(0.0, begun + length * (number + 1) / (rollbacks + 2) - time.time()))
+            aborts.append(await _stopped(scene, f"stopped-{number}"))
+            if number == rollbacks // 2:
+                for alarm in range(2):
+                    await scene.aws("alarm", f"alarm-{alarm}", "ALARM")
+        endings = Counter(await asyncio.gather(*map(ending, handles)))
+        calls = await scene.calls(begun)
+        last = max(call.at for call in calls if call.which.startswith("new-"))
+        endings.update("as it was" if how == "ReleaseRolledBack" else how for how in await asyncio.gather(*map(ending, others)))
+        wrong = [name for name, told in (await scene.functions("new")).items() if (told["live"], told["weights"]) != ("2", {})]
+        for prefix in ("stopped", "alarmed"):
+            wrong += [name for name, told in (await scene.functions(prefix)).items() if (told["live"], told["weights"]) != ("1", {})]
+        if wrong:
+            endings["wrong"] = len(wrong)
+        during = [call for call in calls if call.at <= last]
+        return Burst(workers, endings, during, last - begun, idle, aborts, [_heard(calls, number) for number in range(2)])
+
+
+def _new(function: str) -> dict[str, object]:
+    wanted = pipeline.release(function)
+    return {"artifact": wanted["artifact"], "strategy": wanted["strategy"]}
+
+
+async def _others(scene: Stage, stopped: int) -> list:
+    """Releases that are baking already, to be stopped by a person or by an alarm."""
+    artifact = {"kind": "version", "version": "2"}
+    others = [await scene.start(f"stopped-{number}", artifact=artifact, strategy=STEPS) for number in range(stopped)]
+    for number in range(2):
+        await scene.aws("alarm", f"alarm-{number}", "OK")
+        guards = {"alarms": [f"alarm-{number}"]}
+        others.append(await scene.start(f"alarmed-{number}", artifact=artifact, strategy=STEPS, guards=guards))
+    await in_bake(scene, [*(f"stopped-{number}" for number in range(stopped)), *(f"alarmed-{number}" for number in range(2))])
+    await asyncio.sleep(1)
+    return others
+
+
+async def _stopped(scene: Stage, function: str) -> float:
+    """Abort a release; the seconds until its alias is back."""
+    begun = time.time()
+    await scene.abort(function)
+    while True:
+        told = (await scene.functions(function.rpartition("-")[0]))[function]
+        if not told["weights"]:
+            return float(told["moved_at"] - begun)
+        await asyncio.sleep(0.02)
+
+
+def _heard(calls: list[Call], number: int) -> float:
+    """The seconds from the first look that had an alarm firing until the alias that it guards was back."""
+    seen = next(call.at for call in calls if call.operation == "describe_alarms" and f"alarm-{number}" in (call.details or ()))
+    return (
+        next(call.at for call in calls if call.operation == "update_alias" and call.which == f"alarmed-{number}" and call.at > seen) - seen
+    )

@@ -1,0 +1,224 @@
+"""The stage of a load test: a Temporal dev server on SQLite, an AWS that keeps to its limits, worker processes, and a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from activities.share import CAREFUL, pollers
+from deploy.local.emulator import ROOT
+from deploy.local.ports import Ports
+from deploy.local.processes import PartError, Process
+from workflows.domain.status import ReleaseStatus
+from workflows.plugin import LambdaReleases
+
+QUEUE: Final = "lambda-releases"
+PLACE: Final = "lambda/123456789012/us-east-1"
+AWS: Final = 15.0
+"""Control-plane calls a second that AWS allows."""
+
+_PATIENCE: Final = 60.0
+_FLAGS: Final = tuple(
+    argument
+    for queue in ("transfer", "timer", "visibility")
+    for argument in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=2000")
+)
+"""As :mod:`deploy.local.stack` starts it."""
+
+_UNLIMITED: Final = {"get_function", "get_policy", "describe_alarms"}
+"""Operations outside of the fifteen a second."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that reached AWS. ``details``: where the alias pointed after it, or which alarms were told to be firing."""
+
+    at: float
+    operation: str
+    which: str
+    status: int
+    details: Any
+
+    @property
+    def control_plane(self) -> bool:
+        """Whether it counts against the fifteen a second."""
+        return self.operation not in _UNLIMITED
+
+    @property
+    def throttled(self) -> bool:
+        """Whether AWS refused it for its rate."""
+        return self.status == 429 or (self.operation == "describe_alarms" and self.status == 400)
+
+
+@dataclass
+class Stage:
+    """Everything that runs."""
+
+    directory: Path
+    url: str
+    client: Client
+    http: aiohttp.ClientSession
+    server: Process
+    environment: dict[str, str]
+    stack: AsyncExitStack
+
+    async def aws(self, *path: object) -> None:
+        """Tell the stand-in something."""
+        async with self.http.put("/".join((self.url, "load", *map(str, path)))) as answer:
+            answer.raise_for_status()
+
+    async def functions(self, prefix: str) -> dict[str, Any]:
+        """How these functions are."""
+        async with self.http.get(f"{self.url}/load/functions/{prefix}") as answer:
+            found: dict[str, Any] = json.loads(await answer.read())
+            return found
+
+    async def calls(self, since: float = 0) -> list[Call]:
+        """What AWS was asked."""
+        async with self.http.get(f"{self.url}/load/calls") as answer:
+            return [call for call in (Call(*each) for each in json.loads(await answer.read())) if call.at >= since]
+
+    async def worker(self, name: str, **settings: str) -> Process:
+        """Start ``python worker.py``; it polls when this returns."""
+        known = await pollers(self.client, QUEUE)
+        log = self.directory / f"{name}.log"
+        process = Process.start(
+            name, [sys.executable, "worker.py"], environment={**self.environment, **settings}, directory=ROOT, log=log, patience=40
+        )
+        self.stack.push_async_callback(process.stop)
+        async with asyncio.timeout(_PATIENCE):
+            while not await pollers(self.client, QUEUE) - known:
+                if process.ended:
+                    raise PartError(f"{name} ended while it was starting:\n{process.tail()}")
+                await asyncio.sleep(0.05)
+        return process
+
+    async def workers(self, count: int, **settings: str) -> list[Process]:
+        """Start so many, which know of each other when this returns."""
+        started = list(await asyncio.gather(*(self.worker(f"worker-{number}", **settings) for number in range(count))))
+        await asyncio.sleep(2 * CAREFUL)
+        return started
+
+    async def start(self, function: str, **request: Any) -> WorkflowHandle[Any, ReleaseStatus]:
+        """Start a release."""
+        document = {"target": {"function": function, "alias": "live"}, "requested_by": "load", "reason": "to know what it bears", **request}
+        return await self.client.start_workflow("Release", document, id=f"release-{function}", task_queue=QUEUE, result_type=ReleaseStatus)
+
+    def rollout(self, function: str) -> WorkflowHandle[Any, ReleaseStatus]:
+        """Whoever holds the alias."""
+        return self.client.get_workflow_handle(f"{PLACE}/{function}:live", result_type=ReleaseStatus)
+
+    async def abort(self, function: str) -> None:
+        """A person stops a release."""
+        await self.rollout(function).execute_update("abort", {"by": "ana", "reason": "p99 is up"}, result_type=ReleaseStatus)
+
+    async def counted(self, query: str, at_least: int, *, seconds: float, every: float = 0.5) -> None:
+        """Wait until so many workflows match."""
+        async with asyncio.timeout(seconds):
+            while (await self.client.count_workflows(query)).count < at_least:
+                await asyncio.sleep(every)
+
+
+@asynccontextmanager
+async def stage(directory: Path) -> AsyncIterator[Stage]:
+    """Start AWS and Temporal; all that was started has ended when the block has."""
+    async with AsyncExitStack() as stack:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))}
+        command = [sys.executable, "-m", "tests.load.standin"]
+        aws = Process.start("the stand-in", command, environment=clean, directory=ROOT, log=directory / "standin.log", piped=True)
+        stack.push_async_callback(aws.stop)
+        line = await aws.first_line(_PATIENCE)
+        if not line.startswith("ready "):
+            raise PartError(f"the stand-in did not start: {aws.tail()}")
+        url, port = line.removeprefix("ready "), Ports.any_free().temporal
+        start = [
+            str(Path(sys.executable).with_name("temporal")),
+            "server",
+            "start-dev",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--headless",
+        ]
+        start += ["--log-level", "error", "--db-filename", str(directory / "temporal.db"), *_FLAGS]
+        server = Process.start("Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log")
+        stack.push_async_callback(server.stop)
+        client = await _connected(f"127.0.0.1:{port}", server)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "TEMPORAL_CONFIG_FILE"), os.devnull)
+        keys = {"AWS_ACCESS_KEY_ID": "load", "AWS_SECRET_ACCESS_KEY": "load", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": url}
+        environment = {**clean, **nowhere, **keys, "TEMPORAL_ADDRESS": f"127.0.0.1:{port}"}
+        yield Stage(directory, url, client, http, server, environment, stack)
+
+
+async def _connected(address: str, server: Process) -> Client:
+    async with asyncio.timeout(_PATIENCE):
+        while True:
+            if server.ended:
+                raise PartError(f"Temporal did not start:\n{server.tail()}")
+            try:
+                client = await Client.connect(address, plugins=[LambdaReleases()])
+                await client.count_workflows("")
+            except (RuntimeError, RPCError):  # what a server that is not there yet raises
+                await asyncio.sleep(0.1)
+            else:
+                return client
+
+
+async def ending(handle: WorkflowHandle[Any, ReleaseStatus]) -> str:
+    """How a release ended: ``succeeded``, or the type of its failure."""
+    try:
+        return (await handle.result()).phase
+    except WorkflowFailureError as failure:
+        cause = failure.cause
+        return (cause.type if isinstance(cause, ApplicationError) else None) or type(cause).__name__
+
+
+def busiest_second(calls: Iterable[Call]) -> int:
+    """The most control-plane calls in any second, also one that begins between two."""
+    times = [call.at for call in calls if call.control_plane]
+    most = first = 0
+    for last, at in enumerate(times):
+        while times[first] <= at - 1:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def operations(calls: Sequence[Call]) -> str:
+    """Calls by operation."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(Counter(call.operation for call in calls).items()))
+
+
+async def in_bake(stage: Stage, functions: Iterable[str], *, seconds: float = 60) -> None:
+    """Wait until these carry weights."""
+    names = set(functions)
+    async with asyncio.timeout(seconds):
+        while names:
+            for prefix in {name.rpartition("-")[0] for name in names}:
+                names -= {name for name, told in (await stage.functions(prefix)).items() if told["weights"]}
+            await asyncio.sleep(0.2)
+
+
+@contextlib.contextmanager
+def progress(said: str) -> Any:
+    """Say what is being done, and how long it took."""
+    begun = asyncio.get_running_loop().time()
+    print(f"… {said}", flush=True)
+    yield
+    print(f"  {said}: {asyncio.get_running_loop().time() - begun:.1f} s", flush=True)
