@@ -1,5 +1,6 @@
 # Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
 .PHONY: help install demo up test check fuzz chaos bench format lock clean
+.PHONY: help install demo up test check load load-limits format lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ RELEASES ?= 110
 INSTALLED := .venv/.installed
 
 help: ## This list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 install: $(INSTALLED) ## Make .venv with everything that development, tests and the local stack need
 
@@ -44,6 +45,13 @@ RELEASES ?= 100
 
 chaos: install ## Releases in a storm of faults: SEED="1 2 3" RELEASES=100; a failing seed prints its schedule (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --releases $(RELEASES)
+load-limits: install ## A hundred releases at once, against AWS's limits
+	$(BIN)/python -m tests.load burst
+
+CANARIES ?= 10000
+AWS_RATE ?= 45
+load: install ## 10,000 canaries in flight (CANARIES=…, AWS_RATE=… while they are started)
+	$(BIN)/python -m tests.load crowd --canaries $(CANARIES) --aws-rate $(AWS_RATE)
 
 format: install ## Format the code
 	$(BIN)/ruff check --fix .

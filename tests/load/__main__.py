@@ -12,13 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.load.burst import burst
+from tests.load.crowd import Plan, crowd
+from worker import CACHED
 
 application = typer.Typer(add_completion=False, no_args_is_help=True)
-
-
-@application.callback()
-def load() -> None:
-    """What one Temporal, few workers and AWS's limits bear."""
 
 
 def show(title: str, columns: list[list[tuple[str, str]]]) -> None:
@@ -40,6 +37,18 @@ def at_once(
         with tempfile.TemporaryDirectory(prefix="load-") as directory:
             columns.append(asyncio.run(burst(Path(directory), workers=count, releases=releases)).rows())
     show(f"{releases} releases at once", columns)
+
+
+@application.command("crowd")
+def in_flight(
+    canaries: Annotated[int, typer.Option(help="Canaries in flight.")] = 1_000,
+    cached: Annotated[int, typer.Option(help="RELEASES_CACHED_WORKFLOWS of the worker.")] = CACHED,
+    aws_rate: Annotated[float, typer.Option(help="Control-plane calls a second while they are started; then it is AWS's 15.")] = 15,
+) -> None:
+    """Canaries asleep in a bake: their memory, a restart of the worker, and the burst when their bakes end together."""
+    with tempfile.TemporaryDirectory(prefix="load-") as directory:
+        seen = asyncio.run(crowd(Path(directory), Plan(canaries, cached, aws_rate)))
+    show(f"{canaries} canaries in flight", [seen.rows()])
 
 
 if __name__ == "__main__":

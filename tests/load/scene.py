@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import sys
@@ -19,7 +18,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
-from activities.share import CAREFUL, pollers
+from activities.share import BEAT, CAREFUL, pollers
 from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
 from deploy.local.processes import PartError, Process
@@ -107,11 +106,10 @@ class Stage:
                 await asyncio.sleep(0.05)
         return process
 
-    async def workers(self, count: int, **settings: str) -> list[Process]:
+    async def workers(self, count: int, **settings: str) -> None:
         """Start so many, which know of each other when this returns."""
-        started = list(await asyncio.gather(*(self.worker(f"worker-{number}", **settings) for number in range(count))))
-        await asyncio.sleep(2 * CAREFUL)
-        return started
+        await asyncio.gather(*(self.worker(f"worker-{number}", **settings) for number in range(count)))
+        await asyncio.sleep(CAREFUL + 2 * BEAT.total_seconds())
 
     async def start(self, function: str, **request: Any) -> WorkflowHandle[Any, ReleaseStatus]:
         """Start a release."""
@@ -125,12 +123,6 @@ class Stage:
     async def abort(self, function: str) -> None:
         """A person stops a release."""
         await self.rollout(function).execute_update("abort", {"by": "ana", "reason": "p99 is up"}, result_type=ReleaseStatus)
-
-    async def counted(self, query: str, at_least: int, *, seconds: float, every: float = 0.5) -> None:
-        """Wait until so many workflows match."""
-        async with asyncio.timeout(seconds):
-            while (await self.client.count_workflows(query)).count < at_least:
-                await asyncio.sleep(every)
 
 
 @asynccontextmanager
@@ -213,12 +205,3 @@ async def in_bake(stage: Stage, functions: Iterable[str], *, seconds: float = 60
             for prefix in {name.rpartition("-")[0] for name in names}:
                 names -= {name for name, told in (await stage.functions(prefix)).items() if told["weights"]}
             await asyncio.sleep(0.2)
-
-
-@contextlib.contextmanager
-def progress(said: str) -> Any:
-    """Say what is being done, and how long it took."""
-    begun = asyncio.get_running_loop().time()
-    print(f"… {said}", flush=True)
-    yield
-    print(f"  {said}: {asyncio.get_running_loop().time() - begun:.1f} s", flush=True)

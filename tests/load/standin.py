@@ -17,6 +17,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -121,25 +122,27 @@ class _Door(standin._Http):
         path = unquote(target.partition("?")[0])
         if target == "/":
             return self._look(json.loads(body))
-        if not path.startswith("/load/"):
-            return super()._answer(method, target, body)
-        match method, *path.split("/")[2:]:
-            case "GET", "package", sha:
-                content = self._limited.packages[base64.urlsafe_b64decode(sha).decode()]
-                return f"HTTP/1.1 200 -\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+        if path.startswith("/load/package/"):
+            content = self._limited.packages[base64.urlsafe_b64decode(path.rpartition("/")[2]).decode()]
+            return f"HTTP/1.1 200 -\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+        if path.startswith("/load/"):
+            return standin._bytes(200, self._told(method, *path.split("/")[2:]))
+        return super()._answer(method, target, body)
+
+    def _told(self, *words: str) -> Any:
+        """What the test asks, or what it tells."""
+        match words:
             case "GET", "calls":
-                return standin._bytes(200, self._limited.log)
+                return self._limited.log
             case "GET", "functions", prefix:
-                return standin._bytes(200, self._limited.told(prefix))
+                return self._limited.told(prefix)
             case "PUT", "functions", prefix, count, versions:
                 self._limited.populate(prefix, int(count), int(versions))
             case "PUT", "rate", per_second:
                 self._limited.limit(float(per_second))
             case "PUT", "alarm", name, state:
                 self._limited.alarms[name] = state
-            case _:
-                return standin._bytes(400, {"Message": f"the stand-in does not know {method} {path}"}, "InvalidRequest")
-        return standin._bytes(200, {})
+        return {}
 
     def _operate(self, operation: str, asked: dict[str, Any]) -> bytes:
         if self._limited.allowed(operation):
@@ -167,7 +170,8 @@ async def main() -> None:
     aws = LimitedLambda()
     server = await asyncio.get_running_loop().create_server(lambda: _Door(aws), "127.0.0.1", 0, backlog=4096)
     aws.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    print(f"ready {aws.url}", flush=True)
+    sys.stdout.write(f"ready {aws.url}\n")
+    sys.stdout.flush()
     await server.serve_forever()
 
 

@@ -1,0 +1,274 @@
+"""Thousands of canaries in flight, mostly asleep: what each costs in memory, a restart amid them, and the burst when their bakes end together."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from temporalio.client import WorkflowHandle
+
+from deploy.bench import usage
+from deploy.local.processes import Process
+from tests.load.burst import LONG, heard, stopped
+from tests.load.scene import AWS, Call, Stage, busiest_second, ending, in_bake, stage
+
+_CALLS_TO_BAKE: Final = 3
+"""Control-plane calls until the bake of a canary of a published version begins: the alias twice, and what is provisioned on it."""
+
+_AT_ONCE: Final = 100
+"""Requests to Temporal under way at a time."""
+
+CANDIDATE: Final = {"kind": "version", "version": "2"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done. ``start_rate``: AWS's control-plane calls a second while the canaries are started; afterwards it is 15."""
+
+    canaries: int
+    cached: int
+    start_rate: float = AWS
+    rollbacks: int = 20
+    """So many are aborted, and as many stopped by an alarm, amid the burst."""
+    rest: float = 10
+    """Seconds that all are left asleep, to see what that costs."""
+    slack: float = 90
+    """Seconds more than the starts take, at their pace, that all are asleep: for what happens meanwhile, and for a slow machine."""
+
+    @property
+    def starts_a_second(self) -> float:
+        """Slower than AWS allows by a tenth, so that no line grows."""
+        return 0.9 * self.start_rate / _CALLS_TO_BAKE
+
+    @property
+    def starting(self) -> float:
+        """Seconds that the starts take."""
+        return self.canaries / self.starts_a_second
+
+
+@dataclass
+class Memory:
+    """Bytes of worker and server at one moment, and how many canaries were asleep."""
+
+    canaries: int
+    worker: int
+    server: int
+
+
+@dataclass
+class Crowd:
+    """What became of it."""
+
+    plan: Plan
+    moments: dict[str, Memory] = field(default_factory=dict)
+    endings: Counter[str] = field(default_factory=Counter)
+    starting: list[Call] = field(default_factory=list)
+    burst: list[Call] = field(default_factory=list)
+    wall: float = 0.0
+    """Seconds from the end of the bakes to the last alias moved."""
+    cpu: dict[str, float] = field(default_factory=dict)
+    idle: list[float] = field(default_factory=list)
+    aborts: list[float] = field(default_factory=list)
+    alarms: list[float] = field(default_factory=list)
+
+    @property
+    def within(self) -> float:
+        """kB of the worker for each canary while all are in its cache."""
+        return self._each("worker", "before the first", "as many as are kept in memory")
+
+    @property
+    def beyond(self) -> float:
+        """kB of the worker for each canary more than are in its cache."""
+        return self._each("worker", "as many as are kept in memory", "all asleep")
+
+    def _each(self, whose: str, before: str, after: str) -> float:
+        first, last = self.moments[before], self.moments[after]
+        return (getattr(last, whose) - getattr(first, whose)) / max(1, last.canaries - first.canaries) / 1000
+
+    @property
+    def floor(self) -> float:
+        """The least that AWS allows for the burst."""
+        return sum(call.control_plane and not call.throttled for call in self.burst) / AWS
+
+    @property
+    def throttled(self) -> float:
+        """Which part of all calls AWS refused for its rate."""
+        calls = [*self.starting, *self.burst]
+        return sum(call.throttled for call in calls) / len(calls)
+
+    @property
+    def busiest(self) -> int:
+        """The most control-plane calls within a second of the burst."""
+        return busiest_second(self.burst)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The table."""
+        plan = self.plan
+        rows = [
+            ("canaries in flight", str(plan.canaries)),
+            ("workflows kept in memory", f"{plan.cached} (two a canary)"),
+            ("started at", f"{plan.starts_a_second:.1f} a second, at {plan.start_rate:g} control-plane calls a second"),
+        ]
+        for what, memory in self.moments.items():
+            rows.append(
+                (f"memory, {what} ({memory.canaries})", f"worker {memory.worker / 1e6:.0f} MB, server {memory.server / 1e6:.0f} MB")
+            )
+        rows += [
+            ("worker, each canary within the cache", f"{self.within:.0f} kB"),
+            ("worker, each canary beyond it", f"{self.beyond:.1f} kB"),
+            ("server, each canary", f"{self._each('server', 'before the first', 'all asleep'):.0f} kB"),
+            ("CPU asleep, a minute", ", ".join(f"{who} {seconds:.1f} s" for who, seconds in self.cpu.items())),
+            ("endings", ", ".join(f"{count} {how}" for how, count in self.endings.items())),
+            ("burst: control-plane calls at 15 a second", f"{self.floor * AWS:.0f}"),
+            ("burst: wall time, and the floor", f"{self.wall:.0f} s, {self.floor:.0f} s ({self.wall / max(self.floor, 0.1):.3f})"),
+            ("burst: busiest second", f"{self.busiest} control-plane calls"),
+            ("throttled, of all calls", f"{self.throttled:.2%} of {len(self.starting) + len(self.burst)}"),
+            ("abort → alias back, all asleep", _spread(self.idle)),
+            ("abort → alias back, amid the burst", _spread(self.aborts)),
+            ("alarm seen → alias back, amid the burst", _spread(self.alarms)),
+        ]
+        return rows
+
+
+def _spread(seconds: list[float]) -> str:
+    return f"median {statistics.median(seconds) * 1000:.0f} ms, worst {max(seconds) * 1000:.0f} ms, of {len(seconds)}"
+
+
+async def crowd(directory: Path, plan: Plan) -> Crowd:
+    """Start so many canaries whose bakes end together; restart the worker while they are asleep; stop some amid the burst at the end."""
+    seen = Crowd(plan)
+    kept = min(plan.cached // 2, plan.canaries // 2)
+    async with stage(directory) as scene:
+        await scene.aws("functions", "canary", plan.canaries, 2)
+        await scene.aws("functions", "stopped", plan.rollbacks + 5, 2)
+        await scene.aws("functions", "alarmed", plan.rollbacks, 2)
+        await scene.aws("rate", plan.start_rate)
+        settings = {"RELEASES_CACHED_WORKFLOWS": str(plan.cached), "RELEASES_LOG_LEVEL": "warning"}
+        worker = await scene.worker("worker", RELEASES_AWS_RATE=str(plan.start_rate), **settings)
+        others = await _others(scene, plan)
+        await _stop(scene, range(plan.rollbacks, plan.rollbacks + 2))
+        seen.moments["before the first"] = _memory(scene, worker, 0)
+
+        together = time.time() + plan.starting * 1.15 + plan.slack
+        _say(f"started {2 * plan.rollbacks} that will be stopped; all bakes end in {together - time.time():.0f} s")
+        handles = await _start(scene, plan, range(kept), together)
+        await in_bake(scene, [f"canary-{kept - 1}"], seconds=plan.starting + 60)
+        await asyncio.sleep(5)
+        seen.moments["as many as are kept in memory"] = _memory(scene, worker, kept)
+        handles += await _start(scene, plan, range(kept, plan.canaries), together)
+        await in_bake(scene, (f"canary-{number}" for number in range(plan.canaries)), seconds=plan.starting + 60)
+        await asyncio.sleep(5)
+        _say(f"all {plan.canaries} are asleep, {together - time.time():.0f} s before the end of their bakes")
+        seen.moments["all asleep"] = _memory(scene, worker, plan.canaries)
+        seen.cpu = await _asleep(scene, worker, plan.rest)
+        seen.idle = await _stop(scene, range(plan.rollbacks + 2, plan.rollbacks + 5))
+
+        await worker.stop()
+        await scene.aws("rate", AWS)
+        worker = await scene.worker("worker-again", RELEASES_AWS_RATE=str(AWS), **settings)
+        seen.moments["after the restart"] = _memory(scene, worker, plan.canaries)
+        _say("the worker was restarted")
+        if time.time() > together:
+            raise TimeoutError(
+                f"the bakes were over {time.time() - together:.0f} s before all were asleep: this machine is too slow for it"
+            )
+        seen.starting = await scene.calls()
+        await asyncio.sleep(together - time.time())
+
+        await _burst(scene, plan, seen, together)
+        _say(f"the burst is over, after {time.time() - together:.0f} s")
+        seen.moments["after the burst"] = _memory(scene, worker, 0)
+        seen.endings.update(await _endings(handles))
+        seen.endings.update("as it was" if how == "ReleaseRolledBack" else how for how in await _endings(others))
+        seen.burst = await scene.calls(together)
+        seen.wall = max(call.at for call in seen.burst if call.which.startswith("canary-")) - together
+        seen.alarms = [heard(seen.burst, number) for number in range(plan.rollbacks)]
+        for prefix, live in (("canary", "2"), ("stopped", "1"), ("alarmed", "1")):
+            states = (await scene.functions(prefix)).values()
+            if wrong := sum((told["live"], told["weights"]) != (live, {}) for told in states):
+                seen.endings[f"{prefix}: wrong"] = wrong
+        return seen
+
+
+async def _others(scene: Stage, plan: Plan) -> list[WorkflowHandle[Any, Any]]:
+    """Canaries that will be stopped. Their bakes last until then."""
+    strategy = {"steps": [{"kind": "set_weight", "percent": 10}, LONG]}
+    others = []
+    for number in range(plan.rollbacks):
+        await scene.aws("alarm", f"alarm-{number}", "OK")
+        guards = {"alarms": [f"alarm-{number}"]}
+        others.append(await scene.start(f"alarmed-{number}", artifact=CANDIDATE, strategy=strategy, guards=guards))
+    others += [await scene.start(f"stopped-{number}", artifact=CANDIDATE, strategy=strategy) for number in range(plan.rollbacks + 5)]
+    await in_bake(scene, [f"alarmed-{number}" for number in range(plan.rollbacks)])
+    await in_bake(scene, [f"stopped-{number}" for number in range(plan.rollbacks + 5)])
+    await asyncio.sleep(1)
+    return others
+
+
+async def _stop(scene: Stage, numbers: range) -> list[float]:
+    return [await stopped(scene, f"stopped-{number}") for number in numbers]
+
+
+async def _start(scene: Stage, plan: Plan, numbers: range, together: float) -> list[WorkflowHandle[Any, Any]]:
+    """Start canaries, evenly, whose bakes all end at the same moment."""
+    begun, started = time.time(), list[WorkflowHandle[Any, Any]]()
+    for count, number in enumerate(numbers):
+        await asyncio.sleep(max(0.0, begun + count / plan.starts_a_second - time.time()))
+        left = max(1, round(together - time.time() - 0.5))
+        steps = [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": f"PT{left}S"}]
+        started.append(await scene.start(f"canary-{number}", artifact=CANDIDATE, strategy={"steps": steps}))
+    return started
+
+
+async def _asleep(scene: Stage, worker: Process, seconds: float) -> dict[str, float]:
+    """CPU seconds that a minute of sleep costs."""
+    meter = usage.Meter({"worker": worker.pid, "server": scene.server.pid})
+    await asyncio.sleep(seconds)
+    return {who: used * 60 / seconds for who, used in meter.read().items()}
+
+
+async def _burst(scene: Stage, plan: Plan, seen: Crowd, together: float) -> None:
+    """Stop some, spread over the first half of the burst, and let alarms stop others at its beginning."""
+    length = plan.canaries / AWS / 2
+    for number in range(plan.rollbacks):
+        await scene.aws("alarm", f"alarm-{number}", "ALARM")
+    for number in range(plan.rollbacks):
+        moment = together + 1 + length * (number + random.random()) / plan.rollbacks
+        await asyncio.sleep(max(0.0, moment - time.time()))
+        seen.aborts.append(await stopped(scene, f"stopped-{number}"))
+    while time.time() < together + 2 * length * 1.5 + 120:
+        if not any(told["weights"] for told in (await scene.functions("canary")).values()):
+            return
+        await asyncio.sleep(2)
+
+
+async def _endings(handles: list[WorkflowHandle[Any, Any]]) -> list[str]:
+    """How they ended, asked for some at a time."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(handle: WorkflowHandle[Any, Any]) -> str:
+        async with gate, asyncio.timeout(120):
+            return await ending(handle)
+
+    return list(await asyncio.gather(*map(one, handles)))
+
+
+def _say(what: str) -> None:
+    typer.echo(f"{time.strftime('%H:%M:%S')} {what}")
+
+
+def _memory(scene: Stage, worker: Process, canaries: int) -> Memory:
+    return Memory(canaries, _tree(worker.pid), _tree(scene.server.pid))
+
+
+def _tree(pid: int) -> int:
+    """Bytes of a process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return usage.memory(pid) + sum(_tree(int(child)) for child in children)
