@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from temporalio.client import WorkflowHandle
 
-from deploy.bench import pipeline
+from deploy.bench import pipeline, usage
 from tests.load.scene import AWS, Call, Stage, busiest_second, ending, in_bake, operations, stage
 
 LONG: Final = {"kind": "bake", "duration": "PT30M"}
@@ -26,6 +26,7 @@ class Burst:
     endings: Counter[str]
     calls: list[Call]
     wall: float
+    cpu: dict[str, float]
     idle: list[float]
     aborts: list[float]
     """From "abort" to the alias back: alone, and amid the burst."""
@@ -55,6 +56,7 @@ class Burst:
             ("wall time", f"{self.wall:.1f} s"),
             ("floor (control-plane calls ÷ 15)", f"{self.floor:.1f} s"),
             ("wall ÷ floor", f"{self.wall / self.floor:.3f}"),
+            ("CPU", ", ".join(f"{who} {seconds:.1f} s" for who, seconds in self.cpu.items())),
             ("calls that reached AWS", f"{len(self.calls)} ({operations(self.calls)})"),
             ("throttled", f"{self.throttled:.2%}"),
             ("control-plane calls in the busiest second", str(self.busiest)),
@@ -74,10 +76,11 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
         await scene.aws("functions", "new", releases, 1)
         await scene.aws("functions", "stopped", rollbacks + 2, 2)
         await scene.aws("functions", "alarmed", 2, 2)
-        await scene.workers(workers)
+        processes = await scene.workers(workers)
         others = await _others(scene, rollbacks + 2)
         idle = [await stopped(scene, f"stopped-{rollbacks + number}") for number in range(2)]
 
+        meter = usage.Meter({"server": scene.server.pid, **{process.name: process.pid for process in processes}})
         begun = time.time()
         handles = await asyncio.gather(*(scene.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases)))
         length = releases * sum(pipeline.CALLS.values()) / AWS
@@ -89,6 +92,7 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
                 for alarm in range(2):
                     await scene.aws("alarm", f"alarm-{alarm}", "ALARM")
         endings = Counter(await asyncio.gather(*map(ending, handles)))
+        cpu = meter.read()
         calls = await scene.calls(begun)
         last = max(call.at for call in calls if call.which.startswith("new-"))
         endings.update("as it was" if how == "ReleaseRolledBack" else how for how in await asyncio.gather(*map(ending, others)))
@@ -98,7 +102,7 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
         if wrong:
             endings["wrong"] = len(wrong)
         during = [call for call in calls if call.at <= last]
-        return Burst(workers, endings, during, last - begun, idle, aborts, [heard(calls, number) for number in range(2)])
+        return Burst(workers, endings, during, last - begun, cpu, idle, aborts, [heard(calls, number) for number in range(2)])
 
 
 def _new(function: str) -> dict[str, object]:

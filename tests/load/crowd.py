@@ -74,6 +74,8 @@ class Crowd:
     wall: float = 0.0
     """Seconds from the end of the bakes to the last alias moved."""
     cpu: dict[str, float] = field(default_factory=dict)
+    """Seconds for a minute of sleep, and for the burst."""
+    effort: dict[str, float] = field(default_factory=dict)
     idle: list[float] = field(default_factory=list)
     aborts: list[float] = field(default_factory=list)
     alarms: list[float] = field(default_factory=list)
@@ -124,10 +126,11 @@ class Crowd:
             ("worker, each canary within the cache", f"{self.within:.0f} kB"),
             ("worker, each canary beyond it", f"{self.beyond:.1f} kB"),
             ("server, each canary", f"{self._each('server', 'before the first', 'all asleep'):.0f} kB"),
-            ("CPU asleep, a minute", ", ".join(f"{who} {seconds:.1f} s" for who, seconds in self.cpu.items())),
+            ("CPU asleep, a minute", _used(self.cpu)),
             ("endings", ", ".join(f"{count} {how}" for how, count in self.endings.items())),
             ("burst: control-plane calls at 15 a second", f"{self.floor * AWS:.0f}"),
             ("burst: wall time, and the floor", f"{self.wall:.0f} s, {self.floor:.0f} s ({self.wall / max(self.floor, 0.1):.3f})"),
+            ("burst: CPU", _used(self.effort)),
             ("burst: busiest second", f"{self.busiest} control-plane calls"),
             ("throttled, of all calls", f"{self.throttled:.2%} of {len(self.starting) + len(self.burst)}"),
             ("abort → alias back, all asleep", _spread(self.idle)),
@@ -135,6 +138,10 @@ class Crowd:
             ("alarm seen → alias back, amid the burst", _spread(self.alarms)),
         ]
         return rows
+
+
+def _used(cpu: dict[str, float]) -> str:
+    return ", ".join(f"{who} {seconds:.1f} s" for who, seconds in cpu.items())
 
 
 def _spread(seconds: list[float]) -> str:
@@ -182,7 +189,9 @@ async def crowd(directory: Path, plan: Plan) -> Crowd:
         seen.starting = await scene.calls()
         await asyncio.sleep(together - time.time())
 
+        meter = usage.Meter({"worker": worker.pid, "server": scene.server.pid})
         await _burst(scene, plan, seen, together)
+        seen.effort = meter.read()
         _say(f"the burst is over, after {time.time() - together:.0f} s")
         seen.moments["after the burst"] = _memory(scene, worker, 0)
         seen.endings.update(await _endings(handles))

@@ -1,4 +1,4 @@
-"""The stage of a load test: a Temporal dev server on SQLite, an AWS that keeps to its limits, worker processes, and a clock."""
+"""The stage of a load test: a Temporal dev server that keeps all in memory, an AWS that keeps to its limits, worker processes, and a clock."""
 
 from __future__ import annotations
 
@@ -106,10 +106,11 @@ class Stage:
                 await asyncio.sleep(0.05)
         return process
 
-    async def workers(self, count: int, **settings: str) -> None:
+    async def workers(self, count: int, **settings: str) -> list[Process]:
         """Start so many, which know of each other when this returns."""
-        await asyncio.gather(*(self.worker(f"worker-{number}", **settings) for number in range(count)))
+        started = list(await asyncio.gather(*(self.worker(f"worker-{number}", **settings) for number in range(count))))
         await asyncio.sleep(CAREFUL + 2 * BEAT.total_seconds())
+        return started
 
     async def start(self, function: str, **request: Any) -> WorkflowHandle[Any, ReleaseStatus]:
         """Start a release."""
@@ -147,7 +148,7 @@ async def stage(directory: Path) -> AsyncIterator[Stage]:
             str(port),
             "--headless",
         ]
-        start += ["--log-level", "error", "--db-filename", str(directory / "temporal.db"), *_FLAGS]
+        start += ["--log-level", "error", *_FLAGS]  # in memory: what is under test is not the disk of this machine
         server = Process.start("Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log")
         stack.push_async_callback(server.stop)
         client = await _connected(f"127.0.0.1:{port}", server)
