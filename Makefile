@@ -1,6 +1,5 @@
 # Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
-.PHONY: help install demo up test check fuzz chaos bench format lock clean
-.PHONY: help install demo up test check load load-limits format lock clean
+.PHONY: help install demo up test check fuzz chaos load-limits load format bench lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -8,11 +7,13 @@ BIN := .venv/bin
 INPUTS ?= 10000
 ANSWERS ?= 2000
 SEED ?= 1
-RELEASES ?= 110
+RELEASES ?= 100
+CANARIES ?= 10000
+AWS_RATE ?= 45
 INSTALLED := .venv/.installed
 
 help: ## This list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 install: $(INSTALLED) ## Make .venv with everything that development, tests and the local stack need
 
@@ -40,16 +41,13 @@ check: install ## Tests, linters, types
 
 fuzz: install ## Malformed inputs and answers by the thousand: INPUTS=10000 ANSWERS=2000 SEED=1, or one of them: ONLY='Release#7'
 	FUZZ_INPUTS=$(INPUTS) FUZZ_ANSWERS=$(ANSWERS) FUZZ_SEED=$(SEED) FUZZ_ONLY='$(ONLY)' $(BIN)/python -m pytest tests/fuzz --show-capture=no
-SEED ?= 1
-RELEASES ?= 100
 
 chaos: install ## Releases in a storm of faults: SEED="1 2 3" RELEASES=100; a failing seed prints its schedule (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --releases $(RELEASES)
+
 load-limits: install ## A hundred releases at once, against AWS's limits
 	$(BIN)/python -m tests.load burst
 
-CANARIES ?= 10000
-AWS_RATE ?= 45
 load: install ## 10,000 canaries in flight (CANARIES=…, AWS_RATE=… while they are started)
 	$(BIN)/python -m tests.load crowd --canaries $(CANARIES) --aws-rate $(AWS_RATE)
 
