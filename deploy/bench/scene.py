@@ -22,21 +22,12 @@ from temporalio.service import RPCError
 from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
 from deploy.local.processes import PartError, Process
+from deploy.local.stack import AT_ONCE, ON_FILE
 from workflows.plugin import LambdaReleases
 
 _PATIENCE: Final = 60.0
 _FREE: Final = "10000"
 """A second: what the worker's limit is set to, so that it does not count."""
-
-FLAGS: Final = tuple(
-    argument
-    for queue in ("transfer", "timer", "visibility")
-    for argument in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=2000")
-)
-"""The dev server's settings that :mod:`deploy.local.stack` starts it with."""
-
-PRAGMAS: Final = ("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL")
-"""SQLite on a file, without a flush to the disk for each transaction: what is written survives the death of the server, not always of the machine."""
 
 
 @dataclass
@@ -104,7 +95,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(directory: Path, *, settings: Sequence[str] = (*FLAGS, *PRAGMAS)) -> AsyncIterator[Scene]:
+async def scene(directory: Path, *, settings: Sequence[str] = (*AT_ONCE, *ON_FILE)) -> AsyncIterator[Scene]:
     """Start the stand-in and Temporal; workers are started as they are needed."""
     async with AsyncExitStack() as stack:
         command = [sys.executable, "-m", "deploy.bench.standin"]

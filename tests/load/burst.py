@@ -83,7 +83,7 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
         meter = usage.Meter({"server": scene.server.pid, **{process.name: process.pid for process in processes}})
         begun = time.time()
         handles = await asyncio.gather(*(scene.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases)))
-        length = releases * sum(pipeline.CALLS.values()) / AWS
+        length = releases * sum(often.start for often in pipeline.CALLS.values()) / AWS
         aborts: list[float] = []
         for number in range(rollbacks):
             await asyncio.sleep(max(0.0, begun + length * (number + 1) / (rollbacks + 2) - time.time()))

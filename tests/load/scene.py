@@ -22,6 +22,7 @@ from activities.share import BEAT, CAREFUL, pollers
 from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
 from deploy.local.processes import PartError, Process
+from deploy.local.stack import AT_ONCE
 from workflows.domain.status import ReleaseStatus
 from workflows.plugin import LambdaReleases
 
@@ -31,12 +32,6 @@ AWS: Final = 15.0
 """Control-plane calls a second that AWS allows."""
 
 _PATIENCE: Final = 60.0
-_FLAGS: Final = tuple(
-    argument
-    for queue in ("transfer", "timer", "visibility")
-    for argument in ("--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=2000")
-)
-"""As :mod:`deploy.local.stack` starts it."""
 
 _UNLIMITED: Final = {"get_function", "get_policy", "describe_alarms"}
 """Operations outside of the fifteen a second."""
@@ -148,7 +143,7 @@ async def stage(directory: Path) -> AsyncIterator[Stage]:
             str(port),
             "--headless",
         ]
-        start += ["--log-level", "error", *_FLAGS]  # in memory: what is under test is not the disk of this machine
+        start += ["--log-level", "error", *AT_ONCE]  # in memory: what is under test is not the disk of this machine
         server = Process.start("Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log")
         stack.push_async_callback(server.stop)
         client = await _connected(f"127.0.0.1:{port}", server)

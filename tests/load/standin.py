@@ -1,7 +1,7 @@
 """A Lambda and a CloudWatch that keep to AWS's limits: the benchmark's stand-in, and a 429 for whoever calls too often.
 
-``python -m tests.load.standin`` prints ``ready <url>``. Beyond what :mod:`deploy.bench.standin` does, it hands out packages, so that code can
-be put back, has alarms, and remembers every call. Its limits are token buckets that hold a third of a second's calls at most: how
+``python -m tests.load.standin`` prints ``ready <url>``. Beyond what :mod:`deploy.bench.standin` does, it has alarms and
+remembers every call. Its limits are token buckets that hold a third of a second's calls at most: how
 large AWS's own are is not documented, and none is likely to be smaller.
 
     PUT /load/functions/<prefix>/<count>/<versions>   makes <prefix>-0 …, with so many versions, the first behind ``live``
@@ -14,8 +14,6 @@ large AWS's own are is not documented, and none is likely to be smaller.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import json
 import sys
 import time
@@ -24,8 +22,8 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from deploy.bench import standin
-from deploy.bench.pipeline import LIVE, SETTLE
-from deploy.bench.standin import Function, Lambda
+from deploy.bench.pipeline import LIVE
+from deploy.bench.standin import Lambda
 
 _OWN: Final = {"get_function": 100.0, "get_policy": 15.0, "describe_alarms": 9.0}
 _CONTROL_PLANE: Final = 15.0
@@ -52,19 +50,12 @@ class Allowance:
         return True
 
 
-def digest(package: bytes) -> str:
-    """What Lambda calls CodeSha256."""
-    return base64.b64encode(hashlib.sha256(package).digest()).decode()
-
-
 class LimitedLambda(Lambda):
-    """Functions whose packages are there, alarms, and AWS's limits."""
+    """Functions, alarms, and AWS's limits."""
 
     def __init__(self) -> None:
         """Nothing yet, at AWS's own rates."""
         super().__init__()
-        self.url = ""
-        self.packages: dict[str, bytes] = {}
         self.alarms: dict[str, str] = {}
         self.log: list[tuple[float, str, str, int, Any]] = []
         self.limit(_CONTROL_PLANE)
@@ -78,24 +69,6 @@ class LimitedLambda(Lambda):
         """Whether AWS would answer this call now."""
         return self._own.get(operation, self._others).take()
 
-    def package(self, content: bytes) -> str:
-        """Keep a package; its digest."""
-        sha = digest(content)
-        self.packages[sha] = content
-        return sha
-
-    def get_function(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
-        answer = super().get_function(at, asked)
-        sha = answer["Configuration"]["CodeSha256"]
-        answer["Code"]["Location"] = f"{self.url}/load/package/{base64.urlsafe_b64encode(sha.encode()).decode()}?{'x' * 1200}"
-        return answer
-
-    def update_function_code(self, at: Function, asked: dict[str, Any]) -> dict[str, Any]:
-        at.change(asked)
-        content = base64.b64decode(asked["ZipFile"]) if "ZipFile" in asked else f"{asked['S3Bucket']}/{asked['S3Key']}".encode()
-        at.sha, at.revision, at.settles_at = self.package(content), next(standin._revisions), time.monotonic() + SETTLE
-        return at.configuration()
-
     def describe_alarms(self, asked: dict[str, Any]) -> dict[str, Any]:
         """CloudWatch's answer: it says nothing about an alarm that it does not know."""
         known = [name for name in asked["AlarmNames"] if name in self.alarms]
@@ -104,11 +77,11 @@ class LimitedLambda(Lambda):
 
     def populate(self, prefix: str, count: int, versions: int) -> None:
         """Functions of so many versions, ``$LATEST`` as the last of them, the first one live."""
-        shas = [self.package(f"{prefix} {number + 1}".encode()) for number in range(versions)]
+        codes = [f"{prefix} {number + 1}".encode() for number in range(versions)]
         self.make(prefix, count)
         for number in range(count):
             at = self.functions[f"{prefix}-{number}"]
-            at.sha, at.versions = shas[-1], {str(index + 1): sha for index, sha in enumerate(shas)}
+            at.code, at.versions = codes[-1], {str(index + 1): code for index, code in enumerate(codes)}
 
 
 class _Door(standin._Http):
@@ -122,9 +95,6 @@ class _Door(standin._Http):
         path = unquote(target.partition("?")[0])
         if target == "/":
             return self._look(json.loads(body))
-        if path.startswith("/load/package/"):
-            content = self._limited.packages[base64.urlsafe_b64decode(path.rpartition("/")[2]).decode()]
-            return f"HTTP/1.1 200 -\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
         if path.startswith("/load/"):
             return standin._bytes(200, self._told(method, *path.split("/")[2:]))
         return super()._answer(method, target, body)
