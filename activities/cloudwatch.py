@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field
+from temporalio import activity
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
@@ -18,6 +19,7 @@ from activities.errors import AwsError
 from activities.looks import MOST, Together
 from activities.operation import READ, Aws, OperationGroup, Profile, operation
 from activities.shapes import Request, Response
+from activities.urgency import come_first
 
 LOOK_EVERY: Final = timedelta(seconds=10)
 """Between two looks of a watch: AWS evaluates an alarm every 10 s at best, mostly every 60 s."""
@@ -118,9 +120,16 @@ class Alarms(OperationGroup):
         seen = await self._looks.ask(request.alarm_names)
         if not seen.firing and not seen.missing(request.alarm_names):
             raise AwsError("watch_alarms", "Quiet", f"no alarm: {', '.join(request.alarm_names)}", retry_after=LOOK_EVERY.total_seconds())
+        await _come_first()
         return seen
 
     async def _look(self, names: list[str]) -> DescribeAlarmsResponse:
         kinds = ["MetricAlarm", "CompositeAlarm"]  # without this AWS answers metric alarms only
         parameters = {"AlarmNames": names, "AlarmTypes": kinds, "MaxRecords": MOST}
         return DescribeAlarmsResponse.model_validate(await self.aws.call("cloudwatch", "describe_alarms", parameters))
+
+
+async def _come_first() -> None:
+    """The workflow that is to hear of an alarm comes before all others."""
+    if activity.in_activity() and (watching := activity.info()).workflow_id:
+        await come_first(activity.client(), watching.workflow_id, watching.workflow_run_id)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Final
 
 from temporalio.worker import (
     CustomSlotSupplier,
@@ -85,9 +86,16 @@ class Slots(CustomSlotSupplier):
             self._loop.call_soon_threadsafe(self._limits.stir)
 
 
+WORKFLOW_TASKS: Final = 8
+"""Workflow tasks that a worker has at a time. It works on one after the other, so more (the SDK: 100) would only wait here, where no priority counts."""
+
+
 def tuner(limits: Limits) -> WorkerTuner:
-    """A worker's slots: activities as there is room, everything else as the SDK has it."""
+    """A worker's slots: activities as there is room, few workflow tasks, everything else as the SDK has it."""
     usual = FixedSizeSlotSupplier(100)
     return WorkerTuner.create_composite(
-        workflow_supplier=usual, activity_supplier=Slots(limits), local_activity_supplier=usual, nexus_supplier=usual
+        workflow_supplier=FixedSizeSlotSupplier(WORKFLOW_TASKS),
+        activity_supplier=Slots(limits),
+        local_activity_supplier=usual,
+        nexus_supplier=usual,
     )

@@ -33,6 +33,7 @@ from temporalio.exceptions import TimeoutError as WorkflowTimedOut
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 
+from activities.urgency import come_first
 from workflows.call import sentence
 from workflows.controls import Approve, Because, Resume
 from workflows.domain.status import Phase, ReleaseStatus
@@ -233,7 +234,7 @@ class ReleaseClient:
         return await self._say(target, "promote", Because(by=by, reason=reason))
 
     async def abort(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
-        """Stop a release and put everything back; returns before that is done. Errors as for :meth:`approve`."""
+        """Stop a release and put everything back, before all else that waits; returns before that is done. Errors as for :meth:`approve`."""
         return await self._say(target, "abort", Because(by=by, reason=reason))
 
     async def _say(self, target: str | Target, what: str, said: Approve | Because | Resume) -> ReleaseStatus:
@@ -244,6 +245,8 @@ class ReleaseClient:
                 f"{name} is not being released now: the last time it {_ENDED.get(Run.of(rollout).status.phase, 'was left half-way')}"
             )
         handle: Any = self.temporal.get_workflow_handle(rollout.id, run_id=rollout.run_id)
+        if what == "abort":
+            await come_first(self.temporal, rollout.id, rollout.run_id)
         try:
             async with asyncio.timeout(_TAKING_UP.total_seconds()):
                 with in_words(f"{name} is not being released any more"):

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio.worker import FixedSizeSlotSupplier
 
 from activities import urgency
 from activities.rate import Limits, Rates
@@ -147,3 +148,9 @@ async def test_only_activities_are_taken_in_this_way() -> None:
     made = tuner(Limits())
     assert isinstance(made._get_activity_task_slot_supplier(), Slots)
     assert not isinstance(made._get_workflow_task_slot_supplier(), Slots)
+
+
+async def test_few_workflow_tasks_are_taken_at_a_time_since_no_priority_counts_among_those() -> None:
+    supplier = tuner(Limits())._get_workflow_task_slot_supplier()
+    assert isinstance(supplier, FixedSizeSlotSupplier)
+    assert supplier.num_slots < 10

@@ -23,6 +23,7 @@ from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
 from deploy.local.processes import PartError, Process
 from deploy.local.stack import AT_ONCE
+from workflows.client import ReleaseClient
 from workflows.domain.status import ReleaseStatus
 from workflows.plugin import LambdaReleases
 
@@ -117,8 +118,8 @@ class Stage:
         return self.client.get_workflow_handle(f"{PLACE}/{function}:live", result_type=ReleaseStatus)
 
     async def abort(self, function: str) -> None:
-        """A person stops a release."""
-        await self.rollout(function).execute_update("abort", {"by": "ana", "reason": "p99 is up"}, result_type=ReleaseStatus)
+        """A person stops a release, by the command line's own means."""
+        await ReleaseClient(self.client).abort(f"{function}:live", by="ana", reason="p99 is up")
 
 
 @asynccontextmanager

@@ -319,6 +319,8 @@ async def test_promote_and_abort_answer_before_they_are_done(releases: ReleaseCl
     assert (await watched(releases, first))[-1].ending is not None
     await begun(releases, scene, package="four")
     assert (await releases.abort(scene.function, by="ana")).note == "Aborted by ana"
+    described = await scene.rollout.describe()
+    assert described.raw_description.workflow_execution_info.priority.priority_key == 1  # before the workflow tasks of all others
 
 
 async def test_nonsense_is_refused_in_the_words_of_the_release(releases: ReleaseClient, scene: Scene) -> None:

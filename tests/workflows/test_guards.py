@@ -148,3 +148,12 @@ async def test_a_guard_that_disappears_in_the_last_seconds_of_a_bake_still_count
     end = await scene.release(artifact=scene.package("three"), strategy={"steps": steps}, **GUARDED)
     assert end.kind == "ReleaseRolledBack"
     assert "is gone" in end.text
+
+
+async def test_a_release_whose_alarm_went_off_comes_before_all_others(scene: Scene) -> None:
+    handle = await scene.begin(artifact=scene.package("three"), **GUARDED, **CANARY)
+    await scene.reaches("baking")
+    assert (await scene.rollout.describe()).raw_description.workflow_execution_info.priority.priority_key == 0
+    scene.aws.alarms["latency"] = "ALARM"
+    rolled_back_by_alarm(await scene.finished(handle), scene)
+    assert (await scene.rollout.describe()).raw_description.workflow_execution_info.priority.priority_key == 1
