@@ -1,7 +1,7 @@
 """A Lambda and a CloudWatch that keep to AWS's limits: the benchmark's stand-in, and a 429 for whoever calls too often.
 
-``python -m tests.load.standin`` prints ``ready <url>``. Beyond what :mod:`deploy.bench.standin` does, it has alarms and
-remembers every call. Its limits are token buckets that hold a third of a second's calls at most: how
+``python -m tests.load.standin`` prints ``ready <url>``. Beyond what :mod:`deploy.bench.standin` does, it has alarms that
+go off, and remembers every call. Its limits are token buckets that hold a third of a second's calls at most: how
 large AWS's own are is not documented, and none is likely to be smaller.
 
     PUT /load/functions/<prefix>/<count>/<versions>   makes <prefix>-0 …, with so many versions, the first behind ``live``
@@ -51,7 +51,7 @@ class Allowance:
 
 
 class LimitedLambda(Lambda):
-    """Functions, alarms, and AWS's limits."""
+    """Functions of several versions, alarms, and AWS's limits."""
 
     def __init__(self) -> None:
         """Nothing yet, at AWS's own rates."""
@@ -77,11 +77,11 @@ class LimitedLambda(Lambda):
 
     def populate(self, prefix: str, count: int, versions: int) -> None:
         """Functions of so many versions, ``$LATEST`` as the last of them, the first one live."""
-        codes = [f"{prefix} {number + 1}".encode() for number in range(versions)]
+        packages = {str(number + 1): f"{prefix} {number + 1}".encode() for number in range(versions)}
         self.make(prefix, count)
         for number in range(count):
             at = self.functions[f"{prefix}-{number}"]
-            at.code, at.versions = codes[-1], {str(index + 1): code for index, code in enumerate(codes)}
+            at.code, at.versions = packages[str(versions)], dict(packages)
 
 
 class _Door(standin._Http):

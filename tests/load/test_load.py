@@ -15,11 +15,11 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture(scope="module")
 async def at_once(tmp_path_factory: pytest.TempPathFactory) -> Burst:
-    return await burst(tmp_path_factory.mktemp("burst"), workers=2, releases=20, rollbacks=2)
+    return await burst(tmp_path_factory.mktemp("burst"), workers=2, releases=12, rollbacks=2)
 
 
 async def test_releases_at_once_all_end_right_and_are_hardly_ever_throttled(at_once: Burst) -> None:
-    assert at_once.endings == {"succeeded": 20, "as it was": 6}
+    assert at_once.endings == {"succeeded": 12, "as it was": 6}
     assert at_once.throttled < 0.01
 
 
@@ -33,10 +33,10 @@ async def test_a_rollback_waits_for_nobody(at_once: Burst) -> None:
 
 
 async def test_canaries_asleep_survive_a_restart_and_their_bakes_end_within_what_aws_allows(tmp_path: Path) -> None:
-    plan = Plan(canaries=60, cached=40, start_rate=60, rollbacks=2, rest=1, slack=30)
+    plan = Plan(canaries=60, cached=40, start_rate=60, rollbacks=2, rest=1, slack=18)
     async with asyncio.timeout(200):
         seen = await crowd(tmp_path, plan)
     assert seen.endings == {"succeeded": 60, "as it was": 2 * plan.rollbacks + 5}
     assert seen.throttled < 0.01
-    assert seen.busiest <= 18  # fifteen, and three turns that rollbacks borrow
-    assert seen.within < 400
+    assert seen.busiest <= 17
+    assert seen.within < 400  # of so few canaries hardly a measurement; docs/load.md has those
