@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path(".local/chaos"), help="where ledgers and logs are left, by seed")
     arguments = parser.parse_args()
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="OFF"))))  # Temporal is away now and then, as told
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and leaves nothing behind
     broken = 0
     for seed in arguments.seed:
         schedule = draw(seed, arguments.releases, over=arguments.over, workers=arguments.workers, kills=arguments.kills)
