@@ -1,0 +1,140 @@
+"""Late, partial and missing answers of CloudWatch: each request is counted once, and silence is never zero."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from workflows.domain.evidence import Contrast, Share
+from workflows.domain.measurement import Look, Measure, Measurements, Point
+
+NINE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+SETTLE = timedelta(seconds=30)
+
+
+def at(minutes: float) -> datetime:
+    return NINE + timedelta(minutes=minutes)
+
+
+def point(invocations: float, errors: float) -> Point:
+    return Point(invocations=invocations, errors=errors)
+
+
+def look(when: float, candidate: dict[int, Point], stable: dict[int, Point], status: str = "Complete") -> Look:
+    def named(points: dict[int, Point]) -> dict[datetime, Point]:
+        return {at(minute): one for minute, one in points.items()}
+
+    return Look(at=at(when), status=status, candidate=named(candidate), stable=named(stable))
+
+
+def after(*looks: Look, measures: tuple[Measure, ...] = ("error_rate",)) -> Measurements:
+    seen = Measurements(measures)
+    for one in looks:
+        seen = seen.after(one, settle=SETTLE)
+    return seen
+
+
+def errors(seen: Measurements) -> list[tuple[float, ...]]:
+    return [(one.candidate.hits, one.candidate.of, one.stable.hits, one.stable.of) for one in seen.contrasts.get("error_rate", ())]
+
+
+@pytest.mark.parametrize(
+    ("given_point", "measure", "share"),
+    [
+        (Point(invocations=50, errors=2), "error_rate", Share(2, 50)),
+        (Point(invocations=50), "error_rate", None),
+        (Point(errors=2), "error_rate", None),
+        (Point(), "error_rate", None),
+        (Point(invocations=0, errors=0), "error_rate", Share(0, 0)),
+        (Point(invocations=50, throttles=10), "throttle_rate", Share(10, 60)),
+        (Point(invocations=0, throttles=10), "throttle_rate", Share(10, 10)),
+        (Point(throttles=10), "throttle_rate", None),
+        (Point(timed=50, slow=2.5), "slow_rate", Share(2.5, 50)),
+        (Point(timed=50, slow=50.2), "slow_rate", Share(50, 50)),  # TC is interpolated
+        (Point(invocations=50, slow=2), "slow_rate", None),
+    ],
+)
+def test_a_share_is_known_when_all_its_parts_are(given_point: Point, measure: Measure, share: Share | None) -> None:
+    assert given_point.share(measure) == share
+
+
+def test_both_versions_are_read_side_by_side_minute_by_minute() -> None:
+    seen = after(look(3, {0: point(10, 1), 1: point(20, 0)}, {0: point(90, 2), 1: point(80, 3)}))
+    assert errors(seen) == [(1, 10, 2, 90), (0, 20, 3, 80)]
+    assert seen.invocations == 30
+
+
+def test_a_minute_is_taken_when_it_has_settled() -> None:
+    both = {0: point(10, 1)}, {0: point(90, 2)}
+    assert errors(after(look(1.4, *both))) == []
+    assert errors(after(look(1.5, *both))) == [(1, 10, 2, 90)]
+
+
+def test_what_arrives_late_is_counted_by_itself_and_once() -> None:
+    first = look(2, {0: point(10, 1)}, {0: point(90, 2)})
+    late = look(3, {0: point(13, 2)}, {0: point(95, 2)})
+    assert errors(after(first, first, late, late)) == [(1, 10, 2, 90), (1, 3, 0, 5)]
+
+
+def test_a_minute_that_only_one_version_is_known_of_waits_for_the_other() -> None:
+    only = look(2, {0: point(10, 1)}, {})
+    assert errors(after(only)) == []
+    assert errors(after(only, look(3, {0: point(10, 1)}, {0: point(90, 2)}))) == [(1, 10, 2, 90)]
+
+
+def test_late_news_of_one_version_waits_for_news_of_the_other() -> None:
+    first = look(2, {0: point(10, 1)}, {0: point(90, 2)})
+    half = look(3, {0: point(12, 2)}, {0: point(90, 2)})
+    assert errors(after(first, half)) == [(1, 10, 2, 90)]
+    assert errors(after(first, half, look(4, {0: point(12, 2)}, {0: point(91, 2)}))) == [(1, 10, 2, 90), (1, 2, 0, 1)]
+
+
+def test_a_missing_number_is_not_zero() -> None:
+    no_errors_told = look(2, {0: Point(invocations=10)}, {0: point(90, 2)})
+    assert errors(after(no_errors_told)) == []
+    assert errors(after(no_errors_told, look(3, {0: point(10, 4)}, {0: point(90, 2)}))) == [(4, 10, 2, 90)]
+
+
+@pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
+def test_nothing_is_taken_of_an_answer_that_is_not_complete(status: str) -> None:
+    good = look(2, {0: point(10, 1)}, {0: point(90, 2)})
+    seen = after(good, look(3, {0: point(500, 500)}, {0: point(1, 0)}, status))
+    assert (errors(seen), seen.status, seen.at) == ([(1, 10, 2, 90)], status, at(3))
+    assert after(good, look(3, {}, {}, status), look(4, {}, {})).status == "Complete"
+
+
+def test_measures_do_not_wait_for_each_other() -> None:
+    seen = after(
+        look(2, {0: Point(invocations=10, errors=1)}, {0: Point(invocations=90, errors=0, timed=90, slow=1)}),
+        look(3, {0: Point(invocations=10, errors=1, timed=10, slow=2)}, {0: Point(invocations=90, errors=0, timed=90, slow=1)}),
+        measures=("error_rate", "slow_rate"),
+    )
+    assert seen.contrasts == {
+        "error_rate": (Contrast(Share(1, 10), Share(0, 90)),),
+        "slow_rate": (Contrast(Share(2, 10), Share(1, 90)),),
+    }
+
+
+counts = st.integers(0, 30)
+
+
+@given(st.lists(st.tuples(counts, counts, counts, counts), min_size=1, max_size=8))
+def test_however_it_trickles_in_every_request_counts_once(pieces: list[tuple[int, int, int, int]]) -> None:
+    totals, looks = [0, 0, 0, 0], []
+    for number, (ok, bad, fine, worse) in enumerate(pieces):
+        totals = [totals[0] + ok + bad, totals[1] + bad, totals[2] + fine + worse, totals[3] + worse]
+        looks.append(look(2 + number, {0: point(*totals[:2])}, {0: point(*totals[2:])}))
+    last = look(99, {0: point(totals[0] + 1, totals[1])}, {0: point(totals[2] + 1, totals[3])})  # so that nothing has to wait
+    told = errors(after(*looks, last))
+    assert [sum(one[index] for one in told) for index in range(4)] == [totals[1], totals[0] + 1, totals[3], totals[2] + 1]
+
+
+@pytest.mark.parametrize("wrong", [{"invocations": -1}, {"invokations": 3}, {"quantiles": {"p99": -5}}, {"errors": "many"}])
+def test_what_is_no_measurement_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Point.model_validate(wrong)

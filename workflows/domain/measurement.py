@@ -1,0 +1,120 @@
+"""What CloudWatch has told about two versions: minute by minute, late, and sometimes not at all.
+
+One *look* asks for both versions side by side (one GetMetricData: namespace AWS/Lambda, dimensions FunctionName, Resource=function:alias and
+ExecutedVersion) and answers a point a minute for each. What is missing is not zero: a minute counts for a measure once everything that the measure
+needs is there for both versions. What arrives later for a minute that has been counted is counted then, by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeFloat
+
+from workflows.domain.evidence import Contrast, Share
+
+MINUTE: Final = timedelta(minutes=1)
+COMPLETE: Final = "Complete"
+
+Measure = Literal["error_rate", "throttle_rate", "slow_rate"]
+"""What is compared between versions: always a share of requests. ``slow_rate`` is the share that took longer than a threshold that was fixed
+before the candidate had any traffic, such as stable's own p99: so latency is a count as well."""
+
+
+class Point(BaseModel):
+    """One version in one minute. What CloudWatch does not tell is None, and None is not zero.
+
+    ``timed`` and ``slow`` are of Duration: SampleCount, and TC(threshold:), the trimmed count of those above the threshold.
+    ``quantiles`` are its p50, p90 and so on, in milliseconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    invocations: NonNegativeFloat | None = None
+    errors: NonNegativeFloat | None = None
+    throttles: NonNegativeFloat | None = None
+    timed: NonNegativeFloat | None = None
+    slow: NonNegativeFloat | None = None
+    quantiles: Mapping[str, NonNegativeFloat] = Field(default_factory=dict[str, float])
+
+    def share(self, measure: Measure) -> Share | None:
+        """The measure in this minute; None where a part of it is missing. Throttles are in neither Invocations nor Errors, so they are added."""
+        match measure:
+            case "error_rate":
+                hits, of = self.errors, self.invocations
+            case "throttle_rate":
+                hits = self.throttles
+                of = None if self.invocations is None or self.throttles is None else self.invocations + self.throttles
+            case "slow_rate":
+                hits, of = self.slow, self.timed
+        return None if hits is None or of is None else Share(min(hits, of), of)
+
+
+class Look(BaseModel):
+    """One answer of CloudWatch. Minutes are named by their beginning.
+
+    ``status`` is Complete, or the first StatusCode that was not (PartialData, InternalError, Forbidden), or the fault of a call that failed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: AwareDatetime
+    status: str = COMPLETE
+    candidate: Mapping[AwareDatetime, Point] = Field(default_factory=dict[datetime, Point])
+    stable: Mapping[AwareDatetime, Point] = Field(default_factory=dict[datetime, Point])
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Everything told so far.
+
+    ``contrasts`` holds, for each measure, what both versions did, in the order in which it became known: the very numbers that
+    :func:`~workflows.domain.evidence.evidence` bets on, each once. ``before`` is how stable did before the release. ``at`` is the last look,
+    ``status`` its status. ``candidate`` are the candidate's minutes as they were told last.
+    """
+
+    measures: tuple[Measure, ...]
+    before: Mapping[Measure, Share] = field(default_factory=dict["Measure", Share])
+    at: datetime | None = None
+    status: str = COMPLETE
+    candidate: Mapping[datetime, Point] = field(default_factory=dict[datetime, Point])
+    contrasts: Mapping[Measure, tuple[Contrast, ...]] = field(default_factory=dict["Measure", tuple[Contrast, ...]])
+    counted: Mapping[tuple[Measure, datetime], Contrast] = field(default_factory=dict[tuple["Measure", datetime], Contrast])
+
+    def after(self, look: Look, *, settle: timedelta) -> Measurements:
+        """What is known after one more look.
+
+        Of a look that is not Complete nothing is taken but its status. A minute is taken from ``settle`` after its end. ``settle`` is at least the
+        function's time-out: until then failures may be missing that take longer than successes do (the point has the time of the *start* of
+        an invocation, and comes after its end).
+        """
+        if look.status != COMPLETE:
+            return replace(self, at=look.at, status=look.status)
+        settled = [minute for minute in sorted(look.candidate) if minute + MINUTE + settle <= look.at]
+        contrasts, counted = dict(self.contrasts), dict(self.counted)
+        for measure in self.measures:
+            for minute, total in _both(measure, look, settled):
+                known = counted.get((measure, minute), Contrast(Share(), Share()))
+                new = Contrast(total.candidate - known.candidate, total.stable - known.stable)
+                if new.candidate.of and new.stable.of:
+                    contrasts[measure] = (*contrasts.get(measure, ()), new)
+                    counted[measure, minute] = Contrast(known.candidate + new.candidate, known.stable + new.stable)
+        points = {**self.candidate, **{minute: look.candidate[minute] for minute in settled}}
+        return replace(self, at=look.at, status=look.status, candidate=points, contrasts=contrasts, counted=counted)
+
+    @property
+    def invocations(self) -> float:
+        """How often the candidate was invoked, as far as told."""
+        return sum(point.invocations or 0.0 for point in self.candidate.values())
+
+
+def _both(measure: Measure, look: Look, minutes: list[datetime]) -> Iterator[tuple[datetime, Contrast]]:
+    """The minutes of which both versions' share is known. One version alone proves nothing about the other: the minute waits."""
+    for minute in minutes:
+        candidate = look.candidate[minute].share(measure)
+        stable = look.stable[minute].share(measure) if minute in look.stable else None
+        if candidate is not None and stable is not None:
+            yield minute, Contrast(candidate, stable)
