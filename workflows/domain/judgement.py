@@ -1,0 +1,212 @@
+"""What to think of a candidate, given what was measured: rules that a person sets, and the judgement that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from workflows.domain.evidence import Evidence, evidence
+from workflows.domain.measurement import COMPLETE, Measure, Measurements, Point
+from workflows.domain.words import Input
+
+Margin = Annotated[float, Field(gt=0, le=0.2)]
+"""How much more of all requests may fail before it matters: 0.02 is two of a hundred requests *more than stable's*, whatever stable's rate."""
+
+Alpha = Annotated[float, Field(gt=0, le=0.5)]
+"""How often a judgement may be wrong: 0.01 is one release of a hundred."""
+
+Metric = Annotated[str, Field(pattern=r"^(error_rate|throttle_rate|slow_rate|invocations|duration_p\d{1,2}(\.\d+)?)$")]
+"""What a limit is on; ``duration_p99`` is in milliseconds, ``invocations`` a number a minute, the others shares from 0 to 1."""
+
+
+class Limit(Input):
+    """The candidate's own value of a metric must stay within bounds, each minute by itself, whatever stable does.
+
+    It is broken when the last ``minutes`` minutes that were measured are all out of bounds. A minute with fewer requests than ``of`` is passed
+    over: one error in two requests is no error rate.
+    """
+
+    metric: Metric
+    max: float | None = None
+    min: float | None = None
+    minutes: int = Field(default=1, ge=1, le=60)
+    of: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Limit:
+        if self.max is None and self.min is None:
+            raise ValueError("a limit needs a max or a min")
+        return self
+
+    def value(self, point: Point) -> float | None:
+        """The metric in one minute; None where CloudWatch does not tell it, or too few requests stand behind it."""
+        match self.metric:
+            case "invocations":
+                return point.invocations
+            case "error_rate" | "throttle_rate" | "slow_rate" as measure:
+                share = point.share(measure)
+                return share.rate if share and share.of >= max(1, self.of) else None
+            case quantile:
+                return point.quantiles.get(quantile.removeprefix("duration_")) if (point.invocations or 0) >= self.of else None
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the bounds; the bounds themselves are."""
+        return (self.max is None or value <= self.max) and (self.min is None or value >= self.min)
+
+    def __str__(self) -> str:
+        bounds = [f"{words} {bound:g}" for words, bound in (("at least", self.min), ("at most", self.max)) if bound is not None]
+        return f"{self.metric} {' and '.join(bounds)}"
+
+
+class NotWorse(Input):
+    """The candidate's share of bad requests must not be above stable's by the margin, or more."""
+
+    measure: Measure = "error_rate"
+    margin: Margin = 0.025
+
+    def __str__(self) -> str:
+        return f"{self.measure} not worse than stable's by {100 * self.margin:g} points"
+
+
+class Rules(Input):
+    """What a candidate is judged by.
+
+    ``min_invocations`` of the candidate must have been measured before anything counts as passed.
+    """
+
+    limits: tuple[Limit, ...] = Field(default=(), max_length=20)
+    not_worse: tuple[NotWorse, ...] = Field(default=(), max_length=3)
+    min_invocations: int = Field(default=0, ge=0)
+    alpha: Alpha = 0.01
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Rules:
+        if len({rule.measure for rule in self.not_worse}) < len(self.not_worse):
+            raise ValueError("not_worse: one rule for each measure")
+        return self
+
+    @property
+    def harmful(self) -> float:
+        """The evidence of harm that stops a release: ``alpha`` is divided among the rules, since each may stop it."""
+        return max(1, len(self.not_worse)) / self.alpha
+
+    @property
+    def convincing(self) -> float:
+        """The evidence of "not worse" that a rule is passed with. It is not divided: *all* rules must pass."""
+        return 1 / self.alpha
+
+
+class Outcome(StrEnum):
+    """What a judgement comes to."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    UNMEASURABLE = "unmeasurable"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rule says, and why, as a sentence with its numbers. ``evidence`` is there for a rule that compares."""
+
+    rule: str
+    outcome: Outcome
+    reason: str
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What all rules together say."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+
+    @property
+    def reason(self) -> str:
+        """The findings that the outcome rests on, as one line."""
+        return "; ".join(finding.reason for finding in self.findings if finding.outcome is self.outcome)
+
+
+def assess(rules: Rules, seen: Measurements, *, until: datetime) -> Judgement:
+    """Judge a candidate by what was measured. ``until`` is when the time for it is over.
+
+    One rule:
+
+    - a *limit* has **failed** when its last ``minutes`` measured minutes are all out of bounds, and **passed** when they are not; with fewer
+      minutes measured it is **pending**. It speaks of now: a limit that is passed may be broken a minute later;
+    - a rule *relative to stable* has **failed** when the evidence of harm has ever reached (number of such rules) / ``alpha``, and
+      **passed** when the evidence of "not worse by the margin" is ``1/alpha``; else it is **pending**. Both at once is a failure;
+    - ``min_invocations`` is **pending** until so many invocations of the candidate were measured.
+
+    All together, the first of these that is true:
+
+    1. **failed**: a rule failed. What was seen is not unseen because CloudWatch stopped answering;
+    2. **unmeasurable**: the last look was anything but Complete. Silence is neither zero errors nor a pass;
+    3. **pending**: a rule is pending, and there is time;
+    4. **inconclusive**: a rule is pending, and the time is over;
+    5. **passed**: every rule passed. Without rules there is nothing to pass: **inconclusive**.
+    """
+    findings = (
+        *(_limited(limit, seen) for limit in rules.limits),
+        *(_compared(rule, rules, seen) for rule in rules.not_worse),
+        *_enough(rules, seen),
+    )
+    outcomes = {finding.outcome for finding in findings}
+    if Outcome.FAILED in outcomes:
+        return Judgement(Outcome.FAILED, findings)
+    if seen.status != COMPLETE:
+        silent = Finding("measurable", Outcome.UNMEASURABLE, f"CloudWatch answered {seen.status}")
+        return Judgement(Outcome.UNMEASURABLE, (*findings, silent))
+    if outcomes == {Outcome.PASSED}:
+        return Judgement(Outcome.PASSED, findings)
+    if seen.at is None or seen.at < until:
+        return Judgement(Outcome.PENDING, findings)
+    late = tuple(
+        Finding(finding.rule, Outcome.INCONCLUSIVE, finding.reason, finding.evidence) if finding.outcome is Outcome.PENDING else finding
+        for finding in findings
+    )
+    return Judgement(Outcome.INCONCLUSIVE, late)
+
+
+def _limited(limit: Limit, seen: Measurements) -> Finding:
+    values = [value for _, point in sorted(seen.candidate.items()) if (value := limit.value(point)) is not None][-limit.minutes :]
+    if len(values) < limit.minutes:
+        return Finding(str(limit), Outcome.PENDING, f"{limit}: {len(values)} of {limit.minutes} minutes measured")
+    told = f"{limit}: {', '.join(f'{value:.4g}' for value in values)}"
+    if any(map(limit.holds, values)):
+        return Finding(str(limit), Outcome.PASSED, told)
+    return Finding(str(limit), Outcome.FAILED, told)
+
+
+def _compared(rule: NotWorse, rules: Rules, seen: Measurements) -> Finding:
+    found = evidence(seen.contrasts.get(rule.measure, ()), margin=rule.margin, before=seen.before.get(rule.measure))
+    if found.worse >= rules.harmful:
+        outcome, sure = Outcome.FAILED, f"evidence of harm {_number(found.worse)}, {rules.harmful:g} stop a release"
+    elif found.not_worse >= rules.convincing:
+        outcome, sure = Outcome.PASSED, f"evidence of that {_number(found.not_worse)}, {rules.convincing:g} are enough"
+    else:
+        sure = f"evidence of that {_number(found.not_worse)} of {rules.convincing:g}, of harm {_number(found.harm)} of {rules.harmful:g}"
+        outcome = Outcome.PENDING
+    told = f"{rule}: {_counted(found)}; {sure}"
+    return Finding(str(rule), outcome, told, found)
+
+
+def _enough(rules: Rules, seen: Measurements) -> Iterator[Finding]:
+    if rules.min_invocations:
+        outcome = Outcome.PASSED if seen.invocations >= rules.min_invocations else Outcome.PENDING
+        yield Finding("min_invocations", outcome, f"{seen.invocations:g} of {rules.min_invocations} invocations measured")
+
+
+def _counted(found: Evidence) -> str:
+    return f"{found.candidate.hits:g} of {found.candidate.of:g} against {found.stable.hits:g} of {found.stable.of:g}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2g}" if value < 1e4 else "over 10000"  # noqa: PLR2004 - a number to read
