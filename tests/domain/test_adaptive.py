@@ -1,0 +1,168 @@
+"""The ramp: which move follows from what was measured, and how large a dose the evidence allows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from workflows.domain.adaptive import LOOK_EVERY, MOST, Adaptive, Advice, Dose, Move, Ramp, advise
+from workflows.domain.evidence import Contrast, Evidence, Share
+from workflows.domain.judgement import Finding, Judgement, Outcome
+from workflows.domain.measurement import Measurements
+
+NINE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+ADAPTIVE = Adaptive()
+
+
+def second(number: float) -> datetime:
+    return NINE + timedelta(seconds=number)
+
+
+def judged(outcome: Outcome = Outcome.PENDING, *found: Evidence) -> Judgement:
+    return Judgement(outcome, tuple(Finding("a rule", outcome, "numbers", one) for one in found or (Evidence(),)))
+
+
+def told(*minutes: float, status: str = "Complete") -> Measurements:
+    """CloudWatch told of the minutes that begin at these seconds."""
+    any_contrast = Contrast(Share(0, 1), Share(0, 1))
+    return Measurements(("error_rate",), status=status, counted={("error_rate", second(minute)): any_contrast for minute in minutes})
+
+
+def next_move(
+    now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float] | None = None, adaptive: Adaptive = ADAPTIVE
+) -> Advice:
+    sent = Dose(dose[0], second(dose[1]), second(dose[2])) if dose else None
+    return advise(adaptive, judgement=judgement, seen=seen, ramp=Ramp(NINE, sent), now=second(now))
+
+
+FIRST = (1, 0.0, 60.0)
+OVER = 7200.0
+
+
+@pytest.mark.parametrize(
+    ("now", "judgement", "seen", "dose", "expected"),
+    [
+        (0, judged(), told(), None, (Move.SEND, 1)),
+        (30, judged(), told(), FIRST, (Move.SEND, 1)),  # under way
+        (30, judged(Outcome.UNMEASURABLE), told(status="Forbidden"), FIRST, (Move.SEND, 1)),  # ends by itself within a minute
+        (60, judged(), told(), FIRST, (Move.WAIT, 0)),  # nobody knows yet how it fared
+        (239, judged(), told(), FIRST, (Move.WAIT, 0)),
+        (240, judged(), told(), FIRST, (Move.SEND, 1)),  # nobody called it
+        (100, judged(), told(0), FIRST, (Move.SEND, 3)),
+        (110, judged(), told(0), FIRST, (Move.WAIT, 0)),  # ten seconds are no dose
+        (100, judged(Outcome.UNMEASURABLE), told(0, status="PartialData"), FIRST, (Move.WAIT, 0)),
+        (0, judged(Outcome.UNMEASURABLE), told(status="Throttled"), None, (Move.WAIT, 0)),
+        (30, judged(Outcome.FAILED), told(), FIRST, (Move.ROLL_BACK, 0)),  # even in the middle of a dose
+        (30, judged(Outcome.PASSED), told(0), FIRST, (Move.PROMOTE, 100)),
+        (OVER, judged(Outcome.INCONCLUSIVE), told(0), FIRST, (Move.HOLD, 0)),
+        (OVER, judged(Outcome.UNMEASURABLE), told(status="Forbidden"), FIRST, (Move.HOLD, 0)),
+        (OVER, judged(Outcome.FAILED), told(), FIRST, (Move.ROLL_BACK, 0)),
+        (OVER, judged(Outcome.PASSED), told(), FIRST, (Move.PROMOTE, 100)),
+        (OVER - 1, judged(), told(0), FIRST, (Move.WAIT, 0)),
+    ],
+)
+def test_the_first_rule_that_applies_decides(
+    now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float] | None, expected: tuple[Move, int]
+) -> None:
+    advice = next_move(now, judgement, seen, dose)
+    assert (advice.move, advice.percent) == expected
+
+
+@pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
+@given(now=st.floats(60, 3 * OVER), not_worse=st.floats(0, 99))
+def test_silence_never_widens_or_promotes(status: str, now: float, not_worse: float) -> None:
+    advice = next_move(now, judged(Outcome.UNMEASURABLE, Evidence(not_worse=not_worse)), told(0, status=status), FIRST)
+    assert advice.percent == 0
+    assert advice.move in {Move.WAIT, Move.HOLD}
+
+
+@pytest.mark.parametrize(
+    ("found", "size"),
+    [
+        ((Evidence(),), 1),
+        ((Evidence(not_worse=4),), 8),  # factor 2, times 4
+        ((Evidence(not_worse=4, harm=3),), 8),
+        ((Evidence(not_worse=0.8, harm=0.5),), 1),  # nothing against it either: the same again
+        ((Evidence(not_worse=0.8, harm=3),), 0.8),
+        ((Evidence(not_worse=0.01, harm=3),), 0.5),  # half is the least
+        ((Evidence(not_worse=9), Evidence(not_worse=3)), 6),  # the least certain measure decides
+        ((Evidence(not_worse=9), Evidence(not_worse=0.2, harm=2)), 0.5),
+    ],
+)
+def test_a_dose_is_as_large_as_the_evidence(found: tuple[Evidence, ...], size: float) -> None:
+    dose = next_move(60, judged(Outcome.PENDING, *found), told(0), FIRST).ramp.dose
+    assert dose is not None
+    assert dose.percent * (dose.ends - dose.begins).total_seconds() / 60 == pytest.approx(size)
+
+
+@given(st.floats(0, 48 * 3600), st.floats(0, 1e9), st.floats(0, 99), st.integers(1, MOST), st.floats(1, 100))
+def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
+    now: float, not_worse: float, harm: float, start: int, factor: float
+) -> None:
+    adaptive = Adaptive.model_validate({"from": start, "factor": factor, "max_duration": "3d"})
+    advice = next_move(now, judged(Outcome.PENDING, Evidence(not_worse=not_worse, harm=harm)), told(), None, adaptive)
+    if advice.move is Move.SEND:
+        dose = advice.ramp.dose
+        assert dose is not None
+        assert 1 <= advice.percent == dose.percent <= MOST
+        assert second(now) == dose.begins < dose.ends <= dose.minute + timedelta(minutes=1)
+        asked = start * max(1.0, factor * not_worse)
+        assert dose.percent * (dose.ends - dose.begins).total_seconds() <= 60 * asked * (1 + 1e-6) + 1e-3
+    else:
+        assert (advice.move, advice.percent) == (Move.WAIT, 0)
+    assert second(now) < advice.again <= second(now) + LOOK_EVERY
+
+
+def test_it_asks_again_when_the_time_is_over() -> None:
+    assert next_move(OVER - 2, judged(), told(), FIRST).again == second(OVER)
+
+
+@pytest.mark.parametrize(
+    ("now", "judgement", "seen", "dose", "reason"),
+    [
+        (0, judged(), told(), None, "1% for 1 min, 1% of a minute's requests: no evidence yet"),
+        (80, judged(Outcome.PENDING, Evidence(not_worse=4.2)), told(0), FIRST, "12% for 40 s, 8.4% of a minute's requests: the evidence for it is 4.2"),
+        (60, judged(Outcome.PENDING, Evidence(0, 2.6, 0.1)), told(0), FIRST, "1% for 30 s, 0.5% of a minute's requests: the evidence is against it (2.6)"),
+        (60, judged(), told(), FIRST, "waiting for what CloudWatch tells of 09:00"),
+        (30, judged(), told(), FIRST, "1% until 09:01:00"),
+        (OVER, judged(Outcome.INCONCLUSIVE), told(), FIRST, "no certainty within 2 h: numbers"),
+        (9, judged(Outcome.FAILED), told(), FIRST, "numbers"),
+    ],
+)  # fmt: skip
+def test_it_says_why(now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float] | None, reason: str) -> None:
+    assert next_move(now, judgement, seen, dose).reason == reason
+
+
+def test_it_is_written_as_the_contract_says_and_shows_its_plan() -> None:
+    written = TypeAdapter(Adaptive).validate_python({"from": 1, "factor": 2, "margin": 0.005, "max_duration": "PT2H"})
+    assert written == Adaptive(margin=0.005)
+    assert Adaptive.model_validate_json(written.model_dump_json(by_alias=True)) == written
+    assert written.rules.not_worse[0].margin == 0.005
+    assert str(written) == (
+        "1% of a minute's requests, then 2 times that for each 1 of evidence, at most 50% of the traffic; 100% when errors are surely "
+        "not 0.5 points above stable's (alpha 0.01); a person after 2 h"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"from": 0},
+        {"from": 51},
+        {"from": 1.5},
+        {"factor": 0.5},
+        {"margin": 0},
+        {"margin": 1},
+        {"max_duration": "0s"},
+        {"alpha": 1},
+        {"to": 9},
+    ],
+)
+def test_what_makes_no_ramp_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Adaptive.model_validate(wrong)

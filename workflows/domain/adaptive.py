@@ -1,0 +1,165 @@
+"""The ramp that widens with the evidence: small doses of traffic, each as large as what was learnt from those before it allows.
+
+CloudWatch tells of a minute about a minute after it is over. A weight that simply stays exposes callers all that time, and teaches nothing any
+sooner. So traffic goes to the candidate in *doses*: a share of one minute's requests, sent within that minute, and then nothing until CloudWatch
+has told how they fared. A version that fails meets few; a good one with much traffic is through in two to four doses.
+
+The size of a dose is a stake. The first is ``from`` percent of a minute's requests. With evidence for "not worse than stable by the margin" of
+e (1: none; see :mod:`~workflows.domain.evidence`) the next is ``factor`` times e times as large. With no evidence it is the first again, and with
+evidence against it smaller, down to half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import ConfigDict, Field
+
+from workflows.domain.evidence import Evidence
+from workflows.domain.judgement import Alpha, Judgement, Margin, NotWorse, Outcome, Rules
+from workflows.domain.measurement import COMPLETE, MINUTE, Measurements
+from workflows.domain.words import Duration, Input, spoken
+
+MOST: Final = 50
+"""Percent of the traffic that a dose takes at most: a comparison needs stable's requests as well."""
+
+LOOK_EVERY: Final = timedelta(seconds=5)
+"""Between two looks while CloudWatch is waited for."""
+
+_SHORTEST: Final = timedelta(seconds=12)
+"""What must be left of a minute for a dose to begin in it; changing an alias takes a second or two."""
+
+_PATIENCE: Final = timedelta(minutes=3)
+"""How long after its minute a dose is waited for. If nothing was told by then, nobody called the candidate."""
+
+
+class Adaptive(Input):
+    """``{"from": 1, "factor": 2, "margin": 0.025, "max_duration": "PT2H"}``: widen as the evidence allows, and ask a person if it does not come."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    start: Annotated[int, Field(alias="from", strict=True, ge=1, le=MOST)] = 1
+    factor: float = Field(default=2, ge=1, le=100)
+    margin: Margin = 0.025
+    max_duration: Duration = timedelta(hours=2)
+    alpha: Alpha = 0.01
+
+    @property
+    def rules(self) -> Rules:
+        """What the candidate is judged by, if nothing else is said."""
+        return Rules(not_worse=(NotWorse(margin=self.margin),), alpha=self.alpha)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.start}% of a minute's requests, then {self.factor:g} times that for each 1 of evidence, at most {MOST}% of the traffic; 100% when "
+            f"errors are surely not {100 * self.margin:g} points above stable's (alpha {self.alpha:g}); a person after {spoken(self.max_duration)}"
+        )
+
+
+class Move(StrEnum):
+    """What a ramp does next."""
+
+    SEND = "send"
+    WAIT = "wait"
+    PROMOTE = "promote"
+    ROLL_BACK = "roll_back"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True)
+class Dose:
+    """Traffic for the candidate: this percent of it, within one minute of CloudWatch's."""
+
+    percent: int
+    begins: datetime
+    ends: datetime
+
+    @property
+    def minute(self) -> datetime:
+        """The minute that CloudWatch counts it in."""
+        return self.begins.replace(second=0, microsecond=0)
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """A ramp under way: when it began, and the dose that was sent last."""
+
+    began: datetime
+    dose: Dose | None = None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do now: have ``percent`` of the traffic on the candidate, and ask again at ``again`` with ``ramp`` and what was measured by then.
+
+    After PROMOTE and ROLL_BACK there is nothing more to ask. HOLD leaves the candidate without traffic and waits for a person.
+    """
+
+    move: Move
+    percent: int
+    reason: str
+    again: datetime
+    ramp: Ramp
+
+
+def advise(adaptive: Adaptive, *, judgement: Judgement, seen: Measurements, ramp: Ramp, now: datetime) -> Advice:
+    """The next move of a ramp: the first of these that applies.
+
+    1. a rule failed: roll back, whatever else is under way;
+    2. every rule passed: promote;
+    3. ``max_duration`` is over: hold, for a person to decide;
+    4. a dose is under way: let it end;
+    5. CloudWatch did not answer completely: no traffic for the candidate until it does;
+    6. CloudWatch has not told of the last dose: no traffic until it has, for at most three minutes;
+    7. too little is left of this minute: begin with the next;
+    8. send the next dose.
+
+    Without traffic for the candidate nothing gets worse while it waits.
+    """
+    over = ramp.began + adaptive.max_duration
+    if judgement.outcome is Outcome.FAILED:
+        return Advice(Move.ROLL_BACK, 0, judgement.reason, now, ramp)
+    if judgement.outcome is Outcome.PASSED:
+        return Advice(Move.PROMOTE, 100, judgement.reason, now, ramp)
+    if now >= over:
+        reason = f"no certainty within {spoken(adaptive.max_duration)}: {judgement.reason}"
+        return Advice(Move.HOLD, 0, reason, now, ramp)
+    advice = _traffic(adaptive, judgement, seen, ramp, now)
+    return replace(advice, again=min(advice.again, now + LOOK_EVERY, over))
+
+
+def _traffic(adaptive: Adaptive, judgement: Judgement, seen: Measurements, ramp: Ramp, now: datetime) -> Advice:
+    """Rules 4 to 8."""
+    dose, later = ramp.dose, now + LOOK_EVERY
+    if dose is not None and now < dose.ends:
+        return Advice(Move.SEND, dose.percent, f"{dose.percent}% until {dose.ends:%H:%M:%S}", dose.ends, ramp)
+    if seen.status != COMPLETE:
+        return Advice(Move.WAIT, 0, judgement.reason, later, ramp)
+    if dose is not None and not _told(dose, seen, now):
+        return Advice(Move.WAIT, 0, f"waiting for what CloudWatch tells of {dose.minute:%H:%M}", later, ramp)
+    left = now.replace(second=0, microsecond=0) + MINUTE - now
+    if left < _SHORTEST:
+        return Advice(Move.WAIT, 0, "the next dose begins with the next minute", now + left, ramp)
+    size, because = _size(adaptive, [finding.evidence for finding in judgement.findings if finding.evidence])
+    percent = min(MOST, max(1, int(size * (MINUTE / left))))
+    ends = now + min(left, MINUTE * (size / percent))
+    reason = f"{percent}% for {spoken(ends - now)}, {min(size, MOST):.2g}% of a minute's requests: {because}"
+    return Advice(Move.SEND, percent, reason, ends, Ramp(ramp.began, Dose(percent, now, ends)))
+
+
+def _told(dose: Dose, seen: Measurements, now: datetime) -> bool:
+    counted = all((measure, dose.minute) in seen.counted for measure in seen.measures)
+    return counted or now >= dose.minute + MINUTE + _PATIENCE
+
+
+def _size(adaptive: Adaptive, found: list[Evidence]) -> tuple[float, str]:
+    """How much to send, in percent of a minute's requests, and why. The rule with the least evidence decides."""
+    e = min((one.not_worse for one in found), default=1.0)
+    if e > 1:
+        return adaptive.start * adaptive.factor * e, f"the evidence for it is {e:.2g}"
+    if any(one.harm > 1 for one in found):
+        return adaptive.start * max(e, 0.5), f"the evidence is against it ({max(one.harm for one in found):.2g})"
+    return float(adaptive.start), "no evidence yet" if e == 1 else f"the evidence for it is {e:.2g}"
