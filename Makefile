@@ -1,5 +1,6 @@
 # Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
 .PHONY: help install demo up test check fuzz chaos load-limits load format bench lock clean
+.PHONY: help install demo up test check fuzz format lock clean bench-judgement
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -14,6 +15,7 @@ INSTALLED := .venv/.installed
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 install: $(INSTALLED) ## Make .venv with everything that development, tests and the local stack need
 
@@ -57,6 +59,8 @@ format: install ## Format the code
 
 bench: install ## What a release costs beside other ways to do it: docs/benchmarks.md (ARGS=--smoke: only whether it still runs)
 	$(BIN)/python -m deploy.bench $(ARGS)
+bench-judgement: install ## Simulate releases under our ramp, CodeDeploy's rule and a Mann-Whitney judge (a quarter of an hour)
+	$(BIN)/python -m deploy.bench.judgement
 
 lock: install ## Renew the hashed requirement files from pyproject.toml
 	for part in dev runtime; do \
