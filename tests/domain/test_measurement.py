@@ -103,7 +103,7 @@ def test_a_missing_number_is_not_zero() -> None:
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
 def test_nothing_is_taken_of_an_answer_that_is_not_complete(status: str) -> None:
     good = look(2, {0: point(10, 1)}, {0: point(90, 2)})
-    seen = after(good, look(3, {0: point(500, 500)}, {0: point(1, 0)}, status))
+    seen = after(good, look(3, {0: point(500, 500)}, {0: point(900, 90)}, status))
     assert (errors(seen), seen.status, seen.at) == ([(1, 10, 2, 90)], status, at(3))
     assert after(good, look(3, {}, {}, status), look(4, {}, {})).status == "Complete"
 

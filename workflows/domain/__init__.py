@@ -5,4 +5,8 @@ Reading order: :mod:`~workflows.domain.words` (durations and the strict base of 
 divides its traffic) · :mod:`~workflows.domain.strategy` (presets and steps) · :mod:`~workflows.domain.verdict` (what a hook or an alarm
 says) · :mod:`~workflows.domain.plan` (what preflight refuses) · :mod:`~workflows.domain.journal` (what would have to be put back) ·
 :mod:`~workflows.domain.status` (how it stands).
+
+How a candidate is judged: :mod:`~workflows.domain.measurement` (what CloudWatch has told) · :mod:`~workflows.domain.evidence` (how sure that makes us) ·
+:mod:`~workflows.domain.judgement` (rules, and what follows from them) · :mod:`~workflows.domain.adaptive` (the ramp that widens with the evidence).
+``docs/judgement.md`` tells the method and what it is worth.
 """
