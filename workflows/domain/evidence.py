@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 NEAREST: Final = 2.0
@@ -128,6 +129,7 @@ def _log_gain(seen: Contrast, bet: Contrast, *, margin: float) -> float:
     return _log_ratio(seen.candidate, c, s0 + margin) + _log_ratio(seen.stable, s, s0)
 
 
+@lru_cache(maxsize=4096)  # evidence is made anew at every look, mostly of contrasts that were there before
 def _nearest(c: float, s: float, *, candidates: float, stables: float, margin: float) -> float:
     """Stable's rate at the point of the line ``c0 = s0 + margin`` from which (``c``, ``s``) is hardest to tell (Kullback-Leibler).
 

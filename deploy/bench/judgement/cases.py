@@ -48,3 +48,6 @@ CASES: Final[tuple[Case, ...]] = (
     _case("as good as stable (0.5 %); cold starts fail: 10 % in its first 30 s", during(0, 30, 0.1, 0.005), 100, bad=False),
     _case("as good as stable (5 %), 100 requests/s", 0.05, 100, bad=False, stable=0.05),
 )  # fmt: skip
+
+SHOWN_FINELY: Final = CASES[:4]
+"""Those that the ramp with the fine margin is shown as well; it takes a while, and is slow for the same reason in all of them."""
