@@ -1,6 +1,5 @@
 # Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
-.PHONY: help install demo up test check fuzz chaos load-limits load format bench lock clean
-.PHONY: help install demo up test check fuzz format lock clean bench-judgement
+.PHONY: help install demo up test check fuzz chaos load-limits load format bench bench-judgement lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -12,9 +11,9 @@ RELEASES ?= 100
 CANARIES ?= 10000
 AWS_RATE ?= 45
 INSTALLED := .venv/.installed
+SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup  # groups: tests/conftest.py
 
 help: ## This list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 install: $(INSTALLED) ## Make .venv with everything that development, tests and the local stack need
@@ -32,14 +31,14 @@ up: install ## The local stack until Ctrl-C: Temporal with Web UI, a local Lambd
 	$(BIN)/python -m deploy.local up
 
 test: install ## All tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 check: install ## Tests, linters, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 fuzz: install ## Malformed inputs and answers by the thousand: INPUTS=10000 ANSWERS=2000 SEED=1, or one of them: ONLY='Release#7'
 	FUZZ_INPUTS=$(INPUTS) FUZZ_ANSWERS=$(ANSWERS) FUZZ_SEED=$(SEED) FUZZ_ONLY='$(ONLY)' $(BIN)/python -m pytest tests/fuzz --show-capture=no
@@ -59,6 +58,7 @@ format: install ## Format the code
 
 bench: install ## What a release costs beside other ways to do it: docs/benchmarks.md (ARGS=--smoke: only whether it still runs)
 	$(BIN)/python -m deploy.bench $(ARGS)
+
 bench-judgement: install ## Simulate releases under our ramp, CodeDeploy's rule and a Mann-Whitney judge (a quarter of an hour)
 	$(BIN)/python -m deploy.bench.judgement
 
