@@ -97,9 +97,9 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
                     await scene.aws("alarm", f"alarm-{alarm}", "ALARM")
         endings = Counter(await asyncio.gather(*map(ending, handles)))
         cpu = meter.read()
+        endings.update("as it was" if how == "ReleaseRolledBack" else how for how in await asyncio.gather(*map(ending, others)))
         calls = await scene.calls(begun)
         last = max(call.at for call in calls if call.which.startswith("new-"))
-        endings.update("as it was" if how == "ReleaseRolledBack" else how for how in await asyncio.gather(*map(ending, others)))
         wrong = [name for name, told in (await scene.functions("new")).items() if (told["live"], told["weights"]) != ("2", {})]
         for prefix in ("stopped", "alarmed"):
             wrong += [name for name, told in (await scene.functions(prefix)).items() if (told["live"], told["weights"]) != ("1", {})]
