@@ -130,6 +130,11 @@ class Alarms(OperationGroup):
 
 
 async def _come_first() -> None:
-    """The workflow that is to hear of an alarm comes before all others."""
-    if activity.in_activity() and (watching := activity.info()).workflow_id:
-        await come_first(activity.client(), watching.workflow_id, watching.workflow_run_id)
+    """The workflow that is to hear of an alarm comes before all others. Where there is none, or no Temporal to tell, the alarm is told all the same."""
+    if not activity.in_activity() or not (watching := activity.info()).workflow_id:
+        return
+    try:
+        client = activity.client()
+    except RuntimeError:
+        return
+    await come_first(client, watching.workflow_id, watching.workflow_run_id)

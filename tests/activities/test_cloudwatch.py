@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
 from temporalio.workflow import ActivityCancellationType
 
 from activities.cloudwatch import LOOK_EVERY, WATCH, Alarms, DescribeAlarmsRequest, DescribeAlarmsResponse, WatchAlarmsRequest
@@ -70,6 +71,14 @@ OFF = alarm("duration", "ALARM", "Threshold Crossed")
 async def test_a_watch_ends_as_soon_as_one_alarm_goes_off(answer: dict[str, Any]) -> None:
     found = await watched(answer, "errors", "duration")
     assert [each.alarm_name for each in found.firing] == ["duration"]
+
+
+async def test_an_alarm_is_told_where_there_is_no_temporal_to_tell_that_it_comes_first() -> None:
+    alone = ActivityEnvironment()
+    answer = await alone.run(
+        Alarms(Scripted(describe_alarms=seen(alarm("errors", "ALARM")))).watch_alarms, WatchAlarmsRequest(alarm_names=["errors"])
+    )
+    assert [each.alarm_name for each in answer.firing] == ["errors"]
 
 
 async def test_a_watch_ends_when_an_alarm_is_not_there_since_nobody_would_hear_it() -> None:
