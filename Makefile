@@ -9,7 +9,7 @@ ANSWERS ?= 2000
 SEED ?= 1
 RELEASES ?= 100
 CANARIES ?= 10000
-AWS_RATE ?= 45
+AWS_RATE ?= 40
 INSTALLED := .venv/.installed
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup  # groups: tests/conftest.py
 
