@@ -116,12 +116,12 @@ async def _guarded(scene: Scene, seconds: float) -> tuple[int, Left]:
 async def begin(scene: Scene, function: str, *, bake: float, alarms: tuple[str, ...] = (), queue: str = "ours") -> WorkflowHandle[Any, Any]:
     """Start a release."""
     request = release(function, bake=bake, alarms=alarms)
-    return await scene.client.start_workflow("Release", request, id=f"release-{function}", task_queue=queue)
+    return await scene.ground.client.start_workflow("Release", request, id=f"release-{function}", task_queue=queue)
 
 
 def rollout(scene: Scene, function: str) -> WorkflowHandle[Any, Any]:
     """The rollout of a function of the stand-in's."""
-    return scene.client.get_workflow_handle(f"lambda/123456789012/us-east-1/{function}:{LIVE}")
+    return scene.ground.client.get_workflow_handle(f"lambda/123456789012/us-east-1/{function}:{LIVE}")
 
 
 async def baking(handle: WorkflowHandle[Any, Any], *, patience: float = 120) -> None:

@@ -59,7 +59,7 @@ async def dbos(scene: Scene, count: int) -> Taken:
 async def _process(scene: Scene, module: str, count: int, *arguments: str) -> Taken:
     prefix = new_prefix(module)
     await scene.functions(prefix, count)
-    found = await scene.contender(f"deploy.bench.{module}", scene.url, prefix, str(count), *arguments)
+    found = await scene.contender(f"deploy.bench.{module}", scene.ground.url, prefix, str(count), *arguments)
     check(module, await scene.told(prefix))
     return Taken(found["walls"], {"process": found["cpu"]})
 
@@ -72,7 +72,9 @@ def ours(worker: str = "ours") -> Contender:
         await scene.functions(prefix, count)
 
         async def one(function: str) -> None:
-            handle: Any = await scene.client.start_workflow("Release", release(function), id=f"release-{function}", task_queue=worker)
+            handle: Any = await scene.ground.client.start_workflow(
+                "Release", release(function), id=f"release-{function}", task_queue=worker
+            )
             await handle.result()
 
         await one(f"{prefix}w-0")
@@ -88,7 +90,7 @@ def ceiling(settle: float = SETTLE, worker: str = "noop") -> Contender:
 
     async def contend(scene: Scene, count: int) -> Taken:
         prefix = new_prefix(worker)
-        plain = await Client.connect(scene.address)
+        plain = await Client.connect(scene.ground.address)
 
         async def one(function: str) -> None:
             order = noop.Order(function, BAKE, settle)

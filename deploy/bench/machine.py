@@ -94,8 +94,10 @@ DEFINITION: Final = {
 
 async def start(scene: Scene) -> None:
     """Start the emulator."""
-    command = [sys.executable, "-m", "deploy.bench.emulator", scene.url]
-    process = Process.start(NAME, command, environment=scene.environment, directory=ROOT, log=scene.directory / "emulator.log", piped=True)
+    command = [sys.executable, "-m", "deploy.bench.emulator", scene.ground.url]
+    process = Process.start(
+        NAME, command, environment=scene.ground.environment, directory=ROOT, log=scene.directory / "emulator.log", piped=True
+    )
     scene.stack.push_async_callback(process.stop)
     line = await process.first_line(60)
     if not line.startswith("ready "):

@@ -37,7 +37,7 @@ async def measure(scene: Scene, *, aborts: int, backlog: int) -> Section:
     asked = {"FunctionName": "crowd-0", "Name": LIVE}
 
     async def queue(number: int) -> None:
-        await scene.client.start_activity(
+        await scene.ground.client.start_activity(
             "get_alias", asked, id=f"crowd-{number}", task_queue=QUEUE, start_to_close_timeout=timedelta(seconds=30)
         )
 

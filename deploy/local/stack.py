@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.share import pollers
 from deploy.local.emulator import ROOT, LocalLambda
 from deploy.local.ports import Ports
 from deploy.local.processes import PartError, Process
@@ -93,14 +91,14 @@ class Stack:
             _clear(directory, keep=keep)
             temporal = _start_temporal(ports, directory)
             ending.push_async_callback(temporal.stop)
-            client = await _ready(temporal, lambda: _connect(ports))
+            client = await ready(temporal, lambda: _connect(ports))
             local_lambda = LocalLambda.start(
                 ports.awslambda, state=directory / "aws" if keep else None, log=directory / "lambda.log", settle=1.0, provision=2.0
             )
             aws = await ending.enter_async_context(local_lambda)
             worker = _start_worker(ports, aws, directory)
             ending.push_async_callback(worker.stop)
-            await _ready(worker, lambda: _polls(client))
+            await ready(worker, lambda: pollers(client, _TASK_QUEUE))
             yield cls(ports, directory, aws, client, (temporal, aws.process, worker))
 
 
@@ -153,21 +151,13 @@ async def _connect(ports: Ports) -> Client | None:
         return None
 
 
-async def _polls(client: Client) -> bool:
-    """Whether a worker asks for work."""
-    request = DescribeTaskQueueRequest(
-        namespace=client.namespace, task_queue=TaskQueue(name=_TASK_QUEUE), task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
-    )
-    return bool((await client.workflow_service.describe_task_queue(request)).pollers)
-
-
-async def _ready(part: Process, look: Callable[[], Awaitable[_T | None]]) -> _T:
-    """What ``look`` finds once the part is up."""
+async def ready(part: Process, look: Callable[[], Awaitable[_T | None]]) -> _T:
+    """What ``look`` finds once the part is up. Raises ``PartError`` with the end of its log where it ends, or takes too long."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if part.ended:
             raise PartError(f"{part.name} ended while it was starting ({part.log}):\n{part.tail()}")
         if found := await look():
             return found
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
     raise PartError(f"{part.name} is not up after {_PATIENCE:.0f} s ({part.log}):\n{part.tail()}")

@@ -84,7 +84,7 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
         others = await _others(scene, rollbacks + 2)
         idle = [await stopped(scene, f"stopped-{rollbacks + number}") for number in range(2)]
 
-        meter = usage.Meter({"server": scene.server.pid, **{process.name: process.pid for process in processes}})
+        meter = usage.Meter({"server": scene.ground.temporal.pid, **{process.name: process.pid for process in processes}})
         begun = time.time()
         handles = await asyncio.gather(*(scene.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases)))
         length = releases * _CALLS / AWS

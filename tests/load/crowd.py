@@ -189,7 +189,7 @@ async def crowd(directory: Path, plan: Plan) -> Crowd:
         seen.starting = await scene.calls()
         await asyncio.sleep(together - time.time())
 
-        meter = usage.Meter({"worker": worker.pid, "server": scene.server.pid})
+        meter = usage.Meter({"worker": worker.pid, "server": scene.ground.temporal.pid})
         await _burst(scene, plan, seen, together)
         seen.effort = meter.read()
         _say(f"the burst is over, after {time.time() - together:.0f} s")
@@ -238,7 +238,7 @@ async def _start(scene: Stage, plan: Plan, numbers: range, together: float) -> l
 
 async def _asleep(scene: Stage, worker: Process, seconds: float) -> dict[str, float]:
     """CPU seconds that a minute of sleep costs."""
-    meter = usage.Meter({"worker": worker.pid, "server": scene.server.pid})
+    meter = usage.Meter({"worker": worker.pid, "server": scene.ground.temporal.pid})
     await asyncio.sleep(seconds)
     return {who: used * 60 / seconds for who, used in meter.read().items()}
 
@@ -274,7 +274,7 @@ def _say(what: str) -> None:
 
 
 def _memory(scene: Stage, worker: Process, canaries: int) -> Memory:
-    return Memory(canaries, _tree(worker.pid), _tree(scene.server.pid))
+    return Memory(canaries, _tree(worker.pid), _tree(scene.ground.temporal.pid))
 
 
 def _tree(pid: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -13,26 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
 
 from activities.share import BEAT, CAREFUL, pollers
+from deploy.bench.ground import Ground
 from deploy.local.emulator import ROOT
-from deploy.local.ports import Ports
-from deploy.local.processes import PartError, Process
-from deploy.local.stack import AT_ONCE
+from deploy.local.processes import Process
+from deploy.local.stack import AT_ONCE, ready
 from workflows.client import ReleaseClient
 from workflows.domain.status import ReleaseStatus
-from workflows.plugin import LambdaReleases
 
 QUEUE: Final = "lambda-releases"
 PLACE: Final = "lambda/123456789012/us-east-1"
 AWS: Final = 15.0
 """Control-plane calls a second that AWS allows."""
-
-_PATIENCE: Final = 60.0
 
 _UNLIMITED: Final = {"get_function", "get_policy", "describe_alarms"}
 """Operations outside of the fifteen a second."""
@@ -64,42 +58,38 @@ class Stage:
     """Everything that runs."""
 
     directory: Path
-    url: str
-    client: Client
-    http: aiohttp.ClientSession
-    server: Process
-    environment: dict[str, str]
+    ground: Ground
     stack: AsyncExitStack
 
     async def aws(self, *path: object) -> None:
         """Tell the stand-in something."""
-        async with self.http.put("/".join((self.url, "load", *map(str, path)))) as answer:
+        async with self.ground.http.put("/".join((self.ground.url, "load", *map(str, path)))) as answer:
             answer.raise_for_status()
 
     async def functions(self, prefix: str) -> dict[str, Any]:
         """How these functions are."""
-        async with self.http.get(f"{self.url}/load/functions/{prefix}") as answer:
+        async with self.ground.http.get(f"{self.ground.url}/load/functions/{prefix}") as answer:
             found: dict[str, Any] = json.loads(await answer.read())
             return found
 
     async def calls(self, since: float = 0) -> list[Call]:
         """What AWS was asked."""
-        async with self.http.get(f"{self.url}/load/calls") as answer:
+        async with self.ground.http.get(f"{self.ground.url}/load/calls") as answer:
             return [call for call in (Call(*each) for each in json.loads(await answer.read())) if call.at >= since]
 
     async def worker(self, name: str, **settings: str) -> Process:
         """Start ``python worker.py``; it polls when this returns."""
-        known = await pollers(self.client, QUEUE)
+        known = await pollers(self.ground.client, QUEUE)
         log = self.directory / f"{name}.log"
         process = Process.start(
-            name, [sys.executable, "worker.py"], environment={**self.environment, **settings}, directory=ROOT, log=log, patience=40
+            name, [sys.executable, "worker.py"], environment={**self.ground.environment, **settings}, directory=ROOT, log=log, patience=40
         )
         self.stack.push_async_callback(process.stop)
-        async with asyncio.timeout(_PATIENCE):
-            while not await pollers(self.client, QUEUE) - known:
-                if process.ended:
-                    raise PartError(f"{name} ended while it was starting:\n{process.tail()}")
-                await asyncio.sleep(0.05)
+
+        async def new() -> set[str]:
+            return await pollers(self.ground.client, QUEUE) - known
+
+        await ready(process, new)
         return process
 
     async def workers(self, count: int, **settings: str) -> list[Process]:
@@ -111,62 +101,25 @@ class Stage:
     async def start(self, function: str, **request: Any) -> WorkflowHandle[Any, ReleaseStatus]:
         """Start a release."""
         document = {"target": {"function": function, "alias": "live"}, "requested_by": "load", "reason": "to know what it bears", **request}
-        return await self.client.start_workflow("Release", document, id=f"release-{function}", task_queue=QUEUE, result_type=ReleaseStatus)
+        return await self.ground.client.start_workflow(
+            "Release", document, id=f"release-{function}", task_queue=QUEUE, result_type=ReleaseStatus
+        )
 
     def rollout(self, function: str) -> WorkflowHandle[Any, ReleaseStatus]:
         """Whoever holds the alias."""
-        return self.client.get_workflow_handle(f"{PLACE}/{function}:live", result_type=ReleaseStatus)
+        return self.ground.client.get_workflow_handle(f"{PLACE}/{function}:live", result_type=ReleaseStatus)
 
     async def abort(self, function: str) -> None:
         """A person stops a release, by the command line's own means."""
-        await ReleaseClient(self.client).abort(f"{function}:live", by="ana", reason="p99 is up")
+        await ReleaseClient(self.ground.client).abort(f"{function}:live", by="ana", reason="p99 is up")
 
 
 @asynccontextmanager
 async def stage(directory: Path) -> AsyncIterator[Stage]:
     """Start AWS and Temporal; all that was started has ended when the block has."""
-    async with AsyncExitStack() as stack:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))}
-        command = [sys.executable, "-m", "tests.load.standin"]
-        aws = Process.start("the stand-in", command, environment=clean, directory=ROOT, log=directory / "standin.log", piped=True)
-        stack.push_async_callback(aws.stop)
-        line = await aws.first_line(_PATIENCE)
-        if not line.startswith("ready "):
-            raise PartError(f"the stand-in did not start: {aws.tail()}")
-        url, port = line.removeprefix("ready "), Ports.any_free().temporal
-        start = [
-            str(Path(sys.executable).with_name("temporal")),
-            "server",
-            "start-dev",
-            "--ip",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--headless",
-        ]
-        start += ["--log-level", "error", *AT_ONCE]  # in memory: what is under test is not the disk of this machine
-        server = Process.start("Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log")
-        stack.push_async_callback(server.stop)
-        client = await _connected(f"127.0.0.1:{port}", server)
-        http = await stack.enter_async_context(aiohttp.ClientSession())
-        nowhere = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "TEMPORAL_CONFIG_FILE"), os.devnull)
-        keys = {"AWS_ACCESS_KEY_ID": "load", "AWS_SECRET_ACCESS_KEY": "load", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": url}
-        environment = {**clean, **nowhere, **keys, "TEMPORAL_ADDRESS": f"127.0.0.1:{port}"}
-        yield Stage(directory, url, client, http, server, environment, stack)
-
-
-async def _connected(address: str, server: Process) -> Client:
-    async with asyncio.timeout(_PATIENCE):
-        while True:
-            if server.ended:
-                raise PartError(f"Temporal did not start:\n{server.tail()}")
-            try:
-                client = await Client.connect(address, plugins=[LambdaReleases()])
-                await client.count_workflows("")
-            except (RuntimeError, RPCError):  # what a server that is not there yet raises
-                await asyncio.sleep(0.1)
-            else:
-                return client
+    async with AsyncExitStack() as stack:  # in memory: what is under test is not the disk of this machine
+        ground = await stack.enter_async_context(Ground.laid(directory, standin="tests.load.standin", settings=AT_ONCE))
+        yield Stage(directory, ground, stack)
 
 
 async def ending(handle: WorkflowHandle[Any, ReleaseStatus]) -> str:

@@ -21,6 +21,7 @@ from temporalio.service import RPCError
 
 from deploy.local.emulator import LocalLambda
 from deploy.local.processes import Process
+from deploy.local.stack import AT_ONCE
 from workflows.plugin import LambdaReleases
 
 ROOT = Path(__file__).parents[2]
@@ -124,9 +125,7 @@ class Server:
     async def start(self) -> None:
         """Start, and wait until it answers."""
         command = [str(ROOT / ".venv/bin/temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self._port), "--headless"]
-        command += ["--db-filename", str(self._directory / "temporal.db"), "--log-level", "error"]
-        for queue in ("transfer", "timer", "visibility"):  # else everything waits 50 ms for each of its steps
-            command += ["--dynamic-config-value", f"history.{queue}ProcessorMaxPollRPS=2000"]
+        command += ["--db-filename", str(self._directory / "temporal.db"), "--log-level", "error", *AT_ONCE]
         log = self._directory / "temporal.log"
         self._process = Process.start("Temporal", command, environment=os.environ, directory=ROOT, log=log)
         await self.connect()
