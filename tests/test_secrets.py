@@ -199,7 +199,7 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))} | {
             "AWS_ENDPOINT_URL": stub.url, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": KEY, "AWS_SESSION_TOKEN": TOKEN,
             "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
-            "TEMPORAL_ADDRESS": server.address, "RELEASES_TASK_QUEUE": queue, "RELEASES_RATE": "100", "RELEASES_METRICS": metrics,
+            "TEMPORAL_ADDRESS": server.address, "RELEASES_TASK_QUEUE": queue, "RELEASES_METRICS": metrics,
             "RELEASES_LOG_FORMAT": "json", "RELEASES_LOG_LEVEL": "debug",
         }  # fmt: skip
         worker = Process.start("worker", [sys.executable, "worker.py"], environment=environment, directory=ROOT, log=log)

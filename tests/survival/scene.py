@@ -171,7 +171,7 @@ class Workman:
     def start(self, local: LocalLambda, endpoint: str) -> None:
         """Start it; it reaches AWS through ``endpoint``."""
         self._environment = {**os.environ, **local.environment, "AWS_ENDPOINT_URL": endpoint, "TEMPORAL_ADDRESS": self._temporal}
-        self._environment |= {"RELEASES_TASK_QUEUE": self._queue, "RELEASES_RATE": "100"}
+        self._environment |= {"RELEASES_TASK_QUEUE": self._queue}
         self._spawn()
 
     def _spawn(self) -> None:
