@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from workflows.domain.adaptive import LOOK_EVERY, MOST, Adaptive, Advice, Dose, Move, Ramp, advise
+from workflows.domain.adaptive import MOST, Adaptive, Advice, Dose, Move, Ramp, advise
 from workflows.domain.evidence import Contrast, Evidence, Share
 from workflows.domain.judgement import Finding, Judgement, Outcome
 from workflows.domain.measurement import Measurements
@@ -37,7 +37,7 @@ def next_move(
     now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float] | None = None, adaptive: Adaptive = ADAPTIVE
 ) -> Advice:
     sent = Dose(dose[0], second(dose[1]), second(dose[2])) if dose else None
-    return advise(adaptive, judgement=judgement, seen=seen, ramp=Ramp(NINE, sent), now=second(now))
+    return advise(adaptive, judgement=judgement, seen=seen, ramp=Ramp(NINE, dose=sent), now=second(now))
 
 
 FIRST = (1, 0.0, 60.0)
@@ -115,11 +115,29 @@ def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
         assert dose.percent * (dose.ends - dose.begins).total_seconds() <= 60 * asked * (1 + 1e-6) + 1e-3
     else:
         assert (advice.move, advice.percent) == (Move.WAIT, 0)
-    assert second(now) < advice.again <= second(now) + LOOK_EVERY
+    assert second(now) < advice.again <= second(now) + timedelta(minutes=1)
 
 
-def test_it_asks_again_when_the_time_is_over() -> None:
-    assert next_move(OVER - 2, judged(), told(), FIRST).again == second(OVER)
+@pytest.mark.parametrize(
+    ("now", "judgement", "seen", "dose", "again"),
+    [
+        (10, judged(), told(), FIRST, 60),  # the dose ends
+        (60, judged(), told(), FIRST, 240),  # it is waited for no longer
+        (170, judged(), told(0), FIRST, 180),  # the next minute begins
+        (100, judged(Outcome.UNMEASURABLE), told(0, status="Forbidden"), FIRST, OVER),  # until CloudWatch answers
+        (OVER - 2, judged(), told(), FIRST, OVER),  # the time is over
+    ],
+)
+def test_it_says_when_to_ask_again_if_cloudwatch_tells_nothing_new(
+    now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float], again: float
+) -> None:
+    assert next_move(now, judgement, seen, dose).again == second(again)
+
+
+def test_minutes_that_settle_late_are_waited_for_longer() -> None:
+    ramp = Ramp(NINE, settle=timedelta(minutes=15), dose=Dose(1, second(0), second(60)))
+    advice = advise(ADAPTIVE, judgement=judged(), seen=told(), ramp=ramp, now=second(300))
+    assert (advice.move, advice.again) == (Move.WAIT, second(240 + 15 * 60))
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_before_the_first_look_everything_is_pending() -> None:
 
 
 def test_alpha_is_divided_among_the_rules_that_may_stop_a_release_and_not_among_those_that_must_pass() -> None:
-    one, two = RELATIVE, Rules(not_worse=(NotWorse(margin=0.02), NotWorse(measure="slow_rate", margin=0.02)))
+    one, two = RELATIVE, Rules(not_worse=(NotWorse(margin=0.02), NotWorse(metric="slow_rate", margin=0.02)))
     assert (one.harmful, one.convincing) == (100, 100)
     assert (two.harmful, two.convincing) == (200, 100)
     just = Contrast(Share(4, 64), Share(33, 5000))
@@ -82,7 +82,7 @@ def test_alpha_is_divided_among_the_rules_that_may_stop_a_release_and_not_among_
 
 
 def test_every_measure_must_pass_and_any_may_fail() -> None:
-    both = Rules(not_worse=(NotWorse(margin=0.02), NotWorse(measure="slow_rate", margin=0.02)))
+    both = Rules(not_worse=(NotWorse(margin=0.02), NotWorse(metric="slow_rate", margin=0.02)))
     assert of(both, seen(GOOD)) is Outcome.PENDING
     assert of(both, seen(GOOD, slow=(GOOD,))) is Outcome.PASSED
     assert of(both, seen(GOOD, slow=(BAD,))) is Outcome.FAILED
@@ -194,7 +194,7 @@ def test_a_judgement_says_why_with_its_numbers() -> None:
         {"limits": [{"metric": "error_rate", "max": 1, "minutes": 0}]},
         {"not_worse": [{"margin": 0}]},
         {"not_worse": [{"margin": 0.5}]},
-        {"not_worse": [{"measure": "invocations"}]},
+        {"not_worse": [{"metric": "invocations"}]},
         {"not_worse": [{}, {"margin": 0.01}]},
         {"alpha": 0},
         {"alpha": 0.6},

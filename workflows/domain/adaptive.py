@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -25,9 +25,6 @@ from workflows.domain.words import Duration, Input, spoken
 
 MOST: Final = 50
 """Percent of the traffic that a dose takes at most: a comparison needs stable's requests as well."""
-
-LOOK_EVERY: Final = timedelta(seconds=5)
-"""Between two looks while CloudWatch is waited for."""
 
 _SHORTEST: Final = timedelta(seconds=12)
 """What must be left of a minute for a dose to begin in it; changing an alias takes a second or two."""
@@ -41,6 +38,7 @@ class Adaptive(Input):
 
     model_config = ConfigDict(populate_by_name=True)
 
+    kind: Literal["adaptive"] = "adaptive"
     start: Annotated[int, Field(alias="from", strict=True, ge=1, le=MOST)] = 1
     factor: float = Field(default=2, ge=1, le=100)
     margin: Margin = 0.025
@@ -85,17 +83,28 @@ class Dose:
 
 @dataclass(frozen=True)
 class Ramp:
-    """A ramp under way: when it began, and the dose that was sent last."""
+    """A ramp under way: when it began, how long CloudWatch's minutes take to settle, and the dose that was sent last."""
 
     began: datetime
+    settle: timedelta = timedelta()
     dose: Dose | None = None
+
+    def after(self, dose: Dose) -> Ramp:
+        """The same ramp, with one more dose sent."""
+        return replace(self, dose=dose)
+
+    @property
+    def patience(self) -> datetime | None:
+        """When the last dose is waited for no longer."""
+        return self.dose and self.dose.minute + MINUTE + self.settle + _PATIENCE
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do now: have ``percent`` of the traffic on the candidate, and ask again at ``again`` with ``ramp`` and what was measured by then.
+    """What to do now: have ``percent`` of the traffic on the candidate.
 
-    After PROMOTE and ROLL_BACK there is nothing more to ask. HOLD leaves the candidate without traffic and waits for a person.
+    To be asked again with ``ramp`` and what was measured by then: as soon as CloudWatch tells more, and at ``again`` if it does not. After PROMOTE and ROLL_BACK there is nothing more to ask. HOLD leaves the candidate without
+    traffic and waits for a person.
     """
 
     move: Move
@@ -128,18 +137,18 @@ def advise(adaptive: Adaptive, *, judgement: Judgement, seen: Measurements, ramp
         reason = f"no certainty within {spoken(adaptive.max_duration)}: {judgement.reason}"
         return Advice(Move.HOLD, 0, reason, now, ramp)
     advice = _traffic(adaptive, judgement, seen, ramp, now)
-    return replace(advice, again=min(advice.again, now + LOOK_EVERY, over))
+    return replace(advice, again=min(advice.again, over))
 
 
 def _traffic(adaptive: Adaptive, judgement: Judgement, seen: Measurements, ramp: Ramp, now: datetime) -> Advice:
     """Rules 4 to 8."""
-    dose, later = ramp.dose, now + LOOK_EVERY
+    dose, patience = ramp.dose, ramp.patience
     if dose is not None and now < dose.ends:
         return Advice(Move.SEND, dose.percent, f"{dose.percent}% until {dose.ends:%H:%M:%S}", dose.ends, ramp)
     if seen.status != COMPLETE:
-        return Advice(Move.WAIT, 0, judgement.reason, later, ramp)
-    if dose is not None and not _told(dose, seen, now):
-        return Advice(Move.WAIT, 0, f"waiting for what CloudWatch tells of {dose.minute:%H:%M}", later, ramp)
+        return Advice(Move.WAIT, 0, judgement.reason, ramp.began + adaptive.max_duration, ramp)
+    if dose is not None and patience is not None and now < patience and not _told(dose, seen):
+        return Advice(Move.WAIT, 0, f"waiting for what CloudWatch tells of {dose.minute:%H:%M}", patience, ramp)
     left = now.replace(second=0, microsecond=0) + MINUTE - now
     if left < _SHORTEST:
         return Advice(Move.WAIT, 0, "the next dose begins with the next minute", now + left, ramp)
@@ -147,12 +156,11 @@ def _traffic(adaptive: Adaptive, judgement: Judgement, seen: Measurements, ramp:
     percent = min(MOST, max(1, int(size * (MINUTE / left))))
     ends = now + min(left, MINUTE * (size / percent))
     reason = f"{percent}% for {spoken(ends - now)}, {min(size, MOST):.2g}% of a minute's requests: {because}"
-    return Advice(Move.SEND, percent, reason, ends, Ramp(ramp.began, Dose(percent, now, ends)))
+    return Advice(Move.SEND, percent, reason, ends, ramp.after(Dose(percent, now, ends)))
 
 
-def _told(dose: Dose, seen: Measurements, now: datetime) -> bool:
-    counted = all((measure, dose.minute) in seen.counted for measure in seen.measures)
-    return counted or now >= dose.minute + MINUTE + _PATIENCE
+def _told(dose: Dose, seen: Measurements) -> bool:
+    return all((measure, dose.minute) in seen.counted for measure in seen.measures)
 
 
 def _size(adaptive: Adaptive, found: list[Evidence]) -> tuple[float, str]:

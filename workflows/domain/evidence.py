@@ -25,10 +25,10 @@ share of the traffic may change from contrast to contrast, for any reason that i
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 NEAREST: Final = 2.0
@@ -88,38 +88,58 @@ class Evidence:
     stable: Share = Share()
 
 
-def evidence(contrasts: Iterable[Contrast], *, margin: float, before: Share | None = None) -> Evidence:
-    """Bet on contrasts, in the order in which they became known.
+@dataclass(frozen=True)
+class Bets:
+    """The bets of one rule, contrast by contrast: what is bet next depends on what was known before, and on nothing else.
 
-    ``before`` is how stable did before the release; it only makes the alternatives fit better. A wrong one costs time, never the guarantee:
-    every alternative is fixed before the contrast that it is bet on.
+    ``known`` is what is known of stable; to begin with, how it did before the release. That only makes the alternatives fit better: a wrong one
+    costs time, never the guarantee, since every alternative is fixed before the contrast that it is bet on.
     """
-    alternatives = _alternatives(margin)
-    stakes = [0.0] * len(alternatives)
-    waiting, peak, harm, not_worse = 1.0, 1.0, 1.0, 0.0
-    candidate, stable, known = Share(), Share(), before or Share()
-    for turn, contrast in enumerate(contrasts):
+
+    margin: float
+    known: Share = Share()
+    turn: int = 0
+    waiting: float = 1.0
+    stakes: tuple[float, ...] = ()
+    log_not_worse: float = 0.0
+    evidence: Evidence = Evidence()
+
+    def after(self, contrast: Contrast) -> Bets:
+        """What they stand at when one more contrast is known."""
+        known, told, alternatives = self.known, self.evidence, _alternatives(self.margin)
         usual = (known.hits + 0.5) / (known.of + 100.0)  # with nothing known: one in two hundred
-        stake = _FROM_THE_START if turn == 0 else (1 - _FROM_THE_START) / (turn * (turn + 1))
-        waiting -= stake
-        for index, (excess, part) in enumerate(alternatives):
+        stake = _FROM_THE_START if self.turn == 0 else (1 - _FROM_THE_START) / (self.turn * (self.turn + 1))
+        waiting = self.waiting - stake
+        stakes: list[float] = []
+        for had, (excess, part) in zip(self.stakes or [0.0] * len(alternatives), alternatives, strict=True):
             bet = Contrast(Share(min(usual + excess, (1 + usual) / 2), 1), Share(usual, 1))
             gain = _exp(_log_gain(contrast, bet, margin=0.0))
-            stakes[index] = min((stakes[index] + part * stake) * gain, _LARGEST)
+            stakes.append(min((had + part * stake) * gain, _LARGEST))
         harm = min(sum(stakes) + max(waiting, 0.0), _LARGEST)
-        peak = max(peak, harm)
-        not_worse += _log_gain(contrast, Contrast(Share(usual, 1), Share(usual, 1)), margin=margin)
-        candidate, stable, known = candidate + contrast.candidate, stable + contrast.stable, known + contrast.stable
-    return Evidence(worse=peak, harm=harm, not_worse=_exp(not_worse), candidate=candidate, stable=stable)
+        log_not_worse = self.log_not_worse + _log_gain(contrast, Contrast(Share(usual, 1), Share(usual, 1)), margin=self.margin)
+        found = Evidence(
+            worse=max(told.worse, harm),
+            harm=harm,
+            not_worse=_exp(log_not_worse),
+            candidate=told.candidate + contrast.candidate,
+            stable=told.stable + contrast.stable,
+        )
+        return Bets(self.margin, known + contrast.stable, self.turn + 1, waiting, tuple(stakes), log_not_worse, found)
 
 
-def _alternatives(margin: float) -> list[tuple[float, float]]:
+def evidence(contrasts: Iterable[Contrast], *, margin: float, before: Share | None = None) -> Evidence:
+    """Bet on contrasts, in the order in which they became known. ``before`` is how stable did before the release."""
+    return functools.reduce(Bets.after, contrasts, Bets(margin, before or Share())).evidence
+
+
+@functools.lru_cache
+def _alternatives(margin: float) -> tuple[tuple[float, float], ...]:
     """How much worse a bad candidate may be, and which part of the stake is on that."""
     excesses = [NEAREST * margin]
     while excesses[-1] * _STEP < 0.5:  # noqa: PLR2004 - half of all requests
         excesses.append(excesses[-1] * _STEP)
     weights = [0.5**index for index in range(len(excesses))]
-    return [(excess, weight / sum(weights)) for excess, weight in zip(excesses, weights, strict=True)]
+    return tuple((excess, weight / sum(weights)) for excess, weight in zip(excesses, weights, strict=True))
 
 
 def _log_gain(seen: Contrast, bet: Contrast, *, margin: float) -> float:
@@ -129,7 +149,6 @@ def _log_gain(seen: Contrast, bet: Contrast, *, margin: float) -> float:
     return _log_ratio(seen.candidate, c, s0 + margin) + _log_ratio(seen.stable, s, s0)
 
 
-@lru_cache(maxsize=4096)  # evidence is made anew at every look, mostly of contrasts that were there before
 def _nearest(c: float, s: float, *, candidates: float, stables: float, margin: float) -> float:
     """Stable's rate at the point of the line ``c0 = s0 + margin`` from which (``c``, ``s``) is hardest to tell (Kullback-Leibler).
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from workflows.domain.evidence import Evidence, evidence
+from workflows.domain.evidence import Bets, Evidence, Share
 from workflows.domain.measurement import COMPLETE, Measure, Measurements, Point
 from workflows.domain.words import Input
 
@@ -20,18 +21,50 @@ Margin = Annotated[float, Field(gt=0, le=0.2)]
 Alpha = Annotated[float, Field(gt=0, le=0.5)]
 """How often a judgement may be wrong: 0.01 is one release of a hundred."""
 
-Metric = Annotated[str, Field(pattern=r"^(error_rate|throttle_rate|slow_rate|invocations|duration_p\d{1,2}(\.\d+)?)$")]
-"""What a limit is on; ``duration_p99`` is in milliseconds, ``invocations`` a number a minute, the others shares from 0 to 1."""
+BuiltIn = Annotated[str, Field(pattern=r"^(error_rate|throttle_rate|slow_rate|invocations|duration_p(50|90|99))$")]
+"""What is measured of every version; ``duration_p99`` is in milliseconds, ``invocations`` a number a minute, the others shares from 0 to 1."""
+
+_Words = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class CloudWatchMetric(Input):
+    """Any metric in CloudWatch, minute by minute.
+
+    ``{function}``, ``{alias}``, ``{candidate}`` and ``{stable}`` in the values of its dimensions stand for those of the release.
+    """
+
+    namespace: _Words
+    name: _Words
+    stat: Annotated[str, Field(min_length=1, max_length=30)] = "Sum"
+    dimensions: Annotated[Mapping[_Words, _Words], Field(max_length=30)] = {}
+
+    def __str__(self) -> str:
+        return f"{self.stat} of {self.namespace} {self.name}"
+
+
+class Expression(Input):
+    """Metric math over metrics, by the ids that they have in it: ``{"expression": "100 * e / i", "metrics": {"e": …, "i": …}}``."""
+
+    expression: Annotated[str, Field(min_length=1, max_length=1024)]
+    metrics: Annotated[
+        Mapping[Annotated[str, Field(pattern=r"^[a-z][a-zA-Z0-9_]{0,30}$")], CloudWatchMetric], Field(min_length=1, max_length=10)
+    ]
+
+    def __str__(self) -> str:
+        return self.expression
+
+
+Other = CloudWatchMetric | Expression
 
 
 class Limit(Input):
     """The candidate's own value of a metric must stay within bounds, each minute by itself, whatever stable does.
 
     It is broken when the last ``minutes`` minutes that were measured are all out of bounds. A minute with fewer requests than ``of`` is passed
-    over: one error in two requests is no error rate.
+    over: one error in two requests is no error rate. ``metric`` is one that is measured of every version, or any other of CloudWatch's.
     """
 
-    metric: Metric
+    metric: BuiltIn | Other
     max: float | None = None
     min: float | None = None
     minutes: int = Field(default=1, ge=1, le=60)
@@ -46,6 +79,8 @@ class Limit(Input):
     def value(self, point: Point) -> float | None:
         """The metric in one minute; None where CloudWatch does not tell it, or too few requests stand behind it."""
         match self.metric:
+            case CloudWatchMetric() | Expression():
+                return point.others.get(key(self.metric))
             case "invocations":
                 return point.invocations
             case "error_rate" | "throttle_rate" | "slow_rate" as measure:
@@ -63,14 +98,19 @@ class Limit(Input):
         return f"{self.metric} {' and '.join(bounds)}"
 
 
+def key(metric: Other) -> str:
+    """What a metric of the user's own is called among what was measured."""
+    return metric.model_dump_json()
+
+
 class NotWorse(Input):
     """The candidate's share of bad requests must not be above stable's by the margin, or more."""
 
-    measure: Measure = "error_rate"
+    metric: Measure = "error_rate"
     margin: Margin = 0.025
 
     def __str__(self) -> str:
-        return f"{self.measure} not worse than stable's by {100 * self.margin:g} points"
+        return f"{self.metric} not worse than stable's by {100 * self.margin:g} points"
 
 
 class Rules(Input):
@@ -86,9 +126,24 @@ class Rules(Input):
 
     @model_validator(mode="after")
     def _once_each(self) -> Rules:
-        if len({rule.measure for rule in self.not_worse}) < len(self.not_worse):
-            raise ValueError("not_worse: one rule for each measure")
+        if len({rule.metric for rule in self.not_worse}) < len(self.not_worse):
+            raise ValueError("not_worse: one rule for each metric")
         return self
+
+    @property
+    def others(self) -> tuple[Other, ...]:
+        """The metrics of the user's own, each once."""
+        found = (limit.metric for limit in self.limits)
+        return tuple({key(metric): metric for metric in found if not isinstance(metric, str)}.values())
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """What is compared with stable."""
+        return tuple(rule.metric for rule in self.not_worse)
+
+    def __str__(self) -> str:
+        enough = [f"{self.min_invocations} invocations"] if self.min_invocations else []
+        return ", ".join([*map(str, self.not_worse), *map(str, self.limits), *enough])
 
     @property
     def harmful(self) -> float:
@@ -134,8 +189,23 @@ class Judgement:
         return "; ".join(finding.reason for finding in self.findings if finding.outcome is self.outcome)
 
 
-def assess(rules: Rules, seen: Measurements, *, until: datetime) -> Judgement:
-    """Judge a candidate by what was measured. ``until`` is when the time for it is over.
+class Ledger:
+    """The bets of relative rules, kept from one judgement to the next, so that each contrast is bet on once. Only saves time."""
+
+    def __init__(self) -> None:
+        """Nothing is bet yet."""
+        self._bets: dict[tuple[Measure, float], Bets] = {}
+
+    def evidence(self, rule: NotWorse, seen: Measurements) -> Evidence:
+        """What the bets of a rule stand at: the same as of bets that are made anew."""
+        contrasts = seen.contrasts.get(rule.metric, ())
+        bets = self._bets.get((rule.metric, rule.margin)) or Bets(rule.margin, seen.before.get(rule.metric) or Share())
+        self._bets[rule.metric, rule.margin] = bets = functools.reduce(Bets.after, contrasts[bets.turn :], bets)
+        return bets.evidence
+
+
+def assess(rules: Rules, seen: Measurements, *, until: datetime, ledger: Ledger | None = None) -> Judgement:
+    """Judge a candidate by what was measured. ``until`` is when the time for it is over; ``ledger`` is of earlier judgements of the same release.
 
     One rule:
 
@@ -155,7 +225,7 @@ def assess(rules: Rules, seen: Measurements, *, until: datetime) -> Judgement:
     """
     findings = (
         *(_limited(limit, seen) for limit in rules.limits),
-        *(_compared(rule, rules, seen) for rule in rules.not_worse),
+        *(_compared(rule, rules, (ledger or Ledger()).evidence(rule, seen)) for rule in rules.not_worse),
         *_enough(rules, seen),
     )
     outcomes = {finding.outcome for finding in findings}
@@ -185,8 +255,7 @@ def _limited(limit: Limit, seen: Measurements) -> Finding:
     return Finding(str(limit), Outcome.FAILED, told)
 
 
-def _compared(rule: NotWorse, rules: Rules, seen: Measurements) -> Finding:
-    found = evidence(seen.contrasts.get(rule.measure, ()), margin=rule.margin, before=seen.before.get(rule.measure))
+def _compared(rule: NotWorse, rules: Rules, found: Evidence) -> Finding:
     if found.worse >= rules.harmful:
         outcome, sure = Outcome.FAILED, f"evidence of harm {_number(found.worse)}, {rules.harmful:g} stop a release"
     elif found.not_worse >= rules.convincing:

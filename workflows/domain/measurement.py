@@ -7,7 +7,7 @@ needs is there for both versions. What arrives later for a minute that has been 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeFlo
 from workflows.domain.evidence import Contrast, Share
 
 MINUTE: Final = timedelta(minutes=1)
+_KEPT: Final = timedelta(hours=3)
 COMPLETE: Final = "Complete"
 
 Measure = Literal["error_rate", "throttle_rate", "slow_rate"]
@@ -28,7 +29,7 @@ class Point(BaseModel):
     """One version in one minute. What CloudWatch does not tell is None, and None is not zero.
 
     ``timed`` and ``slow`` are of Duration: SampleCount, and TC(threshold:), the trimmed count of those above the threshold.
-    ``quantiles`` are its p50, p90 and so on, in milliseconds.
+    ``quantiles`` are its p50, p90 and so on, in milliseconds. ``others`` are metrics of the user's own, by their keys.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class Point(BaseModel):
     timed: NonNegativeFloat | None = None
     slow: NonNegativeFloat | None = None
     quantiles: Mapping[str, NonNegativeFloat] = Field(default_factory=dict[str, float])
+    others: Mapping[str, float] = Field(default_factory=dict[str, float])
 
     def share(self, measure: Measure) -> Share | None:
         """The measure in this minute; None where a part of it is missing. Throttles are in neither Invocations nor Errors, so they are added."""
@@ -73,7 +75,8 @@ class Measurements:
 
     ``contrasts`` holds, for each measure, what both versions did, in the order in which it became known: the very numbers that
     :func:`~workflows.domain.evidence.evidence` bets on, each once. ``before`` is how stable did before the release. ``at`` is the last look,
-    ``status`` its status. ``candidate`` are the candidate's minutes as they were told last.
+    ``status`` its status. ``candidate`` are the candidate's minutes of the last three hours as they were told last, ``stable`` stable's;
+    ``earlier`` is how often the candidate was invoked before those. ``heard`` is the last minute of the candidate that anything was told of.
     """
 
     measures: tuple[Measure, ...]
@@ -81,6 +84,9 @@ class Measurements:
     at: datetime | None = None
     status: str = COMPLETE
     candidate: Mapping[datetime, Point] = field(default_factory=dict[datetime, Point])
+    stable: Mapping[datetime, Point] = field(default_factory=dict[datetime, Point])
+    earlier: float = 0.0
+    heard: datetime | None = None
     contrasts: Mapping[Measure, tuple[Contrast, ...]] = field(default_factory=dict["Measure", tuple[Contrast, ...]])
     counted: Mapping[tuple[Measure, datetime], Contrast] = field(default_factory=dict[tuple["Measure", datetime], Contrast])
 
@@ -103,12 +109,27 @@ class Measurements:
                     contrasts[measure] = (*contrasts.get(measure, ()), new)
                     counted[measure, minute] = Contrast(known.candidate + new.candidate, known.stable + new.stable)
         points = {**self.candidate, **{minute: look.candidate[minute] for minute in settled}}
-        return replace(self, at=look.at, status=look.status, candidate=points, contrasts=contrasts, counted=counted)
+        old = look.at - _KEPT
+        return replace(
+            self,
+            at=look.at,
+            status=look.status,
+            candidate={minute: point for minute, point in points.items() if minute > old},
+            stable={minute: point for minute, point in {**self.stable, **look.stable}.items() if minute > old},
+            earlier=self.earlier + _invocations(point for minute, point in points.items() if minute <= old),
+            heard=max((minute for minute in settled if points[minute].invocations), default=self.heard),
+            contrasts=contrasts,
+            counted={known: contrast for known, contrast in counted.items() if known[1] > old},
+        )
 
     @property
     def invocations(self) -> float:
         """How often the candidate was invoked, as far as told."""
-        return sum(point.invocations or 0.0 for point in self.candidate.values())
+        return self.earlier + _invocations(self.candidate.values())
+
+
+def _invocations(points: Iterable[Point]) -> float:
+    return sum(point.invocations or 0.0 for point in points)
 
 
 def _both(measure: Measure, look: Look, minutes: list[datetime]) -> Iterator[tuple[datetime, Contrast]]:

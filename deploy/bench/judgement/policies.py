@@ -14,7 +14,7 @@ from deploy.bench.judgement.traffic import MINUTE, Counts, Function
 from workflows.domain import adaptive as ramps
 from workflows.domain.adaptive import Adaptive, Move, advise
 from workflows.domain.evidence import Share
-from workflows.domain.judgement import Judgement, NotWorse, Rules, assess
+from workflows.domain.judgement import Judgement, Ledger, NotWorse, Rules, assess
 from workflows.domain.measurement import Look, Measurements, Point
 
 End = Literal["promoted", "rolled back", "held"]
@@ -23,9 +23,12 @@ LOOK_EVERY: Final = 10.0
 """Seconds between two looks at an alarm: what our own watch does. For CodeDeploy it is a guess in its favour: AWS names no number."""
 
 
-_LOOK: Final = ramps.LOOK_EVERY.total_seconds()
+_LOOK: Final = 5.0
+"""Seconds between two looks at what CloudWatch measured: what the product's watch does for a ramp."""
+
 _IDLE: Final = 30.0
 _LOOK_BACK: Final = 8
+_SETTLE: Final = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -133,13 +136,14 @@ class Ramp:
         self._function = function
         self._adaptive = adaptive
         measure = function.case.measure
-        self._rules = Rules(not_worse=(NotWorse(measure=measure, margin=adaptive.margin),), alpha=adaptive.alpha)
+        self._rules = Rules(not_worse=(NotWorse(metric=measure, margin=adaptive.margin),), alpha=adaptive.alpha)
         requests, bad = function.before()
         self._seen = Measurements((measure,), before={measure: Share(bad, requests)})
         self._epoch = datetime(2026, 1, 1, tzinfo=UTC)
         self._began = self._epoch + timedelta(seconds=function.phase)
-        self._ramp = ramps.Ramp(self._began)
+        self._ramp = ramps.Ramp(self._began, settle=_SETTLE)
         self._told: object = None
+        self._ledger = Ledger()
         self._judgement = self._judge()
 
     def next(self, now: float) -> Next:
@@ -148,18 +152,18 @@ class Ramp:
         told = self._function.told(now)
         if told is not self._told:
             self._told = told
-            self._seen = self._seen.after(self._look(at, told), settle=timedelta(seconds=3))
+            self._seen = self._seen.after(self._look(at, told), settle=_SETTLE)
             self._judgement = self._judge()
         advice = advise(self._adaptive, judgement=self._judgement, seen=self._seen, ramp=self._ramp, now=at)
         self._ramp = advice.ramp
-        again = (advice.again - self._began).total_seconds()
+        again = min((advice.again - self._began).total_seconds(), now + _LOOK)
         if advice.move is Move.WAIT and advice.ramp.dose and now + _IDLE > (news := self._function.news(now)) > again:
             again += math.ceil((news - again) / _LOOK) * _LOOK  # looks in between would see nothing new
         ends: dict[Move, End] = {Move.PROMOTE: "promoted", Move.ROLL_BACK: "rolled back", Move.HOLD: "held"}
         return Next(advice.percent, again, ends.get(advice.move))
 
     def _judge(self) -> Judgement:
-        return assess(self._rules, self._seen, until=self._began + self._adaptive.max_duration)
+        return assess(self._rules, self._seen, until=self._began + self._adaptive.max_duration, ledger=self._ledger)
 
     def _look(self, at: datetime, told: Mapping[int, Counts]) -> Look:
         recent = list(told)[-_LOOK_BACK:]
