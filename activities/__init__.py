@@ -23,6 +23,7 @@ Read in this order:
     restoring               put ``$LATEST`` back
     references              resolve ``{{resolve:…}}`` in environment values
     looks, cloudwatch       alarms, and how many releases look at them with few calls
+    metrics                 what CloudWatch measured of two versions
     rate, redaction         how fast we call, what an error may repeat
     share, slots, urgency   a worker's part of that rate, when it takes an activity, and what it takes even then
     described               whether an answer is one of AWS's
@@ -41,6 +42,7 @@ from activities.concurrency import Concurrency
 from activities.event_source_mappings import EventSourceMappings
 from activities.functions import Functions
 from activities.invocations import Invocations
+from activities.metrics import Metrics
 from activities.operation import OperationGroup
 from activities.permissions import Permissions
 from activities.provisioned import ProvisionedConcurrency
@@ -66,5 +68,6 @@ def operations(aws: Downloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
         Settling(aws),
         Restoring(aws),
         Alarms(aws),
+        Metrics(aws),
     )
     return [activity for group in groups for activity in group.activities()]
