@@ -1,4 +1,4 @@
-"""Who may speak against a candidate: hooks, which are asked, and alarms, which are watched.
+"""Who may speak against a candidate: hooks, which are asked, alarms, which are watched, and what CloudWatch measures of it.
 
 Hooks are asked once before traffic moves and once after. Alarms are watched from the first move, or from the first wait if that comes
 earlier, to the end; and looked at once more wherever a wait is over or all traffic is about to move at once, as the watch may be seconds behind.
@@ -6,14 +6,22 @@ earlier, to the end; and looked at once more wherever a wait is over or all traf
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
+from activities.errors import Fault
 from workflows import steps
+from workflows.analysis import Analyst
 from workflows.call import sentence
 from workflows.domain.journal import Journal
+from workflows.domain.judgement import Judgement, Outcome, Rules
 from workflows.domain.status import Phase
-from workflows.preflight import Findings
+from workflows.measuring import is_measured
+from workflows.preflight import Findings, Rejected
+from workflows.record import VERDICT
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.steering import Steered
 from workflows.steps import alarm_in
@@ -31,21 +39,88 @@ class Judged(Steered):
     _request: ReleaseRequest | RollbackRequest
     _journal: Journal
 
+    def __init__(self) -> None:
+        """Nobody has spoken yet."""
+        super().__init__()
+        self._red: frozenset[str] = frozenset()
+        self._analyst: Analyst | None = None
+        self._rules: Rules | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._judgement = Judgement(Outcome.PENDING, ())
+
+    @property
+    def _alarms(self) -> tuple[str, ...]:
+        """The alarms that may stop the release: those that were red before a hotfix began may not."""
+        return tuple(name for name in self._request.guards.alarms if name not in self._red)
+
+    async def _prepare_to_judge(self, found: Findings) -> None:
+        """Look at how stable did before the release, if what CloudWatch measures is to be judged. Rejects where it may not be asked."""
+        if self._request.hotfix:
+            self._red = frozenset(name for name, state in found.alarms.items() if state == "ALARM")
+            ignored = f"; red already, so ignored: {', '.join(sorted(self._red))}" if self._red else ""
+            self._tell(note=f"Hotfix: {self._request.reason}{ignored}", hotfix=True)
+        strategy, guards = self._request.strategy, self._request.judged_by
+        if found.stable is None or not is_measured(strategy, guards):
+            return
+        settle = timedelta(seconds=max(found.latest.timeout or 0, found.stable.timeout or 0, _new_timeout(self._request)))
+        self._analyst = Analyst(self._journal.target, strategy, guards, stable=found.stable.version, settle=settle)
+        told = await self._analyst.look_back()
+        if told.status in {Fault.DENIED, Fault.INVALID}:
+            raise Rejected(f"{'guards.metrics' if guards else 'strategy'}: CloudWatch cannot be asked: {told.reason or told.status}")
+
+    def _follow(self, candidate: str) -> None:
+        """Begin to judge what CloudWatch measures, as soon as traffic moves."""
+        if self._analyst is not None:
+            self._following = asyncio.create_task(self._judge_on(self._analyst, candidate))
+
+    async def _judge_on(self, analyst: Analyst, candidate: str) -> None:
+        try:
+            await workflow.wait_condition(lambda: self._journal.shifting)
+            await analyst.follow(candidate, self._judge)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody would judge any more
+            if not is_cancelled_exception(error):
+                self._controls.stop(f"the metrics cannot be judged: {sentence(error)}")
+
+    def _judge(self, rules: Rules | None = None) -> None:
+        """Judge by what was told last: by the guards, and by ``rules`` from now on, if they are given."""
+        analyst, guards = self._analyst, self._request.judged_by
+        if analyst is None:
+            return
+        self._rules = rules or self._rules or analyst.first_rules
+        self._judgement = analyst.assess(self._rules)
+        self._tell(analysis=analyst.assessed(self._judgement))
+        if guards and (guarded := analyst.assess(guards)).outcome is Outcome.FAILED:
+            self._record(guarded)
+            self._controls.stop(f"version {self._journal.candidate} does worse than it may: {guarded.reason}")
+
+    def _record(self, judgement: Judgement) -> None:
+        """Write a verdict, with its numbers, into the history."""
+        if self._analyst is not None:
+            workflow.upsert_memo({VERDICT: self._analyst.assessed(judgement)})
+
+    @property
+    def _measured(self) -> Analyst:
+        """Who follows what is measured: there is one wherever a step is judged by it."""
+        if self._analyst is None:
+            raise RuntimeError("nothing is measured")
+        return self._analyst
+
     async def _guard(self) -> None:
         """Have the release stopped as soon as one of its alarms goes off, or cannot be read any more."""
-        alarms = self._request.guards.alarms
-        if not alarms:
+        if not self._request.guards.alarms:
             return
         await workflow.wait_condition(lambda: self._journal.shifting or self._controls.paused or self._progress.status.phase in _WAITING)
+        if not self._alarms:
+            return
         try:
-            self._controls.stop(await steps.watch(alarms))
+            self._controls.stop(await steps.watch(self._alarms))
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody would watch any more
             if not is_cancelled_exception(error):
                 self._controls.stop(f"the alarms cannot be read: {sentence(error)}")
 
     async def _last_look(self) -> None:
         """Look at the alarms, now."""
-        alarms = self._request.guards.alarms
+        alarms = self._alarms
         if alarms and (off := alarm_in(await steps.look(alarms), alarms)):
             raise Refused(off)
 
@@ -69,3 +144,9 @@ class Judged(Steered):
         answer = await steps.consult(hook, question, name=name)
         if not answer.accept:
             raise Refused(f"hook {hook} ({name}) refused version {candidate}: {answer.reason}")
+
+
+def _new_timeout(request: ReleaseRequest | RollbackRequest) -> int:
+    """The function's time-out in seconds, if the release changes it."""
+    change = request.configuration if isinstance(request, ReleaseRequest) else None
+    return (change and change.timeout) or 0

@@ -14,8 +14,10 @@ from temporalio import workflow
 
 from workflows.domain.routing import Routing
 from workflows.domain.story import step_words
-from workflows.domain.strategy import Bake, SetWeight
+from workflows.domain.strategy import Analysis, Bake, SetWeight
 from workflows.domain.target import Target
+from workflows.domain.words import spoken
+from workflows.measuring import is_measured
 from workflows.preflight import Findings, Rejected, preflight
 from workflows.request import Image, PublishedVersion, ReleaseRequest, S3Package
 
@@ -97,6 +99,11 @@ def _deeds(request: ReleaseRequest, found: Findings, *, stays: bool) -> Iterator
         yield from _moving(request, candidate)
     if hooks.after_traffic:
         yield f"Ask {hooks.after_traffic} whether it accepts {candidate} (after_traffic)", "invoke"
+    if request.guards.after and live:
+        yield (
+            f"Watch over {candidate} for {spoken(request.guards.after)}, version {live} ready",
+            "describe_alarms" if request.guards.alarms else "",
+        )
     if live and wanted.provisioned is not None and found.version_provisioned is not None:
         yield f"Release what is provisioned on version {live}", "delete_provisioned_concurrency_config"
 
@@ -114,9 +121,16 @@ def _moving(request: ReleaseRequest, candidate: str) -> Iterator[tuple[str, str]
     alarms = request.guards.alarms
     if alarms:
         yield f"From here on watch {', '.join(alarms)}: one in ALARM takes everything back", "watch_alarms"
-    percent = 0
+    if request.judged_by:
+        yield f"From here on judge what CloudWatch measures: {request.judged_by}", ""
+    if is_measured(request.strategy, request.judged_by):
+        yield (
+            "Look at how the live version did in the hour before, and from here on at both versions side by side",
+            "get_metrics watch_metrics",
+        )
+    percent, look = 0, "describe_alarms" if alarms else ""
     for step in request.strategy.steps:
-        operations = {"set_weight": "update_alias", "bake": "describe_alarms" if alarms else "", "approval": ""}[step.kind]
+        operations = {"set_weight": "update_alias", "approval": look, "adaptive": f"update_alias update_alias {look}"}.get(step.kind, look)
         yield step_words(step, candidate), operations
         percent = step.percent if isinstance(step, SetWeight) else percent
     if percent < 100:  # noqa: PLR2004 - a step of 100% was this already
@@ -124,4 +138,7 @@ def _moving(request: ReleaseRequest, candidate: str) -> Iterator[tuple[str, str]
 
 
 def _bakes(request: ReleaseRequest) -> Iterator[timedelta]:
-    return (step.duration for step in request.strategy.steps if isinstance(step, Bake))
+    """What takes its time in any case."""
+    after = [request.guards.after] if request.guards.after else []
+    steps = request.strategy.steps
+    return iter([*(step.duration for step in steps if isinstance(step, Bake) or (isinstance(step, Analysis) and not step.early)), *after])

@@ -53,6 +53,7 @@ class Findings:
     version: str | None
     reserved: int | None
     version_provisioned: int | None
+    alarms: dict[str, str]
 
 
 def _routing(alias: AliasConfiguration) -> Routing:
@@ -137,6 +138,7 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
         version=version,
         reserved=reserved,
         version_provisioned=version_provisioned,
+        alarms=looked,
     )
 
 
@@ -154,6 +156,7 @@ def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Intent
         reserved=request.concurrency.reserved,
         provisioned=request.concurrency.provisioned,
         alarms=request.guards.alarms,
+        hotfix=bool(request.hotfix),
     )
 
 

@@ -23,6 +23,9 @@ from workflows.domain.status import Phase, ReleaseStatus
 JOURNAL = "journal"
 """The memo in which a ``Rollout`` writes down what would have to be put back."""
 
+VERDICT = "verdict"
+"""The memo in which it writes down the last verdict on its candidate, with its numbers."""
+
 _RUNS = 50
 _PATIENT = RetryPolicy(maximum_interval=timedelta(seconds=30))
 _AT_MOST = timedelta(seconds=30)

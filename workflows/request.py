@@ -7,15 +7,18 @@ UpdateFunctionConfiguration under AWS's names, checked by the same model that th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import AfterValidator, Discriminator, Field, RootModel, StringConstraints, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, RootModel, StrictBool, StringConstraints, Tag, ValidationError, model_validator
 
 from activities.functions import ConfigurationChange
 from activities.shapes import FunctionName
+from workflows.domain.judgement import NotWorse, Rules
 from workflows.domain.strategy import Steps, Strategy, preset
 from workflows.domain.target import Target
-from workflows.domain.words import Input, Person, Reason
+from workflows.domain.words import Duration, Input, Person, Reason
+from workflows.measuring import MOST_OTHERS, asked, others_of, rules_of
 
 Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 """A published version, as AWS writes it: digits in a string."""
@@ -83,6 +86,16 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+class MetricGuards(Rules):
+    """Rules that hold all the time: a release is stopped as soon as one fails."""
+
+    @model_validator(mode="after")
+    def _some_rule(self) -> Self:
+        if not self.limits and not self.not_worse:
+            raise ValueError("name what is judged: limits, not_worse or both")
+        return self
+
+
 class Guards(Input):
     """What may stop a release at any time."""
 
@@ -90,6 +103,9 @@ class Guards(Input):
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=255)], ...], Field(max_length=100), AfterValidator(_distinct)
     ] = ()
     """Names of CloudWatch alarms, metric or composite, in the function's region."""
+    metrics: MetricGuards | None = None
+    after: Annotated[Duration, Field(le=timedelta(days=14))] | None = None
+    """How long, once all traffic is on the candidate, the old version stays ready and the guards go on watching."""
 
 
 class Change(Input):
@@ -102,6 +118,18 @@ class Change(Input):
     requested_by: Person = ""
     reason: Reason = ""
 
+    def _ask_for_what_there_is(self, strategy: Steps) -> None:
+        """Refuse metrics that cannot be asked for."""
+        rules = rules_of(strategy, self.guards.metrics)
+        others = others_of(rules)
+        if len(others) > MOST_OTHERS:
+            raise ValueError(f"limits: {len(others)} metrics of your own are more than the {MOST_OTHERS} that one look can ask for")
+        for other in others:
+            try:
+                asked([other], {})
+            except ValidationError as error:
+                raise ValueError(f"limits: {other}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+
 
 class ReleaseRequest(Change):
     """Make an artifact, a configuration or both live behind an alias, step by step."""
@@ -109,6 +137,27 @@ class ReleaseRequest(Change):
     artifact: Artifact | None = None
     configuration: ConfigurationChange | None = None
     strategy: Strategy = preset("Canary10Percent5Minutes")
+    hotfix: StrictBool | None = None
+    """Ship during an incident: alarms that are red already do not count, nor do limits; the candidate must only not be worse than stable."""
+
+    @model_validator(mode="after")
+    def _measurable(self) -> Self:
+        self._ask_for_what_there_is(self.strategy)
+        return self
+
+    @model_validator(mode="after")
+    def _a_hotfix_says_why(self) -> Self:
+        if self.hotfix and not self.reason.strip():
+            raise ValueError("reason: a hotfix must say why")
+        return self
+
+    @property
+    def judged_by(self) -> Rules | None:
+        """The rules that guard the release all the time. A hotfix is judged against stable alone: what is red already would stop every fix."""
+        given = self.guards.metrics
+        if not self.hotfix:
+            return given
+        return Rules(not_worse=(given and given.not_worse) or (NotWorse(),), alpha=given.alpha if given else Rules().alpha)
 
     @model_validator(mode="after")
     def _something_to_release(self) -> Self:
@@ -126,13 +175,28 @@ class ReleaseRequest(Change):
         parts = [str(self.artifact)] if self.artifact else []
         if self.configuration is not None:
             parts.append(", ".join(sorted(self.configuration.parameters())))
-        return f"{' with '.join(parts)} → {self.target} ({self.strategy})"
+        return f"{'Hotfix: ' if self.hotfix else ''}{' with '.join(parts)} → {self.target} ({self.strategy})"
 
 
 class RollbackRequest(Change):
     """Put an alias on ``version``, or on the version that was live before the current one, in one step."""
 
     version: Number | None = None
+
+    @model_validator(mode="after")
+    def _measurable(self) -> Self:
+        self._ask_for_what_there_is(self.strategy)
+        return self
+
+    @property
+    def hotfix(self) -> bool:
+        """A rollback is none."""
+        return False
+
+    @property
+    def judged_by(self) -> Rules | None:
+        """The rules that guard it all the time."""
+        return self.guards.metrics
 
     @property
     def strategy(self) -> Steps:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -21,35 +20,25 @@ from workflows import steps
 from workflows.call import fault_of, sentence, still_wanted, uninterrupted
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
-from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
-from workflows.domain.strategy import Approval, Bake, SetWeight
+from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Place
-from workflows.domain.words import spoken
-from workflows.judging import Judged, Refused
+from workflows.judging import Refused
 from workflows.preflight import DESCRIPTION, Findings, Rejected, preflight
 from workflows.progress import Progress
-from workflows.record import JOURNAL
 from workflows.request import Image, ReleaseRequest, RollbackRequest, RolloutRequest, S3Package
+from workflows.trial import Foreign, Trial
 from workflows.undo import NotPutBack, put_back, restored
 
 _T = TypeVar("_T")
 
 
-class Foreign(Exception):
-    """Somebody else moved the alias while we held it: nothing more may be touched."""
-
-
-_SECOND = timedelta(seconds=1)
-
-
 @workflow.defn
-class Rollout(Judged):
+class Rollout(Trial):
     """One release or rollback of one alias. Start ``Release`` or ``Rollback``, not this."""
 
     def __init__(self) -> None:
         """Nothing was asked yet: the input comes with :meth:`run`, where a missing or a surplus one is refused."""
         super().__init__()
-        self._revision: str | None = None
 
     def _begin(self, request: ReleaseRequest | RollbackRequest) -> None:
         target = request.target.bare
@@ -75,6 +64,8 @@ class Rollout(Judged):
             self._controls.stop(f"cancelled{_reason()}")
         problem = await uninterrupted(_ended(story))
         await uninterrupted(_ended(guard))
+        if self._following is not None:
+            await uninterrupted(_ended(self._following))
         match problem, self._controls.stopped:
             case None, None:
                 return self._progress.status
@@ -91,6 +82,7 @@ class Rollout(Judged):
         found = await preflight(self._request)
         self._check_lock(found.place)
         self._write_down(found)
+        await self._prepare_to_judge(found)
         candidate = await self._make_candidate(found)
         if found.routing == Routing(version=candidate):
             await self._concurrency(found, candidate)
@@ -103,9 +95,11 @@ class Rollout(Judged):
         if found.routing is None:
             await self._create_alias(candidate)
         else:
+            self._follow(candidate)
             await self._take_steps(found.routing.version, candidate)
             await self._promote(candidate)
         await self._consult("after_traffic", found, candidate)
+        await self._watch_over(candidate)
         await self._release_provisioned(found, candidate)
         still_wanted()
         self._tell(Phase.SUCCEEDED, f"All traffic is on version {candidate}", routing=self._split(candidate, 100), ends_at=None)
@@ -123,12 +117,6 @@ class Rollout(Judged):
             update={"before": found.routing, "reserved": found.reserved, "candidate": found.version, "revision": found.latest.revision_id}
         )
         self._tell(stable=self._journal.stable, routing=self._split(None, 0))
-
-    def _note(self, **changes: object) -> None:
-        """The undo is recorded before the deed: in the memo too, where whoever started us finds it if we are killed."""
-        before, self._journal = self._journal, self._journal.model_copy(update=changes)
-        if self._journal != before:
-            workflow.upsert_memo({JOURNAL: self._journal})
 
     async def _make_candidate(self, found: Findings) -> str:
         """The version to make live: published from an artifact, or one that there is already."""
@@ -198,32 +186,6 @@ class Rollout(Judged):
         self._note(provisioned={**self._journal.provisioned, stable: found.version_provisioned})
         await steps.provision(found.function, stable, None)
 
-    async def _take_steps(self, stable: str, candidate: str) -> None:
-        for number, step in enumerate(self._request.strategy.steps):
-            await self._unpaused()
-            if self._controls.promoted:
-                return
-            match step:
-                case SetWeight(percent=percent):
-                    self._tell(Phase.SHIFTING, f"Moving {percent}% of the traffic to version {candidate}")
-                    await self._route(
-                        Routing.split(stable=stable, candidate=candidate, percent=percent), f"{percent}% to version {candidate}"
-                    )
-                    self._tell(routing=self._split(candidate, percent), step=number + 1)
-                case Bake(duration=duration):
-                    percent = self._progress.status.routing.percent
-                    self._tell(Phase.BAKING, f"{percent}% to version {candidate} for {spoken(duration)}")
-                    await self._wait(duration, summary=f"Bake at {percent}% for {spoken(duration)}")
-                    await self._last_look()
-                    self._tell(step=number + 1)
-                case Approval(timeout=timeout):
-                    self._controls.approved = False
-                    self._tell(Phase.AWAITING_APPROVAL, "Waiting for approval" + (f", at most {spoken(timeout)}" if timeout else ""))
-                    if not await self._wait(timeout, summary="Wait for approval", approval=True):
-                        raise Refused(f"nobody approved within {spoken(timeout or _SECOND)}")
-                    await self._last_look()
-                    self._tell(step=number + 1)
-
     async def _promote(self, candidate: str) -> None:
         await self._unpaused()
         self._tell(Phase.PROMOTING, f"Moving all traffic to version {candidate}")
@@ -243,17 +205,6 @@ class Rollout(Judged):
         self._note(shifting=True)
         self._revision = await steps.create_alias(self._journal.target, candidate)
         self._tell(routing=self._split(candidate, 100), step=len(self._request.strategy.steps))
-
-    async def _route(self, routing: Routing, summary: str) -> None:
-        """Move traffic. Between asking and knowing the answer, the revision is unknown."""
-        self._note(shifting=True)
-        revision, self._revision = self._revision, None
-        try:
-            self._revision = await steps.route(self._journal.target, routing, revision=revision, summary=summary)
-        except ActivityError as error:
-            if fault_of(error) is Fault.STALE:
-                raise Foreign(f"somebody else moved {self._journal.target}: {sentence(error)}; it was left like that") from error
-            raise
 
     async def _still_there(self, routing: Routing) -> None:
         """Find out, where there is nothing left to move, whether somebody else moved it."""
@@ -287,9 +238,6 @@ class Rollout(Judged):
     def _failed(self, why: str) -> ApplicationError:
         self._tell(Phase.ROLLING_BACK, f"Not rolled back: {why}", ends_at=None)
         return ApplicationError(why, self._progress.status, type="RollbackFailed", non_retryable=True)
-
-    def _split(self, candidate: str | None, percent: int) -> TrafficSplit:
-        return TrafficSplit(stable=self._journal.stable, canary=candidate if percent else None, percent=percent)
 
 
 def _reason() -> str:

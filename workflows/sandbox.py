@@ -14,18 +14,21 @@ from temporalio.workflow import Info
 
 PASSED_THROUGH: Final = (
     "activities",
+    "workflows.analysis",
     "workflows.attributes",
     "workflows.call",
     "workflows.controls",
     "workflows.domain",
     "workflows.holder",
     "workflows.judging",
+    "workflows.measuring",
     "workflows.preflight",
     "workflows.progress",
     "workflows.record",
     "workflows.request",
     "workflows.steering",
     "workflows.steps",
+    "workflows.trial",
     "workflows.undo",
 )
 """What the sandbox does not load anew for each workflow: everything but the modules that define one.

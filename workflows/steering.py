@@ -6,6 +6,7 @@ is refused before it is recorded, with a sentence that says why.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -45,8 +46,13 @@ class Steered:
     def _tell(self, phase: Phase | None = None, note: str | None = None, **changes: object) -> None:
         self._progress.tell(phase, note, **changes)
 
-    async def _wait(self, span: timedelta | None, *, summary: str, approval: bool = False) -> bool:
-        """Wait for so long (None: without end), or until promoted or approved. True if a person ended it. A pause stops the clock."""
+    async def _wait(
+        self, span: timedelta | None, *, summary: str, approval: bool = False, until: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Wait for so long (None: without end), or ``until`` that is so, or a person promotes or approves. False if the time ended it.
+
+        A pause stops the clock.
+        """
         controls = self._controls
         left = span
         while left is None or left > timedelta(0):
@@ -55,14 +61,16 @@ class Steered:
             self._tell(ends_at=None if left is None else started + left)
             try:
                 await workflow.wait_condition(
-                    lambda: controls.paused or controls.promoted or (approval and controls.approved), timeout=left, timeout_summary=summary
+                    lambda: controls.paused or controls.promoted or (approval and controls.approved) or until(),
+                    timeout=left,
+                    timeout_summary=summary,
                 )
             except TimeoutError:
                 left = timedelta(0)
             else:
                 left = None if left is None else max(left - (workflow.now() - started), _SECOND)
             self._tell(ends_at=None)
-            if controls.promoted or (approval and controls.approved):
+            if controls.promoted or (approval and controls.approved) or (until() and not controls.paused):
                 return True
             await self._unpaused()
         return False

@@ -34,6 +34,7 @@ from activities.functions import (
     UpdateFunctionConfigurationRequest,
 )
 from activities.invocations import Invocations, InvokeRequest
+from activities.metrics import Metrics, MetricsRequest, MetricsResponse, WatchMetricsRequest
 from activities.provisioned import (
     DeleteProvisionedConcurrencyConfigRequest,
     GetProvisionedConcurrencyConfigRequest,
@@ -208,6 +209,17 @@ async def watch(alarms: tuple[str, ...]) -> str:
     """Return when one of the alarms goes off, with why; until then look every few seconds, which adds nothing to the history."""
     answer = await call(Alarms.watch_alarms, WatchAlarmsRequest(alarm_names=list(alarms)), summary=f"Watch {', '.join(alarms)}")
     return alarm_in(answer, alarms) or "the alarms gave no answer"
+
+
+async def measure(request: MetricsRequest) -> MetricsResponse:
+    """Ask what was measured, now."""
+    return await call(Metrics.get_metrics, request, summary=f"Measure version {' and '.join(request.versions)}")
+
+
+async def watch_metrics(request: MetricsRequest, *, every: timedelta, known: str | None) -> MetricsResponse:
+    """Return when CloudWatch tells what was not ``known``; until then look every so often, which adds nothing to the history."""
+    watching = WatchMetricsRequest(**dict(request), every=every.total_seconds(), known=known)
+    return await call(Metrics.watch_metrics, watching, summary=f"Measure versions {' and '.join(request.versions)}")
 
 
 def alarm_in(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) -> str | None:

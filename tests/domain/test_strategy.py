@@ -56,7 +56,7 @@ def test_a_linear_rises_in_equal_steps_and_ends_below_all(percent: int, minutes:
      "canary10percent5minutes", "Canary10Percent5Minutes ", "Linear10Percent5Minutes", "Canary10PercentEvery5Minutes", "Canary1٠Percent5Minutes"],
 )  # fmt: skip
 def test_what_is_no_preset_is_refused_with_the_presets_there_are(name: str) -> None:
-    with pytest.raises(ValidationError, match="no such preset: there are AllAtOnce, Canary<P>Percent<N>Minutes and Linear"):
+    with pytest.raises(ValidationError, match="no such preset: there are AllAtOnce, Adaptive, Canary<P>Percent<N>Minutes and Linear"):
         SPELT.validate_python(name)
 
 

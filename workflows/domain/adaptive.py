@@ -96,7 +96,7 @@ class Ramp:
     @property
     def patience(self) -> datetime | None:
         """When the last dose is waited for no longer."""
-        return self.dose and self.dose.minute + MINUTE + self.settle + _PATIENCE
+        return self.dose.minute + MINUTE + self.settle + _PATIENCE if self.dose else None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from workflows.domain.evidence import Bets, Evidence, Share
 from workflows.domain.measurement import COMPLETE, Measure, Measurements, Point
@@ -57,6 +57,19 @@ class Expression(Input):
 Other = CloudWatchMetric | Expression
 
 
+def _which(value: object) -> str:
+    if isinstance(value, str):
+        return "built_in"
+    return "expression" if isinstance(value, Expression) or (isinstance(value, Mapping) and "expression" in value) else "metric"
+
+
+Metric = Annotated[
+    Annotated[BuiltIn, Tag("built_in")] | Annotated[CloudWatchMetric, Tag("metric")] | Annotated[Expression, Tag("expression")],
+    Discriminator(_which),
+]
+"""A metric by its name, or any other of CloudWatch's, or metric math over such."""
+
+
 class Limit(Input):
     """The candidate's own value of a metric must stay within bounds, each minute by itself, whatever stable does.
 
@@ -64,7 +77,7 @@ class Limit(Input):
     over: one error in two requests is no error rate. ``metric`` is one that is measured of every version, or any other of CloudWatch's.
     """
 
-    metric: BuiltIn | Other
+    metric: Metric
     max: float | None = None
     min: float | None = None
     minutes: int = Field(default=1, ge=1, le=60)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from workflows.domain.judgement import Outcome
 from workflows.domain.target import Target
 
 
@@ -34,8 +35,39 @@ class TrafficSplit(BaseModel):
     percent: int = 0
 
 
+class Measured(BaseModel):
+    """One version as CloudWatch told of it: so many invocations while both were served, their error rate, and p99 in ms of the last minute told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    invocations: float = 0
+    error_rate: float | None = None
+    p99: float | None = None
+
+
+class Assessed(BaseModel):
+    """What is thought of the candidate: the verdict, why, and how sure that is.
+
+    ``worse`` and ``not_worse`` are how sure, from 0 to 1, that the candidate is worse than stable, and that it is not worse by the margin: 1 - 1/e,
+    valid however often one looks (:mod:`workflows.domain.evidence`). ``at`` is when CloudWatch was last asked.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Outcome
+    reason: str
+    worse: float = 0
+    not_worse: float = 0
+    candidate: Measured = Measured()
+    stable: Measured = Measured()
+    at: datetime | None = None
+
+
 class ReleaseStatus(BaseModel):
-    """A release at one moment. ``step`` counts the steps that are done; ``ends_at`` is when the current wait ends, if it does."""
+    """A release at one moment. ``step`` counts the steps that are done; ``ends_at`` is when the current wait ends, if it does.
+
+    ``analysis`` is there where metrics are judged, ``hotfix`` where the release is one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -49,3 +81,5 @@ class ReleaseStatus(BaseModel):
     steps: int = 0
     paused: bool = False
     ends_at: datetime | None = None
+    analysis: Assessed | None = Field(default=None, exclude_if=lambda told: told is None)
+    hotfix: bool = Field(default=False, exclude_if=lambda told: not told)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from workflows.domain.status import Phase, ReleaseStatus
-from workflows.domain.strategy import Approval, Bake, SetWeight, Steps
+from workflows.domain.adaptive import Adaptive
+from workflows.domain.status import Assessed, Measured, Phase, ReleaseStatus
+from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step, Steps
 from workflows.domain.words import spoken
 
 _SIGNS = {
@@ -42,10 +43,29 @@ def markdown(status: ReleaseStatus, strategy: Steps, told: Sequence[tuple[dateti
         lines += [f"`{bar(percent)}` **{percent}%** to version {status.candidate}, the rest to version {status.stable or '–'}", ""]
     if status.ends_at and not status.paused:
         lines += [f"Ends at {status.ends_at:%H:%M:%S} UTC, {spoken(status.ends_at - now)} from {now:%H:%M:%S}.", ""]
+    if status.analysis:
+        lines += [*analysis_lines(status.analysis, candidate=status.candidate, stable=status.stable), ""]
     if strategy.steps:
         lines += [*_steps(status, strategy), ""]
     lines += ["### What happened", "", *[f"- {time:%H:%M:%S} {note}" for time, note in told[-_LINES:]]]
     return "\n".join(lines)
+
+
+def analysis_lines(told: Assessed, *, candidate: str | None, stable: str | None) -> list[str]:
+    """What was measured of both versions, and what that comes to."""
+    sure = f"{told.not_worse:.0%} sure that it is not worse, {told.worse:.0%} that it is"
+    return [
+        f"**{told.verdict}** ({sure})",
+        "",
+        f"- version {candidate}: {_measured(told.candidate)}",
+        f"- version {stable}: {_measured(told.stable)}",
+        f"- {told.reason}",
+    ]
+
+
+def _measured(told: Measured) -> str:
+    rate = "" if told.error_rate is None else f", {told.error_rate:.2%} errors"
+    return f"{told.invocations:g} invocations{rate}" + ("" if told.p99 is None else f", p99 {told.p99:g} ms")
 
 
 def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
@@ -57,12 +77,16 @@ def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
     ]
 
 
-def step_words(step: SetWeight | Bake | Approval, candidate: str = "the candidate") -> str:
+def step_words(step: Step, candidate: str = "the candidate") -> str:
     """A step of a strategy as a line of a list."""
     match step:
         case SetWeight(percent=percent):
             return f"{percent}% to {candidate}"
         case Bake(duration=duration):
-            return f"Bake for {spoken(duration)}"
+            return f"Bake for {spoken(duration)}" + (f", and until {step.min_invocations} invocations" if step.min_invocations else "")
+        case Analysis(duration=duration):
+            return f"Analysis for {spoken(duration)}: {step.words}"
+        case Adaptive():
+            return f"Adaptive: {step}"
         case Approval(timeout=timeout):
             return "Wait for approval" + (f", at most {spoken(timeout)}" if timeout else "")

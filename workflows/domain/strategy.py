@@ -6,11 +6,14 @@ After the last step everything goes to the candidate, so ``Canary10Percent5Minut
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
+from workflows.domain.adaptive import Adaptive
+from workflows.domain.judgement import Rules
 from workflows.domain.words import Duration, Input, Percent, spoken
 
 
@@ -21,11 +24,62 @@ class SetWeight(Input):
     percent: Percent
 
 
-class Bake(Input):
-    """Stay as it is for so long, guards watching. A pause does not use it up."""
+OnNoData = Literal["hold", "pass", "fail"]
+"""What to do when the time is over and CloudWatch has not told enough: wait for a person, go on all the same, or roll back."""
+
+_MORE = timedelta(minutes=10)
+
+
+class _Patient(Input):
+    """A step that lasts for so long, and for longer if too little was measured by then: at most until ``max_duration`` after its beginning."""
+
+    duration: Duration
+    max_duration: Duration | None = None
+    on_no_data: OnNoData | None = None
+
+    @model_validator(mode="after")
+    def _not_backwards(self) -> Self:
+        if self.max_duration is not None and self.max_duration < self.duration:
+            raise ValueError("max_duration: shorter than duration")
+        return self
+
+    @property
+    def longest(self) -> timedelta:
+        """How long it may last: if nothing is said, twice its duration, and ten minutes more than it at least."""
+        return self.max_duration or self.duration + max(self.duration, _MORE)
+
+    @property
+    def silence(self) -> OnNoData:
+        """What silence means: a person decides, if nothing is said."""
+        return self.on_no_data or "hold"
+
+
+class Bake(_Patient):
+    """Stay as it is for so long, guards watching. A pause does not use it up.
+
+    With ``min_invocations``, or with metrics as guards, it lasts until so much was measured.
+    """
 
     kind: Literal["bake"] = "bake"
-    duration: Duration
+    min_invocations: Annotated[int, Field(strict=True, ge=1)] | None = None
+
+
+class Analysis(Rules, _Patient):
+    """Judge the candidate by rules: rolled back when one fails; passed when all pass, at the end of ``duration``, or before that with ``early``."""
+
+    kind: Literal["analysis"] = "analysis"
+    early: StrictBool = False
+
+    @model_validator(mode="after")
+    def _some_rule(self) -> Self:
+        if not self.limits and not self.not_worse:
+            raise ValueError("an analysis needs rules: limits, not_worse or both")
+        return self
+
+    @property
+    def words(self) -> str:
+        """What it judges, in a line."""
+        return Rules.__str__(self)
 
 
 class Approval(Input):
@@ -35,7 +89,7 @@ class Approval(Input):
     timeout: Duration | None = None
 
 
-Step = Annotated[SetWeight | Bake | Approval, Field(discriminator="kind")]
+Step = Annotated[SetWeight | Bake | Approval | Analysis | Adaptive, Field(discriminator="kind")]
 
 
 class Steps(Input):
@@ -43,21 +97,43 @@ class Steps(Input):
 
     steps: tuple[Step, ...] = Field(max_length=500)
 
+    @model_validator(mode="after")
+    def _something_to_compare(self) -> Self:
+        percent = 0
+        for number, step in enumerate(self.steps):
+            match step:
+                case SetWeight():
+                    percent = step.percent
+                case Analysis() if percent == 0 or (step.not_worse and percent == _ALL):
+                    raise ValueError(
+                        f"steps.{number}: an analysis needs traffic on {'both versions' if step.not_worse else 'the candidate'}: set a weight before it"
+                    )
+                case _:
+                    pass
+        return self
+
     @property
     def weighted(self) -> bool:
         """Whether the alias will send traffic to two versions at once."""
-        return any(isinstance(step, SetWeight) and 0 < step.percent < 100 for step in self.steps)  # noqa: PLR2004 - percent
+        return any(isinstance(step, Adaptive) or (isinstance(step, SetWeight) and 0 < step.percent < _ALL) for step in self.steps)
 
     def __str__(self) -> str:
         return ", ".join([*map(_words, self.steps), "100%"])
 
 
-def _words(step: SetWeight | Bake | Approval) -> str:
+_ALL = 100
+
+
+def _words(step: Step) -> str:
     match step:
         case SetWeight(percent=percent):
             return f"{percent}%"
         case Bake(duration=duration):
             return spoken(duration)
+        case Analysis(duration=duration):
+            return f"analysis for {spoken(duration)}"
+        case Adaptive():
+            return "adaptive"
         case Approval(timeout=timeout):
             return f"approval within {spoken(timeout)}" if timeout else "approval"
 
@@ -70,21 +146,34 @@ def preset(name: str) -> Steps:
     """The steps that a preset's name stands for; every Lambda preset of AWS CodeDeploy is one. An unknown name is a ``ValueError``."""
     if name == "AllAtOnce":
         return Steps(steps=())
+    if name == "Adaptive":
+        return Steps(steps=(Adaptive(),))
     if found := _CANARY.fullmatch(name):
         percents = [int(found[1])]
     elif found := _LINEAR.fullmatch(name):
         percents = list(range(int(found[1]), 100, int(found[1])))
     else:
         raise ValueError(
-            "no such preset: there are AllAtOnce, Canary<P>Percent<N>Minutes and Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1)"
+            "no such preset: there are AllAtOnce, Adaptive, Canary<P>Percent<N>Minutes and Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1)"
         )
     bake = Bake(duration=timedelta(minutes=int(found[2])))
     return Steps(steps=tuple(step for percent in percents for step in (SetWeight(percent=percent), bake)))
 
 
 def _spelt_out(value: object) -> object:
-    return preset(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return preset(value)
+    if isinstance(value, Mapping) and "adaptive" in value:
+        return _adaptive(cast("Mapping[str, object]", value))
+    return value
+
+
+def _adaptive(value: Mapping[str, object]) -> object:
+    """``{"adaptive": {…}}``: one step of that kind. What else is there is left there, to be refused."""
+    given = value["adaptive"]
+    step = {**cast("Mapping[str, object]", given), "kind": "adaptive"} if isinstance(given, Mapping) else given
+    return {**{key: other for key, other in value.items() if key != "adaptive"}, "steps": [step]}
 
 
 Strategy = Annotated[Steps, BeforeValidator(_spelt_out)]
-"""Steps, or the name of a preset."""
+"""Steps, the name of a preset, or ``{"adaptive": {…}}``."""
