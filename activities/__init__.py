@@ -23,7 +23,8 @@ Read in this order:
     restoring               put ``$LATEST`` back
     references              resolve ``{{resolve:…}}`` in environment values
     looks, cloudwatch       alarms, and how many releases look at them with few calls
-    metrics                 what CloudWatch measured of two versions
+    queries, points, news   what CloudWatch is asked for a look at its metrics, what it tells, and whether that is new
+    metrics                 what it measured of two versions, minute by minute
     rate, redaction         how fast we call, what an error may repeat
     share, slots, urgency   a worker's part of that rate, when it takes an activity, and what it takes even then
     described               whether an answer is one of AWS's

@@ -6,83 +6,27 @@ measured – CloudWatch does not answer, forbids it, or has only a part – is a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Annotated, Final, Self
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AwareDatetime, Field, PlainSerializer, model_validator
+from temporalio import activity
 
 from activities.cloudwatch import WATCH
+from activities.errors import AwsError
+from activities.news import digest, said
 from activities.operation import READ, Aws, OperationGroup, operation
-from activities.shapes import AliasName, FunctionName, Real, Request, Response, Version
+from activities.points import COMPLETE, Told, ask
+from activities.queries import Metric, OtherMetric, queries, query
+from activities.shapes import AliasName, FunctionName, Real, Request, Response, Version, apart
 
-COMPLETE: Final = "Complete"
 MOST_MINUTES: Final = 180
 """Minutes in an answer: the newest ones."""
 
-_STAT: Final = (
-    r"^(SampleCount|Average|Sum|Minimum|Maximum|IQM|p100|(p|tm|wm|tc|ts)[0-9]{1,2}(\.[0-9]{1,10})?"
-    r"|(PR|TM|WM|TC|TS)\(([0-9.]+%?:[0-9.]*%?|:[0-9.]+%?)\))$"
-)
-_Stat = Annotated[str, Field(pattern=_STAT, description="A statistic of CloudWatch's, such as Sum, p99 or TC(300:).")]
-_Namespace = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^:]")]
-_MetricName = Annotated[str, Field(min_length=1, max_length=255)]
-_Dimensions = Annotated[
-    dict[Annotated[str, Field(min_length=1, max_length=255)], Annotated[str, Field(min_length=1, max_length=1024)]], Field(max_length=30)
-]
-_Id = Annotated[str, Field(pattern=r"^[a-z][a-zA-Z0-9_]{0,30}$")]
+_Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))]
 _Seconds = Annotated[Real, Field(ge=0, le=86_400, allow_inf_nan=False)]
-
-
-class Metric(Request):
-    """One statistic of one metric of CloudWatch's, a point a minute."""
-
-    namespace: _Namespace
-    metric_name: _MetricName
-    dimensions: _Dimensions = Field(default_factory=dict)
-    stat: _Stat
-
-
-class OtherMetric(Request):
-    """A metric of the caller's own, or metric math over several; ``id`` names it in the answer.
-
-    Either ``namespace``, ``metric_name``, ``dimensions`` and ``stat``, or ``expression`` and its ``metrics`` by the ids that it calls them. Ids in an
-    expression are its own: two expressions may both call something ``e``. What may answer more than one series (SEARCH, METRICS, SELECT) is refused.
-    """
-
-    id: _Id
-    namespace: _Namespace | None = None
-    metric_name: _MetricName | None = None
-    dimensions: _Dimensions = Field(default_factory=dict)
-    stat: _Stat | None = None
-    expression: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    metrics: Annotated[dict[_Id, Metric], Field(max_length=10)] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _is_one_or_the_other(self) -> Self:
-        metric = (self.namespace, self.metric_name, self.stat)
-        if self.expression is None:
-            if None in metric or self.metrics:
-                raise ValueError("Namespace, MetricName and Stat are needed, or Expression and its Metrics")
-            return self
-        if metric != (None, None, None) or self.dimensions:
-            raise ValueError("with an Expression, Namespace, MetricName, Dimensions and Stat belong into its Metrics")
-        if several := _SEVERAL.search(_QUOTED.sub("''", self.expression)):
-            raise ValueError(f"{several[0]} may answer several series: name the metrics in Metrics")
-        named = {name for name in _WORD.findall(_QUOTED.sub("''", self.expression)) if name[0].islower()}
-        if unknown := sorted(named - self.metrics.keys()):
-            raise ValueError(f"the expression names {', '.join(unknown)}, which Metrics has not")
-        if unused := sorted(self.metrics.keys() - named):
-            raise ValueError(f"the expression does not name {', '.join(unused)}, which Metrics has")
-        if not named:
-            raise ValueError("the expression names no metric")
-        return self
-
-
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
-_WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*", re.ASCII)
-_SEVERAL: Final = re.compile(r"\b(SEARCH|METRICS|SELECT)\b", re.IGNORECASE)
 
 
 class MetricsRequest(Request):
@@ -96,7 +40,7 @@ class MetricsRequest(Request):
     function_name: FunctionName
     name: AliasName
     versions: Annotated[list[Version], Field(min_length=1, max_length=2)]
-    since: AwareDatetime
+    since: _Moment
     settle: _Seconds
     slow_above: Annotated[Real, Field(gt=0, le=900_000, allow_inf_nan=False)] | None = None
     others: Annotated[list[OtherMetric], Field(max_length=20)] = Field(default_factory=list)
@@ -119,9 +63,14 @@ class WatchMetricsRequest(MetricsRequest):
 
 
 def _compact(number: float) -> int | float:
-    """Six significant digits are enough, and a count is a whole number."""
-    rounded = float(f"{number:.6g}") if abs(number) < 1e6 else round(number)  # noqa: PLR2004 - a count is never rounded
-    return int(rounded) if rounded == int(rounded) else rounded
+    """Six significant digits, but a count is never rounded; a whole number as one."""
+    if abs(number) >= _HUGE:
+        return number
+    rounded = number if number == round(number) else float(f"{number:.6g}")
+    return int(rounded) if rounded == round(rounded) else rounded
+
+
+_HUGE: Final = 1e15
 
 
 Number = Annotated[float, Field(allow_inf_nan=False), PlainSerializer(_compact, return_type=int | float)]
@@ -129,7 +78,7 @@ Numbers = list[Number | None]
 
 
 class Series(Response):
-    """One version, minute by minute: each list is as long as ``minutes`` of the answer; None where there is nothing at all.
+    """One version, minute by minute: each list is as long as ``minutes`` of the answer, and None where there is nothing at all.
 
     ``timed`` is how many durations were recorded, ``slow`` how many of them were above ``slow_above``; ``p50`` … are durations in milliseconds.
     """
@@ -149,7 +98,8 @@ class MetricsResponse(Response):
 
     ``at`` is when it was asked. ``status`` is Complete, or else the first StatusCode that was not (PartialData, InternalError, Forbidden) or the
     :class:`~activities.errors.Fault` of a call that failed; then ``reason`` says what was said, and there are no minutes. ``minutes`` are those for
-    which any series has a point, by their beginnings, ascending. ``digest`` stands for all but ``at`` and ``reason``.
+    which any series has a point, by their beginnings, ascending. ``digest`` stands for all but ``at`` and ``reason``. Where no minute that was
+    asked for has settled yet, CloudWatch is not asked at all: that is Complete, without minutes.
     """
 
     at: AwareDatetime
@@ -162,8 +112,8 @@ class MetricsResponse(Response):
 
 
 def now() -> datetime:
-    """The clock of this machine."""
-    return datetime.now(UTC)
+    """In an activity the time at which Temporal let this attempt begin, which is the clock of the workflow that waits for it; else this machine's."""
+    return activity.info().started_time if activity.in_activity() else datetime.now(UTC)
 
 
 class Metrics(OperationGroup):
@@ -176,13 +126,101 @@ class Metrics(OperationGroup):
 
     @operation(READ)
     async def get_metrics(self, request: MetricsRequest) -> MetricsResponse:
-        """One look, now. A call that fails is an answer, whose status is its fault. Safe at any time."""
-        raise NotImplementedError
+        """One look, now. A call that fails is an answer, whose status is its fault. Safe at any time.
+
+        AWS: GetMetricData, once (and once for each further page, which so few points do not have).
+        """
+        return await self._look(request)
 
     @operation(WATCH)
     async def watch_metrics(self, request: WatchMetricsRequest) -> MetricsResponse:
         """Return as soon as there is something that ``known`` did not say; until then NotReady, every so many seconds.
 
-        A call that fails is something, too, once: as long as it fails in the same way all is quiet. Safe at any time.
+        News is a minute, a number in a minute (late data), or another status; a minute that ``since`` no longer asks for is none. So a call that fails is
+        news once, and as long as it fails in the same way all is quiet. Safe at any time.
         """
-        raise NotImplementedError
+        seen = await self._look(request)
+        if said(request.known, seen.digest):
+            raise AwsError("watch_metrics", "Quiet", f"nothing new: {seen.status}", retry_after=request.every)
+        return seen
+
+    async def _look(self, request: MetricsRequest) -> MetricsResponse:
+        at = self._clock().astimezone(UTC)
+        end = _minute(at - timedelta(seconds=request.settle))
+        begin = max(_minute(request.since), end - MOST_MINUTES * _MINUTE)
+        asked = _asked(request)
+        told = await ask(self.aws, [each for one in asked for each in one.queries], begin, end) if begin < end else Told(COMPLETE)
+        if told.status != COMPLETE:
+            return MetricsResponse(at=at, status=told.status, reason=told.reason, digest=told.status)
+        return _answer(at, asked, told)
+
+
+_MINUTE: Final = timedelta(minutes=1)
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Something to know: whose (a version's, or None: the caller's own), what it is called, and the queries for it, of which the first tells."""
+
+    version: str | None
+    name: str
+    queries: tuple[dict[str, Any], ...]
+
+    def number(self, told: Told, minute: datetime) -> float | None:
+        """Its number in that minute, as it is told on: compactly. A count or a duration below zero is none."""
+        found = told.points.get(self.queries[0]["Id"], {}).get(minute)
+        return None if found is None or (self.version is not None and found < 0) else _compact(found)
+
+
+def _asked(request: MetricsRequest) -> list[_Asked]:
+    """Everything that a request wants to know, and the queries for it."""
+    asked: list[_Asked] = []
+    function = apart(request.function_name).name
+    for place, version in enumerate(request.versions):
+        dimensions = {"FunctionName": function, "Resource": f"{function}:{request.name}", "ExecutedVersion": version}
+        for name, (metric, stat) in _MEASURED.items():
+            if name != "slow" or request.slow_above is not None:
+                one = Metric(
+                    namespace="AWS/Lambda", metric_name=metric, dimensions=dimensions, stat=stat or _above(request.slow_above or 0)
+                )
+                asked.append(_Asked(version, name, (query(f"v{place}_{name}", one),)))
+    for place, other in enumerate(request.others):
+        asked.append(_Asked(None, other.id, tuple(queries(f"o{place}", other))))
+    return asked
+
+
+_MEASURED: Final = {
+    "invocations": ("Invocations", "Sum"),
+    "errors": ("Errors", "Sum"),
+    "throttles": ("Throttles", "Sum"),
+    "timed": ("Duration", "SampleCount"),
+    "slow": ("Duration", None),
+    "p50": ("Duration", "p50"),
+    "p90": ("Duration", "p90"),
+    "p99": ("Duration", "p99"),
+}
+
+
+def _above(milliseconds: float) -> str:
+    """The trimmed count: how many were above it."""
+    return f"TC({milliseconds:.3f}".rstrip("0").rstrip(".") + ":)"
+
+
+def _answer(at: datetime, asked: Sequence[_Asked], told: Told) -> MetricsResponse:
+    minutes = sorted({minute for points in told.points.values() for minute in points})
+    versions: dict[str, dict[str, Numbers]] = {one.version: {} for one in asked if one.version is not None}
+    others: dict[str, Numbers] = {}
+    marked: dict[str, Numbers] = {}
+    for one in asked:
+        numbers = [one.number(told, minute) for minute in minutes]
+        marked[f"{one.version}/{one.name}"] = numbers
+        if one.version is None:
+            others[one.name] = numbers
+        elif any(number is not None for number in numbers):
+            versions[one.version][one.name] = numbers
+    series = {version: Series.model_validate(columns) for version, columns in versions.items()}
+    return MetricsResponse(at=at, status=COMPLETE, minutes=minutes, versions=series, others=others, digest=digest(minutes, marked))
