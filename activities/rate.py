@@ -1,7 +1,8 @@
 """How many calls a second we make to AWS: AWS's own limits, kept exactly by all workers together, and rollbacks go first.
 
 AWS allows one account in one region 100 GetFunction, 15 GetPolicy and, all together, 15 other control-plane calls of Lambda's a second;
-invocations are not counted. CloudWatch allows about 9 DescribeAlarms. The workers of an account share these numbers evenly
+invocations are not counted. CloudWatch allows about 9 DescribeAlarms and 50 GetMetricData
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html), of which dashboards and alarms of others need some: we take half. The workers of an account share these numbers evenly
 (:mod:`activities.share` tells each its part). Within its part, each lets calls of one kind leave evenly spaced, never more than the
 rate in any second, and serves whoever waits by the priority of its activity, then in the order of arrival. What restores service (priority 1)
 does not wait: it borrows the next turn, up to :data:`BORROWED` of them, so that AWS may see so many more in one second.
@@ -27,17 +28,19 @@ from activities.urgency import MOST_URGENT
 
 @dataclass(frozen=True)
 class Rates:
-    """Calls a second that the workers of one account and region may make, all together. The defaults are AWS's for Lambda."""
+    """Calls a second that the workers of one account and region may make, all together. The defaults are AWS's for Lambda, half of it for CloudWatch."""
 
     control_plane: float = 15
     get_function: float = 100
     get_policy: float = 15
     describe_alarms: float = 5
+    get_metric_data: float = 25
 
     def at(self, control_plane: float) -> Rates:
         """The same proportions, for so many control-plane calls a second."""
         part = control_plane / self.control_plane
-        return Rates(control_plane, self.get_function * part, self.get_policy * part, self.describe_alarms * part)
+        others = (self.get_function, self.get_policy, self.describe_alarms, self.get_metric_data)
+        return Rates(control_plane, *(other * part for other in others))
 
 
 class Bucket:
@@ -150,6 +153,7 @@ class Limits:
             "get_function": Bucket(self.rates.get_function, self.stir),
             "get_policy": Bucket(self.rates.get_policy, self.stir),
             "describe_alarms": Bucket(self.rates.describe_alarms, self.stir),
+            "get_metric_data": Bucket(self.rates.get_metric_data, self.stir),
         }
 
     async def draw(self, operation: str) -> None:

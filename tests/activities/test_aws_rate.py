@@ -164,11 +164,11 @@ async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(mon
 
 
 async def test_the_default_rates_are_aws_lambdas_own() -> None:
-    assert Rates() == Rates(control_plane=15, get_function=100, get_policy=15, describe_alarms=5)
+    assert Rates() == Rates(control_plane=15, get_function=100, get_policy=15, describe_alarms=5, get_metric_data=25)
 
 
 async def test_at_another_rate_all_limits_keep_their_proportions() -> None:
-    assert Rates().at(30) == Rates(control_plane=30, get_function=200, get_policy=30, describe_alarms=10)
+    assert Rates().at(30) == Rates(control_plane=30, get_function=200, get_policy=30, describe_alarms=10, get_metric_data=50)
 
 
 async def test_a_faster_rate_is_kept_by_those_who_wait_already() -> None:
@@ -203,24 +203,26 @@ async def test_a_rate_that_stays_the_same_sends_nobody_back_to_the_beginning_of_
 
 
 async def test_a_share_is_the_same_part_of_each_limit() -> None:
-    limits = Limits(Rates(control_plane=12, get_function=90, get_policy=6, describe_alarms=3))
+    limits = Limits(Rates(control_plane=12, get_function=90, get_policy=6, describe_alarms=3, get_metric_data=15))
     limits.share(3)
     assert limits.control_plane == 4
-    assert {name: bucket.per_second for name, bucket in limits._own.items()} == {"get_function": 30, "get_policy": 2, "describe_alarms": 1}
+    shares = {name: bucket.per_second for name, bucket in limits._own.items()}
+    assert shares == {"get_function": 30, "get_policy": 2, "describe_alarms": 1, "get_metric_data": 5}
     limits.share(1)
     assert limits.control_plane == 12
 
 
-async def test_looking_at_alarms_takes_no_turn_from_lambda() -> None:
-    limits = Limits(Rates(control_plane=1, describe_alarms=1))
+async def test_looking_at_alarms_and_metrics_takes_no_turn_from_lambda() -> None:
+    limits = Limits(Rates(control_plane=1, describe_alarms=1, get_metric_data=1))
     begun = now()
     await limits.draw("update_alias")
     await limits.draw("describe_alarms")
+    await limits.draw("get_metric_data")
     assert now() - begun < 0.5
 
 
 async def test_a_throttle_of_aws_holds_its_own_kind_of_call_back() -> None:
-    limits = Limits(Rates(1000, 1000, 1000, 1000))
+    limits = Limits(Rates(1000, 1000, 1000, 1000, 1000))
     limits.answered("update_alias", Fault.THROTTLED)
     limits.answered("get_function", Fault.CONFLICT)
     begun = now()

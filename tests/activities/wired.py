@@ -16,7 +16,7 @@ from activities.rate import Limits, Rates
 from tests.activities.stub import Stub
 from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, TinyLambda
 
-UNLIMITED = Rates(1000, 1000, 1000, 1000)
+UNLIMITED = Rates(1000, 1000, 1000, 1000, 1000)
 HASTE = 0.5
 """Seconds. A machine that is busy with other tests may pause for a while, too: what is not about time-outs uses the patient one."""
 
