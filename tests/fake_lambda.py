@@ -2,7 +2,7 @@
 
 Every request is judged by botocore's service model before it is looked at, and every answer before it is given. Steer it with ``fail``,
 ``lose``, ``hold``, ``before`` and ``after``; look at ``calls``, ``writes`` and ``operations``; change things as somebody else would with
-:meth:`FakeLambda.somebody`.
+:meth:`FakeLambda.somebody`; say what CloudWatch measured with ``callers``, ``traffic`` or ``measured``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from tests.fakes.aliases import AliasesOfAws
 from tests.fakes.functions import Answer, Function, Parameters, configure, revision, sha256
 from tests.fakes.judge import check_answer, check_request, refusal
+from tests.fakes.metrics import MetricsOfAws
 from tests.fakes.rules import Call, Rules
 
 ROLE = "arn:aws:iam::123456789012:role/checkout"
@@ -21,7 +22,7 @@ ROLE = "arn:aws:iam::123456789012:role/checkout"
 Handler = Callable[[dict[str, Any]], Any]
 
 
-class FakeLambda(Rules, AliasesOfAws):
+class FakeLambda(Rules, AliasesOfAws, MetricsOfAws):
     """One account in one region. ``alarms`` maps names to states; ``handlers`` hold what functions do when they are invoked."""
 
     def __init__(self) -> None:
@@ -52,6 +53,14 @@ class FakeLambda(Rules, AliasesOfAws):
         """Carry a request out, unrecorded and unsteered."""
         answer: Answer = getattr(self, f"{service}_{operation}")(dict(parameters))
         check_answer(service, operation, answer)
+        if operation in {"create_alias", "update_alias"}:
+            function, _ = self.find(operation, dict(parameters))
+            self.route(
+                function.name,
+                answer["Name"],
+                answer["FunctionVersion"],
+                answer.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}),
+            )
         return answer
 
     # --- setting the scene ---------------------------------------------------------------------------------------------------
