@@ -52,7 +52,10 @@ class Trial(Judged):
     async def _take(self, step: Step, stable: str, candidate: str) -> None:
         match step:
             case SetWeight(percent=percent):
-                await self._shift(percent, stable, candidate, summary=f"{percent}% to version {candidate}")
+                self._tell(Phase.SHIFTING, f"Moving {percent}% of the traffic to version {candidate}")
+                routing = Routing.split(stable=stable, candidate=candidate, percent=percent)
+                await self._route(routing, f"{percent}% to version {candidate}")
+                self._tell(routing=self._split(candidate, percent))
             case Bake(duration=duration):
                 since, percent = workflow.now(), self._progress.status.routing.percent
                 self._tell(Phase.BAKING, f"{percent}% to version {candidate} for {spoken(duration)}")
@@ -68,11 +71,6 @@ class Trial(Judged):
             case Approval(timeout=timeout):
                 await self._ask("Waiting for approval" + (f", at most {spoken(timeout)}" if timeout else ""), within=timeout)
                 await self._last_look()
-
-    async def _shift(self, percent: int, stable: str, candidate: str, *, summary: str) -> None:
-        self._tell(Phase.SHIFTING, f"Moving {percent}% of the traffic to version {candidate}")
-        await self._route(Routing.split(stable=stable, candidate=candidate, percent=percent), summary)
-        self._tell(routing=self._split(candidate, percent))
 
     async def _ask(self, why: str, *, within: timedelta | None = None) -> None:
         """Wait for a person to approve, or to promote. Refused if nobody has in time."""
@@ -210,7 +208,9 @@ class Trial(Judged):
     async def _have(self, percent: int, stable: str, candidate: str, why: str) -> None:
         """Have this share of the traffic on the candidate, unless it is there already."""
         if percent != self._progress.status.routing.percent:
-            await self._shift(percent, stable, candidate, summary=why[:200])
+            self._tell(Phase.BAKING, why)
+            await self._route(Routing.split(stable=stable, candidate=candidate, percent=percent), why[:200])
+            self._tell(routing=self._split(candidate, percent))
 
     async def _route(self, routing: Routing, summary: str) -> None:
         """Move traffic. Between asking and knowing the answer, the revision is unknown."""
