@@ -186,8 +186,8 @@ _FIRST_ERROR: Final = 300
 _LARGEST_ANSWER: Final = 8_000_000
 _LONGEST_CODE: Final = 100
 _LONGEST_WAIT: Final = 300.0
-_UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
-"""What botocore's parsers raise over a member of another type than AWS says."""
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)
+"""What botocore's parsers raise over a member of another type than AWS says; RuntimeError over a time that no calendar has."""
 
 _FAILURES: Final = (ClientError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError, TimeoutError, *_UNREADABLE)
 

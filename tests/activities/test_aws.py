@@ -457,6 +457,12 @@ async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection
             b'{"FunctionVersion": "1", "RevisionId": "r1", "RoutingConfig": {"AdditionalVersionWeights": {"7": NaN}}}',
             "AdditionalVersionWeights is of another type",
         ),
+        (
+            "get_alias",
+            b'{"FunctionVersion": "1", "RevisionId": "r1", "RoutingConfig": {"AdditionalVersionWeights": {"7": 1%s}}}' % (b"0" * 400),
+            "not as AWS describes it",
+        ),
+        ("get_event_source_mapping", b'{"UUID": "u", "LastModified": 1e30}', "not as AWS describes it"),
         ("get_alias", b"", "not JSON"),
     ],
 )
@@ -464,7 +470,11 @@ async def test_an_answer_that_is_not_as_aws_describes_it_is_none(
     aws: Connection, stub: Stub, operation: str, body: bytes, wrong: str
 ) -> None:
     stub.meets(Answer(200, body=body))
-    parameters = {"list_functions": {"MaxItems": 1}, "get_function": {"FunctionName": "checkout"}}
+    parameters = {
+        "list_functions": {"MaxItems": 1},
+        "get_function": {"FunctionName": "checkout"},
+        "get_event_source_mapping": {"UUID": "00000000-0000-0000-0000-000000000001"},
+    }
     error = await refused(aws, operation, **parameters.get(operation, {}))
     assert error.code == "ResponseParserError"
     assert wrong in error.message
