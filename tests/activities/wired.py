@@ -65,7 +65,13 @@ async def connections(stub: Stub) -> AsyncIterator[tuple[Connection, Connection]
             environment.setenv("AWS_ENDPOINT_URL", stub.url)
             patient = await stack.enter_async_context(connect(REGION))
             hasty = await stack.enter_async_context(connect(REGION, timeouts=Timeouts(connect=5, read=HASTE, invoke=HASTE)))
-            for service, kind in (("lambda", "read"), ("lambda", "invoke"), ("ssm", "read"), ("secretsmanager", "read")):
+            for service, kind in (
+                ("lambda", "read"),
+                ("lambda", "invoke"),
+                ("ssm", "read"),
+                ("secretsmanager", "read"),
+                ("cloudwatch", "read"),
+            ):
                 await patient.open(service, kind)
                 await hasty.open(service, kind)
         yield patient, hasty

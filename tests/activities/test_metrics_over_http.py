@@ -1,0 +1,156 @@
+"""Looks at metrics over real HTTP: whatever CloudWatch, or something in its place, answers, a look has an answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from activities.aws import Connection
+from activities.metrics import Metrics, MetricsRequest, MetricsResponse, WatchMetricsRequest
+from activities.rate import Limits
+from tests.activities.stub import BROKEN, NOT_JSON, Answer, DropAfter, DropBefore, Fault, HttpRequest, HttpResponse, Slow, Stub, Truncated
+
+pytest_plugins = ["tests.activities.wired"]
+
+NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+REQUEST = MetricsRequest(function_name="checkout", name="live", versions=["3"], since=NOON, settle=60)
+
+
+def error(status: int, code: str) -> Answer:
+    """An error as CloudWatch writes it."""
+    return Answer(status, body=json.dumps({"__type": f"com.amazonaws.monitoring.v2010_08_01#{code}", "message": f"{code}: no"}).encode())
+
+
+class CloudWatch:
+    """One point for each query, in the first minute; ``spoil`` is done to each answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.status = "Complete"
+        self.pages = 1
+        self.body: bytes | None = None
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        assert request.operation == "GetMetricData"
+        asked = json.loads(request.body)
+        self.asked.append(asked)
+        if self.body is not None:
+            return HttpResponse(200, self.body)
+        page = int(asked.get("NextToken", "0"))
+        at = asked["StartTime"] + 60 * page
+        results = [
+            {"Id": query["Id"], "Label": "x", "Timestamps": [at], "Values": [7.0 + page], "StatusCode": self.status}
+            for query in asked["MetricDataQueries"]
+        ]
+        token = {"NextToken": str(page + 1)} if page + 1 < self.pages else {}
+        return HttpResponse(200, json.dumps({"MetricDataResults": results, "Messages": [], **token}).encode())
+
+
+@pytest.fixture
+def cloudwatch(aws: Connection, stub: Stub) -> CloudWatch:
+    del aws  # which has put its own Lambda there
+    stub.handler = CloudWatch()
+    return stub.handler
+
+
+async def look(aws: Connection) -> MetricsResponse:
+    return await Metrics(aws, lambda: NOON + timedelta(minutes=10)).get_metrics(REQUEST)
+
+
+async def test_what_cloudwatch_tells_is_told(aws: Connection, cloudwatch: CloudWatch) -> None:
+    answer = await look(aws)
+    assert (answer.status, answer.minutes) == ("Complete", [NOON])
+    assert (answer.versions["3"].invocations, answer.versions["3"].p99) == ([7], [7])
+    [asked] = cloudwatch.asked
+    assert (asked["StartTime"], asked["EndTime"]) == (NOON.timestamp(), NOON.timestamp() + 9 * 60)
+
+
+async def test_pages_are_followed(aws: Connection, cloudwatch: CloudWatch) -> None:
+    cloudwatch.pages = 3
+    answer = await look(aws)
+    assert answer.versions["3"].invocations == [7, 8, 9]
+    assert len(cloudwatch.asked) == 3
+
+
+@pytest.mark.parametrize("status", ["PartialData", "Forbidden", "InternalError"])
+async def test_an_answer_that_is_not_complete_says_so(aws: Connection, cloudwatch: CloudWatch, status: str) -> None:
+    cloudwatch.status = status
+    answer = await look(aws)
+    assert (answer.status, answer.minutes, answer.versions) == (status, [], {})
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (error(400, "ThrottlingException"), "Throttled"),
+        (error(400, "Throttling"), "Throttled"),
+        (Answer(429), "Throttled"),
+        (error(400, "AccessDeniedException"), "Denied"),
+        (error(403, "AccessDenied"), "Denied"),
+        (error(403, "ExpiredToken"), "Denied"),
+        (error(400, "ValidationError"), "Invalid"),
+        (error(500, "InternalServiceError"), "Unavailable"),
+        (error(418, "NeverHeardOf"), "Unknown"),
+        (BROKEN, "Unavailable"),
+        (Answer(503), "Unavailable"),
+        (NOT_JSON, "Unavailable"),
+        (Truncated(), "Unavailable"),
+        (DropBefore(), "Unavailable"),
+        (DropAfter(), "Unavailable"),
+    ],
+    ids=str,
+)
+async def test_a_call_that_fails_is_an_answer(aws: Connection, stub: Stub, cloudwatch: CloudWatch, fault: Fault, status: str) -> None:
+    stub.meets(fault)
+    answer = await look(aws)
+    assert (answer.status, answer.minutes, answer.digest) == (status, [], status)
+    assert answer.reason
+    aws._limits = Limits()  # after a throttle nothing is sent for a second
+    assert (await look(aws)).status == "Complete", "and that is over once CloudWatch answers again"
+    assert cloudwatch.asked
+
+
+async def test_silence_is_an_answer(hasty: Connection, stub: Stub, cloudwatch: CloudWatch) -> None:
+    stub.meets(Slow(0.8))
+    assert (await look(hasty)).status == "Unavailable"
+    assert len(cloudwatch.asked) == 1
+
+
+def series(**members: Any) -> dict[str, Any]:
+    return {"Id": "v0_invocations", "Timestamps": [NOON.timestamp()], "Values": [1.0], "StatusCode": "Complete"} | members
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{}", b"[]", b"null", b'{"MetricDataResults": null}', b'{"MetricDataResults": []}', b'{"MetricDataResults": {}}', b'{"MetricDataResults": [7]}',
+        *(
+            json.dumps({"MetricDataResults": [series(**members)]}).encode()
+            for members in (
+                {"Values": ["a"]}, {"Values": [None]}, {"Values": [10**400]}, {"Values": [True]}, {"Timestamps": ["noon"]}, {"Timestamps": [10**30]}, {"Id": None},
+                {"Timestamps": [None]}, {"StatusCode": None}, {"StatusCode": 7}, {"StatusCode": "x" * 100_000}, {"Values": [float("nan")]}, {"Values": [1e308, 2]},
+            )
+        ),
+    ],
+    ids=lambda body: body[:100].decode(),
+)  # fmt: skip
+async def test_what_is_no_answer_of_cloudwatchs_is_no_measurement(aws: Connection, cloudwatch: CloudWatch, body: bytes) -> None:
+    cloudwatch.body = body
+    answer = await look(aws)
+    assert answer.status in {"Unavailable", "InternalError"}
+    assert (answer.minutes, answer.versions) == ([], {})
+    assert len(answer.model_dump_json()) < 1_000
+
+
+async def test_a_watch_tells_of_a_fault_and_of_its_end(aws: Connection, stub: Stub, cloudwatch: CloudWatch) -> None:
+    watching = Metrics(aws, lambda: NOON + timedelta(minutes=10))
+    request = WatchMetricsRequest(**REQUEST.model_dump(), every=5)
+    first = await watching.watch_metrics(request)
+    stub.meets(error(400, "ThrottlingException"))
+    second = await watching.watch_metrics(request.model_copy(update={"known": first.digest}))
+    third = await watching.watch_metrics(request.model_copy(update={"known": second.digest}))
+    assert [first.status, second.status, third.status] == ["Complete", "Throttled", "Complete"]
+    assert len(cloudwatch.asked) == 2
