@@ -7,10 +7,8 @@ both versions: every 5 s for a ramp, every 15 s otherwise. Looks that tell nothi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from statistics import median
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 from temporalio import workflow
@@ -20,13 +18,12 @@ from activities.metrics import MetricsRequest, MetricsResponse, OtherMetric
 from workflows import steps
 from workflows.call import fault_of
 from workflows.domain.adaptive import Adaptive
-from workflows.domain.evidence import Share
-from workflows.domain.judgement import Judgement, Ledger, Rules, assess
-from workflows.domain.measurement import COMPLETE, MINUTE, Measure, Measurements, Point
-from workflows.domain.status import Assessed, Measured
+from workflows.domain.judgement import Rules
+from workflows.domain.measurement import COMPLETE, MINUTE
 from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
-from workflows.measuring import asked, look_of, others_of, points_of, rules_of, seconds
+from workflows.measuring import asked, others_of, rules_of, seconds
+from workflows.reading import Reading
 
 _LOOK_BACK: Final = timedelta(minutes=6)
 """How far back each look goes at least, beyond what takes its time to settle, and twice that at most: what is later is not waited for."""
@@ -40,39 +37,23 @@ _SELDOM: Final = timedelta(minutes=4)
 """After the first hour, how long news are left to gather before the next look: a day's bake is some 300 pieces of news then, not 1,500."""
 
 
-_EVER: Final = datetime.max.replace(tzinfo=UTC)
-
-
-class Analyst:
+class Analyst(Reading):
     """Follows what is measured of one candidate. ``news`` counts what was told so far."""
 
     def __init__(self, target: Target, strategy: Steps, guards: Rules | None, *, stable: str, settle: timedelta) -> None:
-        """Nothing is known yet. ``settle`` is how long after a minute its numbers may be incomplete: as long as an invocation may last."""
-        self._target = target
-        self._stable = stable
-        self.settle = settle
-        self._ramps = any(isinstance(step, Adaptive) for step in strategy.steps)
+        """Nothing is known yet."""
         self._rules = rules_of(strategy, guards)
-        self._others = others_of(self._rules)
-        self._ledger = Ledger()
-        self._slow_above: float | None = None
+        super().__init__(self._rules, others_of(self._rules), stable=stable, settle=settle)
+        self._target = target
+        self._ramps = any(isinstance(step, Adaptive) for step in strategy.steps)
         self._began: datetime | None = None
         self._known: str | None = None
-        measures: dict[Measure, None] = dict.fromkeys(("error_rate", *(measure for rules in self._rules for measure in rules.measures)))
-        self.seen = Measurements(tuple(measures))
         self.news = 0
 
     async def look_back(self) -> MetricsResponse:
-        """How stable did in the hour before: what the bets are fitted to, and from which duration on a request is slow.
-
-        Where nothing is told, the judgement takes longer, and durations are not compared.
-        """
+        """How stable did in the hour before."""
         told = await self._ask(self._request([self._stable], since=workflow.now() - _HOUR, others=self._asked(self._stable)))
-        points = points_of(told, self._stable).values()
-        before = {measure: _sum(points, measure) for measure in self.seen.measures if measure != "slow_rate"}
-        self.seen = replace(self.seen, before={measure: share for measure, share in before.items() if share.of})
-        slowest = [point.quantiles["p99"] for point in points if point.quantiles.get("p99")]
-        self._slow_above = median(slowest) if slowest else None
+        self.before(told)
         return told
 
     async def follow(self, candidate: str, tell: Callable[[], None]) -> None:
@@ -92,10 +73,6 @@ class Analyst:
         self._began = self._began or workflow.now()
         request = self._request([candidate, self._stable], since=self._since, others=self._asked(candidate))
         self._take(await self._ask(request), candidate)
-
-    def assess(self, rules: Rules, *, until: datetime = _EVER) -> Judgement:
-        """What is to be thought of the candidate by these rules, if there is time ``until`` then."""
-        return assess(rules, self.seen, until=until, ledger=self._ledger)
 
     def heard(self, since: datetime) -> bool:
         """Whether CloudWatch answers, and has told of invocations of the candidate in a minute that ended after ``since``."""
@@ -120,20 +97,6 @@ class Analyst:
         """What the candidate is judged by as long as no step says anything else."""
         return self._rules[0] if self._rules else Rules()
 
-    def assessed(self, judged: Judgement) -> Assessed:
-        """What is thought of the candidate, for the status of the release."""
-        found = [finding.evidence for finding in judged.findings if finding.evidence]
-        contrasts = self.seen.contrasts.get("error_rate", ())
-        return Assessed(
-            verdict=judged.outcome,
-            reason=judged.reason[:_REASON],
-            worse=max((_sure(one.worse) for one in found), default=0.0),
-            not_worse=min((_sure(one.not_worse) for one in found), default=0.0),
-            candidate=_measured(sum((contrast.candidate for contrast in contrasts), Share()), self.seen.candidate),
-            stable=_measured(sum((contrast.stable for contrast in contrasts), Share()), self.seen.stable),
-            at=self.seen.at,
-        )
-
     # --- asking ------------------------------------------------------------------------------------------------------------------
 
     @property
@@ -149,7 +112,7 @@ class Analyst:
             versions=versions,
             since=since,
             settle=seconds(self.settle),
-            slow_above=self._slow_above,
+            slow_above=self.slow_above,
             others=others or [],
         )
 
@@ -162,8 +125,7 @@ class Analyst:
 
     def _take(self, told: MetricsResponse, candidate: str) -> None:
         self._known = told.digest
-        look = look_of(told, self._others, candidate=candidate, stable=self._stable)
-        self.seen = self.seen.after(look, settle=self.settle)
+        self.read(told, candidate=candidate)
         self.news += 1
 
 
@@ -175,20 +137,3 @@ async def _answered(asking: Awaitable[MetricsResponse]) -> MetricsResponse:
         if is_cancelled_exception(error):
             raise
         return MetricsResponse(at=workflow.now(), status=fault_of(error), digest="")
-
-
-_REASON: Final = 500
-
-
-def _sure(e: float) -> float:
-    """How sure an e-value makes: 1 - 1/e, valid at any time."""
-    return round(1 - 1 / e, 4) if e > 1 else 0.0
-
-
-def _sum(points: Iterable[Point], measure: Measure) -> Share:
-    return sum((share for point in points if (share := point.share(measure))), Share())
-
-
-def _measured(errors: Share, points: Mapping[datetime, Point]) -> Measured:
-    last = next((point.quantiles["p99"] for _, point in sorted(points.items(), reverse=True) if "p99" in point.quantiles), None)
-    return Measured(invocations=errors.of, error_rate=round(errors.rate, 6) if errors.of else None, p99=last)

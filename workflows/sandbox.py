@@ -24,6 +24,7 @@ PASSED_THROUGH: Final = (
     "workflows.measuring",
     "workflows.preflight",
     "workflows.progress",
+    "workflows.reading",
     "workflows.record",
     "workflows.request",
     "workflows.steering",
