@@ -14,7 +14,8 @@ from typing import Final
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.metrics import MetricsRequest, MetricsResponse, OtherMetric
+from activities.metrics import MetricsRequest, MetricsResponse
+from activities.queries import OtherMetric
 from workflows import steps
 from workflows.call import fault_of
 from workflows.domain.adaptive import Adaptive

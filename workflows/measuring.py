@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from activities.metrics import Metric, MetricsResponse, Numbers, OtherMetric, Series
+from activities.metrics import MetricsResponse, Numbers, Series
+from activities.queries import Metric, OtherMetric
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.judgement import CloudWatchMetric, Expression, Other, Rules, key
 from workflows.domain.measurement import Look, Point
