@@ -15,6 +15,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,16 @@ def test_hooks_alarms_and_concurrency_have_flags() -> None:
     assert (request.hooks.before_traffic, request.hooks.after_traffic, request.guards.alarms) == ("pre", "post", ("a", "b"))
     assert (request.concurrency.reserved, request.concurrency.provisioned) == (9, 3)
     assert (request.reason, request.requested_by) == ("PR 1", "ben")
+
+
+def test_metrics_guard_by_flags_too_and_a_hotfix_says_why() -> None:
+    rules = '{"not_worse": [{"margin": 0.01}], "limits": [{"metric": "duration_p99", "max": 800}]}'
+    given = document(latest=True, metrics=rules, after="24h", alarms=["errors"], hotfix=True, reason="INC-7")
+    assert given.guards.metrics is not None
+    assert str(given.guards.metrics) == "error_rate not worse than stable's by 1 points, duration_p99 at most 800"
+    assert (given.guards.after, given.guards.alarms, given.hotfix) == (timedelta(days=1), ("errors",), True)
+    assert "reason: a hotfix must say why" in problems(latest=True, hotfix=True)[0]
+    assert problems(latest=True, metrics="error_rate")[0].startswith("--metrics: not JSON")
 
 
 @pytest.mark.parametrize("text", [APPROVAL, f'{{"steps": {APPROVAL}}}'])

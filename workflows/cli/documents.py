@@ -40,7 +40,14 @@ def request_document(flags: Flags, target: str | None, *, by: str) -> Document:
         "configuration": configuration,
         "concurrency": _over(document, "concurrency", reserved=flags.reserved, provisioned=flags.provisioned),
         "hooks": _over(document, "hooks", before_traffic=flags.before_traffic, after_traffic=flags.after_traffic),
-        "guards": _over(document, "guards", alarms=flags.alarms or None),
+        "guards": _over(
+            document,
+            "guards",
+            alarms=flags.alarms or None,
+            metrics=_json("--metrics", flags.metrics) if flags.metrics else None,
+            after=flags.after,
+        ),
+        "hotfix": flags.hotfix or None,
         "strategy": _strategy(flags.strategy),
         "reason": flags.reason or None,
         "requested_by": flags.by or document.get("requested_by") or by,
@@ -161,11 +168,15 @@ def _setting(name: str, text: str) -> object:
 def _strategy(text: str | None) -> object:
     if text is None or not text.lstrip().startswith(("{", "[")):
         return text
-    try:
-        steps = cast("object", json.loads(text))
-    except ValueError as error:
-        raise BadRequest([f"--strategy: not JSON: {error}"]) from None
+    steps = _json("--strategy", text)
     return {"steps": cast("list[object]", steps)} if isinstance(steps, list) else steps
+
+
+def _json(flag: str, text: str) -> object:
+    try:
+        return cast("object", json.loads(text))
+    except ValueError as error:
+        raise BadRequest([f"{flag}: not JSON: {error}"]) from None
 
 
 def _mapping(document: Mapping[str, Any], name: str) -> Document:

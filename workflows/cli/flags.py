@@ -68,7 +68,7 @@ class Flags:
         str | None,
         _option(
             "--strategy", panel=_HOW, metavar="NAME|JSON",
-            help="AllAtOnce, Canary10Percent5Minutes (the default), Linear10PercentEvery1Minute, with any numbers; or steps: "
+            help="Adaptive, AllAtOnce, Canary10Percent5Minutes (the default), Linear10PercentEvery1Minute, with any numbers; or steps: "
             '\'{"steps": [{"kind": "set_weight", "percent": 5}, {"kind": "bake", "duration": "10m"}, {"kind": "approval"}]}\'.',
         ),
     ] = None  # fmt: skip
@@ -87,6 +87,25 @@ class Flags:
     alarms: Annotated[
         list[str], _option("--alarm", panel=_GUARDS, metavar="NAME", help="A CloudWatch alarm that takes everything back. Repeat it.")
     ] = field(default_factory=list[str])
+    metrics: Annotated[
+        str | None,
+        _option(
+            "--metrics", panel=_GUARDS, metavar="JSON",
+            help="Rules on what CloudWatch measures: '{\"not_worse\": [{\"metric\": \"error_rate\", \"margin\": 0.01}], "
+            "\"limits\": [{\"metric\": \"duration_p99\", \"max\": 800}]}'.",
+        ),
+    ] = None  # fmt: skip
+    after: Annotated[
+        str | None,
+        _option("--after", panel=_GUARDS, metavar="DURATION", help="How long alarms and metrics go on guarding once all traffic has moved: 24h."),
+    ] = None  # fmt: skip
+    hotfix: Annotated[
+        bool,
+        _option(
+            "--hotfix", panel=_GUARDS,
+            help="Ship during an incident: alarms that are red already do not count, the new version must not be worse than the live one. Needs --reason.",
+        ),
+    ] = False  # fmt: skip
     reason: Reason = ""
     by: By = ""
     task_queue: TaskQueue = DEFAULT_QUEUE
