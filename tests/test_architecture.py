@@ -77,33 +77,96 @@ def test_importing_it_reads_no_clock_no_environment_and_no_file(path: Path) -> N
 
 UNREPEATABLE = {"os", "random", "secrets", "socket", "subprocess", "tempfile", "threading", "time", "urllib", "uuid", "pathlib", "aiohttp"}
 CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
+ORDERS = {"wait", "as_completed"}
+CHANGES = {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"}
+DEFINING = ("release", "rollback", "rollout", "plan")
 
 
-def passed_through() -> list[Path]:
-    """The modules of workflows that the sandbox does not watch while they run."""
-    names = [name.split(".") for name in PASSED_THROUGH if name.startswith("workflows.")]
-    return [
-        path
-        for name in names
-        for path in ([ROOT.joinpath(*name).with_suffix(".py")] if len(name) == 2 and name[1] != "domain" else modules("/".join(name)))
-    ]
+def loaded_by_workflows() -> list[Path]:
+    """The modules of ours that workflows are made of: those that define one, and whatever of ``workflows`` they import."""
+    found: set[str] = set()
+    left = {f"workflows.{name}" for name in DEFINING}
+    while left:
+        found |= left
+        left = {name for each in left for name in within_workflows(file_of(each))} - found
+    return [file_of(name) for name in sorted(found)]
 
 
-def clocks_read(path: Path) -> list[str]:
-    """Calls of a clock other than the workflow's own."""
+def file_of(module: str) -> Path:
+    path = ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def within_workflows(path: Path) -> Iterator[str]:
+    """The modules of ``workflows`` that a module imports, also those named as members of a package."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "workflows":
+            yield node.module or ""
+            yield from (name for name in (f"{node.module}.{alias.name}" for alias in node.names) if file_of(name).exists())
+
+
+def asked_of_others(path: Path, names: set[str]) -> list[str]:
+    """Calls of something by one of these names, other than the workflow's own."""
     called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     return [
-        ast.unparse(one) for one in called if isinstance(one, ast.Attribute) and one.attr in CLOCKS and ast.unparse(one.value) != "workflow"
+        ast.unparse(one) for one in called if isinstance(one, ast.Attribute) and one.attr in names and ast.unparse(one.value) != "workflow"
     ]
 
 
-@pytest.mark.parametrize("path", passed_through(), ids=lambda path: path.stem)
+def kept_between_workflows(tree: ast.Module) -> list[str]:
+    """What one workflow may leave behind for another: a global that is assigned or changed in a function, or a container that a class holds."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    named = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    defined = {name.id for node in named for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+    defined |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    found: list[str] = []
+    for node in (inner for function in functions for inner in ast.walk(function)):
+        match node:
+            case ast.Global():
+                found.append(ast.unparse(node))
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=change)) if name in defined and change in CHANGES:
+                found.append(ast.unparse(node))
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()) if name in defined:
+                found.append(ast.unparse(node))
+            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store()) if name in defined:
+                found.append(ast.unparse(node))
+    for node in (inner for inner in ast.walk(tree) if isinstance(inner, ast.ClassDef)):
+        found += [
+            ast.unparse(held)
+            for held in node.body
+            if isinstance(held, ast.Assign | ast.AnnAssign)
+            and isinstance(held.value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp)
+        ]
+    return found
+
+
+@pytest.mark.parametrize("path", loaded_by_workflows(), ids=lambda path: path.stem)
 def test_what_the_sandbox_does_not_watch_is_the_same_at_every_replay(path: Path) -> None:
     assert uses(path, *UNREPEATABLE) == []
-    assert clocks_read(path) == []
+    assert asked_of_others(path, CLOCKS) == []
+    assert [call for call in asked_of_others(path, ORDERS) if call.startswith("asyncio.")] == []
 
 
-def test_the_sandbox_watches_every_module_that_defines_a_workflow() -> None:
-    defining = {f"workflows.{path.stem}" for path in modules("workflows") if "@workflow.defn" in path.read_text()}
-    assert defining == {"workflows.release", "workflows.rollback", "workflows.rollout", "workflows.plan"}
-    assert not defining & set(PASSED_THROUGH)
+@pytest.mark.parametrize("path", loaded_by_workflows(), ids=lambda path: path.stem)
+def test_what_the_sandbox_does_not_load_anew_keeps_nothing_between_workflows(path: Path) -> None:
+    assert kept_between_workflows(ast.parse(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "seen = []\ndef f(x): seen.append(x)",
+        "seen = {}\ndef f(x): seen[x] = 1",
+        "count = 0\ndef f():\n    global count\n    count += 1",
+        "class Seen: pass\ndef f(x): Seen.last = x",
+        "class Release:\n    seen: list[str] = []",
+    ],
+)
+def test_what_one_workflow_would_leave_for_another_is_noticed(source: str) -> None:
+    assert kept_between_workflows(ast.parse(source))
+
+
+def test_every_module_that_defines_a_workflow_is_looked_at() -> None:
+    defining = {path.stem for path in modules("workflows") if "@workflow.defn" in path.read_text()}
+    assert defining == set(DEFINING)
+    assert "workflows" in PASSED_THROUGH
