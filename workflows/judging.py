@@ -60,10 +60,10 @@ class Judged(Steered):
             ignored = f"; red already, so ignored: {', '.join(sorted(self._red))}" if self._red else ""
             self._tell(note=f"Hotfix: {self._request.reason}{ignored}", hotfix=True)
         strategy, guards = self._request.strategy, self._request.judged_by
-        if found.stable is None or not is_measured(strategy, guards):
+        stable = self._journal.stable
+        if stable is None or not is_measured(strategy, guards):
             return
-        settle = timedelta(seconds=max(found.latest.timeout or 0, found.stable.timeout or 0, _new_timeout(self._request)))
-        self._analyst = Analyst(self._journal.target, strategy, guards, stable=found.stable.version, settle=settle)
+        self._analyst = Analyst(self._journal.target, strategy, guards, stable=stable, settle=timedelta(seconds=found.longest))
         told = await self._analyst.look_back()
         if told.status in {Fault.DENIED, Fault.INVALID}:
             raise Rejected(f"{'guards.metrics' if guards else 'strategy'}: CloudWatch cannot be asked: {told.reason or told.status}")
@@ -144,9 +144,3 @@ class Judged(Steered):
         answer = await steps.consult(hook, question, name=name)
         if not answer.accept:
             raise Refused(f"hook {hook} ({name}) refused version {candidate}: {answer.reason}")
-
-
-def _new_timeout(request: ReleaseRequest | RollbackRequest) -> int:
-    """The function's time-out in seconds, if the release changes it."""
-    change = request.configuration if isinstance(request, ReleaseRequest) else None
-    return (change and change.timeout) or 0

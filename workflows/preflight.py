@@ -38,22 +38,35 @@ _LONGEST = 1000
 """Characters of a reason: AWS's answers stand in some, and a failure must stay readable."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """``$LATEST`` as it was found."""
+
+    revision_id: str | None
+    code_sha256: str
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
-    """Where a release starts from. ``version`` is the published version it is to make live, if it does not publish one."""
+    """Where a release starts from. ``version`` is the published version it is to make live, if it does not publish one.
+
+    ``alarms`` are the states of those that guard; ``longest`` is how many seconds an invocation may last, before or after the release.
+    A release keeps them until its end, and many sleep in one worker: they are a few values, and not the answers that these come from.
+    """
 
     target: Target
     function: str
     arn: str
     place: Place
-    latest: FunctionConfiguration
+    latest: Unpublished
     routing: Routing | None
     revision: str | None
-    stable: FunctionConfiguration | None
     version: str | None
     reserved: int | None
     version_provisioned: int | None
     alarms: dict[str, str]
+    longest: int
 
 
 def _routing(alias: AliasConfiguration) -> Routing:
@@ -126,19 +139,20 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     )
     if problems := refusals(_intent(request, moves=version is None or version != published), facts):
         raise Rejected(*problems)
+    change = request.configuration if isinstance(request, ReleaseRequest) else None
     return Findings(
         target=target,
         function=target.name,
         arn=latest.function_arn,
         place=place,
-        latest=latest,
+        latest=Unpublished(latest.revision_id, latest.code_sha256, latest.description),
         routing=routing,
         revision=alias.revision_id if alias else None,
-        stable=stable,
         version=version,
         reserved=reserved,
         version_provisioned=version_provisioned,
         alarms=looked,
+        longest=max(latest.timeout or 0, (stable and stable.timeout) or 0, (change and change.timeout) or 0),
     )
 
 

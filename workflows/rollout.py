@@ -23,7 +23,7 @@ from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Place
 from workflows.judging import Refused
-from workflows.preflight import DESCRIPTION, Findings, Rejected, preflight
+from workflows.preflight import DESCRIPTION, Findings, Rejected, Unpublished, preflight
 from workflows.progress import Progress
 from workflows.request import Image, ReleaseRequest, RollbackRequest, RolloutRequest, S3Package
 from workflows.trial import Foreign, Trial
@@ -123,7 +123,8 @@ class Rollout(Trial):
         request, function = self._request, found.function
         if found.version is not None or not isinstance(request, ReleaseRequest):
             return found.version or ""
-        latest, artifact = found.latest, request.artifact
+        artifact = request.artifact
+        latest: Unpublished | FunctionConfiguration = found.latest
         if isinstance(artifact, S3Package | Image):
             self._note(latest=("code",))
             uploaded = await self._changing(steps.write_code(function, artifact, revision=latest.revision_id))
