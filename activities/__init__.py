@@ -27,6 +27,7 @@ Read in this order:
     metrics                 what it measured of two versions, minute by minute
     rate, redaction         how fast we call, what an error may repeat
     share, slots, urgency   a worker's part of that rate, when it takes an activity, and what it takes even then
+    dozing                  which workflows a worker need not keep in memory
     described               whether an answer is one of AWS's
     aws                     the door itself: aiobotocore, in the one module that knows it
 

@@ -7,6 +7,7 @@ is terminated, this workflow puts back what the child had written down in its me
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import NoReturn
 
 from pydantic import ValidationError
@@ -22,11 +23,13 @@ from temporalio.exceptions import (
     WorkflowAlreadyStartedError,
 )
 
+from activities.dozing import DOZING
 from activities.operation import WRITE
 from workflows import attributes
 from workflows.call import sentence, uninterrupted
 from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.strategy import Approval, Bake
 from workflows.domain.target import Target
 from workflows.preflight import Rejected, locate, place_of
 from workflows.record import read_journal
@@ -72,6 +75,8 @@ class Holder:
             )
         except WorkflowAlreadyStartedError:
             raise self._rejected(target, f"{target} is being released already: {lock}") from None
+        if _unhurried(request):
+            DOZING.begin(workflow.info().run_id)
         try:
             status = await rollout
         except ChildWorkflowError as error:
@@ -134,6 +139,15 @@ class Holder:
 
     def _end(self, phase: Phase) -> None:
         attributes.upsert(attributes.PHASE.value_set(phase))
+
+
+_LONG = timedelta(minutes=1)
+"""A bake that is worth forgetting a workflow for."""
+
+
+def _unhurried(request: ReleaseRequest | RollbackRequest) -> bool:
+    """Whether the rollout will mostly sleep."""
+    return any(isinstance(step, Approval) or (isinstance(step, Bake) and step.duration >= _LONG) for step in request.strategy.steps)
 
 
 async def _calm() -> None:

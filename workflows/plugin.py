@@ -6,10 +6,11 @@ the same way.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,12 +40,14 @@ from temporalio.worker import (
     HandleUpdateInput,
     Interceptor,
     StartActivityInput,
+    Worker,
     WorkerConfig,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
     WorkflowOutboundInterceptor,
 )
 
+from activities.dozing import DOZING
 from activities.errors import Fault
 from activities.urgency import ANNOUNCED, MOST_URGENT
 from workflows.plan import Plan
@@ -80,6 +83,14 @@ class LambdaReleases(SimplePlugin):
         told = cast("dict[str, Any]", configured)
         told["workflow_runner"] = unasked(told["workflow_runner"], told["client"].config()["data_converter"])
         return configured
+
+    async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:  # noqa: A002 - Temporal's name
+        """See :class:`temporalio.plugin.SimplePlugin`; and workflows that only wait, for long, are forgotten meanwhile."""
+        forgetting = asyncio.create_task(DOZING.forget(worker))
+        try:
+            await super().run_worker(worker, next)
+        finally:
+            forgetting.cancel()
 
 
 def _strict(given: DataConverter | None) -> DataConverter:
