@@ -7,6 +7,7 @@ search attributes that are missing, and works. SIGTERM and SIGINT drain it: what
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -88,6 +89,8 @@ async def work(settings: Settings, *, stop: asyncio.Event) -> None:
             graceful_shutdown_timeout=GRACE,
             **_versioning(),
         )
+        gc.collect()
+        gc.freeze()  # what is there by now stays: collecting is about workflows, and those forgotten are collected soon
         sharing = asyncio.ensure_future(share.keep())
         failed = asyncio.ensure_future(_run(worker, stop))
         log.info("working", task_queue=settings.task_queue, namespace=client.namespace, temporal=client.service_client.config.target_host)
