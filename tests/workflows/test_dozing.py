@@ -31,7 +31,7 @@ async def releases() -> int:
     """How many others are kept: those that are over, or doze, are gone within a second."""
     before = -1
     async with asyncio.timeout(10):
-        while before != (before := in_memory(Release)):
+        while before != (before := in_memory(Release)):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(1.5)
     return before
 
