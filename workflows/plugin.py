@@ -260,6 +260,7 @@ class _Arity(Interceptor):
 
 class _WorkflowArity(WorkflowInboundInterceptor):
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - Temporal's name
+        input.headers = dict(input.headers)  # the mapping that Temporal gives keeps everything that came with it
         run = functools.partial(input.run_fn, None)
         _bind(run, input.args, what=workflow.info().workflow_type, refused_as="ReleaseRejected")
         return await super().execute_workflow(input)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Final
 
+from temporalio.api.common.v1 import Payloads
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import DataConverter, SerializationContext, StorageDriverStoreContext
@@ -41,7 +42,9 @@ def unasked(runner: WorkflowRunner, converter: DataConverter) -> WorkflowRunner:
 
 class _Unasked(SandboxedWorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _Instance(super().create_instance(det))
+        # A piece of what Temporal's core sent, kept, keeps all of it: most of it is the input, which is decoded by then.
+        apart = Payloads(payloads=det.last_completion_result.payloads)
+        return _Instance(super().create_instance(dataclasses.replace(det, last_completion_result=apart)))
 
 
 class _Instance(WorkflowInstance):
