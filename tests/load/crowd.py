@@ -115,7 +115,7 @@ class Crowd:
         plan = self.plan
         rows = [
             ("canaries in flight", str(plan.canaries)),
-            ("workflows kept in memory", f"{plan.cached} (two a canary)"),
+            ("workflows kept in memory", f"{plan.cached} (one a canary asleep, two a canary awake)"),
             ("started at", f"{plan.starts_a_second:.1f} a second, at {plan.start_rate:g} control-plane calls a second"),
         ]
         for what, memory in self.moments.items():
