@@ -27,9 +27,10 @@ from activities.dozing import DOZING
 from activities.operation import WRITE
 from workflows import attributes
 from workflows.call import sentence, uninterrupted
+from workflows.domain.adaptive import Adaptive
 from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
-from workflows.domain.strategy import Approval, Bake
+from workflows.domain.strategy import Analysis, Approval, Bake
 from workflows.domain.target import Target
 from workflows.preflight import Rejected, locate, place_of
 from workflows.record import read_journal
@@ -147,7 +148,11 @@ _LONG = timedelta(minutes=1)
 
 def _unhurried(request: ReleaseRequest | RollbackRequest) -> bool:
     """Whether the rollout will mostly sleep."""
-    return any(isinstance(step, Approval) or (isinstance(step, Bake) and step.duration >= _LONG) for step in request.strategy.steps)
+    waits = (
+        isinstance(step, Approval | Adaptive) or (isinstance(step, Bake | Analysis) and step.duration >= _LONG)
+        for step in request.strategy.steps
+    )
+    return request.guards.after is not None or any(waits)
 
 
 async def _calm() -> None:
