@@ -18,6 +18,7 @@ Read in this order:
     permissions             who may invoke a function
     tags                    names and values on resources
     invocations             run a function, once
+    probing                 run a version, once, and judge its answer
     account                 limits and usage
     settling                wait until AWS has finished
     restoring               put ``$LATEST`` back
@@ -47,6 +48,7 @@ from activities.invocations import Invocations
 from activities.metrics import Metrics
 from activities.operation import OperationGroup
 from activities.permissions import Permissions
+from activities.probing import Probing
 from activities.provisioned import ProvisionedConcurrency
 from activities.restoring import Downloads, Restoring
 from activities.settling import Settling
@@ -69,6 +71,7 @@ def operations(aws: Downloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
         ProvisionedConcurrency(aws),
         Settling(aws),
         Restoring(aws),
+        Probing(aws),
         Alarms(aws),
         Metrics(aws),
     )

@@ -30,7 +30,7 @@ _WAITING = {Phase.BAKING, Phase.AWAITING_APPROVAL}
 
 
 class Refused(Exception):
-    """A hook or an alarm speaks against the candidate, or somebody else has changed what it was to be made of."""
+    """A hook, an alarm or a probe speaks against the candidate, or somebody else has changed what it was to be made of."""
 
 
 class Judged(Steered):

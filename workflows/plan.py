@@ -12,9 +12,11 @@ from datetime import timedelta
 from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 
+from workflows.domain.adaptive import Adaptive
+from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.story import step_words
-from workflows.domain.strategy import Analysis, Bake, SetWeight
+from workflows.domain.strategy import Analysis, Bake, SetWeight, Step
 from workflows.domain.target import Target
 from workflows.domain.words import spoken
 from workflows.measuring import is_measured
@@ -26,7 +28,7 @@ class ReleasePlan(BaseModel):
     """What a release would do. ``refusals`` are all the reasons why it must not begin; with one, the rest is as far as it was found.
 
     ``candidate`` is None where the release publishes it. ``calls`` counts the calls to AWS, by operation, roughly: reads that are
-    repeated while something settles count once. ``at_least`` is how long the bakes take together; approvals come on top.
+    repeated while something settles count once. ``at_least`` is how long bakes, analyses and probes take together; approvals come on top.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -130,15 +132,35 @@ def _moving(request: ReleaseRequest, candidate: str) -> Iterator[tuple[str, str]
         )
     percent, look = 0, "describe_alarms" if alarms else ""
     for step in request.strategy.steps:
-        operations = {"set_weight": "update_alias", "approval": look, "adaptive": f"update_alias update_alias {look}"}.get(step.kind, look)
-        yield step_words(step, candidate), operations
+        yield step_words(step, candidate), _operations(step, look=look)
         percent = step.percent if isinstance(step, SetWeight) else percent
     if percent < 100:  # noqa: PLR2004 - a step of 100% was this already
         yield f"All traffic to {candidate}", "update_alias"
 
 
+def _operations(step: Step, *, look: str) -> str:
+    match step:
+        case SetWeight():
+            return "update_alias"
+        case Adaptive():
+            return f"update_alias update_alias {look}"
+        case Probe():
+            return " ".join([*["probe_function"] * step.times, look])
+        case _:
+            return look
+
+
 def _bakes(request: ReleaseRequest) -> Iterator[timedelta]:
     """What takes its time in any case."""
-    after = [request.guards.after] if request.guards.after else []
-    steps = request.strategy.steps
-    return iter([*(step.duration for step in steps if isinstance(step, Bake) or (isinstance(step, Analysis) and not step.early)), *after])
+    for step in request.strategy.steps:
+        match step:
+            case Bake():
+                yield step.duration
+            case Analysis() if not step.early:
+                yield step.duration
+            case Probe():
+                yield step.at_least
+            case _:
+                pass
+    if request.guards.after:
+        yield request.guards.after

@@ -6,11 +6,13 @@ Nothing here decides. A verb raises ``ActivityError`` when AWS refuses for good;
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.aliases import (
     AliasConfiguration,
@@ -35,6 +37,7 @@ from activities.functions import (
 )
 from activities.invocations import Invocations, InvokeRequest
 from activities.metrics import Metrics, MetricsRequest, MetricsResponse, WatchMetricsRequest
+from activities.probing import Expectation, ProbeFunctionRequest, Probing
 from activities.provisioned import (
     DeleteProvisionedConcurrencyConfigRequest,
     GetProvisionedConcurrencyConfigRequest,
@@ -46,11 +49,13 @@ from activities.settling import SettleFunctionRequest, SettleProvisionedConcurre
 from activities.versions import PublishVersionRequest, Versions
 from workflows.call import call, fault_of, sentence
 from workflows.domain.journal import Journal
+from workflows.domain.probe import ProbeRequest
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 from workflows.domain.verdict import Verdict, verdict
 from workflows.request import Image, S3Package
 
+_Answer = TypeVar("_Answer")
 _DEFAULT = Priority.default
 
 
@@ -231,22 +236,54 @@ def alarm_in(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) -> str | N
 
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 10, 20))
+_DID_NOT_RUN = {Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
+
+
+async def _once_it_runs(ask: Callable[[], Awaitable[_Answer]], *, who: str) -> _Answer:
+    """Ask a function; ask again, a few times, where AWS says that it did not run: throttled, or not ready yet. Raises ``ActivityError``."""
+    for pause in _PAUSES:
+        try:
+            return await ask()
+        except ActivityError as error:
+            if fault_of(error) not in _DID_NOT_RUN:
+                raise
+        await workflow.sleep(pause, summary=f"{who} is busy: ask again")
+    return await ask()
 
 
 async def consult(hook: str, question: dict[str, object], *, name: str) -> Verdict:
     """Ask a hook, a Lambda function, whether it accepts the candidate. Whatever is not a clear yes is a no.
 
-    A hook is never asked twice, except where AWS says that it did not run: throttled, or not ready yet.
+    A hook is never asked twice, except where AWS says that it did not run.
     """
     function, _, qualifier = hook.partition(":") if hook.count(":") == 1 else (hook, "", "")
     request = InvokeRequest(function_name=function, qualifier=qualifier or None, payload=json.dumps(question).encode())
-    for pause in (*_PAUSES, None):
-        try:
-            answer = await call(Invocations.invoke, request, summary=f"Ask {hook} ({name})")
-        except ActivityError as error:
-            if pause is None or fault_of(error) not in {Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}:
-                return Verdict(accept=False, reason=f"it could not be asked: {sentence(error)}")
-            await workflow.sleep(pause, summary=f"{hook} is busy: ask again")
-        else:
-            return verdict(answer.payload, function_error=answer.function_error)
-    raise AssertionError("unreachable")
+    try:
+        answer = await _once_it_runs(lambda: call(Invocations.invoke, request, summary=f"Ask {hook} ({name})"), who=hook)
+    except ActivityError as error:
+        return Verdict(accept=False, reason=f"it could not be asked: {sentence(error)}")
+    return verdict(answer.payload, function_error=answer.function_error)
+
+
+async def probe(function: str, version: str, request: ProbeRequest, *, within: timedelta, which: str) -> str | None:
+    """Send a version a request; what is wrong with its answer, None if nothing is. No answer is a wrong one.
+
+    A request is never sent twice, except where AWS says that the function did not run.
+    """
+    asked = ProbeFunctionRequest(
+        function_name=function,
+        qualifier=version,
+        payload=request.payload,
+        expectations=[
+            Expectation(path=each.path, test=each.test, value=each.equals if each.exists is None else each.exists)
+            for each in request.expect
+        ],
+        max_milliseconds=round(within / timedelta(milliseconds=1)),
+    )
+    who = f"version {version}"
+    try:
+        return (await _once_it_runs(lambda: call(Probing.probe_function, asked, summary=f"Probe {who}: {which}"), who=who)).failure
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
+        return f"it could not be asked: {sentence(error)}"

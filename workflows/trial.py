@@ -1,6 +1,6 @@
 """How a candidate is tried: the steps of a strategy, one after the other, and the watch over it once it has all the traffic.
 
-Weights, bakes and approvals; analyses, which judge what CloudWatch measures; and the ramp, which sends as much traffic as the evidence allows.
+Weights, bakes and approvals; probes, which ask the candidate itself; analyses, which judge what CloudWatch measures; and the ramp, which sends as much traffic as the evidence allows.
 Whatever speaks against the candidate ends its trial by an exception, and the release goes back.
 """
 
@@ -18,6 +18,7 @@ from workflows.analysis import Analyst
 from workflows.call import fault_of, sentence
 from workflows.domain.adaptive import Adaptive, Dose, Move, Ramp, advise
 from workflows.domain.judgement import Outcome
+from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, TrafficSplit
 from workflows.domain.strategy import Analysis, Approval, Bake, OnNoData, SetWeight, Step
@@ -71,6 +72,9 @@ class Trial(Judged):
             case Approval(timeout=timeout):
                 await self._ask("Waiting for approval" + (f", at most {spoken(timeout)}" if timeout else ""), within=timeout)
                 await self._last_look()
+            case Probe():
+                await self._probe(step, candidate)
+                await self._last_look()
 
     async def _ask(self, why: str, *, within: timedelta | None = None) -> None:
         """Wait for a person to approve, or to promote. Refused if nobody has in time."""
@@ -78,6 +82,24 @@ class Trial(Judged):
         self._tell(Phase.AWAITING_APPROVAL, why)
         if not await self._wait(within, summary="Wait for approval", approval=True):
             raise Refused(f"nobody approved within {spoken(within or _SECOND)}")
+
+    async def _probe(self, probe: Probe, candidate: str) -> None:
+        """Send the candidate requests, one after the other, and refuse it with the first failure that is one too many."""
+        sent, failed, version = 0, 0, f"version {candidate}"
+        self._tell(Phase.BAKING, f"Probing {version} {probe.words}")
+        for request in probe.sent:
+            if sent and await self._wait(probe.every, summary=f"Until the next probe of {version}: {sent} of {probe.times} sent"):
+                break
+            sent += 1
+            which = f"{sent} of {probe.times}" + (f", {request.name}" if request.name else "")
+            failure = await steps.probe(self._journal.target.name, candidate, request, within=probe.max_latency, which=which)
+            if failure is not None:
+                failed += 1
+                told = f"{version} failed a probe ({which}): {failure}"
+                if failed > probe.max_failures:
+                    raise Refused(told + (f"; {failed} failed, {probe.max_failures} may" if probe.max_failures else ""))
+                self._tell(note=f"V{told[1:]}; {failed} failed, {probe.max_failures} may")
+        self._tell(note=f"Probed {version}: {sent} of {probe.times} sent, {failed} failed")
 
     # --- what is measured --------------------------------------------------------------------------------------------------------
 

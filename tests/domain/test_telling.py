@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.domain.journal import Journal
+from workflows.domain.probe import Probe, ProbeRequest
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.story import bar, markdown
@@ -99,3 +100,9 @@ def test_the_page_stays_short() -> None:
     page = markdown(BAKING, preset("AllAtOnce"), told, now=NOW)
     assert "note 99" in page
     assert "note 50" not in page
+
+
+def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
+    strategy = Steps(steps=(Probe(requests=(ProbeRequest(),), count=20), Probe(requests=(ProbeRequest(),))))
+    page = markdown(BAKING.model_copy(update={"step": 0, "steps": 2}), strategy, [], now=NOW)
+    assert "1. ▶️ Probe the candidate 20 times, every 1 s\n2. ▫️ Probe the candidate once\n" in page

@@ -42,7 +42,23 @@ KNOWN: Known = {
     ("reserved",): st.integers(20, 2000),
     ("Environment", "Variables"): st.dictionaries(st.sampled_from(["MODE", "TOKEN"]), st.sampled_from(["a", "{{resolve:ssm:/known}}", "{{resolve:ssm:/no}}"])),
 }  # fmt: skip
-_STEPS = of_model(ReleaseRequest.model_fields["strategy"].annotation or BaseModel, {})
+_EXPECTED = st.lists(
+    st.fixed_dictionaries(
+        {"path": st.sampled_from(["$.status", "$.items[0].id", "$['a b']", "$"])},
+        optional={"equals": st.sampled_from(["ok", None, 1.5, [True], {"a": None}]), "exists": st.booleans()},
+    ).filter(lambda one: len(one) == 2),
+    max_size=2,
+)  # fmt: skip
+_STEPS = of_model(
+    ReleaseRequest.model_fields["strategy"].annotation or BaseModel,
+    {
+        ("expect",): _EXPECTED,
+        ("payload",): st.sampled_from([{}, {"id": 1}, [None], "x" * 1000]),
+        ("count",): st.sampled_from([4, 4, 20, 100]),
+        ("max_failures",): st.sampled_from([0, 0, 3, 19]),
+        ("max_latency",): st.sampled_from(["300ms", "2s", "PT15M"]),
+    },
+)  # fmt: skip
 _HUGE = st.sampled_from([100_000, 1_000_000, 999_900, 1_000_001, 2_000_500, 2_097_100, 2_097_152, 2_200_000, 5_000_000]).map(
     lambda size: Sent("huge", ((b"json/plain", _padded(size)),))
 )
@@ -124,7 +140,7 @@ def _waits(request: Any) -> bool:
     """Whether it would wait without end, or, looking at alarms every ten seconds, for longer than is fun: those are cancelled."""
     request = getattr(request, "root", request)
     steps = request.strategy.steps
-    baked = sum((step.duration for step in steps if step.kind == "bake"), timedelta())
+    baked = sum((step.duration if step.kind == "bake" else step.at_least for step in steps if step.kind in {"bake", "probe"}), timedelta())
     return any(step.kind == "approval" and (step.timeout is None or request.guards.alarms) for step in steps) or (
         bool(request.guards.alarms) and baked > timedelta(minutes=15)
     )

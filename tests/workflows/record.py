@@ -23,7 +23,7 @@ from workflows.plugin import LambdaReleases
 
 HISTORIES: Final = Path(__file__).parents[1] / "histories"
 
-SHORT: Final = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]}}
+SHORT: Final[dict[str, Any]] = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]}}
 LONG: Final = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1h"}]}}
 ASKING: Final = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval", "timeout": "1h"}]}}
 
@@ -109,6 +109,47 @@ async def promotion(scene: Scene) -> Handle:
     return handle
 
 
+PROBES: Final = {
+    "kind": "probe",
+    "requests": [
+        {"name": "whole", "payload": {"id": 1}, "expect": [{"path": "$.status", "equals": "ok"}, {"path": "$.error", "equals": None}]},
+        {"expect": [{"path": "$['items'][-1].id", "exists": True}, {"path": '$["größe"]', "exists": False}]},
+    ],
+    "count": 3,
+    "max_latency": "5s",
+}
+
+
+def whole(_: object) -> dict[str, Any]:
+    """A function that works."""
+    return {"status": "ok", "error": None, "items": [{"id": 1}]}
+
+
+def broken(_: object) -> None:
+    """A function that fails."""
+    raise RuntimeError("broken")
+
+
+async def probe(scene: Scene) -> Handle:
+    """The candidate is probed before it gets traffic; one of three requests fails, which may, and AWS throttles one."""
+    answers = iter([broken, whole, whole])
+
+    def in_turn(payload: object) -> object:
+        return next(answers)(payload)
+
+    scene.aws.handlers[scene.function] = in_turn
+    scene.aws.fail("invoke", "TooManyRequestsException", skip=1)
+    steps = {"steps": [{**PROBES, "max_failures": 1}, *SHORT["strategy"]["steps"]]}
+    return await scene.start("Release", scene.request(artifact=scene.package("three"), strategy=steps))
+
+
+async def probe_refusal(scene: Scene) -> Handle:
+    """The candidate fails a probe under traffic."""
+    scene.aws.handlers[scene.function] = broken
+    steps = {"steps": [{"kind": "set_weight", "percent": 10}, PROBES]}
+    return await scene.start("Release", scene.request(artifact=scene.package("three"), strategy=steps))
+
+
 async def first(scene: Scene) -> Handle:
     """The first release of an alias."""
     target = {"target": {"function": scene.function, "alias": "beta"}}
@@ -171,6 +212,8 @@ SCENES: Final[dict[str, Callable[[Scene], Awaitable[Handle]]]] = {
         hook_refusal,
         approval,
         promotion,
+        probe,
+        probe_refusal,
         first,
         nothing,
         rejection,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from workflows.domain.adaptive import Adaptive
+from workflows.domain.probe import Probe
 from workflows.domain.status import Assessed, Measured, Phase, ReleaseStatus
 from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step, Steps
 from workflows.domain.words import spoken
@@ -90,3 +91,5 @@ def step_words(step: Step, candidate: str = "the candidate") -> str:
             return f"Adaptive: {step}"
         case Approval(timeout=timeout):
             return "Wait for approval" + (f", at most {spoken(timeout)}" if timeout else "")
+        case Probe():
+            return f"Probe {candidate} {step.words}"

@@ -6,7 +6,7 @@ After the last step everything goes to the candidate, so ``Canary10Percent5Minut
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Literal, Self, cast
 
@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.judgement import Rules
+from workflows.domain.probe import Probe
 from workflows.domain.words import Duration, Input, Percent, spoken
 
 
@@ -89,13 +90,30 @@ class Approval(Input):
     timeout: Duration | None = None
 
 
-Step = Annotated[SetWeight | Bake | Approval | Analysis | Adaptive, Field(discriminator="kind")]
+Step = Annotated[SetWeight | Bake | Approval | Analysis | Adaptive | Probe, Field(discriminator="kind")]
+
+_MOST_PROBES = 10
+
+
+def _few_probes(steps: object) -> object:
+    """Steps of which few are probes. Looked at before anything else: what probes expect takes a while to read."""
+    if _probes(steps) > _MOST_PROBES:
+        raise ValueError(f"more than {_MOST_PROBES} of them are probes")
+    return steps
+
+
+def _probes(steps: object) -> int:
+    listed: Sequence[object] = cast("Sequence[object]", steps) if isinstance(steps, list | tuple) else ()
+    kinds = [
+        cast("Mapping[str, object]", step).get("kind") if isinstance(step, Mapping) else getattr(step, "kind", None) for step in listed
+    ]
+    return kinds.count("probe")
 
 
 class Steps(Input):
     """A strategy: steps in order; all traffic to the candidate after the last."""
 
-    steps: tuple[Step, ...] = Field(max_length=500)
+    steps: Annotated[tuple[Step, ...], Field(max_length=500), BeforeValidator(_few_probes)]
 
     @model_validator(mode="after")
     def _something_to_compare(self) -> Self:
@@ -136,6 +154,8 @@ def _words(step: Step) -> str:
             return "adaptive"
         case Approval(timeout=timeout):
             return f"approval within {spoken(timeout)}" if timeout else "approval"
+        case Probe():
+            return f"probe {step.words}"
 
 
 _CANARY = re.compile(r"Canary([1-9]\d?)Percent([1-9]\d{0,4})Minutes?", re.ASCII)

@@ -48,6 +48,18 @@ def _duration(value: object) -> object:
 Duration = Annotated[timedelta, Field(ge=timedelta(seconds=1), le=_LONGEST), BeforeValidator(_duration)]
 """From one second (Temporal's timers are no finer) to a year."""
 
+_MILLISECONDS = re.compile(r"(\d{1,6})ms", re.ASCII)
+
+
+def _latency(value: object) -> object:
+    """A duration, or ``300ms``."""
+    short = _MILLISECONDS.fullmatch(value) if isinstance(value, str) else None
+    return timedelta(milliseconds=int(short[1])) if short else _duration(value)
+
+
+Latency = Annotated[timedelta, Field(ge=timedelta(milliseconds=1), le=timedelta(minutes=15)), BeforeValidator(_latency)]
+"""How long a function may take to answer: from a millisecond to Lambda's longest, 15 minutes."""
+
 Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
 """Whole percent of an alias' traffic, 0 to 100."""
 
