@@ -25,6 +25,7 @@ _WRITES = {
     ("DELETE", r"/provisioned-concurrency$"): "delete_provisioned_concurrency_config",
     ("PUT", r"/concurrency$"): "put_function_concurrency",
     ("DELETE", r"/concurrency$"): "delete_function_concurrency",
+    ("POST", r"/invocations$"): "invoke",
 }
 
 

@@ -86,10 +86,10 @@ def request(moment: Moment) -> dict[str, Any]:
     }
 
 
-async def release(server: Server, moment: Moment) -> str:
+async def release(server: Server, name: str, asked: dict[str, Any]) -> str:
     """Start one and say how it ended. The client may lose its server meanwhile."""
     client = await server.connect()
-    handle = await client.start_workflow("Release", request(moment), id=f"release {moment}", task_queue=str(moment))
+    handle = await client.start_workflow("Release", asked, id=f"release {name}", task_queue=name)
     while True:
         try:
             await handle.result()
@@ -109,7 +109,7 @@ async def survives(
     async with Killer(local.endpoint_url, moment.write, moment.occurrence, moment.when, kill) as killer:
         worker.start(local, killer.url)
         try:
-            outcome = await asyncio.wait_for(release(server, moment), 200)
+            outcome = await asyncio.wait_for(release(server, str(moment), request(moment)), 200)
         except TimeoutError:
             outcome = f"no end; the worker said: {worker.log()[-2000:]}"
         finally:
@@ -139,6 +139,34 @@ async def test_a_worker_killed_around_any_write_still_publishes_one_version_and_
         return survives(moment, local=local, server=server, worker=worker, kill=worker.kill)
 
     assert await all_survive([run(moment) for moment in (*RELEASING, *UNDOING)]) == ""
+
+
+PROBE = {"kind": "probe", "requests": [{"expect": [{"path": "$.build", "equals": 2}]}], "count": 3}
+
+
+@pytest.mark.timeout(300)
+async def test_a_probe_around_which_a_worker_is_killed_counts_as_failed_and_is_not_sent_again(
+    local: LocalLambda, server: Server, tmp_path: Path
+) -> None:
+    async def run(when: When, may_fail: int, outcome: str, sent: int) -> str | None:
+        """Kill the worker around the second probe of three; how the release ends, and how many were sent by then."""
+        name = f"probed-{when}-{may_fail}"
+        await create(local, name, code(1))
+        worker = Workman(name, temporal=server.address, directory=tmp_path)
+        artifact = {"kind": "s3", "bucket": "artifacts", "key": "2.zip"}
+        asked = {"target": {"function": name}, "artifact": artifact, "strategy": {"steps": [{**PROBE, "max_failures": may_fail}]}}
+        async with Killer(local.endpoint_url, "invoke", 2, when, worker.kill) as killer:
+            worker.start(local, killer.url)
+            try:
+                found = await asyncio.wait_for(release(server, name, asked), 120)
+            finally:
+                await worker.stop()
+        live = (await state(local, name))["live"]
+        wanted = (outcome, "2" if outcome == "Completed" else "1", sent)
+        return None if (found, live, killer.seen.count("invoke")) == wanted else f"{name}: {found}, {live} is live, {killer.seen}"
+
+    runs = [run("before", 1, "Completed", 3), run("after", 1, "Completed", 3), run("after", 0, "ReleaseRolledBack", 2)]
+    assert await all_survive(runs) == ""
 
 
 @pytest.mark.timeout(300)
