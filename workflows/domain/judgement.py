@@ -36,7 +36,7 @@ class CloudWatchMetric(Input):
     namespace: _Words
     name: _Words
     stat: Annotated[str, Field(min_length=1, max_length=30)] = "Sum"
-    dimensions: Annotated[Mapping[_Words, _Words], Field(max_length=30)] = {}
+    dimensions: Annotated[Mapping[_Words, _Words], Field(max_length=30)] = Field(default_factory=dict[str, str])
 
     def __str__(self) -> str:
         return f"{self.stat} of {self.namespace} {self.name}"

@@ -183,9 +183,10 @@ def preset(name: str) -> Steps:
 def _spelt_out(value: object) -> object:
     if isinstance(value, str):
         return preset(value)
-    if isinstance(value, Mapping) and "adaptive" in value:
-        return _adaptive(cast("Mapping[str, object]", value))
-    return value
+    if not isinstance(value, Mapping):
+        return value
+    given = cast("Mapping[str, object]", value)
+    return _adaptive(given) if "adaptive" in given else given
 
 
 def _adaptive(value: Mapping[str, object]) -> object:
