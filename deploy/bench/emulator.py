@@ -26,7 +26,7 @@ def main(url: str) -> None:
     port = listening.getsockname()[1]
     directory = Path(tempfile.mkdtemp(prefix="bench-machine-"))
     try:
-        environment.enter(port=port, directory=directory, state=None, settle=0, provision=0)
+        environment.enter(port=port, directory=directory, state=None, pace=environment.Pace(settle=0, provision=0))
         # Only now: ministack reads its environment as it is imported.
         from ministack import app  # noqa: PLC0415
 

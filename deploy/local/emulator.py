@@ -40,24 +40,26 @@ class LocalLambda:
 
     @classmethod
     @asynccontextmanager
-    async def start(
+    async def start(  # noqa: PLR0913 - each has a default, and most callers give two
         cls,
         port: int | None = None,
         *,
         settle: float = 0.5,
         provision: float = 0.5,
+        metrics: float = 0.0,
         state: Path | None = None,
         log: Path | None = None,
     ) -> AsyncIterator[LocalLambda]:
         """Run it on this port, or on any free one; ready when the block begins, gone when it ends.
 
-        ``settle`` and ``provision`` are the seconds that a change of a function and provisioned concurrency take. ``state`` is an absolute path of a directory
-        to keep everything in from one run to the next; without it nothing is kept. Raises :class:`~deploy.local.processes.PartError`
+        ``settle`` and ``provision`` are the seconds that a change of a function and provisioned concurrency take; ``metrics`` those after which
+        GetMetricData tells of a minute that is over (0: while it lasts). ``state`` is an absolute path of a directory to keep everything in from one run to the
+        next; without it nothing is kept. Raises :class:`~deploy.local.processes.PartError`
         with the reason when it does not come up.
         """
         private = Path(tempfile.mkdtemp(prefix="local-lambda-"))  # the process removes it, even when we are killed; so do we, if it is
         command = [sys.executable, "-m", "deploy.local.awslambda", "--port", str(port or 0), "--directory", str(private)]
-        command += ["--settle", str(settle), "--provision", str(provision)]
+        command += ["--settle", str(settle), "--provision", str(provision), "--metrics", str(metrics)]
         command += ["--state", str(state)] if state else []
         process = Process.start("the local Lambda", command, environment=os.environ, directory=ROOT, log=log, piped=True)
         try:

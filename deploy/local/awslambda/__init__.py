@@ -24,6 +24,7 @@ ministack (one pinned release) runs the code, keeps the records and speaks AWS's
     alarms        when an alarm goes off, and when it calms down
     queries       metrics, and metric math over them
     expressions   the expressions of metric math
+    statistics    sums, percentiles, trimmed counts
     permissions   resource policies, one per qualifier
     capacity      how concurrency is shared out
     concurrency   reserved concurrency, the account's settings

@@ -47,6 +47,13 @@ def _arguments() -> argparse.Namespace:
         "--provision", type=float, default=0.5, metavar="SECONDS", help="how long provisioned concurrency takes (default: %(default)s)"
     )
     parser.add_argument(
+        "--metrics",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long after the end of a minute its metrics are told; alarms see them at once (default: all at once)",
+    )
+    parser.add_argument(
         "--state", type=Path, metavar="DIRECTORY", help="keep everything there from one run to the next (default: keep nothing)"
     )
     parser.add_argument("--directory", type=Path, help="for everything temporary; removed at the end (default: a new one in TMPDIR)")
@@ -59,7 +66,8 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _serve(listening: socket.socket, directory: Path, arguments: argparse.Namespace) -> int:
     port = listening.getsockname()[1]
-    environment.enter(port=port, directory=directory, state=arguments.state, settle=arguments.settle, provision=arguments.provision)
+    pace = environment.Pace(settle=arguments.settle, provision=arguments.provision, metrics=arguments.metrics)
+    environment.enter(port=port, directory=directory, state=arguments.state, pace=pace)
     try:
         # Only now: ministack reads its environment as it is imported.
         from deploy.local.awslambda import front, server  # noqa: PLC0415

@@ -10,6 +10,7 @@ from typing import Any, Final
 from deploy.local.awslambda import upstream
 from deploy.local.awslambda.expressions import UnsupportedExpressionError
 from deploy.local.awslambda.queries import Metric, Queries
+from deploy.local.awslambda.statistics import UnsupportedStatisticError, check
 from deploy.local.awslambda.upstream import Answer, Record
 
 _COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -125,21 +126,35 @@ def _problem(document: dict[str, Any]) -> str | None:
     if document.get("TreatMissingData", "missing") not in _MISSING:
         return f"TreatMissingData must be one of {', '.join(_MISSING)}"
     if not document.get("Metrics"):
-        period = int(document.get("Period") or 0)
-        if not document.get("MetricName"):
-            return "either MetricName or Metrics is needed"
-        return None if period in _SHORT_PERIODS or (period > 0 and period % 60 == 0) else "Period must be 10, 20, 30 or a multiple of 60"
+        return _problem_of_metric(document)
     try:
         returned = len(list(Queries.read(document["Metrics"]).returned()))
-    except UnsupportedExpressionError as problem:
+    except (UnsupportedExpressionError, UnsupportedStatisticError) as problem:
         return str(problem)
     return None if returned == 1 else "exactly one of Metrics must return data"
+
+
+def _problem_of_metric(document: dict[str, Any]) -> str | None:
+    period = int(document.get("Period") or 0)
+    if not document.get("MetricName"):
+        return "either MetricName or Metrics is needed"
+    if not (period in _SHORT_PERIODS or (period > 0 and period % 60 == 0)):
+        return "Period must be 10, 20, 30 or a multiple of 60"
+    return _problem_of_statistic(document.get("ExtendedStatistic") or document.get("Statistic"))
+
+
+def _problem_of_statistic(name: str | None) -> str | None:
+    try:
+        check(name or "Average")
+    except UnsupportedStatisticError as problem:
+        return str(problem)
+    return None
 
 
 def _problem_of_form(params: Any) -> str | None:
     if "Metrics.member.1.Id" in params:
         return "metric math over the query protocol is not emulated here"
-    return None
+    return _problem_of_statistic(next(iter(params.get("ExtendedStatistic", [])), None))
 
 
 def describe(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 -- ministack's signature

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,15 @@ _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LOG_LEVE
 
 class UnsupportedError(Exception):
     """The ministack that is installed is not the one we know how to add to."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds that things take: see :mod:`~deploy.local.awslambda.pace`, which reads them in the environment."""
+
+    settle: float = 0.5
+    provision: float = 0.5
+    metrics: float = 0.0
 
 
 def listen(port: int) -> socket.socket:
@@ -29,9 +39,9 @@ def listen(port: int) -> socket.socket:
     return server
 
 
-def enter(*, port: int, directory: Path, state: Path | None, settle: float, provision: float) -> None:
+def enter(*, port: int, directory: Path, state: Path | None, pace: Pace) -> None:
     """Replace this process's environment. To be done before ministack is imported: it reads the environment as it loads."""
-    private = _private(port, directory, settle, provision)
+    private = _private(port, directory, pace)
     if state is not None:
         private |= {"PERSIST_STATE": "1", "STATE_DIR": str(state), "S3_PERSIST": "1", "S3_DATA_DIR": str(state / "s3")}
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -40,7 +50,7 @@ def enter(*, port: int, directory: Path, state: Path | None, settle: float, prov
     tempfile.tempdir = None  # forget the directory chosen under the old environment
 
 
-def _private(port: int, directory: Path, settle: float, provision: float) -> dict[str, str]:
+def _private(port: int, directory: Path, pace: Pace) -> dict[str, str]:
     return {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -50,6 +60,7 @@ def _private(port: int, directory: Path, settle: float, provision: float) -> dic
         "DOCKER_HOST": "unix:///nonexistent",  # a running Docker would be searched for containers to remove
         "LAMBDA_EXECUTOR": "local",
         "TMPDIR": str(directory),
-        "RELEASES_LOCAL_SETTLE_SECONDS": str(settle),
-        "RELEASES_LOCAL_PROVISION_SECONDS": str(provision),
+        "RELEASES_LOCAL_SETTLE_SECONDS": str(pace.settle),
+        "RELEASES_LOCAL_PROVISION_SECONDS": str(pace.provision),
+        "RELEASES_LOCAL_METRICS_SECONDS": str(pace.metrics),
     }

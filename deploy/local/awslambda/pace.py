@@ -13,6 +13,9 @@ SETTLE: Final = float(os.environ.get("RELEASES_LOCAL_SETTLE_SECONDS", "0.5"))
 PROVISION: Final = float(os.environ.get("RELEASES_LOCAL_PROVISION_SECONDS", "0.5"))
 """Seconds until provisioned concurrency is allocated. AWS takes minutes."""
 
+METRICS: Final = float(os.environ.get("RELEASES_LOCAL_METRICS_SECONDS", "0"))
+"""Seconds after the end of a minute until GetMetricData tells of it, as on AWS; 0: at once, while it lasts. Alarms see everything at once."""
+
 
 def later(seconds: float, action: Callable[[], object]) -> None:
     """Do it after so many seconds, in the account and region of the request that asked for it.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from deploy.local.awslambda import upstream
+from deploy.local.awslambda import pace, upstream
 from deploy.local.awslambda.expressions import Expression, UnsupportedExpressionError
+from deploy.local.awslambda.statistics import UnsupportedStatisticError, check, statistic
 from deploy.local.awslambda.upstream import Answer
 
 _MINUTE: Final = 60
@@ -26,7 +30,8 @@ class Metric:
 
     @classmethod
     def of(cls, member: dict[str, Any], stat: str) -> Metric:
-        """From anything with ``Namespace``, ``MetricName`` and ``Dimensions``."""
+        """From anything with ``Namespace``, ``MetricName`` and ``Dimensions``; raises ``UnsupportedStatisticError``."""
+        check(stat)
         dimensions = tuple((one["Name"], one["Value"]) for one in member.get("Dimensions") or ())
         return cls(member.get("Namespace", ""), member.get("MetricName", ""), dimensions, stat)
 
@@ -37,9 +42,15 @@ class Metric:
 
     def value(self, begin: float, end: float) -> float | None:
         """The statistic over that time; None where nothing was recorded."""
-        points = self.points(begin, end)
-        found: float | None = upstream.statistic(upstream.statistics(points), self.stat, points) if points else None
-        return found
+        return statistic(self.stat, self.points(begin, end))
+
+    def values(self, begin: float, end: float, period: int) -> dict[int, float]:
+        """The statistic over each period of that time in which something was recorded."""
+        periods: defaultdict[int, list[Any]] = defaultdict(list)
+        for point in self.points(begin, end):
+            periods[int(point["Timestamp"] // period) * period].append(point)
+        found = {start: statistic(self.stat, points) for start, points in periods.items()}
+        return {start: value for start, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class Queries:
 
     @classmethod
     def read(cls, members: Sequence[dict[str, Any]]) -> Queries:
-        """Understand them all, or raise :class:`~deploy.local.awslambda.expressions.UnsupportedExpressionError`."""
+        """Understand them all, or raise ``UnsupportedExpressionError`` or ``UnsupportedStatisticError``."""
         queries = cls(tuple(_query(member, members) for member in members))
         known = {query.id for query in queries.items}
         for query in queries.items:
@@ -76,12 +87,16 @@ class Queries:
         referred = {other.id: self.value(other, begin, end) for other in self.items if other.id in query.what.names()}
         return query.what.value(referred)
 
-    def starts(self, query: Query, begin: float, end: float) -> set[int]:
-        """The beginnings of the periods in which a query, or what it refers to, has data."""
+    def values(self, query: Query, begin: float, end: float) -> dict[int, float]:
+        """What a query was in each period, by its beginning, in which it, or something that it refers to, has data."""
         if isinstance(query.what, Metric):
-            return {int(point["Timestamp"] // query.period) * query.period for point in query.what.points(begin, end)}
-        others = (self.starts(other, begin, end) for other in self.items if other.id in query.what.names())
-        return set().union(*others)
+            return query.what.values(begin, end, query.period)
+        referred: Mapping[str, Mapping[int, float]] = {
+            other.id: self.values(other, begin, end) for other in self.items if other.id in query.what.names()
+        }
+        starts: set[int] = set().union(*referred.values())
+        found = {start: query.what.value({name: values.get(start) for name, values in referred.items()}) for start in starts}
+        return {start: value for start, value in found.items() if value is not None}
 
     def returned(self) -> Iterable[Query]:
         """Those whose values are wanted, not only needed."""
@@ -101,14 +116,14 @@ def _query(member: dict[str, Any], members: Sequence[dict[str, Any]]) -> Query:
 
 
 def get_metric_data(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 -- ministack's signature
-    """In ministack's place: expressions are computed, dimensions are exact, the newest comes first."""
+    """In ministack's place: expressions are computed, dimensions are exact, the newest comes first, and no minute is told before its time."""
     if not (is_cbor or is_json):
         return upstream.get_metric_data(params, document, is_cbor, is_json)
     try:
         queries = Queries.read(document.get("MetricDataQueries", []))
-    except UnsupportedExpressionError as problem:
+    except (UnsupportedExpressionError, UnsupportedStatisticError) as problem:
         return upstream.answer_cloudwatch_error("ValidationError", str(problem), 400, is_json, is_cbor)
-    begin, end = _seconds(document["StartTime"]), _seconds(document["EndTime"])
+    begin, end = _seconds(document["StartTime"]), min(_seconds(document["EndTime"]), _told_until())
     ascending = document.get("ScanBy") == "TimestampAscending"
     results = [_result(queries, query, begin, end, ascending=ascending) for query in queries.returned()]
     if is_cbor:
@@ -117,11 +132,7 @@ def get_metric_data(params: Any, document: dict[str, Any], is_cbor: bool, is_jso
 
 
 def _result(queries: Queries, query: Query, begin: float, end: float, *, ascending: bool) -> dict[str, Any]:
-    found: dict[int, float] = {}
-    for start in sorted(queries.starts(query, begin, end), reverse=not ascending):
-        value = queries.value(query, max(begin, start), min(end, start + query.period))
-        if value is not None:
-            found[start] = value
+    found = dict(sorted(queries.values(query, begin, end).items(), reverse=not ascending))
     return {
         "Id": query.id,
         "Label": query.label,
@@ -133,3 +144,8 @@ def _result(queries: Queries, query: Query, begin: float, end: float, *, ascendi
 
 def _seconds(moment: Any) -> float:
     return moment.timestamp() if isinstance(moment, datetime) else float(getattr(moment, "value", moment))
+
+
+def _told_until() -> float:
+    """The end of the minutes that are told by now."""
+    return (time.time() - pace.METRICS) // _MINUTE * _MINUTE if pace.METRICS else math.inf
