@@ -33,6 +33,10 @@ def test_adaptive_promotes_a_good_version_about_as_fast() -> None:
     assert mean([outcome.seconds for outcome in ended(outcomes, "promoted")]).value < 345  # 295 with a thousand
 
 
+def test_of_twenty_good_versions_twenty_are_promoted() -> None:
+    assert len(ended(releases(GOOD, adaptive, number=20), "promoted")) == 20
+
+
 def test_the_same_seed_makes_the_same_releases() -> None:
     assert releases(BAD, adaptive, number=5, seed=7) == releases(BAD, adaptive, number=5, seed=7)
     assert releases(BAD, adaptive, number=5, seed=7) != releases(BAD, adaptive, number=5, seed=8)

@@ -202,6 +202,43 @@ async def terminated_with_concurrency(scene: Scene) -> Handle:
     return handle
 
 
+async def judged(scene: Scene) -> Handle:
+    """A candidate that does worse than stable is rolled back for what CloudWatch measured."""
+    scene.aws.callers(scene.function, error_rates={"3": 0.05, "2": 0.005})
+    guards = {"guards": {"metrics": {"not_worse": [{}], "limits": [{"metric": "duration_p99", "max": 800}]}}}
+    return await scene.start("Release", scene.request(artifact=scene.package("three"), **guards, **LONG))
+
+
+async def adaptive(scene: Scene) -> Handle:
+    """A ramp: a dose, the wait for what CloudWatch tells of it, and everything."""
+    scene.aws.callers(scene.function, error_rates={"3": 0.005, "2": 0.005})
+    ramp = {"strategy": {"adaptive": {"from": 20, "margin": 0.1}}}
+    return await scene.start("Release", scene.request(artifact=scene.package("three"), **ramp))
+
+
+async def unmeasurable(scene: Scene) -> Handle:
+    """CloudWatch answers in part only: a person decides, twice."""
+    scene.aws.metrics_status = "PartialData"
+    metrics = {"guards": {"metrics": {"not_worse": [{}]}}}
+    short = {"duration": "1s", "max_duration": "2s"}
+    steps = [{"kind": "set_weight", "percent": 10}, {"kind": "bake", **short}, {"kind": "analysis", "not_worse": [{}], **short}]
+    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), strategy={"steps": steps}, **metrics))
+    await scene.reaches("awaiting_approval")
+    await scene.say("approve")
+    await scene.reaches("baking")
+    await scene.reaches("awaiting_approval")
+    await scene.say("approve")
+    return handle
+
+
+async def hotfix(scene: Scene) -> Handle:
+    """A hotfix ships while an alarm is red, and is watched over for a moment."""
+    scene.aws.alarms = {"errors": "ALARM", "latency": "OK"}
+    guards = {"guards": {"alarms": ["errors", "latency"], "after": "1s"}}
+    asked = scene.request(artifact=scene.package("three"), hotfix=True, reason="INC-7", strategy="AllAtOnce", **guards)
+    return await scene.start("Release", asked)
+
+
 SCENES: Final[dict[str, Callable[[Scene], Awaitable[Handle]]]] = {
     scene.__name__: scene
     for scene in (
@@ -222,6 +259,10 @@ SCENES: Final[dict[str, Callable[[Scene], Awaitable[Handle]]]] = {
         rollback,
         terminated,
         terminated_with_concurrency,
+        judged,
+        adaptive,
+        unmeasurable,
+        hotfix,
     )
 }
 
@@ -237,7 +278,7 @@ async def main(names: list[str]) -> None:
         for name in missing:
             async with stage(env, FakeLambda()) as scene:
                 handle = await SCENES[name](scene)
-                end = await ending(handle)
+                end = await ending(handle, patience=300)  # CloudWatch's minutes are real ones
                 await _write(name, "holder", handle)
                 alias = "beta" if name == "first" else "live"
                 await _write(name, "rollout", scene.client.get_workflow_handle(scene.lock.removesuffix("live") + alias))
