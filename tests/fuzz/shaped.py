@@ -5,13 +5,17 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
 _DURATIONS = st.sampled_from(["1s", "5m", "2h", "3d", "PT10M", "P1D", "PT1H30M", "365d", "PT1S", "P1W"])
-_STRATEGIES = st.sampled_from(["AllAtOnce", "Canary10Percent5Minutes", "Linear25PercentEvery1Minute", "Linear1PercentEvery99999Minutes"])
+_TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)).map(datetime.isoformat)  # noqa: DTZ001 - in UTC
+_STRATEGIES = st.sampled_from(
+    ["AllAtOnce", "Adaptive", "Canary10Percent5Minutes", "Linear25PercentEvery1Minute", "Linear1PercentEvery99999Minutes"]
+)
 _TEXT = st.one_of(st.text(min_size=0, max_size=30), st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=12))
 
 Known = Mapping[tuple[str, ...], st.SearchStrategy[Any]]
@@ -53,7 +57,7 @@ class _Shaper:
                 most = min(schema.get("maxItems", 4), 4)
                 return st.lists(self.of(schema.get("items", {}), path), min_size=min(schema.get("minItems", 0), most), max_size=most)
             case "string":
-                return _text(schema)
+                return _TIMES if schema.get("format") == "date-time" else _text(schema)
             case "integer":
                 return st.integers(schema.get("minimum", 0), min(schema.get("maximum", 1000), 10_000))
             case "number":

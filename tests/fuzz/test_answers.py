@@ -50,6 +50,8 @@ SECRETS: Known = {
     ("InvokeArgs",): st.just("eyJ0b2tlbiI6ICJodW50ZXIyLXdoYXQtd2FzLXNlbnQifQ=="),
     ("ClientContext",): st.just(TYPED),
     ("AlarmNames",): st.just(["errors"]),
+    ("Versions",): st.just(["2", "1"]),
+    ("Others",): st.just([{"Id": "m0", "Namespace": "Shop", "MetricName": "Refused", "Stat": "Sum"}]),
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from tests.fuzz.naming import check_refusal, names_a_member
 from tests.fuzz.payloads import Sent, accepted, read, sent
 from tests.fuzz.shaped import STRATEGIES, Known, of_model
 from tests.fuzz.size import Case, drawn, share
+from workflows.measuring import is_measured
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 
 _HOOKS = st.sampled_from(["hook-yes", "hook-yes", "hook-yes", "hook-no", "nobody"])
@@ -137,9 +138,11 @@ def _lock(function: str, request: Any) -> str:
 
 
 def _waits(request: Any) -> bool:
-    """Whether it would wait without end, or, looking at alarms every ten seconds, for longer than is fun: those are cancelled."""
+    """Whether it would wait without end, or, looking at alarms or metrics every few seconds, for longer than is fun: those are cancelled."""
     request = getattr(request, "root", request)
     steps = request.strategy.steps
+    if request.guards.after or is_measured(request.strategy, request.judged_by):
+        return True
     baked = sum((step.duration if step.kind == "bake" else step.at_least for step in steps if step.kind in {"bake", "probe"}), timedelta())
     return any(step.kind == "approval" and (step.timeout is None or request.guards.alarms) for step in steps) or (
         bool(request.guards.alarms) and baked > timedelta(minutes=15)
