@@ -76,9 +76,9 @@ class Analyst(Reading):
         self._take(await self._ask(request), candidate)
 
     def heard(self, since: datetime) -> bool:
-        """Whether CloudWatch answers, and has told of invocations of the candidate in a minute that ended after ``since``."""
+        """Whether CloudWatch answers, and has told of invocations of the candidate in a minute that began after ``since``: a part of one is little."""
         heard = self.seen.heard
-        return self.seen.status == COMPLETE and heard is not None and heard + MINUTE > since
+        return self.seen.status == COMPLETE and heard is not None and heard >= since
 
     def invocations_since(self, since: datetime) -> float:
         """How often the candidate was invoked in minutes that ended after that, as far as told."""

@@ -7,6 +7,8 @@ earlier, to the end; and looked at once more wherever a wait is over or all traf
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio import workflow
@@ -81,17 +83,27 @@ class Judged(Steered):
             if not is_cancelled_exception(error):
                 self._controls.stop(f"the metrics cannot be judged: {sentence(error)}")
 
-    def _judge(self, rules: Rules | None = None) -> None:
-        """Judge by what was told last: by the guards, and by ``rules`` from now on, if they are given."""
+    def _judge(self) -> None:
+        """Judge by what was told last, and have the release stopped if the guards say so, or the rules of the step that it is in, paused or not."""
         analyst, guards = self._analyst, self._request.judged_by
         if analyst is None:
             return
-        self._rules = rules or self._rules or analyst.first_rules
-        self._judgement = analyst.assess(self._rules)
+        self._judgement = analyst.assess(self._rules or analyst.first_rules)
         self._tell(analysis=analyst.assessed(self._judgement))
-        if guards and (guarded := analyst.assess(guards)).outcome is Outcome.FAILED:
-            self._record(guarded)
-            self._controls.stop(f"version {self._journal.candidate} does worse than it may: {guarded.reason}")
+        for rules in (guards, self._rules):
+            if rules and (found := analyst.assess(rules)).outcome is Outcome.FAILED and not self._controls.stopped:
+                self._record(found)
+                self._controls.stop(f"version {self._journal.candidate} does worse than it may: {found.reason}")
+
+    @contextmanager
+    def _by(self, rules: Rules) -> Generator[None]:
+        """Judge by these rules as well while a step lasts."""
+        self._rules = rules
+        self._judge()
+        try:
+            yield
+        finally:
+            self._rules = None
 
     def _record(self, judgement: Judgement) -> None:
         """Write a verdict, with its numbers, into the history."""

@@ -27,7 +27,6 @@ from workflows.judging import Judged, Refused
 from workflows.record import JOURNAL
 
 _SECOND = timedelta(seconds=1)
-_DECIDED = {Outcome.PASSED, Outcome.FAILED}
 
 
 class Foreign(Exception):
@@ -64,10 +63,12 @@ class Trial(Judged):
                 await self._hear(step, since)
                 await self._last_look()
             case Analysis():
-                await self._analyse(step, candidate)
+                with self._by(step):
+                    await self._analyse(step, candidate)
                 await self._last_look()
             case Adaptive():
-                await self._ramp(step, stable, candidate)
+                with self._by(step.rules):
+                    await self._ramp(step, stable, candidate)
                 await self._last_look()
             case Approval(timeout=timeout):
                 await self._ask("Waiting for approval" + (f", at most {spoken(timeout)}" if timeout else ""), within=timeout)
@@ -122,32 +123,24 @@ class Trial(Judged):
             await self._lack(bake.silence, f"not enough to judge by within {spoken(bake.longest)}: {told}")
 
     async def _analyse(self, step: Analysis, candidate: str) -> None:
-        """Judge the candidate until its time is over, or it fails; or it passes, where that may be early."""
+        """Judge the candidate until its time is over; or it passes, where that may be early. If it fails, the release is stopped meanwhile."""
         analyst, since = self._measured, workflow.now()
 
-        def outcome() -> Outcome:
-            found = self._judgement.outcome
-            return Outcome.PENDING if found is Outcome.PASSED and not analyst.heard(since) else found
+        def passed() -> bool:
+            return self._judgement.outcome is Outcome.PASSED and analyst.heard(since)
 
         self._tell(Phase.BAKING, f"Judging version {candidate}: {step.words}")
-        self._judge(step)
-        ends = _DECIDED if step.early else {Outcome.FAILED}
-        await self._wait(step.duration, summary=f"Analysis for {spoken(step.duration)}", until=lambda: outcome() in ends)
-        if outcome() not in _DECIDED:
-            await self._wait(
-                since + step.longest - workflow.now(), summary="Wait for more to judge by", until=lambda: outcome() in _DECIDED
-            )
+        early = passed if step.early else lambda: False
+        await self._wait(step.duration, summary=f"Analysis for {spoken(step.duration)}", until=early)
+        await self._wait(since + step.longest - workflow.now(), summary="Wait for more to judge by", until=passed)
         if self._controls.promoted:
             return
         judgement = analyst.assess(step, until=workflow.now())
         self._record(judgement)
-        match outcome():
-            case Outcome.FAILED:
-                raise Refused(f"version {candidate} does worse than it may: {judgement.reason}")
-            case Outcome.PASSED:
-                self._tell(note=f"Version {candidate} passed: {judgement.reason}")
-            case _:
-                await self._lack(step.silence, f"no verdict within {spoken(step.longest)}: {judgement.reason or analyst.silence}")
+        if passed():
+            self._tell(note=f"Version {candidate} passed: {judgement.reason}")
+        else:
+            await self._lack(step.silence, f"no verdict within {spoken(step.longest)}: {judgement.reason or analyst.silence}")
 
     async def _lack(self, policy: OnNoData, why: str) -> None:
         """Do what the user wants done where too little was measured."""
@@ -165,7 +158,6 @@ class Trial(Judged):
         """Send dose by dose what the evidence allows. Over when it is enough, or a person says so."""
         analyst = self._measured
         ramp = Ramp(workflow.now(), settle=analyst.settle)
-        self._judge(step.rules)
         while not self._controls.promoted:
             now, news = workflow.now(), analyst.news
             judgement = analyst.assess(step.rules, until=ramp.began + step.max_duration)
