@@ -36,12 +36,15 @@ from temporalio.runtime import Runtime
 from activities.urgency import come_first
 from workflows.call import sentence
 from workflows.controls import Approve, Because, Resume
+from workflows.domain.judgement import Rules
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Target
+from workflows.explaining import Explanation, Rejudged, explain, rejudge
 from workflows.finding import find, new_id, rollout_of
 from workflows.plan import ReleasePlan
 from workflows.plugin import LambdaReleases
 from workflows.problems import NoWorker, Refused, Unreachable, in_words
+from workflows.recorded import Fact, Recorded
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.runs import Ending, Outcome, Run, ending, strategy_of
 from workflows.schedules import Schedules
@@ -184,6 +187,26 @@ class ReleaseClient:
                 return await self._told(run)
 
         return list(await asyncio.gather(*map(told, await self._runs(f"WorkflowId = '{rollout.id}'", limit=limit))))
+
+    async def explain(self, target: str | Target, *, run_id: str | None = None) -> Explanation:
+        """Why a release was promoted or rolled back, or how far it is, by its history. ``run_id`` is an earlier run of the rollout."""
+        rollout = await rollout_of(self.temporal, await find(self.temporal, target))
+        if run_id is not None:
+            with in_words(f"nothing is known of a run {run_id} of {rollout.id}"):
+                rollout = await self.temporal.get_workflow_handle(rollout.id, run_id=run_id).describe()
+        return await explain(await self._told(Run.of(rollout)), self._facts(rollout.id, rollout.run_id))
+
+    async def rejudge(self, target: str | Target, rules: Rules, *, limit: int = 20) -> list[Rejudged]:
+        """What ``rules`` would have made of the last releases of an alias, newest first, by what was measured of them then."""
+        runs = [run for run in await self.history(target, limit=limit) if not run.running]
+        return [await rejudge(run, self._facts(run.id, run.run_id), rules) for run in runs]
+
+    async def _facts(self, workflow_id: str, run_id: str) -> AsyncIterator[Fact]:
+        recorded = Recorded(workflow_id, self.temporal.data_converter)
+        handle = self.temporal.get_workflow_handle(workflow_id, run_id=run_id)
+        with in_words(f"the history of {workflow_id} has expired"):
+            async for fact in recorded.facts(handle.fetch_history_events()):
+                yield fact
 
     async def _runs(self, query: str, *, limit: int | None) -> list[Run]:
         with in_words():

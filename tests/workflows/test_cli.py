@@ -96,7 +96,7 @@ def problems(target: str | None = "checkout", **flags: Any) -> tuple[str, ...]:
 
 def test_help_names_every_command_exit_status_and_variable() -> None:
     said = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout
-    commands = "start status watch approve pause resume promote abort rollback history plan schedule"
+    commands = "start status watch approve pause resume promote abort rollback history explain rejudge plan schedule"
     variables = "TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_PROFILE RELEASES_TASK_QUEUE"
     for word in [*commands.split(), *variables.split(), "0 succeeded", "4 not rolled back"]:
         assert word in said

@@ -2,7 +2,7 @@
 
 Reading order: :mod:`~workflows.cli.application` (connection, errors, exit statuses) · :mod:`~workflows.cli.starting` (start, rollback, plan)
 with its :mod:`~workflows.cli.flags`, :mod:`~workflows.cli.documents` and :mod:`~workflows.cli.packages` · :mod:`~workflows.cli.looking`
-(status, history) and :mod:`~workflows.cli.following` (watch), drawn by :mod:`~workflows.cli.pages` · :mod:`~workflows.cli.steering`
+(status, history), :mod:`~workflows.cli.explaining` (explain, rejudge) and :mod:`~workflows.cli.following` (watch), drawn by :mod:`~workflows.cli.pages` · :mod:`~workflows.cli.steering`
 (the five controls) · :mod:`~workflows.cli.scheduling` (schedule …).
 """
 
@@ -13,7 +13,7 @@ import os
 import sys
 from typing import NoReturn
 
-from workflows.cli import following, looking, scheduling, starting, steering
+from workflows.cli import explaining, following, looking, scheduling, starting, steering
 from workflows.cli.application import app, command
 
 __all__ = ["app", "main"]
@@ -46,5 +46,7 @@ app.command()(command(steering.promote))
 app.command()(command(steering.abort))
 app.command()(command(starting.rollback))
 app.command()(command(looking.history))
+app.command()(command(explaining.explain))
+app.command()(command(explaining.rejudge))
 app.command()(command(starting.plan))
 app.add_typer(scheduling.app, name="schedule")

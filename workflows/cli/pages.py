@@ -10,11 +10,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from workflows.domain.status import Phase, ReleaseStatus
-from workflows.domain.story import bar, step_words
+from workflows.domain.judgement import Outcome as Judged
+from workflows.domain.status import Assessed, Phase, ReleaseStatus
+from workflows.domain.story import bar, measured_words, step_words, sure_words
 from workflows.domain.strategy import Steps
 from workflows.domain.words import spoken
+from workflows.explaining import Explanation, Line, Rejudged
 from workflows.plan import ReleasePlan
+from workflows.recorded import Cause
 from workflows.request import ReleaseRequest
 from workflows.runs import Ending, Outcome, Run
 from workflows.schedules import Scheduled
@@ -35,22 +38,33 @@ _OUTCOMES: Final = {
     Outcome.NOT_ROLLED_BACK: ("✗", "bold red", "NOT ROLLED BACK, look at the alias: "),
     Outcome.KILLED: ("✗", "bold red", "KILLED, look at the alias: "),
 }
+_VERDICTS: Final = {Judged.PASSED: _GOOD, Judged.FAILED: _BAD, Judged.UNMEASURABLE: "yellow", Judged.INCONCLUSIVE: "yellow"}
 _NOT_LONG: Final = timedelta(seconds=1)
 
 
 def status_page(status: ReleaseStatus, strategy: Steps | None, *, now: datetime) -> Group:
     """One release: phase, note, traffic, steps, and how long the current wait still takes."""
-    head = Text.assemble((str(status.target), "bold"), "  ", (phase_words(status), _COLOURS.get(status.phase, _BUSY)))
+    hotfix = ("hotfix  ", "bold yellow") if status.hotfix else ""
+    head = Text.assemble((str(status.target), "bold"), "  ", hotfix, (phase_words(status), _COLOURS.get(status.phase, _BUSY)))
     lines: list[RenderableType] = [head, Text(f"  {status.note}")]
     if status.candidate:
         percent = status.routing.percent
         traffic = f"  {bar(percent)} {percent}% to version {status.candidate}"
         lines.append(Text(traffic + (f", {100 - percent}% to version {status.stable}" if status.stable and percent < 100 else "")))  # noqa: PLR2004 - all
+    if status.analysis:
+        lines += _analysis(status.analysis, status)
     if strategy and strategy.steps and status.steps == len(strategy.steps):
         lines += _steps(status, strategy, now)
     elif status.steps:
         lines.append(Text(f"  step {status.step} of {status.steps} done"))
     return Group(*lines)
+
+
+def _analysis(told: Assessed, status: ReleaseStatus) -> Iterator[Text]:
+    yield Text.assemble("  ", (told.verdict, _VERDICTS.get(told.verdict, _BUSY)), sure_words(told))
+    yield Text(f"    version {status.candidate}: {measured_words(told.candidate)}")
+    yield Text(f"    version {status.stable}: {measured_words(told.stable)}")
+    yield Text(f"    {told.reason}", style=_DIM)
 
 
 def _steps(status: ReleaseStatus, strategy: Steps, now: datetime) -> Iterator[Text]:
@@ -155,6 +169,58 @@ def plan_page(plan: ReleasePlan, request: ReleaseRequest) -> Group:
     if plan.at_least:
         lines.append(Text(f"  takes {spoken(plan.at_least)} at least", style=_DIM))
     return Group(*lines)
+
+
+def explanation_page(told: Explanation) -> Group:
+    """Why a release ended as it did: what it was judged by, what happened, and what was known at each moment."""
+    run = told.run
+    lines: list[RenderableType] = [Text.assemble((str(run.status.target), "bold"), f"  {run.words}")]
+    lines += [Text(f"  judged by: {rules}", style=_DIM) for rules in told.rules]
+    shown = [_explained(line, run.status) for line in told.lines]
+    if told.left_out:
+        shown.insert(len(shown) // 2, Text(f"         … {told.left_out} lines are left out …", style=_DIM))
+    lines += shown
+    if told.ending:
+        lines.append(ending_line(told.ending))
+    else:
+        lines.append(Text("It is still under way.", style=_BUSY))
+    if told.stopped_by:
+        lines.append(Text(f"Stopped by: {_CAUSES[told.stopped_by]}"))
+    return Group(*lines)
+
+
+_CAUSES: Final = {
+    Cause.METRICS: "what CloudWatch measured",
+    Cause.ALARM: "an alarm",
+    Cause.HOOK: "a hook",
+    Cause.PERSON: "a person",
+    Cause.OTHER: "neither metrics, alarm, hook nor person: see above",
+}
+
+
+def _explained(line: Line, status: ReleaseStatus) -> Text:
+    time = (f"{line.at.astimezone():%H:%M:%S} ", _DIM)
+    told = line.assessed
+    if told is None:
+        return Text.assemble(time, line.text)
+    if line.text.startswith("Verdict"):
+        return Text.assemble(time, (line.text, _VERDICTS.get(told.verdict, _BUSY)), sure_words(told))
+    versions = f"version {status.candidate or 'on trial'}: {measured_words(told.candidate)}; stable: {measured_words(told.stable)}"
+    return Text.assemble(time, f"{line.text}: {versions}; ", (told.verdict, _VERDICTS.get(told.verdict, _BUSY)), sure_words(told))
+
+
+def rejudged_table(rejudged: Sequence[Rejudged]) -> Table:
+    """What other rules make of past releases."""
+    table = _table("WHEN", "VERSION", "IT WAS", "THEY SAY", "AFTER", "CANDIDATE BY THEN", "NOTE")
+    for one in rejudged:
+        verdict = Text(one.verdict, style=_VERDICTS.get(one.verdict, _BUSY)) if one.verdict else Text("nothing was measured", style=_DIM)
+        after = spoken(max(one.after, _NOT_LONG)) if one.after is not None else "–"
+        known = measured_words(one.assessed.candidate) if one.assessed else "–"
+        note = f"not recorded: {', '.join(one.missing)}" if one.missing else ""
+        when = f"{one.run.started_at.astimezone():%Y-%m-%d %H:%M}"
+        version = (one.run.ending and one.run.ending.status and one.run.ending.status.candidate) or one.run.status.candidate or "–"
+        table.add_row(Text(when), Text(version), Text(one.was), verdict, Text(after), Text(known), Text(note))
+    return table
 
 
 def schedules_table(schedules: Sequence[Scheduled]) -> Table:

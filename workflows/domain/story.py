@@ -54,17 +54,22 @@ def markdown(status: ReleaseStatus, strategy: Steps, told: Sequence[tuple[dateti
 
 def analysis_lines(told: Assessed, *, candidate: str | None, stable: str | None) -> list[str]:
     """What was measured of both versions, and what that comes to."""
-    sure = f"{told.not_worse:.0%} sure that it is not worse, {told.worse:.0%} that it is"
     return [
-        f"**{told.verdict}** ({sure})",
+        f"**{told.verdict}**{sure_words(told)}",
         "",
-        f"- version {candidate}: {_measured(told.candidate)}",
-        f"- version {stable}: {_measured(told.stable)}",
+        f"- version {candidate}: {measured_words(told.candidate)}",
+        f"- version {stable}: {measured_words(told.stable)}",
         f"- {told.reason}",
     ]
 
 
-def _measured(told: Measured) -> str:
+def sure_words(told: Assessed) -> str:
+    """How sure a verdict is, where it compares: `` (99% sure that it is not worse, 0% that it is)``."""
+    return f" ({told.not_worse:.0%} sure that it is not worse, {told.worse:.0%} that it is)" if told.not_worse or told.worse else ""
+
+
+def measured_words(told: Measured) -> str:
+    """``600 invocations, 5.00% errors, p99 100 ms``."""
     rate = "" if told.error_rate is None else f", {told.error_rate:.2%} errors"
     return f"{told.invocations:g} invocations{rate}" + ("" if told.p99 is None else f", p99 {told.p99:g} ms")
 

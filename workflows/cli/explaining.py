@@ -1,0 +1,76 @@
+"""``explain`` and ``rejudge``: why a release ended as it did, and what other rules would have made of past ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from workflows.cli.application import Exit, Target, connect, out
+from workflows.cli.documents import checked
+from workflows.cli.pages import explanation_page, rejudged_table
+from workflows.domain.judgement import Rules
+from workflows.explaining import summary
+from workflows.problems import BadRequest
+
+
+async def explain(
+    target: Target,
+    *,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="RUN_ID", help="An earlier run of the rollout, as `history --json` lists it.", show_default=False),
+    ] = None,
+) -> Exit:
+    """Tell from the history why a release was promoted or rolled back: the rules, what was measured, each verdict, who said what.
+
+    $ releases explain checkout:live
+    $ releases explain release-checkout-20261125-101500    # the id of an older release
+
+    The last release of an alias, or the one under way; no worker is needed.
+    """
+    out().print(explanation_page(await (await connect()).explain(target, run_id=run)), soft_wrap=True)
+    return Exit.SUCCEEDED
+
+
+async def rejudge(
+    target: Target,
+    *,
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy",
+            metavar="FILE|JSON",
+            show_default=False,
+            help='Rules, as guards.metrics takes them: \'{"not_worse": [{"metric": "error_rate", "margin": 0.01}]}\', or a file of JSON or YAML.',
+        ),
+    ],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many releases, the newest.")] = 20,
+) -> Exit:
+    """Judge past releases by other rules: would they have stopped the bad ones, and how many of the good ones?
+
+    $ releases rejudge checkout:live --policy '{"not_worse": [{"metric": "error_rate", "margin": 0.005}], "alpha": 0.001}'
+
+    Reads the measurements in the histories; changes nothing. A release was good if it succeeded, bad if metrics, an alarm, a hook or a person stopped it.
+    """
+    rules = checked(_policy(policy), Rules)
+    if not rules.limits and not rules.not_worse:
+        raise BadRequest(["--policy: name what is judged: limits, not_worse or both"])
+    rejudged = await (await connect()).rejudge(target, rules, limit=limit)
+    out().print(rejudged_table(rejudged))
+    out().print(summary(rejudged), soft_wrap=True)
+    return Exit.SUCCEEDED
+
+
+def _policy(text: str) -> object:
+    try:
+        if text.lstrip().startswith("{"):
+            return json.loads(text)
+        return yaml.safe_load(Path(text).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest([f"--policy: cannot be read: {error}"]) from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise BadRequest([f"--policy: neither JSON nor YAML: {' '.join(str(error).split())}"]) from None
