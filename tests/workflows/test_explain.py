@@ -78,7 +78,7 @@ async def test_releases_that_are_not_measured_are_explained_as_well(scene: Scene
 
 
 async def test_past_releases_are_judged_by_other_rules(scene: Scene, releases: ReleaseClient) -> None:
-    loose = {"guards": {"metrics": {"not_worse": [{"margin": 0.2}], "limits": [{"metric": "error_rate", "max": 0.04}]}}}
+    loose = {"guards": {"metrics": {"not_worse": [{"margin": 0.2}], "limits": [{"metric": "error_rate", "max": 0.04, "minutes": 3}]}}}
     callers(scene, candidate=BAD)
     await scene.release(artifact=scene.package("three"), **loose, **strategy(bake()))
     callers(scene, candidate=0)
