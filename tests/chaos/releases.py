@@ -5,7 +5,7 @@ Nothing here runs. :func:`mix` draws from one ``random.Random`` only, so a seed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final, Literal
 
@@ -113,7 +113,24 @@ def mix(random: Random, releases: int, *, over: float) -> tuple[list[Function], 
             function = Function(**{**vars(function), "provisioned": random.choice([1, 2])})
         functions.append(function)
         orders += _orders(random, function, at=round(random.uniform(0, over), 2))[: releases - len(orders)]
-    return functions, orders
+    judging = Random(random.random())  # drawn last, so that what a seed stood for before there was any judging it still stands for
+    return functions, [_judged(order, judging) if judging.random() < _JUDGED else order for order in orders]
+
+
+_JUDGED: Final = 0.2
+
+
+def _judged(order: Order, random: Random) -> Order:
+    """The same release, its bakes guarded by what CloudWatch measures of callers that there are none of, and watched over afterwards."""
+    request = dict(order.request)
+    strategy = request.get("strategy")
+    if not isinstance(strategy, dict):
+        return order
+    patient = {"max_duration": f"{random.randint(7, 9)}s", "on_no_data": "pass"}
+    steps = [step | patient if step["kind"] == "bake" else step for step in strategy["steps"]]
+    metrics = {"not_worse": [{"metric": "error_rate"}], "limits": [{"metric": "duration_p99", "max": 800}]}
+    guards = {**request.get("guards", {}), "metrics": metrics} | ({"after": "2s"} if random.random() < 0.5 else {})
+    return replace(order, request={**request, "strategy": {"steps": steps}, "guards": guards})
 
 
 def _orders(random: Random, function: Function, *, at: float) -> list[Order]:
