@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.testing import ActivityEnvironment
@@ -95,8 +96,12 @@ def bound(name: str, aws: Aws) -> Callable[..., Coroutine[Any, Any, Any]]:
     return method
 
 
+ATTEMPTED = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+"""When Temporal lets an attempt begin."""
+
+
 async def on_attempt(number: int, method: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> Any:
     """Carry an operation out as Temporal does, as its so-manieth attempt."""
     environment = ActivityEnvironment()
-    environment.info = dataclasses.replace(environment.info, attempt=number)
+    environment.info = dataclasses.replace(environment.info, attempt=number, started_time=ATTEMPTED)
     return await environment.run(method, *arguments)

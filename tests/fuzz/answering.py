@@ -19,7 +19,7 @@ KEPT = "hunter3-what-aws-knows"
 _VALUES = {"Variables": {"TOKEN": KEPT}, "SecretString": json.dumps({"password": KEPT, "user": 7}), "AWSResponse": None}
 
 
-def good(request: HttpRequest, url: str) -> HttpResponse:
+def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one for each kind of request
     """What AWS answers to this request, every member set; ``url`` is the server's own."""
     target = request.headers.get("x-amz-target", "")
     match target.rpartition(".")[2] or request.operation:
@@ -27,6 +27,18 @@ def good(request: HttpRequest, url: str) -> HttpResponse:
             names = json.loads(request.body)["AlarmNames"]
             return _json(
                 {"MetricAlarms": [{"AlarmName": name, "StateValue": "ALARM", "StateReason": "Threshold crossed"} for name in names]}
+            )
+        case "GetMetricData":
+            asked = json.loads(request.body)
+            times = [asked["StartTime"], asked["StartTime"] + 60]
+            return _json(
+                {
+                    "MetricDataResults": [
+                        {"Id": query["Id"], "Label": "x", "Timestamps": times, "Values": [7.0, 0.5], "StatusCode": "Complete"}
+                        for query in asked["MetricDataQueries"]
+                        if query.get("ReturnData", True)
+                    ]
+                }
             )
         case "GetParameters":
             names = json.loads(request.body)["Names"]

@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from activities.aws import Connection, Timeouts, connect
 from activities.errors import Fault
 from activities.operation import LARGEST
 from activities.rate import Limits
-from tests.activities.operations import on_attempt
+from tests.activities.operations import ATTEMPTED, on_attempt
 from tests.activities.stub import HttpRequest, HttpResponse, Stub
 from tests.activities.tiny_lambda import REGION
 from tests.activities.wired import UNLIMITED, credentials
@@ -42,6 +43,10 @@ _LONGEST_FAILURE = 2_500
 _NONSENSE = {"ResponseParserError", "ResponseTooLarge"}
 _ENDLESS = {Fault.UNAVAILABLE, Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
 NAMES = list(by_name(operations(Everything())))
+OWN = [
+    {"Id": "cpu", "Namespace": "Shop", "MetricName": "Cpu", "Stat": "Average"},
+    {"Id": "rate", "Expression": "e / 2", "Metrics": {"e": {"Namespace": "Shop", "MetricName": "Cpu", "Stat": "TC(300:)"}}},
+]
 SECRETS: Known = {
     ("FunctionName",): st.just("checkout"),
     ("Resource",): st.just("arn:aws:lambda:eu-west-1:123456789012:function:checkout"),
@@ -50,8 +55,11 @@ SECRETS: Known = {
     ("InvokeArgs",): st.just("eyJ0b2tlbiI6ICJodW50ZXIyLXdoYXQtd2FzLXNlbnQifQ=="),
     ("ClientContext",): st.just(TYPED),
     ("AlarmNames",): st.just(["errors"]),
-    ("Versions",): st.just(["2", "1"]),
-    ("Others",): st.just([{"Id": "m0", "Namespace": "Shop", "MetricName": "Refused", "Stat": "Sum"}]),
+    ("Versions",): st.sampled_from([["3"], ["3", "2"]]),
+    ("Since",): st.sampled_from([(ATTEMPTED - timedelta(minutes=minutes)).isoformat() for minutes in (20, 500)]),
+    ("Settle",): st.sampled_from([0, 90.5]),
+    ("Every",): st.just(5),
+    ("Others",): st.sampled_from([[], OWN[:1], OWN]),
 }  # fmt: skip
 
 
