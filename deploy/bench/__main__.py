@@ -24,7 +24,7 @@ Measure = Callable[..., Awaitable[Section]]
 SECTIONS: Final = {
     "throughput": lambda stage, sizes: throughput.measure(stage, counts=sizes.counts, repetitions=sizes.repetitions),
     "release": lambda stage, sizes: anatomy.measure(stage, repetitions=sizes.repetitions, watched=sizes.watched),
-    "verdict": lambda stage, sizes: verdict.measure(stage, aborts=sizes.aborts, backlog=sizes.backlog),
+    "verdict": lambda stage, sizes: verdict.measure(stage, aborts=sizes.aborts, backlog=sizes.backlog, repetitions=sizes.repetitions),
     "worker": lambda stage, sizes: startup.measure(stage, repetitions=sizes.repetitions),
 }
 
