@@ -43,8 +43,7 @@ async def measure(scene: Scene, *, aborts: int, backlog: int, repetitions: int) 
         before = backlog - await _done(scene, crowd)
         busy += await _abort(scene, crowded, handles)
         waiting.append((before, backlog - await _done(scene, crowd)))
-        while await _done(scene, crowd) < backlog:
-            await asyncio.sleep(0.2)
+        await _until_done(scene, crowd, backlog)
     before, after = min(first for first, _ in waiting), min(last for _, last in waiting)
     rows = [
         ["idle", *_figures(idle)],
@@ -59,6 +58,14 @@ async def measure(scene: Scene, *, aborts: int, backlog: int, repetitions: int) 
     parts = "The three on the right are medians of its parts: until the workflow has asked for the call, until a worker has taken it, until AWS has it."
     columns = ["", "p50, ms", "p99, ms", "most, ms", "decided", "taken", "written"]
     return Section("From verdict to alias restored", columns, rows, (note, parts), lines)
+
+
+async def _until_done(scene: Scene, crowd: str, backlog: int) -> None:
+    for _ in range(600):
+        if await _done(scene, crowd) == backlog:
+            return
+        await asyncio.sleep(0.2)
+    raise TimeoutError(f"{crowd}: the backlog is still there after two minutes")
 
 
 @dataclass(frozen=True)
