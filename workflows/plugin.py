@@ -216,13 +216,20 @@ def _path(location: tuple[int | str, ...], typed: object) -> str:
     path: list[str] = []
     if location and location[0] in _WHICH and not (isinstance(typed, dict) and location[0] in typed):
         location = location[1:]
+    tagged = False
     for index, part in enumerate(location):
         last = index == len(location) - 1
+        if isinstance(part, str) and part.startswith("<"):  # a tag of ours: no member is called like that
+            continue
         match typed:
             case dict():
                 members = cast("Mapping[object, object]", typed)
-                if not last and (part not in members or part == members.get("kind")):
+                if part == members.get("kind") and not tagged and (not last or part not in members):
+                    tagged = True
                     continue
+                if not last and part not in members:
+                    continue
+                tagged = False
                 typed = members.get(part)
             case list() if isinstance(part, int) and 0 <= part < len(cast("list[object]", typed)):
                 typed = cast("list[object]", typed)[part]

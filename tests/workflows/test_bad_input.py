@@ -95,6 +95,39 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
             "strategy.steps.0.requests.0.expect.0",
             "one of equals and exists",
         ),
+        (
+            {"strategy": {"steps": [{"kind": "bake", "duration": "5m", "max_duration": "1m"}]}},
+            "strategy.steps.0",
+            "max_duration: shorter than",
+        ),
+        ({"strategy": {"steps": [{"kind": "analysis", "duration": "5m"}]}}, "strategy.steps.0", "an analysis needs rules"),
+        ({"strategy": {"adaptive": {"from": 0}}}, "strategy.adaptive.from", "greater than or equal to 1"),
+        ({"strategy": {"adaptive": 7}}, "strategy", "adaptive: not an object"),
+        ({"guards": {"metrics": {}}}, "guards.metrics", "name what is judged"),
+        ({"guards": {"metrics": {"limits": [{"metric": "latency", "max": 1}]}}}, "guards.metrics.limits.0.metric", "pattern"),
+        (
+            {"guards": {"metrics": {"limits": [{"metric": {"namespace": "X"}, "max": 1}]}}},
+            "guards.metrics.limits.0.metric.name",
+            "required",
+        ),
+        (
+            {"guards": {"metrics": {"limits": [{"metric": {"expression": "e", "metrics": {}}, "max": 1}]}}},
+            "guards.metrics.limits.0.metric.metrics",
+            "at least 1",
+        ),
+        (
+            {
+                "guards": {
+                    "metrics": {
+                        "limits": [{"metric": {"expression": "e + x", "metrics": {"e": {"namespace": "X", "name": "y"}}}, "max": 1}]
+                    }
+                }
+            },
+            "(input)",
+            "which Metrics has not",
+        ),
+        ({"guards": {"after": "15d"}}, "guards.after", "less than or equal"),
+        ({"hotfix": True}, "(input)", "reason: a hotfix must say why"),
         ({"concurrency": {"reserved": -1}}, "concurrency.reserved", "greater than or equal to 0"),
         ({"concurrency": {"provisioned": 0}}, "concurrency.provisioned", "greater than or equal to 1"),
         ({"concurrency": 5}, "concurrency", "object"),

@@ -59,12 +59,12 @@ Other = CloudWatchMetric | Expression
 
 def _which(value: object) -> str:
     if isinstance(value, str):
-        return "built_in"
-    return "expression" if isinstance(value, Expression) or (isinstance(value, Mapping) and "expression" in value) else "metric"
+        return "<name>"
+    return "<expression>" if isinstance(value, Expression) or (isinstance(value, Mapping) and "expression" in value) else "<metric>"
 
 
 Metric = Annotated[
-    Annotated[BuiltIn, Tag("built_in")] | Annotated[CloudWatchMetric, Tag("metric")] | Annotated[Expression, Tag("expression")],
+    Annotated[BuiltIn, Tag("<name>")] | Annotated[CloudWatchMetric, Tag("<metric>")] | Annotated[Expression, Tag("<expression>")],
     Discriminator(_which),
 ]
 """A metric by its name, or any other of CloudWatch's, or metric math over such."""

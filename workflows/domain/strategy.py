@@ -192,7 +192,9 @@ def _spelt_out(value: object) -> object:
 def _adaptive(value: Mapping[str, object]) -> object:
     """``{"adaptive": {…}}``: one step of that kind. What else is there is left there, to be refused."""
     given = value["adaptive"]
-    step = {**cast("Mapping[str, object]", given), "kind": "adaptive"} if isinstance(given, Mapping) else given
+    if not isinstance(given, Mapping):
+        raise ValueError('adaptive: not an object: {"adaptive": {}} is Adaptive')  # noqa: TRY004 - what pydantic makes a problem of
+    step = {**cast("Mapping[str, object]", given), "kind": "adaptive"}
     return {**{key: other for key, other in value.items() if key != "adaptive"}, "steps": [step]}
 
 
