@@ -151,7 +151,7 @@ def _spread(seconds: list[float]) -> str:
 async def crowd(directory: Path, plan: Plan) -> Crowd:
     """Start so many canaries whose bakes end together; restart the worker while they are asleep; stop some amid the burst at the end."""
     seen = Crowd(plan)
-    kept = min(plan.cached // 2, plan.canaries // 2)
+    kept = min(plan.cached * 9 // 10, plan.canaries // 2)  # a tenth for the others, and for those awake, which are two workflows each
     async with stage(directory) as scene:
         await scene.aws("functions", "canary", plan.canaries, 2)
         await scene.aws("functions", "stopped", plan.rollbacks + 5, 2)
