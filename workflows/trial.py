@@ -22,7 +22,7 @@ from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, TrafficSplit
 from workflows.domain.strategy import Analysis, Approval, Bake, OnNoData, SetWeight, Step
-from workflows.domain.words import spoken
+from workflows.domain.words import counted, spoken
 from workflows.judging import Judged, Refused
 from workflows.record import JOURNAL
 
@@ -119,7 +119,7 @@ class Trial(Judged):
             self._tell(note=f"The bake goes on until there is {enough}, at most {spoken(bake.longest)} in all")
             await self._wait(since + bake.longest - workflow.now(), summary=f"Bake on for {enough}", until=heard)
         if not heard():
-            told = f"{analyst.invocations_since(since):g} invocations were measured" if analyst.heard(since) else analyst.silence
+            told = f"{counted(analyst.invocations_since(since))} invocations were measured" if analyst.heard(since) else analyst.silence
             await self._lack(bake.silence, f"not enough to judge by within {spoken(bake.longest)}: {told}")
 
     async def _analyse(self, step: Analysis, candidate: str) -> None:

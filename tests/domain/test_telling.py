@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.domain.journal import Journal
+from workflows.domain.judgement import Outcome
 from workflows.domain.probe import Probe, ProbeRequest
 from workflows.domain.routing import Routing
-from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
-from workflows.domain.story import bar, markdown
+from workflows.domain.status import Assessed, Measured, Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.story import bar, markdown, measured_words, sure_words
 from workflows.domain.strategy import Approval, Steps, preset
 from workflows.domain.target import Target
 
@@ -106,3 +108,28 @@ def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
     strategy = Steps(steps=(Probe(requests=(ProbeRequest(),), count=20), Probe(requests=(ProbeRequest(),))))
     page = markdown(BAKING.model_copy(update={"step": 0, "steps": 2}), strategy, [], now=NOW)
     assert "1. ▶️ Probe the candidate 20 times, every 1 s\n2. ▫️ Probe the candidate once\n" in page
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (Measured(), "0 invocations"),
+        (Measured(invocations=5948750.0, error_rate=0.005, p99=123456.789), "5948750 invocations, 0.50% errors, p99 123456.79 ms"),
+        (Measured(invocations=0.1 + 0.2, error_rate=1 / 3, p99=0.004), "0.3 invocations, 33.33% errors, p99 0 ms"),
+    ],
+)
+def test_what_was_measured_is_told_with_all_its_digits_and_no_more_than_people_read(told: Measured, words: str) -> None:
+    assert measured_words(told) == words
+
+
+@pytest.mark.parametrize(
+    ("not_worse", "worse", "words"),
+    [
+        (0, 0, ""),
+        (0.99, 0, " (99% sure that it is not worse, 0% that it is)"),
+        (0.9899, 0.001, " (98.9% sure that it is not worse, 0.1% that it is)"),
+        (0, 1, " (0% sure that it is not worse, over 99.9% that it is)"),
+    ],
+)
+def test_nothing_is_said_to_be_surer_than_it_is(not_worse: float, worse: float, words: str) -> None:
+    assert sure_words(Assessed(verdict=Outcome.PENDING, reason="", not_worse=not_worse, worse=worse)) == words

@@ -119,7 +119,7 @@ async def test_the_command_line_explains_and_rejudges(scene: Scene, shell: Shell
     for words in ("judged by: error_rate not worse", "Measured: version 3: ", "Verdict: failed", "Stopped by: what CloudWatch measured"):
         assert words in explained.stdout
     status = await shell("status", scene.function)
-    assert "failed (0% sure that it is not worse, 100% that it is)" in status.stdout
+    assert "failed (0% sure that it is not worse, over 99.9% that it is)" in status.stdout
     policy = tmp_path / "policy.yaml"
     policy.write_text("not_worse: [{metric: error_rate, margin: 0.01}]")
     rejudged = await shell("rejudge", scene.function, "--policy", str(policy))

@@ -13,7 +13,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from workflows.domain.evidence import Bets, Evidence, Share
 from workflows.domain.measurement import COMPLETE, Measure, Measurements, Point
-from workflows.domain.words import Input
+from workflows.domain.words import Input, counted
 
 Margin = Annotated[float, Field(gt=0, le=0.2)]
 """How much more of all requests may fail before it matters: 0.02 is two of a hundred requests *more than stable's*, whatever stable's rate."""
@@ -283,12 +283,15 @@ def _compared(rule: NotWorse, rules: Rules, found: Evidence) -> Finding:
 def _enough(rules: Rules, seen: Measurements) -> Iterator[Finding]:
     if rules.min_invocations:
         outcome = Outcome.PASSED if seen.invocations >= rules.min_invocations else Outcome.PENDING
-        yield Finding("min_invocations", outcome, f"{seen.invocations:g} of {rules.min_invocations} invocations measured")
+        yield Finding("min_invocations", outcome, f"{counted(seen.invocations)} of {rules.min_invocations} invocations measured")
 
 
 def _counted(found: Evidence) -> str:
-    return f"{found.candidate.hits:g} of {found.candidate.of:g} against {found.stable.hits:g} of {found.stable.of:g}"
+    candidate, stable = found.candidate, found.stable
+    return f"{counted(candidate.hits)} of {counted(candidate.of)} against {counted(stable.hits)} of {counted(stable.of)}"
 
 
 def _number(value: float) -> str:
-    return f"{value:.2g}" if value < 1e4 else "over 10000"  # noqa: PLR2004 - a number to read
+    if value >= 1e4:  # noqa: PLR2004 - a number to read
+        return "over 10000"
+    return f"{value:.2g}" if value < 100 else f"{value:.0f}"  # noqa: PLR2004 - the same

@@ -12,7 +12,7 @@ from workflows.domain.adaptive import Adaptive
 from workflows.domain.probe import Probe
 from workflows.domain.status import Assessed, Measured, Phase, ReleaseStatus
 from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step, Steps
-from workflows.domain.words import spoken
+from workflows.domain.words import counted, spoken, surely
 
 _SIGNS = {
     Phase.PREPARING: "🔧",
@@ -64,14 +64,14 @@ def analysis_lines(told: Assessed, *, candidate: str | None, stable: str | None)
 
 
 def sure_words(told: Assessed) -> str:
-    """How sure a verdict is, where it compares: `` (99% sure that it is not worse, 0% that it is)``."""
-    return f" ({told.not_worse:.0%} sure that it is not worse, {told.worse:.0%} that it is)" if told.not_worse or told.worse else ""
+    """How sure a verdict is, where it compares: `` (99.2% sure that it is not worse, 0% that it is)``."""
+    return f" ({surely(told.not_worse)} sure that it is not worse, {surely(told.worse)} that it is)" if told.not_worse or told.worse else ""
 
 
 def measured_words(told: Measured) -> str:
     """``600 invocations, 5.00% errors, p99 100 ms``."""
     rate = "" if told.error_rate is None else f", {told.error_rate:.2%} errors"
-    return f"{told.invocations:g} invocations{rate}" + ("" if told.p99 is None else f", p99 {told.p99:g} ms")
+    return f"{counted(told.invocations)} invocations{rate}" + ("" if told.p99 is None else f", p99 {counted(told.p99)} ms")
 
 
 def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:

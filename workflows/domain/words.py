@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, cast
@@ -72,3 +73,13 @@ def spoken(span: timedelta) -> str:
     seconds = round(span.total_seconds())
     parts = [(seconds // 86400, "d"), (seconds % 86400 // 3600, "h"), (seconds % 3600 // 60, "min"), (seconds % 60, "s")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+def counted(number: float) -> str:
+    """A count, or milliseconds, as people read it: all its digits, never ``5.9e+06``, and no more than two behind the point."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def surely(share: float) -> str:
+    """How sure, in percent, and never surer than that: ``99.7%``, ``over 99.9%``."""
+    return "over 99.9%" if share > 0.999 else f"{math.floor(share * 1000) / 10:g}%"  # noqa: PLR2004 - the surest that is told
