@@ -9,7 +9,8 @@ Reading order, from what is promised to how it is done:
 - :mod:`~workflows.trial`: the steps that a candidate is tried by; :mod:`~workflows.judging`: who may speak against it
 - :mod:`~workflows.analysis`: what CloudWatch measures of it, as a release follows it; :mod:`~workflows.reading` is what that comes to, and
   :mod:`~workflows.measuring` how it is asked for
-- :mod:`~workflows.explaining`: why a release ended as it did, from the facts that :mod:`~workflows.recorded` finds in its history
+- :mod:`~workflows.explaining`: why a release ended as it did, from the facts that :mod:`~workflows.recorded` finds in its history, and who stopped it
+  (:mod:`~workflows.against`); :mod:`~workflows.rejudging` is what other rules would have made of it
 - :mod:`~workflows.undo`: how everything is put back
 - :mod:`~workflows.progress`, :mod:`~workflows.attributes`: how a release tells how it stands
 - :mod:`~workflows.record`: what earlier releases of an alias tell

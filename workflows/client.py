@@ -39,12 +39,13 @@ from workflows.controls import Approve, Because, Resume
 from workflows.domain.judgement import Rules
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Target
-from workflows.explaining import Explanation, Rejudged, explain, rejudge
-from workflows.finding import find, new_id, rollout_of
+from workflows.explaining import Explanation, explain
+from workflows.finding import find, new_id, rollout_of, run_of
 from workflows.plan import ReleasePlan
 from workflows.plugin import LambdaReleases
-from workflows.problems import NoWorker, Refused, Unreachable, in_words
-from workflows.recorded import Fact, Recorded
+from workflows.problems import NoSuchRelease, NoWorker, Refused, Unreachable, in_words
+from workflows.recorded import facts_of
+from workflows.rejudging import Rejudged, rejudge
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.runs import Ending, Outcome, Run, ending, strategy_of
 from workflows.schedules import Schedules
@@ -190,23 +191,32 @@ class ReleaseClient:
 
     async def explain(self, target: str | Target, *, run_id: str | None = None) -> Explanation:
         """Why a release was promoted or rolled back, or how far it is, by its history. ``run_id`` is an earlier run of the rollout."""
-        rollout = await rollout_of(self.temporal, await find(self.temporal, target))
+        found = await find(self.temporal, target)
+        try:
+            rollout = await rollout_of(self.temporal, found)
+        except NoSuchRelease:
+            if found.close_time is None:
+                raise
+            return await explain(
+                Run.refused(found, await self._ending(found)), facts_of(self.temporal, found)
+            )  # before there was a rollout
         if run_id is not None:
-            with in_words(f"nothing is known of a run {run_id} of {rollout.id}"):
-                rollout = await self.temporal.get_workflow_handle(rollout.id, run_id=run_id).describe()
-        return await explain(await self._told(Run.of(rollout)), self._facts(rollout.id, rollout.run_id))
+            rollout = await run_of(self.temporal, rollout.id, run_id)
+        return await explain(await self._told(Run.of(rollout)), facts_of(self.temporal, rollout))
 
     async def rejudge(self, target: str | Target, rules: Rules, *, limit: int = 20) -> list[Rejudged]:
-        """What ``rules`` would have made of the last releases of an alias, newest first, by what was measured of them then."""
-        runs = [run for run in await self.history(target, limit=limit) if not run.running]
-        return [await rejudge(run, self._facts(run.id, run.run_id), rules) for run in runs]
+        """What ``rules`` would have made of the last releases of an alias, newest first, by what was measured of them then.
 
-    async def _facts(self, workflow_id: str, run_id: str) -> AsyncIterator[Fact]:
-        recorded = Recorded(workflow_id, self.temporal.data_converter)
-        handle = self.temporal.get_workflow_handle(workflow_id, run_id=run_id)
-        with in_words(f"the history of {workflow_id} has expired"):
-            async for fact in recorded.facts(handle.fetch_history_events()):
-                yield fact
+        ``limit`` is of runs; those that put no candidate on trial (rollbacks, rejected ones) are not among the answers.
+        """
+        judged: list[Rejudged] = []
+        for run in await self.history(target, limit=limit):
+            if run.running:
+                continue
+            described = await self.temporal.get_workflow_handle(run.id, run_id=run.run_id).describe()
+            if (found := await rejudge(run, facts_of(self.temporal, described), rules)) is not None:
+                judged.append(found)
+        return judged
 
     async def _runs(self, query: str, *, limit: int | None) -> list[Run]:
         with in_words():

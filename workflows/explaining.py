@@ -1,45 +1,79 @@
-"""Why a release was promoted or rolled back, read from its history; and what other rules would have made of the same measurements.
-
-Both read what CloudWatch answered at the time, as the release itself did (:mod:`workflows.reading`). Rejudging cannot know what the callers of a ramp
-would have met if it had sent them other traffic: it says what the rules make of the traffic that there was.
-"""
+"""Why a release was promoted or rolled back, read from its history: by what it was judged, what happened, and what was known at each moment."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import itertools
+from collections.abc import AsyncIterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from workflows.domain.judgement import Outcome as Judged
-from workflows.domain.judgement import Rules, key
+from workflows.against import Against, Cause
+from workflows.domain.adaptive import Adaptive
+from workflows.domain.judgement import Rules
+from workflows.domain.probe import Probe
 from workflows.domain.status import Assessed
-from workflows.measuring import others_of, rules_of
-from workflows.reading import Reading
-from workflows.recorded import Against, Asked, Cause, Ended, Fact, Measured, Moved, Ruled
+from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step
+from workflows.domain.words import spoken
+from workflows.measuring import rules_of
+from workflows.recorded import (
+    AlarmsSeen,
+    Asked,
+    Ended,
+    Fact,
+    Failed,
+    HookAnswered,
+    Measured,
+    Moved,
+    Probed,
+    Ruled,
+    Said,
+    Waited,
+)
+from workflows.rejudging import Judge
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.runs import Ending, Outcome, Run
 
 MOST_LINES: Final = 200
-"""Lines of an explanation: of more, the first and the last are told."""
+"""Lines of an explanation: of more, measurements are left out that changed nothing, and then what is neither among the first nor the last."""
+
+
+class Kind(StrEnum):
+    """What a line of an explanation is about."""
+
+    MOVED = "moved"
+    MEASURED = "measured"
+    VERDICT = "verdict"
+    ANSWERED = "answered"
+    SAID = "said"
+    FAILED = "failed"
+    BEGUN = "begun"
+    DONE = "done"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of an explanation; ``assessed`` is what was thought of the candidate then, where that is news."""
+    """One line of an explanation: ``percent`` of the traffic was on the candidate then, and ``assessed`` is what was thought of it, where that is news."""
 
     at: datetime
+    kind: Kind
     text: str
+    percent: int = 0
     assessed: Assessed | None = None
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a release was asked, the rules that it was judged by, what happened, and how it ended. ``left_out`` is how many lines there are in between."""
+    """What a release was judged by, what happened, and how it ended.
+
+    ``reason`` is why it was asked for. ``left_out`` is how many lines there are besides those that are told. ``stopped_by`` is who stopped it, if anybody did.
+    """
 
     run: Run
-    rules: tuple[str, ...]
+    reason: str
+    hotfix: bool
+    judged_by: tuple[str, ...]
     lines: tuple[Line, ...]
     left_out: int = 0
     ending: Ending | None = None
@@ -47,160 +81,198 @@ class Explanation:
 
 
 async def explain(run: Run, facts: AsyncIterable[Fact]) -> Explanation:
-    """Explain a run by the facts of its history, in their order."""
-    rules: tuple[Rules, ...] = ()
-    judge: Judge | None = None
-    against = Against()
-    ended: Ending | None = None
-    lines: list[Line] = []
+    """Explain a run by the facts of its history, in their order, and of the workflow's that mended it, if one did."""
+    story = _Story(run)
     async for fact in facts:
-        against.hear(fact)
+        story.hear(fact)
+    return story.told
+
+
+class _Story:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._candidate = (run.ending and run.ending.status and run.ending.status.candidate) or run.status.candidate
+        self._request: ReleaseRequest | RollbackRequest | None = None
+        self._judge: Judge | None = None
+        self._stage: Stage | None = None
+        self._against = Against()
+        self._ending: Ending | None = None
+        self._percent = 0
+        self._lines: list[Line] = []
+
+    def hear(self, fact: Fact) -> None:
+        self._against.hear(fact)
+        if isinstance(fact, Asked):
+            self._begin(fact)
+        if isinstance(fact, Moved):
+            self._percent = fact.routing.percent(self._candidate) if fact.routing else 0
+        if isinstance(fact, Ended):
+            self._ending = fact.ending
+        if self._stage and self._judge:
+            self._stage.hear(fact)
+            self._judge.rules = self._stage.rules
+        line = self._line(fact)
+        if (
+            line
+            and line.text
+            and not (self._lines and (self._lines[-1].kind, self._lines[-1].text) == (line.kind, line.text) and not line.assessed)
+        ):
+            self._lines.append(replace(line, percent=self._percent))
+
+    def _begin(self, asked: Asked) -> None:
+        self._request = request = asked.request
+        if request is None:
+            self._lines.append(Line(asked.at, Kind.FAILED, "What was asked is recorded in a form that this version cannot read"))
+            return
+        rules = rules_of(request.strategy, request.judged_by)
+        self._stage = Stage(request.strategy.steps, rules[0] if rules else Rules())
+        self._judge = Judge(self._stage.rules, rules)
+
+    def _line(self, fact: Fact) -> Line | None:
         match fact:
-            case Asked(request=request):
-                rules = _rules(request)
-                judge = Judge(rules[0] if rules else Rules(), rules)
-            case Measured() if judge:
-                if (line := judge.hear(fact)) is not None:
-                    lines.append(line)
-            case Ruled(at=at, assessed=assessed):
-                lines.append(Line(at, f"Verdict: {assessed.verdict}: {assessed.reason}", assessed))
-            case Ended(ending=found):
-                ended = found
-            case _ if fact.text and (not lines or lines[-1].text != fact.text):
-                lines.append(Line(fact.at, fact.text))
+            case Measured():
+                return self._measured(fact)
+            case Ruled(assessed=assessed):
+                return Line(fact.at, Kind.VERDICT, f"Verdict: {assessed.verdict}: {assessed.reason}", assessed=assessed)
+            case Waited() if self._stage and self._stage.ramps:
+                return None  # the moves tell it
             case _:
-                pass
-    left_out = max(0, len(lines) - MOST_LINES)
-    kept = [*lines[: MOST_LINES // 2], *lines[len(lines) - MOST_LINES // 2 :]] if left_out else lines
-    ending = ended or run.ending
-    stopped = ending is not None and ending.outcome not in {Outcome.SUCCEEDED, Outcome.REJECTED}
-    return Explanation(run, tuple(map(str, rules)), tuple(kept), left_out, ending, against.cause if stopped else None)
+                kind, text = _said(fact)
+                return Line(fact.at, kind, text)
 
-
-def _rules(request: ReleaseRequest | RollbackRequest | None) -> tuple[Rules, ...]:
-    return rules_of(request.strategy, request.judged_by) if request else ()
-
-
-class Judge:
-    """Judges recorded answers of CloudWatch by rules, one after the other. ``recorded`` are the rules that the answers were asked for by."""
-
-    def __init__(self, rules: Rules, recorded: Iterable[Rules]) -> None:
-        """Nothing was heard yet."""
-        self._rules = rules
-        self._recorded = tuple(recorded)
-        self._told: tuple[object, ...] = ()
-        self._slow_above: float | None = None
-        self.reading: Reading | None = None
-        self._before: Measured | None = None
-
-    def hear(self, fact: Measured) -> Line | None:
-        """Take an answer; a line for it, if it makes any difference."""
-        if fact.before:
-            self._before = fact
+    def _measured(self, fact: Measured) -> Line | None:
+        """A line for what CloudWatch told, if it is news."""
+        if self._judge is None or (found := self._judge.hear(fact)) is None:
             return None
-        candidate, stable = fact.asked.versions[0], fact.asked.versions[-1]
-        if self.reading is None:
-            settle = timedelta(seconds=fact.asked.settle)
-            self.reading = Reading((self._rules, *self._recorded), others_of(self._recorded), stable=stable, settle=settle)
-            if self._before:
-                self.reading.before(self._before.told)
-        self._slow_above = fact.asked.slow_above
-        self.reading.read(fact.told, candidate=candidate)
-        found = self.assessed
-        if found is None:
-            return None
-        telling = (found.verdict, found.candidate, found.stable, fact.told.status)
-        if telling == self._told:
-            return None
-        self._told = telling
-        what = "Measured" if fact.told.status == "Complete" else f"CloudWatch answered {fact.told.status}"
-        return Line(fact.at, what, found)
+        words = "Measured" if fact.told.status == "Complete" else f"CloudWatch answered {fact.told.status}"
+        return Line(fact.at, Kind.MEASURED, words, assessed=found)
 
     @property
-    def assessed(self) -> Assessed | None:
-        """What the rules make of what was heard; None before anything was."""
-        return self.reading.assessed(self.reading.assess(self._rules)) if self.reading else None
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Of the rules, those that nothing was recorded for."""
-        known = {key(other) for other in others_of(self._recorded)}
-        unknown = [str(limit) for limit in self._rules.limits if not isinstance(limit.metric, str) and key(limit.metric) not in known]
-        if self._slow_above is None:
-            unknown += [str(rule) for rule in self._rules.not_worse if rule.metric == "slow_rate"]
-            unknown += [str(limit) for limit in self._rules.limits if limit.metric == "slow_rate"]
-        return tuple(unknown)
-
-
-class Was(StrEnum):
-    """What a release turned out to be: good if it succeeded; bad if metrics, an alarm, a hook or a person stopped it; neither otherwise."""
-
-    GOOD = "good"
-    BAD = "bad"
-    NEITHER = "neither"
+    def told(self) -> Explanation:
+        request, lines = self._request, self._lines
+        kept = lines if len(lines) <= MOST_LINES else list(_telling(lines))
+        if len(kept) > MOST_LINES:
+            kept = [*kept[: MOST_LINES // 2], *kept[len(kept) - MOST_LINES // 2 :]]
+        ending = self._ending or self._run.ending
+        stopped = ending is not None and ending.outcome not in {Outcome.SUCCEEDED, Outcome.REJECTED}
+        return Explanation(
+            run=self._run,
+            reason=request.reason if request else "",
+            hotfix=bool(request and request.hotfix),
+            judged_by=tuple(_judged_by(request)) if request else (),
+            lines=tuple(kept),
+            left_out=len(lines) - len(kept),
+            ending=ending,
+            stopped_by=self._against.cause if stopped else None,
+        )
 
 
-@dataclass(frozen=True)
-class Rejudged:
-    """A past release, judged by other rules. ``verdict`` is None where nothing was measured.
+def _telling(lines: list[Line]) -> Iterator[Line]:
+    """The lines without measurements that came to the same as the one before, if another one follows."""
+    verdict: object = None
+    for line, following in itertools.pairwise([*lines, None]):
+        if line is None or line.kind is not Kind.MEASURED or line.assessed is None:
+            yield from [line] if line else []
+            continue
+        before, verdict = verdict, line.assessed.verdict
+        if verdict != before or following is None or following.kind is not Kind.MEASURED:
+            yield line
 
-    ``after`` is how long after its first traffic the rules would have stopped it; ``assessed`` what was known of it then, or in the end.
-    ``missing`` are rules that nothing was recorded for.
+
+def _said(fact: Fact) -> tuple[Kind, str]:
+    """What kind of line a fact is worth, and its words; no words for what is told elsewhere."""
+    text = fact.text
+    match fact:
+        case HookAnswered(verdict=answer):
+            return Kind.ANSWERED, f"{text}: " + ("it accepts" if answer.accept else f"it refuses: {answer.reason}")
+        case Probed(failure=failure):
+            return Kind.ANSWERED, f"{text}: {failure or 'as expected'}"
+        case AlarmsSeen(against=against):
+            return Kind.ANSWERED, f"{text}: {against or 'none is red'}"
+        case Waited(over=False):
+            return Kind.BEGUN, text
+        case Asked() | Ended():
+            killed = isinstance(fact, Ended) and fact.ending.outcome is Outcome.KILLED
+            return Kind.FAILED, text if killed else ""
+        case _:
+            return _KINDS.get(type(fact), Kind.DONE), text
+
+
+_KINDS: Final[dict[type[Fact], Kind]] = {Moved: Kind.MOVED, Said: Kind.SAID, Failed: Kind.FAILED}
+
+
+class Stage:
+    """Which rules a candidate is judged by, as far as the history tells which step a release is in: those of the step, else the first.
+
+    Steps are known by the words of the moves and timers that :mod:`workflows.trial` begins them with. Where those change, the verdicts beside older
+    measurements are by the first rules; a verdict that a release acted on is in its history as it was.
     """
 
-    run: Run
-    was: Was
-    verdict: Judged | None
-    after: timedelta | None = None
-    assessed: Assessed | None = None
-    missing: tuple[str, ...] = ()
+    def __init__(self, steps: tuple[Step, ...], first: Rules) -> None:
+        """No step has begun, unless it is a ramp, which judges before it moves anything."""
+        self._steps = steps
+        self._first = first
+        self._at = 0 if steps and isinstance(steps[0], Adaptive) else -1
+
+    def hear(self, fact: Fact) -> None:
+        """Take a fact, in order: the beginning of a later step, perhaps."""
+        for number, step in enumerate(self._steps[self._at + 1 :], self._at + 1):
+            if _begins(step, fact):
+                self._at = number
+            if not isinstance(step, Approval | Probe):  # which may leave no trace of when they began
+                return
+
+    @property
+    def ramps(self) -> bool:
+        """Whether a ramp is under way: what it waits for is told by its moves."""
+        return self._at >= 0 and isinstance(self._steps[self._at], Adaptive)
+
+    @property
+    def rules(self) -> Rules:
+        """What is judged by now."""
+        match self._steps[self._at] if self._at >= 0 else None:
+            case Adaptive() as ramp:
+                return ramp.rules
+            case Analysis() as analysis:
+                return analysis
+            case _:
+                return self._first
 
 
-async def rejudge(run: Run, facts: AsyncIterator[Fact], rules: Rules) -> Rejudged:
-    """Judge a run of the past by ``rules``."""
-    judge: Judge | None = None
-    against = Against()
-    ending = run.ending
-    traffic: datetime | None = None
-    stopped: tuple[datetime, Assessed] | None = None
-    async for fact in facts:
-        against.hear(fact)
-        match fact:
-            case Asked(request=request):
-                judge = Judge(rules, _rules(request))
-            case Moved(at=at):
-                traffic = traffic or at
-            case Measured(at=at) if judge:
-                judge.hear(fact)
-                found = judge.assessed
-                if found and found.verdict is Judged.FAILED and stopped is None:
-                    stopped = (at, found)
-            case Ended(ending=ended):
-                ending = ending or ended
+def _begins(step: Step, fact: Fact) -> bool:
+    match step, fact:
+        case SetWeight(percent=percent), Moved(text=text):
+            return text.startswith(f"{percent}% to version ")
+        case Adaptive(), Moved(text=text):
+            return "of a minute's requests" in text
+        case Bake(), Waited(text=text, over=False):
+            return text.startswith("Bake at ")
+        case Analysis(duration=duration), Waited(text=text, over=False):
+            return text == f"Analysis for {spoken(duration)}"
+        case _:
+            return False
+
+
+def _judged_by(request: ReleaseRequest | RollbackRequest) -> Iterator[str]:
+    """All that may speak against a candidate, a line each; people may at any time."""
+    if rules := request.judged_by:
+        yield f"all the time: {_told(rules)}"
+    for number, step in enumerate(request.strategy.steps, 1):
+        match step:
+            case Adaptive():
+                yield f"step {number}, the ramp: {_told(step.rules)}"
+            case Analysis():
+                yield f"step {number}, analysis: {step.words} (alpha {step.alpha:g})"
+            case Probe():
+                yield f"step {number}, probe: {step.words}; {step.max_failures} may fail"
             case _:
                 pass
-    was = _was(ending, against.cause)
-    last = judge.assessed if judge else None
-    if stopped is not None:
-        return Rejudged(run, was, Judged.FAILED, stopped[0] - (traffic or stopped[0]), stopped[1], judge.missing if judge else ())
-    return Rejudged(run, was, last.verdict if last else None, None, last, judge.missing if judge and last else ())
+    if alarms := request.guards.alarms:
+        yield f"alarms: {', '.join(alarms)}"
+    for when in ("before_traffic", "after_traffic"):
+        if hook := getattr(request.hooks, when):
+            yield f"hook: {hook} ({when})"
 
 
-def _was(ending: Ending | None, cause: Cause) -> Was:
-    if ending is None:
-        return Was.NEITHER
-    if ending.outcome is Outcome.SUCCEEDED:
-        return Was.GOOD
-    return Was.BAD if ending.outcome is Outcome.ROLLED_BACK and cause is not Cause.OTHER else Was.NEITHER
-
-
-def summary(rejudged: Iterable[Rejudged]) -> str:
-    """``2 of 3 bad releases would have been stopped, 0 of 9 good ones; 4 have no measurements``."""
-    runs = list(rejudged)
-    measured = [one for one in runs if one.verdict is not None]
-    bad, good = ([one for one in measured if one.was is was] for was in (Was.BAD, Was.GOOD))
-    caught, false = (sum(one.verdict is Judged.FAILED for one in group) for group in (bad, good))
-    passed = sum(one.verdict is Judged.PASSED for one in good)
-    words = f"{caught} of {len(bad)} bad releases would have been stopped, {false} of {len(good)} good ones; {passed} good ones would have passed by evidence"
-    unmeasured = len(runs) - len(measured)
-    return words + (f"; {unmeasured} without measurements" if unmeasured else "")
+def _told(rules: Rules) -> str:
+    return f"{rules} (alpha {rules.alpha:g})"

@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionDescription
 
 from workflows.domain.target import Place, Target
-from workflows.problems import Ambiguous, BadRequest, NoSuchRelease, in_words
+from workflows.problems import Ambiguous, BadRequest, NoSuchRelease, Refused, in_words
 
 _FULL: Final = "arn:"
 _FUNCTION: Final = "function:"
@@ -89,3 +89,13 @@ async def rollout_of(client: Client, found: WorkflowExecutionDescription) -> Wor
                 child = event.child_workflow_execution_started_event_attributes.workflow_execution
                 return await client.get_workflow_handle(child.workflow_id, run_id=child.run_id).describe()
     raise NoSuchRelease(f"{found.id} {'ended before it' if found.close_time else 'has not'} begun to roll out")
+
+
+async def run_of(client: Client, lock: str, run_id: str) -> WorkflowExecutionDescription:
+    """A run of a rollout, by its id. ``NoSuchRelease`` where there is none, or it is no id."""
+    missing = f"nothing is known of a run {run_id} of {lock}: releases history --json lists them"
+    try:
+        with in_words(missing):
+            return await client.get_workflow_handle(lock, run_id=run_id).describe()
+    except Refused:
+        raise NoSuchRelease(missing) from None

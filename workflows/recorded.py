@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 
@@ -22,14 +22,15 @@ from activities.cloudwatch import DescribeAlarmsRequest, DescribeAlarmsResponse
 from activities.errors import Fault
 from activities.invocations import InvocationResponse
 from activities.metrics import MetricsRequest, MetricsResponse, WatchMetricsRequest
-from workflows.domain.judgement import Outcome as Judged
+from activities.probing import ProbeFunctionResponse
 from workflows.domain.routing import Routing
 from workflows.domain.status import Assessed
 from workflows.domain.verdict import Verdict, verdict
+from workflows.problems import in_words
 from workflows.record import VERDICT
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
-from workflows.runs import Ending, ending
-from workflows.steps import alarm_in
+from workflows.runs import Ending, Outcome, ending
+from workflows.steps import DID_NOT_RUN, alarm_in
 from workflows.telling import Moment, Teller
 
 _T = TypeVar("_T")
@@ -93,6 +94,13 @@ class HookAnswered(Fact):
 
 
 @dataclass(frozen=True)
+class Probed(Fact):
+    """What is wrong with the candidate's answer to a probe; None if nothing is."""
+
+    failure: str | None
+
+
+@dataclass(frozen=True)
 class Said(Fact):
     """What a person said; ``stop`` where that was to stop the release."""
 
@@ -126,7 +134,8 @@ class Ended(Fact):
 _MOVES: Final = {"update_alias", "create_alias", "delete_alias"}
 _MEASURES: Final = {"get_metrics", "watch_metrics"}
 _ALARMS: Final = {"describe_alarms", "watch_alarms"}
-_READ_ON: Final = _MOVES | _MEASURES | _ALARMS | {"invoke"}
+_ANSWERS: Final = {"invoke", "probe_function"}
+_READ_ON: Final = _MOVES | _MEASURES | _ALARMS
 _READS: Final = ("get_", "list_", "settle_", "read_")
 """What is looked up or waited for is no part of the reasons. What fails is, whatever it is."""
 
@@ -222,10 +231,17 @@ class Recorded:
                 return Failed(at, f"{text}: {_UNREADABLE}")
             red = frozenset(alarm.alarm_name for alarm in seen.firing)
             return AlarmsSeen(at, text, red, alarm_in(seen, tuple(alarms.alarm_names)))
-        if begun.kind == "invoke":
-            answer = await self._read(results[0], InvocationResponse)
-            return HookAnswered(at, text, verdict(answer.payload, function_error=answer.function_error)) if answer else None
+        if begun.kind in _ANSWERS:
+            return await self._answered(begun, results[0], moment)
         return None if begun.kind.startswith(_READS) else Wrote(at, text)
+
+    async def _answered(self, begun: _Begun, result: Payload, moment: Moment) -> Fact:
+        at, text = moment.at, moment.text
+        if begun.kind == "invoke" and (answer := await self._read(result, InvocationResponse)):
+            return HookAnswered(at, text, verdict(answer.payload, function_error=answer.function_error))
+        if begun.kind == "probe_function" and (probed := await self._read(result, ProbeFunctionResponse)):
+            return Probed(at, text, probed.failure)
+        return Failed(at, f"{text}: {_UNREADABLE}")
 
     async def _moved(self, begun: _Begun, moment: Moment) -> Fact:
         at, text = moment.at, moment.text
@@ -243,6 +259,10 @@ class Recorded:
         if begun.kind in _MEASURES and (asked := await self._metrics_asked(begun)):
             known = fault if fault in set(Fault) else Fault.UNKNOWN
             return Measured(moment.at, moment.text, asked, MetricsResponse(at=moment.at, status=known, digest=""))
+        if begun.kind == "invoke" and fault not in DID_NOT_RUN:
+            return HookAnswered(moment.at, moment.text, Verdict(accept=False, reason="it could not be asked"))
+        if begun.kind == "probe_function" and fault not in DID_NOT_RUN:
+            return Probed(moment.at, moment.text, "it could not be asked")
         return None if moment.sign == "done" else Failed(moment.at, moment.text)
 
     async def _metrics_asked(self, begun: _Begun) -> MetricsRequest | None:
@@ -263,44 +283,14 @@ class Recorded:
 _UNREADABLE: Final = "recorded in a form that this version cannot read"
 
 
-class Cause(StrEnum):
-    """Who or what stopped a release. ``other``: an error of AWS's, somebody else's change, silence, an approval that did not come."""
-
-    METRICS = "metrics"
-    ALARM = "alarm"
-    HOOK = "hook"
-    PERSON = "person"
-    OTHER = "other"
-
-
-class Against:
-    """Who spoke against a release first: that is who stopped it, if it was stopped."""
-
-    def __init__(self) -> None:
-        """Nobody has, yet."""
-        self.cause = Cause.OTHER
-        self._ignored: frozenset[str] | None = None
-        self._hotfix = False
-
-    def hear(self, fact: Fact) -> None:
-        """Take a fact, in order."""
-        if isinstance(fact, Asked):
-            self._hotfix = bool(fact.request and fact.request.hotfix)
-        found = self._who(fact)
-        if self.cause is Cause.OTHER and found:
-            self.cause = found
-
-    def _who(self, fact: Fact) -> Cause | None:
-        match fact:
-            case Ruled(assessed=assessed) if assessed.verdict is Judged.FAILED:
-                return Cause.METRICS
-            case AlarmsSeen(red=red):
-                if self._ignored is None:
-                    self._ignored = red if self._hotfix else frozenset()
-                return Cause.ALARM if red - self._ignored else None
-            case HookAnswered(verdict=answer) if not answer.accept:
-                return Cause.HOOK
-            case Said(stop=True):
-                return Cause.PERSON
-            case _:
-                return None
+async def facts_of(client: Client, found: WorkflowExecutionDescription) -> AsyncIterator[Fact]:
+    """What the history of a workflow tells; of a rollout that was killed, and then what was done by the workflow that mended it."""
+    handle = client.get_workflow_handle(found.id, run_id=found.run_id)
+    with in_words(f"the history of {found.id} has expired"):
+        async for fact in Recorded(found.id, client.data_converter).facts(handle.fetch_history_events()):
+            yield fact
+            if isinstance(fact, Ended) and fact.ending.outcome is Outcome.KILLED and found.parent_id:
+                parent = client.get_workflow_handle(found.parent_id, run_id=found.parent_run_id)
+                async for done in facts_of(client, await parent.describe()):
+                    if done.at >= fact.at and not isinstance(done, Asked):
+                        yield done

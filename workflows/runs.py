@@ -145,3 +145,20 @@ class Run(BaseModel):
             started_at=execution.start_time,
             closed_at=execution.close_time,
         )
+
+    @classmethod
+    def refused(cls, execution: WorkflowExecution, ending: Ending | None) -> Run:
+        """A ``Release`` or ``Rollback`` that ended before it had a ``Rollout``."""
+        found = execution.typed_search_attributes
+        known = Target.model_construct(function=found.get(attributes.FUNCTION) or execution.id, alias=found.get(attributes.ALIAS) or "live")
+        status = (ending and ending.status) or ReleaseStatus(phase=Phase.REJECTED, note=ending.note if ending else "", target=known)
+        return cls(
+            id=execution.id,
+            run_id=execution.run_id,
+            status=status,
+            state=(execution.status or WorkflowExecutionStatus.RUNNING).name,
+            requested_by=found.get(attributes.REQUESTED_BY) or "",
+            started_at=execution.start_time,
+            closed_at=execution.close_time,
+            ending=ending,
+        )

@@ -236,7 +236,7 @@ def alarm_in(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) -> str | N
 
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 10, 20))
-_DID_NOT_RUN = {Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
+DID_NOT_RUN = {Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
 
 
 async def _once_it_runs(ask: Callable[[], Awaitable[_Answer]], *, who: str) -> _Answer:
@@ -245,7 +245,7 @@ async def _once_it_runs(ask: Callable[[], Awaitable[_Answer]], *, who: str) -> _
         try:
             return await ask()
         except ActivityError as error:
-            if fault_of(error) not in _DID_NOT_RUN:
+            if fault_of(error) not in DID_NOT_RUN:
                 raise
         await workflow.sleep(pause, summary=f"{who} is busy: ask again")
     return await ask()

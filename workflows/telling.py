@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
@@ -15,7 +15,8 @@ from temporalio.exceptions import FailureError
 
 from activities.errors import Fault
 
-Sign = Literal["asked", "begun", "done", "failed", "said"]
+Sign = Literal["asked", "begun", "measured", "done", "failed", "said"]
+"""``measured``: CloudWatch is looked at, or was; what it told is in the status of the release."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Teller:
         self._converter = converter
         self._begun: dict[tuple[str, int], str] = {}
         self._activities: dict[tuple[str, str], str] = {}
+        self._measuring: set[tuple[str, int]] = set()
         self._asked = ""
 
     def activity(self, workflow_id: str, activity_id: str, activity_type: str) -> str:
@@ -58,6 +60,10 @@ class Teller:
                 scheduled = event.activity_task_scheduled_event_attributes
                 text = await self._summary(event) or scheduled.activity_type.name
                 self._activities[workflow_id, scheduled.activity_id] = text
+                if scheduled.activity_type.name in _MEASURES:
+                    self._measuring.add((workflow_id, event.event_id))
+                    self._begun[workflow_id, event.event_id] = text
+                    return "measured", text
             case "timer_started_event_attributes":
                 text = await self._summary(event) or "Wait"
             case _:
@@ -68,7 +74,8 @@ class Teller:
     async def _end(self, workflow_id: str, event: HistoryEvent) -> tuple[Sign, str] | None:
         match event.WhichOneof("attributes"):
             case "activity_task_completed_event_attributes":
-                return "done", self._words(workflow_id, event.activity_task_completed_event_attributes.scheduled_event_id)
+                begun = event.activity_task_completed_event_attributes.scheduled_event_id
+                return "measured" if (workflow_id, begun) in self._measuring else "done", self._words(workflow_id, begun)
             case "activity_task_failed_event_attributes":
                 failed = event.activity_task_failed_event_attributes
                 words = self._words(workflow_id, failed.scheduled_event_id)
@@ -107,6 +114,9 @@ class Teller:
         error = await self._converter.decode_failure(failure)
         text = error.message if isinstance(error, FailureError) else str(error)
         return text.splitlines()[0] if text else type(error).__name__
+
+
+_MEASURES: Final = {"get_metrics", "watch_metrics"}
 
 
 def _saying(name: str, given: object) -> str:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from workflows.cli.application import Exit, Target, connect, err, exit_of, out
-from workflows.cli.pages import ending_line, moment_line, phase_words, retry_line, sight_page, trouble_words
+from workflows.cli.pages import ending_line, measured_line, moment_line, phase_words, retry_line, sight_page, trouble_words
 from workflows.client import ReleaseClient
 from workflows.telling import Moment
 from workflows.watching import Sight
@@ -66,7 +66,7 @@ class Lines(Trouble):
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self._said: set[str] = set()
-        self._note = ""
+        self._note = self._measured = ""
 
     def show(self, sight: Sight) -> None:
         """Add what is new."""
@@ -75,6 +75,10 @@ class Lines(Trouble):
         if sight.status and not sight.ending and sight.status.note != self._note:
             self._note = sight.status.note
             self._print(Text(f"         {phase_words(sight.status)}: {self._note}"))
+        measured = measured_line(sight.status) if sight.status else None
+        if measured is not None and measured.plain != self._measured:
+            self._measured = measured.plain
+            self._print(measured)
         for retry in sight.retries:
             if not retry.waits and (about := f"{retry.what}: {retry.failure}") not in self._said:
                 self._said.add(about)
@@ -107,8 +111,8 @@ class Page:
 
 
 def worth_telling(news: Sequence[Moment]) -> Iterator[Moment]:
-    """The news without the beginnings of what is over already."""
+    """The news without the beginnings of what is over already, and without looks at CloudWatch: what they told is shown instead."""
     for index, moment in enumerate(news):
         over = (later for later in news[index + 1 :] if later.sign in {"done", "failed"})
-        if moment.sign != "begun" or not any(later.text.startswith(moment.text) for later in over):
+        if moment.sign != "measured" and (moment.sign != "begun" or not any(later.text.startswith(moment.text) for later in over)):
             yield moment

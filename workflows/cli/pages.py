@@ -10,14 +10,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from workflows.against import Cause
 from workflows.domain.judgement import Outcome as Judged
 from workflows.domain.status import Assessed, Phase, ReleaseStatus
 from workflows.domain.story import bar, measured_words, step_words, sure_words
 from workflows.domain.strategy import Steps
-from workflows.domain.words import spoken
-from workflows.explaining import Explanation, Line, Rejudged
+from workflows.domain.words import counted, spoken
+from workflows.explaining import Explanation, Kind, Line
 from workflows.plan import ReleasePlan
-from workflows.recorded import Cause
+from workflows.rejudging import Rejudged, Was
 from workflows.request import ReleaseRequest
 from workflows.runs import Ending, Outcome, Run
 from workflows.schedules import Scheduled
@@ -25,7 +26,14 @@ from workflows.telling import Moment
 from workflows.watching import Retry, Sight
 
 _GOOD, _BAD, _BUSY, _DIM = "green", "red", "cyan", "dim"
-_SIGNS: Final = {"asked": ("●", "bold"), "begun": ("▶", _BUSY), "done": ("✓", _GOOD), "failed": ("✗", _BAD), "said": ("»", "yellow")}
+_SIGNS: Final = {
+    "asked": ("●", "bold"),
+    "begun": ("▶", _BUSY),
+    "measured": ("∙", _DIM),
+    "done": ("✓", _GOOD),
+    "failed": ("✗", _BAD),
+    "said": ("»", "yellow"),
+}
 _MOVING: Final = {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
 _COLOURS: Final = {
     Phase.SUCCEEDED: _GOOD, Phase.ROLLED_BACK: "yellow", Phase.ROLLING_BACK: _BAD, Phase.REJECTED: _BAD,
@@ -60,11 +68,22 @@ def status_page(status: ReleaseStatus, strategy: Steps | None, *, now: datetime)
     return Group(*lines)
 
 
+def measured_line(status: ReleaseStatus) -> Text | None:
+    """What is thought of the candidate, in one line; None where it is not judged, or nothing is known yet."""
+    told = status.analysis
+    if told is None or not (told.candidate.invocations or told.verdict is not Judged.PENDING):
+        return None
+    versions = "; ".join(
+        f"version {name}: {measured_words(one)}" for name, one in ((status.candidate, told.candidate), (status.stable, told.stable))
+    )
+    return Text.assemble(f"         {versions}; ", (told.verdict, _VERDICTS.get(told.verdict, _BUSY)), sure_words(told))
+
+
 def _analysis(told: Assessed, status: ReleaseStatus) -> Iterator[Text]:
     yield Text.assemble("  ", (told.verdict, _VERDICTS.get(told.verdict, _BUSY)), sure_words(told))
     yield Text(f"    version {status.candidate}: {measured_words(told.candidate)}")
     yield Text(f"    version {status.stable}: {measured_words(told.stable)}")
-    yield Text(f"    {told.reason}", style=_DIM)
+    yield Text(f"    {_cut(told.reason)}", style=_DIM)
 
 
 def _steps(status: ReleaseStatus, strategy: Steps, now: datetime) -> Iterator[Text]:
@@ -174,16 +193,18 @@ def plan_page(plan: ReleasePlan, request: ReleaseRequest) -> Group:
 def explanation_page(told: Explanation) -> Group:
     """Why a release ended as it did: what it was judged by, what happened, and what was known at each moment."""
     run = told.run
-    lines: list[RenderableType] = [Text.assemble((str(run.status.target), "bold"), f"  {run.words}")]
-    lines += [Text(f"  judged by: {rules}", style=_DIM) for rules in told.rules]
-    shown = [_explained(line, run.status) for line in told.lines]
-    if told.left_out:
-        shown.insert(len(shown) // 2, Text(f"         … {told.left_out} lines are left out …", style=_DIM))
-    lines += shown
-    if told.ending:
-        lines.append(ending_line(told.ending))
-    else:
-        lines.append(Text("It is still under way.", style=_BUSY))
+    hotfix = ("  hotfix", "bold yellow") if told.hotfix else ""
+    asked = f" by {run.requested_by}" if run.requested_by else ""
+    why = f": {_cut(told.reason)}" if told.reason else ""
+    lines: list[RenderableType] = [
+        Text.assemble((str(run.status.target), "bold"), hotfix, f"  {run.words}"),
+        Text(f"  asked for{asked} at {run.started_at.astimezone():%Y-%m-%d %H:%M:%S}{why}"),
+        Text(f"  run {run.run_id}", style=_DIM),
+        *(Text(f"  judged by: {_cut(rules)}") for rules in told.judged_by or ["nothing but errors and people"]),
+        *([_explained(told)] if told.lines else []),
+        *([Text(f"{told.left_out} lines are left out, measurements that changed nothing first", style=_DIM)] if told.left_out else []),
+        ending_line(told.ending) if told.ending else Text(f"It is still under way: {phase_words(run.status)}.", style=_BUSY),
+    ]
     if told.stopped_by:
         lines.append(Text(f"Stopped by: {_CAUSES[told.stopped_by]}"))
     return Group(*lines)
@@ -193,34 +214,73 @@ _CAUSES: Final = {
     Cause.METRICS: "what CloudWatch measured",
     Cause.ALARM: "an alarm",
     Cause.HOOK: "a hook",
+    Cause.PROBE: "a probe",
     Cause.PERSON: "a person",
-    Cause.OTHER: "neither metrics, alarm, hook nor person: see above",
+    Cause.OTHER: "no metrics, alarm, hook, probe or person: see above",
 }
+_KINDS: Final = {
+    Kind.MOVED: ("→", "bold"), Kind.MEASURED: ("∙", _DIM), Kind.VERDICT: ("■", "bold"), Kind.ANSWERED: ("?", _BUSY), Kind.SAID: ("»", "yellow"),
+    Kind.FAILED: ("✗", _BAD), Kind.BEGUN: ("▶", _BUSY), Kind.DONE: ("✓", _DIM),
+}  # fmt: skip
 
 
-def _explained(line: Line, status: ReleaseStatus) -> Text:
-    time = (f"{line.at.astimezone():%H:%M:%S} ", _DIM)
-    told = line.assessed
-    if told is None:
-        return Text.assemble(time, line.text)
-    if line.text.startswith("Verdict"):
-        return Text.assemble(time, (line.text, _VERDICTS.get(told.verdict, _BUSY)), sure_words(told))
-    versions = f"version {status.candidate or 'on trial'}: {measured_words(told.candidate)}; stable: {measured_words(told.stable)}"
-    return Text.assemble(time, f"{line.text}: {versions}; ", (told.verdict, _VERDICTS.get(told.verdict, _BUSY)), sure_words(told))
+def _explained(told: Explanation) -> Table:
+    days = len({line.at.astimezone().date() for line in told.lines}) > 1
+    table = Table(box=None, pad_edge=False, header_style=_DIM)
+    for heading in ("TIME", "TRAFFIC", "", "WHAT"):
+        table.add_column(
+            heading, overflow="fold", no_wrap=heading in {"TIME", "TRAFFIC"}, justify="right" if heading == "TRAFFIC" else "left"
+        )
+    for line in told.lines:
+        time = f"{line.at.astimezone():%m-%d %H:%M:%S}" if days else f"{line.at.astimezone():%H:%M:%S}"
+        style = "bold" if line.kind is Kind.MOVED else _DIM
+        table.add_row(Text(time, style=_DIM), Text(f"{line.percent}%", style=style), Text(*_KINDS[line.kind]), _what(line, told.run))
+    return table
+
+
+def _what(line: Line, run: Run) -> Text:
+    found = line.assessed
+    if found is None:
+        return Text(_cut(line.text))
+    verdict = (found.verdict, _VERDICTS.get(found.verdict, _BUSY))
+    if line.kind is Kind.VERDICT:
+        return Text.assemble((_cut(line.text), _VERDICTS.get(found.verdict, _BUSY)), sure_words(found))
+    status = (run.ending and run.ending.status) or run.status
+    candidate, stable = (
+        f"version {name}" if name else words for name, words in ((status.candidate, "the candidate"), (status.stable, "stable"))
+    )
+    versions = f"{line.text}: {candidate}: {measured_words(found.candidate)}\n{stable}: {measured_words(found.stable)}\n"
+    return Text.assemble(versions, verdict, sure_words(found))
+
+
+def _cut(text: str) -> str:
+    """As much of a text as people read."""
+    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}…"
+
+
+_MOST_TEXT: Final = 500
 
 
 def rejudged_table(rejudged: Sequence[Rejudged]) -> Table:
     """What other rules make of past releases."""
-    table = _table("WHEN", "VERSION", "IT WAS", "THEY SAY", "AFTER", "CANDIDATE BY THEN", "NOTE")
+    table = _table("WHEN", "VERSION", "IT WAS", "THEY SAY", "CANDIDATE BY THEN")
     for one in rejudged:
-        verdict = Text(one.verdict, style=_VERDICTS.get(one.verdict, _BUSY)) if one.verdict else Text("nothing was measured", style=_DIM)
-        after = spoken(max(one.after, _NOT_LONG)) if one.after is not None else "–"
-        known = measured_words(one.assessed.candidate) if one.assessed else "–"
-        note = f"not recorded: {', '.join(one.missing)}" if one.missing else ""
+        if one.verdict is None:
+            says = Text("nothing was measured", style=_DIM)
+        else:
+            words = one.verdict if one.verdict in {Judged.FAILED, Judged.PASSED} else f"undecided ({one.verdict})"
+            after = f" after {spoken(one.after)}" if one.after is not None else ""
+            missing = f"; not recorded: {', '.join(one.missing)}" if one.missing else ""
+            says = Text.assemble((words, _VERDICTS.get(one.verdict, _BUSY)), after, missing)
+        status = (one.run.ending and one.run.ending.status) or one.run.status
+        was = f"{one.was}: " + (f"stopped by {_CAUSES[one.cause]}" if one.was is Was.BAD and one.cause else _ENDED.get(one.was, ""))
+        known = f"{counted(one.requests)} requests, {one.errors} errors" if one.verdict else "–"
         when = f"{one.run.started_at.astimezone():%Y-%m-%d %H:%M}"
-        version = (one.run.ending and one.run.ending.status and one.run.ending.status.candidate) or one.run.status.candidate or "–"
-        table.add_row(Text(when), Text(version), Text(one.was), verdict, Text(after), Text(known), Text(note))
+        table.add_row(Text(when), Text(status.candidate or "–"), Text(was), says, Text(known))
     return table
+
+
+_ENDED: Final = {Was.GOOD: "it succeeded", Was.NEITHER: "stopped by an error, or killed"}
 
 
 def schedules_table(schedules: Sequence[Scheduled]) -> Table:
