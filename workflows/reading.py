@@ -13,7 +13,7 @@ from statistics import median
 from typing import Final
 
 from activities.metrics import MetricsResponse
-from workflows.domain.evidence import Share
+from workflows.domain.evidence import Contrast, Share
 from workflows.domain.judgement import Judgement, Ledger, Other, Rules, assess
 from workflows.domain.measurement import Measure, Measurements, Point
 from workflows.domain.status import Assessed, Measured
@@ -36,6 +36,9 @@ class Reading:
         self._others = others
         self._stable = stable
         self._ledger = Ledger()
+        self._counted = 0
+        self._errors = Contrast(Share(), Share())
+        """Of both versions, over so many contrasts."""
         self.settle = settle
         self.slow_above: float | None = None
         measures: dict[Measure, None] = dict.fromkeys(("error_rate", *(measure for one in rules for measure in one.measures)))
@@ -56,6 +59,10 @@ class Reading:
         """Read one more answer about both versions."""
         look = look_of(told, self._others, candidate=candidate, stable=self._stable)
         self.seen = self.seen.after(look, settle=self.settle)
+        contrasts = self.seen.contrasts.get("error_rate", ())
+        for new in contrasts[self._counted :]:
+            self._errors = Contrast(self._errors.candidate + new.candidate, self._errors.stable + new.stable)
+        self._counted = len(contrasts)
 
     def assess(self, rules: Rules, *, until: datetime = EVER) -> Judgement:
         """What is to be thought of the candidate by these rules, if there is time ``until`` then."""
@@ -64,14 +71,13 @@ class Reading:
     def assessed(self, judged: Judgement) -> Assessed:
         """What is thought of the candidate, for the status of the release."""
         found = [finding.evidence for finding in judged.findings if finding.evidence]
-        contrasts = self.seen.contrasts.get("error_rate", ())
         return Assessed(
             verdict=judged.outcome,
             reason=judged.reason[:_REASON],
             worse=max((_sure(one.worse) for one in found), default=0.0),
             not_worse=min((_sure(one.not_worse) for one in found), default=0.0),
-            candidate=_measured(sum((contrast.candidate for contrast in contrasts), Share()), self.seen.candidate),
-            stable=_measured(sum((contrast.stable for contrast in contrasts), Share()), self.seen.stable),
+            candidate=_measured(self._errors.candidate, self.seen.candidate),
+            stable=_measured(self._errors.stable, self.seen.stable),
             at=self.seen.at,
         )
 
