@@ -34,6 +34,8 @@ class Judge:
         self._slow_above: float | None = None
         self._reading: Reading | None = None
         self._before: Measured | None = None
+        self.assessed: Assessed | None = None
+        """What the rules make of what was heard; None before anything was."""
 
     def hear(self, fact: Measured) -> Assessed | None:
         """Take an answer; what is thought of the candidate then, if that is news."""
@@ -48,16 +50,11 @@ class Judge:
                 self._reading.before(self._before.told)
         self._slow_above = fact.asked.slow_above
         self._reading.read(fact.told, candidate=candidate)
-        found = self.assessed
-        known = found and (found.verdict, found.candidate, found.stable, found.worse, found.not_worse, fact.told.status)
-        empty = found and fact.told.status == COMPLETE and not self._reading.seen.candidate and found.verdict is Judged.PENDING
+        self.assessed = found = self._reading.assessed(self._reading.assess(self.rules))
+        known = (found.verdict, found.candidate, found.stable, found.worse, found.not_worse, fact.told.status)
+        empty = fact.told.status == COMPLETE and not self._reading.seen.candidate and found.verdict is Judged.PENDING
         before, self._known = self._known, known
         return None if empty or known == before else found
-
-    @property
-    def assessed(self) -> Assessed | None:
-        """What the rules make of what was heard; None before anything was."""
-        return self._reading.assessed(self._reading.assess(self.rules)) if self._reading else None
 
     @property
     def missing(self) -> tuple[str, ...]:
