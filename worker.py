@@ -38,6 +38,7 @@ from activities.rate import Limits, Rates
 from activities.share import BEAT, Share
 from activities.slots import tuner
 from workflows import attributes
+from workflows.exiting import exiting
 from workflows.plugin import LambdaReleases
 
 GRACE = timedelta(seconds=30)
@@ -328,4 +329,4 @@ async def _main(settings: Settings) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
-    typer.run(main)
+    exiting(lambda: typer.run(main))

@@ -17,30 +17,34 @@ _LOOK: Final = 1.0
 
 
 class Dozing:
-    """Runs that only wait from now on. Told from threads that run workflows, asked by the worker."""
+    """Runs that only wait from now on. Told from threads that run workflows, to all workers of the process: one of them has it."""
 
     def __init__(self) -> None:
-        """None does."""
+        """None does, and no worker is there."""
         self._lock = threading.Lock()
-        self._runs: list[str] = []
+        self._told: list[list[str]] = []
 
     def begin(self, run_id: str) -> None:
         """Nothing is to be done for this run for a long time."""
         with self._lock:
-            self._runs.append(run_id)
-
-    def take(self) -> list[str]:
-        """Those that began to doze since the last look."""
-        with self._lock:
-            runs, self._runs = self._runs, []
-        return runs
+            for runs in self._told:
+                runs.append(run_id)
 
     async def forget(self, worker: Worker) -> None:
         """Have a worker forget whoever dozes. Without end. One that has woken up meanwhile, is over, or is another worker's, is none the worse for it."""
-        while True:
-            await asyncio.sleep(_LOOK)
-            for run_id in self.take():
-                worker._bridge_worker.request_workflow_eviction(run_id)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
+        runs: list[str] = []
+        with self._lock:
+            self._told.append(runs)
+        try:
+            while True:
+                await asyncio.sleep(_LOOK)
+                with self._lock:
+                    dozing, runs[:] = list(runs), []
+                for run_id in dozing:
+                    worker._bridge_worker.request_workflow_eviction(run_id)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no public way
+        finally:
+            with self._lock:
+                self._told = [others for others in self._told if others is not runs]
 
 
 DOZING: Final = Dozing()

@@ -99,7 +99,7 @@ async def test_a_candidate_with_5_percent_errors_against_a_half_is_rolled_back_b
 
 async def test_a_candidate_that_is_as_good_passes_early_by_its_evidence(stack: Stack, clients: sample.Clients) -> None:
     releases = ReleaseClient(await Client.connect(stack.address, plugins=[LambdaReleases()]))
-    analysis = {"kind": "analysis", "duration": "15m", "early": True, "not_worse": [{"margin": 0.05}]}
+    analysis = {"kind": "analysis", "duration": "15m", "early": True, "not_worse": [{"margin": 0.1}]}
     async with traffic.flowing(clients, a_second=60, at_once=8):
         handle = await releases.start(release("as-good", {"steps": [{"kind": "set_weight", "percent": 50}, analysis]}), id="as-good")
         status = await handle.result()

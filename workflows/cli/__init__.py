@@ -8,32 +8,18 @@ with its :mod:`~workflows.cli.flags`, :mod:`~workflows.cli.documents` and :mod:`
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 from typing import NoReturn
 
 from workflows.cli import explaining, following, looking, scheduling, starting, steering
 from workflows.cli.application import app, command
+from workflows.exiting import exiting
 
 __all__ = ["app", "main"]
 
 
 def main() -> NoReturn:
-    """Run the command that the arguments name, and exit with its status.
-
-    At once: a thread of Temporal's core that is still at work aborts an interpreter that tears itself down (sdk-python #300), and
-    the status would be lost.
-    """
-    status: object = None
-    try:
-        app()
-    except SystemExit as leaving:
-        status = leaving.code
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status if isinstance(status, int) else 0)
+    """Run the command that the arguments name, and exit with its status."""
+    exiting(app)
 
 
 app.command()(command(starting.start))
