@@ -25,6 +25,9 @@ from activities.shapes import AliasName, FunctionName, Real, Request, Response, 
 MOST_MINUTES: Final = 180
 """Minutes in an answer: the newest ones."""
 
+MOST_OTHERS: Final = 20
+"""Metrics of the caller's own that one look can ask for."""
+
 _Moment = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))]
 _Seconds = Annotated[Real, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
@@ -43,7 +46,7 @@ class MetricsRequest(Request):
     since: _Moment
     settle: _Seconds
     slow_above: Annotated[Real, Field(gt=0, le=900_000, allow_inf_nan=False)] | None = None
-    others: Annotated[list[OtherMetric], Field(max_length=20)] = Field(default_factory=list)
+    others: Annotated[list[OtherMetric], Field(max_length=MOST_OTHERS)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:

@@ -12,6 +12,7 @@ from typing import Final
 from workflows.against import Against, Cause
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.judgement import Rules
+from workflows.domain.measurement import COMPLETE
 from workflows.domain.probe import Probe
 from workflows.domain.status import Assessed
 from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step
@@ -144,7 +145,7 @@ class _Story:
         """A line for what CloudWatch told, if it is news."""
         if self._judge is None or (found := self._judge.hear(fact)) is None:
             return None
-        words = "Measured" if fact.told.status == "Complete" else f"CloudWatch answered {fact.told.status}"
+        words = "Measured" if fact.told.status == COMPLETE else f"CloudWatch answered {fact.told.status}"
         return Line(fact.at, Kind.MEASURED, words, assessed=found)
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
 
 from activities.metrics import MetricsResponse, Numbers, Series
 from activities.queries import Metric, OtherMetric
@@ -12,9 +11,6 @@ from workflows.domain.adaptive import Adaptive
 from workflows.domain.judgement import CloudWatchMetric, Expression, Other, Rules, key
 from workflows.domain.measurement import Look, Point
 from workflows.domain.strategy import Analysis, Bake, Steps
-
-MOST_OTHERS: Final = 20
-"""Metrics of the user's own in one release: what one look can ask for."""
 
 
 def rules_of(strategy: Steps, guards: Rules | None) -> tuple[Rules, ...]:

@@ -31,7 +31,7 @@ from workflows.record import VERDICT
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.runs import Ending, Outcome, ending
 from workflows.steps import DID_NOT_RUN, alarm_in
-from workflows.telling import Moment, Teller
+from workflows.telling import MEASURES, Moment, Teller
 
 _T = TypeVar("_T")
 
@@ -132,10 +132,9 @@ class Ended(Fact):
 
 
 _MOVES: Final = {"update_alias", "create_alias", "delete_alias"}
-_MEASURES: Final = {"get_metrics", "watch_metrics"}
 _ALARMS: Final = {"describe_alarms", "watch_alarms"}
 _ANSWERS: Final = {"invoke", "probe_function"}
-_READ_ON: Final = _MOVES | _MEASURES | _ALARMS
+_READ_ON: Final = _MOVES | MEASURES | _ALARMS
 _READS: Final = ("get_", "list_", "settle_", "read_")
 """What is looked up or waited for is no part of the reasons. What fails is, whatever it is."""
 
@@ -222,7 +221,7 @@ class Recorded:
         at, text = moment.at, moment.text
         if begun.kind in _MOVES:
             return await self._moved(begun, moment)
-        if begun.kind in _MEASURES:
+        if begun.kind in MEASURES:
             asked, told = await self._metrics_asked(begun), await self._read(results[0], MetricsResponse)
             return Measured(at, text, asked, told) if asked and told else Failed(at, f"{text}: {_UNREADABLE}")
         if begun.kind in _ALARMS:
@@ -256,7 +255,7 @@ class Recorded:
 
     async def _failed(self, begun: _Begun, fault: str, moment: Moment) -> Fact | None:
         """What a failure comes to. CloudWatch that cannot be asked at all is silence for a release, and so it is here."""
-        if begun.kind in _MEASURES and (asked := await self._metrics_asked(begun)):
+        if begun.kind in MEASURES and (asked := await self._metrics_asked(begun)):
             known = fault if fault in set(Fault) else Fault.UNKNOWN
             return Measured(moment.at, moment.text, asked, MetricsResponse(at=moment.at, status=known, digest=""))
         if begun.kind == "invoke" and fault not in DID_NOT_RUN:

@@ -13,12 +13,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 from pydantic import AfterValidator, Discriminator, Field, RootModel, StrictBool, StringConstraints, Tag, ValidationError, model_validator
 
 from activities.functions import ConfigurationChange
+from activities.metrics import MOST_OTHERS
 from activities.shapes import FunctionName
 from workflows.domain.judgement import NotWorse, Rules
 from workflows.domain.strategy import Steps, Strategy, preset
 from workflows.domain.target import Target
 from workflows.domain.words import Duration, Input, Person, Reason
-from workflows.measuring import MOST_OTHERS, asked, others_of, rules_of
+from workflows.measuring import asked, others_of, rules_of
 
 Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 """A published version, as AWS writes it: digits in a string."""
@@ -91,7 +92,7 @@ class MetricGuards(Rules):
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
-        if not self.limits and not self.not_worse:
+        if not self.judge:
             raise ValueError("name what is judged: limits, not_worse or both")
         return self
 

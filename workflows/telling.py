@@ -60,7 +60,7 @@ class Teller:
                 scheduled = event.activity_task_scheduled_event_attributes
                 text = await self._summary(event) or scheduled.activity_type.name
                 self._activities[workflow_id, scheduled.activity_id] = text
-                if scheduled.activity_type.name in _MEASURES:
+                if scheduled.activity_type.name in MEASURES:
                     self._measuring.add((workflow_id, event.event_id))
                     self._begun[workflow_id, event.event_id] = text
                     return "measured", text
@@ -116,7 +116,8 @@ class Teller:
         return text.splitlines()[0] if text else type(error).__name__
 
 
-_MEASURES: Final = {"get_metrics", "watch_metrics"}
+MEASURES: Final = {"get_metrics", "watch_metrics"}
+"""The activities that look at what CloudWatch measured."""
 
 
 def _saying(name: str, given: object) -> str:

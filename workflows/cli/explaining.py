@@ -66,7 +66,7 @@ async def rejudge(
     stopped it. What was not measured at the time is said, not guessed; nor is known what callers would have met had these rules sent other traffic.
     """
     rules = checked(_policy(policy), Rules)
-    if not rules.limits and not rules.not_worse:
+    if not rules.judge:
         raise BadRequest(["--policy: name what is judged: limits, not_worse or both"])
     rejudged = await (await connect()).rejudge(target, rules, limit=limit)
     if json:

@@ -159,6 +159,11 @@ class Rules(Input):
         return ", ".join([*map(str, self.not_worse), *map(str, self.limits), *enough])
 
     @property
+    def judge(self) -> bool:
+        """Whether there is anything that they judge by."""
+        return bool(self.limits or self.not_worse)
+
+    @property
     def harmful(self) -> float:
         """The evidence of harm that stops a release: ``alpha`` is divided among the rules, since each may stop it."""
         return max(1, len(self.not_worse)) / self.alpha

@@ -73,7 +73,7 @@ class Analysis(Rules, _Patient):
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
-        if not self.limits and not self.not_worse:
+        if not self.judge:
             raise ValueError("an analysis needs rules: limits, not_worse or both")
         return self
 
