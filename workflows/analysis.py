@@ -15,7 +15,6 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.metrics import MetricsRequest, MetricsResponse
-from activities.queries import OtherMetric
 from workflows import steps
 from workflows.call import fault_of
 from workflows.domain.adaptive import Adaptive
@@ -53,27 +52,22 @@ class Analyst(Reading):
 
     async def look_back(self) -> MetricsResponse:
         """How stable did in the hour before."""
-        told = await self._ask(self._request([self._stable], since=workflow.now() - _HOUR, others=self._asked(self._stable)))
+        told = await _answered(steps.measure(self._request([self._stable], since=workflow.now() - _HOUR, candidate=self._stable)))
         self.before(told)
         return told
 
     async def follow(self, candidate: str, tell: Callable[[], None]) -> None:
         """Take what CloudWatch tells, for ever; ``tell`` is called at each piece of news."""
-        self._began = self._began or workflow.now()
+        every = RAMP_LOOKS_EVERY if self._ramps else LOOK_EVERY
         while True:
-            request = self._request([candidate, self._stable], since=self._since, others=self._asked(candidate))
-            every = RAMP_LOOKS_EVERY if self._ramps else LOOK_EVERY
-            told = await _answered(steps.watch_metrics(request, every=every, known=self._known))
-            self._take(told, candidate)
+            self._take(await _answered(steps.watch_metrics(self._of_both(candidate), every=every, known=self._known)), candidate)
             tell()
-            if not self._ramps and workflow.now() - self._began > _HOUR:
+            if not self._ramps and workflow.now() - self._beginning > _HOUR:
                 await workflow.sleep(_SELDOM, summary="Let measurements gather")
 
     async def look(self, candidate: str) -> None:
         """Ask once, now."""
-        self._began = self._began or workflow.now()
-        request = self._request([candidate, self._stable], since=self._since, others=self._asked(candidate))
-        self._take(await self._ask(request), candidate)
+        self._take(await _answered(steps.measure(self._of_both(candidate))), candidate)
 
     def heard(self, since: datetime) -> bool:
         """Whether CloudWatch answers, and has told of invocations of the candidate in a minute that began after ``since``: a part of one is little."""
@@ -101,12 +95,19 @@ class Analyst(Reading):
     # --- asking ------------------------------------------------------------------------------------------------------------------
 
     @property
-    def _since(self) -> datetime:
-        """The first minute to ask for. It stands still for a while: another beginning would make the same answer look like news."""
-        began = self._began or workflow.now()
-        return began + max(0, (workflow.now() - self.settle - began) // _LOOK_BACK - 1) * _LOOK_BACK
+    def _beginning(self) -> datetime:
+        """When both versions were first asked about."""
+        self._began = self._began or workflow.now()
+        return self._began
 
-    def _request(self, versions: list[str], *, since: datetime, others: list[OtherMetric] | None = None) -> MetricsRequest:
+    def _of_both(self, candidate: str) -> MetricsRequest:
+        """What is asked about both versions. The first minute stands still for a while: that keeps answers small, and one like the other."""
+        began = self._beginning
+        since = began + max(0, (workflow.now() - self.settle - began) // _LOOK_BACK - 1) * _LOOK_BACK
+        return self._request([candidate, self._stable], since=since, candidate=candidate)
+
+    def _request(self, versions: list[str], *, since: datetime, candidate: str) -> MetricsRequest:
+        names = {"function": self._target.name, "alias": self._target.alias, "candidate": candidate, "stable": self._stable}
         return MetricsRequest(
             function_name=self._target.name,
             name=self._target.alias,
@@ -114,15 +115,8 @@ class Analyst(Reading):
             since=since,
             settle=seconds(self.settle),
             slow_above=self.slow_above,
-            others=others or [],
+            others=asked(self._others, names),
         )
-
-    def _asked(self, candidate: str) -> list[OtherMetric]:
-        names = {"function": self._target.name, "alias": self._target.alias, "candidate": candidate, "stable": self._stable}
-        return asked(self._others, names)
-
-    async def _ask(self, request: MetricsRequest) -> MetricsResponse:
-        return await _answered(steps.measure(request))
 
     def _take(self, told: MetricsResponse, candidate: str) -> None:
         self._known = told.digest
