@@ -90,8 +90,9 @@ class Judged(Steered):
             return
         self._judgement = analyst.assess(self._rules or analyst.first_rules)
         self._tell(analysis=analyst.assessed(self._judgement))
-        for rules in (guards, self._rules):
-            if rules and (found := analyst.assess(rules)).outcome is Outcome.FAILED and not self._controls.stopped:
+        binding = [*([analyst.assess(guards)] if guards else []), *([self._judgement] if self._rules else [])]
+        for found in binding:
+            if found.outcome is Outcome.FAILED and not self._controls.stopped:
                 self._record(found)
                 self._controls.stop(f"version {self._journal.candidate} does worse than it may: {found.reason}")
 

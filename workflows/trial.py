@@ -156,11 +156,11 @@ class Trial(Judged):
 
     async def _ramp(self, step: Adaptive, stable: str, candidate: str) -> None:
         """Send dose by dose what the evidence allows. Over when it is enough, or a person says so."""
-        analyst = self._measured
+        analyst, rules = self._measured, step.rules
         ramp = Ramp(workflow.now(), settle=analyst.settle)
         while not self._controls.promoted:
             now, news = workflow.now(), analyst.news
-            judgement = analyst.assess(step.rules, until=ramp.began + step.max_duration)
+            judgement = analyst.assess(rules, until=ramp.began + step.max_duration)
             advice = advise(step, judgement=judgement, seen=analyst.seen, ramp=ramp, now=now)
             if advice.move in {Move.PROMOTE, Move.ROLL_BACK}:
                 self._record(judgement)
