@@ -36,10 +36,6 @@ _T = TypeVar("_T")
 class Rollout(Trial):
     """One release or rollback of one alias. Start ``Release`` or ``Rollback``, not this."""
 
-    def __init__(self) -> None:
-        """Nothing was asked yet: the input comes with :meth:`run`, where a missing or a surplus one is refused."""
-        super().__init__()
-
     def _begin(self, request: ReleaseRequest | RollbackRequest) -> None:
         target = request.target.bare
         self._request = request
