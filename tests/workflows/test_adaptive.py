@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.scene import Scene
+from tests.workflows.scene import Handle, Scene
 from tests.workflows.test_analysis import BAD, USUAL, callers, promoted, rolled_back, took
 
 ADAPTIVE = {"strategy": "Adaptive"}
@@ -22,6 +22,16 @@ def weights(scene: Scene) -> list[float]:
 
 def ramp(**keys: Any) -> dict[str, Any]:
     return {"strategy": {"adaptive": keys}}
+
+
+async def held(scene: Scene) -> tuple[Handle, str]:
+    """A ramp whose time is over: it waits for a person, without traffic on the candidate; and why."""
+    handle = await scene.begin(artifact=scene.package("three"), **ramp(max_duration="4m"))
+    await scene.reaches("baking", "shifting")
+    await scene.forward(timedelta(minutes=5))
+    status = await scene.reaches("awaiting_approval", patience=30)
+    assert status.routing.percent == 0
+    return handle, status.note
 
 
 async def test_a_bad_version_meets_few_requests(scene: Scene) -> None:
@@ -61,12 +71,8 @@ async def test_every_dose_says_in_the_timeline_what_it_is_and_why(scene: Scene) 
 async def test_no_traffic_is_sent_while_cloudwatch_does_not_answer_and_a_person_decides_in_the_end(scene: Scene) -> None:
     callers(scene, candidate=USUAL)
     scene.aws.metrics_status = "PartialData"
-    handle = await scene.begin(artifact=scene.package("three"), **ramp(max_duration="4m"))
-    await scene.reaches("baking", "shifting")
-    await scene.forward(timedelta(minutes=5))
-    held = await scene.reaches("awaiting_approval", patience=30)
-    assert "no certainty within 4 min" in held.note
-    assert held.routing.percent == 0
+    handle, note = await held(scene)
+    assert "no certainty within 4 min" in note
     assert sum(1 for weight in weights(scene) if weight) <= 1
     await scene.say("approve")
     promoted(await scene.finished(handle), scene)
@@ -76,11 +82,7 @@ async def test_no_traffic_is_sent_while_cloudwatch_does_not_answer_and_a_person_
 async def test_a_failing_cloudwatch_is_no_evidence(scene: Scene, code: str) -> None:
     callers(scene, candidate=USUAL)
     scene.aws.fail("get_metric_data", code, "no", skip=1, times=None)
-    handle = await scene.begin(artifact=scene.package("three"), **ramp(max_duration="4m"))
-    await scene.reaches("baking", "shifting")
-    await scene.forward(timedelta(minutes=5))
-    held = await scene.reaches("awaiting_approval", patience=30)
-    assert held.routing.percent == 0
+    handle, _ = await held(scene)
     assert sum(1 for weight in weights(scene) if weight) <= 1
     await scene.say("abort")
     rolled_back(await scene.finished(handle), scene, "aborted")
@@ -88,12 +90,8 @@ async def test_a_failing_cloudwatch_is_no_evidence(scene: Scene, code: str) -> N
 
 async def test_too_little_traffic_holds_for_a_person_without_any_on_the_candidate(scene: Scene) -> None:
     callers(scene, candidate=USUAL, per_minute=10)
-    handle = await scene.begin(artifact=scene.package("three"), **ramp(max_duration="4m"))
-    await scene.reaches("baking", "shifting")
-    await scene.forward(timedelta(minutes=5))
-    held = await scene.reaches("awaiting_approval", patience=30)
-    assert "A person has to decide: no certainty within 4 min" in held.note
-    assert held.routing.percent == 0
+    handle, note = await held(scene)
+    assert "A person has to decide: no certainty within 4 min" in note
     await scene.say("abort")
     rolled_back(await scene.finished(handle), scene, "aborted")
 
