@@ -51,9 +51,13 @@ async def bare(scene: Scene, count: int) -> Taken:
     return await _process(scene, "bare", count)
 
 
-async def dbos(scene: Scene, count: int) -> Taken:
-    """DBOS on SQLite, on a database of its own."""
-    return await _process(scene, "peer", count, f"sqlite:///{scene.directory}/dbos-{next(_numbers)}.sqlite")
+def dbos(what: str) -> Contender:
+    """DBOS on SQLite, on a database of its own: only the ``steps``, or a release's whole ``shape``."""
+
+    async def contend(scene: Scene, count: int) -> Taken:
+        return await _process(scene, "peer", count, f"sqlite:///{scene.directory}/dbos-{next(_numbers)}.sqlite", what)
+
+    return contend
 
 
 async def _process(scene: Scene, module: str, count: int, *arguments: str) -> Taken:
