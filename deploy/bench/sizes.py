@@ -25,5 +25,5 @@ class Sizes:
         return dataclasses.replace(self, **{name: value for name, value in asked.items() if value is not None})
 
 
-FULL: Final = Sizes(counts=(1, 10, 100, 400), repetitions=3, aborts=40, backlog=500, watched=25.0)
+FULL: Final = Sizes(counts=(1, 10, 100, 400), repetitions=3, aborts=60, backlog=500, watched=25.0)
 SMOKE: Final = Sizes(counts=(2,), repetitions=1, aborts=2, backlog=20, watched=2.0)

@@ -23,7 +23,7 @@ from deploy.bench.report import Line, Section, percentile
 from deploy.bench.scene import Scene
 
 QUEUE: Final = "limited"
-APART: Final = 0.5
+APART: Final = 0.4
 """Seconds between two verdicts: each is met by a worker that is busy with what follows the one before."""
 
 _LONG: Final = 3600.0
