@@ -11,7 +11,8 @@ RELEASES ?= 100
 CANARIES ?= 10000
 AWS_RATE ?= 40
 INSTALLED := .venv/.installed
-SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup  # groups: tests/conftest.py
+# Groups: tests/conftest.py. Not reordered by their number of tests: the few long ones would come last, with nothing left to run beside them.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
