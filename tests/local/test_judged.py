@@ -28,6 +28,7 @@ def handler(event, context):
         raise RuntimeError("out of stock")
     return {{"ok": True, "version": context.function_version}}
 """
+pytestmark = pytest.mark.timeout(300)  # whole minutes of CloudWatch's: one or two pass before there is evidence, more on a slow machine
 GUARD = {"metrics": {"not_worse": [{"metric": "error_rate", "margin": 0.025}]}}
 
 
