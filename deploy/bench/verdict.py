@@ -68,7 +68,7 @@ async def _until(count: Callable[[], Awaitable[int]], backlog: int) -> None:
         if await count() == backlog:
             return
         await asyncio.sleep(0.2)
-    raise TimeoutError(f"there are not {backlog} after two minutes")
+    raise TimeoutError(f"{await count()} of the backlog of {backlog} are counted after two minutes")
 
 
 @dataclass(frozen=True)
