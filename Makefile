@@ -58,10 +58,10 @@ format: install ## Format the code
 	$(BIN)/ruff format .
 
 bench: install ## What a release costs beside other ways to do it: docs/benchmarks.md (ARGS=--smoke: only whether it still runs)
-	$(BIN)/python -m deploy.bench $(ARGS)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 bench-judgement: install ## Simulate releases under our ramp, CodeDeploy's rule and a Mann-Whitney judge (a quarter of an hour)
-	$(BIN)/python -m deploy.bench.judgement
+	$(BIN)/python -m tests.bench.judgement
 
 lock: install ## Renew the hashed requirement files from pyproject.toml
 	for part in dev runtime; do \

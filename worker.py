@@ -22,24 +22,34 @@ from typing import Annotated, Any, cast
 import structlog
 import typer
 from temporalio import activity
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import operations
 from activities.aws import AwsConfigurationError, connect
 from activities.errors import Fault
-from activities.rate import Limits, Rates
-from activities.share import BEAT, Share
-from activities.slots import tuner
-from workflows import attributes
-from workflows.exiting import exiting
-from workflows.plugin import LambdaReleases
+from activities.limits.rate import Limits, Rates
+from activities.limits.sharing import BEAT, RateShare
+from activities.limits.slots import tuner
+from workflows import search_attributes
+from workflows.temporal.plugin import LambdaReleases
+from workflows.temporal.process_exit import exiting
 
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets AWS calls finish: longer than any single one of them."""
@@ -61,7 +71,7 @@ class CannotStart(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
+class WorkerSettings:
     """What an operator may choose; ``--help`` says what each is."""
 
     task_queue: str
@@ -71,12 +81,12 @@ class Settings:
     metrics: str | None
 
 
-async def work(settings: Settings, *, stop: asyncio.Event) -> None:
+async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
     """Connect, serve the queue until ``stop`` is set, drain. Raises :class:`CannotStart` or :class:`AwsConfigurationError` before anything is begun."""
     client = await _temporal(settings.metrics)
     await _register_search_attributes(client)
     limits = Limits(Rates().at(settings.aws_rate))
-    share = Share(client, task_queue=settings.task_queue, limits=limits)
+    share = RateShare(client, task_queue=settings.task_queue, limits=limits)
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     async with connect(region=region, limits=limits) as aws:
         await share.begin()
@@ -94,7 +104,12 @@ async def work(settings: Settings, *, stop: asyncio.Event) -> None:
         gc.freeze()  # what is there by now stays: collecting is about workflows, and those forgotten are collected soon
         sharing = asyncio.ensure_future(share.keep())
         failed = asyncio.ensure_future(_run(worker, stop))
-        log.info("working", task_queue=settings.task_queue, namespace=client.namespace, temporal=client.service_client.config.target_host)
+        log.info(
+            "working",
+            task_queue=settings.task_queue,
+            namespace=client.namespace,
+            temporal=client.service_client.config.target_host,
+        )
         try:
             await failed
         finally:
@@ -105,7 +120,10 @@ async def work(settings: Settings, *, stop: asyncio.Event) -> None:
 async def _run(worker: Worker, stop: asyncio.Event) -> None:
     running = asyncio.ensure_future(worker.run())
     stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait([running, asyncio.ensure_future(asyncio.sleep(_SETTLED_IN))], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(
+        [running, asyncio.ensure_future(asyncio.sleep(_SETTLED_IN))],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
     await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
         log.info("draining", at_most=GRACE.total_seconds())
@@ -117,8 +135,13 @@ async def _run(worker: Worker, stop: asyncio.Event) -> None:
 async def _temporal(metrics: str | None) -> Client:
     """Connect as ``temporalio.envconfig`` says, with our plugin."""
     try:
-        settings: dict[str, Any] = {"target_host": "localhost:7233", **ClientConfig.load_client_connect_config()}
-        return await Client.connect(**settings, identity=_identity(), plugins=[LambdaReleases()], runtime=_runtime(metrics))
+        settings: dict[str, Any] = {
+            "target_host": "localhost:7233",
+            **ClientConfig.load_client_connect_config(),
+        }
+        return await Client.connect(
+            **settings, identity=_identity(), plugins=[LambdaReleases()], runtime=_runtime(metrics)
+        )
     except (RuntimeError, RPCError, ValueError, OSError) as error:
         address = os.environ.get("TEMPORAL_ADDRESS", "localhost:7233")
         raise CannotStart(
@@ -133,22 +156,38 @@ def _identity() -> str:
 
 def _runtime(metrics: str | None) -> Runtime:
     prometheus = (
-        PrometheusConfig(bind_address=metrics, durations_as_seconds=True, unit_suffix=True, counters_total_suffix=True) if metrics else None
+        PrometheusConfig(
+            bind_address=metrics,
+            durations_as_seconds=True,
+            unit_suffix=True,
+            counters_total_suffix=True,
+        )
+        if metrics
+        else None
     )
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporal.core"))
-    logs = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding)
-    return Runtime(telemetry=TelemetryConfig(metrics=prometheus, logging=logs), worker_heartbeat_interval=BEAT)
+    logs = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
+    )
+    return Runtime(
+        telemetry=TelemetryConfig(metrics=prometheus, logging=logs), worker_heartbeat_interval=BEAT
+    )
 
 
 def _versioning() -> dict[str, Any]:
     """Worker Versioning, for those who deploy workers under it: on where both variables are set, off otherwise."""
-    name, build = os.environ.get("TEMPORAL_DEPLOYMENT_NAME"), os.environ.get("TEMPORAL_WORKER_BUILD_ID")
+    name, build = (
+        os.environ.get("TEMPORAL_DEPLOYMENT_NAME"),
+        os.environ.get("TEMPORAL_WORKER_BUILD_ID"),
+    )
     if not (name and build):
         return {}
     version = WorkerDeploymentVersion(deployment_name=name, build_id=build)
     return {
         "deployment_config": WorkerDeploymentConfig(
-            version=version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.PINNED
+            version=version,
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.PINNED,
         )
     }
 
@@ -159,26 +198,47 @@ def _versioning() -> dict[str, Any]:
 async def _register_search_attributes(client: Client) -> None:
     """Register what is missing, where we may; where we may not, insist that it is there: a release could not run without."""
     try:
-        listed = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
-        if other := [name for name, kind in attributes.TYPES.items() if listed.custom_attributes.get(name, kind) != kind]:
+        listed = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+        if other := [
+            name
+            for name, kind in search_attributes.TYPES.items()
+            if listed.custom_attributes.get(name, kind) != kind
+        ]:
             theirs = ", ".join(f"{name} (not of type {_kind(name)})" for name in other)
-            raise CannotStart(f"namespace {client.namespace} uses search attributes of ours for something else: {theirs}")
-        missing = {name: kind for name, kind in attributes.TYPES.items() if name not in listed.custom_attributes}
+            raise CannotStart(
+                f"namespace {client.namespace} uses search attributes of ours for something else: {theirs}"
+            )
+        missing = {
+            name: kind
+            for name, kind in search_attributes.TYPES.items()
+            if name not in listed.custom_attributes
+        }
         if missing:
-            request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+            request = AddSearchAttributesRequest(
+                namespace=client.namespace, search_attributes=missing
+            )
             await client.operator_service.add_search_attributes(request)
             log.info("registered search attributes", names=sorted(missing))
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise CannotStart(f"there is no namespace {client.namespace} (TEMPORAL_NAMESPACE)") from error
+            raise CannotStart(
+                f"there is no namespace {client.namespace} (TEMPORAL_NAMESPACE)"
+            ) from error
         log.warning("cannot register search attributes", reason=_line(error))
-    unknown = list(attributes.TYPES)
+    unknown = list(search_attributes.TYPES)
     for _ in range(60):
         if not (unknown := [name for name in unknown if not await _known(client, name)]):
             return
         await asyncio.sleep(0.5)
-    commands = "; ".join(f"temporal operator search-attribute create --name {name} --type {_kind(name)}" for name in unknown)
-    raise CannotStart(f"namespace {client.namespace} lacks search attributes; have an administrator run: {commands}")
+    commands = "; ".join(
+        f"temporal operator search-attribute create --name {name} --type {_kind(name)}"
+        for name in unknown
+    )
+    raise CannotStart(
+        f"namespace {client.namespace} lacks search attributes; have an administrator run: {commands}"
+    )
 
 
 async def _known(client: Client, name: str) -> bool:
@@ -193,7 +253,7 @@ async def _known(client: Client, name: str) -> bool:
 
 
 def _kind(name: str) -> str:
-    return "Int" if name == attributes.PERCENT.name else "Keyword"
+    return "Int" if name == search_attributes.PERCENT.name else "Keyword"
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------------------------
@@ -217,20 +277,28 @@ def set_up_logs(form: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
-    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    )
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=shared,
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
-def _bind_execution(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _bind_execution(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
     """Say which workflow, run, activity and attempt a line belongs to, whoever wrote it."""
-    told: dict[str, Any] = {**event.pop("temporal_workflow", {}), **event.pop("temporal_activity", {})}
+    told: dict[str, Any] = {
+        **event.pop("temporal_workflow", {}),
+        **event.pop("temporal_activity", {}),
+    }
     if activity.in_activity():
         info = activity.info()
         told |= {
@@ -248,17 +316,26 @@ def _bind_execution(_: Any, __: str, event: structlog.typing.EventDict) -> struc
         "activity_id": "activity_id",
         "attempt": "attempt",
     }
-    event.update({names[key]: value for key, value in told.items() if key in names and value is not None})
+    event.update(
+        {names[key]: value for key, value in told.items() if key in names and value is not None}
+    )
     return event
 
 
 def _name_fault(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """An operation that failed as it may says so in a line; a stack trace is for what nobody foresaw, a bug of ours above all."""
     info: Any = event.get("exc_info")
-    error: BaseException | None = cast("tuple[Any, BaseException, Any]", info)[1] if isinstance(info, tuple) else None
+    error: BaseException | None = (
+        cast("tuple[Any, BaseException, Any]", info)[1] if isinstance(info, tuple) else None
+    )
     if isinstance(error, ApplicationError) and error.type in set(Fault) - {Fault.BUG}:
         del event["exc_info"]
-        event = {**event, "event": str(event["event"]).partition(" ({")[0], "fault": error.type, "reason": error.message}
+        event = {
+            **event,
+            "event": str(event["event"]).partition(" ({")[0],
+            "fault": error.type,
+            "reason": error.message,
+        }
     return event
 
 
@@ -272,7 +349,11 @@ def _line(error: BaseException) -> str:
 
 def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     task_queue: Annotated[
-        str, typer.Option(envvar="RELEASES_TASK_QUEUE", help="The queue to serve: one for each AWS account and region.")
+        str,
+        typer.Option(
+            envvar="RELEASES_TASK_QUEUE",
+            help="The queue to serve: one for each AWS account and region.",
+        ),
     ] = "lambda-releases",
     rate: Annotated[
         float | None,
@@ -301,10 +382,21 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         ),
     ] = CACHED,
     metrics: Annotated[
-        str | None, typer.Option(envvar="RELEASES_METRICS", help="Serve Prometheus metrics at this address, such as 127.0.0.1:9464.")
+        str | None,
+        typer.Option(
+            envvar="RELEASES_METRICS",
+            help="Serve Prometheus metrics at this address, such as 127.0.0.1:9464.",
+        ),
     ] = None,
-    log_format: Annotated[str, typer.Option(envvar="RELEASES_LOG_FORMAT", help="json, console, or auto: console on a terminal.")] = "auto",
-    log_level: Annotated[str, typer.Option(envvar="RELEASES_LOG_LEVEL", help="debug, info, warning or error.")] = "info",
+    log_format: Annotated[
+        str,
+        typer.Option(
+            envvar="RELEASES_LOG_FORMAT", help="json, console, or auto: console on a terminal."
+        ),
+    ] = "auto",
+    log_level: Annotated[
+        str, typer.Option(envvar="RELEASES_LOG_LEVEL", help="debug, info, warning or error.")
+    ] = "info",
 ) -> None:
     """Carry out releases of AWS Lambda functions until told to stop (SIGTERM, SIGINT).
 
@@ -314,13 +406,23 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     set_up_logs(log_format, log_level)
     try:
-        asyncio.run(_main(Settings(task_queue=task_queue, rate=rate, aws_rate=aws_rate, cached=cached, metrics=metrics)))
+        asyncio.run(
+            _main(
+                WorkerSettings(
+                    task_queue=task_queue,
+                    rate=rate,
+                    aws_rate=aws_rate,
+                    cached=cached,
+                    metrics=metrics,
+                )
+            )
+        )
     except (CannotStart, AwsConfigurationError) as problem:
         sys.stderr.write(f"worker: {problem}\n")
         raise typer.Exit(1) from problem
 
 
-async def _main(settings: Settings) -> None:
+async def _main(settings: WorkerSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -40,23 +40,23 @@ from typing import Any
 
 from activities.account import Account
 from activities.aliases import Aliases
-from activities.cloudwatch import Alarms
-from activities.concurrency import Concurrency
+from activities.cloudwatch.alarms import Alarms
+from activities.cloudwatch.metrics import Metrics
+from activities.concurrency import ReservedConcurrency
 from activities.event_source_mappings import EventSourceMappings
 from activities.functions import Functions
 from activities.invocations import Invocations
-from activities.metrics import Metrics
 from activities.operation import OperationGroup
 from activities.permissions import Permissions
-from activities.probing import Probing
+from activities.probes import Probes
 from activities.provisioned import ProvisionedConcurrency
-from activities.restoring import Downloads, Restoring
+from activities.restore_latest import AwsWithDownloads, RestoreLatest
 from activities.settling import Settling
 from activities.tags import Tags
 from activities.versions import Versions
 
 
-def operations(aws: Downloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
+def operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
     """Every activity there is, speaking through one port: what a worker registers. The first nine groups are the thirty operations."""
     groups: tuple[OperationGroup, ...] = (
         Functions(aws),
@@ -64,14 +64,14 @@ def operations(aws: Downloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
         Aliases(aws),
         EventSourceMappings(aws),
         Permissions(aws),
-        Concurrency(aws),
+        ReservedConcurrency(aws),
         Tags(aws),
         Invocations(aws),
         Account(aws),
         ProvisionedConcurrency(aws),
         Settling(aws),
-        Restoring(aws),
-        Probing(aws),
+        RestoreLatest(aws),
+        Probes(aws),
         Alarms(aws),
         Metrics(aws),
     )

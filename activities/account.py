@@ -38,7 +38,11 @@ class Account(OperationGroup):
     """What can be asked about the account."""
 
     @operation(READ)
-    async def get_account_settings(self, request: GetAccountSettingsRequest | None = None) -> GetAccountSettingsResponse:
+    async def get_account_settings(
+        self, request: GetAccountSettingsRequest | None = None
+    ) -> GetAccountSettingsResponse:
         """The account's limits and usage in this region. Takes no input, or ``{}``. AWS: GetAccountSettings."""
         parameters = request.parameters() if request else {}
-        return GetAccountSettingsResponse.model_validate(await self.aws.call("lambda", "get_account_settings", parameters))
+        return GetAccountSettingsResponse.model_validate(
+            await self.aws.call("lambda", "get_account_settings", parameters)
+        )

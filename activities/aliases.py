@@ -8,8 +8,17 @@ from pydantic import Field, model_validator
 
 from activities.errors import AwsError
 from activities.operation import READ, WRITE, OperationGroup, again, operation
-from activities.pages import ListRequest, collected
-from activities.readback import MOVED, NOT_FOUND, TAKEN, differences, exists, if_there, stale, unsettled
+from activities.pagination import ListRequest, collected
+from activities.readback import (
+    MOVED,
+    NOT_FOUND,
+    TAKEN,
+    differences,
+    exists,
+    if_there,
+    stale,
+    unsettled,
+)
 from activities.shapes import AliasName, Description, FunctionName, Real, Request, Response, Version
 
 _Published = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[0-9]+$")]
@@ -22,7 +31,9 @@ class AliasRoutingConfiguration(Request):
     Replaces what was there. An empty one sends everything to the alias's own version; AWS keeps an *omitted* one as it is.
     """
 
-    additional_version_weights: Annotated[dict[_Published, _Weight], Field(max_length=1)] | None = None
+    additional_version_weights: Annotated[dict[_Published, _Weight], Field(max_length=1)] | None = (
+        None
+    )
 
 
 class _Routed(Request):
@@ -37,7 +48,9 @@ class _Routed(Request):
             if version.startswith("$"):
                 raise ValueError("an alias of $LATEST cannot point at a second version")
             if version in weights:
-                raise ValueError(f"version {version} is already the alias's own: it cannot be in its weights, too")
+                raise ValueError(
+                    f"version {version} is already the alias's own: it cannot be in its weights, too"
+                )
 
 
 class CreateAliasRequest(_Routed):
@@ -163,7 +176,9 @@ class Aliases(OperationGroup):
 
         AWS: ListAliases.
         """
-        aliases, marker = await collected(self.aws, "list_aliases", request, member="Aliases", of=AliasConfiguration)
+        aliases, marker = await collected(
+            self.aws, "list_aliases", request, member="Aliases", of=AliasConfiguration
+        )
         return ListAliasesResponse(aliases=aliases, next_marker=marker)
 
     @operation(WRITE)
@@ -194,31 +209,50 @@ class Aliases(OperationGroup):
         return AliasConfiguration.model_validate(answer)
 
     async def _read(self, request: _Routed | GetAliasRequest) -> dict[str, Any]:
-        return await self.aws.call("lambda", "get_alias", {"FunctionName": request.function_name, "Name": request.name})
+        return await self.aws.call(
+            "lambda", "get_alias", {"FunctionName": request.function_name, "Name": request.name}
+        )
 
     @staticmethod
     def _ours(request: CreateAliasRequest, found: dict[str, Any]) -> AliasConfiguration:
-        asked = request if request.routing_config else request.model_copy(update={"routing_config": _EVERYTHING})
+        asked = (
+            request
+            if request.routing_config
+            else request.model_copy(update={"routing_config": _EVERYTHING})
+        )
         if differing := _differing(asked, found):
-            raise exists("create_alias", f"alias {request.name} of {request.function_name}", differing)
+            raise exists(
+                "create_alias", f"alias {request.name} of {request.function_name}", differing
+            )
         return AliasConfiguration.model_validate(found)
 
 
 _EVERYTHING = AliasRoutingConfiguration(additional_version_weights={})
 
 
-def _differing(request: CreateAliasRequest | UpdateAliasRequest, found: dict[str, Any]) -> list[str]:
-    asked = request.model_dump(by_alias=True, include={"function_version", "description", "routing_config"})
+def _differing(
+    request: CreateAliasRequest | UpdateAliasRequest, found: dict[str, Any]
+) -> list[str]:
+    asked = request.model_dump(
+        by_alias=True, include={"function_version", "description", "routing_config"}
+    )
     if request.routing_config is not None:
-        asked["RoutingConfig"] = {"AdditionalVersionWeights": request.routing_config.additional_version_weights or {}}
+        asked["RoutingConfig"] = {
+            "AdditionalVersionWeights": request.routing_config.additional_version_weights or {}
+        }
     return differences(asked, found)
 
 
 def _foreign(request: UpdateAliasRequest, found: dict[str, Any]) -> Exception:
     there = AliasConfiguration.model_validate(found)
     if there.revision_id == request.revision_id:
-        return unsettled("update_alias", f"AWS refused revision {request.revision_id} of {request.name}, and still answers it")
-    weights = "".join(f", {100 * weight:g}% to version {version}" for version, weight in there.weights.items())
+        return unsettled(
+            "update_alias",
+            f"AWS refused revision {request.revision_id} of {request.name}, and still answers it",
+        )
+    weights = "".join(
+        f", {100 * weight:g}% to version {version}" for version, weight in there.weights.items()
+    )
     return stale(
         "update_alias",
         f"alias {request.name} of {request.function_name} points at version {there.function_version}{weights}"

@@ -16,7 +16,9 @@ class PutFunctionConcurrencyRequest(Request):
     """What may be asked of :meth:`Concurrency.put_function_concurrency`."""
 
     function_name: FunctionName
-    reserved_concurrent_executions: Annotated[Whole, Field(ge=0, description="invocations at once; 0 stops the function")]
+    reserved_concurrent_executions: Annotated[
+        Whole, Field(ge=0, description="invocations at once; 0 stops the function")
+    ]
 
 
 class DeleteFunctionConcurrencyRequest(Request):
@@ -32,16 +34,18 @@ class GetFunctionConcurrencyRequest(Request):
 
 
 class FunctionConcurrency(Response):
-    """``Concurrency`` of AWS's model: the reserved number of invocations at once, or None where nothing is reserved."""
+    """``ReservedConcurrency`` of AWS's model: the reserved number of invocations at once, or None where nothing is reserved."""
 
     reserved_concurrent_executions: int | None = None
 
 
-class Concurrency(OperationGroup):
+class ReservedConcurrency(OperationGroup):
     """What can be done with reserved concurrency. It belongs to the function: all versions and aliases share it."""
 
     @operation(WRITE)
-    async def put_function_concurrency(self, request: PutFunctionConcurrencyRequest) -> FunctionConcurrency:
+    async def put_function_concurrency(
+        self, request: PutFunctionConcurrencyRequest
+    ) -> FunctionConcurrency:
         """Reserve so many invocations at once for this function; no more than those will run.
 
         The number is absolute, so a second time does no harm; AWS has no guard here, and the last writer wins.
@@ -49,7 +53,9 @@ class Concurrency(OperationGroup):
         ``Invalid`` where less than 100 would be left to the account, or less than the function's provisioned concurrency. AWS:
         PutFunctionConcurrency.
         """
-        return FunctionConcurrency.model_validate(await self.aws.call("lambda", "put_function_concurrency", request.parameters()))
+        return FunctionConcurrency.model_validate(
+            await self.aws.call("lambda", "put_function_concurrency", request.parameters())
+        )
 
     @operation(WRITE)
     async def delete_function_concurrency(self, request: DeleteFunctionConcurrencyRequest) -> None:
@@ -64,9 +70,13 @@ class Concurrency(OperationGroup):
                 raise
 
     @operation(READ)
-    async def get_function_concurrency(self, request: GetFunctionConcurrencyRequest) -> FunctionConcurrency:
+    async def get_function_concurrency(
+        self, request: GetFunctionConcurrencyRequest
+    ) -> FunctionConcurrency:
         """How much is reserved; None where nothing is (0 is a stopped function). Beyond the thirty operations.
 
         AWS: GetFunctionConcurrency.
         """
-        return FunctionConcurrency.model_validate(await self.aws.call("lambda", "get_function_concurrency", request.parameters()))
+        return FunctionConcurrency.model_validate(
+            await self.aws.call("lambda", "get_function_concurrency", request.parameters())
+        )

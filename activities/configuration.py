@@ -10,9 +10,27 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from activities.shapes import REGION, Description, Flag, Real, Request, ResourceArn, Response, RoleArn, Text, Whole
+from activities.shapes import (
+    REGION,
+    Description,
+    Flag,
+    Real,
+    Request,
+    ResourceArn,
+    Response,
+    RoleArn,
+    Text,
+    Whole,
+)
 
-Runtime = Annotated[str, Field(max_length=64, pattern=r"^[a-z][a-z0-9.-]*$", description="python3.13, nodejs24.x, provided.al2023, …")]
+Runtime = Annotated[
+    str,
+    Field(
+        max_length=64,
+        pattern=r"^[a-z][a-z0-9.-]*$",
+        description="python3.13, nodejs24.x, provided.al2023, …",
+    ),
+]
 """Checked for its form only, so that a runtime AWS adds tomorrow needs no release of ours; AWS refuses what does not exist."""
 
 Architecture = Literal["x86_64", "arm64"]
@@ -34,9 +52,19 @@ LayerVersionArn = Annotated[
 class VpcConfig(Request):
     """The network a function runs in. Replaces the whole of it; empty lists take the function out of its VPC."""
 
-    subnet_ids: Annotated[list[Annotated[str, Field(max_length=1024, pattern=r"^subnet-[0-9a-z]*$")]], Field(max_length=16)] | None = None
+    subnet_ids: (
+        Annotated[
+            list[Annotated[str, Field(max_length=1024, pattern=r"^subnet-[0-9a-z]*$")]],
+            Field(max_length=16),
+        ]
+        | None
+    ) = None
     security_group_ids: (
-        Annotated[list[Annotated[str, Field(max_length=1024, pattern=r"^sg-[0-9a-zA-Z]*$")]], Field(max_length=5)] | None
+        Annotated[
+            list[Annotated[str, Field(max_length=1024, pattern=r"^sg-[0-9a-zA-Z]*$")]],
+            Field(max_length=5),
+        ]
+        | None
     ) = None
     ipv6_allowed_for_dual_stack: Flag | None = None
 
@@ -54,7 +82,9 @@ class Environment(Request):
     resolved inside the activity that writes it. Any other value stands in the history as it was given.
     """
 
-    variables: dict[Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9_]+$")], str] | None = Field(default=None, repr=False)
+    variables: dict[Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9_]+$")], str] | None = Field(
+        default=None, repr=False
+    )
 
 
 class TracingConfig(Request):
@@ -110,7 +140,9 @@ class LoggingConfig(Request):
     log_format: Literal["JSON", "Text"] | None = None
     application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = None
     system_log_level: Literal["DEBUG", "INFO", "WARN"] | None = None
-    log_group: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[._/#A-Za-z0-9-]+$")] | None = None
+    log_group: (
+        Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[._/#A-Za-z0-9-]+$")] | None
+    ) = None
 
 
 class TenancyConfig(Request):
@@ -153,8 +185,18 @@ class Settings(Request):
 
     handler: Annotated[str, Field(max_length=128, pattern=r"^[^\s]+$")] | None = None
     description: Description | None = None
-    timeout: Annotated[Whole, Field(ge=1, le=5400, description="seconds; above 900 on managed instances only")] | None = None
-    memory_size: Annotated[Whole, Field(ge=128, le=32768, description="MB; above 10240 on managed instances only")] | None = None
+    timeout: (
+        Annotated[
+            Whole, Field(ge=1, le=5400, description="seconds; above 900 on managed instances only")
+        ]
+        | None
+    ) = None
+    memory_size: (
+        Annotated[
+            Whole, Field(ge=128, le=32768, description="MB; above 10240 on managed instances only")
+        ]
+        | None
+    ) = None
     vpc_config: VpcConfig | None = None
     environment: Environment | None = None
     runtime: Runtime | None = None
@@ -306,7 +348,9 @@ class LambdaManagedInstancesCapacityProviderConfigResponse(Response):
 class CapacityProviderConfigResponse(Response):
     """What the function runs on, where that is not Lambda's own fleet."""
 
-    lambda_managed_instances_capacity_provider_config: LambdaManagedInstancesCapacityProviderConfigResponse | None = None
+    lambda_managed_instances_capacity_provider_config: (
+        LambdaManagedInstancesCapacityProviderConfigResponse | None
+    ) = None
 
 
 class DurableConfigResponse(Response):
@@ -333,7 +377,9 @@ class FunctionConfiguration(Response):
     description: str = ""
     timeout: int | None = Field(default=None, description="seconds")
     memory_size: int | None = Field(default=None, description="MB")
-    last_modified: str | None = Field(default=None, description="ISO 8601, as 2026-11-22T10:05:00.000+0000")
+    last_modified: str | None = Field(
+        default=None, description="ISO 8601, as 2026-11-22T10:05:00.000+0000"
+    )
     code_sha256: str = Field(default="", description="base64 of the package's SHA-256")
     version: str = ""
     vpc_config: VpcConfigResponse | None = None
@@ -345,11 +391,14 @@ class FunctionConfiguration(Response):
     revision_id: str = ""
     layers: list[Layer] | None = None
     state: str | None = Field(
-        default=None, description="Pending, Active, Inactive, Failed, Deactivating, Deactivated, ActiveNonInvocable or Deleting, so far"
+        default=None,
+        description="Pending, Active, Inactive, Failed, Deactivating, Deactivated, ActiveNonInvocable or Deleting, so far",
     )
     state_reason: Text | None = None
     state_reason_code: str | None = None
-    last_update_status: str | None = Field(default=None, description="Successful, Failed or InProgress, so far")
+    last_update_status: str | None = Field(
+        default=None, description="Successful, Failed or InProgress, so far"
+    )
     last_update_status_reason: Text | None = None
     last_update_status_reason_code: str | None = None
     file_system_configs: list[FileSystemConfigResponse] | None = None

@@ -50,7 +50,13 @@ class Fault(StrEnum):
     @property
     def passes(self) -> bool:
         """Whether the same request may succeed later, with nobody changing anything."""
-        return self in {Fault.UNAVAILABLE, Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT, Fault.UNKNOWN}
+        return self in {
+            Fault.UNAVAILABLE,
+            Fault.THROTTLED,
+            Fault.NOT_READY,
+            Fault.CONFLICT,
+            Fault.UNKNOWN,
+        }
 
     @property
     def advice(self) -> str:
@@ -67,10 +73,20 @@ class AwsError(Exception):
     value that we sent.
     """
 
-    def __init__(self, operation: str, code: str, message: str, *, status: int = 0, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        operation: str,
+        code: str,
+        message: str,
+        *,
+        status: int = 0,
+        retry_after: float | None = None,
+    ) -> None:
         """Keep what AWS said, in AWS's words."""
         message = message.encode(errors="replace").decode()
-        message = message if len(message) <= _MESSAGE_LENGTH else message[: _MESSAGE_LENGTH - 1] + "…"
+        message = (
+            message if len(message) <= _MESSAGE_LENGTH else message[: _MESSAGE_LENGTH - 1] + "…"
+        )
         super().__init__(f"{operation}: {message} ({code})")
         self.operation: Final = operation
         self.code: Final = code
@@ -175,7 +191,11 @@ _SERVER_ERROR: Final = 500
 _TOO_MANY_REQUESTS: Final = 429
 
 _EXCLUSIVE: Final = ("create_", "add_permission")
-_REFERENCED: Final = ("aliases reference it", "provisioned version", "provisioned concurrency alias")
+_REFERENCED: Final = (
+    "aliases reference it",
+    "provisioned version",
+    "provisioned concurrency alias",
+)
 
 
 def _conflict(error: AwsError) -> Fault:
@@ -209,7 +229,12 @@ _SPREADING: Final[dict[str, int]] = {
 }
 """What an ``InvalidParameterValueException`` says when the request is right and AWS's other services do not know it yet."""
 
-_FRESHLY_NAMED: Final = {"update_alias", "create_alias", "add_permission", "put_provisioned_concurrency_config"}
+_FRESHLY_NAMED: Final = {
+    "update_alias",
+    "create_alias",
+    "add_permission",
+    "put_provisioned_concurrency_config",
+}
 """Writes that name a version which may have been published a moment ago."""
 
 
@@ -245,6 +270,10 @@ def failure(error: AwsError, *, attempt: int, once: bool) -> ApplicationError:
         {"operation": error.operation, "code": error.code, "fault": fault.value},
         type=fault.value,
         non_retryable=once or (most is not None and attempt >= most),
-        next_retry_delay=None if error.retry_after is None else timedelta(seconds=error.retry_after),
-        category=ApplicationErrorCategory.BENIGN if fault is Fault.NOT_READY else ApplicationErrorCategory.UNSPECIFIED,
+        next_retry_delay=None
+        if error.retry_after is None
+        else timedelta(seconds=error.retry_after),
+        category=ApplicationErrorCategory.BENIGN
+        if fault is Fault.NOT_READY
+        else ApplicationErrorCategory.UNSPECIFIED,
     )

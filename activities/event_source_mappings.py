@@ -32,9 +32,21 @@ from activities.event_sources import (
     SourceAccessConfigurationResponse,
 )
 from activities.operation import READ, WRITE, OperationGroup, again, operation
-from activities.pages import ListRequest, collected, pages
+from activities.pagination import ListRequest, collected, pages
 from activities.readback import NOT_FOUND, TAKEN, differences, exists
-from activities.shapes import Arn, Flag, NamespacedFunctionName, Request, ResourceArn, Response, TagValues, Text, Uuid, Whole, apart
+from activities.shapes import (
+    Arn,
+    Flag,
+    NamespacedFunctionName,
+    Request,
+    ResourceArn,
+    Response,
+    TagValues,
+    Text,
+    Uuid,
+    Whole,
+    apart,
+)
 
 _IN_USE: Final = "ResourceInUseException"
 
@@ -43,21 +55,34 @@ class _Mapped(Request):
     """What can be asked of a mapping at its creation and afterwards."""
 
     enabled: Flag | None = None
-    batch_size: Annotated[Whole, Field(ge=1, le=10000, description="records at most in one invocation")] | None = None
+    batch_size: (
+        Annotated[Whole, Field(ge=1, le=10000, description="records at most in one invocation")]
+        | None
+    ) = None
     filter_criteria: FilterCriteria | None = None
     kms_key_arn: ResourceArn | None = None
     metrics_config: EventSourceMappingMetricsConfig | None = None
     logging_config: EventSourceMappingLoggingConfig | None = None
     scaling_config: ScalingConfig | None = None
     maximum_batching_window_in_seconds: Annotated[Whole, Field(ge=0, le=300)] | None = None
-    parallelization_factor: Annotated[Whole, Field(ge=1, le=10, description="batches at once of one shard")] | None = None
+    parallelization_factor: (
+        Annotated[Whole, Field(ge=1, le=10, description="batches at once of one shard")] | None
+    ) = None
     destination_config: DestinationConfig | None = None
-    maximum_record_age_in_seconds: Annotated[Whole, Field(ge=-1, le=604800, description="-1: for ever")] | None = None
+    maximum_record_age_in_seconds: (
+        Annotated[Whole, Field(ge=-1, le=604800, description="-1: for ever")] | None
+    ) = None
     bisect_batch_on_function_error: Flag | None = None
-    maximum_retry_attempts: Annotated[Whole, Field(ge=-1, le=10000, description="-1: for ever")] | None = None
+    maximum_retry_attempts: (
+        Annotated[Whole, Field(ge=-1, le=10000, description="-1: for ever")] | None
+    ) = None
     tumbling_window_in_seconds: Annotated[Whole, Field(ge=0, le=900)] | None = None
-    source_access_configurations: Annotated[list[SourceAccessConfiguration], Field(max_length=23)] | None = None
-    function_response_types: Annotated[list[Literal["ReportBatchItemFailures"]], Field(max_length=1)] | None = None
+    source_access_configurations: (
+        Annotated[list[SourceAccessConfiguration], Field(max_length=23)] | None
+    ) = None
+    function_response_types: (
+        Annotated[list[Literal["ReportBatchItemFailures"]], Field(max_length=1)] | None
+    ) = None
     amazon_managed_kafka_event_source_config: KafkaEventSourceConfig | None = None
     self_managed_kafka_event_source_config: KafkaEventSourceConfig | None = None
     document_db_event_source_config: DocumentDBEventSourceConfig | None = None
@@ -74,11 +99,22 @@ class CreateEventSourceMappingRequest(_Mapped):
     tags: TagValues | None = None
     topics: (
         Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[^.]([a-zA-Z0-9_.-]+)$")]], Field(min_length=1, max_length=1)
+            list[
+                Annotated[
+                    str, Field(min_length=1, max_length=249, pattern=r"^[^.]([a-zA-Z0-9_.-]+)$")
+                ]
+            ],
+            Field(min_length=1, max_length=1),
         ]
         | None
     ) = None
-    queues: Annotated[list[Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=1, max_length=1)] | None = None
+    queues: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=1000)]],
+            Field(min_length=1, max_length=1),
+        ]
+        | None
+    ) = None
     self_managed_event_source: SelfManagedEventSource | None = None
 
 
@@ -153,14 +189,18 @@ class ListEventSourceMappingsResponse(Response):
     """Mappings; ``next_marker`` where the list goes on: 1,000 mappings or 500 kB are answered at most."""
 
     next_marker: str | None = None
-    event_source_mappings: list[EventSourceMappingConfiguration] = Field(default_factory=list[EventSourceMappingConfiguration])
+    event_source_mappings: list[EventSourceMappingConfiguration] = Field(
+        default_factory=list[EventSourceMappingConfiguration]
+    )
 
 
 class EventSourceMappings(OperationGroup):
     """What can be done with event source mappings. AWS has no guard against two writers here: the last one wins."""
 
     @operation(WRITE)
-    async def create_event_source_mapping(self, request: CreateEventSourceMappingRequest) -> EventSourceMappingConfiguration:
+    async def create_event_source_mapping(
+        self, request: CreateEventSourceMappingRequest
+    ) -> EventSourceMappingConfiguration:
         """Let Lambda poll a source for a function. The answer has the mapping's UUID; it is Creating for a while.
 
         AWS makes the UUID up, so a second time is recognised by what is unique: this function (with its alias) and this source. A
@@ -173,7 +213,9 @@ class EventSourceMappings(OperationGroup):
         if again() and (found := await self._existing(request)):
             return self._ours(request, found)
         try:
-            answer = await self.aws.call("lambda", "create_event_source_mapping", request.parameters())
+            answer = await self.aws.call(
+                "lambda", "create_event_source_mapping", request.parameters()
+            )
         except AwsError as error:
             if error.code == TAKEN and (found := await self._existing(request)):
                 return self._ours(request, found)
@@ -181,38 +223,56 @@ class EventSourceMappings(OperationGroup):
         return EventSourceMappingConfiguration.model_validate(answer)
 
     @operation(WRITE)
-    async def delete_event_source_mapping(self, request: DeleteEventSourceMappingRequest) -> EventSourceMappingConfiguration:
+    async def delete_event_source_mapping(
+        self, request: DeleteEventSourceMappingRequest
+    ) -> EventSourceMappingConfiguration:
         """Stop polling, for good. Takes a while: the answer is Deleting.
 
         One that is being deleted, or gone (answered as ``Deleted``), is success, so a second time does no harm. One that is just being
         changed is tried again. AWS: DeleteEventSourceMapping.
         """
         try:
-            answer = await self.aws.call("lambda", "delete_event_source_mapping", request.parameters())
+            answer = await self.aws.call(
+                "lambda", "delete_event_source_mapping", request.parameters()
+            )
         except AwsError as error:
             if error.code not in {NOT_FOUND, TAKEN, _IN_USE}:
                 raise
-            answer = {"UUID": request.uuid, "State": "Deleted"} if error.code == NOT_FOUND else await self._leaving(request, error)
+            answer = (
+                {"UUID": request.uuid, "State": "Deleted"}
+                if error.code == NOT_FOUND
+                else await self._leaving(request, error)
+            )
         return EventSourceMappingConfiguration.model_validate(answer)
 
     @operation(READ)
-    async def get_event_source_mapping(self, request: GetEventSourceMappingRequest) -> EventSourceMappingConfiguration:
+    async def get_event_source_mapping(
+        self, request: GetEventSourceMappingRequest
+    ) -> EventSourceMappingConfiguration:
         """A mapping by its UUID. ``NotFound`` where there is none. AWS: GetEventSourceMapping."""
         return EventSourceMappingConfiguration.model_validate(await self._read(request.uuid))
 
     @operation(READ)
-    async def list_event_source_mappings(self, request: ListEventSourceMappingsRequest) -> ListEventSourceMappingsResponse:
+    async def list_event_source_mappings(
+        self, request: ListEventSourceMappingsRequest
+    ) -> ListEventSourceMappingsResponse:
         """Mappings, over all of AWS's pages up to 1,000. An unknown function has none: an empty list, not ``NotFound``.
 
         AWS: ListEventSourceMappings.
         """
         mappings, marker = await collected(
-            self.aws, "list_event_source_mappings", request, member="EventSourceMappings", of=EventSourceMappingConfiguration
+            self.aws,
+            "list_event_source_mappings",
+            request,
+            member="EventSourceMappings",
+            of=EventSourceMappingConfiguration,
         )
         return ListEventSourceMappingsResponse(event_source_mappings=mappings, next_marker=marker)
 
     @operation(WRITE)
-    async def update_event_source_mapping(self, request: UpdateEventSourceMappingRequest) -> EventSourceMappingConfiguration:
+    async def update_event_source_mapping(
+        self, request: UpdateEventSourceMappingRequest
+    ) -> EventSourceMappingConfiguration:
         """Change a mapping, or point it at another function or alias; its place in a stream stays. Takes a while: Updating.
 
         What is asked is absolute, so it may be sent again; tried again it is read first, and what is as asked is left alone. One that
@@ -226,7 +286,9 @@ class EventSourceMappings(OperationGroup):
     async def _read(self, uuid: str) -> dict[str, Any]:
         return await self.aws.call("lambda", "get_event_source_mapping", {"UUID": uuid})
 
-    async def _leaving(self, request: DeleteEventSourceMappingRequest, error: AwsError) -> dict[str, Any]:
+    async def _leaving(
+        self, request: DeleteEventSourceMappingRequest, error: AwsError
+    ) -> dict[str, Any]:
         """The mapping, if it is being deleted already; else the error, which says what it is busy with."""
         found = await self._read(request.uuid)
         if found.get("State") != "Deleting":
@@ -235,8 +297,16 @@ class EventSourceMappings(OperationGroup):
 
     async def _existing(self, request: CreateEventSourceMappingRequest) -> dict[str, Any] | None:
         """The mapping of this function and this source, unless it is about to go."""
-        by = {"EventSourceArn": request.event_source_arn} if request.event_source_arn else {"FunctionName": request.function_name}
-        source = request.model_dump(by_alias=True, include={"topics", "queues", "self_managed_event_source"}, exclude_none=True)
+        by = (
+            {"EventSourceArn": request.event_source_arn}
+            if request.event_source_arn
+            else {"FunctionName": request.function_name}
+        )
+        source = request.model_dump(
+            by_alias=True,
+            include={"topics", "queues", "self_managed_event_source"},
+            exclude_none=True,
+        )
         async for page in pages(self.aws, "list_event_source_mappings", by):
             for found in page["EventSourceMappings"]:
                 mapped = _names(request.function_name, found.get("FunctionArn") or "")
@@ -245,9 +315,15 @@ class EventSourceMappings(OperationGroup):
         return None
 
     @staticmethod
-    def _ours(request: CreateEventSourceMappingRequest, found: dict[str, Any]) -> EventSourceMappingConfiguration:
+    def _ours(
+        request: CreateEventSourceMappingRequest, found: dict[str, Any]
+    ) -> EventSourceMappingConfiguration:
         if differing := _differing(request, found):
-            raise exists("create_event_source_mapping", f"mapping {found['UUID']} of this source to {request.function_name}", differing)
+            raise exists(
+                "create_event_source_mapping",
+                f"mapping {found['UUID']} of this source to {request.function_name}",
+                differing,
+            )
         return EventSourceMappingConfiguration.model_validate(found)
 
 
@@ -265,8 +341,13 @@ def _names(function: str, arn: str) -> bool:
     )
 
 
-def _differing(request: CreateEventSourceMappingRequest | UpdateEventSourceMappingRequest, found: dict[str, Any]) -> list[str]:
-    asked = request.model_dump(by_alias=True, exclude={"uuid", "function_name", "enabled", "tags"}, exclude_none=True)
+def _differing(
+    request: CreateEventSourceMappingRequest | UpdateEventSourceMappingRequest,
+    found: dict[str, Any],
+) -> list[str]:
+    asked = request.model_dump(
+        by_alias=True, exclude={"uuid", "function_name", "enabled", "tags"}, exclude_none=True
+    )
     differing = differences(asked, found)
     if request.function_name and not _names(request.function_name, found.get("FunctionArn") or ""):
         differing.append("FunctionName")

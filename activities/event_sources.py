@@ -19,7 +19,9 @@ _DestinationArn = Annotated[
     ),
 ]
 _Host = r"[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]"
-_Endpoint = Annotated[str, Field(min_length=1, max_length=300, pattern=rf"^(({_Host})\.)*({_Host}):[0-9]{{1,5}}$")]
+_Endpoint = Annotated[
+    str, Field(min_length=1, max_length=300, pattern=rf"^(({_Host})\.)*({_Host}):[0-9]{{1,5}}$")
+]
 
 
 def _no_system_collection(name: str) -> str:
@@ -46,7 +48,10 @@ class FilterCriteria(Request):
 class EventSourceMappingMetricsConfig(Request):
     """Which metrics the mapping publishes."""
 
-    metrics: Annotated[list[Literal["EventCount", "ErrorCount", "KafkaMetrics"]], Field(max_length=3)] | None = None
+    metrics: (
+        Annotated[list[Literal["EventCount", "ErrorCount", "KafkaMetrics"]], Field(max_length=3)]
+        | None
+    ) = None
 
 
 class EventSourceMappingLoggingConfig(Request):
@@ -77,7 +82,9 @@ class DestinationConfig(Request):
 class SourceAccessConfiguration(Request):
     """One credential, or one part of the network, by which the source is reached. AWS knows the types, and adds to them."""
 
-    type: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
+    type: (
+        Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*$")] | None
+    ) = None
     uri: _Uri | None = None
 
 
@@ -86,7 +93,10 @@ class SelfManagedEventSource(Request):
 
     endpoints: (
         Annotated[
-            dict[Literal["KAFKA_BOOTSTRAP_SERVERS"], Annotated[list[_Endpoint], Field(min_length=1, max_length=10)]],
+            dict[
+                Literal["KAFKA_BOOTSTRAP_SERVERS"],
+                Annotated[list[_Endpoint], Field(min_length=1, max_length=10)],
+            ],
             Field(min_length=1, max_length=2),
         ]
         | None
@@ -96,7 +106,9 @@ class SelfManagedEventSource(Request):
 class KafkaSchemaRegistryAccessConfig(Request):
     """How the schema registry lets us in."""
 
-    type: Literal["BASIC_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE"] | None = None
+    type: (
+        Literal["BASIC_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE"] | None
+    ) = None
     uri: Arn | None = None
 
 
@@ -109,7 +121,10 @@ class KafkaSchemaValidationConfig(Request):
 class KafkaSchemaRegistryConfig(Request):
     """A schema registry, and what it is for."""
 
-    schema_registry_uri: Annotated[str, Field(min_length=1, max_length=10000, pattern=r"^[a-zA-Z0-9/*:_+=.@-]*$")] | None = None
+    schema_registry_uri: (
+        Annotated[str, Field(min_length=1, max_length=10000, pattern=r"^[a-zA-Z0-9/*:_+=.@-]*$")]
+        | None
+    ) = None
     event_record_format: Literal["JSON", "SOURCE"] | None = None
     access_configs: list[KafkaSchemaRegistryAccessConfig] | None = None
     schema_validation_configs: list[KafkaSchemaValidationConfig] | None = None
@@ -125,9 +140,16 @@ class KafkaEventSourceConfig(Request):
 class DocumentDBEventSourceConfig(Request):
     """Which database and collection is listened to, and whether whole documents come."""
 
-    database_name: Annotated[str, Field(min_length=1, max_length=63, pattern=r'^[^ /.$"]*$')] | None = None
+    database_name: (
+        Annotated[str, Field(min_length=1, max_length=63, pattern=r'^[^ /.$"]*$')] | None
+    ) = None
     collection_name: (
-        Annotated[str, Field(min_length=1, max_length=57, pattern=r"^[_a-zA-Z0-9][^$]*$"), AfterValidator(_no_system_collection)] | None
+        Annotated[
+            str,
+            Field(min_length=1, max_length=57, pattern=r"^[_a-zA-Z0-9][^$]*$"),
+            AfterValidator(_no_system_collection),
+        ]
+        | None
     ) = None
     full_document: Literal["UpdateLookup", "Default"] | None = None
 
@@ -137,7 +159,9 @@ class ProvisionedPollerConfig(Request):
 
     minimum_pollers: Annotated[Whole, Field(ge=1, le=200)] | None = None
     maximum_pollers: Annotated[Whole, Field(ge=1, le=10000)] | None = None
-    poller_group_name: Annotated[str, Field(max_length=128, pattern=r"^[a-zA-Z0-9_-]*$")] | None = None
+    poller_group_name: Annotated[str, Field(max_length=128, pattern=r"^[a-zA-Z0-9_-]*$")] | None = (
+        None
+    )
 
 
 # ── What AWS answers ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,13 +11,22 @@ from pydantic import AfterValidator, Field, model_validator
 
 from activities.concurrency import FunctionConcurrency
 from activities.configuration import Architectures, Problem, Settings, TenancyConfig
-from activities.configuration import ConfigurationChange as ConfigurationChange  # noqa: PLC0414  what update_function_configuration takes
-from activities.configuration import FunctionConfiguration as FunctionConfiguration  # noqa: PLC0414  what most operations here answer
+from activities.configuration import ConfigurationChange as ConfigurationChange  # noqa: PLC0414 - what update_function_configuration takes
+from activities.configuration import FunctionConfiguration as FunctionConfiguration  # noqa: PLC0414 - what most operations here answer
+from activities.dynamic_references import resolve
 from activities.errors import AwsError
 from activities.operation import READ, WRITE, OperationGroup, again, operation
-from activities.pages import ListRequest, collected
-from activities.readback import MOVED, NOT_FOUND, TAKEN, differences, exists, if_there, stale, unsettled
-from activities.references import resolve
+from activities.pagination import ListRequest, collected
+from activities.readback import (
+    MOVED,
+    NOT_FOUND,
+    TAKEN,
+    differences,
+    exists,
+    if_there,
+    stale,
+    unsettled,
+)
 from activities.shapes import (
     REGION,
     Blob,
@@ -41,7 +50,11 @@ def _ends_without_a_dot(bucket: str) -> str:
     return bucket
 
 
-S3Bucket = Annotated[str, Field(min_length=3, max_length=63, pattern=r"^[0-9A-Za-z._-]*$"), AfterValidator(_ends_without_a_dot)]
+S3Bucket = Annotated[
+    str,
+    Field(min_length=3, max_length=63, pattern=r"^[0-9A-Za-z._-]*$"),
+    AfterValidator(_ends_without_a_dot),
+]
 S3Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^.*$")]
 
 
@@ -56,7 +69,8 @@ class FunctionCode(Request):
     s3_key: S3Key | None = None
     s3_object_version: S3Key | None = None
     s3_object_storage_mode: Literal["COPY", "REFERENCE"] | None = Field(
-        default=None, description="REFERENCE: the object must stay in S3 for as long as any version made of it"
+        default=None,
+        description="REFERENCE: the object must stay in S3 for as long as any version made of it",
     )
     image_uri: str | None = None
     source_kms_key_arn: ResourceArn | None = None
@@ -113,7 +127,9 @@ class DeleteFunctionRequest(Request):
 
     function_name: NamespacedFunctionName
     qualifier: Qualifier | None = None
-    confirm: str | None = Field(default=None, description="the function's bare name, where no version is given")
+    confirm: str | None = Field(
+        default=None, description="the function's bare name, where no version is given"
+    )
 
     def parameters(self) -> dict[str, Any]:
         """This request as botocore takes it: without ``Confirm``."""
@@ -129,7 +145,9 @@ class DeleteFunctionRequest(Request):
                     "without Qualifier all versions and aliases go: repeat the function's bare name as Confirm if that is meant"
                 )
         elif not re.fullmatch(r"[0-9]+", version):
-            raise ValueError("only a published version can be deleted by Qualifier: not $LATEST, and an alias by delete_alias")
+            raise ValueError(
+                "only a published version can be deleted by Qualifier: not $LATEST, and an alias by delete_alias"
+            )
         return self
 
 
@@ -150,7 +168,9 @@ class GetFunctionConfigurationRequest(Request):
 class ListFunctionsRequest(ListRequest):
     """What may be asked of :meth:`Functions.list_functions`: ``$LATEST`` of each, or with ``FunctionVersion`` ALL every version."""
 
-    master_region: Annotated[str, Field(min_length=1, max_length=50, pattern=rf"^(ALL|{REGION})$")] | None = None
+    master_region: (
+        Annotated[str, Field(min_length=1, max_length=50, pattern=rf"^(ALL|{REGION})$")] | None
+    ) = None
     function_version: Literal["ALL"] | None = None
 
 
@@ -244,15 +264,21 @@ class Functions(OperationGroup):
         AWS allows 100 of these a second, and 15 of all other reads and writes together: poll with this one. No environment value and
         no URL to the code is in the answer. AWS: GetFunction.
         """
-        return GetFunctionResponse.model_validate(await self.aws.call("lambda", "get_function", request.parameters()))
+        return GetFunctionResponse.model_validate(
+            await self.aws.call("lambda", "get_function", request.parameters())
+        )
 
     @operation(READ)
-    async def get_function_configuration(self, request: GetFunctionConfigurationRequest) -> FunctionConfiguration:
+    async def get_function_configuration(
+        self, request: GetFunctionConfigurationRequest
+    ) -> FunctionConfiguration:
         """A function's configuration, or one version's, without environment values. ``NotFound`` where there is none.
 
         AWS: GetFunctionConfiguration.
         """
-        return FunctionConfiguration.model_validate(await self.aws.call("lambda", "get_function_configuration", request.parameters()))
+        return FunctionConfiguration.model_validate(
+            await self.aws.call("lambda", "get_function_configuration", request.parameters())
+        )
 
     @operation(READ)
     async def list_functions(self, request: ListFunctionsRequest) -> ListFunctionsResponse:
@@ -260,11 +286,15 @@ class Functions(OperationGroup):
 
         AWS leaves ``State`` and ``LastUpdateStatus`` out of lists. AWS: ListFunctions.
         """
-        functions, marker = await collected(self.aws, "list_functions", request, member="Functions", of=FunctionConfiguration)
+        functions, marker = await collected(
+            self.aws, "list_functions", request, member="Functions", of=FunctionConfiguration
+        )
         return ListFunctionsResponse(functions=functions, next_marker=marker)
 
     @operation(WRITE)
-    async def update_function_code(self, request: UpdateFunctionCodeRequest) -> FunctionConfiguration:
+    async def update_function_code(
+        self, request: UpdateFunctionCodeRequest
+    ) -> FunctionConfiguration:
         """Replace the code of ``$LATEST``, on the condition that it is still as it was read (``RevisionId``).
 
         AWS goes on working on it after the answer: let it settle, and read code and revision then.
@@ -297,7 +327,9 @@ class Functions(OperationGroup):
         return FunctionConfiguration.model_validate(answer)
 
     @operation(WRITE)
-    async def update_function_configuration(self, request: UpdateFunctionConfigurationRequest) -> FunctionConfiguration:
+    async def update_function_configuration(
+        self, request: UpdateFunctionConfigurationRequest
+    ) -> FunctionConfiguration:
         """Change settings of ``$LATEST``, on the condition that it is still as it was read (``RevisionId``).
 
         AWS goes on working on it after the answer: let it settle, and read the revision then. Environment, VpcConfig and Layers are
@@ -310,7 +342,11 @@ class Functions(OperationGroup):
         AWS: UpdateFunctionConfiguration.
         """
         parameters = await self._resolved(request)
-        asked = {name: value for name, value in parameters.items() if name not in {"FunctionName", "RevisionId"}}
+        asked = {
+            name: value
+            for name, value in parameters.items()
+            if name not in {"FunctionName", "RevisionId"}
+        }
         if again():
             found = await self._look(request.function_name)
             if not (differing := differences(asked, _as_asked(found["Configuration"]))):
@@ -338,9 +374,13 @@ class Functions(OperationGroup):
             parameters["Environment"] = {"Variables": await resolve(self.aws, variables)}
         return parameters
 
-    async def _created(self, request: CreateFunctionRequest, parameters: dict[str, Any], found: dict[str, Any]) -> FunctionConfiguration:
+    async def _created(
+        self, request: CreateFunctionRequest, parameters: dict[str, Any], found: dict[str, Any]
+    ) -> FunctionConfiguration:
         asked = {name: value for name, value in parameters.items() if name not in _NOT_ANSWERED}
-        differing = differences(asked, {**_as_asked(found["Configuration"]), "Tags": found.get("Tags")})
+        differing = differences(
+            asked, {**_as_asked(found["Configuration"]), "Tags": found.get("Tags")}
+        )
         if not _same_code(request.code, found, unknown=again()):
             differing.append("Code")
         if differing:
@@ -349,30 +389,53 @@ class Functions(OperationGroup):
 
     async def _holds(self, request: UpdateFunctionCodeRequest, found: dict[str, Any]) -> bool:
         """Whether the function already has the code and the architecture that were asked."""
-        if differences(request.model_dump(by_alias=True, include={"architectures"}, exclude_none=True), found["Configuration"]):
+        if differences(
+            request.model_dump(by_alias=True, include={"architectures"}, exclude_none=True),
+            found["Configuration"],
+        ):
             return False
-        return _same_code(request, found, unknown=False) or await self._same_object(request, found["Configuration"])
+        return _same_code(request, found, unknown=False) or await self._same_object(
+            request, found["Configuration"]
+        )
 
-    async def _same_object(self, request: UpdateFunctionCodeRequest, configuration: dict[str, Any]) -> bool:
+    async def _same_object(
+        self, request: UpdateFunctionCodeRequest, configuration: dict[str, Any]
+    ) -> bool:
         """Whether the function's code is what the object in S3 is, as far as S3 knows that without the object being fetched."""
         if not request.s3_bucket:
             return False
         version = {"VersionId": request.s3_object_version} if request.s3_object_version else {}
         try:
             stored = await self.aws.call(
-                "s3", "head_object", {"Bucket": request.s3_bucket, "Key": request.s3_key, "ChecksumMode": "ENABLED", **version}
+                "s3",
+                "head_object",
+                {
+                    "Bucket": request.s3_bucket,
+                    "Key": request.s3_key,
+                    "ChecksumMode": "ENABLED",
+                    **version,
+                },
             )
         except AwsError:
             return False
-        if (sha256 := stored.get("ChecksumSHA256")) and stored.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT":
+        if (sha256 := stored.get("ChecksumSHA256")) and stored.get(
+            "ChecksumType", "FULL_OBJECT"
+        ) == "FULL_OBJECT":
             return bool(sha256 == configuration.get("CodeSha256"))
-        return bool(stored.get("ContentLength") and stored["ContentLength"] == configuration.get("CodeSize"))
+        return bool(
+            stored.get("ContentLength") and stored["ContentLength"] == configuration.get("CodeSize")
+        )
 
-    async def _already(self, request: CreateFunctionRequest | UpdateFunctionCodeRequest, found: dict[str, Any]) -> FunctionConfiguration:
+    async def _already(
+        self, request: CreateFunctionRequest | UpdateFunctionCodeRequest, found: dict[str, Any]
+    ) -> FunctionConfiguration:
         """What AWS would have answered: ``$LATEST`` as it is, or its version, which AWS answers again if nothing changed since."""
         configuration = found["Configuration"]
         if request.publish:
-            asked = {"FunctionName": request.function_name, "CodeSha256": configuration["CodeSha256"]}
+            asked = {
+                "FunctionName": request.function_name,
+                "CodeSha256": configuration["CodeSha256"],
+            }
             to = {"PublishTo": request.publish_to} if request.publish_to else {}
             configuration = await self.aws.call("lambda", "publish_version", {**asked, **to})
         return FunctionConfiguration.model_validate(configuration)
@@ -390,27 +453,42 @@ def _as_asked(configuration: dict[str, Any]) -> dict[str, Any]:
     """An answered configuration in the words in which it is asked for."""
     image: dict[str, Any] = configuration.get("ImageConfigResponse", {})
     layers: list[dict[str, str]] = configuration.get("Layers", [])
-    return {**configuration, "ImageConfig": image.get("ImageConfig"), "Layers": [layer["Arn"] for layer in layers]}
+    return {
+        **configuration,
+        "ImageConfig": image.get("ImageConfig"),
+        "Layers": [layer["Arn"] for layer in layers],
+    }
 
 
 def _same_code(code: FunctionCode, found: dict[str, Any], *, unknown: bool) -> bool:
     """Whether the function has this code; ``unknown`` where that cannot be told from what AWS Lambda answers."""
     if code.zip_file is not None:
-        return bool(found["Configuration"].get("CodeSha256") == base64.b64encode(hashlib.sha256(code.zip_file).digest()).decode())
+        return bool(
+            found["Configuration"].get("CodeSha256")
+            == base64.b64encode(hashlib.sha256(code.zip_file).digest()).decode()
+        )
     location: dict[str, Any] = found.get("Code", {})
     if code.image_uri is not None:
         return code.image_uri in {location.get("ImageUri"), location.get("ResolvedImageUri")}
     if stored := location.get("ResolvedS3Object"):
-        asked = code.model_dump(by_alias=True, include={"s3_bucket", "s3_key", "s3_object_version"}, exclude_none=True)
+        asked = code.model_dump(
+            by_alias=True, include={"s3_bucket", "s3_key", "s3_object_version"}, exclude_none=True
+        )
         return not differences(asked, stored)
     return unknown
 
 
 def _foreign(
-    name: str, request: UpdateFunctionCodeRequest | UpdateFunctionConfigurationRequest, found: dict[str, Any], differing: list[str]
+    name: str,
+    request: UpdateFunctionCodeRequest | UpdateFunctionConfigurationRequest,
+    found: dict[str, Any],
+    differing: list[str],
 ) -> Exception:
     if _revision(found) == request.revision_id:
-        return unsettled(name, f"AWS refused revision {request.revision_id} of {request.function_name}, and still answers it")
+        return unsettled(
+            name,
+            f"AWS refused revision {request.revision_id} of {request.function_name}, and still answers it",
+        )
     return stale(
         name,
         f"{request.function_name} is at revision {_revision(found)} (modified {found['Configuration'].get('LastModified')}), and not as"

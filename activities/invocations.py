@@ -29,10 +29,15 @@ class InvokeRequest(Request):
     invocation_type: Literal["Event", "RequestResponse", "DryRun"] | None = None
     log_type: Literal["None", "Tail"] | None = None
     client_context: str | None = Field(default=None, repr=False)
-    durable_execution_name: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")] | None = None
+    durable_execution_name: (
+        Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")] | None
+    ) = None
     payload: Blob | None = Field(default=None, repr=False)
     qualifier: Qualifier | None = None
-    tenant_id: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[a-zA-Z0-9._:/=+@ -]+$")] | None = None
+    tenant_id: (
+        Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[a-zA-Z0-9._:/=+@ -]+$")]
+        | None
+    ) = None
 
 
 class InvokeAsyncRequest(Request):
@@ -94,12 +99,18 @@ class Invocations(OperationGroup):
         Sent once or not at all, as ``invoke``. AWS: InvokeAsync.
         """
         self._refuse_again("invoke_async", request)
-        return InvokeAsyncResponse.model_validate(await self.aws.call("lambda", "invoke_async", request.parameters()))
+        return InvokeAsyncResponse.model_validate(
+            await self.aws.call("lambda", "invoke_async", request.parameters())
+        )
 
     @staticmethod
     def _refuse_again(name: str, request: InvokeRequest | InvokeAsyncRequest) -> None:
         if again():
-            raise refusal(Fault.UNAVAILABLE, name, f"{request.function_name} may have run already, and was not invoked again")
+            raise refusal(
+                Fault.UNAVAILABLE,
+                name,
+                f"{request.function_name} may have run already, and was not invoked again",
+            )
 
 
 def _text(log: Any) -> str | None:

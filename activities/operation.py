@@ -28,7 +28,9 @@ from activities.errors import AwsError, Fault, failure
 class Aws(Protocol):
     """The one door to AWS, within one account and region."""
 
-    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Send one request, once, and return AWS's answer; ``service`` and ``operation`` as botocore's client methods spell them.
 
         Streams are read (bounded) to bytes. Raises :class:`~activities.errors.AwsError` and nothing else.
@@ -49,7 +51,11 @@ class Profile:
     heartbeat: timedelta | None = None
 
 
-_PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=30))
+_PATIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=30),
+)
 
 NOTICED: Final = timedelta(seconds=15)
 """How soon the death of a worker is noticed in the middle of something long."""
@@ -57,13 +63,22 @@ NOTICED: Final = timedelta(seconds=15)
 READ: Final = Profile(timedelta(seconds=15), _PATIENT, ActivityCancellationType.TRY_CANCEL)
 """Safe to repeat at any time. A cancel does not wait for it."""
 
-WRITE: Final = Profile(timedelta(seconds=20), _PATIENT, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
+WRITE: Final = Profile(
+    timedelta(seconds=20), _PATIENT, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+)
 """Changes something. Tried until AWS gave a clear answer; a cancel waits for that, so that no late write overtakes an undo."""
 
-ONCE: Final = Profile(timedelta(seconds=915), RetryPolicy(maximum_attempts=1), ActivityCancellationType.TRY_CANCEL, NOTICED)
+ONCE: Final = Profile(
+    timedelta(seconds=915),
+    RetryPolicy(maximum_attempts=1),
+    ActivityCancellationType.TRY_CANCEL,
+    NOTICED,
+)
 """Must not happen twice: sent once or not at all. Room for Lambda's longest function, 15 minutes; an undo does not wait for that."""
 
-SETTLE: Final = Profile(timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL, NOTICED)
+SETTLE: Final = Profile(
+    timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL, NOTICED
+)
 """Looks until something has settled: about 20 s inside, then by a benign retry, which costs no history."""
 
 
@@ -76,7 +91,11 @@ class OperationGroup:
 
     def activities(self) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
         """Every operation of this group, ready to register with a worker."""
-        return [getattr(self, name) for name, member in inspect.getmembers(type(self)) if hasattr(member, _PROFILE)]
+        return [
+            getattr(self, name)
+            for name, member in inspect.getmembers(type(self))
+            if hasattr(member, _PROFILE)
+        ]
 
 
 _PROFILE = "__profile__"
@@ -87,7 +106,10 @@ _R = TypeVar("_R")
 
 def operation(
     profile: Profile,
-) -> Callable[[Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]], Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]]:
+) -> Callable[
+    [Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]],
+    Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]],
+]:
     """Make a method an activity of its own name, on these terms, whose every failure is a :class:`~activities.errors.Fault`."""
 
     def declare(
@@ -105,7 +127,9 @@ def operation(
             except (FailureError, asyncio.CancelledError):
                 raise
             except Exception as bug:
-                raise ApplicationError(f"{method.__name__}: {_unforeseen(bug)}", type=Fault.BUG, non_retryable=True) from bug
+                raise ApplicationError(
+                    f"{method.__name__}: {_unforeseen(bug)}", type=Fault.BUG, non_retryable=True
+                ) from bug
 
         functools.update_wrapper(perform, method)
         setattr(perform, _PROFILE, profile)
@@ -121,7 +145,11 @@ LARGEST: Final = 2_000_000
 def _held(name: str, answer: _R) -> _R:
     """An answer, if a history can hold it."""
     if isinstance(answer, BaseModel) and len(answer.model_dump_json(by_alias=True)) > LARGEST:
-        raise AwsError(name, "ResponseTooLarge", f"it is done, and AWS's answer is larger than the {LARGEST} bytes that a history may hold")
+        raise AwsError(
+            name,
+            "ResponseTooLarge",
+            f"it is done, and AWS's answer is larger than the {LARGEST} bytes that a history may hold",
+        )
     return answer
 
 
@@ -129,8 +157,13 @@ def _unforeseen(bug: Exception) -> str:
     """What nobody foresaw, without any value: mostly an answer of another form than AWS describes."""
     if not isinstance(bug, ValidationError):
         return f"{type(bug).__name__}. {Fault.BUG.advice}"
-    problems = bug.errors(include_url=False, include_input=False, include_context=False)[:_MOST_PROBLEMS]
-    told = "; ".join(f"{'.'.join(map(str, problem['loc']))[:100]}: {problem['msg'][:200]}" for problem in problems)
+    problems = bug.errors(include_url=False, include_input=False, include_context=False)[
+        :_MOST_PROBLEMS
+    ]
+    told = "; ".join(
+        f"{'.'.join(map(str, problem['loc']))[:100]}: {problem['msg'][:200]}"
+        for problem in problems
+    )
     return f"AWS's answer is not as AWS describes it: {told}. {Fault.BUG.advice}"
 
 

@@ -14,7 +14,16 @@ from pydantic import Field, ValidationError
 from activities.errors import AwsError
 from activities.operation import READ, WRITE, Aws, OperationGroup, again, operation
 from activities.readback import MOVED, NOT_FOUND, TAKEN, exists, if_there
-from activities.shapes import Arn, Flag, NamespacedFunctionName, Qualifier, Request, Response, Text, apart
+from activities.shapes import (
+    Arn,
+    Flag,
+    NamespacedFunctionName,
+    Qualifier,
+    Request,
+    Response,
+    Text,
+    apart,
+)
 
 _GRANT: Final = (
     "action",
@@ -48,11 +57,19 @@ class AddPermissionRequest(Request):
     function_url_auth_type: Literal["NONE", "AWS_IAM"] | None = None
     invoked_via_function_url: Flag | None = None
     source_account: Annotated[str, Field(max_length=12, pattern=r"^[0-9]{12}$")] | None = None
-    event_source_token: Annotated[str, Field(max_length=256, pattern=r"^[a-zA-Z0-9._-]+$")] | None = None
+    event_source_token: (
+        Annotated[str, Field(max_length=256, pattern=r"^[a-zA-Z0-9._-]+$")] | None
+    ) = None
     qualifier: Qualifier | None = None
-    revision_id: str | None = Field(default=None, description="of the policy, as get_policy answers it")
-    principal_org_id: Annotated[str, Field(min_length=12, max_length=34, pattern=r"^o-[a-z0-9]{10,32}$")] | None = None
-    statement_id: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-zA-Z0-9_-]+$")] = Field(default_factory=_statement_id)
+    revision_id: str | None = Field(
+        default=None, description="of the policy, as get_policy answers it"
+    )
+    principal_org_id: (
+        Annotated[str, Field(min_length=12, max_length=34, pattern=r"^o-[a-z0-9]{10,32}$")] | None
+    ) = None
+    statement_id: Annotated[
+        str, Field(min_length=1, max_length=100, pattern=r"^[a-zA-Z0-9_-]+$")
+    ] = Field(default_factory=_statement_id)
 
 
 class RemovePermissionRequest(Request):
@@ -61,7 +78,9 @@ class RemovePermissionRequest(Request):
     function_name: NamespacedFunctionName
     statement_id: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-zA-Z0-9_.-]+$")]
     qualifier: Qualifier | None = None
-    revision_id: str | None = Field(default=None, description="of the policy, as get_policy answers it")
+    revision_id: str | None = Field(
+        default=None, description="of the policy, as get_policy answers it"
+    )
 
 
 class GetPolicyRequest(Request):
@@ -128,7 +147,9 @@ class Permissions(OperationGroup):
 
         AWS allows 15 of these a second. AWS: GetPolicy.
         """
-        return GetPolicyResponse.model_validate(await self.aws.call("lambda", "get_policy", request.parameters()))
+        return GetPolicyResponse.model_validate(
+            await self.aws.call("lambda", "get_policy", request.parameters())
+        )
 
     @operation(WRITE)
     async def remove_permission(self, request: RemovePermissionRequest) -> None:
@@ -141,19 +162,28 @@ class Permissions(OperationGroup):
             try:
                 await self.aws.call("lambda", "remove_permission", request.parameters())
             except AwsError as error:
-                if error.code == NOT_FOUND or (error.code == MOVED and not await self._statement(request)):
+                if error.code == NOT_FOUND or (
+                    error.code == MOVED and not await self._statement(request)
+                ):
                     return
                 raise
 
     def _alone(self, function: str) -> asyncio.Lock:
         return self._writing.setdefault(apart(function).name, asyncio.Lock())
 
-    async def _statement(self, request: AddPermissionRequest | RemovePermissionRequest) -> dict[str, Any] | None:
+    async def _statement(
+        self, request: AddPermissionRequest | RemovePermissionRequest
+    ) -> dict[str, Any] | None:
         """The statement of this id in the policy of this function and qualifier."""
-        name = request.model_dump(by_alias=True, include={"function_name", "qualifier"}, exclude_none=True)
+        name = request.model_dump(
+            by_alias=True, include={"function_name", "qualifier"}, exclude_none=True
+        )
         answer = await if_there(self.aws.call("lambda", "get_policy", name))
         statements = _statements(answer["Policy"]) if answer else []
-        return next((statement for statement in statements if statement.get("Sid") == request.statement_id), None)
+        return next(
+            (statement for statement in statements if statement.get("Sid") == request.statement_id),
+            None,
+        )
 
 
 def _statements(policy: str) -> list[dict[str, Any]]:
@@ -161,14 +191,24 @@ def _statements(policy: str) -> list[dict[str, Any]]:
     try:
         return _Policy.model_validate_json(policy).statement
     except ValidationError:
-        raise AwsError("get_policy", "ResponseParserError", "the answer is not as AWS describes it: Policy is no policy") from None
+        raise AwsError(
+            "get_policy",
+            "ResponseParserError",
+            "the answer is not as AWS describes it: Policy is no policy",
+        ) from None
 
 
 def _ours(request: AddPermissionRequest, found: dict[str, Any]) -> AddPermissionResponse:
     granted, asked = _granted(found), _asked(request)
-    if differing := [member for member in asked if asked[member] != granted.get(member)] + [name for name in granted if name not in asked]:
+    if differing := [member for member in asked if asked[member] != granted.get(member)] + [
+        name for name in granted if name not in asked
+    ]:
         what = f"statement {request.statement_id} of {request.function_name}"
-        raise exists("add_permission", f"{what}:{request.qualifier}" if request.qualifier else what, differing)
+        raise exists(
+            "add_permission",
+            f"{what}:{request.qualifier}" if request.qualifier else what,
+            differing,
+        )
     return AddPermissionResponse(statement=json.dumps(found))
 
 
@@ -185,14 +225,22 @@ _CONDITIONS: Final = {
 def _asked(request: AddPermissionRequest) -> dict[str, str]:
     """What a request grants: member by member, as :func:`_granted` reads it from a statement."""
     grant = request.model_dump(by_alias=True, include=set(_GRANT), exclude_none=True)
-    return {member: str(value).lower() if isinstance(value, bool) else str(value) for member, value in grant.items()}
+    return {
+        member: str(value).lower() if isinstance(value, bool) else str(value)
+        for member, value in grant.items()
+    }
 
 
 def _granted(statement: Mapping[str, Any]) -> dict[str, str]:
     """What a statement grants, in the words in which it was asked for. What we cannot read keeps AWS's name, and so differs."""
-    granted = {"Action": str(statement.get("Action")), "Principal": _principal(statement.get("Principal"))}
+    granted = {
+        "Action": str(statement.get("Action")),
+        "Principal": _principal(statement.get("Principal")),
+    }
     for tests in cast("Mapping[str, Mapping[str, Any]]", statement.get("Condition") or {}).values():
-        granted |= {_CONDITIONS.get(name.lower(), name): str(value) for name, value in tests.items()}
+        granted |= {
+            _CONDITIONS.get(name.lower(), name): str(value) for name, value in tests.items()
+        }
     return granted
 
 

@@ -20,7 +20,9 @@ class PutProvisionedConcurrencyConfigRequest(Request):
 
     function_name: FunctionName
     qualifier: Qualifier
-    provisioned_concurrent_executions: Annotated[Whole, Field(ge=1, description="Environments to keep ready.")]
+    provisioned_concurrent_executions: Annotated[
+        Whole, Field(ge=1, description="Environments to keep ready.")
+    ]
 
 
 class GetProvisionedConcurrencyConfigRequest(Request):
@@ -52,24 +54,32 @@ class ProvisionedConcurrency(OperationGroup):
     """Warm environments of one version or alias. AWS has no lock on them: the last writer wins."""
 
     @operation(WRITE)
-    async def put_provisioned_concurrency_config(self, request: PutProvisionedConcurrencyConfigRequest) -> ProvisionedConcurrencyConfig:
+    async def put_provisioned_concurrency_config(
+        self, request: PutProvisionedConcurrencyConfigRequest
+    ) -> ProvisionedConcurrencyConfig:
         """Ask for so many warm environments; answers at once, while AWS prepares them (``IN_PROGRESS``).
 
         The number is absolute, so asking again changes nothing. Invalid when more than the function's reserved or the account's
         unreserved concurrency, for ``$LATEST``, and where the version and an alias on it would both have some.
         """
-        answer = await self.aws.call("lambda", "put_provisioned_concurrency_config", request.parameters())
+        answer = await self.aws.call(
+            "lambda", "put_provisioned_concurrency_config", request.parameters()
+        )
         return ProvisionedConcurrencyConfig.model_validate(answer)
 
     @operation(READ)
-    async def get_provisioned_concurrency_config(self, request: GetProvisionedConcurrencyConfigRequest) -> ProvisionedConcurrencyConfig:
+    async def get_provisioned_concurrency_config(
+        self, request: GetProvisionedConcurrencyConfigRequest
+    ) -> ProvisionedConcurrencyConfig:
         """How far the warm environments are.
 
         Where none were asked for AWS answers with an error; here that is an answer without members: nothing is amiss. NotFound is for a
         function, version or alias that does not exist. AWS: GetProvisionedConcurrencyConfig.
         """
         try:
-            answer = await self.aws.call("lambda", "get_provisioned_concurrency_config", request.parameters())
+            answer = await self.aws.call(
+                "lambda", "get_provisioned_concurrency_config", request.parameters()
+            )
         except AwsError as error:
             if error.code != "ProvisionedConcurrencyConfigNotFoundException":
                 raise
@@ -77,10 +87,14 @@ class ProvisionedConcurrency(OperationGroup):
         return ProvisionedConcurrencyConfig.model_validate(answer)
 
     @operation(WRITE)
-    async def delete_provisioned_concurrency_config(self, request: DeleteProvisionedConcurrencyConfigRequest) -> None:
+    async def delete_provisioned_concurrency_config(
+        self, request: DeleteProvisionedConcurrencyConfigRequest
+    ) -> None:
         """Give the warm environments up. Where there are none, or no such version any more, that is done already."""
         try:
-            await self.aws.call("lambda", "delete_provisioned_concurrency_config", request.parameters())
+            await self.aws.call(
+                "lambda", "delete_provisioned_concurrency_config", request.parameters()
+            )
         except AwsError as error:
             if fault_of(error) is not Fault.NOT_FOUND:
                 raise

@@ -41,7 +41,11 @@ def differences(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]
     What was not asked does not count. Absent, empty, zero and false are one. Variables and weights must agree as a whole,
     since AWS replaces them as a whole; lists as sets, but for layers and command lines.
     """
-    return [name for member, wanted in asked.items() for name in _differing(member, wanted, found.get(member))]
+    return [
+        name
+        for member, wanted in asked.items()
+        for name in _differing(member, wanted, found.get(member))
+    ]
 
 
 def _differing(member: str, wanted: Any, there: Any) -> list[str]:
@@ -50,8 +54,16 @@ def _differing(member: str, wanted: Any, there: Any) -> list[str]:
     if isinstance(wanted, Mapping):
         expected = cast("Mapping[str, Any]", wanted)
         present = cast("Mapping[str, Any]", there or {})
-        names = [*expected, *(name for name in present if name not in expected)] if member in _WHOLE else [*expected]
-        return [f"{member}.{inner}" for name in names for inner in _differing(name, expected.get(name), present.get(name))]
+        names = (
+            [*expected, *(name for name in present if name not in expected)]
+            if member in _WHOLE
+            else [*expected]
+        )
+        return [
+            f"{member}.{inner}"
+            for name in names
+            for inner in _differing(name, expected.get(name), present.get(name))
+        ]
     return [] if _same(member, wanted, there) else [member]
 
 
@@ -62,7 +74,9 @@ def _same(member: str, wanted: Any, there: Any) -> bool:
         case datetime():
             return isinstance(there, datetime) and int(wanted.timestamp()) == int(there.timestamp())
         case list() | tuple():
-            return _same_items(member, cast("Sequence[Any]", wanted), cast("Sequence[Any]", there or []))
+            return _same_items(
+                member, cast("Sequence[Any]", wanted), cast("Sequence[Any]", there or [])
+            )
         case _:
             return bool(wanted == there)
 
@@ -91,7 +105,9 @@ def refusal(fault: Fault, operation: str, what: str) -> ApplicationError:
 
 def exists(operation: str, what: str, differing: Sequence[str]) -> ApplicationError:
     """The failure of a create that found another one of the same name."""
-    return refusal(Fault.EXISTS, operation, f"{what} exists already, and differs in {', '.join(differing)}")
+    return refusal(
+        Fault.EXISTS, operation, f"{what} exists already, and differs in {', '.join(differing)}"
+    )
 
 
 def stale(operation: str, what: str) -> ApplicationError:
@@ -102,5 +118,7 @@ def stale(operation: str, what: str) -> ApplicationError:
 def unsettled(operation: str, what: str) -> ApplicationError:
     """AWS's own answers do not agree yet: tried again, and then read back first."""
     return ApplicationError(
-        f"{operation}: {what}", {"operation": operation, "code": "", "fault": Fault.CONFLICT.value}, type=Fault.CONFLICT.value
+        f"{operation}: {what}",
+        {"operation": operation, "code": "", "fault": Fault.CONFLICT.value},
+        type=Fault.CONFLICT.value,
     )

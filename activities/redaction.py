@@ -16,7 +16,9 @@ _LONGEST_ECHO: Final = 10_000
 
 _QUOTED: Final = re.compile(r"\bValue\s+(['\"]).*?\1\s+(?=at\s+['\"])", re.DOTALL)
 _QUERY: Final = re.compile(r"(https?://[^\s\"'?<>]+)\?[^\s\"'<>]*")
-_CANONICAL: Final = re.compile(r"(signature we calculated does not match).*", re.DOTALL | re.IGNORECASE)
+_CANONICAL: Final = re.compile(
+    r"(signature we calculated does not match).*", re.DOTALL | re.IGNORECASE
+)
 _PARAMETER: Final = re.compile(
     r"^(?P<what>Missing required parameter|Unknown parameter|Invalid \w+ for parameter)(?: in \S+|) ?:? ?(?P<name>[\"\w.\[\]$-]+)",
     re.MULTILINE,
@@ -27,7 +29,11 @@ def redacted(message: str, sent: Mapping[str, Any]) -> str:
     """An error message in one line, without anything confidential of the request that it answers."""
     message = _CANONICAL.sub(r"\1", _QUERY.sub(r"\1", _QUOTED.sub("Value ", message)))
     for value in sorted(set(_confidential(sent)), key=len, reverse=True):
-        message = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)" if len(value) < _UNMISTAKABLE else re.escape(value), "…", message)
+        message = re.sub(
+            rf"(?<!\w){re.escape(value)}(?!\w)" if len(value) < _UNMISTAKABLE else re.escape(value),
+            "…",
+            message,
+        )
     return " ".join(message.split())
 
 
@@ -37,7 +43,9 @@ _UNMISTAKABLE: Final = 6
 
 def named_only(report: str) -> str:
     """What botocore's parameter validation complains about, by parameter: its own report quotes the values."""
-    found = [f"{match['what']} {match['name'].strip(chr(34))}" for match in _PARAMETER.finditer(report)]
+    found = [
+        f"{match['what']} {match['name'].strip(chr(34))}" for match in _PARAMETER.finditer(report)
+    ]
     return "; ".join(found) or "a parameter is not of the right type"
 
 

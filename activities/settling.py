@@ -54,45 +54,70 @@ class Settling(OperationGroup):
         Invalid, in AWS's words, where the update or the creation failed. A version that was published a moment ago may
         not be found everywhere yet: a first attempt gives it five seconds; so has a change of a moment ago to be seen. Safe at any time.
         """
-        found = await settled(self.aws, request.function_name, request.qualifier, "settle_function", superseded=request.superseded)
+        found = await settled(
+            self.aws,
+            request.function_name,
+            request.qualifier,
+            "settle_function",
+            superseded=request.superseded,
+        )
         refuse_failed("settle_function", found["Configuration"])
         return FunctionConfiguration.model_validate(found["Configuration"])
 
     @operation(SETTLE)
-    async def settle_provisioned_concurrency(self, request: SettleProvisionedConcurrencyRequest) -> ProvisionedConcurrencyConfig:
+    async def settle_provisioned_concurrency(
+        self, request: SettleProvisionedConcurrencyRequest
+    ) -> ProvisionedConcurrencyConfig:
         """Wait until the warm environments are there (``READY``); Invalid, with AWS's reason, where they cannot be prepared."""
 
         async def look() -> ProvisionedConcurrencyConfig:
-            answer = await self.aws.call("lambda", "get_provisioned_concurrency_config", request.parameters())
+            answer = await self.aws.call(
+                "lambda", "get_provisioned_concurrency_config", request.parameters()
+            )
             return ProvisionedConcurrencyConfig.model_validate(answer)
 
         def unsettled(seen: ProvisionedConcurrencyConfig) -> str | None:
             if seen.status != "IN_PROGRESS":
                 return None
-            ready, wanted = seen.available_provisioned_concurrent_executions, seen.requested_provisioned_concurrent_executions
+            ready, wanted = (
+                seen.available_provisioned_concurrent_executions,
+                seen.requested_provisioned_concurrent_executions,
+            )
             return f"{ready or 0} of {wanted} environments are ready"
 
         name = "settle_provisioned_concurrency"
         seen = await look_until(look, unsettled, name, first=2, longest=5)
         if seen.status == "FAILED":
-            raise AwsError(name, "ProvisioningFailed", f"provisioned concurrency failed: {seen.status_reason or 'AWS gives no reason'}")
+            raise AwsError(
+                name,
+                "ProvisioningFailed",
+                f"provisioned concurrency failed: {seen.status_reason or 'AWS gives no reason'}",
+            )
         return seen
 
 
-async def settled(aws: Aws, function_name: str, qualifier: str | None, name: str, *, superseded: str | None = None) -> Mapping[str, Any]:
+async def settled(
+    aws: Aws, function_name: str, qualifier: str | None, name: str, *, superseded: str | None = None
+) -> Mapping[str, Any]:
     """GetFunction's answer, once nothing about the function is under way any more, be it well or badly ended.
 
     The answer is as AWS gave it, secrets and all: nothing of it may leave the activity undigested. ``name`` is the activity's. An answer of
     the ``superseded`` revision is not believed for five seconds: every change moves the revision, and reads may lag behind.
     """
-    which = {"FunctionName": function_name} | ({} if qualifier is None else {"Qualifier": qualifier})
+    which = {"FunctionName": function_name} | (
+        {} if qualifier is None else {"Qualifier": qualifier}
+    )
     begun = asyncio.get_running_loop().time()
 
     async def look() -> Mapping[str, Any] | None:
         try:
             return await aws.call("lambda", "get_function", which)
         except AwsError as error:
-            young = qualifier is not None and not again() and asyncio.get_running_loop().time() < begun + _YOUNG
+            young = (
+                qualifier is not None
+                and not again()
+                and asyncio.get_running_loop().time() < begun + _YOUNG
+            )
             if fault_of(error) is Fault.NOT_FOUND and young:
                 return None
             raise
@@ -101,7 +126,11 @@ async def settled(aws: Aws, function_name: str, qualifier: str | None, name: str
         if seen is None:
             return "it is not to be found yet"
         fresh = asyncio.get_running_loop().time() < begun + _YOUNG
-        if superseded is not None and fresh and seen["Configuration"].get("RevisionId") == superseded:
+        if (
+            superseded is not None
+            and fresh
+            and seen["Configuration"].get("RevisionId") == superseded
+        ):
             return "AWS still answers what it was before the change"
         return under_way(seen["Configuration"])
 
@@ -120,7 +149,9 @@ def under_way(configuration: Mapping[str, Any]) -> str | None:
     if state in _TRANSIENT:
         return f"State is {state}{_because(configuration.get('StateReason'))}"
     if update == "InProgress":
-        return f"LastUpdateStatus is InProgress{_because(configuration.get('LastUpdateStatusReason'))}"
+        return (
+            f"LastUpdateStatus is InProgress{_because(configuration.get('LastUpdateStatusReason'))}"
+        )
     return None
 
 
@@ -129,11 +160,20 @@ def refuse_failed(name: str, configuration: Mapping[str, Any]) -> None:
     for member, code in (("State", "CreationFailed"), ("LastUpdateStatus", "UpdateFailed")):
         if configuration.get(member) == "Failed":
             reason = configuration.get(f"{member}Reason") or "AWS gives no reason"
-            raise AwsError(name, code, f"{member} is Failed: {reason} [{configuration.get(f'{member}ReasonCode', 'no code')}]")
+            raise AwsError(
+                name,
+                code,
+                f"{member} is Failed: {reason} [{configuration.get(f'{member}ReasonCode', 'no code')}]",
+            )
 
 
 async def look_until(
-    look: Callable[[], Awaitable[_Seen]], unsettled: Callable[[_Seen], str | None], name: str, *, first: float, longest: float
+    look: Callable[[], Awaitable[_Seen]],
+    unsettled: Callable[[_Seen], str | None],
+    name: str,
+    *,
+    first: float,
+    longest: float,
 ) -> _Seen:
     """Look until nothing is unsettled; seconds between two looks grow from ``first`` to ``longest``.
 

@@ -17,7 +17,15 @@ import base64
 import re
 from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic.alias_generators import to_pascal
 
 _SPELT_OTHERWISE: Final = {
@@ -62,7 +70,7 @@ class Request(Shape):
     model_config = ConfigDict(extra="forbid")
 
     refused_as: ClassVar[str] = "Invalid"
-    """The failure type that a malformed one ends with (see :mod:`workflows.plugin`)."""
+    """The failure type that a malformed one ends with (see :mod:`workflows.temporal.plugin`)."""
 
 
 class Response(Shape):
@@ -106,7 +114,13 @@ NamespacedFunctionName = Annotated[
     ),
 ]
 Qualifier = Annotated[
-    str, Field(min_length=1, max_length=128, pattern=r"^(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_$-]+)$", description="A version or an alias.")
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_$-]+)$",
+        description="A version or an alias.",
+    ),
 ]
 
 
@@ -147,20 +161,36 @@ AliasName = Annotated[
 Version = Annotated[
     str,
     Field(
-        min_length=1, max_length=1024, pattern=r"^(\$LATEST(\.PUBLISHED)?|[0-9]+)$", description="A published version's number, or $LATEST."
+        min_length=1,
+        max_length=1024,
+        pattern=r"^(\$LATEST(\.PUBLISHED)?|[0-9]+)$",
+        description="A published version's number, or $LATEST.",
     ),
 ]
 Description = Annotated[str, Field(max_length=256)]
 
 Arn = Annotated[
     str,
-    Field(max_length=10000, pattern=rf"^arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9-])+:({REGION})?:([0-9]{{12}})?:(.*)$"),
+    Field(
+        max_length=10000,
+        pattern=rf"^arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9-])+:({REGION})?:([0-9]{{12}})?:(.*)$",
+    ),
 ]
 ResourceArn = Annotated[
     str,
-    Field(max_length=10000, pattern=r"^((arn:(aws[a-zA-Z-]*)?:[a-z0-9.-]+:.*)|())$", description="An ARN; empty text takes it away."),
+    Field(
+        max_length=10000,
+        pattern=r"^((arn:(aws[a-zA-Z-]*)?:[a-z0-9.-]+:.*)|())$",
+        description="An ARN; empty text takes it away.",
+    ),
 ]
-RoleArn = Annotated[str, Field(max_length=10000, pattern=r"^arn:(aws[a-zA-Z-]*)?:iam::[0-9]{12}:role/?[a-zA-Z_0-9+=,.@/-]+$")]
+RoleArn = Annotated[
+    str,
+    Field(
+        max_length=10000,
+        pattern=r"^arn:(aws[a-zA-Z-]*)?:iam::[0-9]{12}:role/?[a-zA-Z_0-9+=,.@/-]+$",
+    ),
+]
 Uuid = Annotated[str, Field(min_length=36, max_length=36)]
 
 _TAG: Final = r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$"
@@ -171,7 +201,9 @@ _MOST_TEXT: Final = 100_000
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}… (cut: {len(text)} characters)"
+    return (
+        text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}… (cut: {len(text)} characters)"
+    )
 
 
 Text = Annotated[str, AfterValidator(_cut)]

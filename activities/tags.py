@@ -55,7 +55,9 @@ class Tags(OperationGroup):
     @operation(READ)
     async def list_tags(self, request: ListTagsRequest) -> ListTagsResponse:
         """The tags of a resource. AWS: ListTags."""
-        return ListTagsResponse.model_validate(await self.aws.call("lambda", "list_tags", request.parameters()))
+        return ListTagsResponse.model_validate(
+            await self.aws.call("lambda", "list_tags", request.parameters())
+        )
 
     @operation(WRITE)
     async def tag_resource(self, request: TagResourceRequest) -> None:

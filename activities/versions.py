@@ -9,7 +9,7 @@ from pydantic import Field
 from activities.configuration import FunctionConfiguration
 from activities.errors import AwsError
 from activities.operation import READ, WRITE, OperationGroup, again, operation
-from activities.pages import ListRequest, collected, pages
+from activities.pagination import ListRequest, collected, pages
 from activities.readback import MOVED, if_there
 from activities.shapes import Description, FunctionName, NamespacedFunctionName, Request, Response
 
@@ -23,7 +23,9 @@ class PublishVersionRequest(Request):
     """
 
     function_name: FunctionName
-    code_sha256: str | None = Field(default=None, description="base64 of the package's SHA-256, as get_function answers it")
+    code_sha256: str | None = Field(
+        default=None, description="base64 of the package's SHA-256, as get_function answers it"
+    )
     description: Description | None = None
     revision_id: str | None = None
     publish_to: Literal["LATEST_PUBLISHED"] | None = None
@@ -75,19 +77,29 @@ class Versions(OperationGroup):
         return FunctionConfiguration.model_validate(answer)
 
     @operation(READ)
-    async def list_versions_by_function(self, request: ListVersionsByFunctionRequest) -> ListVersionsByFunctionResponse:
+    async def list_versions_by_function(
+        self, request: ListVersionsByFunctionRequest
+    ) -> ListVersionsByFunctionResponse:
         """The versions of a function, ``$LATEST`` first, then the oldest first, over all of AWS's pages up to 1,000.
 
         AWS leaves ``State`` and ``LastUpdateStatus`` out of lists. AWS: ListVersionsByFunction.
         """
-        versions, marker = await collected(self.aws, "list_versions_by_function", request, member="Versions", of=FunctionConfiguration)
+        versions, marker = await collected(
+            self.aws,
+            "list_versions_by_function",
+            request,
+            member="Versions",
+            of=FunctionConfiguration,
+        )
         return ListVersionsByFunctionResponse(versions=versions, next_marker=marker)
 
     async def _at_revision(self, request: PublishVersionRequest) -> bool:
         """Whether ``$LATEST`` is still as the request read it: then nothing was published since."""
         if request.revision_id is None:
             return False
-        latest = await self.aws.call("lambda", "get_function", {"FunctionName": request.function_name})
+        latest = await self.aws.call(
+            "lambda", "get_function", {"FunctionName": request.function_name}
+        )
         return bool(latest["Configuration"].get("RevisionId") == request.revision_id)
 
     async def _published(self, request: PublishVersionRequest) -> FunctionConfiguration | None:
@@ -95,10 +107,19 @@ class Versions(OperationGroup):
         if not request.code_sha256 or not request.description:
             return None
         newest: dict[str, Any] | None = None
-        async for page in pages(self.aws, "list_versions_by_function", {"FunctionName": request.function_name}):
+        async for page in pages(
+            self.aws, "list_versions_by_function", {"FunctionName": request.function_name}
+        ):
             for version in page["Versions"]:
-                same = version.get("CodeSha256") == request.code_sha256 and version.get("Description") == request.description
-                if same and version["Version"].isdigit() and (newest is None or int(version["Version"]) > int(newest["Version"])):
+                same = (
+                    version.get("CodeSha256") == request.code_sha256
+                    and version.get("Description") == request.description
+                )
+                if (
+                    same
+                    and version["Version"].isdigit()
+                    and (newest is None or int(version["Version"]) > int(newest["Version"]))
+                ):
                     newest = version
         if newest is None:
             return None

@@ -32,7 +32,9 @@ class FakeLambda(Rules, AliasesOfAws, MetricsOfAws):
         self.handlers: dict[str, Handler] = {}
         self.parameters: dict[str, str] = {}
 
-    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """What the port to AWS does: one request, one answer or one ``AwsError``."""
         call = Call(service, operation, dict(parameters))
         self.calls.append(call)
@@ -65,7 +67,14 @@ class FakeLambda(Rules, AliasesOfAws, MetricsOfAws):
 
     # --- setting the scene ---------------------------------------------------------------------------------------------------
 
-    def create(self, name: str, *packages: str, alias: str | None = "live", image: bool = False, **configuration: Any) -> Function:
+    def create(
+        self,
+        name: str,
+        *packages: str,
+        alias: str | None = "live",
+        image: bool = False,
+        **configuration: Any,
+    ) -> Function:
         """A function with one published version for each package, and an alias on the last of them; nothing is under way."""
         function = Function(name, {})
         function.latest.update(
@@ -79,11 +88,20 @@ class FakeLambda(Rules, AliasesOfAws, MetricsOfAws):
         configure(function.latest, configuration)
         self.functions[name] = function
         for package in packages or ("one",):
-            source = {"ImageUri": f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/{package}:1"} if image else {}
+            source = (
+                {"ImageUri": f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/{package}:1"}
+                if image
+                else {}
+            )
             self.put_code(function, source.get("ImageUri", package).encode(), source)
             self.publish(name)
         if alias:
-            self.somebody("create_alias", FunctionName=name, Name=alias, FunctionVersion=str(function.published))
+            self.somebody(
+                "create_alias",
+                FunctionName=name,
+                Name=alias,
+                FunctionVersion=str(function.published),
+            )
         return function
 
     def publish(self, name: str) -> str:
@@ -92,7 +110,9 @@ class FakeLambda(Rules, AliasesOfAws, MetricsOfAws):
         self.functions[name].versions[answer["Version"]]["State"] = "Active"
         return str(answer["Version"])
 
-    def upload(self, key: str, package: str, *, bucket: str = "artifacts", version: str | None = None) -> str:
+    def upload(
+        self, key: str, package: str, *, bucket: str = "artifacts", version: str | None = None
+    ) -> str:
         """Put a package into S3; its hash as Lambda writes it."""
         self.packages[(bucket, key, version) if version else (bucket, key)] = package.encode()
         return sha256(package.encode())
@@ -115,7 +135,9 @@ class FakeLambda(Rules, AliasesOfAws, MetricsOfAws):
     def routing(self, name: str, alias: str = "live") -> tuple[str, dict[str, float]]:
         """Where an alias sends its callers."""
         found = self.functions[name].aliases[alias]
-        return found["FunctionVersion"], found.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        return found["FunctionVersion"], found.get("RoutingConfig", {}).get(
+            "AdditionalVersionWeights", {}
+        )
 
     # --- what surrounds Lambda -----------------------------------------------------------------------------------------------
 
@@ -142,18 +164,29 @@ class FakeLambda(Rules, AliasesOfAws, MetricsOfAws):
         for name in parameters.get("AlarmNames", self.alarms):
             kind = "CompositeAlarm" if name in self.composite_alarms else "MetricAlarm"
             if name in self.alarms and kind in kinds:
-                state = {"AlarmName": name, "StateValue": self.alarms[name], "StateReason": f"{name} is {self.alarms[name]}"}
+                state = {
+                    "AlarmName": name,
+                    "StateValue": self.alarms[name],
+                    "StateReason": f"{name} is {self.alarms[name]}",
+                }
                 answer[f"{kind}s"].append(state)
         return answer
 
     def s3_head_object(self, parameters: Parameters) -> Answer:
-        where = tuple(parameters[member] for member in ("Bucket", "Key", "VersionId") if member in parameters)
+        where = tuple(
+            parameters[member] for member in ("Bucket", "Key", "VersionId") if member in parameters
+        )
         if where not in self.packages:
             raise refusal("head_object", "404", "Not Found")
-        return {"ContentLength": len(self.packages[where]), "ChecksumSHA256": sha256(self.packages[where])}
+        return {
+            "ContentLength": len(self.packages[where]),
+            "ChecksumSHA256": sha256(self.packages[where]),
+        }
 
     def ssm_get_parameters(self, parameters: Parameters) -> Answer:
         known = [name for name in parameters["Names"] if name in self.parameters]
-        answer: Answer = {"Parameters": [{"Name": name, "Value": self.parameters[name]} for name in known]}
+        answer: Answer = {
+            "Parameters": [{"Name": name, "Value": self.parameters[name]} for name in known]
+        }
         unknown = [name for name in parameters["Names"] if name not in known]
         return answer | ({"InvalidParameters": unknown} if unknown else {})

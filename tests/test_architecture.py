@@ -10,10 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from workflows.sandbox import PASSED_THROUGH
+from workflows.temporal.sandbox import PASSED_THROUGH
 
 ROOT = Path(__file__).parent.parent
-READS = {"open", "now", "utcnow", "today", "time", "monotonic", "getenv", "environ", "read_text", "read_bytes", "gethostname", "urandom"}
+READS = {
+    "open",
+    "now",
+    "utcnow",
+    "today",
+    "time",
+    "monotonic",
+    "getenv",
+    "environ",
+    "read_text",
+    "read_bytes",
+    "gethostname",
+    "urandom",
+}
 
 
 def modules(*folders: str) -> list[Path]:
@@ -32,7 +45,9 @@ def imported(path: Path) -> set[str]:
 
 
 def uses(path: Path, *packages: str) -> list[str]:
-    return sorted(name for name in imported(path) if name.split(".")[0] in packages or name in packages)
+    return sorted(
+        name for name in imported(path) if name.split(".")[0] in packages or name in packages
+    )
 
 
 def at_import(node: ast.AST) -> Iterator[ast.AST]:
@@ -61,29 +76,69 @@ def test_the_world_knows_no_decisions(path: Path) -> None:
     assert uses(path, "workflows", "worker") == []
 
 
-@pytest.mark.parametrize("path", [*modules("activities", "workflows"), ROOT / "worker.py"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*modules("activities", "workflows"), ROOT / "worker.py"], ids=lambda path: path.stem
+)
 def test_only_the_door_knows_botocore(path: Path) -> None:
     if path != ROOT / "activities/aws.py":
         assert uses(path, "aiobotocore", "botocore", "boto3") == []
 
 
-@pytest.mark.parametrize("module", ["workflows.plugin", "workflows.client", "workflows.cli", "activities"])
+@pytest.mark.parametrize(
+    "module",
+    ["workflows.temporal.plugin", "workflows.client.client", "workflows.cli", "activities"],
+)
 def test_importing_it_loads_no_botocore(module: str) -> None:
     code = f"import sys, {module}; print([name for name in sys.modules if name.split('.')[0] in ('botocore', 'aiobotocore')])"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 @pytest.mark.parametrize("path", modules("activities", "workflows"), ids=lambda path: path.stem)
 def test_importing_it_reads_no_clock_no_environment_and_no_file(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    names = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in at_import(tree)}
+    names = {
+        node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        for node in at_import(tree)
+    }
     assert not names & READS
 
 
-UNREPEATABLE = {"os", "random", "secrets", "socket", "subprocess", "tempfile", "threading", "time", "urllib", "uuid", "pathlib", "aiohttp"}
+UNREPEATABLE = {
+    "os",
+    "random",
+    "secrets",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib",
+    "uuid",
+    "pathlib",
+    "aiohttp",
+}
 CLOCKS = {"now", "utcnow", "today", "fromtimestamp"}
 ORDERS = {"wait", "as_completed"}
-CHANGES = {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update"}
+CHANGES = {
+    "add",
+    "append",
+    "clear",
+    "discard",
+    "extend",
+    "insert",
+    "pop",
+    "popitem",
+    "remove",
+    "reverse",
+    "setdefault",
+    "sort",
+    "update",
+}
 DEFINING = ("release", "rollback", "rollout", "plan")
 
 
@@ -107,31 +162,52 @@ def within_workflows(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "workflows":
             yield node.module or ""
-            yield from (name for name in (f"{node.module}.{alias.name}" for alias in node.names) if file_of(name).exists())
+            yield from (
+                name
+                for name in (f"{node.module}.{alias.name}" for alias in node.names)
+                if file_of(name).exists()
+            )
 
 
 def asked_of_others(path: Path, names: set[str]) -> list[str]:
     """Calls of something by one of these names, other than the workflow's own."""
-    called = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    called = [
+        node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+    ]
     return [
-        ast.unparse(one) for one in called if isinstance(one, ast.Attribute) and one.attr in names and ast.unparse(one.value) != "workflow"
+        ast.unparse(one)
+        for one in called
+        if isinstance(one, ast.Attribute)
+        and one.attr in names
+        and ast.unparse(one.value) != "workflow"
     ]
 
 
 def kept_between_workflows(tree: ast.Module) -> list[str]:
     """What one workflow may leave behind for another: a global that is assigned or changed in a function, or a container that a class holds."""
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
     named = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
-    defined = {name.id for node in named for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+    defined = {
+        name.id
+        for node in named
+        for name in ast.walk(node)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
     defined |= {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     found: list[str] = []
     for node in (inner for function in functions for inner in ast.walk(function)):
         match node:
             case ast.Global():
                 found.append(ast.unparse(node))
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=change)) if name in defined and change in CHANGES:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=change)) if (
+                name in defined and change in CHANGES
+            ):
                 found.append(ast.unparse(node))
-            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()) if name in defined:
+            case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()) if (
+                name in defined
+            ):
                 found.append(ast.unparse(node))
             case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store()) if name in defined:
                 found.append(ast.unparse(node))

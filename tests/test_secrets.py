@@ -39,11 +39,16 @@ CANARIES = {
     "a session token": "Cny5Tok7dS9cJ",
     "a secret key": "Cny6Key3wF4bM",
 }
-ENV, SSM, SECRET, CODE, URL, TOKEN, KEY = (f'{core}/+"ü' if number < 3 else core for number, core in enumerate(CANARIES.values()))
+ENV, SSM, SECRET, CODE, URL, TOKEN, KEY = (
+    f'{core}/+"ü' if number < 3 else core for number, core in enumerate(CANARIES.values())
+)
 CONFIGURATION = {
     "Timeout": 9,
     "Environment": {
-        "Variables": {"PASSWORD": "{{resolve:ssm:/password}}", "TOKEN": "x-{{resolve:secretsmanager:api:SecretString:token}}-y"},
+        "Variables": {
+            "PASSWORD": "{{resolve:ssm:/password}}",
+            "TOKEN": "x-{{resolve:secretsmanager:api:SecretString:token}}-y",
+        },
     },
 }
 STEPS = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
@@ -56,7 +61,10 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "done": (RELEASE, "Completed"),
     "put-back": (REFUSED, "ReleaseRolledBack"),
     "not-restored": (REFUSED, "ReleaseRolledBack"),
-    "rejected": ({**RELEASE, "artifact": {"kind": "version", "version": "9"}, "configuration": None}, "ReleaseRejected"),
+    "rejected": (
+        {**RELEASE, "artifact": {"kind": "version", "version": "9"}, "configuration": None},
+        "ReleaseRejected",
+    ),
     "echoed": (RELEASE, "ReleaseRolledBack"),
     "unsigned": (RELEASE, "ReleaseRolledBack"),
     "once-broken": (RELEASE, "Completed"),
@@ -71,18 +79,34 @@ class Secretive(TinyLambda):
         super().__init__()
         self.broken: set[str] = set()
         for name in ("hook-yes", "hook-no"):
-            self.create_function({"FunctionName": name, "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"hook")}})
+            self.create_function(
+                {"FunctionName": name, "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"hook")}}
+            )
         for name in ENDINGS:
             package = base64.b64encode(f"one {name} {CODE}".encode())
             environment = {"Variables": {"PASSWORD": ENV}}
-            self.create_function({"FunctionName": name, "Role": ROLE, "Code": {"ZipFile": package}, "Environment": environment})
+            self.create_function(
+                {
+                    "FunctionName": name,
+                    "Role": ROLE,
+                    "Code": {"ZipFile": package},
+                    "Environment": environment,
+                }
+            )
             self.publish_version({"FunctionName": name})
             self.create_alias({"FunctionName": name, "Name": "live", "FunctionVersion": "1"})
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         match request.headers.get("x-amz-target", "").rpartition(".")[2]:
             case "GetParameters":
-                return _json({"Parameters": [{"Name": name, "Value": SSM} for name in json.loads(request.body)["Names"]]})
+                return _json(
+                    {
+                        "Parameters": [
+                            {"Name": name, "Value": SSM}
+                            for name in json.loads(request.body)["Names"]
+                        ]
+                    }
+                )
             case "GetSecretValue":
                 return _json({"SecretString": json.dumps({"token": SECRET})})
             case _ if request.path.startswith("/code/not-restored"):
@@ -94,14 +118,22 @@ class Secretive(TinyLambda):
 
     def get_function(self, asked: dict[str, Any]) -> dict[str, Any]:
         answer = super().get_function(asked)
-        answer["Code"]["Location"] = answer["Code"]["Location"].replace("Signature=secret", f"Signature={URL}")
+        answer["Code"]["Location"] = answer["Code"]["Location"].replace(
+            "Signature=secret", f"Signature={URL}"
+        )
         return answer
 
     def get_provisioned_concurrency_config(self, _: dict[str, Any]) -> dict[str, Any]:
-        raise Refused(404, "ProvisionedConcurrencyConfigNotFoundException", "No Provisioned Concurrency Config found")
+        raise Refused(
+            404,
+            "ProvisionedConcurrencyConfigNotFoundException",
+            "No Provisioned Concurrency Config found",
+        )
 
     def update_function_code(self, asked: dict[str, Any]) -> dict[str, Any]:
-        package = asked.get("ZipFile") or base64.b64encode(f"three {asked['FunctionName']} {CODE}".encode())
+        package = asked.get("ZipFile") or base64.b64encode(
+            f"three {asked['FunctionName']} {CODE}".encode()
+        )
         return super().update_function_code({**asked, "ZipFile": package})
 
     def update_function_configuration(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +149,11 @@ class Secretive(TinyLambda):
     def publish_version(self, asked: dict[str, Any]) -> dict[str, Any]:
         if asked["FunctionName"] == "unsigned" and self.functions["unsigned"].versions:
             said = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key."
-            raise Refused(403, "InvalidSignatureException", f"{said} The Canonical String was 'POST x-amz-security-token:{TOKEN} {KEY}'")
+            raise Refused(
+                403,
+                "InvalidSignatureException",
+                f"{said} The Canonical String was 'POST x-amz-security-token:{TOKEN} {KEY}'",
+            )
         return super().publish_version(asked)
 
     def invoke(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +163,9 @@ class Secretive(TinyLambda):
 
 
 def _json(answer: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+    return HttpResponse(
+        200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"}
+    )
 
 
 # ── where canaries are looked for ──
@@ -139,7 +177,9 @@ def forms(core: str) -> set[bytes]:
     found = {raw}
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + raw)
-        found.add(encoded[-(-before * 8 // 6) : len(encoded) - (4 if (before + len(raw)) % 3 else 0)])
+        found.add(
+            encoded[-(-before * 8 // 6) : len(encoded) - (4 if (before + len(raw)) % 3 else 0)]
+        )
     return found
 
 
@@ -160,9 +200,13 @@ class Stage:
     log: Path
     metrics: str
 
-    async def release(self, function: str, request: dict[str, Any], *, named: str = "release") -> WorkflowHandle[Any, Any]:
+    async def release(
+        self, function: str, request: dict[str, Any], *, named: str = "release"
+    ) -> WorkflowHandle[Any, Any]:
         document = {"target": {"function": function}, **request}
-        return await self.client.start_workflow("Release", document, id=f"{named}-{function}", task_queue=self.queue)
+        return await self.client.start_workflow(
+            "Release", document, id=f"{named}-{function}", task_queue=self.queue
+        )
 
     def rollout(self, function: str) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(f"lambda/{ACCOUNT}/{REGION}/{function}:live")
@@ -170,7 +214,7 @@ class Stage:
     async def everything(self, *, workflows: int) -> dict[str, bytes]:
         """All that somebody may look at, by where it is, as soon as so many workflows can be listed."""
         async with asyncio.timeout(30):
-            while (await self.client.count_workflows()).count < workflows:  # noqa: ASYNC110 - it happens on the server
+            while (await self.client.count_workflows()).count < workflows:
                 await asyncio.sleep(0.1)
         places = {"the worker's log": self.log.read_bytes()}
         async with aiohttp.ClientSession() as http, http.get(self.metrics) as answer:
@@ -179,9 +223,15 @@ class Stage:
             handle = self.client.get_workflow_handle(found.id, run_id=found.run_id)
             history = await handle.fetch_history()
             name = f"{found.id} ({found.run_id})"
-            places[f"the history of {name}"] = b"".join(event.SerializeToString() for event in history.events)
-            places[f"the description of {name}"] = (await handle.describe()).raw_description.SerializeToString()
-            places[f"the details of {name}"] = str(await handle.query("__temporal_workflow_metadata")).encode()
+            places[f"the history of {name}"] = b"".join(
+                event.SerializeToString() for event in history.events
+            )
+            places[f"the description of {name}"] = (
+                await handle.describe()
+            ).raw_description.SerializeToString()
+            places[f"the details of {name}"] = str(
+                await handle.query("__temporal_workflow_metadata")
+            ).encode()
         return places
 
 
@@ -202,7 +252,13 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             "TEMPORAL_ADDRESS": server.address, "RELEASES_TASK_QUEUE": queue, "RELEASES_METRICS": metrics,
             "RELEASES_LOG_FORMAT": "json", "RELEASES_LOG_LEVEL": "debug",
         }  # fmt: skip
-        worker = Process.start("worker", [sys.executable, "worker.py"], environment=environment, directory=ROOT, log=log)
+        worker = Process.start(
+            "worker",
+            [sys.executable, "worker.py"],
+            environment=environment,
+            directory=ROOT,
+            log=log,
+        )
         stack.push_async_callback(worker.stop)
         yield Stage(client, queue, log, f"http://{metrics}/metrics")
 
@@ -212,7 +268,11 @@ async def ended(handle: WorkflowHandle[Any, Any]) -> str:
         try:
             await handle.result()
         except WorkflowFailureError as failure:
-            return (failure.cause.type or "?") if isinstance(failure.cause, ApplicationError) else type(failure.cause).__name__
+            return (
+                (failure.cause.type or "?")
+                if isinstance(failure.cause, ApplicationError)
+                else type(failure.cause).__name__
+            )
         return "Completed"
 
 
@@ -236,7 +296,11 @@ async def test_no_secret_is_where_somebody_may_look(stage: Stage) -> None:
     assert ends == {name: end for name, (_, end) in ENDINGS.items()}
     places = await stage.everything(workflows=2 * len(ENDINGS))
     assert len(places) == 2 + 3 * 2 * len(ENDINGS), sorted(places)
-    assert all(b"Release" in content for place, content in places.items() if place.startswith("the history of release-"))
+    assert all(
+        b"Release" in content
+        for place, content in places.items()
+        if place.startswith("the history of release-")
+    )
     assert b"update_function_configuration" in places["the worker's log"]
     assert canaries_in(places) == []
 
@@ -245,7 +309,12 @@ async def test_no_secret_is_where_somebody_may_look(stage: Stage) -> None:
 @pytest.mark.parametrize("before", ["", "a", "ab", 'x="'])
 def test_a_canary_is_found_in_every_form(core: str, before: str) -> None:
     text = f"{before}{core} and more".encode()
-    for content in (text, base64.b64encode(text), base64.urlsafe_b64encode(text), json.dumps(text.decode()).encode()):
+    for content in (
+        text,
+        base64.b64encode(text),
+        base64.urlsafe_b64encode(text),
+        json.dumps(text.decode()).encode(),
+    ):
         assert len(canaries_in({"here": b"..." + content})) == 1
 
 
@@ -253,8 +322,12 @@ def test_a_canary_is_found_in_every_form(core: str, before: str) -> None:
 async def test_a_canary_that_somebody_types_is_found(stage: Stage) -> None:
     """The search can fail: a reason stands in histories, as it should."""
     before = (await stage.client.count_workflows()).count
-    handle = await stage.release("rejected", {**ENDINGS["rejected"][0], "reason": SSM}, named="typed")
+    handle = await stage.release(
+        "rejected", {**ENDINGS["rejected"][0], "reason": SSM}, named="typed"
+    )
     assert await ended(handle) == "ReleaseRejected"
     found = canaries_in(await stage.everything(workflows=before + 2))
-    assert any(each.startswith("an SSM parameter in the history of typed-rejected") for each in found), found
+    assert any(
+        each.startswith("an SSM parameter in the history of typed-rejected") for each in found
+    ), found
     assert {each.partition(" in ")[0] for each in found} == {"an SSM parameter"}

@@ -11,15 +11,15 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.errors import Fault
+from activities.limits.priority import MOST_URGENT
 from activities.operation import profile_of
-from activities.urgency import MOST_URGENT
 
 _Group = TypeVar("_Group")
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
 
-FIRST = Priority(priority_key=MOST_URGENT)
+HIGHEST_PRIORITY = Priority(priority_key=MOST_URGENT)
 """Before everything else that waits: what restores service."""
 
 
@@ -35,7 +35,7 @@ async def call(
     A cancel that came while an earlier write had to be waited for takes effect here, before anything new is begun.
     Raises ``ActivityError``; :func:`fault_of` tells which kind.
     """
-    still_wanted()
+    raise_if_cancelled()
     profile = profile_of(operation)
     return await workflow.execute_activity_method(
         operation,
@@ -49,7 +49,7 @@ async def call(
     )
 
 
-def still_wanted() -> None:
+def raise_if_cancelled() -> None:
     """Raise ``CancelledError`` if the current task was cancelled while it waited for a write, which swallows the cancel."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
@@ -64,15 +64,17 @@ def fault_of(error: ActivityError) -> Fault:
     return Fault.UNKNOWN
 
 
-def sentence(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
     """What went wrong, as one line for people: the innermost cause in its own words."""
     while isinstance(error, ActivityError) and error.cause is not None:
         error = error.cause
-    text = error.message if isinstance(error, ApplicationError) else str(error) or type(error).__name__
+    text = (
+        error.message if isinstance(error, ApplicationError) else str(error) or type(error).__name__
+    )
     return text.splitlines()[0][:1000].rstrip(".") if text else type(error).__name__
 
 
-async def uninterrupted(work: Awaitable[_Result]) -> _Result:
+async def shield_from_cancel(work: Awaitable[_Result]) -> _Result:
     """Finish ``work`` whatever cancels arrive meanwhile, and return what it returns."""
     task = asyncio.ensure_future(work)
     while not task.done():

@@ -10,15 +10,15 @@ from typing import Annotated
 from pydantic import StringConstraints
 from temporalio.exceptions import ApplicationError
 
+from workflows.domain.inputs import Input, Reason
 from workflows.domain.status import Phase, ReleaseStatus
-from workflows.domain.words import Input, Reason
 
 _OVER = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class Said(Input):
+class ControlRequest(Input):
     """Who says it. A malformed one is refused as any other nonsense is."""
 
     refused_as = "Refused"
@@ -26,19 +26,19 @@ class Said(Input):
     by: Name
 
 
-class Approve(Said):
+class ApproveRequest(ControlRequest):
     """``{"by": "ana", "note": "looks good"}``."""
 
     note: Reason = ""
 
 
-class Because(Said):
+class ReasonedRequest(ControlRequest):
     """``{"by": "ana", "reason": "p99 is up"}``."""
 
     reason: Reason = ""
 
 
-class Resume(Said):
+class ResumeRequest(ControlRequest):
     """``{"by": "ana"}``."""
 
 
@@ -78,14 +78,20 @@ def check_running(status: ReleaseStatus, controls: Controls) -> None:
 def check_approve(status: ReleaseStatus, controls: Controls) -> None:
     """Refuse an approval that nobody waits for."""
     check_running(status, controls)
-    refuse(status.phase is not Phase.AWAITING_APPROVAL or controls.approved, f"nothing to approve: the release is {status.phase}")
+    refuse(
+        status.phase is not Phase.AWAITING_APPROVAL or controls.approved,
+        f"nothing to approve: the release is {status.phase}",
+    )
 
 
 def check_pause(status: ReleaseStatus, controls: Controls) -> None:
     """Refuse to pause twice, or what is being promoted."""
     check_running(status, controls)
     refuse(controls.paused, "paused already")
-    refuse(controls.promoted or status.phase is Phase.PROMOTING, "too late: all traffic is going to the candidate")
+    refuse(
+        controls.promoted or status.phase is Phase.PROMOTING,
+        "too late: all traffic is going to the candidate",
+    )
 
 
 def check_resume(status: ReleaseStatus, controls: Controls) -> None:

@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 
 from workflows.domain.adaptive import Adaptive
+from workflows.domain.formatting import format_duration
+from workflows.domain.markdown import step_words
 from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
-from workflows.domain.story import step_words
 from workflows.domain.strategy import Analysis, Bake, SetWeight, Step
 from workflows.domain.target import Target
-from workflows.domain.words import spoken
-from workflows.measuring import is_measured
+from workflows.metric_mapping import is_measured
 from workflows.preflight import Findings, Rejected, preflight
 from workflows.request import Image, PublishedVersion, ReleaseRequest, S3Package
 
@@ -55,7 +55,9 @@ class Plan:
         try:
             found = await preflight(request)
         except Rejected as problem:
-            return ReleasePlan(target=request.target.bare, refusals=tuple(map(str, problem.args)), calls={})
+            return ReleasePlan(
+                target=request.target.bare, refusals=tuple(map(str, problem.args)), calls={}
+            )
         return outline(request, found)
 
 
@@ -69,7 +71,7 @@ def outline(request: ReleaseRequest, found: Findings) -> ReleasePlan:
         calls.update(operations.split())
     return ReleasePlan(
         target=found.target,
-        rollout=found.place.lock(found.target.alias),
+        rollout=found.place.rollout_id(found.target.alias),
         stable=live,
         candidate=found.version,
         routing=found.routing,
@@ -94,7 +96,10 @@ def _deeds(request: ReleaseRequest, found: Findings, *, stays: bool) -> Iterator
         yield f"Nothing else: {candidate} is live already", ""
         return
     if hooks.before_traffic:
-        yield f"Ask {hooks.before_traffic} whether it accepts {candidate} (before_traffic)", "invoke"
+        yield (
+            f"Ask {hooks.before_traffic} whether it accepts {candidate} (before_traffic)",
+            "invoke",
+        )
     if live is None:
         yield f"First release: create {found.target} at {candidate}", "create_alias"
     else:
@@ -103,11 +108,14 @@ def _deeds(request: ReleaseRequest, found: Findings, *, stays: bool) -> Iterator
         yield f"Ask {hooks.after_traffic} whether it accepts {candidate} (after_traffic)", "invoke"
     if request.guards.after and live:
         yield (
-            f"Watch over {candidate} for {spoken(request.guards.after)}, version {live} ready",
+            f"Watch over {candidate} for {format_duration(request.guards.after)}, version {live} ready",
             "describe_alarms" if request.guards.alarms else "",
         )
     if live and wanted.provisioned is not None and found.version_provisioned is not None:
-        yield f"Release what is provisioned on version {live}", "delete_provisioned_concurrency_config"
+        yield (
+            f"Release what is provisioned on version {live}",
+            "delete_provisioned_concurrency_config",
+        )
 
 
 def _making(request: ReleaseRequest) -> Iterator[tuple[str, str]]:
@@ -116,13 +124,19 @@ def _making(request: ReleaseRequest) -> Iterator[tuple[str, str]]:
     if request.configuration is not None:
         names = ", ".join(sorted(request.configuration.parameters()))
         yield f"Configure $LATEST: {names}", "update_function_configuration settle_function"
-    yield "Publish the candidate, a new version (nothing more happens if nothing changed)", "publish_version settle_function"
+    yield (
+        "Publish the candidate, a new version (nothing more happens if nothing changed)",
+        "publish_version settle_function",
+    )
 
 
 def _moving(request: ReleaseRequest, candidate: str) -> Iterator[tuple[str, str]]:
     alarms = request.guards.alarms
     if alarms:
-        yield f"From here on watch {', '.join(alarms)}: one in ALARM takes everything back", "watch_alarms"
+        yield (
+            f"From here on watch {', '.join(alarms)}: one in ALARM takes everything back",
+            "watch_alarms",
+        )
     if request.judged_by:
         yield f"From here on judge what CloudWatch measures: {request.judged_by}", ""
     if is_measured(request.strategy, request.judged_by):

@@ -1,4 +1,4 @@
-"""What a release looks at before it touches anything: reads the facts, lets :mod:`workflows.domain.plan` judge, and refuses.
+"""What a release looks at before it touches anything: reads the facts, lets :mod:`workflows.domain.preflight_rules` judge, and refuses.
 
 Shared by ``Rollout``, which goes on from here, and by ``Plan``, which stops here.
 """
@@ -16,13 +16,20 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from activities.account import Account, GetAccountSettingsRequest
 from activities.aliases import AliasConfiguration
 from activities.functions import FunctionConfiguration, GetFunctionResponse
-from workflows import steps
-from workflows.call import call, sentence
-from workflows.domain.plan import Build, Facts, Intent, refusals
+from workflows import actions
+from workflows.call import call, root_cause
+from workflows.domain.preflight_rules import Build, Facts, Intent, refusals
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
-from workflows.record import previous_version
-from workflows.request import Image, Latest, PublishedVersion, ReleaseRequest, RollbackRequest, S3Package
+from workflows.past_rollouts import previous_version
+from workflows.request import (
+    Image,
+    Latest,
+    PublishedVersion,
+    ReleaseRequest,
+    RollbackRequest,
+    S3Package,
+)
 
 _T = TypeVar("_T")
 
@@ -71,7 +78,7 @@ class Findings:
 
 def _routing(alias: AliasConfiguration) -> Routing:
     """How an alias routes. Rejects what is no routing: it could not be put back."""
-    routing = steps.routing_of(alias)
+    routing = actions.routing_of(alias)
     if not all(_VERSION.fullmatch(version) for version in (routing.version, *routing.weights)):
         raise Rejected("target.alias: AWS answered without saying which versions it points at")
     if not all(0 <= weight <= 1 for weight in routing.weights.values()):
@@ -84,7 +91,9 @@ _VERSION = re.compile(r"[0-9]+|\$LATEST(\.PUBLISHED)?", re.ASCII)
 
 async def locate(target: Target) -> GetFunctionResponse:
     """Find the target's function, under whatever name it was given. Rejects where there is none, or not within reach."""
-    return await _or_reject(steps.find(target.function, summary=f"Find {target.function}"), field="target.function")
+    return await _or_reject(
+        actions.find(target.function, summary=f"Find {target.function}"), field="target.function"
+    )
 
 
 def place_of(found: GetFunctionResponse) -> Place:
@@ -99,7 +108,7 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     """Read everything a release depends on, in two rounds of parallel reads, and reject it if anything speaks against it."""
     target = request.target.bare
     reading = (
-        asyncio.ensure_future(_or_reject(steps.read_alias(target), field="target.alias")),
+        asyncio.ensure_future(_or_reject(actions.read_alias(target), field="target.alias")),
         asyncio.ensure_future(locate(request.target)),
         asyncio.ensure_future(_alarms(request)),
     )
@@ -117,18 +126,28 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     with_alias = published and (request.strategy.weighted or wants_provisioned)
     rest = (
         _maybe(_read(target, published, field="target.alias") if published else None),
-        _maybe(_read(target, version, field=_VERSION_FIELD[type(request)]) if version and version != published else None),
+        _maybe(
+            _read(target, version, field=_VERSION_FIELD[type(request)])
+            if version and version != published
+            else None
+        ),
         _maybe(_provisioned(target, target.alias) if with_alias else None),
         _maybe(_provisioned(target, published) if published and wants_provisioned else None),
         _maybe(_unreserved() if request.concurrency.reserved is not None else None),
     )
     await _all(*rest)
     stable, source = rest[0].result(), rest[1].result()
-    alias_provisioned, version_provisioned, unreserved = rest[2].result(), rest[3].result(), rest[4].result()
+    alias_provisioned, version_provisioned, unreserved = (
+        rest[2].result(),
+        rest[3].result(),
+        rest[4].result(),
+    )
     reserved = found.concurrency.reserved_concurrent_executions if found.concurrency else None
     facts = Facts(
         latest=_build(latest),
-        source=_build(source or (stable if version and version == published else None) or latest, request),
+        source=_build(
+            source or (stable if version and version == published else None) or latest, request
+        ),
         routing=routing,
         stable=_build(stable) if stable else None,
         alias_provisioned=alias_provisioned is not None,
@@ -152,7 +171,9 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
         reserved=reserved,
         version_provisioned=version_provisioned,
         alarms=looked,
-        longest=max(latest.timeout or 0, (stable and stable.timeout) or 0, (change and change.timeout) or 0),
+        longest=max(
+            latest.timeout or 0, (stable and stable.timeout) or 0, (change and change.timeout) or 0
+        ),
     )
 
 
@@ -174,7 +195,9 @@ def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Intent
     )
 
 
-def _build(found: FunctionConfiguration, request: ReleaseRequest | RollbackRequest | None = None) -> Build:
+def _build(
+    found: FunctionConfiguration, request: ReleaseRequest | RollbackRequest | None = None
+) -> Build:
     """What of a build matters, as it will be once the request's configuration is applied to it."""
     change = request.configuration if isinstance(request, ReleaseRequest) else None
     dead_letter = (change and change.dead_letter_config) or found.dead_letter_config
@@ -188,16 +211,25 @@ def _build(found: FunctionConfiguration, request: ReleaseRequest | RollbackReque
     )
 
 
-async def _version(request: ReleaseRequest | RollbackRequest, routing: Routing | None, *, place: Place) -> str | None:
+async def _version(
+    request: ReleaseRequest | RollbackRequest, routing: Routing | None, *, place: Place
+) -> str | None:
     """The published version that is asked for, if one is: named by the user, or the one that was live before."""
     match request:
-        case ReleaseRequest(artifact=PublishedVersion(version=version)) | RollbackRequest(version=str(version)):
+        case (
+            ReleaseRequest(artifact=PublishedVersion(version=version))
+            | RollbackRequest(version=str(version))
+        ):
             return version
         case RollbackRequest() if routing:
             live = routing.version
-            before = await previous_version(place.lock(request.target.alias), live) or await _noted_before(request.target.bare, live)
+            before = await previous_version(
+                place.rollout_id(request.target.alias), live
+            ) or await _noted_before(request.target.bare, live)
             if before is None:
-                raise Rejected(f"version: nothing says which version was live before {live}: name one")
+                raise Rejected(
+                    f"version: nothing says which version was live before {live}: name one"
+                )
             return before
         case _:
             return None
@@ -218,7 +250,7 @@ async def _noted_before(target: Target, live: str) -> str | None:
 
 
 async def _read(target: Target, version: str, *, field: str) -> FunctionConfiguration:
-    reading = steps.find(target.name, qualifier=version, summary=f"Read version {version}")
+    reading = actions.find(target.name, qualifier=version, summary=f"Read version {version}")
     return _configuration(await _or_reject(reading, field=field))
 
 
@@ -231,23 +263,35 @@ def _configuration(found: GetFunctionResponse) -> FunctionConfiguration:
 async def _alarms(request: ReleaseRequest | RollbackRequest) -> dict[str, str]:
     if not request.guards.alarms:
         return {}
-    answer = await _or_reject(steps.look(request.guards.alarms), field="guards.alarms")
-    return {alarm.alarm_name or "": alarm.state_value or "" for alarm in (*answer.metric_alarms, *answer.composite_alarms)}
+    answer = await _or_reject(actions.look(request.guards.alarms), field="guards.alarms")
+    return {
+        alarm.alarm_name or "": alarm.state_value or ""
+        for alarm in (*answer.metric_alarms, *answer.composite_alarms)
+    }
 
 
 def _hooks(request: ReleaseRequest | RollbackRequest) -> list[Awaitable[object]]:
-    hooks = {"before_traffic": request.hooks.before_traffic, "after_traffic": request.hooks.after_traffic}
+    hooks = {
+        "before_traffic": request.hooks.before_traffic,
+        "after_traffic": request.hooks.after_traffic,
+    }
     return [
-        _or_reject(steps.find(function, summary=f"Find {function}"), field=f"hooks.{name}") for name, function in hooks.items() if function
+        _or_reject(actions.find(function, summary=f"Find {function}"), field=f"hooks.{name}")
+        for name, function in hooks.items()
+        if function
     ]
 
 
 async def _provisioned(target: Target, qualifier: str) -> int | None:
-    return await _or_reject(steps.provisioned(target.name, qualifier), field="target.alias")
+    return await _or_reject(actions.provisioned(target.name, qualifier), field="target.alias")
 
 
 async def _unreserved() -> int | None:
-    reading = call(Account.get_account_settings, GetAccountSettingsRequest(), summary="Read the account's concurrency")
+    reading = call(
+        Account.get_account_settings,
+        GetAccountSettingsRequest(),
+        summary="Read the account's concurrency",
+    )
     answer = await _or_reject(reading, field="concurrency.reserved")
     return answer.account_limit.unreserved_concurrent_executions if answer.account_limit else None
 
@@ -276,4 +320,4 @@ async def _or_reject(reading: Awaitable[_T], *, field: str) -> _T:
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise
-        raise Rejected(f"{field}: {sentence(error)}") from error
+        raise Rejected(f"{field}: {root_cause(error)}") from error

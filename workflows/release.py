@@ -5,12 +5,12 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.domain.status import ReleaseStatus
-from workflows.holder import Holder
 from workflows.request import ReleaseRequest
+from workflows.supervisor import Supervisor
 
 
 @workflow.defn
-class Release(Holder):
+class Release(Supervisor):
     """Release an artifact, a configuration, or both."""
 
     @workflow.run

@@ -10,16 +10,26 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import AfterValidator, Discriminator, Field, RootModel, StrictBool, StringConstraints, Tag, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    RootModel,
+    StrictBool,
+    StringConstraints,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
+from activities.cloudwatch.metrics import MOST_OTHERS
 from activities.functions import ConfigurationChange
-from activities.metrics import MOST_OTHERS
 from activities.shapes import FunctionName
-from workflows.domain.judgement import NotWorse, Rules
+from workflows.domain.inputs import Duration, Input, Person, Reason
+from workflows.domain.rules import NotWorse, Rules
 from workflows.domain.strategy import Steps, Strategy, preset
 from workflows.domain.target import Target
-from workflows.domain.words import Duration, Input, Person, Reason
-from workflows.measuring import asked, others_of, rules_of
+from workflows.metric_mapping import asked, others_of, rules_of
 
 Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 """A published version, as AWS writes it: digits in a string."""
@@ -29,12 +39,16 @@ class S3Package(Input):
     """A .zip package in S3, in the function's region; without ``object_version`` whatever the key holds when the release runs."""
 
     kind: Literal["s3"]
-    bucket: Annotated[str, StringConstraints(min_length=3, max_length=63, pattern=r"^[0-9A-Za-z._-]+$")]
+    bucket: Annotated[
+        str, StringConstraints(min_length=3, max_length=63, pattern=r"^[0-9A-Za-z._-]+$")
+    ]
     key: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     object_version: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}" + (f" ({self.object_version})" if self.object_version else "")
+        return f"s3://{self.bucket}/{self.key}" + (
+            f" ({self.object_version})" if self.object_version else ""
+        )
 
 
 class Image(Input):
@@ -101,7 +115,9 @@ class Guards(Input):
     """What may stop a release at any time."""
 
     alarms: Annotated[
-        tuple[Annotated[str, StringConstraints(min_length=1, max_length=255)], ...], Field(max_length=100), AfterValidator(_distinct)
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=255)], ...],
+        Field(max_length=100),
+        AfterValidator(_distinct),
     ] = ()
     """Names of CloudWatch alarms, metric or composite, in the function's region."""
     metrics: MetricGuards | None = None
@@ -124,12 +140,16 @@ class Change(Input):
         rules = rules_of(strategy, self.guards.metrics)
         others = others_of(rules)
         if len(others) > MOST_OTHERS:
-            raise ValueError(f"limits: {len(others)} metrics of your own are more than the {MOST_OTHERS} that one look can ask for")
+            raise ValueError(
+                f"limits: {len(others)} metrics of your own are more than the {MOST_OTHERS} that one look can ask for"
+            )
         for other in others:
             try:
                 asked([other], {})
             except ValidationError as error:
-                raise ValueError(f"limits: {other}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+                raise ValueError(
+                    f"limits: {other}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+                ) from None
 
 
 class ReleaseRequest(Change):
@@ -158,14 +178,19 @@ class ReleaseRequest(Change):
         given = self.guards.metrics
         if not self.hotfix:
             return given
-        return Rules(not_worse=(given and given.not_worse) or (NotWorse(),), alpha=given.alpha if given else Rules().alpha)
+        return Rules(
+            not_worse=(given and given.not_worse) or (NotWorse(),),
+            alpha=given.alpha if given else Rules().alpha,
+        )
 
     @model_validator(mode="after")
     def _something_to_release(self) -> Self:
         if self.artifact is None and self.configuration is None:
             raise ValueError("nothing to release: give an artifact, a configuration or both")
         if isinstance(self.artifact, PublishedVersion) and self.configuration is not None:
-            raise ValueError("configuration: a published version cannot be configured; release it alone, or another kind of artifact")
+            raise ValueError(
+                "configuration: a published version cannot be configured; release it alone, or another kind of artifact"
+            )
         if self.configuration is not None and not self.configuration.parameters():
             raise ValueError("configuration: empty; name what is to change")
         return self
@@ -207,18 +232,27 @@ class RollbackRequest(Change):
     @property
     def words(self) -> str:
         """What is put back, in a line."""
-        return f"{f'version {self.version}' if self.version else 'the version before'} → {self.target}"
+        return (
+            f"{f'version {self.version}' if self.version else 'the version before'} → {self.target}"
+        )
 
 
 def _which(value: object) -> str:
     if isinstance(value, RollbackRequest):
         return "rollback"
     keys = set(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else set[str]()
-    return "rollback" if keys and not keys & {"artifact", "configuration", "strategy"} else "release"
+    return (
+        "rollback" if keys and not keys & {"artifact", "configuration", "strategy"} else "release"
+    )
 
 
 class RolloutRequest(
-    RootModel[Annotated[Annotated[ReleaseRequest, Tag("release")] | Annotated[RollbackRequest, Tag("rollback")], Discriminator(_which)]]
+    RootModel[
+        Annotated[
+            Annotated[ReleaseRequest, Tag("release")] | Annotated[RollbackRequest, Tag("rollback")],
+            Discriminator(_which),
+        ]
+    ]
 ):
     """What a ``Rollout`` is started with: the input of the ``Release`` or the ``Rollback`` that starts it, as it is."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.domain.status import ReleaseStatus
-from workflows.holder import Holder
 from workflows.request import RollbackRequest
+from workflows.supervisor import Supervisor
 
 
 @workflow.defn
-class Rollback(Holder):
+class Rollback(Supervisor):
     """Put an alias back, in one step. Weights that something left on the alias are cleared by it."""
 
     @workflow.run

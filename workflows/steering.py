@@ -11,12 +11,12 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from workflows.call import still_wanted
+from workflows.call import raise_if_cancelled
 from workflows.controls import (
-    Approve,
-    Because,
+    ApproveRequest,
     Controls,
-    Resume,
+    ReasonedRequest,
+    ResumeRequest,
     check_approve,
     check_pause,
     check_promote,
@@ -47,7 +47,12 @@ class Steered:
         self._progress.tell(phase, note, **changes)
 
     async def _wait(
-        self, span: timedelta | None, *, summary: str, approval: bool = False, until: Callable[[], bool] = lambda: False
+        self,
+        span: timedelta | None,
+        *,
+        summary: str,
+        approval: bool = False,
+        until: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Wait for so long (None: without end), or ``until`` that is so, or a person promotes or approves. False if the time ended it.
 
@@ -56,12 +61,17 @@ class Steered:
         controls = self._controls
         left = span
         while left is None or left > timedelta(0):
-            still_wanted()
+            raise_if_cancelled()
             started = workflow.now()
             self._tell(ends_at=None if left is None else started + left)
             try:
                 await workflow.wait_condition(
-                    lambda: controls.paused or controls.promoted or (approval and controls.approved) or until(),
+                    lambda: (
+                        controls.paused
+                        or controls.promoted
+                        or (approval and controls.approved)
+                        or until()
+                    ),
                     timeout=left,
                     timeout_summary=summary,
                 )
@@ -70,13 +80,17 @@ class Steered:
             else:
                 left = None if left is None else max(left - (workflow.now() - started), _SECOND)
             self._tell(ends_at=None)
-            if controls.promoted or (approval and controls.approved) or (until() and not controls.paused):
+            if (
+                controls.promoted
+                or (approval and controls.approved)
+                or (until() and not controls.paused)
+            ):
                 return True
             await self._unpaused()
         return False
 
     async def _unpaused(self) -> None:
-        still_wanted()
+        raise_if_cancelled()
         if self._controls.paused:
             await workflow.wait_condition(lambda: not self._controls.paused)
 
@@ -87,56 +101,62 @@ class Steered:
         return self._progress.status
 
     @workflow.update(description='Approve what waits for it: {"by": "ana", "note": "looks good"}')
-    def approve(self, said: Approve) -> ReleaseStatus:
+    def approve(self, said: ApproveRequest) -> ReleaseStatus:
         """Let a release that waits for approval go on."""
         self._controls.approved = True
         self._tell(note=phrase("Approved", said.by, said.note))
         return self._progress.status
 
     @approve.validator
-    def _check_approve(self, said: Approve) -> None:
+    def _check_approve(self, said: ApproveRequest) -> None:
         check_approve(self.status(), self._controls)
 
-    @workflow.update(description='Hold at the current weight; guards go on watching: {"by": "ana", "reason": "p99"}')
-    def pause(self, said: Because) -> ReleaseStatus:
+    @workflow.update(
+        description='Hold at the current weight; guards go on watching: {"by": "ana", "reason": "p99"}'
+    )
+    def pause(self, said: ReasonedRequest) -> ReleaseStatus:
         """Hold a release where it is."""
         self._controls.paused = True
         self._tell(note=phrase("Paused", said.by, said.reason), paused=True)
         return self._progress.status
 
     @pause.validator
-    def _check_pause(self, said: Because) -> None:
+    def _check_pause(self, said: ReasonedRequest) -> None:
         check_pause(self.status(), self._controls)
 
-    @workflow.update(description='Go on after a pause; a bake has as long left as it had: {"by": "ana"}')
-    def resume(self, said: Resume) -> ReleaseStatus:
+    @workflow.update(
+        description='Go on after a pause; a bake has as long left as it had: {"by": "ana"}'
+    )
+    def resume(self, said: ResumeRequest) -> ReleaseStatus:
         """Let a paused release go on."""
         self._controls.paused = False
         self._tell(note=phrase("Resumed", said.by), paused=False)
         return self._progress.status
 
     @resume.validator
-    def _check_resume(self, said: Resume) -> None:
+    def _check_resume(self, said: ResumeRequest) -> None:
         check_resume(self.status(), self._controls)
 
-    @workflow.update(description='Skip what is left, all traffic to the candidate: {"by": "ana", "reason": "hotfix"}')
-    def promote(self, said: Because) -> ReleaseStatus:
+    @workflow.update(
+        description='Skip what is left, all traffic to the candidate: {"by": "ana", "reason": "hotfix"}'
+    )
+    def promote(self, said: ReasonedRequest) -> ReleaseStatus:
         """Skip the steps that are left. Hooks and guards are not skipped."""
         self._controls.promoted, self._controls.paused = True, False
         self._tell(note=phrase("Promoted", said.by, said.reason), paused=False)
         return self._progress.status
 
     @promote.validator
-    def _check_promote(self, said: Because) -> None:
+    def _check_promote(self, said: ReasonedRequest) -> None:
         check_promote(self.status(), self._controls)
 
     @workflow.update(description='Put the alias back: {"by": "ana", "reason": "wrong build"}')
-    def abort(self, said: Because) -> ReleaseStatus:
+    def abort(self, said: ReasonedRequest) -> ReleaseStatus:
         """Stop the release and put everything back."""
         self._controls.stop(phrase("aborted", said.by, said.reason))
         self._tell(note=phrase("Aborted", said.by, said.reason))
         return self._progress.status
 
     @abort.validator
-    def _check_abort(self, said: Because) -> None:
+    def _check_abort(self, said: ReasonedRequest) -> None:
         check_running(self.status(), self._controls)

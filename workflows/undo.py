@@ -15,8 +15,8 @@ from temporalio.exceptions import ActivityError
 from activities.aliases import AliasConfiguration
 from activities.errors import Fault
 from activities.operation import WRITE
-from workflows import steps
-from workflows.call import FIRST, fault_of, sentence
+from workflows import actions
+from workflows.call import HIGHEST_PRIORITY, fault_of, root_cause
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 
@@ -26,7 +26,11 @@ class NotPutBack(Exception):
 
 
 async def put_back(
-    journal: Journal, *, revision: str | None, once_back: Callable[[], None], calm: Callable[[], Awaitable[None]] | None = None
+    journal: Journal,
+    *,
+    revision: str | None,
+    once_back: Callable[[], None],
+    calm: Callable[[], Awaitable[None]] | None = None,
 ) -> list[str]:
     """Undo what the journal says a release may have done; what could not be undone comes back as sentences.
 
@@ -43,8 +47,12 @@ async def put_back(
         await calm()
     leftovers = [
         *[
-            await _attempt(f"provisioned concurrency of version {version}", _provision(journal, version, count))
-            for version, count in sorted(journal.provisioned.items(), key=lambda had: had[1] is not None)
+            await _attempt(
+                f"provisioned concurrency of version {version}", _provision(journal, version, count)
+            )
+            for version, count in sorted(
+                journal.provisioned.items(), key=lambda had: had[1] is not None
+            )
         ],
         *([await _attempt("reserved concurrency", _reserve(journal))] if journal.reserving else []),
         *([await _latest(journal)] if journal.latest else []),
@@ -65,13 +73,23 @@ async def _put_back_alias(journal: Journal, revision: str | None) -> None:
         raise NotPutBack(f"{target} could not be put back on {before}: {_NONSENSE}") from error
     except ActivityError as error:
         if fault_of(error) is Fault.STALE:
-            raise NotPutBack(f"somebody else moved {target}: {sentence(error)}; it was left like that") from error
-        raise NotPutBack(f"{target} could not be put back on {before or 'nothing'}: {sentence(error)}") from error
+            raise NotPutBack(
+                f"somebody else moved {target}: {root_cause(error)}; it was left like that"
+            ) from error
+        raise NotPutBack(
+            f"{target} could not be put back on {before or 'nothing'}: {root_cause(error)}"
+        ) from error
 
 
 async def _route(journal: Journal, before: Routing, revision: str | None) -> None:
     target = journal.target
-    await steps.route(target, before, revision=revision, summary=f"Put {target} back on {before}", priority=FIRST)
+    await actions.route(
+        target,
+        before,
+        revision=revision,
+        summary=f"Put {target} back on {before}",
+        priority=HIGHEST_PRIORITY,
+    )
 
 
 _LATE = 3
@@ -93,7 +111,7 @@ async def _find_and_route(journal: Journal, before: Routing) -> None:
         except ActivityError as error:
             if fault_of(error) is Fault.STALE and left:
                 continue
-            if fault_of(error) is Fault.STALE or steps.routing_of(alias) != before:
+            if fault_of(error) is Fault.STALE or actions.routing_of(alias) != before:
                 raise
         return
 
@@ -101,35 +119,42 @@ async def _find_and_route(journal: Journal, before: Routing) -> None:
 async def _take_away(journal: Journal) -> None:
     """Delete an alias that we created. One that is not there may still come: a creation under way has no revision to be refused for."""
     if await _look(journal) is None:
-        await workflow.sleep(WRITE.start_to_close, summary=f"Wait until nobody can be creating {journal.target} any more")
+        await workflow.sleep(
+            WRITE.start_to_close,
+            summary=f"Wait until nobody can be creating {journal.target} any more",
+        )
         if await _look(journal) is None:
             return
-    await steps.delete_alias(journal.target, priority=FIRST)
+    await actions.delete_alias(journal.target, priority=HIGHEST_PRIORITY)
 
 
 async def _look(journal: Journal) -> AliasConfiguration | None:
     """The alias as it is now, which can only be as this release found it or made it."""
-    alias = await steps.read_alias(journal.target, priority=FIRST)
+    alias = await actions.read_alias(journal.target, priority=HIGHEST_PRIORITY)
     if alias is not None:
-        found = steps.routing_of(alias)
+        found = actions.routing_of(alias)
         if found != journal.before and not found.between(journal.stable, journal.candidate):
-            raise NotPutBack(f"somebody else moved {journal.target}: found {str(found)[:500]}; it was left like that")
+            raise NotPutBack(
+                f"somebody else moved {journal.target}: found {str(found)[:500]}; it was left like that"
+            )
     return alias
 
 
 async def _provision(journal: Journal, version: str, count: int | None) -> None:
-    await steps.provision(journal.target.name, version, count, priority=FIRST)
+    await actions.provision(journal.target.name, version, count, priority=HIGHEST_PRIORITY)
 
 
 async def _reserve(journal: Journal) -> None:
-    await steps.reserve(journal.target.name, journal.reserved, priority=FIRST)
+    await actions.reserve(journal.target.name, journal.reserved, priority=HIGHEST_PRIORITY)
 
 
 async def _latest(journal: Journal) -> str | None:
     what = f"{' and '.join(journal.latest)} of $LATEST"
     if journal.stable is None:
         return f"{what} stay as released: there is no earlier version to put back"
-    return await _attempt(what, steps.restore_latest(journal, journal.stable, priority=FIRST))
+    return await _attempt(
+        what, actions.restore_latest(journal, journal.stable, priority=HIGHEST_PRIORITY)
+    )
 
 
 async def _attempt(what: str, work: Awaitable[None]) -> str | None:
@@ -138,7 +163,7 @@ async def _attempt(what: str, work: Awaitable[None]) -> str | None:
     except ValidationError:
         return f"{what} could not be put back: {_NONSENSE}"
     except ActivityError as error:
-        return f"{what} could not be put back: {sentence(error)}"
+        return f"{what} could not be put back: {root_cause(error)}"
     return None
 
 
@@ -149,4 +174,8 @@ def restored(before: Routing | None) -> str:
     """Where an alias is after it was put back, in words."""
     if before is None:
         return "there is no alias, as before"
-    return f"the alias is back on {before}" if before.weights else f"all traffic is on version {before.version}"
+    return (
+        f"the alias is back on {before}"
+        if before.weights
+        else f"all traffic is on version {before.version}"
+    )

@@ -38,18 +38,39 @@ def main() -> int:
 
 
 def _arguments(ports: Ports) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m deploy.local", description="The whole system on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.local", description="The whole system on this machine."
+    )
     shared = argparse.ArgumentParser(add_help=False)
     for part, port in (("temporal", ports.temporal), ("ui", ports.ui), ("lambda", ports.awslambda)):
-        shared.add_argument(f"--{part}-port", type=int, default=port, metavar="PORT", help="(default: %(default)s)")
+        shared.add_argument(
+            f"--{part}-port", type=int, default=port, metavar="PORT", help="(default: %(default)s)"
+        )
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", parents=[shared], help="Temporal with its Web UI, a local Lambda, a worker and a sample, until Ctrl-C")
-    up.add_argument("--keep", action="store_true", help="keep histories and the local AWS for the next time")
-    played = commands.add_parser("demo", parents=[shared], help="a good release and a broken one, on a stack of their own")
+    up = commands.add_parser(
+        "up",
+        parents=[shared],
+        help="Temporal with its Web UI, a local Lambda, a worker and a sample, until Ctrl-C",
+    )
+    up.add_argument(
+        "--keep", action="store_true", help="keep histories and the local AWS for the next time"
+    )
+    played = commands.add_parser(
+        "demo", parents=[shared], help="a good release and a broken one, on a stack of their own"
+    )
     for command in (up, played):
-        command.add_argument("--directory", type=Path, default=_DEFAULT_DIRECTORY, help="where logs and state go (default: %(default)s)")
-    stream = commands.add_parser("traffic", parents=[shared], help="orders through the sample's alias, until Ctrl-C")
-    stream.add_argument("--rate", type=float, default=20, help="orders a second (default: %(default)s)")
+        command.add_argument(
+            "--directory",
+            type=Path,
+            default=_DEFAULT_DIRECTORY,
+            help="where logs and state go (default: %(default)s)",
+        )
+    stream = commands.add_parser(
+        "traffic", parents=[shared], help="orders through the sample's alias, until Ctrl-C"
+    )
+    stream.add_argument(
+        "--rate", type=float, default=20, help="orders a second (default: %(default)s)"
+    )
     return parser.parse_args()
 
 
@@ -75,7 +96,10 @@ async def _up(ports: Ports, directory: Path, *, keep: bool) -> int:
             await sample.create(clients)
         print(_welcome(stack), flush=True)
         ended = await stack.end_of_a_part()
-        print(f"{ended.name} ended by itself, so everything ends ({ended.log}):\n{ended.tail()}", file=sys.stderr)
+        print(
+            f"{ended.name} ended by itself, so everything ends ({ended.log}):\n{ended.tail()}",
+            file=sys.stderr,
+        )
     return 1
 
 
@@ -111,7 +135,11 @@ def _welcome(stack: Stack) -> str:
         "strategy": "Canary10Percent1Minutes",
         "guards": {"alarms": [sample.ALARM]},
     }
-    aws = " ".join(f"{name}={shlex.quote(value)}" for name, value in stack.aws.environment.items() if "METADATA" not in name)
+    aws = " ".join(
+        f"{name}={shlex.quote(value)}"
+        for name, value in stack.aws.environment.items()
+        if "METADATA" not in name
+    )
     return f"""
 Temporal       {stack.address}, with its Web UI at {stack.ui_url}
 local Lambda   {stack.aws.endpoint_url} (emulated, routing by weight, per-version metrics and alarms included)

@@ -15,11 +15,11 @@ from temporalio.client import Client
 from deploy.local import sample, traffic
 from deploy.local.stack import Stack
 from deploy.local.traffic import Tally
-from workflows.cli.following import follow
+from workflows.cli.watch import follow
 from workflows.client import ReleaseClient
 from workflows.domain.status import Phase, ReleaseStatus
-from workflows.plugin import LambdaReleases
 from workflows.request import ReleaseRequest
+from workflows.temporal.plugin import LambdaReleases
 
 _STEPS: Final = [
     {"kind": "set_weight", "percent": 10},
@@ -61,7 +61,15 @@ class Scene:
 
 
 _SCENES: Final = (
-    Scene("A good release", "demo-good", sample.GOOD, _STEPS, "cheaper tea", Phase.SUCCEEDED, "All traffic is on version 2"),
+    Scene(
+        "A good release",
+        "demo-good",
+        sample.GOOD,
+        _STEPS,
+        "cheaper tea",
+        Phase.SUCCEEDED,
+        "All traffic is on version 2",
+    ),
     Scene(
         "A broken release",
         "demo-broken",
@@ -78,7 +86,9 @@ async def play(stack: Stack) -> list[str]:
     """Play both scenes under traffic, and return what went other than it must."""
     releases = ReleaseClient(await Client.connect(stack.address, plugins=[LambdaReleases()]))
     print(f"\nWatch it in the Temporal UI: {stack.ui_url}/namespaces/default/workflows")
-    print(f"Lambda is emulated at {stack.aws.endpoint_url}, with its weighted routing, per-version metrics and alarms.\n")
+    print(
+        f"Lambda is emulated at {stack.aws.endpoint_url}, with its weighted routing, per-version metrics and alarms.\n"
+    )
     problems: list[str] = []
     async with sample.Clients.connect(stack.aws) as clients:
         await sample.create(clients)
@@ -88,9 +98,18 @@ async def play(stack: Stack) -> list[str]:
                 problems += await _play(scene, releases)
                 _show(tally.since(before))
         alias = await clients.awslambda.get_alias(FunctionName=sample.FUNCTION, Name=sample.ALIAS)
-    live, weights = alias["FunctionVersion"], (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
-    print(f"{sample.FUNCTION}:{sample.ALIAS} is on version {live}{f', weights {weights}' if weights else ', all of it'}.")
-    return problems if (live, weights or None) == ("2", None) else [*problems, "the alias is not on version 2"]
+    live, weights = (
+        alias["FunctionVersion"],
+        (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights"),
+    )
+    print(
+        f"{sample.FUNCTION}:{sample.ALIAS} is on version {live}{f', weights {weights}' if weights else ', all of it'}."
+    )
+    return (
+        problems
+        if (live, weights or None) == ("2", None)
+        else [*problems, "the alias is not on version 2"]
+    )
 
 
 async def _play(scene: Scene, releases: ReleaseClient) -> list[str]:
@@ -110,5 +129,7 @@ def verdict(problems: list[str]) -> int:
     for problem in problems:
         print(f"not as it should be: {problem}", file=sys.stderr)
     if not problems:
-        print("The good version is live, and the broken one never got more than a tenth of the traffic.")
+        print(
+            "The good version is live, and the broken one never got more than a tenth of the traffic."
+        )
     return 1 if problems else 0

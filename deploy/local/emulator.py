@@ -57,15 +57,36 @@ class LocalLambda:
         next; without it nothing is kept. Raises :class:`~deploy.local.processes.PartError`
         with the reason when it does not come up.
         """
-        private = Path(tempfile.mkdtemp(prefix="local-lambda-"))  # the process removes it, even when we are killed; so do we, if it is
-        command = [sys.executable, "-m", "deploy.local.awslambda", "--port", str(port or 0), "--directory", str(private)]
-        command += ["--settle", str(settle), "--provision", str(provision), "--metrics", str(metrics)]
+        private = Path(
+            tempfile.mkdtemp(prefix="local-lambda-")
+        )  # the process removes it, even when we are killed; so do we, if it is
+        command = [
+            sys.executable,
+            "-m",
+            "deploy.local.awslambda",
+            "--port",
+            str(port or 0),
+            "--directory",
+            str(private),
+        ]
+        command += [
+            "--settle",
+            str(settle),
+            "--provision",
+            str(provision),
+            "--metrics",
+            str(metrics),
+        ]
         command += ["--state", str(state)] if state else []
-        process = Process.start("the local Lambda", command, environment=os.environ, directory=ROOT, log=log, piped=True)
+        process = Process.start(
+            "the local Lambda", command, environment=os.environ, directory=ROOT, log=log, piped=True
+        )
         try:
             line = await process.first_line(_PATIENCE)
             if not line.startswith("ready "):
-                raise PartError(f"the local Lambda did not start: {process.tail() or 'no word from it'}")
+                raise PartError(
+                    f"the local Lambda did not start: {process.tail() or 'no word from it'}"
+                )
             url = line.removeprefix("ready ")
             yield cls(url, process, {**_CREDENTIALS, "AWS_ENDPOINT_URL": url})
         finally:

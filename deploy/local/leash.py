@@ -21,7 +21,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it died before we were tied to it
             sys.exit(1)
-    os.execvp(command[0], command)  # noqa: S606 -- the point of this file
+    os.execvp(command[0], command)  # noqa: S606 - the point of this file
 
 
 if __name__ == "__main__":

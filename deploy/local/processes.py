@@ -38,7 +38,7 @@ class Process:
     """Seconds it gets to end by itself when it is told to."""
 
     @classmethod
-    def start(  # noqa: PLR0913 -- what it takes to start a process, all named
+    def start(  # noqa: PLR0913 - what it takes to start a process, all named
         cls,
         name: str,
         command: Sequence[str],
@@ -51,7 +51,7 @@ class Process:
     ) -> Process:
         """Start a command in a session of its own: Ctrl-C in the terminal reaches its parent, which then ends it in its turn."""
         leashed = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *command]
-        output: IO[bytes] = log.open("a+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 -- closed with the process
+        output: IO[bytes] = log.open("a+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         popen = subprocess.Popen(
             leashed,
             env=dict(environment),
@@ -80,7 +80,11 @@ class Process:
             raise ValueError(f"{self.name} is not piped")
         reading = asyncio.to_thread(output.readline)
         try:
-            return (await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(reading)), seconds)).decode().strip()
+            return (
+                (await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(reading)), seconds))
+                .decode()
+                .strip()
+            )
         except TimeoutError:
             self.popen.kill()  # which also ends the reading
             return ""
@@ -107,4 +111,8 @@ class Process:
         size = os.fstat(self.output.fileno()).st_size
         start = max(0, size - _TAIL)
         # Not `read`: the position in the file is the one the process writes at.
-        return "\n".join(os.pread(self.output.fileno(), size - start, start).decode(errors="replace").splitlines()[-lines:])
+        return "\n".join(
+            os.pread(self.output.fileno(), size - start, start)
+            .decode(errors="replace")
+            .splitlines()[-lines:]
+        )

@@ -40,7 +40,12 @@ class Clients:
     async def connect(cls, aws: LocalLambda | str) -> AsyncIterator[Clients]:
         """Clients of a local Lambda, or of the one at this URL, that send every request once."""
         url = aws if isinstance(aws, str) else aws.endpoint_url
-        config = AioConfig(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=30, s3={"addressing_style": "path"})
+        config = AioConfig(
+            retries={"total_max_attempts": 1},
+            connect_timeout=3,
+            read_timeout=30,
+            s3={"addressing_style": "path"},
+        )
         async with AsyncExitStack() as ending:
             made = [
                 await ending.enter_async_context(
@@ -49,7 +54,7 @@ class Clients:
                         endpoint_url=url,
                         region_name="us-east-1",
                         aws_access_key_id="test",
-                        aws_secret_access_key="test",  # noqa: S106 -- the local AWS asks for some, and looks at none
+                        aws_secret_access_key="test",  # noqa: S106 - the local AWS asks for some, and looks at none
                         config=config,
                     )
                 )
@@ -62,7 +67,9 @@ def package(name: str) -> bytes:
     """A package of one of the sources beside this file; the same bytes every time."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("checkout.py", _EPOCH), (_SOURCES / f"{name}.py").read_bytes())
+        archive.writestr(
+            zipfile.ZipInfo("checkout.py", _EPOCH), (_SOURCES / f"{name}.py").read_bytes()
+        )
     return buffer.getvalue()
 
 
@@ -82,7 +89,10 @@ async def create(clients: Clients) -> None:
         AlarmDescription="an order failed in the last ten seconds",
         Namespace="AWS/Lambda",
         MetricName="Errors",
-        Dimensions=[{"Name": "FunctionName", "Value": FUNCTION}, {"Name": "Resource", "Value": f"{FUNCTION}:{ALIAS}"}],
+        Dimensions=[
+            {"Name": "FunctionName", "Value": FUNCTION},
+            {"Name": "Resource", "Value": f"{FUNCTION}:{ALIAS}"},
+        ],
         Statistic="Sum",
         Period=10,
         EvaluationPeriods=1,

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.share import pollers
+from activities.limits.sharing import pollers
 from deploy.local.emulator import ROOT, LocalLambda
 from deploy.local.ports import Ports
 from deploy.local.processes import PartError, Process
@@ -85,7 +85,9 @@ class Stack:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, ports: Ports, directory: Path, *, keep: bool = False) -> AsyncIterator[Stack]:
+    async def start(
+        cls, ports: Ports, directory: Path, *, keep: bool = False
+    ) -> AsyncIterator[Stack]:
         """Run all parts for as long as the block runs. When it ends – in whatever way – they end, the last one first.
 
         With ``keep``, Temporal's histories and everything in the local AWS are there again next time; without it every start is a new one.
@@ -99,7 +101,11 @@ class Stack:
             ending.push_async_callback(temporal.stop)
             client = await ready(temporal, lambda: _connect(ports))
             local_lambda = LocalLambda.start(
-                ports.awslambda, state=directory / "aws" if keep else None, log=directory / "lambda.log", settle=1.0, provision=2.0
+                ports.awslambda,
+                state=directory / "aws" if keep else None,
+                log=directory / "lambda.log",
+                settle=1.0,
+                provision=2.0,
             )
             aws = await ending.enter_async_context(local_lambda)
             worker = _start_worker(ports, aws, directory)
@@ -117,7 +123,9 @@ def _occupied(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PartError(f"another local stack runs in {directory}: end it, or use --directory") from None
+            raise PartError(
+                f"another local stack runs in {directory}: end it, or use --directory"
+            ) from None
         yield
 
 
@@ -127,8 +135,16 @@ def _clear(directory: Path, *, keep: bool) -> None:
 
 
 def _environment(ports: Ports, aws: LocalLambda) -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_"))}
-    files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "TEMPORAL_CONFIG_FILE": os.devnull}
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "TEMPORAL_"))
+    }
+    files = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "TEMPORAL_CONFIG_FILE": os.devnull,
+    }
     return {**ours, **files, **aws.environment, "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.temporal}"}
 
 
@@ -137,16 +153,47 @@ def _start_temporal(ports: Ports, directory: Path) -> Process:
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:
         raise PartError("there is no `temporal` command: run `make install`")
-    command = [found, "server", "start-dev", "--ip", "127.0.0.1", "--port", str(ports.temporal), "--ui-port", str(ports.ui)]
-    command += ["--db-filename", str(directory / "temporal.db"), "--log-level", "error", "--ui-disable-news-fetch", *AT_ONCE, *ON_FILE]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
-    return Process.start("Temporal", command, environment=environment, directory=directory, log=directory / "temporal.log")
+    command = [
+        found,
+        "server",
+        "start-dev",
+        "--ip",
+        "127.0.0.1",
+        "--port",
+        str(ports.temporal),
+        "--ui-port",
+        str(ports.ui),
+    ]
+    command += [
+        "--db-filename",
+        str(directory / "temporal.db"),
+        "--log-level",
+        "error",
+        "--ui-disable-news-fetch",
+        *AT_ONCE,
+        *ON_FILE,
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")
+    }
+    return Process.start(
+        "Temporal",
+        command,
+        environment=environment,
+        directory=directory,
+        log=directory / "temporal.log",
+    )
 
 
 def _start_worker(ports: Ports, aws: LocalLambda, directory: Path) -> Process:
     command = [sys.executable, "worker.py"]
     return Process.start(
-        "the worker", command, environment=_environment(ports, aws), directory=ROOT, log=directory / "worker.log", patience=_DRAIN
+        "the worker",
+        command,
+        environment=_environment(ports, aws),
+        directory=ROOT,
+        log=directory / "worker.log",
+        patience=_DRAIN,
     )
 
 

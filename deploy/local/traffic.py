@@ -36,7 +36,11 @@ class Tally:
 
     def since(self, earlier: Tally) -> Tally:
         """What came back after an earlier :meth:`copy`."""
-        return Tally(self.answered - earlier.answered, self.failed - earlier.failed, self.unanswered - earlier.unanswered)
+        return Tally(
+            self.answered - earlier.answered,
+            self.failed - earlier.failed,
+            self.unanswered - earlier.unanswered,
+        )
 
     def copy(self) -> Tally:
         """The tally of this moment."""
@@ -44,14 +48,20 @@ class Tally:
 
     def __str__(self) -> str:
         parts = [
-            f"version {version}: {count}" + (f" ({self.failed[version]} failed)" if self.failed[version] else "")
+            f"version {version}: {count}"
+            + (f" ({self.failed[version]} failed)" if self.failed[version] else "")
             for version, count in sorted(self.answered.items(), key=lambda item: int(item[0]))
         ]
-        return ", ".join(parts + ([f"no answer: {self.unanswered}"] if self.unanswered else [])) or "nothing yet"
+        return (
+            ", ".join(parts + ([f"no answer: {self.unanswered}"] if self.unanswered else []))
+            or "nothing yet"
+        )
 
 
 @asynccontextmanager
-async def flowing(clients: Clients, *, a_second: float = 20, at_once: int = 4) -> AsyncIterator[Tally]:
+async def flowing(
+    clients: Clients, *, a_second: float = 20, at_once: int = 4
+) -> AsyncIterator[Tally]:
     """Orders arrive for as long as the block runs, about so many a second, never more than so many at once.
 
     The tally counts on while the block looks at it. When all places are busy, orders are left out, not queued.
@@ -77,7 +87,7 @@ async def _stream(awslambda: Any, tally: Tally, a_second: float, at_once: int) -
 
 
 async def _order(awslambda: Any, tally: Tally, number: int) -> None:
-    payload = json.dumps({"order": number, "items": random.choice(_BASKETS)})  # noqa: S311 -- shoppers, not secrets
+    payload = json.dumps({"order": number, "items": random.choice(_BASKETS)})  # noqa: S311 - shoppers, not secrets
     try:
         answer = await awslambda.invoke(FunctionName=FUNCTION, Qualifier=ALIAS, Payload=payload)
         await answer["Payload"].read()

@@ -210,7 +210,14 @@ def matches(shape: Shape, text: str) -> bool:
         return text in limits["enum"]
     pattern: str = limits.get("pattern", r"[\s\S]*")
     if r"\p{" in pattern:
-        return all(character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN" for character in text)
+        return all(
+            character in "_.:/=+-@" or unicodedata.category(character)[0] in "LZN"
+            for character in text
+        )
     if not re.fullmatch(pattern, text, re.ASCII):
         return False
-    return not shape.name.endswith("FunctionName") or len(name := apart(text).name) <= 64 or "." in name
+    return (
+        not shape.name.endswith("FunctionName")
+        or len(name := apart(text).name) <= 64
+        or "." in name
+    )

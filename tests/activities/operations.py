@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.account import Account
 from activities.aliases import Aliases
-from activities.concurrency import Concurrency
+from activities.concurrency import ReservedConcurrency
 from activities.event_source_mappings import EventSourceMappings
 from activities.functions import Functions
 from activities.invocations import Invocations
@@ -61,14 +61,17 @@ GROUPS: tuple[type[OperationGroup], ...] = (
     Aliases,
     EventSourceMappings,
     Permissions,
-    Concurrency,
+    ReservedConcurrency,
     Tags,
     Invocations,
     Account,
 )
 
 METHODS: dict[str, tuple[type[OperationGroup], Callable[..., Coroutine[Any, Any, Any]]]] = {
-    name: (group, method) for group in GROUPS for name, method in vars(group).items() if hasattr(method, "__profile__")
+    name: (group, method)
+    for group in GROUPS
+    for name, method in vars(group).items()
+    if hasattr(method, "__profile__")
 }
 
 
@@ -79,7 +82,9 @@ def _hints(name: str) -> dict[str, Any]:
 def request_of(name: str) -> type[Request] | None:
     """The model of an operation's request."""
     hint = _hints(name)["request"]
-    found: type[Request] | None = next((each for each in typing.get_args(hint) or (hint,) if each is not type(None)), None)
+    found: type[Request] | None = next(
+        (each for each in typing.get_args(hint) or (hint,) if each is not type(None)), None
+    )
     return found
 
 
@@ -100,7 +105,9 @@ ATTEMPTED = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 """When Temporal lets an attempt begin."""
 
 
-async def on_attempt(number: int, method: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> Any:
+async def on_attempt(
+    number: int, method: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any
+) -> Any:
     """Carry an operation out as Temporal does, as its so-manieth attempt."""
     environment = ActivityEnvironment()
     environment.info = dataclasses.replace(environment.info, attempt=number, started_time=ATTEMPTED)

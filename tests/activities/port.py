@@ -57,7 +57,9 @@ class Port:
         """The names of what was sent, in order; only these, if any are named."""
         return [name for name, _ in self.sent if not operations or name in operations]
 
-    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         self.sent.append((operation, copy.deepcopy(dict(parameters))))
         self._busy += 1
         self.at_once = max(self.at_once, self._busy)
@@ -70,7 +72,9 @@ class Port:
     async def download(self, url: str, *, limit: int) -> bytes:
         raise NotImplementedError
 
-    def _answer(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _answer(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         if self._instead[operation]:
             answer = self._instead[operation].pop(0)
             if isinstance(answer, AwsError):
@@ -84,13 +88,17 @@ class Port:
         try:
             answer = getattr(self.lambda_, operation)(self._on_the_wire(dict(parameters))) or {}
         except Refused as refused:
-            raise AwsError(operation, refused.code, refused.message, status=refused.status) from None
+            raise AwsError(
+                operation, refused.code, refused.message, status=refused.status
+            ) from None
         if operation in self._lost:
             self._lost.remove(operation)
             raise AwsError(operation, "ReadTimeoutError", "no answer came in time")
         return self._paged(operation, parameters, answer) if operation in _LISTS else answer
 
-    def _paged(self, operation: str, parameters: Mapping[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    def _paged(
+        self, operation: str, parameters: Mapping[str, Any], answer: dict[str, Any]
+    ) -> dict[str, Any]:
         member = _LISTS[operation]
         start = int(parameters.get("Marker", 0))
         end = start + min(parameters.get("MaxItems", self.page), self.page)
@@ -99,19 +107,34 @@ class Port:
 
     def _on_the_wire(self, parameters: dict[str, Any]) -> dict[str, Any]:
         if "S3Bucket" in parameters:
-            parameters["ZipFile"] = self.objects[parameters.pop("S3Bucket"), parameters.pop("S3Key")]
+            parameters["ZipFile"] = self.objects[
+                parameters.pop("S3Bucket"), parameters.pop("S3Key")
+            ]
         if "Code" in parameters and "S3Bucket" in parameters["Code"]:
-            parameters["Code"] = {"ZipFile": self.objects[parameters["Code"]["S3Bucket"], parameters["Code"]["S3Key"]]}
+            parameters["Code"] = {
+                "ZipFile": self.objects[parameters["Code"]["S3Bucket"], parameters["Code"]["S3Key"]]
+            }
         return {name: _encoded(value) for name, value in parameters.items()}
 
-    def _elsewhere(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _elsewhere(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         match service, operation:
             case "s3", "head_object":
                 stored = self.objects[parameters["Bucket"], parameters["Key"]]
-                digest = {"ChecksumSHA256": base64.b64encode(hashlib.sha256(stored).digest()).decode(), "ChecksumType": "FULL_OBJECT"}
+                digest = {
+                    "ChecksumSHA256": base64.b64encode(hashlib.sha256(stored).digest()).decode(),
+                    "ChecksumType": "FULL_OBJECT",
+                }
                 return {"ContentLength": len(stored)} | (digest if self.checksums else {})
             case "ssm", "get_parameters":
-                return {"Parameters": [{"Name": name, "Value": self.secrets[name]} for name in parameters["Names"] if name in self.secrets]}
+                return {
+                    "Parameters": [
+                        {"Name": name, "Value": self.secrets[name]}
+                        for name in parameters["Names"]
+                        if name in self.secrets
+                    ]
+                }
             case _:
                 raise AssertionError((service, operation))
 

@@ -15,11 +15,16 @@ class Scripted:
     """Each operation has its answers in order; the last one is given again and again."""
 
     def __init__(self, **answers: Answer | list[Answer]) -> None:
-        self.answers = {operation: given if isinstance(given, list) else [given] for operation, given in answers.items()}
+        self.answers = {
+            operation: given if isinstance(given, list) else [given]
+            for operation, given in answers.items()
+        }
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.packages: dict[str, bytes] = {}
 
-    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         del service
         self.asked.append((operation, copy.deepcopy(dict(parameters))))
         answers = self.answers[operation]

@@ -56,8 +56,16 @@ class Answer:
     @property
     def response(self) -> HttpResponse:
         """The answer as AWS Lambda sends an error."""
-        content = self.body if self.body is not None else json.dumps({"Type": "User", "message": self.message, **self.members}).encode()
-        return HttpResponse(self.status, content, ({"x-amzn-ErrorType": self.code} if self.code else {}) | self.headers)
+        content = (
+            self.body
+            if self.body is not None
+            else json.dumps({"Type": "User", "message": self.message, **self.members}).encode()
+        )
+        return HttpResponse(
+            self.status,
+            content,
+            ({"x-amzn-ErrorType": self.code} if self.code else {}) | self.headers,
+        )
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,13 @@ class Truncated:
 
 Fault = DropBefore | DropAfter | Slow | Answer | Truncated
 
-THROTTLED = Answer(429, "TooManyRequestsException", "Rate exceeded", {"Reason": "CallerRateLimitExceeded"}, {"Retry-After": "1"})
+THROTTLED = Answer(
+    429,
+    "TooManyRequestsException",
+    "Rate exceeded",
+    {"Reason": "CallerRateLimitExceeded"},
+    {"Retry-After": "1"},
+)
 BROKEN = Answer(500, "ServiceException", "An error occurred and the request cannot be processed.")
 NOT_JSON = Answer(200, body=b"<html>Welcome to the guest network</html>", commits=True)
 
@@ -94,7 +108,11 @@ class HttpRequest:
     def operation(self) -> str:
         """The operation of Lambda's that this is, in snake_case; for others the target that the request names."""
         found = route(self.method, self.path)
-        return found[0] if found else self.headers.get("x-amz-target", self.path).rpartition(".")[2].rpartition("/")[2]
+        return (
+            found[0]
+            if found
+            else self.headers.get("x-amz-target", self.path).rpartition(".")[2].rpartition("/")[2]
+        )
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -213,7 +231,9 @@ def forward(url: str) -> Handler:
     async def handler(request: HttpRequest) -> HttpResponse:
         async with (
             aiohttp.ClientSession() as http,
-            http.request(request.method, url + request.target, headers=request.headers, data=request.body) as answer,
+            http.request(
+                request.method, url + request.target, headers=request.headers, data=request.body
+            ) as answer,
         ):
             return HttpResponse(answer.status, await answer.read(), dict(answer.headers))
 
@@ -235,14 +255,22 @@ async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
         return None
     line, *rest = head.strip().split("\r\n")
     method, target, _ = line.split(" ")
-    headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)}
-    return HttpRequest(method, target, headers, await reader.readexactly(int(headers.get("content-length", 0))))
+    headers = {
+        name.lower(): value.strip() for name, _, value in (each.partition(":") for each in rest)
+    }
+    return HttpRequest(
+        method, target, headers, await reader.readexactly(int(headers.get("content-length", 0)))
+    )
 
 
 def _bytes(response: HttpResponse) -> bytes:
     if response.verbatim is not None:
         return response.verbatim
-    headers = {"Content-Type": "application/json"} | response.headers | {"Content-Length": str(len(response.body))}
+    headers = (
+        {"Content-Type": "application/json"}
+        | response.headers
+        | {"Content-Length": str(len(response.body))}
+    )
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {response.status} Whatever\r\n{head}\r\n".encode() + response.body
 
@@ -260,8 +288,16 @@ def _routes() -> list[tuple[str, re.Pattern[str], str]]:
     routes = []
     for name in _model().operation_names:
         http = _model().operation_model(name).http
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", http["requestUri"].partition("?")[0].rstrip("/"))
-        routes.append((http["method"], re.compile(pattern.replace("P<Resource>[^/]+", "P<Resource>.+") + "/?"), name))
+        pattern = re.sub(
+            r"\{(\w+)\}", r"(?P<\1>[^/]+)", http["requestUri"].partition("?")[0].rstrip("/")
+        )
+        routes.append(
+            (
+                http["method"],
+                re.compile(pattern.replace("P<Resource>[^/]+", "P<Resource>.+") + "/?"),
+                name,
+            )
+        )
     return routes
 
 
@@ -285,7 +321,9 @@ def parameters(request: HttpRequest, _: str, path: dict[str, str], name: str) ->
     for member, kind in shape.members.items() if shape else ():
         where, called = kind.serialization.get("location"), kind.serialization.get("name", member)
         if where == "querystring" and called in request.query:
-            found[member] = request.query[called] if kind.type_name == "list" else request.query[called][0]
+            found[member] = (
+                request.query[called] if kind.type_name == "list" else request.query[called][0]
+            )
         elif where == "header" and called.lower() in request.headers:
             found[member] = request.headers[called.lower()]
     return found

@@ -9,11 +9,24 @@ from activities.account import Account, GetAccountSettingsRequest
 from tests.activities.operations import on_attempt
 from tests.activities.port import Port
 
-ANSWER = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}, "AccountUsage": {"FunctionCount": 3}}
+ANSWER = {
+    "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900},
+    "AccountUsage": {"FunctionCount": 3},
+}
 
 
-@pytest.mark.parametrize("inputs", [[], [None], [GetAccountSettingsRequest()], [GetAccountSettingsRequest.model_validate_json("{}")]])
-async def test_settings_are_read_with_no_input_and_with_an_empty_one(port: Port, inputs: list[GetAccountSettingsRequest | None]) -> None:
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [],
+        [None],
+        [GetAccountSettingsRequest()],
+        [GetAccountSettingsRequest.model_validate_json("{}")],
+    ],
+)
+async def test_settings_are_read_with_no_input_and_with_an_empty_one(
+    port: Port, inputs: list[GetAccountSettingsRequest | None]
+) -> None:
     port.instead("get_account_settings", ANSWER)
     found = await on_attempt(1, Account(port).get_account_settings, *inputs)
     assert found.account_limit.unreserved_concurrent_executions == 900

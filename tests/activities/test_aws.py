@@ -44,9 +44,13 @@ async def door(environment: pytest.MonkeyPatch, url: str) -> AsyncIterator[Conne
         yield aws
 
 
-async def refused(aws: Connection, operation: str = "get_alias", service: str = "lambda", **parameters: Any) -> AwsError:
+async def refused(
+    aws: Connection, operation: str = "get_alias", service: str = "lambda", **parameters: Any
+) -> AwsError:
     with pytest.raises(AwsError) as caught:
-        await aws.call(service, operation, parameters or {"FunctionName": "checkout", "Name": "live"})
+        await aws.call(
+            service, operation, parameters or {"FunctionName": "checkout", "Name": "live"}
+        )
     return caught.value
 
 
@@ -65,11 +69,20 @@ async def test_a_payload_is_read_to_bytes(aws: Connection) -> None:
     assert answer["ExecutedVersion"] == "$LATEST"
 
 
-@pytest.mark.parametrize("fault", [DropBefore(), DropAfter(), BROKEN, THROTTLED, NOT_JSON, Truncated(), Answer(502), Answer(503)])
+@pytest.mark.parametrize(
+    "fault",
+    [DropBefore(), DropAfter(), BROKEN, THROTTLED, NOT_JSON, Truncated(), Answer(502), Answer(503)],
+)
 @pytest.mark.parametrize("operation", ["update_alias", "delete_alias", "create_alias", "invoke"])
-async def test_a_write_is_sent_exactly_once_whatever_happens_to_it(aws: Connection, stub: Stub, operation: str, fault: Any) -> None:
+async def test_a_write_is_sent_exactly_once_whatever_happens_to_it(
+    aws: Connection, stub: Stub, operation: str, fault: Any
+) -> None:
     parameters: dict[str, Any] = {"FunctionName": "checkout"}
-    parameters |= {"Payload": b"{}"} if operation == "invoke" else {"Name": "beta" if operation == "create_alias" else "live"}
+    parameters |= (
+        {"Payload": b"{}"}
+        if operation == "invoke"
+        else {"Name": "beta" if operation == "create_alias" else "live"}
+    )
     parameters |= {"FunctionVersion": "1"} if operation == "create_alias" else {}
     stub.meets(fault, operation=operation)
     with suppress(AwsError):
@@ -79,30 +92,46 @@ async def test_a_write_is_sent_exactly_once_whatever_happens_to_it(aws: Connecti
 
 
 @pytest.mark.parametrize("operation", ["update_alias", "invoke"])
-async def test_a_write_that_is_not_answered_in_time_is_unavailable_and_was_sent_once(hasty: Connection, stub: Stub, operation: str) -> None:
+async def test_a_write_that_is_not_answered_in_time_is_unavailable_and_was_sent_once(
+    hasty: Connection, stub: Stub, operation: str
+) -> None:
     stub.meets(TOO_LATE)
-    parameters = {"FunctionName": "checkout"} | ({"Name": "live"} if operation == "update_alias" else {})
+    parameters = {"FunctionName": "checkout"} | (
+        {"Name": "live"} if operation == "update_alias" else {}
+    )
     error = await refused(hasty, operation, **parameters)
     assert (error.code, fault_of(error)) == ("ReadTimeoutError", Fault.UNAVAILABLE)
     assert stub.sent(operation) == 1
 
 
-async def test_a_package_that_does_not_come_in_time_is_given_up(hasty: Connection, stub: Stub) -> None:
+async def test_a_package_that_does_not_come_in_time_is_given_up(
+    hasty: Connection, stub: Stub
+) -> None:
     stub.meets(TOO_LATE)
     with pytest.raises(AwsError) as caught:
         await hasty.download(f"{stub.url}/code/checkout/1", limit=100)
     assert caught.value.code == "DownloadFailed"
 
 
-async def test_a_write_on_a_connection_that_was_cut_while_idle_arrives_once(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
+async def test_a_write_on_a_connection_that_was_cut_while_idle_arrives_once(
+    aws: Connection, stub: Stub, tiny: TinyLambda
+) -> None:
     for weight in (0.1, 0.2):
         stub.meets(DropAfter(), operation="update_alias")
         routing = {"AdditionalVersionWeights": {"1": weight}}
-        error = await refused(aws, "update_alias", FunctionName="checkout", Name="live", RoutingConfig=routing)
+        error = await refused(
+            aws, "update_alias", FunctionName="checkout", Name="live", RoutingConfig=routing
+        )
         assert error.code == "ConnectionClosedError"
-        await aws.call("lambda", "update_alias", {"FunctionName": "checkout", "Name": "live", "Description": "after"})
+        await aws.call(
+            "lambda",
+            "update_alias",
+            {"FunctionName": "checkout", "Name": "live", "Description": "after"},
+        )
     assert stub.sent("update_alias") == 4
-    assert tiny.functions["checkout"].aliases["live"]["RoutingConfig"] == {"AdditionalVersionWeights": {"1": 0.2}}
+    assert tiny.functions["checkout"].aliases["live"]["RoutingConfig"] == {
+        "AdditionalVersionWeights": {"1": 0.2}
+    }
 
 
 async def test_reads_share_a_connection_and_writes_never_do(aws: Connection, stub: Stub) -> None:
@@ -110,11 +139,17 @@ async def test_reads_share_a_connection_and_writes_never_do(aws: Connection, stu
         await aws.call("lambda", "get_alias", {"FunctionName": "checkout", "Name": "live"})
     assert stub.connections == 1
     for _ in range(3):
-        await aws.call("lambda", "update_alias", {"FunctionName": "checkout", "Name": "live", "Description": "x"})
+        await aws.call(
+            "lambda",
+            "update_alias",
+            {"FunctionName": "checkout", "Name": "live", "Description": "x"},
+        )
     assert stub.connections == 4
 
 
-async def test_clients_are_made_once_however_many_ask_at_the_same_time(environment: pytest.MonkeyPatch, stub: Stub) -> None:
+async def test_clients_are_made_once_however_many_ask_at_the_same_time(
+    environment: pytest.MonkeyPatch, stub: Stub
+) -> None:
     async with door(environment, stub.url) as aws:
         create = aws._session.create_client
 
@@ -148,23 +183,33 @@ async def test_clients_are_made_once_however_many_ask_at_the_same_time(environme
         (Answer(412, "PreconditionFailedException"), "PreconditionFailedException", Fault.STALE),
         (Answer(400, "ValidationException"), "ValidationException", Fault.INVALID),
         (Answer(403, "AccessDeniedException"), "AccessDeniedException", Fault.DENIED),
-        (Answer(413, "RequestEntityTooLargeException"), "RequestEntityTooLargeException", Fault.EXHAUSTED),
+        (
+            Answer(413, "RequestEntityTooLargeException"),
+            "RequestEntityTooLargeException",
+            Fault.EXHAUSTED,
+        ),
         (Answer(418, "TeapotException"), "TeapotException", Fault.UNKNOWN),
     ],
 )
-async def test_what_goes_wrong_has_a_code_and_a_fault(aws: Connection, stub: Stub, fault: Any, code: str, kind: Fault) -> None:
+async def test_what_goes_wrong_has_a_code_and_a_fault(
+    aws: Connection, stub: Stub, fault: Any, code: str, kind: Fault
+) -> None:
     stub.meets(fault)
     error = await refused(aws, "update_alias", FunctionName="checkout", Name="live")
     assert (error.code, fault_of(error), error.operation) == (code, kind, "update_alias")
 
 
-async def test_a_page_from_something_in_between_is_not_repeated(aws: Connection, stub: Stub) -> None:
+async def test_a_page_from_something_in_between_is_not_repeated(
+    aws: Connection, stub: Stub
+) -> None:
     stub.meets(Answer(403, body=b"<html>Dear user, your token is abc</html>"))
     error = await refused(aws)
     assert error.message == "answered HTTP 403, and not in AWS's words"
 
 
-async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(environment: pytest.MonkeyPatch) -> None:
+async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(
+    environment: pytest.MonkeyPatch,
+) -> None:
     async with door(environment, f"http://127.0.0.1:{free_port()}") as aws:
         error = await refused(aws, "get_function", FunctionName="checkout", Qualifier="live")
     assert (error.code, fault_of(error)) == ("EndpointConnectionError", Fault.UNAVAILABLE)
@@ -172,7 +217,9 @@ async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(envi
     assert "?" not in error.message
 
 
-async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(environment: pytest.MonkeyPatch) -> None:
+async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(
+    environment: pytest.MonkeyPatch,
+) -> None:
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -181,14 +228,19 @@ async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(environme
             await asyncio.sleep(0.05)
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
-    async with server, door(environment, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as aws:
+    async with (
+        server,
+        door(environment, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as aws,
+    ):
         begun = asyncio.get_running_loop().time()
         error = await refused(aws, "update_alias", FunctionName="checkout", Name="live")
         assert asyncio.get_running_loop().time() - begun < 3
     assert error.code == "ReadTimeoutError"
 
 
-async def test_an_answer_that_is_too_large_is_given_up(aws: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_that_is_too_large_is_given_up(
+    aws: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(activities.aws, "_LARGEST_ANSWER", 11)
     error = await refused(aws, "invoke", FunctionName="checkout")
     assert (error.code, fault_of(error)) == ("ResponseTooLarge", Fault.EXHAUSTED)
@@ -204,25 +256,49 @@ async def test_a_payload_that_breaks_off_is_unavailable(aws: Connection, stub: S
     ("answer", "seconds"),
     [
         (THROTTLED, 1),
-        (Answer(429, "TooManyRequestsException", members={"retryAfterSeconds": "7"}, headers={"Retry-After": "7"}), 7),
+        (
+            Answer(
+                429,
+                "TooManyRequestsException",
+                members={"retryAfterSeconds": "7"},
+                headers={"Retry-After": "7"},
+            ),
+            7,
+        ),
         (Answer(429, "TooManyRequestsException"), None),
         (Answer(503, "ServiceUnavailable", headers={"Retry-After": "2"}), 2),
-        (Answer(503, "ServiceUnavailable", headers={"Retry-After": "Sun, 22 Nov 2026 10:00:00 GMT"}), None),
+        (
+            Answer(
+                503, "ServiceUnavailable", headers={"Retry-After": "Sun, 22 Nov 2026 10:00:00 GMT"}
+            ),
+            None,
+        ),
         (Answer(429, "TooManyRequestsException", headers={"Retry-After": "999999"}), 300),
     ],
 )
-async def test_aws_says_when_to_come_again(aws: Connection, stub: Stub, answer: Answer, seconds: float | None) -> None:
+async def test_aws_says_when_to_come_again(
+    aws: Connection, stub: Stub, answer: Answer, seconds: float | None
+) -> None:
     stub.meets(answer)
     assert (await refused(aws)).retry_after == seconds
 
 
 async def test_a_throttle_says_which_limit_it_is(aws: Connection, stub: Stub) -> None:
-    stub.meets(Answer(429, "TooManyRequestsException", "Rate Exceeded.", {"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"}))
+    stub.meets(
+        Answer(
+            429,
+            "TooManyRequestsException",
+            "Rate Exceeded.",
+            {"Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"},
+        )
+    )
     error = await refused(aws, "invoke", FunctionName="checkout", Payload=b"{}")
     assert error.message == "Rate Exceeded. [ReservedFunctionConcurrentInvocationLimitExceeded]"
 
 
-async def test_after_a_throttle_calls_are_held_back_for_as_long_as_aws_says(aws: Connection, stub: Stub) -> None:
+async def test_after_a_throttle_calls_are_held_back_for_as_long_as_aws_says(
+    aws: Connection, stub: Stub
+) -> None:
     stub.meets(THROTTLED)
     await refused(aws)
     begun = asyncio.get_running_loop().time()
@@ -233,7 +309,9 @@ async def test_after_a_throttle_calls_are_held_back_for_as_long_as_aws_says(aws:
 # ── what a message may not hold ──
 
 
-async def test_a_validation_error_of_botocores_names_the_parameter_and_no_value(aws: Connection, stub: Stub) -> None:
+async def test_a_validation_error_of_botocores_names_the_parameter_and_no_value(
+    aws: Connection, stub: Stub
+) -> None:
     error = await refused(
         aws,
         "update_function_configuration",
@@ -242,20 +320,38 @@ async def test_a_validation_error_of_botocores_names_the_parameter_and_no_value(
         Timeout="soon",
     )
     assert fault_of(error) is Fault.INVALID
-    assert error.message == ("Invalid type for parameter Timeout; Invalid type for parameter Environment.Variables.PASSWORD") or set(
-        error.message.split("; ")
-    ) == {"Invalid type for parameter Timeout", "Invalid type for parameter Environment.Variables.PASSWORD"}
+    assert error.message == (
+        "Invalid type for parameter Timeout; Invalid type for parameter Environment.Variables.PASSWORD"
+    ) or set(error.message.split("; ")) == {
+        "Invalid type for parameter Timeout",
+        "Invalid type for parameter Environment.Variables.PASSWORD",
+    }
     assert not stub.requests
 
 
-async def test_a_message_of_awss_that_repeats_an_environment_value_comes_without_it(aws: Connection, stub: Stub) -> None:
-    stub.meets(Answer(400, "ValidationException", f"Value '{{PASSWORD={SECRET}}}' at 'environment.variables' failed; {SECRET}"))
-    error = await refused(aws, "update_function_configuration", FunctionName="checkout", Environment={"Variables": {"PASSWORD": SECRET}})
+async def test_a_message_of_awss_that_repeats_an_environment_value_comes_without_it(
+    aws: Connection, stub: Stub
+) -> None:
+    stub.meets(
+        Answer(
+            400,
+            "ValidationException",
+            f"Value '{{PASSWORD={SECRET}}}' at 'environment.variables' failed; {SECRET}",
+        )
+    )
+    error = await refused(
+        aws,
+        "update_function_configuration",
+        FunctionName="checkout",
+        Environment={"Variables": {"PASSWORD": SECRET}},
+    )
     assert SECRET not in str(error)
     assert "at 'environment.variables' failed" in error.message
 
 
-async def test_a_message_that_repeats_a_payload_comes_without_it(aws: Connection, stub: Stub) -> None:
+async def test_a_message_that_repeats_a_payload_comes_without_it(
+    aws: Connection, stub: Stub
+) -> None:
     payload = b'{"password": "hunter2"}'
     stub.meets(Answer(400, "InvalidRequestContentException", f"Could not parse {payload.decode()}"))
     error = await refused(aws, "invoke", FunctionName="checkout", Payload=payload)
@@ -272,19 +368,36 @@ async def test_a_long_message_is_cut(aws: Connection, stub: Stub) -> None:
 
 @pytest.mark.parametrize("member", ["FunctionName", "Resource"])
 @pytest.mark.parametrize(
-    "name", ["arn:aws:lambda:us-east-1:123456789012:function:f", "us-east-1:123456789012:function:f", "us-east-1:function:f"]
+    "name",
+    [
+        "arn:aws:lambda:us-east-1:123456789012:function:f",
+        "us-east-1:123456789012:function:f",
+        "us-east-1:function:f",
+    ],
 )
-async def test_a_function_of_another_region_is_refused_unsent(aws: Connection, stub: Stub, member: str, name: str) -> None:
-    error = await refused(aws, "list_tags" if member == "Resource" else "get_function", **{member: name})
+async def test_a_function_of_another_region_is_refused_unsent(
+    aws: Connection, stub: Stub, member: str, name: str
+) -> None:
+    error = await refused(
+        aws, "list_tags" if member == "Resource" else "get_function", **{member: name}
+    )
     assert fault_of(error) is Fault.INVALID
     assert all(word in error.message for word in (member, "us-east-1", "eu-west-1"))
     assert not stub.requests
 
 
 @pytest.mark.parametrize(
-    "name", ["arn:aws:lambda:eu-west-1:123456789012:function:f", "123456789012:function:f", "us-east-1", "us-east-1:live"]
+    "name",
+    [
+        "arn:aws:lambda:eu-west-1:123456789012:function:f",
+        "123456789012:function:f",
+        "us-east-1",
+        "us-east-1:live",
+    ],
 )
-async def test_a_function_of_this_region_or_of_none_is_asked_for(aws: Connection, stub: Stub, name: str) -> None:
+async def test_a_function_of_this_region_or_of_none_is_asked_for(
+    aws: Connection, stub: Stub, name: str
+) -> None:
     await refused(aws, "get_function", FunctionName=name)
     assert stub.sent("get_function") == 1
 
@@ -296,7 +409,9 @@ async def test_without_a_region_there_is_no_connection() -> None:
             pass
 
 
-async def test_the_region_may_come_from_botocores_own_chain(environment: pytest.MonkeyPatch) -> None:
+async def test_the_region_may_come_from_botocores_own_chain(
+    environment: pytest.MonkeyPatch,
+) -> None:
     environment.setenv("AWS_DEFAULT_REGION", "ap-south-1")
     async with connect() as aws:
         assert aws.region == "ap-south-1"
@@ -311,9 +426,15 @@ async def test_without_credentials_there_is_no_connection(environment: pytest.Mo
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("AWS_PROFILE", "nobody"), ("AWS_ENDPOINT_URL_LAMBDA", "not a url"), ("AWS_SECRET_ACCESS_KEY", "")],
+    [
+        ("AWS_PROFILE", "nobody"),
+        ("AWS_ENDPOINT_URL_LAMBDA", "not a url"),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+    ],
 )
-async def test_a_wrong_configuration_is_said_in_one_line(environment: pytest.MonkeyPatch, variable: str, value: str) -> None:
+async def test_a_wrong_configuration_is_said_in_one_line(
+    environment: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
     environment.setenv(variable, value)
     with pytest.raises(AwsConfigurationError) as caught:
         async with connect(REGION):
@@ -321,7 +442,9 @@ async def test_a_wrong_configuration_is_said_in_one_line(environment: pytest.Mon
     assert "\n" not in str(caught.value)
 
 
-async def test_a_wrong_address_of_another_service_is_invalid_when_it_is_asked(environment: pytest.MonkeyPatch, stub: Stub) -> None:
+async def test_a_wrong_address_of_another_service_is_invalid_when_it_is_asked(
+    environment: pytest.MonkeyPatch, stub: Stub
+) -> None:
     async with door(environment, stub.url) as aws:
         environment.setenv("AWS_ENDPOINT_URL_SSM", "not a url")
         error = await refused(aws, "get_parameters", "ssm", Names=["/a"])
@@ -335,13 +458,22 @@ async def test_an_impossible_region_is_said_in_one_line() -> None:
             pass
 
 
-async def test_secrets_and_parameters_are_asked_for_in_their_own_services(aws: Connection, stub: Stub) -> None:
+async def test_secrets_and_parameters_are_asked_for_in_their_own_services(
+    aws: Connection, stub: Stub
+) -> None:
     async def services(request: HttpRequest) -> HttpResponse:
-        return HttpResponse(200, b'{"Parameters": []}' if request.operation == "GetParameters" else b'{"SecretString": "s"}')
+        return HttpResponse(
+            200,
+            b'{"Parameters": []}'
+            if request.operation == "GetParameters"
+            else b'{"SecretString": "s"}',
+        )
 
     stub.handler = services
     assert await aws.call("ssm", "get_parameters", {"Names": ["/a"]}) == {"Parameters": []}
-    assert await aws.call("secretsmanager", "get_secret_value", {"SecretId": "a"}) == {"SecretString": "s"}
+    assert await aws.call("secretsmanager", "get_secret_value", {"SecretId": "a"}) == {
+        "SecretString": "s"
+    }
 
 
 async def test_an_operation_that_does_not_exist_is_our_own_mistake(aws: Connection) -> None:
@@ -353,7 +485,10 @@ async def test_an_operation_that_does_not_exist_is_our_own_mistake(aws: Connecti
 
 
 async def test_a_package_is_fetched_from_its_address(aws: Connection, stub: Stub) -> None:
-    assert await aws.download(f"{stub.url}/code/checkout/1?X-Amz-Signature=secret", limit=100) == b"one"
+    assert (
+        await aws.download(f"{stub.url}/code/checkout/1?X-Amz-Signature=secret", limit=100)
+        == b"one"
+    )
 
 
 @pytest.mark.parametrize(
@@ -364,7 +499,9 @@ async def test_a_package_is_fetched_from_its_address(aws: Connection, stub: Stub
         (Truncated(), "DownloadFailed"),
     ],
 )
-async def test_a_package_that_cannot_be_fetched_keeps_its_address_secret(aws: Connection, stub: Stub, fault: Any, code: str) -> None:
+async def test_a_package_that_cannot_be_fetched_keeps_its_address_secret(
+    aws: Connection, stub: Stub, fault: Any, code: str
+) -> None:
     stub.meets(fault, fault)
     with pytest.raises(AwsError) as caught:
         await aws.download(f"{stub.url}/code/checkout/1?X-Amz-Signature=secret", limit=100)
@@ -372,7 +509,9 @@ async def test_a_package_that_cannot_be_fetched_keeps_its_address_secret(aws: Co
     assert "127.0.0.1" not in str(caught.value)
 
 
-async def test_a_package_over_the_limit_is_not_fetched_to_its_end(aws: Connection, stub: Stub) -> None:
+async def test_a_package_over_the_limit_is_not_fetched_to_its_end(
+    aws: Connection, stub: Stub
+) -> None:
     with pytest.raises(AwsError) as caught:
         await aws.download(f"{stub.url}/code/checkout/1", limit=2)
     assert fault_of(caught.value) is Fault.EXHAUSTED
@@ -390,10 +529,15 @@ class Meter(MetricMeter):
 
     def with_additional_attributes(self, additional_attributes: Any) -> Meter:
         other = Meter()
-        other.counted, other.attributes = self.counted, self.attributes | dict(additional_attributes)
+        other.counted, other.attributes = (
+            self.counted,
+            self.attributes | dict(additional_attributes),
+        )
         return other
 
-    def create_counter(self, name: str, description: str | None = None, unit: str | None = None) -> MetricCounter:
+    def create_counter(
+        self, name: str, description: str | None = None, unit: str | None = None
+    ) -> MetricCounter:
         del description, unit
         meter = self
 
@@ -416,7 +560,9 @@ class Meter(MetricMeter):
     create_gauge = create_gauge_float = create_up_down_counter = _unused
 
 
-async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection, stub: Stub) -> None:
+async def test_every_request_is_counted_by_operation_and_outcome(
+    aws: Connection, stub: Stub
+) -> None:
     environment, meter = ActivityEnvironment(), Meter()
     environment.metric_meter = meter
     get = {"FunctionName": "checkout", "Name": "live"}
@@ -424,8 +570,13 @@ async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection
     stub.meets(BROKEN)
     with pytest.raises(AwsError):
         await environment.run(aws.call, "lambda", "get_alias", get)
-    counted = [(name, attributes["operation"], attributes["outcome"]) for name, attributes in meter.counted]
-    assert counted == [("lambda_api_calls", "get_alias", "ok"), ("lambda_api_calls", "get_alias", "Unavailable")]
+    counted = [
+        (name, attributes["operation"], attributes["outcome"]) for name, attributes in meter.counted
+    ]
+    assert counted == [
+        ("lambda_api_calls", "get_alias", "ok"),
+        ("lambda_api_calls", "get_alias", "Unavailable"),
+    ]
 
 
 # ── answers that are none (found by fuzzing) ──
@@ -436,8 +587,16 @@ async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection
     [
         ("get_function", b"{}", "Configuration is missing"),
         ("get_function", b'{"Configuration": null}', "Configuration is missing"),
-        ("get_function", b'{"Configuration": {"RevisionId": "r1", "Handler": 7}}', "Configuration.Handler is of another type"),
-        ("get_function", b'{"Configuration": {"RevisionId": "r1", "Layers": [null]}}', "Configuration.Layers is of another type"),
+        (
+            "get_function",
+            b'{"Configuration": {"RevisionId": "r1", "Handler": 7}}',
+            "Configuration.Handler is of another type",
+        ),
+        (
+            "get_function",
+            b'{"Configuration": {"RevisionId": "r1", "Layers": [null]}}',
+            "Configuration.Layers is of another type",
+        ),
         (
             "get_function",
             b'{"Configuration": {"RevisionId": "r1", "Environment": {"Variables": {"A": {"B": 1}}}}}',
@@ -448,7 +607,11 @@ async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection
             b'{"Configuration": {"RevisionId": "r1", "Description": "\\ud800"}}',
             "Configuration.Description is of another type",
         ),
-        ("get_function", b'{"Configuration": {"Timeout": 3}}', "Configuration.RevisionId is missing"),
+        (
+            "get_function",
+            b'{"Configuration": {"Timeout": 3}}',
+            "Configuration.RevisionId is missing",
+        ),
         ("get_alias", b'{"FunctionVersion": "1", "RevisionId": ""}', "RevisionId is missing"),
         ("get_alias", b'{"RevisionId": "r1"}', "FunctionVersion is missing"),
         ("list_functions", b"{}", "Functions is missing"),
@@ -459,10 +622,15 @@ async def test_every_request_is_counted_by_operation_and_outcome(aws: Connection
         ),
         (
             "get_alias",
-            b'{"FunctionVersion": "1", "RevisionId": "r1", "RoutingConfig": {"AdditionalVersionWeights": {"7": 1%s}}}' % (b"0" * 400),
+            b'{"FunctionVersion": "1", "RevisionId": "r1", "RoutingConfig": {"AdditionalVersionWeights": {"7": 1%s}}}'
+            % (b"0" * 400),
             "not as AWS describes it",
         ),
-        ("get_event_source_mapping", b'{"UUID": "u", "LastModified": 1e30}', "not as AWS describes it"),
+        (
+            "get_event_source_mapping",
+            b'{"UUID": "u", "LastModified": 1e30}',
+            "not as AWS describes it",
+        ),
         ("get_alias", b"", "not JSON"),
     ],
 )
@@ -481,5 +649,9 @@ async def test_an_answer_that_is_not_as_aws_describes_it_is_none(
     assert tries(error) == 15
 
 
-async def test_an_answer_without_a_body_is_one_where_there_is_nothing_to_say(aws: Connection) -> None:
-    assert await aws.call("lambda", "delete_alias", {"FunctionName": "checkout", "Name": "live"}) == {}
+async def test_an_answer_without_a_body_is_one_where_there_is_nothing_to_say(
+    aws: Connection,
+) -> None:
+    assert (
+        await aws.call("lambda", "delete_alias", {"FunctionName": "checkout", "Name": "live"}) == {}
+    )

@@ -9,9 +9,9 @@ import pytest
 from temporalio.common import Priority
 from temporalio.testing import ActivityEnvironment
 
-from activities import rate
 from activities.errors import AwsError, Fault, fault_of
-from activities.rate import Bucket, Limits, Rates
+from activities.limits import rate
+from activities.limits.rate import Bucket, Limits, Rates
 
 
 def now() -> float:
@@ -37,7 +37,10 @@ async def test_no_second_sees_more_than_the_rate(per_second: int) -> None:
     bucket = Watched(per_second)
     await asyncio.gather(*(bucket.draw() for _ in range(int(per_second * 1.2) + 1)))
     assert len(bucket.granted) == int(per_second * 1.2)
-    assert all(later - earlier > 1 - 1e-6 for earlier, later in zip(bucket.granted, bucket.granted[per_second:], strict=False))
+    assert all(
+        later - earlier > 1 - 1e-6
+        for earlier, later in zip(bucket.granted, bucket.granted[per_second:], strict=False)
+    )
     assert bucket.granted[-1] - bucket.granted[0] < 2.5
 
 
@@ -70,7 +73,9 @@ async def test_what_restores_service_waits_for_nobody_and_whoever_is_next_waits_
     await bucket.draw(1)
     assert now() - begun < 0.04
     await asyncio.gather(*line)
-    assert now() - begun > 0.14  # three turns of 50 ms: the second and third of the line, and the borrowed one
+    assert (
+        now() - begun > 0.14
+    )  # three turns of 50 ms: the second and third of the line, and the borrowed one
 
 
 async def test_no_more_than_a_few_turns_are_borrowed() -> None:
@@ -146,14 +151,19 @@ async def test_an_activity_of_priority_one_is_a_rollback_and_goes_first() -> Non
     rollback = ActivityEnvironment()
     rollback.info = dataclasses.replace(rollback.info, priority=Priority(priority_key=1))
     await limits.draw("update_alias")
-    releases = [asyncio.create_task(ActivityEnvironment().run(call, f"release {number}")) for number in range(3)]
+    releases = [
+        asyncio.create_task(ActivityEnvironment().run(call, f"release {number}"))
+        for number in range(3)
+    ]
     await asyncio.sleep(0)
     await rollback.run(call, "rollback")
     await asyncio.gather(*releases)
     assert order == ["rollback", "release 0", "release 1", "release 2"]
 
 
-async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(rate, "PATIENCE", 0.05)
     limits = Limits(Rates(control_plane=1))
     await limits.draw("update_alias")
@@ -164,11 +174,15 @@ async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(mon
 
 
 async def test_the_default_rates_are_aws_lambdas_own() -> None:
-    assert Rates() == Rates(control_plane=15, get_function=100, get_policy=15, describe_alarms=5, get_metric_data=25)
+    assert Rates() == Rates(
+        control_plane=15, get_function=100, get_policy=15, describe_alarms=5, get_metric_data=25
+    )
 
 
 async def test_at_another_rate_all_limits_keep_their_proportions() -> None:
-    assert Rates().at(30) == Rates(control_plane=30, get_function=200, get_policy=30, describe_alarms=10, get_metric_data=50)
+    assert Rates().at(30) == Rates(
+        control_plane=30, get_function=200, get_policy=30, describe_alarms=10, get_metric_data=50
+    )
 
 
 async def test_a_faster_rate_is_kept_by_those_who_wait_already() -> None:
@@ -203,11 +217,20 @@ async def test_a_rate_that_stays_the_same_sends_nobody_back_to_the_beginning_of_
 
 
 async def test_a_share_is_the_same_part_of_each_limit() -> None:
-    limits = Limits(Rates(control_plane=12, get_function=90, get_policy=6, describe_alarms=3, get_metric_data=15))
+    limits = Limits(
+        Rates(
+            control_plane=12, get_function=90, get_policy=6, describe_alarms=3, get_metric_data=15
+        )
+    )
     limits.share(3)
     assert limits.control_plane == 4
     shares = {name: bucket.per_second for name, bucket in limits._own.items()}
-    assert shares == {"get_function": 30, "get_policy": 2, "describe_alarms": 1, "get_metric_data": 5}
+    assert shares == {
+        "get_function": 30,
+        "get_policy": 2,
+        "describe_alarms": 1,
+        "get_metric_data": 5,
+    }
     limits.share(1)
     assert limits.control_plane == 12
 
@@ -233,7 +256,9 @@ async def test_a_throttle_of_aws_holds_its_own_kind_of_call_back() -> None:
 
 
 @pytest.mark.parametrize(("per_second", "room"), [(15, 7), (5, 2), (1, 1), (0.1, 1)])
-async def test_there_is_room_for_as_many_as_get_their_turn_soon_and_always_for_one(per_second: float, room: int) -> None:
+async def test_there_is_room_for_as_many_as_get_their_turn_soon_and_always_for_one(
+    per_second: float, room: int
+) -> None:
     limits = Limits(Rates().at(per_second))
     assert limits.room_for(room)
     assert not limits.room_for(room + 1)

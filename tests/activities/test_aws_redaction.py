@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from activities.redaction import named_only, redacted
 
-PLAIN = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=6, max_size=40).filter(lambda text: text == text.strip())
+PLAIN = st.text(
+    st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=6, max_size=40
+).filter(lambda text: text == text.strip())
 
 
 @settings(deadline=None)  # a busy machine is no failure
@@ -34,12 +36,18 @@ def test_nothing_that_was_sent_in_confidence_survives(sent: dict[str, object]) -
 
 
 def test_what_is_no_secret_stays() -> None:
-    assert redacted("Function not found: checkout", {"FunctionName": "checkout"}) == "Function not found: checkout"
+    assert (
+        redacted("Function not found: checkout", {"FunctionName": "checkout"})
+        == "Function not found: checkout"
+    )
 
 
 def test_a_short_value_is_taken_out_where_it_stands_alone_and_nowhere_else() -> None:
     sent = {"Environment": {"Variables": {"MODE": "in"}}}
-    assert redacted("An update is in progress, says in-house 'in'", sent) == "An update is … progress, says …-house '…'"
+    assert (
+        redacted("An update is in progress, says in-house 'in'", sent)
+        == "An update is … progress, says …-house '…'"
+    )
 
 
 def test_the_longer_of_two_values_is_taken_out_whole() -> None:
@@ -49,12 +57,18 @@ def test_the_longer_of_two_values_is_taken_out_whole() -> None:
 
 def test_a_quoted_value_goes_even_where_we_did_not_send_it_so() -> None:
     message = "1 validation error detected: Value '{A=it''s; B=x}' at 'environment.variables' failed to satisfy constraint"
-    assert redacted(message, {}) == "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint"
+    assert (
+        redacted(message, {})
+        == "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint"
+    )
 
 
 def test_an_address_loses_its_query() -> None:
     message = 'Could not connect to "https://bucket.s3.amazonaws.com/code.zip?X-Amz-Signature=abc&X-Amz-Security-Token=def": broken'
-    assert redacted(message, {}) == 'Could not connect to "https://bucket.s3.amazonaws.com/code.zip": broken'
+    assert (
+        redacted(message, {})
+        == 'Could not connect to "https://bucket.s3.amazonaws.com/code.zip": broken'
+    )
 
 
 def test_a_refused_signature_is_said_without_the_request_it_signs() -> None:
@@ -72,15 +86,27 @@ def test_a_message_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("report", "names"),
     [
-        ('Missing required parameter in input: "FunctionName"', "Missing required parameter FunctionName"),
+        (
+            'Missing required parameter in input: "FunctionName"',
+            "Missing required parameter FunctionName",
+        ),
         ('Missing required parameter in Code: "ZipFile"', "Missing required parameter ZipFile"),
-        ('Unknown parameter in input: "Pass", must be one of: FunctionName, Role', "Unknown parameter Pass"),
+        (
+            'Unknown parameter in input: "Pass", must be one of: FunctionName, Role',
+            "Unknown parameter Pass",
+        ),
         (
             "Invalid type for parameter Environment.Variables.A, value: b'hunter2, type: x', type: <class 'bytes'>, valid types: <class 'str'>",
             "Invalid type for parameter Environment.Variables.A",
         ),
-        ("Invalid length for parameter FunctionName, value: 0, valid min length: 1", "Invalid length for parameter FunctionName"),
-        ("Invalid range for parameter Layers[0].Size, value: -1, valid min value: 0", "Invalid range for parameter Layers[0].Size"),
+        (
+            "Invalid length for parameter FunctionName, value: 0, valid min length: 1",
+            "Invalid length for parameter FunctionName",
+        ),
+        (
+            "Invalid range for parameter Layers[0].Size, value: -1, valid min value: 0",
+            "Invalid range for parameter Layers[0].Size",
+        ),
         (
             "Invalid type for parameter A, value: 1, type: x\nInvalid type for parameter B, value: 2, type: x",
             "Invalid type for parameter A; Invalid type for parameter B",
@@ -98,7 +124,10 @@ def test_a_report_of_botocores_is_told_by_parameter_without_values(report: str, 
         {"InvokeArgs": b'{"token": "hunter2-what-was-sent"}'},
         {"Payload": b'[{"a": [{"b": "hunter2-what-was-sent"}]}, 7, null]'},
         {"Environment": {"Variables": {"API": ' {"token": "hunter2-what-was-sent"}'}}},
-        {"Payload": b"[" * 5000 + b'"hunter2-what-was-sent"', "ClientContext": "hunter2-what-was-sent"},
+        {
+            "Payload": b"[" * 5000 + b'"hunter2-what-was-sent"',
+            "ClientContext": "hunter2-what-was-sent",
+        },
     ],
 )
 def test_a_part_of_a_json_payload_does_not_survive_either(sent: dict[str, object]) -> None:

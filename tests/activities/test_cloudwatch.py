@@ -11,7 +11,14 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 from temporalio.workflow import ActivityCancellationType
 
-from activities.cloudwatch import LOOK_EVERY, WATCH, Alarms, DescribeAlarmsRequest, DescribeAlarmsResponse, WatchAlarmsRequest
+from activities.cloudwatch.alarms import (
+    LOOK_EVERY,
+    WATCH,
+    Alarms,
+    DescribeAlarmsRequest,
+    DescribeAlarmsResponse,
+    WatchAlarmsRequest,
+)
 from activities.errors import AwsError
 from activities.operation import profile_of
 from tests.activities.scripted import Scripted
@@ -20,7 +27,13 @@ AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 
 def alarm(name: str, state: str = "OK", reason: str = "all is well") -> dict[str, Any]:
-    return {"AlarmName": name, "StateValue": state, "StateReason": reason, "StateUpdatedTimestamp": AT, "Threshold": 5.0}
+    return {
+        "AlarmName": name,
+        "StateValue": state,
+        "StateReason": reason,
+        "StateUpdatedTimestamp": AT,
+        "Threshold": 5.0,
+    }
 
 
 def seen(*metric: dict[str, Any], composite: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -28,20 +41,29 @@ def seen(*metric: dict[str, Any], composite: list[dict[str, Any]] | None = None)
 
 
 async def watched(answer: dict[str, Any] | AwsError, *names: str) -> DescribeAlarmsResponse:
-    return await Alarms(Scripted(describe_alarms=answer)).watch_alarms(WatchAlarmsRequest(alarm_names=list(names)))
+    return await Alarms(Scripted(describe_alarms=answer)).watch_alarms(
+        WatchAlarmsRequest(alarm_names=list(names))
+    )
 
 
 async def test_alarms_come_back_with_their_state() -> None:
     port = Scripted(describe_alarms=seen(alarm("errors"), composite=[alarm("all", "ALARM")]))
     found = await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors", "all"]))
-    assert [(each.alarm_name, each.state_value) for each in found.alarms] == [("errors", "OK"), ("all", "ALARM")]
+    assert [(each.alarm_name, each.state_value) for each in found.alarms] == [
+        ("errors", "OK"),
+        ("all", "ALARM"),
+    ]
     assert found.metric_alarms[0].state_updated_timestamp == AT
 
 
 async def test_composite_alarms_are_asked_for_since_aws_does_not_offer_them() -> None:
     port = Scripted(describe_alarms=seen(alarm("errors")))
     await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors"]))
-    assert port.last("describe_alarms") == {"AlarmNames": ["errors"], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": 100}
+    assert port.last("describe_alarms") == {
+        "AlarmNames": ["errors"],
+        "AlarmTypes": ["MetricAlarm", "CompositeAlarm"],
+        "MaxRecords": 100,
+    }
 
 
 async def test_an_answer_survives_the_way_through_a_history() -> None:
@@ -56,18 +78,26 @@ async def test_a_long_reason_is_cut() -> None:
 
 
 @pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])
-async def test_while_all_is_quiet_a_watch_fails_benignly_and_looks_again_ten_seconds_later(state: str) -> None:
+async def test_while_all_is_quiet_a_watch_fails_benignly_and_looks_again_ten_seconds_later(
+    state: str,
+) -> None:
     with pytest.raises(ApplicationError) as caught:
         await watched(seen(alarm("errors", state)), "errors")
     quiet = caught.value
-    assert (quiet.type, quiet.non_retryable, quiet.category) == ("NotReady", False, ApplicationErrorCategory.BENIGN)
+    assert (quiet.type, quiet.non_retryable, quiet.category) == (
+        "NotReady",
+        False,
+        ApplicationErrorCategory.BENIGN,
+    )
     assert quiet.next_retry_delay == LOOK_EVERY == timedelta(seconds=10)
 
 
 OFF = alarm("duration", "ALARM", "Threshold Crossed")
 
 
-@pytest.mark.parametrize("answer", [seen(alarm("errors"), OFF), seen(alarm("errors"), composite=[OFF])])
+@pytest.mark.parametrize(
+    "answer", [seen(alarm("errors"), OFF), seen(alarm("errors"), composite=[OFF])]
+)
 async def test_a_watch_ends_as_soon_as_one_alarm_goes_off(answer: dict[str, Any]) -> None:
     found = await watched(answer, "errors", "duration")
     assert [each.alarm_name for each in found.firing] == ["duration"]
@@ -76,7 +106,8 @@ async def test_a_watch_ends_as_soon_as_one_alarm_goes_off(answer: dict[str, Any]
 async def test_an_alarm_is_told_where_there_is_no_temporal_to_tell_that_it_comes_first() -> None:
     alone = ActivityEnvironment()
     answer = await alone.run(
-        Alarms(Scripted(describe_alarms=seen(alarm("errors", "ALARM")))).watch_alarms, WatchAlarmsRequest(alarm_names=["errors"])
+        Alarms(Scripted(describe_alarms=seen(alarm("errors", "ALARM")))).watch_alarms,
+        WatchAlarmsRequest(alarm_names=["errors"]),
     )
     assert [each.alarm_name for each in answer.firing] == ["errors"]
 
@@ -89,7 +120,9 @@ async def test_a_watch_ends_when_an_alarm_is_not_there_since_nobody_would_hear_i
 
 async def test_a_watch_that_cannot_see_says_so_and_goes_on() -> None:
     with pytest.raises(ApplicationError) as caught:
-        await watched(AwsError("describe_alarms", "Throttling", "Rate exceeded", status=400), "errors")
+        await watched(
+            AwsError("describe_alarms", "Throttling", "Rate exceeded", status=400), "errors"
+        )
     assert (caught.value.type, caught.value.non_retryable) == ("Throttled", False)
 
 

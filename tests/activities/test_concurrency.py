@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.concurrency import Concurrency, DeleteFunctionConcurrencyRequest, PutFunctionConcurrencyRequest
+from activities.concurrency import (
+    DeleteFunctionConcurrencyRequest,
+    PutFunctionConcurrencyRequest,
+    ReservedConcurrency,
+)
 from activities.errors import AwsError
 from tests.activities.operations import on_attempt
 from tests.activities.port import Port
@@ -13,21 +17,33 @@ from tests.activities.tiny_lambda import ROLE
 
 
 @pytest.mark.parametrize("number", [0, 50])
-async def test_a_reservation_under_a_lost_answer_is_made_again_and_the_same(port: Port, number: int) -> None:
+async def test_a_reservation_under_a_lost_answer_is_made_again_and_the_same(
+    port: Port, number: int
+) -> None:
     port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {}})
-    request = PutFunctionConcurrencyRequest(function_name="checkout", reserved_concurrent_executions=number)
+    request = PutFunctionConcurrencyRequest(
+        function_name="checkout", reserved_concurrent_executions=number
+    )
     port.lose("put_function_concurrency")
     with pytest.raises(ApplicationError):
-        await on_attempt(1, Concurrency(port).put_function_concurrency, request)
-    assert (await on_attempt(2, Concurrency(port).put_function_concurrency, request)).reserved_concurrent_executions == number
+        await on_attempt(1, ReservedConcurrency(port).put_function_concurrency, request)
+    assert (
+        await on_attempt(2, ReservedConcurrency(port).put_function_concurrency, request)
+    ).reserved_concurrent_executions == number
     assert port.lambda_.functions["checkout"].reserved == number
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
 async def test_a_function_that_is_gone_reserves_nothing(port: Port, attempt: int) -> None:
     request = DeleteFunctionConcurrencyRequest(function_name="gone")
-    assert await on_attempt(attempt, Concurrency(port).delete_function_concurrency, request) is None
-    port.instead("delete_function_concurrency", AwsError("delete_function_concurrency", "AccessDeniedException", "no"))
+    assert (
+        await on_attempt(attempt, ReservedConcurrency(port).delete_function_concurrency, request)
+        is None
+    )
+    port.instead(
+        "delete_function_concurrency",
+        AwsError("delete_function_concurrency", "AccessDeniedException", "no"),
+    )
     with pytest.raises(ApplicationError) as denied:
-        await on_attempt(attempt, Concurrency(port).delete_function_concurrency, request)
+        await on_attempt(attempt, ReservedConcurrency(port).delete_function_concurrency, request)
     assert denied.value.type == "Denied"

@@ -15,14 +15,19 @@ from tests.activities.operations import METHODS, THIRTY
 from tests.activities.port import Port
 
 
-def test_a_worker_registers_each_of_the_thirty_operations_once_under_its_own_name(port: Port) -> None:
+def test_a_worker_registers_each_of_the_thirty_operations_once_under_its_own_name(
+    port: Port,
+) -> None:
     names = [activity._Definition.must_from_callable(method).name for method in operations(port)]
     assert len(names) == len({*names})
     assert {*names} >= {*THIRTY}
 
 
 def test_temporal_knows_what_an_operation_takes_and_gives(port: Port) -> None:
-    definitions = {method.__name__: activity._Definition.must_from_callable(method) for method in operations(port)}
+    definitions = {
+        method.__name__: activity._Definition.must_from_callable(method)
+        for method in operations(port)
+    }
     assert definitions["create_function"].arg_types == [CreateFunctionRequest]
     assert definitions["create_function"].ret_type is FunctionConfiguration
     assert all(definition.arg_types and definition.ret_type for definition in definitions.values())
@@ -30,7 +35,13 @@ def test_temporal_knows_what_an_operation_takes_and_gives(port: Port) -> None:
 
 def test_reads_are_reads_writes_are_writes_and_invocations_happen_once() -> None:
     for name, (_, method) in METHODS.items():
-        expected = ONCE if name.startswith("invoke") else READ if name.startswith(("get_", "list_")) else WRITE
+        expected = (
+            ONCE
+            if name.startswith("invoke")
+            else READ
+            if name.startswith(("get_", "list_"))
+            else WRITE
+        )
         assert profile_of(method) is expected, name
 
 

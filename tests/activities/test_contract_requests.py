@@ -38,7 +38,12 @@ def members(model: type[Request]) -> dict[str, bool]:
 
 
 def encoded(document: Any) -> str:
-    return json.dumps(document, default=lambda value: base64.b64encode(value).decode() if isinstance(value, bytes) else value.isoformat())
+    return json.dumps(
+        document,
+        default=lambda value: (
+            base64.b64encode(value).decode() if isinstance(value, bytes) else value.isoformat()
+        ),
+    )
 
 
 def complaints(operation: str, path: Path, value: Any) -> list[Any]:
@@ -84,7 +89,9 @@ def test_the_thirty_operations_of_the_seed_are_activities_under_their_names() ->
 
 @pytest.mark.parametrize("operation", SHAPES)
 def test_a_request_has_every_member_that_botocore_knows_under_awss_name(operation: str) -> None:
-    assert {*members(REQUESTS[operation])} - OURS.get(operation, set()) == {*SHAPES[operation].members}
+    assert {*members(REQUESTS[operation])} - OURS.get(operation, set()) == {
+        *SHAPES[operation].members
+    }
 
 
 @pytest.mark.parametrize("operation", SHAPES)
@@ -94,10 +101,16 @@ def test_a_request_requires_what_aws_requires(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_a_nested_structure_has_awss_members_requires_what_aws_requires_and_refuses_others(operation: str) -> None:
+def test_a_nested_structure_has_awss_members_requires_what_aws_requires_and_refuses_others(
+    operation: str,
+) -> None:
     for path, shape in structures(operation):
         if path:
-            missing = {problem["loc"][-1] for problem in complaints(operation, path, {}) if problem["type"] == "missing"}
+            missing = {
+                problem["loc"][-1]
+                for problem in complaints(operation, path, {})
+                if problem["type"] == "missing"
+            }
             assert missing == {*shape.required_members}, path
         for name in shape.members:
             problems = complaints(operation, (*path, name), sample(shape.members[name]))
@@ -106,7 +119,9 @@ def test_a_nested_structure_has_awss_members_requires_what_aws_requires_and_refu
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_a_request_with_everything_in_it_is_accepted_and_goes_to_botocore_unchanged(operation: str) -> None:
+def test_a_request_with_everything_in_it_is_accepted_and_goes_to_botocore_unchanged(
+    operation: str,
+) -> None:
     everything = sample(SHAPES[operation])
     if operation in {"create_alias", "update_alias"}:
         everything["FunctionVersion"] = "6"
@@ -154,12 +169,18 @@ def test_a_flag_is_no_text_and_no_number(leaf: Scalar) -> None:
         assert complaints(leaf.operation, leaf.path, refused), refused
 
 
-@pytest.mark.parametrize("leaf", [leaf for leaf in leaves("string") if "enum" in leaf.shape.metadata], ids=str)
-def test_every_enumerated_value_that_botocore_knows_is_accepted_and_nonsense_is_not(leaf: Scalar) -> None:
+@pytest.mark.parametrize(
+    "leaf", [leaf for leaf in leaves("string") if "enum" in leaf.shape.metadata], ids=str
+)
+def test_every_enumerated_value_that_botocore_knows_is_accepted_and_nonsense_is_not(
+    leaf: Scalar,
+) -> None:
     for value in leaf.shape.metadata["enum"]:
         assert not complaints(leaf.operation, leaf.path, value), value
     assert complaints(leaf.operation, leaf.path, "not a value!")
-    assert bool(complaints(leaf.operation, leaf.path, "BRAND_NEW")) == (leaf.shape.name != "SourceAccessType")
+    assert bool(complaints(leaf.operation, leaf.path, "BRAND_NEW")) == (
+        leaf.shape.name != "SourceAccessType"
+    )
 
 
 def test_a_runtime_that_aws_adds_tomorrow_needs_no_release_of_ours() -> None:
@@ -185,20 +206,47 @@ def test_the_keys_of_a_map_are_held_to_awss_pattern(operation: str) -> None:
     for path, shape in maps(SHAPES[operation]):
         good = sample(shape.key)
         for key in (good, "", f"{good}!", f"{good} ", "ä", "a" * 129, "1" * 1025, "_X", "A"):
-            accepted = not [problem for problem in complaints(operation, path, {key: sample(shape.value)}) if "[key]" in problem["loc"]]
+            accepted = not [
+                problem
+                for problem in complaints(operation, path, {key: sample(shape.value)})
+                if "[key]" in problem["loc"]
+            ]
             assert accepted == matches(shape.key, key), (path, key)
 
 
-_PATTERNS = {leaf.shape.name: leaf for leaf in leaves("string") if "enum" not in leaf.shape.metadata}
+_PATTERNS = {
+    leaf.shape.name: leaf for leaf in leaves("string") if "enum" not in leaf.shape.metadata
+}
 _ALPHABET = st.characters(min_codepoint=32, max_codepoint=126)
 _ODD = st.sampled_from([*string.punctuation, " ", "0", "a", "Z", "\n", "\t", ":"])
 
 
 _EDGES = {
     "CollectionName": ("system.users", "systematic", "system"),
-    "DestinationArn": ("kafka://dead-letters", "kafka://.dead", "kafka://" + "a" * 249, "kafka://" + "a" * 250),
-    "FunctionName": ("f" * 64, "f" * 65, "function:f", "f:$LATEST", "f:live", "a.b", "123456789012:function:f"),
-    "NamespacedFunctionName": ("f" * 64, "f" * 65, "us-east-1.f", "f" * 65 + ".g", "f:$LATEST", "f:7", "f::"),
+    "DestinationArn": (
+        "kafka://dead-letters",
+        "kafka://.dead",
+        "kafka://" + "a" * 249,
+        "kafka://" + "a" * 250,
+    ),
+    "FunctionName": (
+        "f" * 64,
+        "f" * 65,
+        "function:f",
+        "f:$LATEST",
+        "f:live",
+        "a.b",
+        "123456789012:function:f",
+    ),
+    "NamespacedFunctionName": (
+        "f" * 64,
+        "f" * 65,
+        "us-east-1.f",
+        "f" * 65 + ".g",
+        "f:$LATEST",
+        "f:7",
+        "f::",
+    ),
     "S3Bucket": ("artifacts.", "arti.facts", "ab"),
 }
 
@@ -207,7 +255,16 @@ def _edges(shape: Shape) -> tuple[str, ...]:
     """Texts just within and just beyond a shape's length, and those that a pattern without look-around might get wrong."""
     good, longest = sample(shape), shape.metadata.get("max", 300)
     padded = good + good[-1] * (longest - len(good))
-    return (*_EDGES.get(shape.name, ()), "", "x" * longest, "x" * (longest + 1), padded, padded + good[-1], f"{good}\n", f" {good}")
+    return (
+        *_EDGES.get(shape.name, ()),
+        "",
+        "x" * longest,
+        "x" * (longest + 1),
+        padded,
+        padded + good[-1],
+        f"{good}\n",
+        f" {good}",
+    )
 
 
 def _texts(shape: Shape) -> st.SearchStrategy[str]:
@@ -218,7 +275,9 @@ def _texts(shape: Shape) -> st.SearchStrategy[str]:
     else:
         good = st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True, alphabet=_ALPHABET)
     changed = st.builds(
-        lambda text, place, odd, cut: text[: place % (len(text) + 1)] + odd + text[place % (len(text) + 1) + cut :],
+        lambda text, place, odd, cut: (
+            text[: place % (len(text) + 1)] + odd + text[place % (len(text) + 1) + cut :]
+        ),
         good | st.just(sample(shape)),
         st.integers(0, 200),
         _ODD | st.just(""),
@@ -235,7 +294,13 @@ def test_a_text_is_accepted_exactly_where_aws_accepts_it(name: str) -> None:
         problems = complaints(leaf.operation, leaf.path, text)
         assert (not problems) == matches(leaf.shape, text) or ".PUBLISHED" in text, (text, problems)
 
-    @settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=60,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(_texts(leaf.shape))
     def always(text: str) -> None:
         agree(text)
@@ -252,7 +317,9 @@ def test_the_same_kind_of_text_is_held_to_the_same_limits_wherever_it_stands(lea
     assert complaints(leaf.operation, leaf.path, 7)
     for refused in ("\n", " ", "!", "x" * ((longest or 10) + 1)):
         if leaf.shape.name not in OPEN:
-            assert bool(complaints(leaf.operation, leaf.path, refused)) != matches(leaf.shape, refused), refused
+            assert bool(complaints(leaf.operation, leaf.path, refused)) != matches(
+                leaf.shape, refused
+            ), refused
 
 
 @pytest.mark.parametrize(
@@ -262,8 +329,16 @@ def test_the_same_kind_of_text_is_held_to_the_same_limits_wherever_it_stands(lea
 def test_bytes_travel_as_base64_in_the_alphabet_of_the_aws_cli(operation: str, member: str) -> None:
     blob = bytes(range(256))
     request = REQUESTS[operation].model_validate({"FunctionName": "f", member: blob})
-    assert json.loads(request.model_dump_json(by_alias=True))[member] == base64.b64encode(blob).decode()
-    assert REQUESTS[operation].model_validate_json(request.model_dump_json(by_alias=True)).parameters()[member] == blob
+    assert (
+        json.loads(request.model_dump_json(by_alias=True))[member]
+        == base64.b64encode(blob).decode()
+    )
+    assert (
+        REQUESTS[operation]
+        .model_validate_json(request.model_dump_json(by_alias=True))
+        .parameters()[member]
+        == blob
+    )
 
 
 def test_a_refusal_never_repeats_what_was_sent_in_confidence() -> None:
@@ -278,7 +353,9 @@ def test_a_refusal_never_repeats_what_was_sent_in_confidence() -> None:
             CreateFunctionRequest.model_validate_json(json.dumps(document))
         assert secret not in str(refused.value)
         assert secret not in str(refused.value.errors(include_input=False, include_context=False))
-    request = CreateFunctionRequest.model_validate({"FunctionName": "f", "Role": sample_role(), "Code": {"ZipFile": secret.encode()}})
+    request = CreateFunctionRequest.model_validate(
+        {"FunctionName": "f", "Role": sample_role(), "Code": {"ZipFile": secret.encode()}}
+    )
     assert secret not in repr(request)
 
 
@@ -294,17 +371,29 @@ def test_settings_say_nothing_of_environment_values_when_they_are_printed() -> N
 
 
 def test_deleting_everything_has_to_be_said_twice() -> None:
-    for refused in ({"FunctionName": "f"}, {"FunctionName": "f", "Confirm": "g"}, {"FunctionName": "function:7"}):
+    for refused in (
+        {"FunctionName": "f"},
+        {"FunctionName": "f", "Confirm": "g"},
+        {"FunctionName": "function:7"},
+    ):
         with pytest.raises(ValidationError, match="as Confirm"):
             DeleteFunctionRequest.model_validate(refused)
-    for accepted in ({"FunctionName": "f", "Confirm": "f"}, {"FunctionName": "123456789012:function:f", "Confirm": "f"}):
+    for accepted in (
+        {"FunctionName": "f", "Confirm": "f"},
+        {"FunctionName": "123456789012:function:f", "Confirm": "f"},
+    ):
         assert DeleteFunctionRequest.model_validate(accepted)
 
 
-@pytest.mark.parametrize("name", ["f:live", "f:$LATEST", "arn:aws:lambda:eu-west-1:123456789012:function:f:live"])
+@pytest.mark.parametrize(
+    "name", ["f:live", "f:$LATEST", "arn:aws:lambda:eu-west-1:123456789012:function:f:live"]
+)
 def test_an_alias_or_latest_is_nothing_that_can_be_deleted_as_a_version(name: str) -> None:
     function, _, qualifier = name.rpartition(":")
-    for request in ({"FunctionName": name, "Confirm": "f"}, {"FunctionName": function, "Qualifier": qualifier, "Confirm": "f"}):
+    for request in (
+        {"FunctionName": name, "Confirm": "f"},
+        {"FunctionName": function, "Qualifier": qualifier, "Confirm": "f"},
+    ):
         with pytest.raises(ValidationError, match="only a published version"):
             DeleteFunctionRequest.model_validate(request)
     assert DeleteFunctionRequest.model_validate({"FunctionName": f"{function}:7"})
@@ -316,7 +405,9 @@ def test_an_alias_routes_to_one_more_version_and_to_another_than_its_own(operati
     def refused(version: str, weights: dict[str, float]) -> bool:
         document = {"FunctionName": "f", "Name": "live", "FunctionVersion": version}
         try:
-            REQUESTS[operation].model_validate({**document, "RoutingConfig": {"AdditionalVersionWeights": weights}})
+            REQUESTS[operation].model_validate(
+                {**document, "RoutingConfig": {"AdditionalVersionWeights": weights}}
+            )
         except ValidationError:
             return True
         return False

@@ -34,10 +34,14 @@ class Echo:
         self.answer = answer
         self.sent: list[tuple[str, str, Mapping[str, Any]]] = []
 
-    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         self.sent.append((service, operation, parameters))
         shape = answered(operation)
-        answer = self.answer if self.answer is not None else sample(shape, enum=NEW) if shape else {}
+        answer = (
+            self.answer if self.answer is not None else sample(shape, enum=NEW) if shape else {}
+        )
         return {name: value for name, value in answer.items() if name != "NextMarker"}
 
 
@@ -86,7 +90,9 @@ def optional(model: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("operation", ANSWERS)
-def test_an_answer_has_every_member_that_botocore_knows_but_those_no_history_may_hold(operation: str) -> None:
+def test_an_answer_has_every_member_that_botocore_knows_but_those_no_history_may_hold(
+    operation: str,
+) -> None:
     ours = {(name,) for name in OURS.get(operation, ())}
     assert {*known(answer_of(operation))} - ours == {*members(ANSWERS[operation])}
 
@@ -107,14 +113,20 @@ def test_an_answer_with_values_and_members_that_aws_adds_later_is_read(operation
     def more(value: Any) -> Any:
         match value:
             case dict():
-                return {**{name: more(inner) for name, inner in value.items()}, "AddedLater": {"Deep": [1]}}
+                return {
+                    **{name: more(inner) for name, inner in value.items()},
+                    "AddedLater": {"Deep": [1]},
+                }
             case list():
                 return [more(inner) for inner in value]
             case _:
                 return value
 
     plain = sample(ANSWERS[operation], enum=NEW)
-    later = {name: more(value) if not _is_map(ANSWERS[operation], name) else value for name, value in plain.items()} | {"AddedLater": 1}
+    later = {
+        name: more(value) if not _is_map(ANSWERS[operation], name) else value
+        for name, value in plain.items()
+    } | {"AddedLater": 1}
     for tree in _maps_of(ANSWERS[operation]):
         _without(later, tree)
     assert answer_of(operation).model_validate(later) == answer_of(operation).model_validate(plain)
@@ -149,13 +161,19 @@ def _without(document: Any, path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("operation", METHODS)
-async def test_an_operation_asks_aws_for_what_it_is_called_and_gives_its_answer(operation: str) -> None:
+async def test_an_operation_asks_aws_for_what_it_is_called_and_gives_its_answer(
+    operation: str,
+) -> None:
     port, request = Echo(), everything_for(operation)
     answer = await bound(operation, port)(*([request] if request is not None else []))
     service, called, parameters = port.sent[0]
     assert (service, called) == ("lambda", operation)
     if operation.startswith("list_") and operation != "list_tags":
-        assert {**parameters, "MaxItems": 1, "Marker": "x"} == {**sample(asked(operation)), "MaxItems": 1, "Marker": "x"}
+        assert {**parameters, "MaxItems": 1, "Marker": "x"} == {
+            **sample(asked(operation)),
+            "MaxItems": 1,
+            "Marker": "x",
+        }
     else:
         assert parameters == (request.parameters() if request else {})
     if operation in ANSWERS:
@@ -198,7 +216,9 @@ SECRET = "hunter2"
         "update_function_configuration",
     ],
 )
-async def test_no_environment_value_and_no_presigned_url_comes_out_of_an_operation(operation: str) -> None:
+async def test_no_environment_value_and_no_presigned_url_comes_out_of_an_operation(
+    operation: str,
+) -> None:
     def poisoned(shape: Shape | None) -> Any:
         return json.loads(
             json.dumps(sample(shape), default=str)
@@ -234,7 +254,9 @@ def test_a_text_of_awss_is_cut_where_a_history_could_not_hold_it() -> None:
 
 
 def test_the_whereabouts_of_code_are_answered_without_the_url_to_it() -> None:
-    found = GetFunctionResponse.model_validate({"Code": {"Location": "https://signed", "ImageUri": "repo/image:1"}})
+    found = GetFunctionResponse.model_validate(
+        {"Code": {"Location": "https://signed", "ImageUri": "repo/image:1"}}
+    )
     assert found.model_dump(by_alias=True) == {"Code": {"ImageUri": "repo/image:1"}}
 
 

@@ -46,7 +46,11 @@ OPERATIONS = [
     "GetProvisionedConcurrencyConfig",
     "DeleteProvisionedConcurrencyConfig",
 ]
-OTHERS = {"cloudwatch": ["DescribeAlarms", "GetMetricData"], "ssm": ["GetParameters", "GetParameter"], "secretsmanager": ["GetSecretValue"]}
+OTHERS = {
+    "cloudwatch": ["DescribeAlarms", "GetMetricData"],
+    "ssm": ["GetParameters", "GetParameter"],
+    "secretsmanager": ["GetSecretValue"],
+}
 
 
 def documented() -> list[str]:
@@ -60,7 +64,9 @@ def documented() -> list[str]:
     return sorted(codes)
 
 
-def error(code: str, message: str = "no reason", operation: str = "update_alias", *, status: int = 0) -> AwsError:
+def error(
+    code: str, message: str = "no reason", operation: str = "update_alias", *, status: int = 0
+) -> AwsError:
     return AwsError(operation, code, message, status=status)
 
 
@@ -158,7 +164,13 @@ def test_a_code_means_a_fault(code: str, fault: Fault) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "fault"), [(500, Fault.UNAVAILABLE), (503, Fault.UNAVAILABLE), (429, Fault.THROTTLED), (400, Fault.UNKNOWN)]
+    ("status", "fault"),
+    [
+        (500, Fault.UNAVAILABLE),
+        (503, Fault.UNAVAILABLE),
+        (429, Fault.THROTTLED),
+        (400, Fault.UNKNOWN),
+    ],
 )
 def test_a_code_never_seen_is_judged_by_its_status(status: int, fault: Fault) -> None:
     assert fault_of(error("BrandNewException", status=status)) is fault
@@ -173,23 +185,41 @@ def test_a_known_code_counts_more_than_its_status() -> None:
     [
         ("create_function", "Function already exist: f", Fault.EXISTS),
         ("create_alias", "Alias already exists: arn", Fault.EXISTS),
-        ("create_event_source_mapping", "… update or delete the existing mapping with UUID 1", Fault.EXISTS),
+        (
+            "create_event_source_mapping",
+            "… update or delete the existing mapping with UUID 1",
+            Fault.EXISTS,
+        ),
         ("add_permission", "The statement id (s) provided already exists.", Fault.EXISTS),
         ("update_function_code", "An update is in progress for resource: arn", Fault.CONFLICT),
         ("create_function", "An update is in progress for resource: arn", Fault.CONFLICT),
-        ("publish_version", "… The function is currently in the following state: Pending", Fault.NOT_READY),
+        (
+            "publish_version",
+            "… The function is currently in the following state: Pending",
+            Fault.NOT_READY,
+        ),
         ("invoke", "… The function is currently in the following state: Pending", Fault.NOT_READY),
-        ("delete_function", "Unable to delete version because the following aliases reference it: [live]", Fault.INVALID),
+        (
+            "delete_function",
+            "Unable to delete version because the following aliases reference it: [live]",
+            Fault.INVALID,
+        ),
         (
             "put_provisioned_concurrency_config",
             "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
             Fault.INVALID,
         ),
-        ("put_provisioned_concurrency_config", "Version is pointed by a Provisioned Concurrency alias", Fault.INVALID),
+        (
+            "put_provisioned_concurrency_config",
+            "Version is pointed by a Provisioned Concurrency alias",
+            Fault.INVALID,
+        ),
         ("update_alias", "something else holds it", Fault.CONFLICT),
     ],
 )
-def test_a_conflict_is_existing_or_busy_or_referenced(operation: str, message: str, fault: Fault) -> None:
+def test_a_conflict_is_existing_or_busy_or_referenced(
+    operation: str, message: str, fault: Fault
+) -> None:
     assert fault_of(error("ResourceConflictException", message, operation)) is fault
 
 
@@ -204,63 +234,106 @@ def test_a_conflict_is_existing_or_busy_or_referenced(operation: str, message: s
         "Lambda was unable to delete arn because it is a replicated function.",
     ],
 )
-def test_what_aws_has_not_heard_of_yet_is_tried_for_five_minutes_and_then_invalid(message: str) -> None:
+def test_what_aws_has_not_heard_of_yet_is_tried_for_five_minutes_and_then_invalid(
+    message: str,
+) -> None:
     problem = error("InvalidParameterValueException", message, "update_function_configuration")
     assert fault_of(problem) is Fault.INVALID
-    attempts = [not failure(problem, attempt=attempt, once=False).non_retryable for attempt in range(1, 30)]
+    attempts = [
+        not failure(problem, attempt=attempt, once=False).non_retryable for attempt in range(1, 30)
+    ]
     waited = sum(min(2**number, 30) for number in range(attempts.count(True)))
     assert 240 <= waited <= 360
 
 
 def test_any_other_invalid_parameter_is_final_at_once() -> None:
-    assert failure(error("InvalidParameterValueException", "1 validation error"), attempt=1, once=False).non_retryable
+    assert failure(
+        error("InvalidParameterValueException", "1 validation error"), attempt=1, once=False
+    ).non_retryable
 
 
-@pytest.mark.parametrize(("operation", "most"), [("update_alias", 4), ("add_permission", 4), ("get_alias", 1), ("invoke", 1)])
-def test_only_a_write_that_may_name_a_fresh_version_looks_for_it_a_few_times(operation: str, most: int) -> None:
+@pytest.mark.parametrize(
+    ("operation", "most"),
+    [("update_alias", 4), ("add_permission", 4), ("get_alias", 1), ("invoke", 1)],
+)
+def test_only_a_write_that_may_name_a_fresh_version_looks_for_it_a_few_times(
+    operation: str, most: int
+) -> None:
     assert tries(error("ResourceNotFoundException", operation=operation)) == most
 
 
-@pytest.mark.parametrize("code", ["ServiceException", "TooManyRequestsException", "ResourceInUseException", "ReadTimeoutError"])
+@pytest.mark.parametrize(
+    "code",
+    ["ServiceException", "TooManyRequestsException", "ResourceInUseException", "ReadTimeoutError"],
+)
 def test_what_passes_is_tried_without_end(code: str) -> None:
     assert not failure(error(code), attempt=10_000, once=False).non_retryable
 
 
 @pytest.mark.parametrize(
-    "code", ["ValidationException", "AccessDeniedException", "PreconditionFailedException", "CodeStorageExceededException"]
+    "code",
+    [
+        "ValidationException",
+        "AccessDeniedException",
+        "PreconditionFailedException",
+        "CodeStorageExceededException",
+    ],
 )
 def test_what_does_not_pass_is_final_at_once(code: str) -> None:
     assert failure(error(code), attempt=1, once=False).non_retryable
 
 
 def test_an_unknown_code_is_tried_five_times() -> None:
-    assert [failure(error("Strange"), attempt=attempt, once=False).non_retryable for attempt in (1, 4, 5, 6)] == [False, False, True, True]
+    assert [
+        failure(error("Strange"), attempt=attempt, once=False).non_retryable
+        for attempt in (1, 4, 5, 6)
+    ] == [False, False, True, True]
 
 
-@pytest.mark.parametrize("code", ["ServiceException", "TooManyRequestsException", "ReadTimeoutError", "Strange"])
+@pytest.mark.parametrize(
+    "code", ["ServiceException", "TooManyRequestsException", "ReadTimeoutError", "Strange"]
+)
 def test_what_must_happen_once_is_never_tried_again(code: str) -> None:
     assert failure(error(code, operation="invoke"), attempt=1, once=True).non_retryable
 
 
 def test_a_lost_invocation_is_said_to_have_perhaps_happened() -> None:
-    assert "may or may not have happened" in failure(error("ReadTimeoutError", operation="invoke"), attempt=1, once=True).message
+    assert (
+        "may or may not have happened"
+        in failure(error("ReadTimeoutError", operation="invoke"), attempt=1, once=True).message
+    )
 
 
 def test_a_failure_carries_what_aws_said_what_to_do_and_a_small_detail() -> None:
-    told = failure(error("ResourceNotFoundException", "Function not found: f", "get_function"), attempt=1, once=False)
+    told = failure(
+        error("ResourceNotFoundException", "Function not found: f", "get_function"),
+        attempt=1,
+        once=False,
+    )
     assert told.type == "NotFound"
-    assert told.message == f"get_function: Function not found: f (ResourceNotFoundException). {Fault.NOT_FOUND.advice}"
-    assert told.details == ({"operation": "get_function", "code": "ResourceNotFoundException", "fault": "NotFound"},)
+    assert (
+        told.message
+        == f"get_function: Function not found: f (ResourceNotFoundException). {Fault.NOT_FOUND.advice}"
+    )
+    assert told.details == (
+        {"operation": "get_function", "code": "ResourceNotFoundException", "fault": "NotFound"},
+    )
 
 
 def test_aws_decides_when_it_is_tried_again() -> None:
-    throttle = AwsError("update_alias", "TooManyRequestsException", "Rate exceeded", status=429, retry_after=7)
+    throttle = AwsError(
+        "update_alias", "TooManyRequestsException", "Rate exceeded", status=429, retry_after=7
+    )
     assert failure(throttle, attempt=1, once=False).next_retry_delay == timedelta(seconds=7)
     assert failure(error("ServiceException"), attempt=1, once=False).next_retry_delay is None
 
 
 def test_only_waiting_is_benign() -> None:
-    benign = [code for code in errors._CODES if failure(error(code), attempt=1, once=False).category is ApplicationErrorCategory.BENIGN]
+    benign = [
+        code
+        for code in errors._CODES
+        if failure(error(code), attempt=1, once=False).category is ApplicationErrorCategory.BENIGN
+    ]
     assert {fault_of(error(code)) for code in benign} == {Fault.NOT_READY}
 
 

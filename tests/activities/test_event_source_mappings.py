@@ -25,7 +25,9 @@ from tests.activities.port import Port
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:checkout"
 UUID = "00000000-0000-0000-0000-000000000001"
-CREATE = CreateEventSourceMappingRequest(function_name="checkout", event_source_arn=QUEUE, batch_size=5, enabled=True)
+CREATE = CreateEventSourceMappingRequest(
+    function_name="checkout", event_source_arn=QUEUE, batch_size=5, enabled=True
+)
 
 
 @pytest.fixture
@@ -37,7 +39,9 @@ def there(port: Port) -> dict[str, Any]:
     return port.lambda_.mappings[UUID]
 
 
-async def test_a_mapping_created_under_a_lost_answer_is_adopted(port: Port, mappings: EventSourceMappings) -> None:
+async def test_a_mapping_created_under_a_lost_answer_is_adopted(
+    port: Port, mappings: EventSourceMappings
+) -> None:
     port.lose("create_event_source_mapping")
     with pytest.raises(ApplicationError):
         await on_attempt(1, mappings.create_event_source_mapping, CREATE)
@@ -45,17 +49,23 @@ async def test_a_mapping_created_under_a_lost_answer_is_adopted(port: Port, mapp
     assert port.calls("create_event_source_mapping") == ["create_event_source_mapping"]
 
 
-async def test_a_mapping_that_was_not_created_yet_is_created_by_the_second_attempt(mappings: EventSourceMappings) -> None:
+async def test_a_mapping_that_was_not_created_yet_is_created_by_the_second_attempt(
+    mappings: EventSourceMappings,
+) -> None:
     assert (await on_attempt(2, mappings.create_event_source_mapping, CREATE)).uuid == UUID
 
 
-async def test_the_same_mapping_there_already_is_success_on_a_first_attempt_too(mappings: EventSourceMappings) -> None:
+async def test_the_same_mapping_there_already_is_success_on_a_first_attempt_too(
+    mappings: EventSourceMappings,
+) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     assert (await on_attempt(1, mappings.create_event_source_mapping, CREATE)).uuid == UUID
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-@pytest.mark.parametrize(("other", "differing"), [({"BatchSize": 6}, "BatchSize"), ({"State": "Disabled"}, "Enabled")])
+@pytest.mark.parametrize(
+    ("other", "differing"), [({"BatchSize": 6}, "BatchSize"), ({"State": "Disabled"}, "Enabled")]
+)
 async def test_a_mapping_that_differs_is_left_alone_and_said_to_differ(
     port: Port, mappings: EventSourceMappings, attempt: int, other: dict[str, Any], differing: str
 ) -> None:
@@ -86,14 +96,28 @@ async def test_a_mapping_is_told_by_its_function_and_alias_in_every_way_of_namin
     mappings: EventSourceMappings,
     function: str,
     arn: str,
-    ours: bool,  # noqa: FBT001
+    ours: bool,
 ) -> None:
-    port.lambda_.mappings[UUID] = {"UUID": UUID, "FunctionArn": arn, "EventSourceArn": QUEUE, "State": "Enabled", "BatchSize": 5}
-    await on_attempt(2, mappings.create_event_source_mapping, CREATE.model_copy(update={"function_name": function}))
-    assert port.calls("create_event_source_mapping") == ([] if ours else ["create_event_source_mapping"])
+    port.lambda_.mappings[UUID] = {
+        "UUID": UUID,
+        "FunctionArn": arn,
+        "EventSourceArn": QUEUE,
+        "State": "Enabled",
+        "BatchSize": 5,
+    }
+    await on_attempt(
+        2,
+        mappings.create_event_source_mapping,
+        CREATE.model_copy(update={"function_name": function}),
+    )
+    assert port.calls("create_event_source_mapping") == (
+        [] if ours else ["create_event_source_mapping"]
+    )
 
 
-async def test_two_topics_of_one_cluster_are_two_sources(port: Port, mappings: EventSourceMappings) -> None:
+async def test_two_topics_of_one_cluster_are_two_sources(
+    port: Port, mappings: EventSourceMappings
+) -> None:
     port.lambda_.mappings[UUID] = {
         "UUID": UUID,
         "FunctionArn": ARN,
@@ -105,10 +129,16 @@ async def test_two_topics_of_one_cluster_are_two_sources(port: Port, mappings: E
     port.instead("create_event_source_mapping", {"UUID": "another"})
     request = CREATE.model_copy(update={"topics": ["two"]})
     assert (await on_attempt(2, mappings.create_event_source_mapping, request)).uuid == "another"
-    assert (await on_attempt(2, mappings.create_event_source_mapping, CREATE.model_copy(update={"topics": ["one"]}))).uuid == UUID
+    assert (
+        await on_attempt(
+            2, mappings.create_event_source_mapping, CREATE.model_copy(update={"topics": ["one"]})
+        )
+    ).uuid == UUID
 
 
-async def test_a_cluster_of_ones_own_is_told_by_its_servers(port: Port, mappings: EventSourceMappings) -> None:
+async def test_a_cluster_of_ones_own_is_told_by_its_servers(
+    port: Port, mappings: EventSourceMappings
+) -> None:
     servers = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["b:9092", "a:9092"]}}
     port.lambda_.mappings[UUID] = {
         "UUID": UUID,
@@ -119,22 +149,30 @@ async def test_a_cluster_of_ones_own_is_told_by_its_servers(port: Port, mappings
     }
     request = CreateEventSourceMappingRequest(
         function_name="checkout",
-        self_managed_event_source=SelfManagedEventSource(endpoints={"KAFKA_BOOTSTRAP_SERVERS": ["a:9092", "b:9092"]}),
+        self_managed_event_source=SelfManagedEventSource(
+            endpoints={"KAFKA_BOOTSTRAP_SERVERS": ["a:9092", "b:9092"]}
+        ),
     )
     assert (await on_attempt(2, mappings.create_event_source_mapping, request)).uuid == UUID
     assert port.sent[0] == ("list_event_source_mappings", {"FunctionName": "checkout"})
 
 
-async def test_a_mapping_that_is_about_to_go_is_not_adopted(port: Port, mappings: EventSourceMappings) -> None:
+async def test_a_mapping_that_is_about_to_go_is_not_adopted(
+    port: Port, mappings: EventSourceMappings
+) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     there(port)["State"] = "Deleting"
     port.instead("create_event_source_mapping", {"UUID": "another"})
     assert (await on_attempt(2, mappings.create_event_source_mapping, CREATE)).uuid == "another"
 
 
-async def test_a_point_in_time_is_compared_to_the_second_and_needs_its_zone(port: Port, mappings: EventSourceMappings) -> None:
+async def test_a_point_in_time_is_compared_to_the_second_and_needs_its_zone(
+    port: Port, mappings: EventSourceMappings
+) -> None:
     moment = dt.datetime(2026, 11, 22, 10, 5, 0, 123, tzinfo=dt.UTC)
-    request = CREATE.model_copy(update={"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": moment})
+    request = CREATE.model_copy(
+        update={"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": moment}
+    )
     await on_attempt(1, mappings.create_event_source_mapping, request)
     there(port)["StartingPositionTimestamp"] = moment.replace(microsecond=0)
     assert (await on_attempt(2, mappings.create_event_source_mapping, request)).uuid == UUID
@@ -142,12 +180,22 @@ async def test_a_point_in_time_is_compared_to_the_second_and_needs_its_zone(port
     with pytest.raises(ApplicationError, match="StartingPositionTimestamp"):
         await on_attempt(2, mappings.create_event_source_mapping, request)
     with pytest.raises(ValidationError, match="timezone"):
-        CreateEventSourceMappingRequest.model_validate({"FunctionName": "f", "StartingPositionTimestamp": "2026-11-22T10:05:00"})
+        CreateEventSourceMappingRequest.model_validate(
+            {"FunctionName": "f", "StartingPositionTimestamp": "2026-11-22T10:05:00"}
+        )
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_deleting_what_is_gone_is_success(mappings: EventSourceMappings, attempt: int) -> None:
-    assert (await on_attempt(attempt, mappings.delete_event_source_mapping, DeleteEventSourceMappingRequest(uuid=UUID))).state == "Deleted"
+async def test_deleting_what_is_gone_is_success(
+    mappings: EventSourceMappings, attempt: int
+) -> None:
+    assert (
+        await on_attempt(
+            attempt,
+            mappings.delete_event_source_mapping,
+            DeleteEventSourceMappingRequest(uuid=UUID),
+        )
+    ).state == "Deleted"
 
 
 async def test_deleting_what_is_being_deleted_is_success_and_what_is_being_changed_is_tried_again(
@@ -158,25 +206,47 @@ async def test_deleting_what_is_being_deleted_is_success_and_what_is_being_chang
     port.instead("delete_event_source_mapping", busy, busy)
     there(port)["State"] = "Updating"
     with pytest.raises(ApplicationError) as waiting:
-        await on_attempt(1, mappings.delete_event_source_mapping, DeleteEventSourceMappingRequest(uuid=UUID))
+        await on_attempt(
+            1, mappings.delete_event_source_mapping, DeleteEventSourceMappingRequest(uuid=UUID)
+        )
     assert (waiting.value.type, waiting.value.non_retryable) == ("Conflict", False)
     there(port)["State"] = "Deleting"
-    assert (await on_attempt(2, mappings.delete_event_source_mapping, DeleteEventSourceMappingRequest(uuid=UUID))).state == "Deleting"
+    assert (
+        await on_attempt(
+            2, mappings.delete_event_source_mapping, DeleteEventSourceMappingRequest(uuid=UUID)
+        )
+    ).state == "Deleting"
 
 
-async def test_an_update_that_is_there_already_is_not_sent_again_and_one_that_is_not_is(port: Port, mappings: EventSourceMappings) -> None:
+async def test_an_update_that_is_there_already_is_not_sent_again_and_one_that_is_not_is(
+    port: Port, mappings: EventSourceMappings
+) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
-    request = UpdateEventSourceMappingRequest(uuid=UUID, batch_size=7, enabled=False, function_name="checkout")
+    request = UpdateEventSourceMappingRequest(
+        uuid=UUID, batch_size=7, enabled=False, function_name="checkout"
+    )
     assert (await on_attempt(2, mappings.update_event_source_mapping, request)).batch_size == 7
     assert (await on_attempt(2, mappings.update_event_source_mapping, request)).state == "Disabled"
     assert port.calls("update_event_source_mapping") == ["update_event_source_mapping"]
     port.instead("update_event_source_mapping", {"UUID": UUID})
-    await on_attempt(2, mappings.update_event_source_mapping, request.model_copy(update={"function_name": "checkout:live"}))
+    await on_attempt(
+        2,
+        mappings.update_event_source_mapping,
+        request.model_copy(update={"function_name": "checkout:live"}),
+    )
     assert len(port.calls("update_event_source_mapping")) == 2
 
 
 async def test_mappings_are_read_and_listed(mappings: EventSourceMappings) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
-    assert (await on_attempt(1, mappings.get_event_source_mapping, GetEventSourceMappingRequest(uuid=UUID))).batch_size == 5
-    listed = await on_attempt(1, mappings.list_event_source_mappings, ListEventSourceMappingsRequest(event_source_arn=QUEUE))
+    assert (
+        await on_attempt(
+            1, mappings.get_event_source_mapping, GetEventSourceMappingRequest(uuid=UUID)
+        )
+    ).batch_size == 5
+    listed = await on_attempt(
+        1,
+        mappings.list_event_source_mappings,
+        ListEventSourceMappingsRequest(event_source_arn=QUEUE),
+    )
     assert [mapping.uuid for mapping in listed.event_source_mappings] == [UUID]

@@ -42,14 +42,20 @@ MISSING = AwsError("head_object", "AccessDenied", "no")
 
 @pytest.fixture
 def functions(port: Port) -> Functions:
-    port.objects = {("artifacts", "one.zip"): b"one", ("artifacts", "two.zip"): b"two!", ("artifacts", "six.zip"): b"six!"}
+    port.objects = {
+        ("artifacts", "one.zip"): b"one",
+        ("artifacts", "two.zip"): b"two!",
+        ("artifacts", "six.zip"): b"six!",
+    }
     return Functions(port)
 
 
 @pytest.fixture
 def made(port: Port, functions: Functions) -> Functions:
     code = {"ZipFile": base64.b64encode(b"one").decode()}
-    port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Timeout": 3, "Code": code})
+    port.lambda_.create_function(
+        {"FunctionName": "checkout", "Role": ROLE, "Timeout": 3, "Code": code}
+    )
     return functions
 
 
@@ -59,7 +65,9 @@ def latest(port: Port) -> dict[str, Any]:
 
 def theirs(port: Port, code: bytes) -> None:
     """Somebody else uploads."""
-    port.lambda_.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(code).decode()})
+    port.lambda_.update_function_code(
+        {"FunctionName": "checkout", "ZipFile": base64.b64encode(code).decode()}
+    )
 
 
 def said(error: pytest.ExceptionInfo[ApplicationError]) -> Iterator[str]:
@@ -68,7 +76,9 @@ def said(error: pytest.ExceptionInfo[ApplicationError]) -> Iterator[str]:
 
 
 class TestCreate:
-    async def test_a_function_created_under_a_lost_answer_is_ours(self, port: Port, functions: Functions) -> None:
+    async def test_a_function_created_under_a_lost_answer_is_ours(
+        self, port: Port, functions: Functions
+    ) -> None:
         port.lose("create_function")
         with pytest.raises(ApplicationError):
             await on_attempt(1, functions.create_function, CREATE)
@@ -78,7 +88,9 @@ class TestCreate:
         assert created.environment.variables == {"TOKEN": HIDDEN}
         assert port.calls("create_function") == ["create_function"]
 
-    async def test_a_function_that_was_not_created_yet_is_created_by_the_second_attempt(self, functions: Functions) -> None:
+    async def test_a_function_that_was_not_created_yet_is_created_by_the_second_attempt(
+        self, functions: Functions
+    ) -> None:
         assert (await on_attempt(2, functions.create_function, CREATE)).function_name == "checkout"
 
     @pytest.mark.parametrize("attempt", [1, 2])
@@ -87,8 +99,14 @@ class TestCreate:
         [
             ({"timeout": 11}, "Timeout"),
             ({"tags": {"release": "41"}}, "Tags.release"),
-            ({"environment": Environment(variables={"TOKEN": "opensesame"})}, "Environment.Variables.TOKEN"),
-            ({"environment": Environment(variables={"TOKEN": SECRET, "MORE": "x"})}, "Environment.Variables.MORE"),
+            (
+                {"environment": Environment(variables={"TOKEN": "opensesame"})},
+                "Environment.Variables.TOKEN",
+            ),
+            (
+                {"environment": Environment(variables={"TOKEN": SECRET, "MORE": "x"})},
+                "Environment.Variables.MORE",
+            ),
             ({"code": FunctionCode(zip_file=b"two")}, "Code"),
         ],
     )
@@ -104,25 +122,38 @@ class TestCreate:
         assert not any(value in text for text in said(refused) for value in (SECRET, "opensesame"))
         assert latest(port) == before
 
-    async def test_code_in_s3_is_taken_for_ours_on_a_later_attempt_only(self, functions: Functions) -> None:
-        request = CREATE.model_copy(update={"code": FunctionCode(s3_bucket="artifacts", s3_key="one.zip")})
+    async def test_code_in_s3_is_taken_for_ours_on_a_later_attempt_only(
+        self, functions: Functions
+    ) -> None:
+        request = CREATE.model_copy(
+            update={"code": FunctionCode(s3_bucket="artifacts", s3_key="one.zip")}
+        )
         await on_attempt(1, functions.create_function, request)
         with pytest.raises(ApplicationError, match="differs in Code"):
             await on_attempt(1, functions.create_function, request)
         assert (await on_attempt(2, functions.create_function, request)).function_name == "checkout"
 
     @pytest.mark.parametrize(("image", "ours"), [("repo/image:42", True), ("repo/image:41", False)])
-    async def test_an_image_is_known_by_its_uri(self, port: Port, functions: Functions, image: str, ours: bool) -> None:  # noqa: FBT001
+    async def test_an_image_is_known_by_its_uri(
+        self, port: Port, functions: Functions, image: str, ours: bool
+    ) -> None:
         request = CREATE.model_copy(update={"code": FunctionCode(image_uri="repo/image:42")})
         port.lambda_.create_function(json.loads(CREATE.model_dump_json(by_alias=True)))
-        port.instead("get_function", {"Configuration": latest(port), "Code": {"ImageUri": image}, "Tags": {"release": "42"}})
+        port.instead(
+            "get_function",
+            {"Configuration": latest(port), "Code": {"ImageUri": image}, "Tags": {"release": "42"}},
+        )
         if ours:
-            assert (await on_attempt(2, functions.create_function, request)).function_name == "checkout"
+            assert (
+                await on_attempt(2, functions.create_function, request)
+            ).function_name == "checkout"
         else:
             with pytest.raises(ApplicationError, match="differs in Code"):
                 await on_attempt(2, functions.create_function, request)
 
-    async def test_created_and_published_under_a_lost_answer_the_version_is_the_answer(self, port: Port, functions: Functions) -> None:
+    async def test_created_and_published_under_a_lost_answer_the_version_is_the_answer(
+        self, port: Port, functions: Functions
+    ) -> None:
         request = CREATE.model_copy(update={"publish": True})
         port.lose("create_function")
         with pytest.raises(ApplicationError):
@@ -130,9 +161,15 @@ class TestCreate:
         assert (await on_attempt(2, functions.create_function, request)).version == "1"
         assert [*port.lambda_.functions["checkout"].versions] == ["1"]
 
-    async def test_a_dynamic_reference_is_resolved_on_its_way_to_aws_and_compared_resolved(self, port: Port, functions: Functions) -> None:
+    async def test_a_dynamic_reference_is_resolved_on_its_way_to_aws_and_compared_resolved(
+        self, port: Port, functions: Functions
+    ) -> None:
         port.secrets = {"/checkout/token": SECRET}
-        request = CREATE.model_copy(update={"environment": Environment(variables={"TOKEN": "{{resolve:ssm:/checkout/token}}"})})
+        request = CREATE.model_copy(
+            update={
+                "environment": Environment(variables={"TOKEN": "{{resolve:ssm:/checkout/token}}"})
+            }
+        )
         port.lose("create_function")
         with pytest.raises(ApplicationError):
             await on_attempt(1, functions.create_function, request)
@@ -142,28 +179,46 @@ class TestCreate:
 
 class TestDelete:
     @pytest.mark.parametrize("attempt", [1, 2])
-    async def test_deleting_what_is_gone_is_success(self, functions: Functions, attempt: int) -> None:
+    async def test_deleting_what_is_gone_is_success(
+        self, functions: Functions, attempt: int
+    ) -> None:
         for request in (
             DeleteFunctionRequest(function_name="checkout", qualifier="7"),
             DeleteFunctionRequest(function_name="checkout", confirm="checkout"),
         ):
-            assert (await on_attempt(attempt, functions.delete_function, request)).status_code == 204
+            assert (
+                await on_attempt(attempt, functions.delete_function, request)
+            ).status_code == 204
 
     async def test_one_version_goes_and_the_rest_stays(self, port: Port, made: Functions) -> None:
         port.lambda_.publish_version({"FunctionName": "checkout"})
-        await on_attempt(1, made.delete_function, DeleteFunctionRequest(function_name="checkout", qualifier="1"))
+        await on_attempt(
+            1, made.delete_function, DeleteFunctionRequest(function_name="checkout", qualifier="1")
+        )
         assert port.lambda_.functions["checkout"].versions == {}
 
     async def test_the_confirmation_is_not_sent_to_aws(self, port: Port, made: Functions) -> None:
-        await on_attempt(1, made.delete_function, DeleteFunctionRequest(function_name="checkout", confirm="checkout"))
+        await on_attempt(
+            1,
+            made.delete_function,
+            DeleteFunctionRequest(function_name="checkout", confirm="checkout"),
+        )
         assert port.sent == [("delete_function", {"FunctionName": "checkout"})]
         assert port.lambda_.functions == {}
 
-    async def test_a_version_that_an_alias_points_at_is_refused(self, port: Port, made: Functions) -> None:
+    async def test_a_version_that_an_alias_points_at_is_refused(
+        self, port: Port, made: Functions
+    ) -> None:
         port.lambda_.publish_version({"FunctionName": "checkout"})
-        port.lambda_.create_alias({"FunctionName": "checkout", "Name": "live", "FunctionVersion": "1"})
+        port.lambda_.create_alias(
+            {"FunctionName": "checkout", "Name": "live", "FunctionVersion": "1"}
+        )
         with pytest.raises(ApplicationError, match=r"\[live\]"):
-            await on_attempt(1, made.delete_function, DeleteFunctionRequest(function_name="checkout", qualifier="1"))
+            await on_attempt(
+                1,
+                made.delete_function,
+                DeleteFunctionRequest(function_name="checkout", qualifier="1"),
+            )
 
 
 def upload(port: Port, **members: Any) -> UpdateFunctionCodeRequest:
@@ -184,14 +239,16 @@ class TestCode:
         port: Port,
         made: Functions,
         source: Any,
-        checksums: bool,  # noqa: FBT001
+        checksums: bool,
     ) -> None:
         port.checksums = checksums
         request = source(port)
         port.lose("update_function_code")
         with pytest.raises(ApplicationError):
             await on_attempt(1, made.update_function_code, request)
-        assert (await on_attempt(2, made.update_function_code, request)).code_sha256 == latest(port)["CodeSha256"]
+        assert (await on_attempt(2, made.update_function_code, request)).code_sha256 == latest(
+            port
+        )["CodeSha256"]
         assert port.lambda_.functions["checkout"].code == b"two!"
         assert port.calls("update_function_code") == ["update_function_code"]
 
@@ -206,7 +263,9 @@ class TestCode:
 
     @pytest.mark.parametrize("source", [upload, object_])
     @pytest.mark.parametrize("attempt", [1, 2])
-    async def test_somebody_elses_code_is_never_overwritten(self, port: Port, made: Functions, source: Any, attempt: int) -> None:
+    async def test_somebody_elses_code_is_never_overwritten(
+        self, port: Port, made: Functions, source: Any, attempt: int
+    ) -> None:
         request = source(port)
         theirs(port, b"theirs")
         with pytest.raises(ApplicationError, match="nothing was overwritten") as stale:
@@ -214,14 +273,18 @@ class TestCode:
         assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
         assert port.lambda_.functions["checkout"].code == b"theirs"
 
-    async def test_code_of_the_same_size_is_not_the_same_where_s3_knows_better(self, port: Port, made: Functions) -> None:
+    async def test_code_of_the_same_size_is_not_the_same_where_s3_knows_better(
+        self, port: Port, made: Functions
+    ) -> None:
         request = object_(port)
         theirs(port, b"six!")
         with pytest.raises(ApplicationError) as stale:
             await on_attempt(2, made.update_function_code, request)
         assert stale.value.type == "Stale"
 
-    async def test_where_s3_says_nothing_the_end_is_stale_and_no_guess(self, port: Port, made: Functions) -> None:
+    async def test_where_s3_says_nothing_the_end_is_stale_and_no_guess(
+        self, port: Port, made: Functions
+    ) -> None:
         request = object_(port)
         port.lose("update_function_code")
         with pytest.raises(ApplicationError):
@@ -232,24 +295,34 @@ class TestCode:
         assert stale.value.type == "Stale"
         assert port.calls("update_function_code") == ["update_function_code"]
 
-    async def test_without_a_revision_the_same_code_is_sent_again(self, port: Port, made: Functions) -> None:
+    async def test_without_a_revision_the_same_code_is_sent_again(
+        self, port: Port, made: Functions
+    ) -> None:
         theirs(port, b"theirs")
         await on_attempt(2, made.update_function_code, upload(port, revision_id=None))
         assert port.lambda_.functions["checkout"].code == b"two!"
 
-    async def test_a_revision_refused_after_our_own_success_is_success(self, port: Port, made: Functions) -> None:
+    async def test_a_revision_refused_after_our_own_success_is_success(
+        self, port: Port, made: Functions
+    ) -> None:
         request = upload(port)
         await on_attempt(1, made.update_function_code, request)
-        assert (await on_attempt(1, made.update_function_code, request)).code_sha256 == latest(port)["CodeSha256"]
+        assert (await on_attempt(1, made.update_function_code, request)).code_sha256 == latest(
+            port
+        )["CodeSha256"]
 
-    async def test_the_right_code_for_the_wrong_processor_is_no_success(self, port: Port, made: Functions) -> None:
+    async def test_the_right_code_for_the_wrong_processor_is_no_success(
+        self, port: Port, made: Functions
+    ) -> None:
         request = upload(port, architectures=["arm64"])
         theirs(port, b"two!")
         with pytest.raises(ApplicationError) as stale:
             await on_attempt(2, made.update_function_code, request)
         assert stale.value.type == "Stale"
 
-    async def test_published_in_one_go_under_a_lost_answer_the_version_is_the_answer(self, port: Port, made: Functions) -> None:
+    async def test_published_in_one_go_under_a_lost_answer_the_version_is_the_answer(
+        self, port: Port, made: Functions
+    ) -> None:
         request = upload(port, publish=True)
         port.lose("update_function_code")
         with pytest.raises(ApplicationError):
@@ -259,11 +332,18 @@ class TestCode:
 
     async def test_a_dry_run_is_simply_sent(self, port: Port, made: Functions) -> None:
         port.instead("update_function_code", {"CodeSha256": "x"})
-        await on_attempt(2, made.update_function_code, upload(port, dry_run=True, revision_id="moved on"))
+        await on_attempt(
+            2, made.update_function_code, upload(port, dry_run=True, revision_id="moved on")
+        )
         assert port.calls() == ["update_function_code"]
 
-    async def test_answers_that_do_not_agree_yet_are_no_proof_of_somebody_else(self, port: Port, made: Functions) -> None:
-        port.instead("update_function_code", AwsError("update_function_code", "PreconditionFailedException", "stale"))
+    async def test_answers_that_do_not_agree_yet_are_no_proof_of_somebody_else(
+        self, port: Port, made: Functions
+    ) -> None:
+        port.instead(
+            "update_function_code",
+            AwsError("update_function_code", "PreconditionFailedException", "stale"),
+        )
         with pytest.raises(ApplicationError, match="still answers it") as unsettled:
             await on_attempt(1, made.update_function_code, upload(port))
         assert not unsettled.value.non_retryable
@@ -275,9 +355,13 @@ def configure(port: Port, **members: Any) -> UpdateFunctionConfigurationRequest:
 
 
 class TestConfiguration:
-    async def test_settings_written_under_a_lost_answer_are_recognised_and_not_sent_again(self, port: Port, made: Functions) -> None:
+    async def test_settings_written_under_a_lost_answer_are_recognised_and_not_sent_again(
+        self, port: Port, made: Functions
+    ) -> None:
         layer = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3"
-        request = configure(port, environment=Environment(variables={"TOKEN": SECRET}), layers=[layer])
+        request = configure(
+            port, environment=Environment(variables={"TOKEN": SECRET}), layers=[layer]
+        )
         port.lose("update_function_configuration")
         with pytest.raises(ApplicationError):
             await on_attempt(1, made.update_function_configuration, request)
@@ -300,37 +384,61 @@ class TestConfiguration:
     ) -> None:
         request = configure(port, environment=Environment(variables={"TOKEN": "ours"}))
         port.lambda_.update_function_configuration(
-            {"FunctionName": "checkout", "Timeout": 9, "Environment": {"Variables": {"TOKEN": SECRET, "MORE": SECRET}}}
+            {
+                "FunctionName": "checkout",
+                "Timeout": 9,
+                "Environment": {"Variables": {"TOKEN": SECRET, "MORE": SECRET}},
+            }
         )
         before = dict(latest(port))
         with pytest.raises(ApplicationError) as stale:
             await on_attempt(attempt, made.update_function_configuration, request)
         assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
-        assert "not as asked: Environment.Variables.TOKEN, Environment.Variables.MORE; nothing" in stale.value.message
+        assert (
+            "not as asked: Environment.Variables.TOKEN, Environment.Variables.MORE; nothing"
+            in stale.value.message
+        )
         assert not any(value in text for text in said(stale) for value in (SECRET, "ours"))
         assert latest(port) == before
-        assert len(port.calls("update_function_configuration")) == (1 if attempt == 1 else 0), "what is known to be stale is not even sent"
+        assert len(port.calls("update_function_configuration")) == (1 if attempt == 1 else 0), (
+            "what is known to be stale is not even sent"
+        )
 
-    async def test_without_a_revision_the_last_writer_wins(self, port: Port, made: Functions) -> None:
+    async def test_without_a_revision_the_last_writer_wins(
+        self, port: Port, made: Functions
+    ) -> None:
         await on_attempt(2, made.update_function_configuration, configure(port, revision_id=None))
         assert latest(port)["Timeout"] == 9
 
-    async def test_a_revision_refused_after_our_own_success_is_success(self, port: Port, made: Functions) -> None:
+    async def test_a_revision_refused_after_our_own_success_is_success(
+        self, port: Port, made: Functions
+    ) -> None:
         request = configure(port)
         await on_attempt(1, made.update_function_configuration, request)
         assert (await on_attempt(1, made.update_function_configuration, request)).timeout == 9
 
-    async def test_a_dynamic_reference_reaches_aws_resolved_and_nobody_else(self, port: Port, made: Functions) -> None:
+    async def test_a_dynamic_reference_reaches_aws_resolved_and_nobody_else(
+        self, port: Port, made: Functions
+    ) -> None:
         port.secrets = {"/checkout/token": SECRET}
-        request = configure(port, environment=Environment(variables={"TOKEN": "{{resolve:ssm:/checkout/token}}", "LEVEL": "info"}))
+        request = configure(
+            port,
+            environment=Environment(
+                variables={"TOKEN": "{{resolve:ssm:/checkout/token}}", "LEVEL": "info"}
+            ),
+        )
         changed = await on_attempt(1, made.update_function_configuration, request)
         assert latest(port)["Environment"]["Variables"] == {"TOKEN": SECRET, "LEVEL": "info"}
         assert changed.environment is not None
         assert changed.environment.variables == {"TOKEN": HIDDEN, "LEVEL": HIDDEN}
         assert (await on_attempt(2, made.update_function_configuration, request)).timeout == 9
 
-    async def test_a_reference_to_nothing_is_refused_before_anything_is_written(self, port: Port, made: Functions) -> None:
-        request = configure(port, environment=Environment(variables={"TOKEN": "{{resolve:ssm:/nowhere}}"}))
+    async def test_a_reference_to_nothing_is_refused_before_anything_is_written(
+        self, port: Port, made: Functions
+    ) -> None:
+        request = configure(
+            port, environment=Environment(variables={"TOKEN": "{{resolve:ssm:/nowhere}}"})
+        )
         with pytest.raises(ApplicationError, match="TOKEN") as refused:
             await on_attempt(1, made.update_function_configuration, request)
         assert refused.value.type == "Invalid"

@@ -29,14 +29,18 @@ def invocations(port: Port) -> Invocations:
 async def test_a_second_attempt_sends_nothing_and_says_that_the_function_may_have_run(
     port: Port, invocations: Invocations, name: str, request_: Any
 ) -> None:
-    with pytest.raises(ApplicationError, match="may have run already, and was not invoked again") as refused:
+    with pytest.raises(
+        ApplicationError, match="may have run already, and was not invoked again"
+    ) as refused:
         await on_attempt(2, getattr(invocations, name), request_)
     assert (refused.value.type, refused.value.non_retryable) == ("Unavailable", True)
     assert port.sent == []
 
 
 @pytest.mark.parametrize(("name", "request_"), [("invoke", INVOKE), ("invoke_async", ASYNC)])
-async def test_a_lost_answer_is_not_tried_again(port: Port, invocations: Invocations, name: str, request_: Any) -> None:
+async def test_a_lost_answer_is_not_tried_again(
+    port: Port, invocations: Invocations, name: str, request_: Any
+) -> None:
     port.lose(name)
     with pytest.raises(ApplicationError) as lost:
         await on_attempt(1, getattr(invocations, name), request_)
@@ -45,22 +49,43 @@ async def test_a_lost_answer_is_not_tried_again(port: Port, invocations: Invocat
     assert profile_of(getattr(Invocations, name)) is ONCE
 
 
-async def test_a_throttled_invocation_is_not_tried_again_by_itself_either(port: Port, invocations: Invocations) -> None:
-    port.instead("invoke", AwsError("invoke", "TooManyRequestsException", "slow down", status=429, retry_after=1))
+async def test_a_throttled_invocation_is_not_tried_again_by_itself_either(
+    port: Port, invocations: Invocations
+) -> None:
+    port.instead(
+        "invoke",
+        AwsError("invoke", "TooManyRequestsException", "slow down", status=429, retry_after=1),
+    )
     with pytest.raises(ApplicationError) as throttled:
         await on_attempt(1, invocations.invoke, INVOKE)
     assert (throttled.value.type, throttled.value.non_retryable) == ("Throttled", True)
 
 
-async def test_a_function_that_fails_is_an_answer_and_no_failure(port: Port, invocations: Invocations) -> None:
-    port.instead("invoke", {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": b'{"errorMessage": "no"}', "ExecutedVersion": "7"})
+async def test_a_function_that_fails_is_an_answer_and_no_failure(
+    port: Port, invocations: Invocations
+) -> None:
+    port.instead(
+        "invoke",
+        {
+            "StatusCode": 200,
+            "FunctionError": "Unhandled",
+            "Payload": b'{"errorMessage": "no"}',
+            "ExecutedVersion": "7",
+        },
+    )
     answer = await on_attempt(1, invocations.invoke, INVOKE)
-    assert (answer.function_error, answer.payload, answer.executed_version) == ("Unhandled", b'{"errorMessage": "no"}', "7")
+    assert (answer.function_error, answer.payload, answer.executed_version) == (
+        "Unhandled",
+        b'{"errorMessage": "no"}',
+        "7",
+    )
 
 
 async def test_the_end_of_the_log_is_text_and_short(port: Port, invocations: Invocations) -> None:
     log = "START\n" + "ä" * 8_000 + "\nEND"
-    port.instead("invoke", {"StatusCode": 200, "LogResult": base64.b64encode(log.encode()).decode()})
+    port.instead(
+        "invoke", {"StatusCode": 200, "LogResult": base64.b64encode(log.encode()).decode()}
+    )
     found = (await on_attempt(1, invocations.invoke, INVOKE)).log_result
     assert found.endswith("\nEND")
     assert len(found) <= 4_096
@@ -68,12 +93,14 @@ async def test_the_end_of_the_log_is_text_and_short(port: Port, invocations: Inv
     assert (await on_attempt(1, invocations.invoke, INVOKE)).log_result is None
 
 
-@pytest.mark.parametrize(("size", "cut"), [(MOST_PAYLOAD, False), (MOST_PAYLOAD + 1, True), (6 * MOST_PAYLOAD, True)])
+@pytest.mark.parametrize(
+    ("size", "cut"), [(MOST_PAYLOAD, False), (MOST_PAYLOAD + 1, True), (6 * MOST_PAYLOAD, True)]
+)
 async def test_an_answer_is_cut_where_a_history_could_not_hold_it_and_says_so(
     port: Port,
     invocations: Invocations,
     size: int,
-    cut: bool,  # noqa: FBT001
+    cut: bool,
 ) -> None:
     port.instead("invoke", {"StatusCode": 200, "Payload": b"x" * size})
     answer = await on_attempt(1, invocations.invoke, INVOKE)
@@ -84,10 +111,14 @@ async def test_an_answer_is_cut_where_a_history_could_not_hold_it_and_says_so(
 async def test_an_event_is_queued(port: Port, invocations: Invocations) -> None:
     assert (await on_attempt(1, invocations.invoke_async, ASYNC)).status == 202
     port.instead("invoke", {"StatusCode": 202, "Payload": b""})
-    answer = await on_attempt(1, invocations.invoke, INVOKE.model_copy(update={"invocation_type": "Event"}))
+    answer = await on_attempt(
+        1, invocations.invoke, INVOKE.model_copy(update={"invocation_type": "Event"})
+    )
     assert (answer.status_code, answer.payload) == (202, b"")
 
 
 def test_a_payload_says_nothing_when_it_is_printed() -> None:
-    assert "hunter2" not in repr(InvokeRequest(function_name="f", payload=b"hunter2", client_context="hunter2"))
+    assert "hunter2" not in repr(
+        InvokeRequest(function_name="f", payload=b"hunter2", client_context="hunter2")
+    )
     assert "hunter2" not in repr(InvokeAsyncRequest(function_name="f", invoke_args=b"hunter2"))

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities import looks
-from activities.cloudwatch import Alarms, DescribeAlarmsRequest, WatchAlarmsRequest
+from activities.cloudwatch import batching
+from activities.cloudwatch.alarms import Alarms, DescribeAlarmsRequest, WatchAlarmsRequest
+from activities.cloudwatch.batching import Batcher
 from activities.errors import AwsError, Fault
-from activities.looks import Together
 from tests.fake_lambda import FakeLambda
 
 
@@ -43,7 +43,7 @@ class Oracle:
 
 async def test_who_asks_alone_is_answered_at_once_and_by_a_call_of_its_own() -> None:
     oracle = Oracle()
-    together = Together(oracle.ask)
+    together = Batcher(oracle.ask)
     for _ in range(2):
         assert (await together.ask(["a", "b"])).names == ["a", "b"]
     assert oracle.asked == [["a", "b"], ["a", "b"]]
@@ -51,11 +51,14 @@ async def test_who_asks_alone_is_answered_at_once_and_by_a_call_of_its_own() -> 
 
 async def test_who_asks_while_a_call_is_on_its_way_shares_the_next() -> None:
     oracle = Oracle()
-    together = Together(oracle.ask)
+    together = Batcher(oracle.ask)
     first = asyncio.create_task(together.ask(["first"]))
     await asyncio.sleep(0.005)
     answers = await asyncio.gather(*(together.ask([f"{number}", "all"]) for number in range(20)))
-    assert [answer.names for answer in answers] == [["0", "all"], *([["all", f"{number}"] for number in range(1, 20)])]
+    assert [answer.names for answer in answers] == [
+        ["0", "all"],
+        *([["all", f"{number}"] for number in range(1, 20)]),
+    ]
     assert len(oracle.asked) == 2
     assert oracle.asked[1].count("all") == 1
     assert (await first).names == ["first"]
@@ -63,14 +66,16 @@ async def test_who_asks_while_a_call_is_on_its_way_shares_the_next() -> None:
 
 async def test_a_call_is_about_a_hundred_names_at_most() -> None:
     oracle = Oracle()
-    together = Together(oracle.ask)
-    await asyncio.gather(*(together.ask([f"{number}-{index}" for index in range(30)]) for number in range(10)))
+    together = Batcher(oracle.ask)
+    await asyncio.gather(
+        *(together.ask([f"{number}-{index}" for index in range(30)]) for number in range(10))
+    )
     assert [len(names) for names in oracle.asked] == [90, 90, 90, 30]
 
 
 async def test_a_thousand_looks_make_ten_calls() -> None:
     oracle = Oracle()
-    together = Together(oracle.ask)
+    together = Batcher(oracle.ask)
     await asyncio.gather(*(together.ask([f"{number}"]) for number in range(1000)))
     assert len(oracle.asked) == 10
 
@@ -80,9 +85,13 @@ THROTTLED = AwsError("describe_alarms", "Throttling", "Rate exceeded", status=40
 
 
 @pytest.mark.parametrize("problem", [DENIED, ValueError("an answer that is none")])
-async def test_what_is_refused_for_one_alone_is_refused_to_that_one_alone(problem: Exception) -> None:
-    together = Together(Oracle(refuses={"b": problem}).ask)
-    first, second, third = await asyncio.gather(*(together.ask([name]) for name in "abc"), return_exceptions=True)
+async def test_what_is_refused_for_one_alone_is_refused_to_that_one_alone(
+    problem: Exception,
+) -> None:
+    together = Batcher(Oracle(refuses={"b": problem}).ask)
+    first, second, third = await asyncio.gather(
+        *(together.ask([name]) for name in "abc"), return_exceptions=True
+    )
     assert isinstance(first, Told)
     assert str(second) == str(problem)
     assert isinstance(third, Told)
@@ -90,8 +99,10 @@ async def test_what_is_refused_for_one_alone_is_refused_to_that_one_alone(proble
 
 async def test_what_passes_is_told_to_all_and_not_asked_again_for_each() -> None:
     oracle = Oracle(refuses={"b": THROTTLED})
-    together = Together(oracle.ask)
-    answers = await asyncio.gather(*(together.ask([name]) for name in "abc"), return_exceptions=True)
+    together = Batcher(oracle.ask)
+    answers = await asyncio.gather(
+        *(together.ask([name]) for name in "abc"), return_exceptions=True
+    )
     assert [str(answer) for answer in answers] == [str(THROTTLED)] * 3
     assert len({id(answer) for answer in answers}) == 3
     assert len(oracle.asked) == 1
@@ -99,7 +110,7 @@ async def test_what_passes_is_told_to_all_and_not_asked_again_for_each() -> None
 
 async def test_who_leaves_is_not_asked_for_and_takes_nobody_along() -> None:
     oracle = Oracle()
-    together = Together(oracle.ask)
+    together = Batcher(oracle.ask)
     begun = [asyncio.create_task(together.ask([name])) for name in "ab"]
     await asyncio.sleep(0.005)
     later = [asyncio.create_task(together.ask([name])) for name in "cd"]
@@ -111,10 +122,12 @@ async def test_who_leaves_is_not_asked_for_and_takes_nobody_along() -> None:
     assert oracle.asked == [["a", "b"], ["d"]]
 
 
-async def test_a_call_that_hangs_holds_the_next_up_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks, "PATIENCE", 0.05)
+async def test_a_call_that_hangs_holds_the_next_up_for_a_moment_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "PATIENCE", 0.05)
     oracle = Oracle(delay=5)
-    together = Together(oracle.ask)
+    together = Batcher(oracle.ask)
     hanging = asyncio.create_task(together.ask(["a"]))
     await asyncio.sleep(0.005)
     oracle.delay = 0

@@ -16,10 +16,19 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import rate
-from activities.aliases import Aliases, AliasRoutingConfiguration, CreateAliasRequest, DeleteAliasRequest, UpdateAliasRequest
+from activities.aliases import (
+    Aliases,
+    AliasRoutingConfiguration,
+    CreateAliasRequest,
+    DeleteAliasRequest,
+    UpdateAliasRequest,
+)
 from activities.aws import Connection
-from activities.concurrency import Concurrency, DeleteFunctionConcurrencyRequest, PutFunctionConcurrencyRequest
+from activities.concurrency import (
+    DeleteFunctionConcurrencyRequest,
+    PutFunctionConcurrencyRequest,
+    ReservedConcurrency,
+)
 from activities.configuration import Environment
 from activities.event_source_mappings import (
     CreateEventSourceMappingRequest,
@@ -36,6 +45,7 @@ from activities.functions import (
     UpdateFunctionConfigurationRequest,
 )
 from activities.invocations import Invocations, InvokeAsyncRequest, InvokeRequest
+from activities.limits import rate
 from activities.operation import OperationGroup
 from activities.permissions import AddPermissionRequest, Permissions, RemovePermissionRequest
 from activities.provisioned import (
@@ -46,7 +56,18 @@ from activities.provisioned import (
 from activities.shapes import Request
 from activities.tags import TagResourceRequest, Tags, UntagResourceRequest
 from activities.versions import PublishVersionRequest, Versions
-from tests.activities.stub import BROKEN, NOT_JSON, THROTTLED, Answer, DropAfter, DropBefore, Fault, Slow, Stub, Truncated
+from tests.activities.stub import (
+    BROKEN,
+    NOT_JSON,
+    THROTTLED,
+    Answer,
+    DropAfter,
+    DropBefore,
+    Fault,
+    Slow,
+    Stub,
+    Truncated,
+)
 from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, TinyLambda
 
 pytest_plugins = ["tests.activities.wired"]
@@ -91,7 +112,11 @@ def change_code(tiny: TinyLambda) -> None:
 
 
 def allow(tiny: TinyLambda) -> None:
-    statement = {"StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    statement = {
+        "StatementId": "s3",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "s3.amazonaws.com",
+    }
     tiny.add_permission({"FunctionName": "checkout", **statement})
 
 
@@ -100,7 +125,10 @@ CASES = [
         Permissions.add_permission,
         Permissions,
         lambda _: AddPermissionRequest(
-            function_name="checkout", statement_id="s3", action="lambda:InvokeFunction", principal="s3.amazonaws.com"
+            function_name="checkout",
+            statement_id="s3",
+            action="lambda:InvokeFunction",
+            principal="s3.amazonaws.com",
         ),
         lambda tiny: list(tiny.functions["checkout"].policies[""]) == ["s3"],
         sent=1,
@@ -116,7 +144,9 @@ CASES = [
     Case(
         Aliases.create_alias,
         Aliases,
-        lambda _: CreateAliasRequest(function_name="checkout", name="beta", function_version="1", description="release 42"),
+        lambda _: CreateAliasRequest(
+            function_name="checkout", name="beta", function_version="1", description="release 42"
+        ),
         lambda tiny: tiny.functions["checkout"].aliases["beta"]["FunctionVersion"] == "1",
         sent=1,
     ),
@@ -143,7 +173,9 @@ CASES = [
     Case(
         EventSourceMappings.create_event_source_mapping,
         EventSourceMappings,
-        lambda _: CreateEventSourceMappingRequest(function_name="checkout", event_source_arn=QUEUE, batch_size=5),
+        lambda _: CreateEventSourceMappingRequest(
+            function_name="checkout", event_source_arn=QUEUE, batch_size=5
+        ),
         lambda tiny: [each["BatchSize"] for each in tiny.mappings.values()] == [5],
         sent=1,
     ),
@@ -166,7 +198,13 @@ CASES = [
     Case(
         Functions.create_function,
         Functions,
-        lambda _: CreateFunctionRequest(function_name="basket", role=ROLE, runtime="python3.13", handler="app.handler", code=CODE),
+        lambda _: CreateFunctionRequest(
+            function_name="basket",
+            role=ROLE,
+            runtime="python3.13",
+            handler="app.handler",
+            code=CODE,
+        ),
         lambda tiny: tiny.functions["basket"].code == b"two",
         sent=1,
     ),
@@ -180,7 +218,9 @@ CASES = [
     Case(
         Functions.update_function_code,
         Functions,
-        lambda tiny: UpdateFunctionCodeRequest(function_name="checkout", zip_file=b"two", revision_id=latest(tiny)["RevisionId"]),
+        lambda tiny: UpdateFunctionCodeRequest(
+            function_name="checkout", zip_file=b"two", revision_id=latest(tiny)["RevisionId"]
+        ),
         lambda tiny: tiny.functions["checkout"].code == b"two",
         sent=1,
     ),
@@ -193,7 +233,10 @@ CASES = [
             environment=Environment(variables={"PASSWORD": "hunter2"}),
             revision_id=latest(tiny)["RevisionId"],
         ),
-        lambda tiny: (latest(tiny)["Timeout"], latest(tiny)["Environment"]) == (30, {"Variables": {"PASSWORD": "hunter2"}}),
+        lambda tiny: (
+            (latest(tiny)["Timeout"], latest(tiny)["Environment"])
+            == (30, {"Variables": {"PASSWORD": "hunter2"}})
+        ),
         sent=1,
     ),
     Case(
@@ -210,31 +253,39 @@ CASES = [
         prepare=change_code,
     ),
     Case(
-        Concurrency.put_function_concurrency,
-        Concurrency,
-        lambda _: PutFunctionConcurrencyRequest(function_name="checkout", reserved_concurrent_executions=50),
+        ReservedConcurrency.put_function_concurrency,
+        ReservedConcurrency,
+        lambda _: PutFunctionConcurrencyRequest(
+            function_name="checkout", reserved_concurrent_executions=50
+        ),
         lambda tiny: tiny.functions["checkout"].reserved == 50,
         sent=2,
     ),
     Case(
-        Concurrency.delete_function_concurrency,
-        Concurrency,
+        ReservedConcurrency.delete_function_concurrency,
+        ReservedConcurrency,
         lambda _: DeleteFunctionConcurrencyRequest(function_name="checkout"),
         lambda tiny: tiny.functions["checkout"].reserved is None,
         sent=2,
-        prepare=lambda tiny: tiny.put_function_concurrency({"FunctionName": "checkout", "ReservedConcurrentExecutions": 5}),
+        prepare=lambda tiny: tiny.put_function_concurrency(
+            {"FunctionName": "checkout", "ReservedConcurrentExecutions": 5}
+        ),
     ),
     Case(
         ProvisionedConcurrency.put_provisioned_concurrency_config,
         ProvisionedConcurrency,
-        lambda _: PutProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1", provisioned_concurrent_executions=5),
+        lambda _: PutProvisionedConcurrencyConfigRequest(
+            function_name="checkout", qualifier="1", provisioned_concurrent_executions=5
+        ),
         lambda tiny: tiny.functions["checkout"].provisioned == {"1": 5},
         sent=2,
     ),
     Case(
         ProvisionedConcurrency.delete_provisioned_concurrency_config,
         ProvisionedConcurrency,
-        lambda _: DeleteProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1"),
+        lambda _: DeleteProvisionedConcurrencyConfigRequest(
+            function_name="checkout", qualifier="1"
+        ),
         lambda tiny: not tiny.functions["checkout"].provisioned,
         sent=2,
         prepare=lambda tiny: tiny.functions["checkout"].provisioned.update({"1": 5}),
@@ -283,9 +334,22 @@ WITHOUT_A_BODY = {
     "untag_resource",
 }
 BY_NAME = {case.name: case for case in CASES}
-GUARDED = [BY_NAME[name] for name in ("update_alias", "update_function_code", "update_function_configuration", "publish_version")]
+GUARDED = [
+    BY_NAME[name]
+    for name in (
+        "update_alias",
+        "update_function_code",
+        "update_function_configuration",
+        "publish_version",
+    )
+]
 
-MOVED = Answer(412, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id.", commits=True)
+MOVED = Answer(
+    412,
+    "PreconditionFailedException",
+    "The Revision Id provided does not match the latest Revision Id.",
+    commits=True,
+)
 LOST: dict[str, Fault] = {
     "cut off": DropAfter(),
     "500": dataclasses.replace(BROKEN, commits=True),
@@ -293,7 +357,12 @@ LOST: dict[str, Fault] = {
     "truncated": Truncated(),
 }
 TOO_LATE = Slow(0.8)
-NEVER_HAPPENED: dict[str, Fault] = {"cut off": DropBefore(), "throttled": THROTTLED, "500": BROKEN, "503": Answer(503, body=b"<html>")}
+NEVER_HAPPENED: dict[str, Fault] = {
+    "cut off": DropBefore(),
+    "throttled": THROTTLED,
+    "500": BROKEN,
+    "503": Answer(503, body=b"<html>"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -324,7 +393,9 @@ async def performed(aws: Connection, case: Case, request: Request) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_without_a_fault_an_operation_is_sent_once_and_done(aws: Connection, stub: Stub, tiny: TinyLambda, case: Case) -> None:
+async def test_without_a_fault_an_operation_is_sent_once_and_done(
+    aws: Connection, stub: Stub, tiny: TinyLambda, case: Case
+) -> None:
     case.prepare(tiny)
     assert await performed(aws, case, case.ask(tiny)) == ["done"]
     assert stub.sent(case.name) == 1
@@ -376,7 +447,9 @@ async def test_a_refusal_of_the_revision_after_our_own_success_is_success(
 
 
 @pytest.mark.parametrize("case", READ_BACK, ids=lambda case: case.name)
-async def test_an_answer_that_comes_too_late_is_a_lost_one(hasty: Connection, stub: Stub, tiny: TinyLambda, case: Case) -> None:
+async def test_an_answer_that_comes_too_late_is_a_lost_one(
+    hasty: Connection, stub: Stub, tiny: TinyLambda, case: Case
+) -> None:
     case.prepare(tiny)
     request = case.ask(tiny)
     stub.meets(TOO_LATE, operation=case.name)
@@ -399,11 +472,15 @@ async def test_where_the_reading_back_fails_too_nothing_is_sent_on_a_guess(
 
 @pytest.mark.parametrize("fault", [*LOST.values(), *NEVER_HAPPENED.values()])
 @pytest.mark.parametrize("case", INVOCATIONS, ids=lambda case: case.name)
-async def test_an_invocation_is_sent_once_or_not_at_all(aws: Connection, stub: Stub, tiny: TinyLambda, case: Case, fault: Fault) -> None:
+async def test_an_invocation_is_sent_once_or_not_at_all(
+    aws: Connection, stub: Stub, tiny: TinyLambda, case: Case, fault: Fault
+) -> None:
     stub.meets(fault, operation=case.name)
     request = case.ask(tiny)
     ends = await performed(aws, case, request)
-    assert ends in (["Unavailable"], ["Throttled"]) or (ends == ["done"] and fault is NOT_JSON)  # a payload may be anything
+    assert ends in (["Unavailable"], ["Throttled"]) or (
+        ends == ["done"] and fault is NOT_JSON
+    )  # a payload may be anything
     with pytest.raises(ApplicationError) as caught:
         await attempt(aws, case, request, 2)
     assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", True)
@@ -422,7 +499,9 @@ async def test_an_alias_that_somebody_else_moved_after_our_lost_request_is_left_
     stub.meets(DropBefore(), operation="update_alias")
     with pytest.raises(ApplicationError):
         await attempt(aws, case, request, 1)
-    tiny.update_alias({"FunctionName": "checkout", "Name": "live", "FunctionVersion": "9", "RoutingConfig": {}})
+    tiny.update_alias(
+        {"FunctionName": "checkout", "Name": "live", "FunctionVersion": "9", "RoutingConfig": {}}
+    )
     with pytest.raises(ApplicationError) as caught:
         await attempt(aws, case, request, 2)
     assert (caught.value.type, caught.value.non_retryable) == ("Stale", True)
@@ -430,7 +509,9 @@ async def test_an_alias_that_somebody_else_moved_after_our_lost_request_is_left_
     assert live(tiny)["FunctionVersion"] == "9"
 
 
-async def test_code_that_somebody_else_uploaded_after_our_lost_request_is_left_alone(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
+async def test_code_that_somebody_else_uploaded_after_our_lost_request_is_left_alone(
+    aws: Connection, stub: Stub, tiny: TinyLambda
+) -> None:
     case = BY_NAME["update_function_code"]
     request = case.ask(tiny)
     stub.meets(DropBefore(), operation="update_function_code")
@@ -448,29 +529,52 @@ async def test_code_that_somebody_else_uploaded_after_our_lost_request_is_left_a
     [
         (
             "create_alias",
-            lambda tiny: tiny.create_alias({"FunctionName": "checkout", "Name": "beta", "FunctionVersion": "7", "Description": "theirs"}),
+            lambda tiny: tiny.create_alias(
+                {
+                    "FunctionName": "checkout",
+                    "Name": "beta",
+                    "FunctionVersion": "7",
+                    "Description": "theirs",
+                }
+            ),
         ),
         (
             "add_permission",
             lambda tiny: tiny.add_permission(
-                {"FunctionName": "checkout", "StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com"}
+                {
+                    "FunctionName": "checkout",
+                    "StatementId": "s3",
+                    "Action": "lambda:InvokeFunction",
+                    "Principal": "sns.amazonaws.com",
+                }
             ),
         ),
         (
             "create_event_source_mapping",
-            lambda tiny: tiny.create_event_source_mapping({"FunctionName": "checkout", "EventSourceArn": QUEUE, "BatchSize": 99}),
+            lambda tiny: tiny.create_event_source_mapping(
+                {"FunctionName": "checkout", "EventSourceArn": QUEUE, "BatchSize": 99}
+            ),
         ),
         (
             "create_function",
             lambda tiny: tiny.create_function(
-                {"FunctionName": "basket", "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"theirs")}, "Handler": "their.handler"}
+                {
+                    "FunctionName": "basket",
+                    "Role": ROLE,
+                    "Code": {"ZipFile": base64.b64encode(b"theirs")},
+                    "Handler": "their.handler",
+                }
             ),
         ),
     ],
 )
 @pytest.mark.parametrize("number", [1, 2])
 async def test_what_somebody_else_created_under_our_name_is_left_alone(
-    aws: Connection, tiny: TinyLambda, name: str, theirs: Callable[[TinyLambda], object], number: int
+    aws: Connection,
+    tiny: TinyLambda,
+    name: str,
+    theirs: Callable[[TinyLambda], object],
+    number: int,
 ) -> None:
     case = BY_NAME[name]
     theirs(tiny)
@@ -486,7 +590,12 @@ async def test_a_secret_that_aws_repeats_when_it_refuses_a_change_is_not_in_the_
 ) -> None:
     case = BY_NAME["update_function_configuration"]
     stub.meets(
-        Answer(400, "InvalidParameterValueException", "Value 'hunter2' at 'environment' is not allowed: hunter2"), operation=case.name
+        Answer(
+            400,
+            "InvalidParameterValueException",
+            "Value 'hunter2' at 'environment' is not allowed: hunter2",
+        ),
+        operation=case.name,
     )
     with pytest.raises(ApplicationError) as caught:
         await attempt(aws, case, case.ask(tiny), 1)

@@ -15,17 +15,24 @@ from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
-import activities.points
-from activities.cloudwatch import WATCH
+import activities.cloudwatch.metric_data
+from activities.cloudwatch.alarms import WATCH
+from activities.cloudwatch.metric_data import MOST_PAGES
+from activities.cloudwatch.metrics import (
+    Metrics,
+    MetricsRequest,
+    MetricsResponse,
+    WatchMetricsRequest,
+)
 from activities.errors import AwsError
-from activities.metrics import Metrics, MetricsRequest, MetricsResponse, WatchMetricsRequest
 from activities.operation import READ, profile_of
-from activities.points import MOST_PAGES
 from tests.activities.scripted import Answer, Scripted
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 MEASURED = ("invocations", "errors", "throttles", "timed", "slow", "p50", "p90", "p99")
-GET_METRIC_DATA = ServiceModel(Loader().load_service_model("cloudwatch", "service-2")).operation_model("GetMetricData")
+GET_METRIC_DATA = ServiceModel(
+    Loader().load_service_model("cloudwatch", "service-2")
+).operation_model("GetMetricData")
 
 
 def minute(number: int) -> datetime:
@@ -35,15 +42,26 @@ def minute(number: int) -> datetime:
 LATER = minute(10)
 
 
-def result(name: str, points: dict[int, Any] | None = None, status: str = "Complete") -> dict[str, Any]:
+def result(
+    name: str, points: dict[int, Any] | None = None, status: str = "Complete"
+) -> dict[str, Any]:
     points = points or {}
-    return {"Id": name, "Label": name, "StatusCode": status, "Timestamps": [minute(at) for at in points], "Values": [*points.values()]}
+    return {
+        "Id": name,
+        "Label": name,
+        "StatusCode": status,
+        "Timestamps": [minute(at) for at in points],
+        "Values": [*points.values()],
+    }
 
 
 def told(**series: dict[int, Any]) -> dict[str, Any]:
     """An answer about versions 3 and 2; what is not named has no points."""
     names = [f"v{place}_{name}" for place in (0, 1) for name in MEASURED]
-    return {"MetricDataResults": [result(name, series.pop(name, None)) for name in names] + [result(*other) for other in series.items()]}
+    return {
+        "MetricDataResults": [result(name, series.pop(name, None)) for name in names]
+        + [result(*other) for other in series.items()]
+    }
 
 
 def asked(**members: Any) -> MetricsRequest:
@@ -58,7 +76,9 @@ def metrics(answer: Answer | list[Answer], at: datetime = LATER) -> Metrics:
     return Metrics(Scripted(get_metric_data=answer), lambda: at)
 
 
-async def look(answer: Answer | list[Answer], at: datetime = LATER, **members: Any) -> MetricsResponse:
+async def look(
+    answer: Answer | list[Answer], at: datetime = LATER, **members: Any
+) -> MetricsResponse:
     return await metrics(answer, at).get_metrics(asked(**members))
 
 
@@ -74,11 +94,19 @@ async def parameters(**members: Any) -> dict[str, Any]:
 
 
 def lambdas(name: str, version: str, metric: str, stat: str) -> dict[str, Any]:
-    dimensions = {"FunctionName": "checkout", "Resource": "checkout:live", "ExecutedVersion": version}
+    dimensions = {
+        "FunctionName": "checkout",
+        "Resource": "checkout:live",
+        "ExecutedVersion": version,
+    }
     listed = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     return {
         "Id": name,
-        "MetricStat": {"Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": listed}, "Period": 60, "Stat": stat},
+        "MetricStat": {
+            "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": listed},
+            "Period": 60,
+            "Stat": stat,
+        },
     }
 
 
@@ -96,7 +124,9 @@ async def test_a_look_asks_for_both_versions_behind_the_alias_at_once() -> None:
     }
     assert sent == {
         "MetricDataQueries": [
-            lambdas(f"v{place}_{name}", version, *kinds[name]) for place, version in enumerate("32") for name in MEASURED
+            lambdas(f"v{place}_{name}", version, *kinds[name])
+            for place, version in enumerate("32")
+            for name in MEASURED
         ],
         "StartTime": minute(0),
         "EndTime": minute(8),
@@ -113,7 +143,13 @@ async def test_one_look_is_one_call() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", ["checkout", "123456789012:function:checkout", "arn:aws:lambda:eu-west-1:123456789012:function:checkout", "checkout:live"]
+    "form",
+    [
+        "checkout",
+        "123456789012:function:checkout",
+        "arn:aws:lambda:eu-west-1:123456789012:function:checkout",
+        "checkout:live",
+    ],
 )
 async def test_a_function_is_called_by_its_bare_name(form: str) -> None:
     assert await parameters(function_name=form) == await parameters()
@@ -121,33 +157,62 @@ async def test_a_function_is_called_by_its_bare_name(form: str) -> None:
 
 async def test_slow_invocations_are_counted_only_if_there_is_a_threshold() -> None:
     sent = await parameters(slow_above=None, versions=["3"])
-    assert [query["Id"] for query in sent["MetricDataQueries"]] == [f"v0_{name}" for name in MEASURED if name != "slow"]
+    assert [query["Id"] for query in sent["MetricDataQueries"]] == [
+        f"v0_{name}" for name in MEASURED if name != "slow"
+    ]
 
 
 @pytest.mark.parametrize(
-    ("threshold", "stat"), [(300, "TC(300:)"), (0.25, "TC(0.25:)"), (900_000, "TC(900000:)"), (1234.5678, "TC(1234.568:)")]
+    ("threshold", "stat"),
+    [
+        (300, "TC(300:)"),
+        (0.25, "TC(0.25:)"),
+        (900_000, "TC(900000:)"),
+        (1234.5678, "TC(1234.568:)"),
+    ],
 )
 async def test_a_threshold_is_written_as_cloudwatch_reads_it(threshold: float, stat: str) -> None:
     sent = await parameters(slow_above=threshold)
-    assert [query["MetricStat"]["Stat"] for query in sent["MetricDataQueries"] if query["Id"].endswith("slow")] == [stat, stat]
+    assert [
+        query["MetricStat"]["Stat"]
+        for query in sent["MetricDataQueries"]
+        if query["Id"].endswith("slow")
+    ] == [stat, stat]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "settle", "end"), [(0, 0.0, 10), (59, 0.0, 10), (0, 1.0, 9), (59, 60.0, 9), (0, 60.0, 9), (29, 90.0, 8), (30, 90.0, 9)]
+    ("seconds", "settle", "end"),
+    [
+        (0, 0.0, 10),
+        (59, 0.0, 10),
+        (0, 1.0, 9),
+        (59, 60.0, 9),
+        (0, 60.0, 9),
+        (29, 90.0, 8),
+        (30, 90.0, 9),
+    ],
 )
-async def test_no_minute_is_asked_for_before_it_has_settled(seconds: int, settle: float, end: int) -> None:
+async def test_no_minute_is_asked_for_before_it_has_settled(
+    seconds: int, settle: float, end: int
+) -> None:
     port = Scripted(get_metric_data=told())
-    await Metrics(port, lambda: minute(10) + timedelta(seconds=seconds)).get_metrics(asked(settle=settle))
+    await Metrics(port, lambda: minute(10) + timedelta(seconds=seconds)).get_metrics(
+        asked(settle=settle)
+    )
     assert port.last("get_metric_data")["EndTime"] == minute(end)
 
 
 async def test_the_first_minute_is_a_whole_one() -> None:
     berlin = timezone(timedelta(hours=1))
-    assert (await parameters(since=datetime(2026, 11, 25, 13, 2, 59, 999_999, tzinfo=berlin)))["StartTime"] == minute(2)
+    assert (await parameters(since=datetime(2026, 11, 25, 13, 2, 59, 999_999, tzinfo=berlin)))[
+        "StartTime"
+    ] == minute(2)
 
 
 async def test_of_a_long_time_the_newest_three_hours_are_asked_for() -> None:
-    assert (await parameters(since=NOON - timedelta(days=1)))["StartTime"] == minute(8) - timedelta(minutes=180)
+    assert (await parameters(since=NOON - timedelta(days=1)))["StartTime"] == minute(8) - timedelta(
+        minutes=180
+    )
 
 
 async def test_before_anything_has_settled_nothing_is_asked() -> None:
@@ -161,30 +226,52 @@ async def test_in_an_activity_the_time_is_temporals() -> None:
     environment = ActivityEnvironment()
     port = Scripted(get_metric_data=told())
     began = environment.info.started_time
-    answer = await environment.run(Metrics(port).get_metrics, asked(since=datetime(2000, 1, 1, tzinfo=UTC)))
+    answer = await environment.run(
+        Metrics(port).get_metrics, asked(since=datetime(2000, 1, 1, tzinfo=UTC))
+    )
     assert answer.at == began
     assert (await Metrics(port).get_metrics(asked())).at > NOON - timedelta(days=365)
 
 
 # ── the caller's own metrics ──
 
-CPU = {"Id": "cpu", "Namespace": "Shop", "MetricName": "Cpu", "Dimensions": {"Pool": "a"}, "Stat": "Average"}
+CPU = {
+    "Id": "cpu",
+    "Namespace": "Shop",
+    "MetricName": "Cpu",
+    "Dimensions": {"Pool": "a"},
+    "Stat": "Average",
+}
 BASKETS = {"Namespace": "Shop", "MetricName": "Baskets", "Stat": "Sum"}
 ORDERS = {"Namespace": "Shop", "MetricName": "Orders", "Stat": "Sum"}
 
 
 async def test_a_metric_of_the_callers_own_is_asked_for_beside() -> None:
     sent = await parameters(others=[CPU])
-    metric = {"Namespace": "Shop", "MetricName": "Cpu", "Dimensions": [{"Name": "Pool", "Value": "a"}]}
-    assert sent["MetricDataQueries"][16:] == [{"Id": "o0", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Average"}}]
+    metric = {
+        "Namespace": "Shop",
+        "MetricName": "Cpu",
+        "Dimensions": [{"Name": "Pool", "Value": "a"}],
+    }
+    assert sent["MetricDataQueries"][16:] == [
+        {"Id": "o0", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Average"}}
+    ]
 
 
 async def test_two_expressions_may_call_their_metrics_the_same_and_as_we_do() -> None:
-    ratio = {"Id": "ratio", "Expression": "IF(e > 1e2, e / v0_errors, 0) + FILL(e, 'e')", "Metrics": {"e": ORDERS, "v0_errors": BASKETS}}
+    ratio = {
+        "Id": "ratio",
+        "Expression": "IF(e > 1e2, e / v0_errors, 0) + FILL(e, 'e')",
+        "Metrics": {"e": ORDERS, "v0_errors": BASKETS},
+    }
     double = {"Id": "double", "Expression": "e*2", "Metrics": {"e": BASKETS}}
     sent = (await parameters(others=[ratio, double]))["MetricDataQueries"][16:]
     assert [
-        (query["Id"], query.get("Expression") or query["MetricStat"]["Metric"]["MetricName"], query.get("ReturnData", True))
+        (
+            query["Id"],
+            query.get("Expression") or query["MetricStat"]["Metric"]["MetricName"],
+            query.get("ReturnData", True),
+        )
         for query in sent
     ] == [
         ("o0", "IF(o0m0 > 1e2, o0m0 / o0m1, 0) + FILL(o0m0, 'e')", True),
@@ -197,7 +284,10 @@ async def test_two_expressions_may_call_their_metrics_the_same_and_as_we_do() ->
 
 async def test_the_most_that_can_be_asked_is_what_cloudwatch_takes() -> None:
     inner = {f"m{number}": ORDERS for number in range(10)}
-    others = [{"Id": f"x{number}", "Expression": "+".join(inner), "Metrics": inner} for number in range(20)]
+    others = [
+        {"Id": f"x{number}", "Expression": "+".join(inner), "Metrics": inner}
+        for number in range(20)
+    ]
     sent = await parameters(others=others)
     assert len(sent["MetricDataQueries"]) == 16 + 20 * 11 <= 500
     assert len({query["Id"] for query in sent["MetricDataQueries"]}) == 236
@@ -207,14 +297,29 @@ async def test_the_most_that_can_be_asked_is_what_cloudwatch_takes() -> None:
     ("other", "said"),
     [
         ({"Id": "a"}, "Namespace, MetricName and Stat are needed"),
-        ({"Id": "a", "Namespace": "N", "MetricName": "M"}, "Namespace, MetricName and Stat are needed"),
+        (
+            {"Id": "a", "Namespace": "N", "MetricName": "M"},
+            "Namespace, MetricName and Stat are needed",
+        ),
         ({**CPU, "Metrics": {"e": ORDERS}}, "Namespace, MetricName and Stat are needed"),
         ({**CPU, "Expression": "e", "Metrics": {"e": ORDERS}}, "belong into its Metrics"),
-        ({"Id": "a", "Expression": "e / i", "Metrics": {"e": ORDERS}}, "names i, which Metrics has not"),
-        ({"Id": "a", "Expression": "e / 2", "Metrics": {"e": ORDERS, "i": ORDERS}}, "does not name i, which Metrics has"),
+        (
+            {"Id": "a", "Expression": "e / i", "Metrics": {"e": ORDERS}},
+            "names i, which Metrics has not",
+        ),
+        (
+            {"Id": "a", "Expression": "e / 2", "Metrics": {"e": ORDERS, "i": ORDERS}},
+            "does not name i, which Metrics has",
+        ),
         ({"Id": "a", "Expression": "1 + 1"}, "names no metric"),
-        ({"Id": "a", "Expression": "SUM(METRICS()) + e", "Metrics": {"e": ORDERS}}, "METRICS may answer several series"),
-        ({"Id": "a", "Expression": "SEARCH('{AWS/Lambda} Errors', 'Sum')"}, "SEARCH may answer several series"),
+        (
+            {"Id": "a", "Expression": "SUM(METRICS()) + e", "Metrics": {"e": ORDERS}},
+            "METRICS may answer several series",
+        ),
+        (
+            {"Id": "a", "Expression": "SEARCH('{AWS/Lambda} Errors', 'Sum')"},
+            "SEARCH may answer several series",
+        ),
         ({"Id": "a", "Expression": "SELECT SUM(x) FROM y"}, "SELECT may answer several series"),
         ({"Id": "a", "Expression": "+".join("e" * 512), "Metrics": {"e": ORDERS}}, "too long"),
         ({**CPU, "Id": "Upper"}, "pattern"),
@@ -222,7 +327,9 @@ async def test_the_most_that_can_be_asked_is_what_cloudwatch_takes() -> None:
         ({**CPU, "Stat": "p99th"}, "pattern"),
     ],
 )
-def test_what_is_neither_a_metric_nor_an_expression_over_its_own_is_refused(other: dict[str, Any], said: str) -> None:
+def test_what_is_neither_a_metric_nor_an_expression_over_its_own_is_refused(
+    other: dict[str, Any], said: str
+) -> None:
     with pytest.raises(ValidationError, match=said):
         asked(others=[other])
 
@@ -233,7 +340,20 @@ def test_a_name_stands_for_one_metric() -> None:
 
 
 @pytest.mark.parametrize(
-    "stat", ["Sum", "p99", "p99.9", "p100", "tm90", "TC(300:)", "PR(:300)", "TM(10%:90%)", "TS(80%:)", "TC(0.5:1)", "IQM"]
+    "stat",
+    [
+        "Sum",
+        "p99",
+        "p99.9",
+        "p100",
+        "tm90",
+        "TC(300:)",
+        "PR(:300)",
+        "TM(10%:90%)",
+        "TS(80%:)",
+        "TC(0.5:1)",
+        "IQM",
+    ],
 )
 def test_every_statistic_of_cloudwatchs_is_taken(stat: str) -> None:
     assert asked(others=[{**CPU, "Stat": stat}]).others[0].stat == stat
@@ -253,7 +373,9 @@ def test_a_request_that_makes_no_sense_is_refused(members: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("every", [4.9, 301.0, math.nan, "20"])
-def test_a_watch_looks_every_five_seconds_at_most_and_every_five_minutes_at_least(every: Any) -> None:
+def test_a_watch_looks_every_five_seconds_at_most_and_every_five_minutes_at_least(
+    every: Any,
+) -> None:
     with pytest.raises(ValidationError):
         WatchMetricsRequest(**asked().model_dump(), every=every)
 
@@ -262,7 +384,14 @@ def test_a_watch_looks_every_five_seconds_at_most_and_every_five_minutes_at_leas
 
 
 async def test_each_series_stands_beside_the_minutes_and_what_is_missing_is_none() -> None:
-    answer = await look(told(v0_invocations={0: 10.0, 2: 30.0}, v0_errors={2: 0.0}, v0_p99={0: 123.456789}, v1_invocations={1: 1234567.0}))
+    answer = await look(
+        told(
+            v0_invocations={0: 10.0, 2: 30.0},
+            v0_errors={2: 0.0},
+            v0_p99={0: 123.456789},
+            v1_invocations={1: 1234567.0},
+        )
+    )
     assert answer.status == "Complete"
     assert answer.minutes == [minute(0), minute(1), minute(2)]
     assert answer.versions["3"].invocations == [10, None, 30]
@@ -291,17 +420,28 @@ async def test_an_answer_survives_the_way_through_a_history_with_whole_numbers_a
 
 async def test_eight_minutes_of_two_versions_are_two_kilobytes_at_most() -> None:
     names = [f"v{place}_{name}" for place in (0, 1) for name in MEASURED]
-    series = {name: {at: 123.4567891 + at if name[3] == "p" else 100_000.0 + at for at in range(8)} for name in names}
+    series = {
+        name: {at: 123.4567891 + at if name[3] == "p" else 100_000.0 + at for at in range(8)}
+        for name in names
+    }
     written = (await look(told(**series))).model_dump_json(by_alias=True)
     assert 1_000 < len(written) <= 2_000
 
 
 async def test_the_largest_answer_is_well_below_what_a_history_holds() -> None:
     start, at = NOON - timedelta(minutes=180), NOON
-    names = [*(f"v{place}_{name}" for place in (0, 1) for name in MEASURED), *(f"o{place}" for place in range(20))]
+    names = [
+        *(f"v{place}_{name}" for place in (0, 1) for name in MEASURED),
+        *(f"o{place}" for place in range(20)),
+    ]
     times = [start + timedelta(minutes=number) for number in range(180)]
     results = [
-        {"Id": name, "StatusCode": "Complete", "Timestamps": times, "Values": [0.123456789 + place for place in range(180)]}
+        {
+            "Id": name,
+            "StatusCode": "Complete",
+            "Timestamps": times,
+            "Values": [0.123456789 + place for place in range(180)],
+        }
         for name in names
     ]
     others = [{**CPU, "Id": f"x{number}"} for number in range(20)]
@@ -311,7 +451,9 @@ async def test_the_largest_answer_is_well_below_what_a_history_holds() -> None:
     assert len(answer.digest) <= 2_000
 
 
-@pytest.mark.parametrize("nonsense", [math.nan, math.inf, -math.inf, -1.0, True, "7", None, [], 10**400])
+@pytest.mark.parametrize(
+    "nonsense", [math.nan, math.inf, -math.inf, -1.0, True, "7", None, [], 10**400]
+)
 async def test_what_is_no_number_of_things_is_missing(nonsense: Any) -> None:
     answer = await look(told(v0_invocations={0: 5.0, 1: nonsense}))
     assert answer.versions["3"].invocations in ([5], [5, None])
@@ -322,7 +464,13 @@ async def test_of_an_answer_with_a_part_missing_nothing_is_taken(status: str) ->
     answer = told(v0_invocations={0: 5.0})
     answer["MetricDataResults"][9]["StatusCode"] = status
     seen = await look(answer)
-    assert (seen.status, seen.minutes, seen.versions, seen.others, seen.digest) == (status, [], {}, {}, status)
+    assert (seen.status, seen.minutes, seen.versions, seen.others, seen.digest) == (
+        status,
+        [],
+        {},
+        {},
+        status,
+    )
     assert seen.reason == f"v1_errors is {status}"
 
 
@@ -349,7 +497,9 @@ def broken(**members: Any) -> dict[str, Any]:
         broken(Timestamps=[minute(0), minute(0)], Values=[1.0, 2.0]),
     ],
 )  # fmt: skip
-async def test_an_answer_that_nobody_can_read_is_cloudwatchs_own_error(answer: dict[str, Any]) -> None:
+async def test_an_answer_that_nobody_can_read_is_cloudwatchs_own_error(
+    answer: dict[str, Any],
+) -> None:
     seen = await look(answer)
     assert (seen.status, seen.minutes) == ("InternalError", [])
     assert seen.reason
@@ -366,7 +516,9 @@ async def test_points_that_were_not_asked_for_are_left_out() -> None:
 async def test_an_answer_on_several_pages_is_one() -> None:
     first = told(v0_invocations={0: 1.0}) | {"NextToken": "more"}
     first["MetricDataResults"][0]["StatusCode"] = "PartialData"
-    port = Scripted(get_metric_data=[first, {"MetricDataResults": [result("v0_invocations", {1: 2.0})]}])
+    port = Scripted(
+        get_metric_data=[first, {"MetricDataResults": [result("v0_invocations", {1: 2.0})]}]
+    )
     answer = await Metrics(port, lambda: minute(10)).get_metrics(asked())
     assert (answer.status, answer.versions["3"].invocations) == ("Complete", [1, 2])
     once, again = (sent for _, sent in port.asked)
@@ -382,7 +534,10 @@ async def test_pages_without_end_are_partial_data() -> None:
 # ── failing ──
 
 FAILURES = [
-    (AwsError("get_metric_data", "AccessDenied", "no cloudwatch:GetMetricData", status=403), "Denied"),
+    (
+        AwsError("get_metric_data", "AccessDenied", "no cloudwatch:GetMetricData", status=403),
+        "Denied",
+    ),
     (AwsError("get_metric_data", "Throttling", "Rate exceeded", status=400), "Throttled"),
     (AwsError("get_metric_data", "InternalServiceFault", "no", status=500), "Unavailable"),
     (AwsError("get_metric_data", "ValidationError", "bad expression", status=400), "Invalid"),
@@ -408,7 +563,7 @@ async def test_silence_is_an_answer_within_an_attempt(monkeypatch: pytest.Monkey
             await asyncio.sleep(60)
             raise AssertionError
 
-    monkeypatch.setattr(activities.points, "PATIENCE", 0.05)
+    monkeypatch.setattr(activities.cloudwatch.metric_data, "PATIENCE", 0.05)
     answer = await Metrics(Silent(), lambda: minute(10)).get_metrics(asked())
     assert answer.status == "Unavailable"
 
@@ -416,19 +571,27 @@ async def test_silence_is_an_answer_within_an_attempt(monkeypatch: pytest.Monkey
 def test_there_is_an_answer_before_the_attempt_is_over() -> None:
     assert profile_of(Metrics.get_metrics) is READ
     assert profile_of(Metrics.watch_metrics) is WATCH
-    assert READ.start_to_close.total_seconds() - 1 > activities.points.PATIENCE < WATCH.start_to_close.total_seconds() - 1
+    assert (
+        READ.start_to_close.total_seconds() - 1
+        > activities.cloudwatch.metric_data.PATIENCE
+        < WATCH.start_to_close.total_seconds() - 1
+    )
 
 
 # ── watching ──
 
 
-async def quiet(answer: Answer, known: str | None, at: datetime = LATER, **members: Any) -> ApplicationError:
+async def quiet(
+    answer: Answer, known: str | None, at: datetime = LATER, **members: Any
+) -> ApplicationError:
     with pytest.raises(ApplicationError) as caught:
         await metrics(answer, at).watch_metrics(watched(known, **members))
     return caught.value
 
 
-async def news(answer: Answer, known: str | None, at: datetime = LATER, **members: Any) -> MetricsResponse:
+async def news(
+    answer: Answer, known: str | None, at: datetime = LATER, **members: Any
+) -> MetricsResponse:
     return await metrics(answer, at).watch_metrics(watched(known, **members))
 
 
@@ -440,7 +603,11 @@ async def test_a_watch_that_knows_nothing_returns_at_once() -> None:
 async def test_without_news_a_watch_fails_benignly_and_looks_again_when_it_was_told_to() -> None:
     answer = told(v0_invocations={0: 5.0})
     failure = await quiet(answer, (await look(answer)).digest)
-    assert (failure.type, failure.non_retryable, failure.category) == ("NotReady", False, ApplicationErrorCategory.BENIGN)
+    assert (failure.type, failure.non_retryable, failure.category) == (
+        "NotReady",
+        False,
+        ApplicationErrorCategory.BENIGN,
+    )
     assert failure.next_retry_delay == timedelta(seconds=20)
 
 

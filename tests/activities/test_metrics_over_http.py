@@ -9,19 +9,43 @@ from typing import Any
 import pytest
 
 from activities.aws import Connection
-from activities.metrics import Metrics, MetricsRequest, MetricsResponse, WatchMetricsRequest
-from activities.rate import Limits
-from tests.activities.stub import BROKEN, NOT_JSON, Answer, DropAfter, DropBefore, Fault, HttpRequest, HttpResponse, Slow, Stub, Truncated
+from activities.cloudwatch.metrics import (
+    Metrics,
+    MetricsRequest,
+    MetricsResponse,
+    WatchMetricsRequest,
+)
+from activities.limits.rate import Limits
+from tests.activities.stub import (
+    BROKEN,
+    NOT_JSON,
+    Answer,
+    DropAfter,
+    DropBefore,
+    Fault,
+    HttpRequest,
+    HttpResponse,
+    Slow,
+    Stub,
+    Truncated,
+)
 
 pytest_plugins = ["tests.activities.wired"]
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-REQUEST = MetricsRequest(function_name="checkout", name="live", versions=["3"], since=NOON, settle=60)
+REQUEST = MetricsRequest(
+    function_name="checkout", name="live", versions=["3"], since=NOON, settle=60
+)
 
 
 def error(status: int, code: str) -> Answer:
     """An error as CloudWatch writes it."""
-    return Answer(status, body=json.dumps({"__type": f"com.amazonaws.monitoring.v2010_08_01#{code}", "message": f"{code}: no"}).encode())
+    return Answer(
+        status,
+        body=json.dumps(
+            {"__type": f"com.amazonaws.monitoring.v2010_08_01#{code}", "message": f"{code}: no"}
+        ).encode(),
+    )
 
 
 class CloudWatch:
@@ -42,11 +66,19 @@ class CloudWatch:
         page = int(asked.get("NextToken", "0"))
         at = asked["StartTime"] + 60 * page
         results = [
-            {"Id": query["Id"], "Label": "x", "Timestamps": [at], "Values": [7.0 + page], "StatusCode": self.status}
+            {
+                "Id": query["Id"],
+                "Label": "x",
+                "Timestamps": [at],
+                "Values": [7.0 + page],
+                "StatusCode": self.status,
+            }
             for query in asked["MetricDataQueries"]
         ]
         token = {"NextToken": str(page + 1)} if page + 1 < self.pages else {}
-        return HttpResponse(200, json.dumps({"MetricDataResults": results, "Messages": [], **token}).encode())
+        return HttpResponse(
+            200, json.dumps({"MetricDataResults": results, "Messages": [], **token}).encode()
+        )
 
 
 @pytest.fixture
@@ -76,7 +108,9 @@ async def test_pages_are_followed(aws: Connection, cloudwatch: CloudWatch) -> No
 
 
 @pytest.mark.parametrize("status", ["PartialData", "Forbidden", "InternalError"])
-async def test_an_answer_that_is_not_complete_says_so(aws: Connection, cloudwatch: CloudWatch, status: str) -> None:
+async def test_an_answer_that_is_not_complete_says_so(
+    aws: Connection, cloudwatch: CloudWatch, status: str
+) -> None:
     cloudwatch.status = status
     answer = await look(aws)
     assert (answer.status, answer.minutes, answer.versions) == (status, [], {})
@@ -103,7 +137,9 @@ async def test_an_answer_that_is_not_complete_says_so(aws: Connection, cloudwatc
     ],
     ids=str,
 )
-async def test_a_call_that_fails_is_an_answer(aws: Connection, stub: Stub, cloudwatch: CloudWatch, fault: Fault, status: str) -> None:
+async def test_a_call_that_fails_is_an_answer(
+    aws: Connection, stub: Stub, cloudwatch: CloudWatch, fault: Fault, status: str
+) -> None:
     stub.meets(fault)
     answer = await look(aws)
     assert (answer.status, answer.minutes, answer.digest) == (status, [], status)
@@ -120,7 +156,12 @@ async def test_silence_is_an_answer(hasty: Connection, stub: Stub, cloudwatch: C
 
 
 def series(**members: Any) -> dict[str, Any]:
-    return {"Id": "v0_invocations", "Timestamps": [NOON.timestamp()], "Values": [1.0], "StatusCode": "Complete"} | members
+    return {
+        "Id": "v0_invocations",
+        "Timestamps": [NOON.timestamp()],
+        "Values": [1.0],
+        "StatusCode": "Complete",
+    } | members
 
 
 @pytest.mark.parametrize(
@@ -137,7 +178,9 @@ def series(**members: Any) -> dict[str, Any]:
     ],
     ids=lambda body: body[:100].decode(),
 )  # fmt: skip
-async def test_what_is_no_answer_of_cloudwatchs_is_no_measurement(aws: Connection, cloudwatch: CloudWatch, body: bytes) -> None:
+async def test_what_is_no_answer_of_cloudwatchs_is_no_measurement(
+    aws: Connection, cloudwatch: CloudWatch, body: bytes
+) -> None:
     cloudwatch.body = body
     answer = await look(aws)
     assert answer.status in {"Unavailable", "InternalError"}
@@ -145,7 +188,9 @@ async def test_what_is_no_answer_of_cloudwatchs_is_no_measurement(aws: Connectio
     assert len(answer.model_dump_json()) < 1_000
 
 
-async def test_a_watch_tells_of_a_fault_and_of_its_end(aws: Connection, stub: Stub, cloudwatch: CloudWatch) -> None:
+async def test_a_watch_tells_of_a_fault_and_of_its_end(
+    aws: Connection, stub: Stub, cloudwatch: CloudWatch
+) -> None:
     watching = Metrics(aws, lambda: NOON + timedelta(minutes=10))
     request = WatchMetricsRequest(**REQUEST.model_dump(), every=5)
     first = await watching.watch_metrics(request)

@@ -10,16 +10,27 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import AwsError
-from activities.permissions import AddPermissionRequest, GetPolicyRequest, Permissions, RemovePermissionRequest
+from activities.permissions import (
+    AddPermissionRequest,
+    GetPolicyRequest,
+    Permissions,
+    RemovePermissionRequest,
+)
 from tests.activities.operations import on_attempt
 from tests.activities.port import Port
 from tests.activities.tiny_lambda import ROLE
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:orders"
 ADD = AddPermissionRequest(
-    function_name="checkout", action="lambda:InvokeFunction", principal="sns.amazonaws.com", source_arn=TOPIC, qualifier="live"
+    function_name="checkout",
+    action="lambda:InvokeFunction",
+    principal="sns.amazonaws.com",
+    source_arn=TOPIC,
+    qualifier="live",
 )
-REMOVE = RemovePermissionRequest(function_name="checkout", statement_id=ADD.statement_id, qualifier="live")
+REMOVE = RemovePermissionRequest(
+    function_name="checkout", statement_id=ADD.statement_id, qualifier="live"
+)
 MOVED = "PreconditionFailedException"
 
 
@@ -39,13 +50,20 @@ def test_a_statements_id_is_made_of_what_it_grants_and_of_nothing_else() -> None
         by_alias=True, exclude={"statement_id"}, exclude_none=True
     )
     assert AddPermissionRequest.model_validate(same).statement_id == ADD.statement_id
-    assert AddPermissionRequest.model_validate(same | {"SourceAccount": "123456789012"}).statement_id != ADD.statement_id
-    assert AddPermissionRequest.model_validate(same | {"StatementId": "mine"}).statement_id == "mine"
+    assert (
+        AddPermissionRequest.model_validate(same | {"SourceAccount": "123456789012"}).statement_id
+        != ADD.statement_id
+    )
+    assert (
+        AddPermissionRequest.model_validate(same | {"StatementId": "mine"}).statement_id == "mine"
+    )
     assert AddPermissionRequest.model_validate_json(ADD.model_dump_json(by_alias=True)) == ADD
     assert ADD.parameters()["StatementId"] == ADD.statement_id
 
 
-async def test_a_permission_added_under_a_lost_answer_is_found_and_not_added_again(port: Port, permissions: Permissions) -> None:
+async def test_a_permission_added_under_a_lost_answer_is_found_and_not_added_again(
+    port: Port, permissions: Permissions
+) -> None:
     port.lose("add_permission")
     with pytest.raises(ApplicationError):
         await on_attempt(1, permissions.add_permission, ADD)
@@ -54,14 +72,20 @@ async def test_a_permission_added_under_a_lost_answer_is_found_and_not_added_aga
     assert port.calls("add_permission") == ["add_permission"]
 
 
-async def test_a_permission_that_never_arrived_is_added_by_the_second_attempt(port: Port, permissions: Permissions) -> None:
+async def test_a_permission_that_never_arrived_is_added_by_the_second_attempt(
+    port: Port, permissions: Permissions
+) -> None:
     await on_attempt(2, permissions.add_permission, ADD)
     assert [*policy(port)] == [ADD.statement_id]
 
 
-async def test_the_same_permission_there_already_is_success_on_a_first_attempt_too(permissions: Permissions) -> None:
+async def test_the_same_permission_there_already_is_success_on_a_first_attempt_too(
+    permissions: Permissions,
+) -> None:
     first = await on_attempt(1, permissions.add_permission, ADD)
-    assert json.loads((await on_attempt(1, permissions.add_permission, ADD)).statement) == json.loads(first.statement)
+    assert json.loads(
+        (await on_attempt(1, permissions.add_permission, ADD)).statement
+    ) == json.loads(first.statement)
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
@@ -80,7 +104,8 @@ async def test_another_grant_under_the_same_id_is_left_alone_and_said_to_differ(
     await on_attempt(1, permissions.add_permission, ADD.model_copy(update=other))
     before = json.dumps(policy(port))
     with pytest.raises(
-        ApplicationError, match=f"{ADD.statement_id} of checkout:live exists already, and differs in {differing}"
+        ApplicationError,
+        match=f"{ADD.statement_id} of checkout:live exists already, and differs in {differing}",
     ) as refused:
         await on_attempt(attempt, permissions.add_permission, ADD)
     assert (refused.value.type, refused.value.non_retryable) == ("Exists", True)
@@ -91,13 +116,19 @@ async def test_another_grant_under_the_same_id_is_left_alone_and_said_to_differ(
     ("stated", "asked"),
     [
         ({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}, {"Principal": "123456789012"}),
-        ({"Principal": {"AWS": "arn:aws:iam::123456789012:role/caller"}}, {"Principal": "arn:aws:iam::123456789012:role/caller"}),
+        (
+            {"Principal": {"AWS": "arn:aws:iam::123456789012:role/caller"}},
+            {"Principal": "arn:aws:iam::123456789012:role/caller"},
+        ),
         ({"Principal": "*"}, {"Principal": "*"}),
         ({"Principal": {"AWS": "*"}}, {"Principal": "*"}),
         (
             {
                 "Principal": "*",
-                "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}, "Bool": {"lambda:InvokedViaFunctionUrl": "true"}},
+                "Condition": {
+                    "StringEquals": {"lambda:FunctionUrlAuthType": "NONE"},
+                    "Bool": {"lambda:InvokedViaFunctionUrl": "true"},
+                },
             },
             {"Principal": "*", "FunctionUrlAuthType": "NONE", "InvokedViaFunctionUrl": True},
         ),
@@ -126,20 +157,39 @@ async def test_another_grant_under_the_same_id_is_left_alone_and_said_to_differ(
 async def test_a_statement_is_read_in_every_way_that_aws_writes_it(
     port: Port, permissions: Permissions, stated: dict[str, Any], asked: dict[str, Any]
 ) -> None:
-    request = AddPermissionRequest.model_validate({"FunctionName": "checkout", "Action": "lambda:InvokeFunction", **asked})
-    statement = {"Sid": request.statement_id, "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "…", **stated}
+    request = AddPermissionRequest.model_validate(
+        {"FunctionName": "checkout", "Action": "lambda:InvokeFunction", **asked}
+    )
+    statement = {
+        "Sid": request.statement_id,
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": "…",
+        **stated,
+    }
     port.instead("get_policy", {"Policy": json.dumps({"Statement": [statement]})})
-    assert json.loads((await on_attempt(2, permissions.add_permission, request)).statement) == statement
+    assert (
+        json.loads((await on_attempt(2, permissions.add_permission, request)).statement)
+        == statement
+    )
     narrower = statement | {"Condition": {"StringEquals": {"aws:SomethingNew": "x"}}}
     port.instead("get_policy", {"Policy": json.dumps({"Statement": [narrower]})})
     with pytest.raises(ApplicationError, match="aws:SomethingNew"):
         await on_attempt(2, permissions.add_permission, request)
 
 
-async def test_a_policy_that_moved_on_is_stale_unless_our_statement_is_in_it(port: Port, permissions: Permissions) -> None:
-    port.instead("add_permission", AwsError("add_permission", MOVED, "moved"), AwsError("add_permission", MOVED, "moved"))
+async def test_a_policy_that_moved_on_is_stale_unless_our_statement_is_in_it(
+    port: Port, permissions: Permissions
+) -> None:
+    port.instead(
+        "add_permission",
+        AwsError("add_permission", MOVED, "moved"),
+        AwsError("add_permission", MOVED, "moved"),
+    )
     with pytest.raises(ApplicationError) as stale:
-        await on_attempt(1, permissions.add_permission, ADD.model_copy(update={"revision_id": "p0"}))
+        await on_attempt(
+            1, permissions.add_permission, ADD.model_copy(update={"revision_id": "p0"})
+        )
     assert stale.value.type == "Stale"
     port.lambda_.add_permission(ADD.parameters())
     assert (await on_attempt(1, permissions.add_permission, ADD)).statement
@@ -150,7 +200,9 @@ async def test_removing_what_is_gone_is_success(permissions: Permissions, attemp
     assert await on_attempt(attempt, permissions.remove_permission, REMOVE) is None
 
 
-async def test_removing_from_a_policy_that_moved_on_is_success_only_if_the_statement_is_gone(port: Port, permissions: Permissions) -> None:
+async def test_removing_from_a_policy_that_moved_on_is_success_only_if_the_statement_is_gone(
+    port: Port, permissions: Permissions
+) -> None:
     moved = AwsError("remove_permission", MOVED, "moved")
     port.instead("remove_permission", moved, moved)
     assert await on_attempt(1, permissions.remove_permission, REMOVE) is None
@@ -160,31 +212,52 @@ async def test_removing_from_a_policy_that_moved_on_is_success_only_if_the_state
     assert stale.value.type == "Stale"
 
 
-async def test_writes_to_one_functions_policies_wait_for_each_other_under_whatever_name(port: Port, permissions: Permissions) -> None:
-    names = ("checkout", "123456789012:function:checkout", "arn:aws:lambda:eu-west-1:123456789012:function:checkout:live")
+async def test_writes_to_one_functions_policies_wait_for_each_other_under_whatever_name(
+    port: Port, permissions: Permissions
+) -> None:
+    names = (
+        "checkout",
+        "123456789012:function:checkout",
+        "arn:aws:lambda:eu-west-1:123456789012:function:checkout:live",
+    )
     adds = [ADD.model_copy(update={"function_name": name}) for name in names]
     port.instead("add_permission", *({"Statement": "{}"} for _ in adds))
     port.instead("remove_permission", {})
-    await asyncio.gather(*(permissions.add_permission(add) for add in adds), permissions.remove_permission(REMOVE))
+    await asyncio.gather(
+        *(permissions.add_permission(add) for add in adds), permissions.remove_permission(REMOVE)
+    )
     assert port.at_once == 1
 
 
-async def test_writes_to_different_functions_do_not_wait(port: Port, permissions: Permissions) -> None:
-    await asyncio.gather(*(permissions.add_permission(ADD.model_copy(update={"function_name": name})) for name in ("checkout", "cart")))
+async def test_writes_to_different_functions_do_not_wait(
+    port: Port, permissions: Permissions
+) -> None:
+    await asyncio.gather(
+        *(
+            permissions.add_permission(ADD.model_copy(update={"function_name": name}))
+            for name in ("checkout", "cart")
+        )
+    )
     assert port.at_once == 2
 
 
 async def test_a_policy_is_read_per_qualifier(permissions: Permissions) -> None:
     await on_attempt(1, permissions.add_permission, ADD)
-    found = await on_attempt(1, permissions.get_policy, GetPolicyRequest(function_name="checkout", qualifier="live"))
+    found = await on_attempt(
+        1, permissions.get_policy, GetPolicyRequest(function_name="checkout", qualifier="live")
+    )
     assert json.loads(found.policy)["Statement"][0]["Sid"] == ADD.statement_id
     with pytest.raises(ApplicationError) as missing:
         await on_attempt(1, permissions.get_policy, GetPolicyRequest(function_name="checkout"))
     assert missing.value.type == "NotFound"
 
 
-@pytest.mark.parametrize("policy", ["no JSON", "[]", "{}", '{"Statement": {}}', '{"Statement": ["all"]}'])
-async def test_a_policy_that_is_none_is_no_answer(permissions: Permissions, port: Port, policy: str) -> None:
+@pytest.mark.parametrize(
+    "policy", ["no JSON", "[]", "{}", '{"Statement": {}}', '{"Statement": ["all"]}']
+)
+async def test_a_policy_that_is_none_is_no_answer(
+    permissions: Permissions, port: Port, policy: str
+) -> None:
     port.instead("get_policy", {"Policy": policy})
     with pytest.raises(ApplicationError, match="Policy is no policy") as failure:
         await on_attempt(2, permissions.add_permission, ADD)

@@ -12,9 +12,14 @@ from temporalio.exceptions import ApplicationError
 
 from activities.aws import Connection
 from activities.errors import AwsError
+from activities.limits.rate import Limits, Rates
 from activities.operation import ONCE, profile_of
-from activities.probing import Expectation, ProbeFunctionRequest, ProbeFunctionResponse, Probing
-from activities.rate import Limits, Rates
+from activities.probes import (
+    ProbeFunctionRequest,
+    ProbeFunctionResponse,
+    Probes,
+    ResponseExpectation,
+)
 from tests.activities.operations import on_attempt
 from tests.activities.port import Port
 from tests.activities.stub import BROKEN, NOT_JSON, THROTTLED, DropAfter, Slow, Stub, Truncated
@@ -27,21 +32,32 @@ SECRET = "hunter2"
 
 def asked(*expectations: dict[str, Any], **members: Any) -> ProbeFunctionRequest:
     """A request, as it comes from Temporal."""
-    document = {"FunctionName": "checkout", "Qualifier": "1", "Expectations": expectations, **members}
+    document = {
+        "FunctionName": "checkout",
+        "Qualifier": "1",
+        "Expectations": expectations,
+        **members,
+    }
     return ProbeFunctionRequest.model_validate_json(json.dumps(document))
 
 
 def at(path: str, *value: Any) -> dict[str, Any]:
-    return {"Path": path, "Test": "equals", "Value": value[0]} if value else {"Path": path, "Test": "exists", "Value": True}
+    return (
+        {"Path": path, "Test": "equals", "Value": value[0]}
+        if value
+        else {"Path": path, "Test": "exists", "Value": True}
+    )
 
 
 @pytest.fixture
-def probing(port: Port) -> Probing:
+def probing(port: Port) -> Probes:
     port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {}})
-    return Probing(port)
+    return Probes(port)
 
 
-async def told(port: Port, probing: Probing, answer: Any, *expectations: dict[str, Any]) -> str | None:
+async def told(
+    port: Port, probing: Probes, answer: Any, *expectations: dict[str, Any]
+) -> str | None:
     """What is said of an answer."""
     content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     port.instead("invoke", {"StatusCode": 200, "Payload": content, "ExecutedVersion": "1"})
@@ -53,7 +69,9 @@ async def told(port: Port, probing: Probing, answer: Any, *expectations: dict[st
 # --- what is sent ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_it_asks_the_version_itself_for_an_answer_and_no_log(port: Port, probing: Probing) -> None:
+async def test_it_asks_the_version_itself_for_an_answer_and_no_log(
+    port: Port, probing: Probes
+) -> None:
     answer = await on_attempt(1, probing.probe_function, asked(Payload={"id": [1, None, "é"]}))
     assert answer.failure is None
     assert port.sent == [
@@ -70,23 +88,32 @@ async def test_it_asks_the_version_itself_for_an_answer_and_no_log(port: Port, p
     ]
 
 
-async def test_without_a_payload_an_empty_object_is_sent(port: Port, probing: Probing) -> None:
+async def test_without_a_payload_an_empty_object_is_sent(port: Port, probing: Probes) -> None:
     await on_attempt(1, probing.probe_function, asked())
     assert port.sent[0][1]["Payload"] == b"{}"
 
 
-async def test_a_second_attempt_sends_nothing(port: Port, probing: Probing) -> None:
-    with pytest.raises(ApplicationError, match="may have been probed already, and was not probed again") as refused:
+async def test_a_second_attempt_sends_nothing(port: Port, probing: Probes) -> None:
+    with pytest.raises(
+        ApplicationError, match="may have been probed already, and was not probed again"
+    ) as refused:
         await on_attempt(2, probing.probe_function, asked())
     assert (refused.value.type, refused.value.non_retryable) == ("Unavailable", True)
     assert port.sent == []
-    assert profile_of(Probing.probe_function) is ONCE
+    assert profile_of(Probes.probe_function) is ONCE
 
 
 @pytest.mark.parametrize(
-    ("code", "fault"), [("TooManyRequestsException", "Throttled"), ("ReadTimeoutError", "Unavailable"), ("AccessDeniedException", "Denied")]
+    ("code", "fault"),
+    [
+        ("TooManyRequestsException", "Throttled"),
+        ("ReadTimeoutError", "Unavailable"),
+        ("AccessDeniedException", "Denied"),
+    ],
 )
-async def test_what_aws_refuses_is_a_failure_that_is_not_tried_again_by_itself(port: Port, probing: Probing, code: str, fault: str) -> None:
+async def test_what_aws_refuses_is_a_failure_that_is_not_tried_again_by_itself(
+    port: Port, probing: Probes, code: str, fault: str
+) -> None:
     port.instead("invoke", AwsError("invoke", code, "no", status=400))
     with pytest.raises(ApplicationError) as refused:
         await on_attempt(1, probing.probe_function, asked())
@@ -104,7 +131,10 @@ async def test_what_aws_refuses_is_a_failure_that_is_not_tried_again_by_itself(p
         ({"items": [1, 2]}, at("$.items[-1]", 2)),
         ({"a b": {"c": None}}, at("$['a b'].c", None)),
         ({"n": 1}, at("$.n", 1.0)),
-        ({"a": {"x": [1, {"y": None}], "z": True}}, at("$.a", {"z": True, "x": [1.0, {"y": None}]})),
+        (
+            {"a": {"x": [1, {"y": None}], "z": True}},
+            at("$.a", {"z": True, "x": [1.0, {"y": None}]}),
+        ),
         ({"a": None}, at("$.a")),
         ({}, {"Path": "$.a", "Test": "exists", "Value": False}),
         ([1], at("$[0]", 1)),
@@ -115,7 +145,9 @@ async def test_what_aws_refuses_is_a_failure_that_is_not_tried_again_by_itself(p
         (3, at("$", 3)),
     ],
 )
-async def test_an_answer_as_expected_is_no_failure(port: Port, probing: Probing, answer: Any, expectation: dict[str, Any]) -> None:
+async def test_an_answer_as_expected_is_no_failure(
+    port: Port, probing: Probes, answer: Any, expectation: dict[str, Any]
+) -> None:
     assert await told(port, probing, answer, expectation) is None
 
 
@@ -132,10 +164,18 @@ async def test_an_answer_as_expected_is_no_failure(port: Port, probing: Probing,
         ({}, at("$.n", None), "$.n is not as expected: nothing is there"),
         ({"n": [1, 2]}, at("$.n", [1]), "$.n is not as expected: an array is there"),
         ({"n": [True]}, at("$.n", [1]), "$.n is not as expected: an array is there"),
-        ({"n": {"a": 1, "b": SECRET}}, at("$.n", {"a": 1}), "$.n is not as expected: an object is there"),
+        (
+            {"n": {"a": 1, "b": SECRET}},
+            at("$.n", {"a": 1}),
+            "$.n is not as expected: an object is there",
+        ),
         ({"n": {"0": 1}}, at("$.n[0]"), "$.n[0] is not as expected: nothing is there"),
         ({"n": SECRET}, at("$.n[0]"), "$.n[0] is not as expected: nothing is there"),
-        ({"n": None}, {"Path": "$.n", "Test": "exists", "Value": False}, "$.n is not as expected: null is there"),
+        (
+            {"n": None},
+            {"Path": "$.n", "Test": "exists", "Value": False},
+            "$.n is not as expected: null is there",
+        ),
         (json.dumps({"n": 1}), at("$.n", 1), "$.n is not as expected: nothing is there"),
         (f"{{{SECRET}".encode(), at("$.n"), "its answer is not JSON"),
         (b"", at("$.n"), "its answer is not JSON"),
@@ -145,33 +185,52 @@ async def test_an_answer_as_expected_is_no_failure(port: Port, probing: Probing,
     ],
 )
 async def test_an_answer_otherwise_is_a_failure_that_tells_nothing_of_it(
-    port: Port, probing: Probing, answer: Any, expectation: dict[str, Any], failure: str
+    port: Port, probing: Probes, answer: Any, expectation: dict[str, Any], failure: str
 ) -> None:
     assert await told(port, probing, answer, expectation) == failure
 
 
-async def test_the_first_expectation_that_does_not_hold_is_named(port: Port, probing: Probing) -> None:
+async def test_the_first_expectation_that_does_not_hold_is_named(
+    port: Port, probing: Probes
+) -> None:
     answer = {"a": 1, "b": 2, "c": 3}
-    assert await told(port, probing, answer, at("$.a", 1), at("$.b", 1), at("$.c", 1)) == "$.b is not as expected: a number is there"
+    assert (
+        await told(port, probing, answer, at("$.a", 1), at("$.b", 1), at("$.c", 1))
+        == "$.b is not as expected: a number is there"
+    )
 
 
-async def test_without_expectations_any_answer_will_do(port: Port, probing: Probing) -> None:
+async def test_without_expectations_any_answer_will_do(port: Port, probing: Probes) -> None:
     for answer in (b"", b"{", b"null", {"error": SECRET}):
         assert await told(port, probing, answer) is None
 
 
-@pytest.mark.parametrize(("error", "said"), [("Unhandled", "Unhandled"), ("Handled", "Handled"), (SECRET, "FunctionError")])
-async def test_a_function_that_fails_is_a_failure_without_its_words(port: Port, probing: Probing, error: str, said: str) -> None:
-    port.instead("invoke", {"StatusCode": 200, "FunctionError": error, "Payload": json.dumps({"errorMessage": SECRET}).encode()})
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [("Unhandled", "Unhandled"), ("Handled", "Handled"), (SECRET, "FunctionError")],
+)
+async def test_a_function_that_fails_is_a_failure_without_its_words(
+    port: Port, probing: Probes, error: str, said: str
+) -> None:
+    port.instead(
+        "invoke",
+        {
+            "StatusCode": 200,
+            "FunctionError": error,
+            "Payload": json.dumps({"errorMessage": SECRET}).encode(),
+        },
+    )
     answer = await on_attempt(1, probing.probe_function, asked(at("$.errorMessage")))
     assert answer.failure == f"it failed ({said})"
     assert SECRET not in answer.model_dump_json()
 
 
 @pytest.mark.parametrize("status", [202, 500, None])
-async def test_another_status_is_a_failure(port: Port, probing: Probing, status: int | None) -> None:
+async def test_another_status_is_a_failure(port: Port, probing: Probes, status: int | None) -> None:
     port.instead("invoke", {"Payload": b'"ok"'} | ({"StatusCode": status} if status else {}))
-    assert (await on_attempt(1, probing.probe_function, asked())).failure == f"its status is {status}, not 200"
+    assert (
+        await on_attempt(1, probing.probe_function, asked())
+    ).failure == f"its status is {status}, not 200"
 
 
 # --- bad requests ----------------------------------------------------------------------------------------------------------------
@@ -180,9 +239,18 @@ async def test_another_status_is_a_failure(port: Port, probing: Probing, status:
 @pytest.mark.parametrize(
     ("members", "where"),
     [
-        ({"Expectations": [{"Path": "status", "Test": "exists", "Value": True}]}, ("Expectations", 0, "Path")),
-        ({"Expectations": [{"Path": "$..a", "Test": "exists", "Value": True}]}, ("Expectations", 0, "Path")),
-        ({"Expectations": [{"Path": "$." + "a" * 99, "Test": "exists"}]}, ("Expectations", 0, "Path")),
+        (
+            {"Expectations": [{"Path": "status", "Test": "exists", "Value": True}]},
+            ("Expectations", 0, "Path"),
+        ),
+        (
+            {"Expectations": [{"Path": "$..a", "Test": "exists", "Value": True}]},
+            ("Expectations", 0, "Path"),
+        ),
+        (
+            {"Expectations": [{"Path": "$." + "a" * 99, "Test": "exists"}]},
+            ("Expectations", 0, "Path"),
+        ),
         ({"Expectations": [{"Path": "$.a", "Test": "matches"}]}, ("Expectations", 0, "Test")),
         ({"Expectations": [at("$.a")] * 11}, ("Expectations",)),
         ({"MaxMilliseconds": 0}, ("MaxMilliseconds",)),
@@ -191,7 +259,9 @@ async def test_another_status_is_a_failure(port: Port, probing: Probing, status:
         ({"Qualifier": None}, ("Qualifier",)),
     ],
 )
-def test_a_bad_request_is_refused_by_its_field_and_not_repeated(members: dict[str, Any], where: tuple[str | int, ...]) -> None:
+def test_a_bad_request_is_refused_by_its_field_and_not_repeated(
+    members: dict[str, Any], where: tuple[str | int, ...]
+) -> None:
     with pytest.raises(ValidationError) as refused:
         asked(**{"Expectations": [], **members})
     assert [each["loc"] for each in refused.value.errors()] == [where]
@@ -204,13 +274,20 @@ def test_a_payload_says_nothing_when_it_is_printed() -> None:
 # --- over HTTP -------------------------------------------------------------------------------------------------------------------
 
 
-async def test_over_http_the_version_is_named_and_the_time_is_taken(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
+async def test_over_http_the_version_is_named_and_the_time_is_taken(
+    aws: Connection, stub: Stub, tiny: TinyLambda
+) -> None:
     stub.meets(Slow(0.2), operation="invoke")
-    answer = await on_attempt(1, Probing(aws).probe_function, asked(at("$.ok", True), Payload={"id": 1}))
+    answer = await on_attempt(
+        1, Probes(aws).probe_function, asked(at("$.ok", True), Payload={"id": 1})
+    )
     assert answer.failure is None
     assert 200 <= answer.milliseconds < 5_000
     [request] = stub.requests
-    assert (request.path, request.query) == ("/2015-03-31/functions/checkout/invocations", {"Qualifier": ["1"]})
+    assert (request.path, request.query) == (
+        "/2015-03-31/functions/checkout/invocations",
+        {"Qualifier": ["1"]},
+    )
     assert request.headers["x-amz-invocation-type"] == "RequestResponse"
     assert tiny.invoked == [b'{"id":1}']
 
@@ -218,7 +295,7 @@ async def test_over_http_the_version_is_named_and_the_time_is_taken(aws: Connect
 async def test_what_is_late_is_a_failure_and_is_not_waited_for(aws: Connection, stub: Stub) -> None:
     stub.meets(Slow(5), operation="invoke")
     began = time.monotonic()
-    answer = await on_attempt(1, Probing(aws).probe_function, asked(MaxMilliseconds=200))
+    answer = await on_attempt(1, Probes(aws).probe_function, asked(MaxMilliseconds=200))
     assert answer.failure == "no answer within 200 ms"
     assert answer.milliseconds >= 200
     assert time.monotonic() - began < 3
@@ -226,29 +303,41 @@ async def test_what_is_late_is_a_failure_and_is_not_waited_for(aws: Connection, 
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"), [(DropAfter(), "Unavailable"), (Truncated(), "Unavailable"), (BROKEN, "Unavailable"), (THROTTLED, "Throttled")]
+    ("fault", "kind"),
+    [
+        (DropAfter(), "Unavailable"),
+        (Truncated(), "Unavailable"),
+        (BROKEN, "Unavailable"),
+        (THROTTLED, "Throttled"),
+    ],
 )
-async def test_a_request_is_sent_once_whatever_becomes_of_it(aws: Connection, stub: Stub, fault: Any, kind: str) -> None:
+async def test_a_request_is_sent_once_whatever_becomes_of_it(
+    aws: Connection, stub: Stub, fault: Any, kind: str
+) -> None:
     stub.meets(fault, operation="invoke")
     with pytest.raises(ApplicationError) as lost:
-        await on_attempt(1, Probing(aws).probe_function, asked())
+        await on_attempt(1, Probes(aws).probe_function, asked())
     assert (lost.value.type, lost.value.non_retryable) == (kind, True)
     assert stub.sent("invoke") == 1
 
 
 async def test_a_page_of_somebody_elses_is_no_answer(aws: Connection, stub: Stub) -> None:
     stub.meets(NOT_JSON, operation="invoke")
-    assert (await on_attempt(1, Probing(aws).probe_function, asked(at("$.ok", True)))).failure == "its answer is not JSON"
+    assert (
+        await on_attempt(1, Probes(aws).probe_function, asked(at("$.ok", True)))
+    ).failure == "its answer is not JSON"
 
 
 async def test_it_waits_for_no_turn_of_the_control_plane(aws: Connection) -> None:
     aws._limits = Limits(Rates(0.001, 0.001, 0.001, 0.001))
     await aws._limits.draw("update_alias")  # the next turn comes in a quarter of an hour
-    answer = await on_attempt(1, Probing(aws).probe_function, asked())
+    answer = await on_attempt(1, Probes(aws).probe_function, asked())
     assert answer.failure is None
 
 
 def test_an_expectation_without_a_value_expects_null() -> None:
-    again = Expectation.model_validate_json(Expectation(path="$.a", test="equals", value=None).model_dump_json(by_alias=True))
+    again = ResponseExpectation.model_validate_json(
+        ResponseExpectation(path="$.a", test="equals", value=None).model_dump_json(by_alias=True)
+    )
     assert again.flaw({"a": None}) is None
     assert again.flaw({"a": 0}) is not None

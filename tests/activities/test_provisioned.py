@@ -20,7 +20,9 @@ from tests.activities.tiny_lambda import TinyLambda
 
 pytest_plugins = ["tests.activities.wired"]
 
-PUT = PutProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1", provisioned_concurrent_executions=5)
+PUT = PutProvisionedConcurrencyConfigRequest(
+    function_name="checkout", qualifier="1", provisioned_concurrent_executions=5
+)
 GET = GetProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1")
 DELETE = DeleteProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1")
 
@@ -28,11 +30,16 @@ DELETE = DeleteProvisionedConcurrencyConfigRequest(function_name="checkout", qua
 async def test_putting_it_twice_leaves_it_as_asked(aws: Connection, tiny: TinyLambda) -> None:
     for _ in range(2):
         answer = await ProvisionedConcurrency(aws).put_provisioned_concurrency_config(PUT)
-        assert (answer.status, answer.requested_provisioned_concurrent_executions) == ("IN_PROGRESS", 5)
+        assert (answer.status, answer.requested_provisioned_concurrent_executions) == (
+            "IN_PROGRESS",
+            5,
+        )
     assert tiny.functions["checkout"].provisioned == {"1": 5}
 
 
-async def test_deleting_what_is_gone_is_done_already(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
+async def test_deleting_what_is_gone_is_done_already(
+    aws: Connection, stub: Stub, tiny: TinyLambda
+) -> None:
     group = ProvisionedConcurrency(aws)
     await group.put_provisioned_concurrency_config(PUT)
     stub.meets(DropAfter(), operation="delete_provisioned_concurrency_config")
@@ -42,26 +49,38 @@ async def test_deleting_what_is_gone_is_done_already(aws: Connection, stub: Stub
     assert tiny.functions["checkout"].provisioned == {}
 
 
-async def test_deleting_from_a_function_that_is_gone_is_done_already(aws: Connection, tiny: TinyLambda) -> None:
+async def test_deleting_from_a_function_that_is_gone_is_done_already(
+    aws: Connection, tiny: TinyLambda
+) -> None:
     del tiny.functions["checkout"]
     await ProvisionedConcurrency(aws).delete_provisioned_concurrency_config(DELETE)
 
 
 async def test_a_delete_that_aws_refuses_is_no_success() -> None:
-    port = Scripted(delete_provisioned_concurrency_config=AwsError("delete", "AccessDeniedException", "no"))
+    port = Scripted(
+        delete_provisioned_concurrency_config=AwsError("delete", "AccessDeniedException", "no")
+    )
     with pytest.raises(ApplicationError) as caught:
         await ProvisionedConcurrency(port).delete_provisioned_concurrency_config(DELETE)
     assert caught.value.type == "Denied"
 
 
 async def test_where_there_is_none_the_answer_is_empty() -> None:
-    port = Scripted(get_provisioned_concurrency_config=AwsError("get", "ProvisionedConcurrencyConfigNotFoundException", "none", status=404))
+    port = Scripted(
+        get_provisioned_concurrency_config=AwsError(
+            "get", "ProvisionedConcurrencyConfigNotFoundException", "none", status=404
+        )
+    )
     answer = await ProvisionedConcurrency(port).get_provisioned_concurrency_config(GET)
     assert answer.requested_provisioned_concurrent_executions is None
 
 
 async def test_where_there_is_no_such_version_that_is_not_found() -> None:
-    port = Scripted(get_provisioned_concurrency_config=AwsError("get", "ResourceNotFoundException", "none", status=404))
+    port = Scripted(
+        get_provisioned_concurrency_config=AwsError(
+            "get", "ResourceNotFoundException", "none", status=404
+        )
+    )
     with pytest.raises(ApplicationError) as caught:
         await ProvisionedConcurrency(port).get_provisioned_concurrency_config(GET)
     assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)
@@ -89,4 +108,6 @@ async def test_how_far_it_is_comes_back_in_numbers() -> None:
 
 def test_zero_environments_are_refused_before_anything_is_sent() -> None:
     with pytest.raises(ValidationError):
-        PutProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1", provisioned_concurrent_executions=0)
+        PutProvisionedConcurrencyConfigRequest(
+            function_name="checkout", qualifier="1", provisioned_concurrent_executions=0
+        )

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.aws import Connection
+from activities.dynamic_references import Parameter, Reference, Secret, references, resolve
 from activities.errors import AwsError, Fault, fault_of
-from activities.references import Parameter, Reference, Secret, references, resolve
 from tests.activities.scripted import Scripted
 from tests.activities.stub import HttpRequest, HttpResponse, Stub
 
@@ -21,10 +21,20 @@ NAME = st.text("azAZ09_./-", min_size=1, max_size=20)
 PLAIN = st.text().filter(lambda text: "{{resolve:" not in text)
 REFERENCE = st.one_of(
     st.builds(lambda name: (f"{{{{resolve:ssm:{name}}}}}", Parameter(name)), NAME),
-    st.builds(lambda name, number: (f"{{{{resolve:ssm:{name}:{number}}}}}", Parameter(f"{name}:{number}")), NAME, st.integers(1, 10**6)),
+    st.builds(
+        lambda name, number: (
+            f"{{{{resolve:ssm:{name}:{number}}}}}",
+            Parameter(f"{name}:{number}"),
+        ),
+        NAME,
+        st.integers(1, 10**6),
+    ),
     st.builds(lambda name: (f"{{{{resolve:secretsmanager:{name}}}}}", Secret(name)), NAME),
     st.builds(
-        lambda name, key, stage: (f"{{{{resolve:secretsmanager:{name}:SecretString:{key}:{stage}}}}}", Secret(name, key, stage)),
+        lambda name, key, stage: (
+            f"{{{{resolve:secretsmanager:{name}:SecretString:{key}:{stage}}}}}",
+            Secret(name, key, stage),
+        ),
         NAME,
         NAME,
         NAME,
@@ -39,11 +49,17 @@ REFERENCE = st.one_of(
         ("ssm:/path:3", Parameter("/path:3")),
         ("ssm-secure:/path", Parameter("/path")),
         ("ssm-secure:/path:12", Parameter("/path:12")),
-        ("ssm:arn:aws:ssm:eu-west-1:123456789012:parameter/path:3", Parameter("arn:aws:ssm:eu-west-1:123456789012:parameter/path:3")),
+        (
+            "ssm:arn:aws:ssm:eu-west-1:123456789012:parameter/path:3",
+            Parameter("arn:aws:ssm:eu-west-1:123456789012:parameter/path:3"),
+        ),
         ("secretsmanager:db", Secret("db")),
         ("secretsmanager:db:SecretString", Secret("db")),
         ("secretsmanager:db:SecretString:password", Secret("db", "password")),
-        ("secretsmanager:db:SecretString:password:AWSPREVIOUS", Secret("db", "password", "AWSPREVIOUS")),
+        (
+            "secretsmanager:db:SecretString:password:AWSPREVIOUS",
+            Secret("db", "password", "AWSPREVIOUS"),
+        ),
         ("secretsmanager:db:SecretString:password::1234", Secret("db", "password", "", "1234")),
         ("secretsmanager:db::::", Secret("db")),
         (f"secretsmanager:{ARN}", Secret(ARN)),
@@ -80,7 +96,9 @@ def test_a_malformed_reference_is_refused_without_its_text(value: str) -> None:
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.tuples(PLAIN, REFERENCE)), PLAIN)
-def test_references_are_found_in_order_wherever_they_stand(parts: list[tuple[str, tuple[str, Reference]]], end: str) -> None:
+def test_references_are_found_in_order_wherever_they_stand(
+    parts: list[tuple[str, tuple[str, Reference]]], end: str
+) -> None:
     value = "".join(before + text for before, (text, _) in parts) + end
     if value.count("{{resolve:") == len(parts):
         assert references(value) == [reference for _, (_, reference) in parts]
@@ -94,23 +112,37 @@ async def test_a_plain_value_stays_as_it_is_and_nothing_is_fetched(value: str) -
 
 async def test_every_reference_is_replaced_and_the_rest_of_the_value_stays() -> None:
     port = Scripted(
-        get_parameters={"Parameters": [{"Name": "/host", "Value": "db.local"}, {"Name": "/user", "Value": "{{not:resolved}}"}]},
+        get_parameters={
+            "Parameters": [
+                {"Name": "/host", "Value": "db.local"},
+                {"Name": "/user", "Value": "{{not:resolved}}"},
+            ]
+        },
         get_secret_value={"SecretString": '{"password": "hunter2", "port": 5432}'},
     )
     url = "pg://{{resolve:ssm:/user}}:{{resolve:secretsmanager:db:SecretString:password}}@{{resolve:ssm:/host}}:{{resolve:secretsmanager:db:SecretString:port}}/"
-    assert await resolve(port, {"URL": url, "PLAIN": "{{x}}"}) == {"URL": "pg://{{not:resolved}}:hunter2@db.local:5432/", "PLAIN": "{{x}}"}
+    assert await resolve(port, {"URL": url, "PLAIN": "{{x}}"}) == {
+        "URL": "pg://{{not:resolved}}:hunter2@db.local:5432/",
+        "PLAIN": "{{x}}",
+    }
     assert port.times("get_secret_value") == 1
 
 
 async def test_versions_of_one_parameter_are_told_apart() -> None:
     found = [{"Name": "/a", "Value": "old", "Selector": ":3"}, {"Name": "/a", "Value": "new"}]
     port = Scripted(get_parameters={"Parameters": found})
-    assert await resolve(port, {"A": "{{resolve:ssm:/a:3}} {{resolve:ssm-secure:/a}}"}) == {"A": "old new"}
+    assert await resolve(port, {"A": "{{resolve:ssm:/a:3}} {{resolve:ssm-secure:/a}}"}) == {
+        "A": "old new"
+    }
     assert port.last("get_parameters") == {"Names": ["/a:3", "/a"], "WithDecryption": True}
 
 
 async def test_parameters_are_fetched_ten_at_a_time() -> None:
-    port = Scripted(get_parameters={"Parameters": [{"Name": f"/{number}", "Value": str(number)} for number in range(25)]})
+    port = Scripted(
+        get_parameters={
+            "Parameters": [{"Name": f"/{number}", "Value": str(number)} for number in range(25)]
+        }
+    )
     await resolve(port, {f"V{number}": f"{{{{resolve:ssm:/{number}}}}}" for number in range(25)})
     assert [len(parameters["Names"]) for _, parameters in port.asked] == [10, 10, 5]
 
@@ -129,29 +161,47 @@ async def test_a_shared_parameter_may_be_named_by_its_arn() -> None:
         ("db:SecretString:k::1234", {"SecretId": "db", "VersionId": "1234"}),
     ],
 )
-async def test_a_secret_is_fetched_in_the_version_that_was_asked_for(text: str, asked: dict[str, str]) -> None:
+async def test_a_secret_is_fetched_in_the_version_that_was_asked_for(
+    text: str, asked: dict[str, str]
+) -> None:
     port = Scripted(get_secret_value={"SecretString": '{"k": "v"}'})
     await resolve(port, {"A": f"{{{{resolve:secretsmanager:{text}}}}}"})
     assert port.last("get_secret_value") == asked
 
 
-NO_PARAMETER: dict[str, Any] = {"get_parameters": {"Parameters": [], "InvalidParameters": ["/hunter2"]}}
+NO_PARAMETER: dict[str, Any] = {
+    "get_parameters": {"Parameters": [], "InvalidParameters": ["/hunter2"]}
+}
 
 
 @pytest.mark.parametrize(
     ("value", "answers"),
     [
         ("{{resolve:ssm:/hunter2}}", NO_PARAMETER),
-        ("{{resolve:ssm:/hunter2:9}}", {"get_parameters": {"Parameters": [{"Name": "/hunter2", "Value": "x"}]}}),
-        ("{{resolve:secretsmanager:hunter2}}", {"get_secret_value": AwsError("get_secret_value", "ResourceNotFoundException", "none")}),
+        (
+            "{{resolve:ssm:/hunter2:9}}",
+            {"get_parameters": {"Parameters": [{"Name": "/hunter2", "Value": "x"}]}},
+        ),
+        (
+            "{{resolve:secretsmanager:hunter2}}",
+            {"get_secret_value": AwsError("get_secret_value", "ResourceNotFoundException", "none")},
+        ),
         ("{{resolve:secretsmanager:hunter2}}", {"get_secret_value": {"SecretBinary": b"hunter2"}}),
-        ("{{resolve:secretsmanager:db:SecretString:hunter2}}", {"get_secret_value": {"SecretString": '{"other": "hunter2"}'}}),
-        ("{{resolve:secretsmanager:db:SecretString:hunter2}}", {"get_secret_value": {"SecretString": "hunter2"}}),
+        (
+            "{{resolve:secretsmanager:db:SecretString:hunter2}}",
+            {"get_secret_value": {"SecretString": '{"other": "hunter2"}'}},
+        ),
+        (
+            "{{resolve:secretsmanager:db:SecretString:hunter2}}",
+            {"get_secret_value": {"SecretString": "hunter2"}},
+        ),
         ("{{resolve:hunter2", {}),
         ("hunter2 {{resolve:x:hunter2}}", {}),
     ],
 )
-async def test_a_reference_to_nothing_is_invalid_naming_the_variable_and_no_value(value: str, answers: dict[str, Any]) -> None:
+async def test_a_reference_to_nothing_is_invalid_naming_the_variable_and_no_value(
+    value: str, answers: dict[str, Any]
+) -> None:
     with pytest.raises(AwsError) as caught:
         await resolve(Scripted(**answers), {"FINE": "x", "DB_PASSWORD": value})
     assert (caught.value.code, fault_of(caught.value)) == ("InvalidReference", Fault.INVALID)
@@ -160,13 +210,19 @@ async def test_a_reference_to_nothing_is_invalid_naming_the_variable_and_no_valu
 
 
 async def test_what_aws_refuses_passes_through() -> None:
-    port = Scripted(get_parameters=AwsError("get_parameters", "AccessDeniedException", "not authorized to perform ssm:GetParameters"))
+    port = Scripted(
+        get_parameters=AwsError(
+            "get_parameters", "AccessDeniedException", "not authorized to perform ssm:GetParameters"
+        )
+    )
     with pytest.raises(AwsError) as caught:
         await resolve(port, {"A": "{{resolve:ssm:/a}}"})
     assert fault_of(caught.value) is Fault.DENIED
 
 
-async def test_references_are_resolved_over_http_by_systems_manager_and_secrets_manager(aws: Connection, stub: Stub) -> None:
+async def test_references_are_resolved_over_http_by_systems_manager_and_secrets_manager(
+    aws: Connection, stub: Stub
+) -> None:
     async def services(request: HttpRequest) -> HttpResponse:
         return HttpResponse(200, ANSWERS[request.operation])
 

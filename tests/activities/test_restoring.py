@@ -16,7 +16,12 @@ from activities import settling
 from activities.aws import Connection
 from activities.errors import AwsError
 from activities.operation import NOTICED, profile_of
-from activities.restoring import RESTORE, RestoreLatestRequest, RestoreLatestResponse, Restoring
+from activities.restore_latest import (
+    RESTORE,
+    RestoreLatest,
+    RestoreLatestRequest,
+    RestoreLatestResponse,
+)
 from tests.activities.scripted import Scripted
 from tests.activities.stub import Answer, DropAfter, Stub
 from tests.activities.tiny_lambda import Function, TinyLambda
@@ -47,7 +52,12 @@ AFTER = {
     "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
     "DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:123456789012:lost"},
     "KMSKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1",
-    "FileSystemConfigs": [{"Arn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/1", "LocalMountPath": "/mnt/x"}],
+    "FileSystemConfigs": [
+        {
+            "Arn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/1",
+            "LocalMountPath": "/mnt/x",
+        }
+    ],
     "EphemeralStorage": {"Size": 2048},
     "SnapStart": {"ApplyOn": "PublishedVersions"},
     "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "/elsewhere"},
@@ -67,10 +77,12 @@ def function(tiny: TinyLambda) -> Function:
     return function
 
 
-async def restored(aws: Any, request: RestoreLatestRequest = REQUEST, attempt: int = 1) -> RestoreLatestResponse:
+async def restored(
+    aws: Any, request: RestoreLatestRequest = REQUEST, attempt: int = 1
+) -> RestoreLatestResponse:
     environment = ActivityEnvironment()
     environment.info = dataclasses.replace(environment.info, attempt=attempt)
-    return await environment.run(Restoring(aws).restore_latest, request)
+    return await environment.run(RestoreLatest(aws).restore_latest, request)
 
 
 def shown(configuration: dict[str, Any]) -> dict[str, Any]:
@@ -78,31 +90,44 @@ def shown(configuration: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in configuration.items()
-        if name not in {"RevisionId", "Version", "FunctionArn", "LastUpdateStatus"} and value not in ("", [], None)
+        if name not in {"RevisionId", "Version", "FunctionArn", "LastUpdateStatus"}
+        and value not in ("", [], None)
     }
 
 
-async def test_the_description_of_a_version_is_not_taken_for_the_functions(aws: Connection, function: Function) -> None:
+async def test_the_description_of_a_version_is_not_taken_for_the_functions(
+    aws: Connection, function: Function
+) -> None:
     await restored(aws, RestoreLatestRequest(function_name="checkout", version="1"))
     assert function.latest["Description"] == "release 42"
 
 
-async def test_what_somebody_else_put_there_since_is_left_alone(aws: Connection, tiny: TinyLambda, function: Function) -> None:
+async def test_what_somebody_else_put_there_since_is_left_alone(
+    aws: Connection, tiny: TinyLambda, function: Function
+) -> None:
     tiny.publish_version({"FunctionName": "checkout"})
     tiny.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(b"theirs")})
-    with pytest.raises(ApplicationError, match=r"not what version 2 was made of any more: code") as caught:
-        await restored(aws, RestoreLatestRequest(function_name="checkout", version="1", replacing="2"))
+    with pytest.raises(
+        ApplicationError, match=r"not what version 2 was made of any more: code"
+    ) as caught:
+        await restored(
+            aws, RestoreLatestRequest(function_name="checkout", version="1", replacing="2")
+        )
     assert caught.value.type == "Stale"
     assert function.code == b"theirs"
 
 
-async def test_what_the_release_put_there_is_replaced(aws: Connection, tiny: TinyLambda, function: Function) -> None:
+async def test_what_the_release_put_there_is_replaced(
+    aws: Connection, tiny: TinyLambda, function: Function
+) -> None:
     tiny.publish_version({"FunctionName": "checkout"})
     await restored(aws, RestoreLatestRequest(function_name="checkout", version="1", replacing="2"))
     assert function.code == b"one"
 
 
-async def test_code_and_configuration_are_those_of_the_version_again(aws: Connection, function: Function) -> None:
+async def test_code_and_configuration_are_those_of_the_version_again(
+    aws: Connection, function: Function
+) -> None:
     answer = await restored(aws, DESCRIBED)
     assert function.code == b"one"
     expected = shown(function.versions["1"][0]) | {
@@ -113,15 +138,23 @@ async def test_code_and_configuration_are_those_of_the_version_again(aws: Connec
     }
     assert shown(function.latest) == expected
     assert answer.restored == ["code", "configuration"]
-    assert answer.code_sha256_after == function.versions["1"][0]["CodeSha256"] != answer.code_sha256_before
+    assert (
+        answer.code_sha256_after
+        == function.versions["1"][0]["CodeSha256"]
+        != answer.code_sha256_before
+    )
 
 
-async def test_what_differs_is_written_and_nothing_else(aws: Connection, stub: Stub, tiny: TinyLambda) -> None:
+async def test_what_differs_is_written_and_nothing_else(
+    aws: Connection, stub: Stub, tiny: TinyLambda
+) -> None:
     tiny.update_function_configuration({"FunctionName": "checkout", "Timeout": 60})
     seen = tiny.functions["checkout"].latest["RevisionId"]
     answer = await restored(aws)
     assert answer.restored == ["configuration"]
-    asked = next(request for request in stub.requests if request.operation == "update_function_configuration")
+    asked = next(
+        request for request in stub.requests if request.operation == "update_function_configuration"
+    )
     assert asked.parameters == {"FunctionName": "checkout", "Timeout": 3, "RevisionId": seen}
 
 
@@ -134,7 +167,9 @@ async def test_a_second_time_changes_nothing(aws: Connection, stub: Stub) -> Non
 
 
 @pytest.mark.parametrize("operation", ["update_function_code", "update_function_configuration"])
-async def test_a_lost_answer_does_not_make_it_write_twice(aws: Connection, stub: Stub, function: Function, operation: str) -> None:
+async def test_a_lost_answer_does_not_make_it_write_twice(
+    aws: Connection, stub: Stub, function: Function, operation: str
+) -> None:
     stub.meets(DropAfter(), operation=operation)
     with pytest.raises(ApplicationError) as caught:
         await restored(aws, DESCRIBED)
@@ -145,16 +180,23 @@ async def test_a_lost_answer_does_not_make_it_write_twice(aws: Connection, stub:
     assert function.latest["Description"] == "as it was"
 
 
-async def test_only_the_parts_that_were_asked_for_are_put_back(aws: Connection, function: Function) -> None:
+async def test_only_the_parts_that_were_asked_for_are_put_back(
+    aws: Connection, function: Function
+) -> None:
     await restored(aws, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"]))
     assert (function.code, function.latest["Description"]) == (b"one", "release 42")
 
 
-async def test_each_change_settles_before_the_next(aws: Connection, stub: Stub, tiny: TinyLambda, function: Function) -> None:
+async def test_each_change_settles_before_the_next(
+    aws: Connection, stub: Stub, tiny: TinyLambda, function: Function
+) -> None:
     tiny.settles_after = function.looks = 2
     await restored(aws, DESCRIBED)
     operations = [request.operation for request in stub.requests]
-    code, configuration = operations.index("update_function_code"), operations.index("update_function_configuration")
+    code, configuration = (
+        operations.index("update_function_code"),
+        operations.index("update_function_configuration"),
+    )
     assert operations[code + 1 : configuration].count("get_function") == 2
     assert function.latest["Description"] == "as it was"
 
@@ -177,11 +219,17 @@ async def test_a_change_that_takes_long_is_waited_for_by_a_benign_retry(
 @pytest.mark.usefixtures("function")
 async def test_neither_code_nor_environment_leaves_the_activity(aws: Connection) -> None:
     answer = (await restored(aws)).model_dump_json(by_alias=True)
-    assert set(RestoreLatestResponse.model_fields) == {"restored", "code_sha256_before", "code_sha256_after"}
+    assert set(RestoreLatestResponse.model_fields) == {
+        "restored",
+        "code_sha256_before",
+        "code_sha256_after",
+    }
     assert "hunter2" not in answer
 
 
-async def test_a_package_that_arrives_damaged_is_not_uploaded(aws: Connection, stub: Stub, function: Function) -> None:
+async def test_a_package_that_arrives_damaged_is_not_uploaded(
+    aws: Connection, stub: Stub, function: Function
+) -> None:
     configuration, _ = function.versions["1"]
     function.versions["1"] = (configuration, b"something else")
     with pytest.raises(ApplicationError) as caught:
@@ -190,7 +238,9 @@ async def test_a_package_that_arrives_damaged_is_not_uploaded(aws: Connection, s
     assert stub.sent("update_function_code") == 0
 
 
-async def test_an_address_that_refuses_is_asked_anew_a_few_times_and_then_given_up(aws: Connection, stub: Stub, function: Function) -> None:
+async def test_an_address_that_refuses_is_asked_anew_a_few_times_and_then_given_up(
+    aws: Connection, stub: Stub, function: Function
+) -> None:
     ends = []
     for attempt in (1, 5):
         stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="$LATEST")
@@ -207,7 +257,15 @@ async def test_an_address_that_refuses_is_asked_anew_a_few_times_and_then_given_
 
 
 def found(code: dict[str, Any], **configuration: Any) -> dict[str, Any]:
-    return {"Configuration": {"FunctionName": "checkout", "CodeSha256": "one", "State": "Active", **configuration}, "Code": code}
+    return {
+        "Configuration": {
+            "FunctionName": "checkout",
+            "CodeSha256": "one",
+            "State": "Active",
+            **configuration,
+        },
+        "Code": code,
+    }
 
 
 LATEST = found({}, CodeSha256="two", RevisionId="r2")
@@ -220,11 +278,21 @@ DONE = found({}, CodeSha256="one", RevisionId="r3")
         found({"Location": "https://x"}, CodeSize=52_428_801),
         found({"Error": {"ErrorCode": "AccessDenied", "Message": "hidden"}}),
         found({}),
-        found({"Location": "https://x"}, CodeSha256="two", Environment={"Error": {"ErrorCode": "KMSAccessDenied", "Message": "hidden"}}),
-        found({"ImageUri": "x"}, CodeSha256="two", ImageConfigResponse={"Error": {"ErrorCode": "Strange"}}),
+        found(
+            {"Location": "https://x"},
+            CodeSha256="two",
+            Environment={"Error": {"ErrorCode": "KMSAccessDenied", "Message": "hidden"}},
+        ),
+        found(
+            {"ImageUri": "x"},
+            CodeSha256="two",
+            ImageConfigResponse={"Error": {"ErrorCode": "Strange"}},
+        ),
     ],
 )
-async def test_what_cannot_be_copied_is_exhausted_and_says_what_latest_holds(source: dict[str, Any]) -> None:
+async def test_what_cannot_be_copied_is_exhausted_and_says_what_latest_holds(
+    source: dict[str, Any],
+) -> None:
     port = Scripted(get_function=[source, LATEST])
     with pytest.raises(ApplicationError) as caught:
         await restored(port)
@@ -238,23 +306,51 @@ async def test_what_cannot_be_copied_is_exhausted_and_says_what_latest_holds(sou
     [
         ({"ImageUri": "r:tag", "ResolvedImageUri": "r@sha256:1"}, {"ImageUri": "r@sha256:1"}),
         (
-            {"ResolvedS3Object": {"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v"}, "Location": "https://x"},
-            {"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v", "S3ObjectStorageMode": "REFERENCE"},
+            {
+                "ResolvedS3Object": {"S3Bucket": "b", "S3Key": "k", "S3ObjectVersion": "v"},
+                "Location": "https://x",
+            },
+            {
+                "S3Bucket": "b",
+                "S3Key": "k",
+                "S3ObjectVersion": "v",
+                "S3ObjectStorageMode": "REFERENCE",
+            },
         ),
     ],
 )
-async def test_an_image_and_a_referenced_object_are_named_again_and_not_fetched(code: dict[str, Any], sent: dict[str, Any]) -> None:
-    port = Scripted(get_function=[found(code, Architectures=["arm64"]), LATEST, DONE], update_function_code={})
-    await restored(port, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"]))
-    assert port.last("update_function_code") == {"FunctionName": "checkout", "Architectures": ["arm64"], "RevisionId": "r2", **sent}
+async def test_an_image_and_a_referenced_object_are_named_again_and_not_fetched(
+    code: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    port = Scripted(
+        get_function=[found(code, Architectures=["arm64"]), LATEST, DONE], update_function_code={}
+    )
+    await restored(
+        port, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"])
+    )
+    assert port.last("update_function_code") == {
+        "FunctionName": "checkout",
+        "Architectures": ["arm64"],
+        "RevisionId": "r2",
+        **sent,
+    }
 
 
 @pytest.mark.parametrize("operation", ["update_function_code", "update_function_configuration"])
-async def test_what_somebody_changes_between_the_look_and_the_write_is_not_overwritten(operation: str) -> None:
+async def test_what_somebody_changes_between_the_look_and_the_write_is_not_overwritten(
+    operation: str,
+) -> None:
     moved = AwsError(
-        operation, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id.", status=412
+        operation,
+        "PreconditionFailedException",
+        "The Revision Id provided does not match the latest Revision Id.",
+        status=412,
     )
-    source = found({"ImageUri": "r:tag"}) if operation.endswith("code") else found({}, CodeSha256="two", Timeout=9)
+    source = (
+        found({"ImageUri": "r:tag"})
+        if operation.endswith("code")
+        else found({}, CodeSha256="two", Timeout=9)
+    )
     port = Scripted(get_function=[source, LATEST], **{operation: moved})
     with pytest.raises(ApplicationError) as caught:
         await restored(port)
@@ -266,16 +362,27 @@ async def test_what_somebody_uploaded_before_anything_was_published_is_left_alon
     aws: Connection, tiny: TinyLambda, function: Function
 ) -> None:
     ours = function.latest["CodeSha256"]
-    request = RestoreLatestRequest(function_name="checkout", version="1", parts=["code"], uploaded=ours)
+    request = RestoreLatestRequest(
+        function_name="checkout", version="1", parts=["code"], uploaded=ours
+    )
     tiny.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(b"theirs")})
-    with pytest.raises(ApplicationError, match=r"not what the release had uploaded any more: code") as caught:
+    with pytest.raises(
+        ApplicationError, match=r"not what the release had uploaded any more: code"
+    ) as caught:
         await restored(aws, request)
     assert caught.value.type == "Stale"
     assert function.code == b"theirs"
 
 
-async def test_what_was_uploaded_and_not_published_is_replaced(aws: Connection, function: Function) -> None:
-    request = RestoreLatestRequest(function_name="checkout", version="1", parts=["code"], uploaded=function.latest["CodeSha256"])
+async def test_what_was_uploaded_and_not_published_is_replaced(
+    aws: Connection, function: Function
+) -> None:
+    request = RestoreLatestRequest(
+        function_name="checkout",
+        version="1",
+        parts=["code"],
+        uploaded=function.latest["CodeSha256"],
+    )
     assert (await restored(aws, request)).restored == ["code"]
     assert function.code == b"one"
 
@@ -284,12 +391,20 @@ async def test_an_answer_from_before_the_upload_is_not_taken_for_restored_alread
     before = found({}, CodeSha256="one", RevisionId="r1")
     source = found({"ImageUri": "r:tag"}, CodeSha256="one")
     port = Scripted(get_function=[source, before, LATEST, DONE], update_function_code={})
-    answer = await restored(port, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"], superseded="r1"))
+    answer = await restored(
+        port,
+        RestoreLatestRequest(
+            function_name="checkout", version="1", parts=["code"], superseded="r1"
+        ),
+    )
     assert answer.restored == ["code"]
 
 
 async def test_the_same_code_for_another_architecture_is_another_package() -> None:
-    source, latest = found({"ImageUri": "x"}, Architectures=["arm64"]), found({}, Architectures=["x86_64"])
+    source, latest = (
+        found({"ImageUri": "x"}, Architectures=["arm64"]),
+        found({}, Architectures=["x86_64"]),
+    )
     port = Scripted(get_function=[source, latest, source], update_function_code={})
     assert (await restored(port)).restored == ["code"]
 
@@ -306,12 +421,18 @@ async def test_an_images_settings_are_put_back_as_an_images() -> None:
 async def test_after_a_failed_update_equality_proves_nothing_and_all_is_written_again() -> None:
     source = found({"ImageUri": "x"}, Role="arn:role", Timeout=3)
     port = Scripted(
-        get_function=[source, source | {"Configuration": source["Configuration"] | {"LastUpdateStatus": "Failed"}}, source],
+        get_function=[
+            source,
+            source | {"Configuration": source["Configuration"] | {"LastUpdateStatus": "Failed"}},
+            source,
+        ],
         update_function_code={},
         update_function_configuration={},
     )
     assert (await restored(port)).restored == ["code", "configuration"]
-    assert {"Role", "Timeout", "VpcConfig", "Environment", "Layers"} <= set(port.last("update_function_configuration"))
+    assert {"Role", "Timeout", "VpcConfig", "Environment", "Layers"} <= set(
+        port.last("update_function_configuration")
+    )
 
 
 async def test_where_latest_cannot_be_read_all_is_written() -> None:
@@ -324,22 +445,32 @@ async def test_where_latest_cannot_be_read_all_is_written() -> None:
 
 async def test_a_restored_configuration_that_aws_cannot_apply_is_invalid_in_awss_words() -> None:
     source = found({}, Timeout=3)
-    failed = found({}, Timeout=3, LastUpdateStatus="Failed", LastUpdateStatusReason="no subnet", LastUpdateStatusReasonCode="InvalidSubnet")
-    port = Scripted(get_function=[source, found({}, Timeout=9), failed], update_function_configuration={})
+    failed = found(
+        {},
+        Timeout=3,
+        LastUpdateStatus="Failed",
+        LastUpdateStatusReason="no subnet",
+        LastUpdateStatusReasonCode="InvalidSubnet",
+    )
+    port = Scripted(
+        get_function=[source, found({}, Timeout=9), failed], update_function_configuration={}
+    )
     with pytest.raises(ApplicationError, match="no subnet") as caught:
         await restored(port)
     assert caught.value.type == "Invalid"
 
 
 async def test_a_version_that_is_gone_is_not_found() -> None:
-    port = Scripted(get_function=AwsError("get_function", "ResourceNotFoundException", "none", status=404))
+    port = Scripted(
+        get_function=AwsError("get_function", "ResourceNotFoundException", "none", status=404)
+    )
     with pytest.raises(ApplicationError) as caught:
         await restored(port)
     assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)
 
 
 async def test_a_worker_holds_two_packages_at_a_time_and_lets_others_come_back_later() -> None:
-    group = Restoring(Scripted(get_function=[found({"Location": "https://x"}), LATEST]))
+    group = RestoreLatest(Scripted(get_function=[found({"Location": "https://x"}), LATEST]))
     for _ in range(2):
         await group._packages.acquire()
     with pytest.raises(ApplicationError) as caught:
@@ -347,15 +478,25 @@ async def test_a_worker_holds_two_packages_at_a_time_and_lets_others_come_back_l
     assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
 
 
-@pytest.mark.parametrize("wrong", [{"version": "$LATEST"}, {"version": "live"}, {"parts": []}, {"parts": ["tags"]}])
-def test_only_a_published_version_can_be_copied_from_and_only_its_parts(wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{"version": "$LATEST"}, {"version": "live"}, {"parts": []}, {"parts": ["tags"]}]
+)
+def test_only_a_published_version_can_be_copied_from_and_only_its_parts(
+    wrong: dict[str, Any],
+) -> None:
     with pytest.raises(ValidationError):
         RestoreLatestRequest.model_validate(
-            {"FunctionName": "checkout", "Version": "1", **{name.title(): value for name, value in wrong.items()}}
+            {
+                "FunctionName": "checkout",
+                "Version": "1",
+                **{name.title(): value for name, value in wrong.items()},
+            }
         )
 
 
-def test_a_restoring_whose_worker_died_is_taken_over_within_seconds_and_a_cancel_waits_for_it() -> None:
-    assert profile_of(Restoring.restore_latest) is RESTORE
+def test_a_restoring_whose_worker_died_is_taken_over_within_seconds_and_a_cancel_waits_for_it() -> (
+    None
+):
+    assert profile_of(RestoreLatest.restore_latest) is RESTORE
     assert RESTORE.heartbeat == NOTICED
     assert RESTORE.cancellation is ActivityCancellationType.WAIT_CANCELLATION_COMPLETED

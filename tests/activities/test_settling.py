@@ -23,11 +23,18 @@ MISSING = AwsError("get_function", "ResourceNotFoundException", "Function not fo
 
 
 def function(**configuration: Any) -> dict[str, Any]:
-    return {"Configuration": {"FunctionName": "checkout", "RevisionId": "r9", **configuration}, "Code": {"Location": "https://secret"}}
+    return {
+        "Configuration": {"FunctionName": "checkout", "RevisionId": "r9", **configuration},
+        "Code": {"Location": "https://secret"},
+    }
 
 
 ACTIVE = function(State="Active", LastUpdateStatus="Successful")
-UPDATING = function(State="Active", LastUpdateStatus="InProgress", LastUpdateStatusReason="The function is being updated.")
+UPDATING = function(
+    State="Active",
+    LastUpdateStatus="InProgress",
+    LastUpdateStatusReason="The function is being updated.",
+)
 PENDING = function(State="Pending", StateReason="The function is being created.")
 
 
@@ -44,7 +51,11 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def unsettled(port: Scripted, request: Any = LATEST) -> ApplicationError:
-    settle = Settling(port).settle_function if isinstance(request, SettleFunctionRequest) else Settling(port).settle_provisioned_concurrency
+    settle = (
+        Settling(port).settle_function
+        if isinstance(request, SettleFunctionRequest)
+        else Settling(port).settle_provisioned_concurrency
+    )
     with pytest.raises(ApplicationError) as caught:
         await settle(request)
     return caught.value
@@ -77,14 +88,22 @@ async def test_an_answer_from_before_the_change_is_not_taken_for_settled() -> No
     assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r10"
 
 
-async def test_a_revision_that_stays_is_believed_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_revision_that_stays_is_believed_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(settling, "_YOUNG", 0.0)
     port = Scripted(get_function=ACTIVE)
     assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r9"
 
 
 @pytest.mark.parametrize(
-    "busy", [UPDATING, PENDING, function(State="Pending", LastUpdateStatus="Successful"), function(State="Deactivating")]
+    "busy",
+    [
+        UPDATING,
+        PENDING,
+        function(State="Pending", LastUpdateStatus="Successful"),
+        function(State="Deactivating"),
+    ],
 )
 @pytest.mark.usefixtures("quickly")
 async def test_what_is_under_way_is_looked_at_again(busy: dict[str, Any]) -> None:
@@ -102,7 +121,11 @@ async def test_a_function_is_looked_at_with_get_function_which_has_a_limit_of_it
 @pytest.mark.usefixtures("quickly")
 async def test_after_its_time_it_fails_benignly_and_says_when_to_look_again() -> None:
     failed = await unsettled(Scripted(get_function=UPDATING))
-    assert (failed.type, failed.non_retryable, failed.category) == ("NotReady", False, ApplicationErrorCategory.BENIGN)
+    assert (failed.type, failed.non_retryable, failed.category) == (
+        "NotReady",
+        False,
+        ApplicationErrorCategory.BENIGN,
+    )
     assert failed.next_retry_delay
     assert "LastUpdateStatus is InProgress: The function is being updated." in failed.message
 
@@ -127,20 +150,28 @@ async def test_the_pauses_grow_so_that_waiting_costs_few_looks() -> None:
             "LastUpdateStatus is Failed: no such image [InvalidImage]",
         ),
         (
-            {"State": "Failed", "StateReason": "the subnet is full", "StateReasonCode": "SubnetOutOfIPAddresses"},
+            {
+                "State": "Failed",
+                "StateReason": "the subnet is full",
+                "StateReasonCode": "SubnetOutOfIPAddresses",
+            },
             "State is Failed: the subnet is full [SubnetOutOfIPAddresses]",
         ),
         ({"State": "Failed"}, "State is Failed: AWS gives no reason [no code]"),
     ],
 )
-async def test_a_failed_change_is_invalid_in_awss_words(configuration: dict[str, Any], said: str) -> None:
+async def test_a_failed_change_is_invalid_in_awss_words(
+    configuration: dict[str, Any], said: str
+) -> None:
     failed = await unsettled(Scripted(get_function=function(**configuration)))
     assert (failed.type, failed.non_retryable) == ("Invalid", True)
     assert said in failed.message
 
 
 async def test_no_secret_of_the_function_comes_back() -> None:
-    port = Scripted(get_function=function(State="Active", Environment={"Variables": {"PASSWORD": "hunter2"}}))
+    port = Scripted(
+        get_function=function(State="Active", Environment={"Variables": {"PASSWORD": "hunter2"}})
+    )
     found = (await Settling(port).settle_function(LATEST)).model_dump_json(by_alias=True)
     assert "hunter2" not in found
     assert "https://secret" not in found
@@ -177,8 +208,14 @@ async def test_a_later_attempt_takes_a_missing_version_at_its_word() -> None:
 @pytest.mark.parametrize("request_", [LATEST, WARM])
 async def test_a_worker_that_is_to_leave_hands_the_waiting_over_at_once(request_: Any) -> None:
     environment = ActivityEnvironment()
-    port = Scripted(get_function=UPDATING, get_provisioned_concurrency_config={"Status": "IN_PROGRESS"})
-    settle: Any = Settling(port).settle_function if request_ is LATEST else Settling(port).settle_provisioned_concurrency
+    port = Scripted(
+        get_function=UPDATING, get_provisioned_concurrency_config={"Status": "IN_PROGRESS"}
+    )
+    settle: Any = (
+        Settling(port).settle_function
+        if request_ is LATEST
+        else Settling(port).settle_provisioned_concurrency
+    )
     waiting = asyncio.create_task(environment.run(settle, request_))
     await asyncio.sleep(0.02)
     begun = asyncio.get_running_loop().time()
@@ -186,7 +223,11 @@ async def test_a_worker_that_is_to_leave_hands_the_waiting_over_at_once(request_
     with pytest.raises(ApplicationError) as caught:
         await waiting
     assert asyncio.get_running_loop().time() - begun < 0.3
-    assert (caught.value.type, caught.value.non_retryable, caught.value.category) == ("NotReady", False, ApplicationErrorCategory.BENIGN)
+    assert (caught.value.type, caught.value.non_retryable, caught.value.category) == (
+        "NotReady",
+        False,
+        ApplicationErrorCategory.BENIGN,
+    )
 
 
 @pytest.mark.usefixtures("quickly")
@@ -215,7 +256,13 @@ async def test_while_they_are_prepared_it_says_how_many_are_there() -> None:
 
 async def test_environments_that_cannot_be_prepared_are_invalid_with_awss_reason() -> None:
     failed = await unsettled(
-        Scripted(get_provisioned_concurrency_config={"Status": "FAILED", "StatusReason": "FUNCTION_ERROR_INIT_FAILURE"}), WARM
+        Scripted(
+            get_provisioned_concurrency_config={
+                "Status": "FAILED",
+                "StatusReason": "FUNCTION_ERROR_INIT_FAILURE",
+            }
+        ),
+        WARM,
     )
     assert (failed.type, failed.non_retryable) == ("Invalid", True)
     assert "FUNCTION_ERROR_INIT_FAILURE" in failed.message

@@ -14,9 +14,9 @@ from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueResponse, ListWorkersResponse
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import share
-from activities.rate import Limits, Rates
-from activities.share import Share
+from activities.limits import sharing
+from activities.limits.rate import Limits, Rates
+from activities.limits.sharing import RateShare
 
 RUNNING, SHUTDOWN = WorkerStatus.WORKER_STATUS_RUNNING, WorkerStatus.WORKER_STATUS_SHUTDOWN
 
@@ -44,7 +44,11 @@ class Temporal:
         assert request.query == 'TaskQueue="q"'
         answer = ListWorkersResponse()
         for name, at in self.beats.items():
-            beat = WorkerHeartbeat(worker_instance_key=name, worker_identity=name, status=SHUTDOWN if name in self.stopped else RUNNING)
+            beat = WorkerHeartbeat(
+                worker_instance_key=name,
+                worker_identity=name,
+                status=SHUTDOWN if name in self.stopped else RUNNING,
+            )
             beat.heartbeat_time.FromDatetime(datetime.fromtimestamp(at, UTC))
             answer.workers_info.append(WorkerInfo(worker_heartbeat=beat))
         return answer
@@ -65,19 +69,19 @@ class Temporal:
 
 @pytest.fixture
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(share, "BEAT", timedelta(seconds=0.05))
-    monkeypatch.setattr(share, "CAREFUL", 0.12)
-    monkeypatch.setattr(share, "SILENT", 0.2)
+    monkeypatch.setattr(sharing, "BEAT", timedelta(seconds=0.05))
+    monkeypatch.setattr(sharing, "CAREFUL", 0.12)
+    monkeypatch.setattr(sharing, "SILENT", 0.2)
 
 
-def shared(temporal: Any) -> tuple[Share, Limits]:
+def shared(temporal: Any) -> tuple[RateShare, Limits]:
     limits = Limits(Rates(control_plane=12))
-    return Share(temporal, task_queue="q", limits=limits), limits
+    return RateShare(temporal, task_queue="q", limits=limits), limits
 
 
 async def becomes(limits: Limits, rate: float) -> None:
     async with asyncio.timeout(2):
-        while limits.control_plane != pytest.approx(rate):  # noqa: ASYNC110 - nothing tells
+        while limits.control_plane != pytest.approx(rate):
             await asyncio.sleep(0.01)
 
 
@@ -145,8 +149,13 @@ async def test_while_temporal_does_not_answer_the_part_stays_as_it_is() -> None:
     keeping.cancel()
 
 
-async def test_where_temporal_keeps_no_list_whoever_polls_for_workflows_or_activities_counts_for_as_long_as_a_poll_may_last() -> None:
-    temporal = Temporal(keeps_a_list=False, polls=[{"me": 1, "workflows only": 60, "dead": 80}, {"me": 1, "activities only": 2}])
+async def test_where_temporal_keeps_no_list_whoever_polls_for_workflows_or_activities_counts_for_as_long_as_a_poll_may_last() -> (
+    None
+):
+    temporal = Temporal(
+        keeps_a_list=False,
+        polls=[{"me": 1, "workflows only": 60, "dead": 80}, {"me": 1, "activities only": 2}],
+    )
     mine, limits = shared(temporal)
     await mine.begin()
     assert limits.control_plane == 12 / 3 / 2

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from temporalio.worker import FixedSizeSlotSupplier
 
-from activities import urgency
-from activities.rate import Limits, Rates
-from activities.slots import Slots, tuner
-from activities.urgency import ANNOUNCED
+from activities.limits import priority
+from activities.limits.priority import ANNOUNCED
+from activities.limits.rate import Limits, Rates
+from activities.limits.slots import Slots, tuner
 
 CONTEXT: Any = None
 """What the core says about a slot, at which ours does not look."""
@@ -61,12 +61,16 @@ async def test_what_waits_for_something_else_takes_no_room() -> None:
         slots.mark_slot_used(Held(await reserved(slots)))
 
 
-async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that_hears_of_it() -> None:
+async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that_hears_of_it() -> (
+    None
+):
     slots = Slots(Limits(Rates(control_plane=2)))
     first = await reserved(slots)
     waiting = asyncio.create_task(reserved(slots))
     await asyncio.sleep(0.02)
-    await asyncio.to_thread(slots.release_slot, Held(first))  # the core calls from threads of its own
+    await asyncio.to_thread(
+        slots.release_slot, Held(first)
+    )  # the core calls from threads of its own
     await waiting
 
 
@@ -82,8 +86,10 @@ async def test_there_is_room_for_what_was_announced_and_once_only() -> None:
         each.cancel()
 
 
-async def test_an_announcement_that_nothing_came_of_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(urgency, "_KEPT", 0.02)
+async def test_an_announcement_that_nothing_came_of_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(priority, "_KEPT", 0.02)
     ANNOUNCED.announce()
     await asyncio.sleep(0.03)
     assert not ANNOUNCED.take()
@@ -150,7 +156,9 @@ async def test_only_activities_are_taken_in_this_way() -> None:
     assert not isinstance(made._get_workflow_task_slot_supplier(), Slots)
 
 
-async def test_few_workflow_tasks_are_taken_at_a_time_since_no_priority_counts_among_those() -> None:
+async def test_few_workflow_tasks_are_taken_at_a_time_since_no_priority_counts_among_those() -> (
+    None
+):
     supplier = tuner(Limits())._get_workflow_task_slot_supplier()
     assert isinstance(supplier, FixedSizeSlotSupplier)
     assert supplier.num_slots < 10

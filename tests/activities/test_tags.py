@@ -14,7 +14,9 @@ ARN = "arn:aws:lambda:eu-west-1:123456789012:function:checkout"
 
 
 async def test_tags_are_set_and_taken_away_and_a_second_time_changes_nothing(port: Port) -> None:
-    port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {}, "Tags": {"team": "shop", "old": "x"}})
+    port.lambda_.create_function(
+        {"FunctionName": "checkout", "Role": ROLE, "Code": {}, "Tags": {"team": "shop", "old": "x"}}
+    )
     tags = Tags(port)
     for operation in ("tag_resource", "untag_resource"):
         port.lose(operation)
@@ -28,4 +30,7 @@ async def test_tags_are_set_and_taken_away_and_a_second_time_changes_nothing(por
                     await on_attempt(attempt, method, request)
             else:
                 assert await on_attempt(attempt, method, request) is None
-    assert (await on_attempt(1, tags.list_tags, ListTagsRequest(resource=ARN))).tags == {"team": "shop", "release": "42"}
+    assert (await on_attempt(1, tags.list_tags, ListTagsRequest(resource=ARN))).tags == {
+        "team": "shop",
+        "release": "42",
+    }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.pages import MOST_ITEMS
+from activities.pagination import MOST_ITEMS
 from activities.versions import ListVersionsByFunctionRequest, PublishVersionRequest, Versions
 from tests.activities.operations import on_attempt
 from tests.activities.port import Port
@@ -19,7 +19,13 @@ RELEASE = "lambda-releases 0193"
 
 @pytest.fixture
 def versions(port: Port) -> Versions:
-    port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"one").decode()}})
+    port.lambda_.create_function(
+        {
+            "FunctionName": "checkout",
+            "Role": ROLE,
+            "Code": {"ZipFile": base64.b64encode(b"one").decode()},
+        }
+    )
     return Versions(port)
 
 
@@ -30,15 +36,24 @@ def checkout(port: Port) -> Function:
 def publish(port: Port, **members: Any) -> PublishVersionRequest:
     """To publish what is there now, on the condition that it stays so."""
     latest = checkout(port).latest
-    asked = {"code_sha256": latest["CodeSha256"], "revision_id": latest["RevisionId"], "description": RELEASE, **members}
+    asked = {
+        "code_sha256": latest["CodeSha256"],
+        "revision_id": latest["RevisionId"],
+        "description": RELEASE,
+        **members,
+    }
     return PublishVersionRequest(function_name="checkout", **asked)
 
 
 def change(port: Port, code: bytes = b"two") -> None:
-    port.lambda_.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(code).decode()})
+    port.lambda_.update_function_code(
+        {"FunctionName": "checkout", "ZipFile": base64.b64encode(code).decode()}
+    )
 
 
-async def test_a_version_published_under_a_lost_answer_is_found_and_no_second_one_arises(port: Port, versions: Versions) -> None:
+async def test_a_version_published_under_a_lost_answer_is_found_and_no_second_one_arises(
+    port: Port, versions: Versions
+) -> None:
     request = publish(port)
     port.lose("publish_version")
     with pytest.raises(ApplicationError):
@@ -48,7 +63,9 @@ async def test_a_version_published_under_a_lost_answer_is_found_and_no_second_on
     assert port.calls("publish_version") == ["publish_version"]
 
 
-async def test_a_version_of_ours_is_found_even_after_somebody_changed_latest_again(port: Port, versions: Versions) -> None:
+async def test_a_version_of_ours_is_found_even_after_somebody_changed_latest_again(
+    port: Port, versions: Versions
+) -> None:
     request = publish(port)
     port.lose("publish_version")
     with pytest.raises(ApplicationError):
@@ -69,13 +86,19 @@ async def test_the_newest_of_several_versions_under_one_description_is_ours_on_w
     assert (await on_attempt(2, versions.publish_version, request)).version == "3"
 
 
-async def test_other_code_under_the_same_description_is_not_ours(port: Port, versions: Versions) -> None:
+async def test_other_code_under_the_same_description_is_not_ours(
+    port: Port, versions: Versions
+) -> None:
     await on_attempt(1, versions.publish_version, publish(port))
     change(port)
-    assert (await on_attempt(2, versions.publish_version, publish(port, revision_id="moved on"))).version == "2"
+    assert (
+        await on_attempt(2, versions.publish_version, publish(port, revision_id="moved on"))
+    ).version == "2"
 
 
-async def test_a_first_attempt_that_never_arrived_is_sent_again_under_the_same_revision(port: Port, versions: Versions) -> None:
+async def test_a_first_attempt_that_never_arrived_is_sent_again_under_the_same_revision(
+    port: Port, versions: Versions
+) -> None:
     request = publish(port)
     assert (await on_attempt(2, versions.publish_version, request)).version == "1"
     assert port.sent[-1][1]["RevisionId"] == request.revision_id
@@ -89,7 +112,9 @@ async def test_a_version_of_the_same_description_from_before_is_not_taken_for_ou
     assert (await on_attempt(2, versions.publish_version, publish(port))).version == "2"
 
 
-async def test_where_no_version_is_found_only_the_code_stays_as_a_guard(port: Port, versions: Versions) -> None:
+async def test_where_no_version_is_found_only_the_code_stays_as_a_guard(
+    port: Port, versions: Versions
+) -> None:
     request = publish(port, revision_id="moved on")
     assert (await on_attempt(2, versions.publish_version, request)).version == "1"
     assert "RevisionId" not in port.sent[-1][1]
@@ -101,12 +126,16 @@ async def test_other_code_is_never_published(port: Port, versions: Versions) -> 
     change(port)
     for attempt, fault in ((1, "Invalid"), (2, "Invalid")):
         with pytest.raises(ApplicationError) as refused:
-            await on_attempt(attempt, versions.publish_version, request.model_copy(update={"revision_id": None}))
+            await on_attempt(
+                attempt, versions.publish_version, request.model_copy(update={"revision_id": None})
+            )
         assert refused.value.type == fault
     assert checkout(port).versions == {}
 
 
-async def test_a_first_attempt_after_somebodys_change_is_stale(port: Port, versions: Versions) -> None:
+async def test_a_first_attempt_after_somebodys_change_is_stale(
+    port: Port, versions: Versions
+) -> None:
     request = publish(port, revision_id="moved on")
     with pytest.raises(ApplicationError) as stale:
         await on_attempt(1, versions.publish_version, request)
@@ -114,13 +143,17 @@ async def test_a_first_attempt_after_somebodys_change_is_stale(port: Port, versi
     assert checkout(port).versions == {}
 
 
-async def test_a_revision_refused_after_our_own_success_is_success(port: Port, versions: Versions) -> None:
+async def test_a_revision_refused_after_our_own_success_is_success(
+    port: Port, versions: Versions
+) -> None:
     request = publish(port)
     await on_attempt(1, versions.publish_version, request)
     assert (await on_attempt(1, versions.publish_version, request)).version == "1"
 
 
-async def test_without_the_codes_hash_the_revision_is_never_dropped(port: Port, versions: Versions) -> None:
+async def test_without_the_codes_hash_the_revision_is_never_dropped(
+    port: Port, versions: Versions
+) -> None:
     request = publish(port, code_sha256=None, revision_id="moved on")
     with pytest.raises(ApplicationError) as stale:
         await on_attempt(2, versions.publish_version, request)
@@ -130,23 +163,47 @@ async def test_without_the_codes_hash_the_revision_is_never_dropped(port: Port, 
 
 async def test_unchanged_code_makes_no_new_version(port: Port, versions: Versions) -> None:
     await on_attempt(1, versions.publish_version, publish(port))
-    assert (await on_attempt(1, versions.publish_version, publish(port, description="another"))).version == "1"
+    assert (
+        await on_attempt(1, versions.publish_version, publish(port, description="another"))
+    ).version == "1"
 
 
-async def test_a_list_of_versions_ends_where_a_history_would_burst_and_says_where_it_goes_on(port: Port, versions: Versions) -> None:
+async def test_a_list_of_versions_ends_where_a_history_would_burst_and_says_where_it_goes_on(
+    port: Port, versions: Versions
+) -> None:
     latest = checkout(port).latest
-    checkout(port).versions |= {str(number): ({**latest, "Version": str(number)}, b"") for number in range(1, 1_500)}
-    found = await on_attempt(1, versions.list_versions_by_function, ListVersionsByFunctionRequest(function_name="checkout"))
+    checkout(port).versions |= {
+        str(number): ({**latest, "Version": str(number)}, b"") for number in range(1, 1_500)
+    }
+    found = await on_attempt(
+        1,
+        versions.list_versions_by_function,
+        ListVersionsByFunctionRequest(function_name="checkout"),
+    )
     assert (len(found.versions), found.next_marker) == (MOST_ITEMS, str(MOST_ITEMS))
     rest = await on_attempt(
-        1, versions.list_versions_by_function, ListVersionsByFunctionRequest(function_name="checkout", marker=found.next_marker)
+        1,
+        versions.list_versions_by_function,
+        ListVersionsByFunctionRequest(function_name="checkout", marker=found.next_marker),
     )
-    assert ([rest.versions[0].version, rest.versions[-1].version], rest.next_marker) == (["1000", "1499"], None)
+    assert ([rest.versions[0].version, rest.versions[-1].version], rest.next_marker) == (
+        ["1000", "1499"],
+        None,
+    )
 
 
 async def test_a_list_of_large_versions_ends_earlier(port: Port, versions: Versions) -> None:
-    latest = {**checkout(port).latest, "Environment": {"Variables": {f"NAME_{number:03}": "x" for number in range(300)}}}
-    checkout(port).versions |= {str(number): ({**latest, "Version": str(number)}, b"") for number in range(1, 500)}
-    found = await on_attempt(1, versions.list_versions_by_function, ListVersionsByFunctionRequest(function_name="checkout"))
+    latest = {
+        **checkout(port).latest,
+        "Environment": {"Variables": {f"NAME_{number:03}": "x" for number in range(300)}},
+    }
+    checkout(port).versions |= {
+        str(number): ({**latest, "Version": str(number)}, b"") for number in range(1, 500)
+    }
+    found = await on_attempt(
+        1,
+        versions.list_versions_by_function,
+        ListVersionsByFunctionRequest(function_name="checkout"),
+    )
     assert found.next_marker is not None
     assert len(found.model_dump_json()) < 1_500_000

@@ -57,14 +57,22 @@ class TinyLambda:
         if request.path.startswith("/code/"):
             _, _, name, version = request.path.split("/")
             function = self.functions[name]
-            return HttpResponse(200, function.code if version == "$LATEST" else function.versions[version][1])
+            return HttpResponse(
+                200, function.code if version == "$LATEST" else function.versions[version][1]
+            )
         try:
             answer = getattr(self, request.operation)(request.parameters)
         except Refused as refused:
             return Answer(refused.status, refused.code, refused.message).response
         if request.operation == "invoke":
-            return HttpResponse(answer["StatusCode"], answer["Payload"], {"X-Amz-Executed-Version": answer["ExecutedVersion"]})
-        return HttpResponse(204 if answer is None else 200, b"" if answer is None else json.dumps(answer).encode())
+            return HttpResponse(
+                answer["StatusCode"],
+                answer["Payload"],
+                {"X-Amz-Executed-Version": answer["ExecutedVersion"]},
+            )
+        return HttpResponse(
+            204 if answer is None else 200, b"" if answer is None else json.dumps(answer).encode()
+        )
 
     # ── functions ──
 
@@ -73,11 +81,23 @@ class TinyLambda:
         if name in self.functions:
             raise Refused(409, "ResourceConflictException", f"Function already exist: {name}")
         code = base64.b64decode(asked.pop("Code").get("ZipFile", ""))
-        kept = {member: value for member, value in asked.items() if member not in {"Publish", "Tags"}}
+        kept = {
+            member: value for member, value in asked.items() if member not in {"Publish", "Tags"}
+        }
         if "VpcConfig" in kept:
             kept["VpcConfig"]["VpcId"] = "vpc-1"
-        configuration = {"Timeout": 3, "MemorySize": 128, "PackageType": "Zip", "Description": "", **kept}
-        function = Function(configuration | {"FunctionArn": self._arn(name), "Version": "$LATEST", "State": "Active"}, code)
+        configuration = {
+            "Timeout": 3,
+            "MemorySize": 128,
+            "PackageType": "Zip",
+            "Description": "",
+            **kept,
+        }
+        function = Function(
+            configuration
+            | {"FunctionArn": self._arn(name), "Version": "$LATEST", "State": "Active"},
+            code,
+        )
         function.tags = asked.get("Tags", {})
         self.functions[name] = function
         self._touch(function)
@@ -91,13 +111,25 @@ class TinyLambda:
         if function.looks > 0:
             function.looks -= 1
         if qualifier == "$LATEST":
-            found = function.latest | {"LastUpdateStatus": "InProgress" if function.looks else "Successful"}
+            found = function.latest | {
+                "LastUpdateStatus": "InProgress" if function.looks else "Successful"
+            }
         elif qualifier in function.versions:
             found = function.versions[qualifier][0]
         else:
-            raise Refused(404, "ResourceNotFoundException", f"Function not found: {self._arn(asked['FunctionName'])}:{qualifier}")
-        location = {"Location": f"{self.code_url}/code/{asked['FunctionName']}/{qualifier}?X-Amz-Signature=secret"}
-        concurrency = {} if function.reserved is None else {"Concurrency": {"ReservedConcurrentExecutions": function.reserved}}
+            raise Refused(
+                404,
+                "ResourceNotFoundException",
+                f"Function not found: {self._arn(asked['FunctionName'])}:{qualifier}",
+            )
+        location = {
+            "Location": f"{self.code_url}/code/{asked['FunctionName']}/{qualifier}?X-Amz-Signature=secret"
+        }
+        concurrency = (
+            {}
+            if function.reserved is None
+            else {"Concurrency": {"ReservedConcurrentExecutions": function.reserved}}
+        )
         return {"Configuration": found, "Code": location, "Tags": function.tags} | concurrency
 
     def get_function_configuration(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -116,7 +148,11 @@ class TinyLambda:
 
     def update_function_configuration(self, asked: dict[str, Any]) -> dict[str, Any]:
         function = self._changing(asked)
-        function.latest |= {name: value for name, value in asked.items() if name not in {"FunctionName", "RevisionId"}}
+        function.latest |= {
+            name: value
+            for name, value in asked.items()
+            if name not in {"FunctionName", "RevisionId"}
+        }
         if "Layers" in asked:
             function.latest["Layers"] = [{"Arn": arn, "CodeSize": 1} for arn in asked["Layers"]]
         self._touch(function)
@@ -127,7 +163,11 @@ class TinyLambda:
         if qualifier is None:
             del self.functions[asked["FunctionName"]]
         else:
-            named = [name for name, alias in function.aliases.items() if alias["FunctionVersion"] == qualifier]
+            named = [
+                name
+                for name, alias in function.aliases.items()
+                if alias["FunctionVersion"] == qualifier
+            ]
             if named:
                 message = f"Unable to delete version because the following aliases reference it: [{', '.join(named)}]"
                 raise Refused(409, "ResourceConflictException", message)
@@ -141,11 +181,19 @@ class TinyLambda:
     def publish_version(self, asked: dict[str, Any]) -> dict[str, Any]:
         function = self._changing(asked)
         if asked.get("CodeSha256", function.latest["CodeSha256"]) != function.latest["CodeSha256"]:
-            raise Refused(400, "InvalidParameterValueException", "CodeSHA256 is different from current CodeSHA256")
+            raise Refused(
+                400,
+                "InvalidParameterValueException",
+                "CodeSHA256 is different from current CodeSHA256",
+            )
         if not function.unpublished:
             return function.versions[max(function.versions, key=int)][0]
         number = str(1 + max(map(int, function.versions), default=0))
-        published = {"Version": number, "FunctionArn": f"{function.latest['FunctionArn']}:{number}", "RevisionId": next(self._revisions)}
+        published = {
+            "Version": number,
+            "FunctionArn": f"{function.latest['FunctionArn']}:{number}",
+            "RevisionId": next(self._revisions),
+        }
         described = {"Description": asked["Description"]} if "Description" in asked else {}
         function.versions[number] = (function.latest | published | described, function.code)
         function.latest["RevisionId"] = next(self._revisions)
@@ -154,13 +202,23 @@ class TinyLambda:
 
     def list_versions_by_function(self, asked: dict[str, Any]) -> dict[str, Any]:
         function = self._function(asked)
-        return {"Versions": [function.latest, *(version for version, _ in function.versions.values())]}
+        return {
+            "Versions": [function.latest, *(version for version, _ in function.versions.values())]
+        }
 
     def create_alias(self, asked: dict[str, Any]) -> dict[str, Any]:
         function, name = self._function(asked), asked["Name"]
         if name in function.aliases:
-            raise Refused(409, "ResourceConflictException", f"Alias already exists: {self._arn(asked['FunctionName'])}:{name}")
-        function.aliases[name] = {"Name": name, "AliasArn": f"{function.latest['FunctionArn']}:{name}", "Description": ""}
+            raise Refused(
+                409,
+                "ResourceConflictException",
+                f"Alias already exists: {self._arn(asked['FunctionName'])}:{name}",
+            )
+        function.aliases[name] = {
+            "Name": name,
+            "AliasArn": f"{function.latest['FunctionArn']}:{name}",
+            "Description": "",
+        }
         return self._set_alias(function, asked)
 
     def update_alias(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -171,7 +229,11 @@ class TinyLambda:
     def get_alias(self, asked: dict[str, Any]) -> dict[str, Any]:
         function = self._function(asked)
         if asked["Name"] not in function.aliases:
-            raise Refused(404, "ResourceNotFoundException", f"Cannot find alias arn: {function.latest['FunctionArn']}:{asked['Name']}")
+            raise Refused(
+                404,
+                "ResourceNotFoundException",
+                f"Cannot find alias arn: {function.latest['FunctionArn']}:{asked['Name']}",
+            )
         return function.aliases[asked["Name"]]
 
     def delete_alias(self, asked: dict[str, Any]) -> None:
@@ -179,7 +241,11 @@ class TinyLambda:
 
     def _set_alias(self, function: Function, asked: dict[str, Any]) -> dict[str, Any]:
         alias = function.aliases[asked["Name"]]
-        alias |= {member: asked[member] for member in ("FunctionVersion", "Description", "RoutingConfig") if member in asked}
+        alias |= {
+            member: asked[member]
+            for member in ("FunctionVersion", "Description", "RoutingConfig")
+            if member in asked
+        }
         alias["RevisionId"] = next(self._revisions)
         return alias
 
@@ -189,11 +255,24 @@ class TinyLambda:
         function, sid = self._function(asked), asked["StatementId"]
         policy = function.policies.setdefault(asked.get("Qualifier", ""), {})
         if sid in policy:
-            raise Refused(409, "ResourceConflictException", f"The statement id ({sid}) provided already exists.")
+            raise Refused(
+                409,
+                "ResourceConflictException",
+                f"The statement id ({sid}) provided already exists.",
+            )
         principal = asked["Principal"]
-        resource = function.latest["FunctionArn"] + (f":{asked['Qualifier']}" if "Qualifier" in asked else "")
-        policy[sid] = {"Sid": sid, "Effect": "Allow", "Action": asked["Action"], "Resource": resource} | {
-            "Principal": {"Service": principal} if principal.endswith(".amazonaws.com") else {"AWS": f"arn:aws:iam::{principal}:root"}
+        resource = function.latest["FunctionArn"] + (
+            f":{asked['Qualifier']}" if "Qualifier" in asked else ""
+        )
+        policy[sid] = {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": asked["Action"],
+            "Resource": resource,
+        } | {
+            "Principal": {"Service": principal}
+            if principal.endswith(".amazonaws.com")
+            else {"AWS": f"arn:aws:iam::{principal}:root"}
         }
         if "SourceArn" in asked:
             policy[sid]["Condition"] = {"ArnLike": {"AWS:SourceArn": asked["SourceArn"]}}
@@ -202,14 +281,20 @@ class TinyLambda:
     def get_policy(self, asked: dict[str, Any]) -> dict[str, Any]:
         policy = self._function(asked).policies.get(asked.get("Qualifier", ""))
         if not policy:
-            raise Refused(404, "ResourceNotFoundException", "The resource you requested does not exist.")
+            raise Refused(
+                404, "ResourceNotFoundException", "The resource you requested does not exist."
+            )
         document = {"Version": "2012-10-17", "Id": "default", "Statement": list(policy.values())}
         return {"Policy": json.dumps(document), "RevisionId": "p1"}
 
     def remove_permission(self, asked: dict[str, Any]) -> None:
         policy = self._function(asked).policies.get(asked.get("Qualifier", ""), {})
         if asked["StatementId"] not in policy:
-            raise Refused(404, "ResourceNotFoundException", f"Statement {asked['StatementId']} is not found in resource policy.")
+            raise Refused(
+                404,
+                "ResourceNotFoundException",
+                f"Statement {asked['StatementId']} is not found in resource policy.",
+            )
         del policy[asked["StatementId"]]
 
     # ── concurrency, tags, invocations ──
@@ -222,12 +307,21 @@ class TinyLambda:
         self._function(asked).reserved = None
 
     def put_provisioned_concurrency_config(self, asked: dict[str, Any]) -> dict[str, Any]:
-        self._function(asked).provisioned[asked["Qualifier"]] = asked["ProvisionedConcurrentExecutions"]
-        return {"RequestedProvisionedConcurrentExecutions": asked["ProvisionedConcurrentExecutions"], "Status": "IN_PROGRESS"}
+        self._function(asked).provisioned[asked["Qualifier"]] = asked[
+            "ProvisionedConcurrentExecutions"
+        ]
+        return {
+            "RequestedProvisionedConcurrentExecutions": asked["ProvisionedConcurrentExecutions"],
+            "Status": "IN_PROGRESS",
+        }
 
     def delete_provisioned_concurrency_config(self, asked: dict[str, Any]) -> None:
         if self._function(asked).provisioned.pop(asked["Qualifier"], None) is None:
-            raise Refused(404, "ProvisionedConcurrencyConfigNotFoundException", "No Provisioned Concurrency Config found")
+            raise Refused(
+                404,
+                "ProvisionedConcurrencyConfigNotFoundException",
+                "No Provisioned Concurrency Config found",
+            )
 
     def list_tags(self, asked: dict[str, Any]) -> dict[str, Any]:
         return {"Tags": self._function({"FunctionName": asked["Resource"].rpartition(":")[2]}).tags}
@@ -259,22 +353,42 @@ class TinyLambda:
                 message = f"An event source mapping already exists. Please update or delete the existing mapping with UUID {there['UUID']}"
                 raise Refused(409, "ResourceConflictException", message)
         uuid = f"00000000-0000-0000-0000-{len(self.mappings) + 1:012}"
-        kept = {member: value for member, value in asked.items() if member not in {"FunctionName", "Enabled", "Tags"}}
-        self.mappings[uuid] = {"UUID": uuid, "FunctionArn": arn, "State": "Enabled", "BatchSize": 10, **kept}
+        kept = {
+            member: value
+            for member, value in asked.items()
+            if member not in {"FunctionName", "Enabled", "Tags"}
+        }
+        self.mappings[uuid] = {
+            "UUID": uuid,
+            "FunctionArn": arn,
+            "State": "Enabled",
+            "BatchSize": 10,
+            **kept,
+        }
         return self.mappings[uuid]
 
     def get_event_source_mapping(self, asked: dict[str, Any]) -> dict[str, Any]:
         if asked["UUID"] not in self.mappings:
-            raise Refused(404, "ResourceNotFoundException", "The resource you requested does not exist.")
+            raise Refused(
+                404, "ResourceNotFoundException", "The resource you requested does not exist."
+            )
         return self.mappings[asked["UUID"]]
 
     def list_event_source_mappings(self, asked: dict[str, Any]) -> dict[str, Any]:
         source = asked.get("EventSourceArn")
-        return {"EventSourceMappings": [each for each in self.mappings.values() if source in {None, each["EventSourceArn"]}]}
+        return {
+            "EventSourceMappings": [
+                each for each in self.mappings.values() if source in {None, each["EventSourceArn"]}
+            ]
+        }
 
     def update_event_source_mapping(self, asked: dict[str, Any]) -> dict[str, Any]:
         there = self.get_event_source_mapping(asked)
-        there |= {member: value for member, value in asked.items() if member not in {"UUID", "FunctionName", "Enabled"}}
+        there |= {
+            member: value
+            for member, value in asked.items()
+            if member not in {"UUID", "FunctionName", "Enabled"}
+        }
         if "Enabled" in asked:
             there["State"] = "Enabled" if asked["Enabled"] else "Disabled"
         return there
@@ -289,7 +403,9 @@ class TinyLambda:
     def _function(self, asked: dict[str, Any]) -> Function:
         name = asked["FunctionName"]
         if name not in self.functions:
-            raise Refused(404, "ResourceNotFoundException", f"Function not found: {self._arn(name)}")
+            raise Refused(
+                404, "ResourceNotFoundException", f"Function not found: {self._arn(name)}"
+            )
         return self.functions[name]
 
     def _changing(self, asked: dict[str, Any]) -> Function:
@@ -303,11 +419,19 @@ class TinyLambda:
 
     def _check_revision(self, there: dict[str, Any], asked: dict[str, Any]) -> None:
         if asked.get("RevisionId", there["RevisionId"]) != there["RevisionId"]:
-            raise Refused(412, "PreconditionFailedException", "The Revision Id provided does not match the latest Revision Id.")
+            raise Refused(
+                412,
+                "PreconditionFailedException",
+                "The Revision Id provided does not match the latest Revision Id.",
+            )
 
     def _touch(self, function: Function) -> None:
         digest = base64.b64encode(hashlib.sha256(function.code).digest()).decode()
-        function.latest |= {"CodeSha256": digest, "CodeSize": len(function.code), "RevisionId": next(self._revisions)}
+        function.latest |= {
+            "CodeSha256": digest,
+            "CodeSize": len(function.code),
+            "RevisionId": next(self._revisions),
+        }
         function.unpublished = True
         function.looks = self.settles_after
 

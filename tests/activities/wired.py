@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from activities.aws import Connection, Timeouts, connect
-from activities.rate import Limits, Rates
+from activities.limits.rate import Limits, Rates
 from tests.activities.stub import Stub
 from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, TinyLambda
 
@@ -23,7 +23,13 @@ HASTE = 0.5
 
 def credentials(environment: pytest.MonkeyPatch) -> None:
     """Credentials that open nothing, and nobody's configuration files."""
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL",
+        "AWS_SESSION_TOKEN",
+    ):
         environment.delenv(name, raising=False)
     environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
     environment.setenv("AWS_CONFIG_FILE", "/nowhere")
@@ -48,7 +54,9 @@ async def stub() -> AsyncIterator[Stub]:
 def tiny(stub: Stub) -> TinyLambda:
     """A Lambda with one function, ``checkout``, its version 1 and its alias ``live``."""
     lambda_ = TinyLambda()
-    lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"one")}})
+    lambda_.create_function(
+        {"FunctionName": "checkout", "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"one")}}
+    )
     lambda_.publish_version({"FunctionName": "checkout"})
     lambda_.create_alias({"FunctionName": "checkout", "Name": "live", "FunctionVersion": "1"})
     lambda_.code_url = stub.url
@@ -64,7 +72,9 @@ async def connections(stub: Stub) -> AsyncIterator[tuple[Connection, Connection]
             credentials(environment)
             environment.setenv("AWS_ENDPOINT_URL", stub.url)
             patient = await stack.enter_async_context(connect(REGION))
-            hasty = await stack.enter_async_context(connect(REGION, timeouts=Timeouts(connect=5, read=HASTE, invoke=HASTE)))
+            hasty = await stack.enter_async_context(
+                connect(REGION, timeouts=Timeouts(connect=5, read=HASTE, invoke=HASTE))
+            )
             for service, kind in (
                 ("lambda", "read"),
                 ("lambda", "invoke"),
@@ -78,13 +88,17 @@ async def connections(stub: Stub) -> AsyncIterator[tuple[Connection, Connection]
 
 
 @pytest.fixture
-async def aws(connections: tuple[Connection, Connection], stub: Stub, tiny: TinyLambda) -> Connection:
+async def aws(
+    connections: tuple[Connection, Connection], stub: Stub, tiny: TinyLambda
+) -> Connection:
     """The adapter in front of a fresh Lambda."""
     return await _fresh(connections[0], stub, tiny)
 
 
 @pytest.fixture
-async def hasty(connections: tuple[Connection, Connection], stub: Stub, tiny: TinyLambda) -> Connection:
+async def hasty(
+    connections: tuple[Connection, Connection], stub: Stub, tiny: TinyLambda
+) -> Connection:
     """The same, but it waits for an answer for half a second only."""
     return await _fresh(connections[1], stub, tiny)
 

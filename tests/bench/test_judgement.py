@@ -8,10 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deploy.bench.judgement.cases import CASES, always
-from deploy.bench.judgement.compare import Outcome, ended, mean, releases, row, share
-from deploy.bench.judgement.policies import POLICIES, Policy, adaptive, canary_with_count, canary_with_rate, lowest_threshold
-from deploy.bench.judgement.traffic import MINUTE, Counts, Delay, Function
+from tests.bench.judgement.cases import CASES, always
+from tests.bench.judgement.compare import Outcome, ended, mean, releases, row, share
+from tests.bench.judgement.policies import (
+    POLICIES,
+    Policy,
+    adaptive,
+    canary_with_count,
+    canary_with_rate,
+    lowest_threshold,
+)
+from tests.bench.judgement.traffic import MINUTE, Counts, Delay, Function
 
 BAD, GOOD = CASES[:2]
 
@@ -30,7 +37,9 @@ def test_adaptive_harms_a_tenth_of_what_a_canary_does() -> None:
 def test_adaptive_promotes_a_good_version_about_as_fast() -> None:
     outcomes = releases(GOOD, adaptive, number=100)
     assert len(ended(outcomes, "promoted")) >= 97
-    assert mean([outcome.seconds for outcome in ended(outcomes, "promoted")]).value < 345  # 295 with a thousand
+    assert (
+        mean([outcome.seconds for outcome in ended(outcomes, "promoted")]).value < 345
+    )  # 295 with a thousand
 
 
 def test_of_twenty_good_versions_twenty_are_promoted() -> None:
@@ -67,7 +76,9 @@ def test_cloudwatch_tells_late_and_in_two_parts_and_in_the_end_everything() -> N
     assert 0.85 < first.stable / whole.stable < 0.95
     told = one.told(1000)
     assert sum(counts.candidate_bad for counts in told.values()) == one.harmed
-    assert sum(counts.candidate + counts.stable for counts in told.values()) == pytest.approx(60_000, rel=0.02)
+    assert sum(counts.candidate + counts.stable for counts in told.values()) == pytest.approx(
+        60_000, rel=0.02
+    )
     assert sum(counts.candidate for counts in told.values()) == pytest.approx(6000, rel=0.1)
 
 
@@ -83,8 +94,13 @@ def test_what_was_told_only_grows() -> None:
 
 def test_an_alarm_sees_no_more_than_cloudwatch_tells() -> None:
     at_once, slow = Delay((0, 0), (0, 0)), Delay((100, 100), (100, 100))
-    early, late = (releases(BAD, canary_with_rate, number=40, delay=delay) for delay in (at_once, slow))
-    assert mean([outcome.seconds for outcome in early]).value + 80 < mean([outcome.seconds for outcome in late]).value
+    early, late = (
+        releases(BAD, canary_with_rate, number=40, delay=delay) for delay in (at_once, slow)
+    )
+    assert (
+        mean([outcome.seconds for outcome in early]).value + 80
+        < mean([outcome.seconds for outcome in late]).value
+    )
     assert harm(early) < harm(late)
 
 

@@ -15,10 +15,10 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, HistoryEvent
 from temporalio.client import WorkflowHistory
 
-from deploy.bench.history import counted
-from deploy.bench.pipeline import CALLS, NotDone, carry_out, check, routed
-from deploy.bench.report import percentile
-from deploy.bench.standin import Lambda, serve
+from tests.bench.history import counted
+from tests.bench.pipeline import CALLS, NotDone, carry_out, check, routed
+from tests.bench.report import percentile
+from tests.bench.standin import Lambda, serve
 
 
 class Standin:
@@ -68,7 +68,9 @@ async def test_the_pipeline_releases_a_function_and_the_calls_are_counted(standi
 
 
 async def test_code_settles_later_and_nothing_is_published_until_then(standin: Standin) -> None:
-    await standin.call("update_function_code", FunctionName="f-0", S3Bucket="artifacts", S3Key="2.zip")
+    await standin.call(
+        "update_function_code", FunctionName="f-0", S3Bucket="artifacts", S3Key="2.zip"
+    )
     with refused("ResourceConflictException"):
         await standin.call("publish_version", FunctionName="f-0")
     before = (await standin.call("get_function", FunctionName="f-0"))["Configuration"]
@@ -92,7 +94,9 @@ async def test_an_alias_cannot_route_to_a_version_that_is_not_there(standin: Sta
         await standin.call("update_alias", **routed("f-0", "1", {"2": 0.1}, alias["RevisionId"]))
 
 
-async def test_a_contender_that_left_the_alias_where_it_was_has_not_taken_part(standin: Standin) -> None:
+async def test_a_contender_that_left_the_alias_where_it_was_has_not_taken_part(
+    standin: Standin,
+) -> None:
     with pytest.raises(NotDone, match="left f-0"):
         check("nobody", standin.aws.told("f"))
 

@@ -18,27 +18,61 @@ from tests.chaos.schedule import draw
 
 def main() -> int:
     """Run the seeds; a failing one prints its fault schedule."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Releases in a storm of faults; see docs/chaos.md.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos",
+        description="Releases in a storm of faults; see docs/chaos.md.",
+    )
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
     parser.add_argument("--releases", type=int, default=100)
-    parser.add_argument("--over", type=float, default=45, metavar="SECONDS", help="within which they begin")
+    parser.add_argument(
+        "--over", type=float, default=45, metavar="SECONDS", help="within which they begin"
+    )
     parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--kills", type=int, default=3, help="of workers; Temporal is killed once more")
-    parser.add_argument("--limit", type=float, default=240, metavar="SECONDS", help="after which everything must have ended")
-    parser.add_argument("--keep", type=Path, default=Path(".local/chaos"), help="where ledgers and logs are left, by seed")
+    parser.add_argument(
+        "--kills", type=int, default=3, help="of workers; Temporal is killed once more"
+    )
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=240,
+        metavar="SECONDS",
+        help="after which everything must have ended",
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        default=Path(".local/chaos"),
+        help="where ledgers and logs are left, by seed",
+    )
     arguments = parser.parse_args()
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="OFF"))))  # Temporal is away now and then, as told
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does, and leaves nothing behind
+    Runtime.set_default(
+        Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="OFF")))
+    )  # Temporal is away now and then, as told
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # ends as Ctrl-C does, and leaves nothing behind
     broken = 0
     for seed in arguments.seed:
-        schedule = draw(seed, arguments.releases, over=arguments.over, workers=arguments.workers, kills=arguments.kills)
+        schedule = draw(
+            seed,
+            arguments.releases,
+            over=arguments.over,
+            workers=arguments.workers,
+            kills=arguments.kills,
+        )
         keep = arguments.keep / str(seed)
-        verdict = asyncio.run(run(schedule, workers=arguments.workers, limit=arguments.limit, keep=keep))
+        verdict = asyncio.run(
+            run(schedule, workers=arguments.workers, limit=arguments.limit, keep=keep)
+        )
         (keep / "verdict.json").write_text(json.dumps(told(verdict), indent=1))
         says = [line(verdict)]
         if verdict.violations:
             broken += 1
-            says += [str(schedule), *verdict.violations, f"seed {seed}: {len(verdict.violations)} violations; all of it in {keep}"]
+            says += [
+                str(schedule),
+                *verdict.violations,
+                f"seed {seed}: {len(verdict.violations)} violations; all of it in {keep}",
+            ]
         sys.stdout.write("\n".join(says) + "\n")
         sys.stdout.flush()
     return 1 if broken else 0

@@ -49,7 +49,15 @@ class Done:
 class Director:
     """Runs a schedule once."""
 
-    def __init__(self, schedule: Schedule, *, client: Client, server: Server, workers: list[Workman], queue: str) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        *,
+        client: Client,
+        server: Server,
+        workers: list[Workman],
+        queue: str,
+    ) -> None:
         self.done: list[Done] = []
         self.proxy: Proxy
         self.lambdas: Any
@@ -107,7 +115,9 @@ class Director:
         await asyncio.sleep(order.at)
         try:
             handle = await patiently(
-                lambda: self._client.start_workflow(order.workflow, order.request, id=order.id, task_queue=self._queue)
+                lambda: self._client.start_workflow(
+                    order.workflow, order.request, id=order.id, task_queue=self._queue
+                )
             )
         except WorkflowAlreadyStartedError:  # by us: the answer was lost
             handle = self._client.get_workflow_handle(order.id)
@@ -139,9 +149,17 @@ class Director:
             return
         self.proxy.met[act.deed] += 1
         outer = self.handles[act.order]
-        inner = self._client.get_workflow_handle(f"lambda/000000000000/us-east-1/{act.function}:live")
+        inner = self._client.get_workflow_handle(
+            f"lambda/000000000000/us-east-1/{act.function}:live"
+        )
         match act.deed:
-            case "cancel" | "cancel twice" | "cancel rollout" | "terminate release" | "terminate rollout":
+            case (
+                "cancel"
+                | "cancel twice"
+                | "cancel rollout"
+                | "terminate release"
+                | "terminate rollout"
+            ):
                 await self._stop(act, outer, inner)
             case "abort" | "promote":
                 await self._say(act, inner, act.deed, {"by": "chaos"})
@@ -156,7 +174,9 @@ class Director:
             case _:
                 await self._meddle(act)
 
-    async def _stop(self, act: Act, outer: WorkflowHandle[Any, Any], inner: WorkflowHandle[Any, Any]) -> None:
+    async def _stop(
+        self, act: Act, outer: WorkflowHandle[Any, Any], inner: WorkflowHandle[Any, Any]
+    ) -> None:
         match act.deed:
             case "cancel rollout":
                 await self._ask(act, inner.cancel)
@@ -171,7 +191,9 @@ class Director:
             case _:
                 await self._ask(act, outer.cancel)
 
-    async def _insist(self, act: Act, inner: WorkflowHandle[Any, Any], what: str, *, every: float, times: int) -> None:
+    async def _insist(
+        self, act: Act, inner: WorkflowHandle[Any, Any], what: str, *, every: float, times: int
+    ) -> None:
         """Say it until it is accepted, or the release has ended."""
         for _ in range(times):
             if await self._say(act, inner, what, {"by": "chaos"}) or act.order in self.ended:
@@ -186,14 +208,20 @@ class Director:
         else:
             self.done.append(Done(act, time.time()))
 
-    async def _say(self, act: Act, inner: WorkflowHandle[Any, Any], name: str, said: dict[str, str]) -> bool:
+    async def _say(
+        self, act: Act, inner: WorkflowHandle[Any, Any], name: str, said: dict[str, str]
+    ) -> bool:
         """An update; whether it was accepted. One whose answer is lost may have been: its id makes a second one the same."""
         number = next(_numbers)
         try:
             await patiently(lambda: inner.execute_update(name, said, id=f"{name}-{number}"))
         except (WorkflowUpdateFailedError, RPCError) as error:
             self.done.append(
-                Done(act, time.time(), f"{name}: {error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message}")
+                Done(
+                    act,
+                    time.time(),
+                    f"{name}: {error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message}",
+                )
             )
             return False
         self.done.append(Done(act, time.time()))
@@ -204,26 +232,39 @@ class Director:
         name = f"alarm-{act.function}"
         self.done.append(Done(act, time.time()))
         while act.order not in self.ended:
-            await self.cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="chaos")
+            await self.cloudwatch.set_alarm_state(
+                AlarmName=name, StateValue="ALARM", StateReason="chaos"
+            )
             await asyncio.sleep(10)
-        await self.cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="chaos is over")
+        await self.cloudwatch.set_alarm_state(
+            AlarmName=name, StateValue="OK", StateReason="chaos is over"
+        )
 
     async def _meddle(self, act: Act) -> None:
         """Somebody else changes the alias, or ``$LATEST``."""
         assert act.deed in FOREIGN
-        function, alias = {"FunctionName": act.function}, {"FunctionName": act.function, "Name": "live"}
+        function, alias = (
+            {"FunctionName": act.function},
+            {"FunctionName": act.function, "Name": "live"},
+        )
         for _ in range(20):
             try:
                 match act.deed:
                     case "foreign alias":
-                        await self.lambdas.update_alias(**alias, FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {}})
+                        await self.lambdas.update_alias(
+                            **alias,
+                            FunctionVersion="1",
+                            RoutingConfig={"AdditionalVersionWeights": {}},
+                        )
                     case "foreign description":
                         await self.lambdas.update_alias(**alias, Description="somebody was here")
                     case "foreign code":
                         await self.lambdas.update_function_code(**function, ZipFile=package(900))
                     case _:
                         await self.lambdas.update_function_configuration(**function, Timeout=42)
-            except self.lambdas.exceptions.ResourceConflictException:  # an update of the release's is in progress
+            except (
+                self.lambdas.exceptions.ResourceConflictException
+            ):  # an update of the release's is in progress
                 await asyncio.sleep(0.1)
             else:
                 self.done.append(Done(act, time.time()))

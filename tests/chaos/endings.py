@@ -45,7 +45,9 @@ async def patiently(work: Callable[[], Awaitable[_T]]) -> _T:
         try:
             return await asyncio.wait_for(work(), 10)
         except RPCError as error:
-            if error.status in _GONE or (error.status is RPCStatusCode.UNKNOWN and "already" in error.message):
+            if error.status in _GONE or (
+                error.status is RPCStatusCode.UNKNOWN and "already" in error.message
+            ):
                 raise
         except (RuntimeError, TimeoutError, RPCTimeoutOrCancelledError):
             pass
@@ -69,7 +71,9 @@ async def wait_for(handle: WorkflowHandle[Any, Any]) -> None:
         await asyncio.sleep(0.3)
 
 
-async def rollout_of(client: Client, outer: WorkflowHandle[Any, Any]) -> WorkflowHandle[Any, Any] | None:
+async def rollout_of(
+    client: Client, outer: WorkflowHandle[Any, Any]
+) -> WorkflowHandle[Any, Any] | None:
     """The ``Rollout`` that a ``Release`` or ``Rollback`` started; None where it started none."""
 
     async def look() -> WorkflowHandle[Any, Any] | None:
@@ -106,7 +110,9 @@ async def _told(
             return "Running", await pending(found), None
         case WorkflowExecutionStatus.COMPLETED:
             status: ReleaseStatus = await patiently(
-                lambda: client.get_workflow_handle(found.id, run_id=found.run_id, result_type=ReleaseStatus).result()
+                lambda: client.get_workflow_handle(
+                    found.id, run_id=found.run_id, result_type=ReleaseStatus
+                ).result()
             )
             return "Completed", status.note, status
         case WorkflowExecutionStatus.FAILED:
@@ -115,9 +121,13 @@ async def _told(
             return other.name.capitalize(), "", None
 
 
-async def _failed(client: Client, handle: WorkflowHandle[Any, Any]) -> tuple[str, str, ReleaseStatus | None]:
+async def _failed(
+    client: Client, handle: WorkflowHandle[Any, Any]
+) -> tuple[str, str, ReleaseStatus | None]:
     async def look() -> Any:
-        return [event async for event in handle.fetch_history_events()][-1].workflow_execution_failed_event_attributes.failure
+        return [event async for event in handle.fetch_history_events()][
+            -1
+        ].workflow_execution_failed_event_attributes.failure
 
     failure = await client.data_converter.decode_failure(await patiently(look))
     if not isinstance(failure, ApplicationError):

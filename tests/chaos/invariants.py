@@ -28,7 +28,11 @@ def _steps(course: Course) -> Steps:
 
 
 def _moves(course: Course) -> list[Entry]:
-    return [entry for entry in course.writes if entry.operation in {"update_alias", "create_alias", "delete_alias"}]
+    return [
+        entry
+        for entry in course.writes
+        if entry.operation in {"update_alias", "create_alias", "delete_alias"}
+    ]
 
 
 # --- the alias ------------------------------------------------------------------------------------------------------------------------
@@ -40,19 +44,27 @@ def serves_what_it_may(story: Story) -> Iterator[str]:
         found = story.after[function.name].alias
         expected: Routing | None = story.before[function.name].alias
         for course in story.courses_of(function.name):
-            theirs = [entry.routing for entry in course.foreign if entry.operation == "update_alias"]
+            theirs = [
+                entry.routing for entry in course.foreign if entry.operation == "update_alias"
+            ]
             if course.completed and course.inner is not None:
                 candidate = course.inner.candidate or course.candidate
                 expected = Routing(candidate) if candidate else expected
             expected = theirs[-1] if theirs else expected
         if found != expected:
             yield f"{function.name}: the alias serves {found}, and ought to serve {expected}"
-        if found is not None and found.weights and not any(theirs.routing == found for theirs in _by_others(story, function.name)):
+        if (
+            found is not None
+            and found.weights
+            and not any(theirs.routing == found for theirs in _by_others(story, function.name))
+        ):
             yield f"{function.name}: the alias is left with weights: {found}"
 
 
 def _by_others(story: Story, function: str) -> list[Entry]:
-    return [entry for entry in story.entries if entry.function == function and entry.by == "foreign"]
+    return [
+        entry for entry in story.entries if entry.function == function and entry.by == "foreign"
+    ]
 
 
 def never_above_its_step(story: Story) -> Iterator[str]:
@@ -84,7 +96,9 @@ def never_above_its_step(story: Story) -> Iterator[str]:
 def _percent(course: Course, routing: Routing | None) -> float | None:
     if routing is None or course.before is None or routing.version != course.before.version:
         return None
-    return round(100 * sum(weight for version, weight in routing.weights if version == course.candidate), 6)
+    return round(
+        100 * sum(weight for version, weight in routing.weights if version == course.candidate), 6
+    )
 
 
 def bakes_last(story: Story) -> Iterator[str]:
@@ -113,13 +127,20 @@ def bakes_last(story: Story) -> Iterator[str]:
 
 def foreign_changes_stay(story: Story) -> Iterator[str]:
     """Nobody's change is overwritten: after a foreign change of the alias, or of code or settings of ``$LATEST``, the release writes no more of it."""
-    parts = {"update_alias": {"update_alias", "delete_alias"}, "update_function_code": {"update_function_code"}}
+    parts = {
+        "update_alias": {"update_alias", "delete_alias"},
+        "update_function_code": {"update_function_code"},
+    }
     parts["update_function_configuration"] = {"update_function_configuration"}
     for course in story.courses:
         for theirs in course.foreign:
             for entry in course.writes:
                 over = entry.operation in parts.get(theirs.operation, ())
-                if over and (entry.committed or 0) > (theirs.committed or 0) and entry.arrived < course.ended + 60:
+                if (
+                    over
+                    and (entry.committed or 0) > (theirs.committed or 0)
+                    and entry.arrived < course.ended + 60
+                ):
                     yield f"{course}: {entry.operation} ({dict(entry.parameters)}) overwrote what somebody else had just done ({theirs.operation})"
 
 
@@ -131,7 +152,11 @@ def at_most_one_version(story: Story) -> Iterator[str]:
     for function in story.settled:
         known = set(story.before[function.name].versions)
         for course in story.courses_of(function.name):
-            new = {str(entry.result["Version"]) for entry in course.writes if entry.operation == "publish_version"} - known
+            new = {
+                str(entry.result["Version"])
+                for entry in course.writes
+                if entry.operation == "publish_version"
+            } - known
             known |= new
             if len(new) > 1:
                 yield f"{course}: published {len(new)} versions ({', '.join(sorted(new, key=int))})"
@@ -142,9 +167,15 @@ def at_most_one_version(story: Story) -> Iterator[str]:
 def publishes_what_was_asked(story: Story) -> Iterator[str]:
     """What a release publishes is the code that it uploaded, never what somebody else put there meanwhile."""
     for course in story.courses:
-        uploaded = {entry.result["CodeSha256"] for entry in course.writes if entry.operation == "update_function_code"}
+        uploaded = {
+            entry.result["CodeSha256"]
+            for entry in course.writes
+            if entry.operation == "update_function_code"
+        }
         for entry in course.writes:
-            ours = entry.operation == "publish_version" and "s3" in str(course.order.request.get("artifact"))
+            ours = entry.operation == "publish_version" and "s3" in str(
+                course.order.request.get("artifact")
+            )
             if ours and entry.result["CodeSha256"] not in uploaded:
                 yield f"{course}: version {entry.result['Version']} is made of code that somebody else uploaded"
 
@@ -176,17 +207,29 @@ Warm = tuple[tuple[str, int], ...]
 
 def _after(course: Course, had: Warm) -> Warm:
     """What is provisioned once a release is done: as asked on the candidate, nothing more on the version it replaced."""
-    asked, candidate = course.order.concurrency.get("provisioned"), course.candidate or (course.before.version if course.before else None)
+    asked, candidate = (
+        course.order.concurrency.get("provisioned"),
+        course.candidate or (course.before.version if course.before else None),
+    )
     if asked is None or candidate is None:
         return had
     stable = course.before.version if course.before else None
-    return tuple(sorted({**{version: count for version, count in had if version != stable}, candidate: asked}.items()))
+    return tuple(
+        sorted(
+            {
+                **{version: count for version, count in had if version != stable},
+                candidate: asked,
+            }.items()
+        )
+    )
 
 
 def _warm(course: Course, had: Warm) -> set[Warm]:
     """What may be provisioned where a release had to stop half-way."""
     asked, candidate = course.order.concurrency.get("provisioned"), course.candidate
-    both = tuple(sorted({**dict(had), **({candidate: asked} if asked and candidate else {})}.items()))
+    both = tuple(
+        sorted({**dict(had), **({candidate: asked} if asked and candidate else {})}.items())
+    )
     return {had, both, _after(course, had)}
 
 
@@ -200,12 +243,22 @@ def latest_as_promised(story: Story) -> Iterator[str]:
             released = [entry for entry in course.writes if entry.operation == "publish_version"]
             stable = found.of_version.get(course.before.version) if course.before else None
             meddled = {entry.operation for entry in course.foreign}
-            first = course.before is None and course.undone  # there is no earlier version that $LATEST could be put back to
-            loose = course.failed or first or meddled & {"update_function_code", "update_function_configuration"}
+            first = (
+                course.before is None and course.undone
+            )  # there is no earlier version that $LATEST could be put back to
+            loose = (
+                course.failed
+                or first
+                or meddled & {"update_function_code", "update_function_configuration"}
+            )
             if loose or course.before is None:
                 return_to = [found.of_version[str(entry.result["Version"])] for entry in released]
                 code |= {found.code} if loose else {sha for sha, _, _ in return_to}
-                settings |= {(found.memory, found.timeout)} if loose else {(memory, timeout) for _, memory, timeout in return_to}
+                settings |= (
+                    {(found.memory, found.timeout)}
+                    if loose
+                    else {(memory, timeout) for _, memory, timeout in return_to}
+                )
             elif course.completed and released:
                 sha, memory, timeout = found.of_version[str(released[-1].result["Version"])]
                 code, settings = {sha}, {(memory, timeout)}
@@ -222,7 +275,11 @@ def latest_as_promised(story: Story) -> Iterator[str]:
 def hooks_asked_once(story: Story) -> Iterator[str]:
     """A hook that ran is never asked again by the same release."""
     for course in story.courses:
-        asked = [str(entry.parameters["asked"]) for entry in course.entries if entry.operation == "invoke" and entry.committed is not None]
+        asked = [
+            str(entry.parameters["asked"])
+            for entry in course.entries
+            if entry.operation == "invoke" and entry.committed is not None
+        ]
         for name in set(asked):
             if asked.count(name) > 1:
                 yield f"{course}: hook {name} ran {asked.count(name)} times"
@@ -330,39 +387,64 @@ def stopped_for_a_reason(story: Story) -> Iterator[str]:
 
 def _reasons(course: Course) -> list[str]:
     """What may have stopped a release; with ``!`` what must have."""
-    reasons = [done.act.deed for done in course.did(*_CANCELS, "terminate release", "terminate rollout", "abort")]
+    reasons = [
+        done.act.deed
+        for done in course.did(*_CANCELS, "terminate release", "terminate rollout", "abort")
+    ]
     reasons += [entry.operation for entry in course.foreign]
     for name, hook in course.order.hooks.items():
-        ran = [entry for entry in course.entries if entry.operation == "invoke" and entry.parameters["asked"] == name]
+        ran = [
+            entry
+            for entry in course.entries
+            if entry.operation == "invoke" and entry.parameters["asked"] == name
+        ]
         if hook != "hook-accepts" and ran:
             reasons.append(f"!hook {hook}")
         if any(entry.mishap or not entry.answered for entry in ran):
             reasons.append(f"the answer of hook {hook} was lost")
     if "could not be asked" in course.outer.note + (course.inner.note if course.inner else ""):
-        reasons.append("a hook that could not be asked")  # its worker was killed, say: no answer is a no, and it is not asked again
+        reasons.append(
+            "a hook that could not be asked"
+        )  # its worker was killed, say: no answer is a no, and it is not asked again
     if course.did("alarm"):
         reasons.append(_alarm(course))
-    if any(isinstance(step, Approval) for step in _steps(course).steps) and not course.did("promote"):
+    if any(isinstance(step, Approval) for step in _steps(course).steps) and not course.did(
+        "promote"
+    ):
         moved = [entry for entry in _moves(course) if entry.routing != course.before]
-        reasons.append("an approval that may not have come" if course.did("approve") or not moved else "!no approval")
+        reasons.append(
+            "an approval that may not have come"
+            if course.did("approve") or not moved
+            else "!no approval"
+        )
     return reasons
 
 
 def _alarm(course: Course) -> str:
     """An alarm must have stopped a release that heard of it before all traffic was on the candidate."""
     heard = [
-        entry.arrived for entry in course.entries if entry.operation == "describe_alarms" and entry.answered and entry.result.get("firing")
+        entry.arrived
+        for entry in course.entries
+        if entry.operation == "describe_alarms" and entry.answered and entry.result.get("firing")
     ]
-    promoted = [entry.arrived for entry in _moves(course) if entry.routing and not entry.routing.weights]
+    promoted = [
+        entry.arrived for entry in _moves(course) if entry.routing and not entry.routing.weights
+    ]
     return "!the alarm" if heard and promoted and min(heard) + 5 < max(promoted) else "the alarm"
 
 
 def _may_be_rejected(story: Story, course: Course) -> bool:
     note = course.outer.note or (course.inner.note if course.inner else "")
     if "is being released already" in note:
-        return any(other.order.function == course.order.function for other in story.courses if other.order.id != course.order.id)
+        return any(
+            other.order.function == course.order.function
+            for other in story.courses
+            if other.order.id != course.order.id
+        )
     if "is in ALARM already" in note:
-        return bool(course.did("alarm")) or any(other.did("alarm") for other in story.courses_of(course.order.function))
+        return bool(course.did("alarm")) or any(
+            other.did("alarm") for other in story.courses_of(course.order.function)
+        )
     if "nothing says which version was live before" in note:
         return course.order.workflow == "Rollback" and "version" not in course.order.request
     if "more than the" in note and "reserved for the function" in note:
@@ -391,4 +473,11 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
 
 def violations(story: Story) -> list[str]:
     """Every sentence of every invariant, and what was seen on the way."""
-    return [*story.problems, *(f"{invariant.__name__}: {sentence}" for invariant in INVARIANTS for sentence in invariant(story))]
+    return [
+        *story.problems,
+        *(
+            f"{invariant.__name__}: {sentence}"
+            for invariant in INVARIANTS
+            for sentence in invariant(story)
+        ),
+    ]

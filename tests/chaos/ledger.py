@@ -35,7 +35,9 @@ class Entry:
         """Where the alias points after it, if it was a change of an alias that happened."""
         if self.operation not in {"update_alias", "create_alias"} or self.committed is None:
             return None
-        return Routing(str(self.result["version"]), tuple(sorted(dict(self.result["weights"]).items())))
+        return Routing(
+            str(self.result["version"]), tuple(sorted(dict(self.result["weights"]).items()))
+        )
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,15 @@ class Routing:
     def of(cls, alias: Mapping[str, Any]) -> Routing:
         """From AWS's words."""
         weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        return cls(alias["FunctionVersion"], tuple(sorted((version, weight) for version, weight in weights.items() if weight)))
+        return cls(
+            alias["FunctionVersion"],
+            tuple(sorted((version, weight) for version, weight in weights.items() if weight)),
+        )
 
     def __str__(self) -> str:
-        return self.version + "".join(f"+{100 * weight:g}% {version}" for version, weight in self.weights)
+        return self.version + "".join(
+            f"+{100 * weight:g}% {version}" for version, weight in self.weights
+        )
 
 
 class Ledger:

@@ -23,12 +23,26 @@ from tests.chaos.ledger import Entry, Ledger, Who
 from tests.chaos.schedule import READS, Meet, Window
 from tests.survival.killing import forwarded
 
-THROTTLED: Final = Answer(429, "TooManyRequestsException", "Rate exceeded", {"Reason": "CallerRateLimitExceeded"})
-FOR_A_SECOND: Final = Answer(
-    429, "TooManyRequestsException", "Rate exceeded", {"Reason": "CallerRateLimitExceeded", "retryAfterSeconds": "1"}, {"Retry-After": "1"}
+THROTTLED: Final = Answer(
+    429, "TooManyRequestsException", "Rate exceeded", {"Reason": "CallerRateLimitExceeded"}
 )
-UNAVAILABLE: Final = Answer(503, "ServiceUnavailableException", "Service is unavailable, please try again.")
-_INSTEAD: Final = {"429": THROTTLED, "429 for a second": FOR_A_SECOND, "500": BROKEN, "503": UNAVAILABLE, "500 after": BROKEN}
+FOR_A_SECOND: Final = Answer(
+    429,
+    "TooManyRequestsException",
+    "Rate exceeded",
+    {"Reason": "CallerRateLimitExceeded", "retryAfterSeconds": "1"},
+    {"Retry-After": "1"},
+)
+UNAVAILABLE: Final = Answer(
+    503, "ServiceUnavailableException", "Service is unavailable, please try again."
+)
+_INSTEAD: Final = {
+    "429": THROTTLED,
+    "429 for a second": FOR_A_SECOND,
+    "500": BROKEN,
+    "503": UNAVAILABLE,
+    "500 after": BROKEN,
+}
 _FRESH: Final = 1.0
 """Seconds after a change in which a read may still be answered as if it had not happened."""
 
@@ -40,12 +54,18 @@ Moment = Callable[[str, str, int, str], Awaitable[None]]
 class Proxy:
     """``async with Proxy(endpoint, meets, ledger, moment=…)``: ``moment`` is told before and after each write, which waits for it."""
 
-    def __init__(self, endpoint: str, meets: tuple[Meet, ...], ledger: Ledger, *, moment: Moment) -> None:
+    def __init__(
+        self, endpoint: str, meets: tuple[Meet, ...], ledger: Ledger, *, moment: Moment
+    ) -> None:
         self.ledger = ledger
         self.met: Counter[str] = Counter()
         self._endpoint = endpoint
         self._moment = moment
-        self._meets = {(meet.function, meet.operation, meet.occurrence): meet for meet in meets if meet.mishap != "stale"}
+        self._meets = {
+            (meet.function, meet.operation, meet.occurrence): meet
+            for meet in meets
+            if meet.mishap != "stale"
+        }
         self._stale = [meet for meet in meets if meet.mishap == "stale"]
         self._counts: Counter[tuple[str, str]] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -55,7 +75,9 @@ class Proxy:
         self._window: Window | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0))
+        self._session = aiohttp.ClientSession(
+            auto_decompress=False, connector=aiohttp.TCPConnector(limit=0)
+        )
         self._runners: list[web.ServerRunner] = []
         self.url, self.side_door = [await self._open(who) for who in ("release", "foreign")]
         return self
@@ -67,7 +89,11 @@ class Proxy:
 
     async def _open(self, by: Who) -> str:
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await (self._serve(request) if by == "release" else self._deliver(request, await _parsed(request), by=by))
+            return await (
+                self._serve(request)
+                if by == "release"
+                else self._deliver(request, await _parsed(request), by=by)
+            )
 
         runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=1)
         await runner.setup()
@@ -105,7 +131,12 @@ class Proxy:
                 await asyncio.sleep(1 + len(call.body) % 3)
             else:
                 self.met[f"a request {self._window.kind}"] += 1
-                return self._instead(THROTTLED if self._window.kind == "throttled" else UNAVAILABLE, call, arrived, self._window.kind)
+                return self._instead(
+                    THROTTLED if self._window.kind == "throttled" else UNAVAILABLE,
+                    call,
+                    arrived,
+                    self._window.kind,
+                )
         meet = None
         for name in functions:
             self._counts[name, operation] += 1
@@ -113,14 +144,18 @@ class Proxy:
         occurrence = self._counts[function, operation]
         await self._moment(function, operation, occurrence, "before")
         if meet is None:
-            answer = self._as_it_was(call, operation, function, occurrence) or await self._deliver(request, call, arrived=arrived)
+            answer = self._as_it_was(call, operation, function, occurrence) or await self._deliver(
+                request, call, arrived=arrived
+            )
         else:
             self.met[f"{operation}: {meet.mishap}"] += 1
             answer = await self._meet(meet, request, call, arrived)
         await self._moment(function, operation, occurrence, "after")
         return answer
 
-    async def _meet(self, meet: Meet, request: web.BaseRequest, call: HttpRequest, arrived: float) -> web.StreamResponse:
+    async def _meet(
+        self, meet: Meet, request: web.BaseRequest, call: HttpRequest, arrived: float
+    ) -> web.StreamResponse:
         mishap = meet.mishap
         match mishap:
             case "429" | "429 for a second" | "500" | "503":
@@ -142,7 +177,13 @@ class Proxy:
         return _response(_INSTEAD[mishap], call) if mishap == "500 after" else answer
 
     async def _deliver(
-        self, request: web.BaseRequest, call: HttpRequest, *, by: Who = "release", arrived: float = 0, mishap: str = ""
+        self,
+        request: web.BaseRequest,
+        call: HttpRequest,
+        *,
+        by: Who = "release",
+        arrived: float = 0,
+        mishap: str = "",
     ) -> web.Response:
         operation, [function, *_] = _named(call)
         if call.method == "GET" or operation in {"invoke", *READS}:
@@ -166,15 +207,34 @@ class Proxy:
         for (name, target), answers in list(self._read.items()):
             if name == function and self._targets.get(target) in due:
                 async with self._session.get(self._endpoint + target) as answer:
-                    told = {key: answer.headers[key] for key in ("Content-Type", "x-amzn-errortype") if key in answer.headers}
-                    answers.append((time.time(), web.Response(status=answer.status, body=await answer.read(), headers=told)))
+                    told = {
+                        key: answer.headers[key]
+                        for key in ("Content-Type", "x-amzn-errortype")
+                        if key in answer.headers
+                    }
+                    answers.append(
+                        (
+                            time.time(),
+                            web.Response(
+                                status=answer.status, body=await answer.read(), headers=told
+                            ),
+                        )
+                    )
 
-    def _as_it_was(self, call: HttpRequest, operation: str, function: str, occurrence: int) -> web.Response | None:
+    def _as_it_was(
+        self, call: HttpRequest, operation: str, function: str, occurrence: int
+    ) -> web.Response | None:
         """The answer to this read from before the last change, and from after the one before it, if that is fresh and a stale read is due."""
         before, last = [0.0, 0.0, *self._changes[function]][-2:]
         for meet in self._stale:
-            if (meet.function, meet.operation) == (function, operation) and occurrence >= meet.occurrence and time.time() < last + _FRESH:
-                answers = [answer for at, answer in self._read[function, call.target] if before < at < last]
+            if (
+                (meet.function, meet.operation) == (function, operation)
+                and occurrence >= meet.occurrence
+                and time.time() < last + _FRESH
+            ):
+                answers = [
+                    answer for at, answer in self._read[function, call.target] if before < at < last
+                ]
                 if answers:
                     self._stale.remove(meet)
                     self.met[f"{operation}: stale"] += 1
@@ -182,7 +242,9 @@ class Proxy:
                     return _again(answers[-1])
         return None
 
-    def _instead(self, answer: Answer, call: HttpRequest, arrived: float, mishap: str) -> web.Response:
+    def _instead(
+        self, answer: Answer, call: HttpRequest, arrived: float, mishap: str
+    ) -> web.Response:
         self._write_down(call, arrived, mishap)
         return _response(answer, call)
 
@@ -197,7 +259,11 @@ class Proxy:
         answer: web.Response | None = None,
     ) -> None:
         operation, functions = _named(call)
-        there = request is not None and request.transport is not None and not request.transport.is_closing()
+        there = (
+            request is not None
+            and request.transport is not None
+            and not request.transport.is_closing()
+        )
         body = answer.body if answer is not None and isinstance(answer.body, bytes) else b""
         happened = answer is not None and answer.status in _SUCCESS
         for function in functions:
@@ -227,7 +293,9 @@ async def _parsed(request: web.BaseRequest) -> HttpRequest:
 
 def _named(call: HttpRequest) -> tuple[str, list[str]]:
     """The operation, and the functions that it is about – several, where a look at alarms serves many; an empty name where it is about none of ours."""
-    operation = {"DescribeAlarms": "describe_alarms", "SetAlarmState": "set_alarm_state"}.get(call.operation, call.operation)
+    operation = {"DescribeAlarms": "describe_alarms", "SetAlarmState": "set_alarm_state"}.get(
+        call.operation, call.operation
+    )
     if operation == "describe_alarms":
         return operation, [name.decode() for name in _FUNCTION.findall(call.body)] or [""]
     found_path = re.match(r"/\d{4}-\d\d-\d\d/functions/([^/?]+)", call.path)
@@ -253,7 +321,11 @@ _TOLD: Final = (
 
 def _parameters(call: HttpRequest, operation: str) -> dict[str, Any]:
     if operation == "invoke":
-        return {"hook": call.path.split("/")[3], "asked": _json(call.body).get("hook"), "candidate": _json(call.body).get("candidate")}
+        return {
+            "hook": call.path.split("/")[3],
+            "asked": _json(call.body).get("hook"),
+            "candidate": _json(call.body).get("candidate"),
+        }
     if operation in READS:
         return {"target": call.target}
     if call.method == "GET" or not call.path.startswith("/20"):
@@ -273,7 +345,9 @@ def _json(body: bytes) -> dict[str, Any]:
 def _result(operation: str, body: bytes, function: str) -> dict[str, Any]:
     answer = _json(body)
     if operation == "describe_alarms":
-        states = {alarm["AlarmName"]: alarm["StateValue"] for alarm in answer.get("MetricAlarms", ())}
+        states = {
+            alarm["AlarmName"]: alarm["StateValue"] for alarm in answer.get("MetricAlarms", ())
+        }
         return {"firing": states.get(f"alarm-{function}") == "ALARM"}
     if operation in {"update_alias", "create_alias", "get_alias"}:
         weights = (answer.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
@@ -288,7 +362,14 @@ def _result(operation: str, body: bytes, function: str) -> dict[str, Any]:
         answer = answer["Configuration"]
     return {
         name: answer[name]
-        for name in ("Version", "CodeSha256", "MemorySize", "Description", "RevisionId", "LastUpdateStatus")
+        for name in (
+            "Version",
+            "CodeSha256",
+            "MemorySize",
+            "Description",
+            "RevisionId",
+            "LastUpdateStatus",
+        )
         if name in answer
     }
 
@@ -298,7 +379,11 @@ def _response(answer: Answer, call: HttpRequest) -> web.Response:
     made = answer.response
     if not call.path.startswith("/20"):
         return web.Response(status=503)
-    return web.Response(status=made.status, body=made.body, headers={"Content-Type": "application/json", **made.headers})
+    return web.Response(
+        status=made.status,
+        body=made.body,
+        headers={"Content-Type": "application/json", **made.headers},
+    )
 
 
 def _again(answer: web.Response) -> web.Response:

@@ -76,20 +76,46 @@ def _bake(seconds: int) -> dict[str, Any]:
 
 def _strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
     """All kinds, with bakes of a few seconds."""
-    match random.choices(["AllAtOnce", "canary", "linear", "custom", "approval", "preset", "full"], [3, 6, 3, 3, 3, 1, 1])[0]:
+    match random.choices(
+        ["AllAtOnce", "canary", "linear", "custom", "approval", "preset", "full"],
+        [3, 6, 3, 3, 3, 1, 1],
+    )[0]:
         case "AllAtOnce":
             return "AllAtOnce"
         case "canary":
-            return {"steps": [_weight(random.choice([1, 5, 10, 25, 50])), _bake(random.randint(1, 6))]}
+            return {
+                "steps": [_weight(random.choice([1, 5, 10, 25, 50])), _bake(random.randint(1, 6))]
+            }
         case "linear":
             by = random.choice([20, 25, 34])
-            return {"steps": [step for percent in range(by, 100, by) for step in (_weight(percent), _bake(random.randint(1, 3)))]}
+            return {
+                "steps": [
+                    step
+                    for percent in range(by, 100, by)
+                    for step in (_weight(percent), _bake(random.randint(1, 3)))
+                ]
+            }
         case "custom":
             percents = sorted(random.sample(range(1, 99), random.randint(1, 3)))
-            return {"steps": [_bake(1), *(step for percent in percents for step in (_weight(percent), _bake(random.randint(1, 4))))]}
+            return {
+                "steps": [
+                    _bake(1),
+                    *(
+                        step
+                        for percent in percents
+                        for step in (_weight(percent), _bake(random.randint(1, 4)))
+                    ),
+                ]
+            }
         case "approval":
             waiting = {"kind": "approval", "timeout": f"{random.randint(8, 20)}s"}
-            return {"steps": [_weight(random.choice([5, 20])), waiting, *random.choice([[], [_weight(60), _bake(2)]])]}
+            return {
+                "steps": [
+                    _weight(random.choice([5, 20])),
+                    waiting,
+                    *random.choice([[], [_weight(60), _bake(2)]]),
+                ]
+            }
         case "full":
             return {"steps": [_weight(30), _bake(1), _weight(100), _bake(1)]}
         case _:
@@ -112,9 +138,15 @@ def mix(random: Random, releases: int, *, over: float) -> tuple[list[Function], 
         if function.alias and function.reserved and random.random() < 0.5:
             function = Function(**{**vars(function), "provisioned": random.choice([1, 2])})
         functions.append(function)
-        orders += _orders(random, function, at=round(random.uniform(0, over), 2))[: releases - len(orders)]
-    judging = Random(random.random())  # drawn last, so that what a seed stood for before there was any judging it still stands for
-    return functions, [_judged(order, judging) if judging.random() < _JUDGED else order for order in orders]
+        orders += _orders(random, function, at=round(random.uniform(0, over), 2))[
+            : releases - len(orders)
+        ]
+    judging = Random(
+        random.random()
+    )  # drawn last, so that what a seed stood for before there was any judging it still stands for
+    return functions, [
+        _judged(order, judging) if judging.random() < _JUDGED else order for order in orders
+    ]
 
 
 _JUDGED: Final = 0.2
@@ -128,8 +160,13 @@ def _judged(order: Order, random: Random) -> Order:
         return order
     patient = {"max_duration": f"{random.randint(7, 9)}s", "on_no_data": "pass"}
     steps = [step | patient if step["kind"] == "bake" else step for step in strategy["steps"]]
-    metrics = {"not_worse": [{"metric": "error_rate"}], "limits": [{"metric": "duration_p99", "max": 800}]}
-    guards = {**request.get("guards", {}), "metrics": metrics} | ({"after": "2s"} if random.random() < 0.5 else {})
+    metrics = {
+        "not_worse": [{"metric": "error_rate"}],
+        "limits": [{"metric": "duration_p99", "max": 800}],
+    }
+    guards = {**request.get("guards", {}), "metrics": metrics} | (
+        {"after": "2s"} if random.random() < 0.5 else {}
+    )
     return replace(order, request={**request, "strategy": {"steps": steps}, "guards": guards})
 
 
@@ -137,10 +174,25 @@ def _orders(random: Random, function: Function, *, at: float) -> list[Order]:
     first = _release(random, function, f"{function.name}-1", at=at)
     match random.choices(["alone", "busy", "next", "rollback"], [6, 2, 1.5, 1.5])[0]:
         case "busy" if function.alias:
-            second = _release(random, function, f"{function.name}-2", at=round(random.uniform(0.2, 4), 2), after=first.id)
+            second = _release(
+                random,
+                function,
+                f"{function.name}-2",
+                at=round(random.uniform(0.2, 4), 2),
+                after=first.id,
+            )
             return [first, Order(**{**vars(second), "while_running": True})]
         case "next" if function.alias:
-            return [first, _release(random, function, f"{function.name}-2", at=round(random.uniform(2, 5), 2), after=first.id)]
+            return [
+                first,
+                _release(
+                    random,
+                    function,
+                    f"{function.name}-2",
+                    at=round(random.uniform(2, 5), 2),
+                    after=first.id,
+                ),
+            ]
         case "rollback" if function.alias and function.versions > 2:
             request = {
                 "target": {"function": function.name},
@@ -148,7 +200,12 @@ def _orders(random: Random, function: Function, *, at: float) -> list[Order]:
                 **random.choice([{}, {"version": "2"}]),
                 **_hooks(random),
             }
-            return [first, Order(f"{function.name}-2", function.name, "Rollback", request, at=3, after=first.id)]
+            return [
+                first,
+                Order(
+                    f"{function.name}-2", function.name, "Rollback", request, at=3, after=first.id
+                ),
+            ]
         case _:
             return [first]
 
@@ -161,18 +218,32 @@ def _hooks(random: Random) -> dict[str, Any]:
     return {"hooks": hooks} if hooks else {}
 
 
-def _release(random: Random, function: Function, id: str, *, at: float, after: str | None = None) -> Order:  # noqa: A002
+def _release(
+    random: Random, function: Function, id: str, *, at: float, after: str | None = None
+) -> Order:
     kinds = ["s3", "s3+configuration", "configuration", "latest", "version"]
     kind = random.choices(kinds, [6, 2, 2, 2, 2 if function.versions > 2 else 0])[0]
     if kind == "configuration" and function.fresh_latest:
         kind = "s3+configuration"  # preflight refuses to ship code that nobody named
-    request: dict[str, Any] = {"target": {"function": function.name}, "strategy": _strategy(random), "requested_by": "chaos"}
+    request: dict[str, Any] = {
+        "target": {"function": function.name},
+        "strategy": _strategy(random),
+        "requested_by": "chaos",
+    }
     if kind.startswith("s3"):
-        request["artifact"] = {"kind": "s3", "bucket": BUCKET, "key": f"{random.randint(1, BUILDS)}.zip"}
+        request["artifact"] = {
+            "kind": "s3",
+            "bucket": BUCKET,
+            "key": f"{random.randint(1, BUILDS)}.zip",
+        }
     elif kind in {"latest", "version"}:
-        request["artifact"] = {"kind": kind} | ({"version": str(random.randint(2, function.versions))} if kind == "version" else {})
+        request["artifact"] = {"kind": kind} | (
+            {"version": str(random.randint(2, function.versions))} if kind == "version" else {}
+        )
     if kind.endswith("configuration"):
-        request["configuration"] = {"MemorySize": random.choice([256, 512])} | ({"Timeout": 7} if random.random() < 0.3 else {})
+        request["configuration"] = {"MemorySize": random.choice([256, 512])} | (
+            {"Timeout": 7} if random.random() < 0.3 else {}
+        )
     request |= _hooks(random)
     concurrency: dict[str, int] = {}
     if random.random() < 0.25:

@@ -52,7 +52,9 @@ class Verdict:
         return sum(self.endings.values())
 
 
-async def run(schedule: Schedule, *, workers: int, limit: float, keep: Path | None = None) -> Verdict:
+async def run(
+    schedule: Schedule, *, workers: int, limit: float, keep: Path | None = None
+) -> Verdict:
     """Carry a schedule out, and judge. Whatever has not ended after ``limit`` seconds breaks an invariant. ``keep`` is where the ledger and logs go."""
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.time()
@@ -62,7 +64,9 @@ async def run(schedule: Schedule, *, workers: int, limit: float, keep: Path | No
             watching = asyncio.create_task(watch(schedule, ledger, clients.awslambda))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(director.direct(), limit)
-            endings = await _endings(director, client, limit=max(1.0, began + limit + 30 - time.time()))
+            endings = await _endings(
+                director, client, limit=max(1.0, began + limit + 30 - time.time())
+            )
             await asyncio.sleep(QUIET)
             watching.cancel()
             problems = (await asyncio.gather(watching, return_exceptions=True))[0]
@@ -74,10 +78,19 @@ async def run(schedule: Schedule, *, workers: int, limit: float, keep: Path | No
             endings=endings,
             before=before,
             after=after,
-            problems=tuple(problems) if isinstance(problems, list) else (f"the watcher broke: {problems!r}",),
+            problems=tuple(problems)
+            if isinstance(problems, list)
+            else (f"the watcher broke: {problems!r}",),
         )
         kinds = Counter(_kind(*pair) for pair in endings.values())
-        verdict = Verdict(schedule.seed, time.time() - began, kinds, director.proxy.met, len(ledger.entries), violations(story))
+        verdict = Verdict(
+            schedule.seed,
+            time.time() - began,
+            kinds,
+            director.proxy.met,
+            len(ledger.entries),
+            violations(story),
+        )
         if keep is not None:
             await asyncio.to_thread(_keep, story, ledger, directory, keep)
         return verdict
@@ -98,28 +111,45 @@ def _keep(story: Story, ledger: Ledger, logs: Path, where: Path) -> None:
 
 
 @asynccontextmanager
-async def _stage(schedule: Schedule, workers: int, directory: Path) -> AsyncIterator[tuple[Director, Clients, Client, Ledger]]:
+async def _stage(
+    schedule: Schedule, workers: int, directory: Path
+) -> AsyncIterator[tuple[Director, Clients, Client, Ledger]]:
     ledger = Ledger()
     async with AsyncExitStack() as stack:
-        local = await stack.enter_async_context(LocalLambda.start(settle=0.3, provision=0.3, log=directory / "lambda.log"))
+        local = await stack.enter_async_context(
+            LocalLambda.start(settle=0.3, provision=0.3, log=directory / "lambda.log")
+        )
         server = Server(directory)
         stack.push_async_callback(server.stop)
         await server.start()
         client = await server.connect()
-        men = [Workman(f"worker-{number}", temporal=server.address, directory=directory, queue=QUEUE) for number in range(workers)]
+        men = [
+            Workman(f"worker-{number}", temporal=server.address, directory=directory, queue=QUEUE)
+            for number in range(workers)
+        ]
         director = Director(schedule, client=client, server=server, workers=men, queue=QUEUE)
-        proxy = await stack.enter_async_context(Proxy(local.endpoint_url, schedule.meets, ledger, moment=director.moment))
+        proxy = await stack.enter_async_context(
+            Proxy(local.endpoint_url, schedule.meets, ledger, moment=director.moment)
+        )
         direct = await stack.enter_async_context(Clients.connect(local))
-        await build(schedule.functions, lambdas=direct.awslambda, s3=direct.s3, cloudwatch=direct.cloudwatch)
+        await build(
+            schedule.functions, lambdas=direct.awslambda, s3=direct.s3, cloudwatch=direct.cloudwatch
+        )
         aside = await stack.enter_async_context(Clients.connect(proxy.side_door))
-        director.proxy, director.lambdas, director.cloudwatch = proxy, aside.awslambda, direct.cloudwatch
+        director.proxy, director.lambdas, director.cloudwatch = (
+            proxy,
+            aside.awslambda,
+            direct.cloudwatch,
+        )
         for man in men:
             stack.push_async_callback(man.stop)
             man.start(local, proxy.url)
         yield director, direct, client, ledger
 
 
-async def _endings(director: Director, client: Client, *, limit: float) -> dict[str, tuple[Ending, Ending | None]]:
+async def _endings(
+    director: Director, client: Client, *, limit: float
+) -> dict[str, tuple[Ending, Ending | None]]:
     """How everything ended; rollouts are waited for, which may outlive the release that started them."""
 
     async def one(handle: Any) -> tuple[Ending, Ending | None]:
@@ -136,4 +166,8 @@ async def _endings(director: Director, client: Client, *, limit: float) -> dict[
 def _kind(outer: Ending, inner: Ending | None) -> str:
     if outer.kind == "Completed" and inner is not None and inner.note.startswith("Nothing to do"):
         return "Nothing to do"
-    return outer.kind if inner is None or inner.kind in {outer.kind, "Running"} else f"{outer.kind} ({inner.kind})"
+    return (
+        outer.kind
+        if inner is None or inner.kind in {outer.kind, "Running"}
+        else f"{outer.kind} ({inner.kind})"
+    )

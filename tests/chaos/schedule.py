@@ -28,13 +28,31 @@ Mishap = Literal[
     "overtaken",  # a read is answered with what was so some seconds ago: answers arrive out of order
 ]
 
-READS: Final = ("get_alias", "get_function", "get_provisioned_concurrency_config", "describe_alarms")
-GUARDED: Final = ("update_function_code", "update_function_configuration", "publish_version", "update_alias")
+READS: Final = (
+    "get_alias",
+    "get_function",
+    "get_provisioned_concurrency_config",
+    "describe_alarms",
+)
+GUARDED: Final = (
+    "update_function_code",
+    "update_function_configuration",
+    "publish_version",
+    "update_alias",
+)
 """Writes that AWS refuses when they come late, by their RevisionId."""
 
 _ON_ANY: Final[tuple[Mishap, ...]] = ("429", "429 for a second", "500", "503", "drop before")
 _ON_READS: Final[tuple[Mishap, ...]] = (*_ON_ANY, "slow", "stale", "stale", "overtaken")
-_ON_WRITES: Final[tuple[Mishap, ...]] = (*_ON_ANY, "500 after", "drop after", "drop after", "slow", "late", "twice")
+_ON_WRITES: Final[tuple[Mishap, ...]] = (
+    *_ON_ANY,
+    "500 after",
+    "drop after",
+    "drop after",
+    "slow",
+    "late",
+    "twice",
+)
 GIVEN_UP: Final = 10.0
 """Seconds without an answer after which the worker gives a call up; whatever is late without a guard arrives before that."""
 
@@ -85,7 +103,16 @@ Deed = Literal[
     "foreign configuration",
 ]
 FOREIGN: Final = ("foreign alias", "foreign description", "foreign code", "foreign configuration")
-STOPPING: Final = ("cancel", "cancel twice", "cancel rollout", "terminate release", "terminate rollout", "abort", "alarm", *FOREIGN)
+STOPPING: Final = (
+    "cancel",
+    "cancel twice",
+    "cancel rollout",
+    "terminate release",
+    "terminate rollout",
+    "abort",
+    "alarm",
+    *FOREIGN,
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +156,7 @@ class Schedule:
         """Everything, as JSON."""
         return json.dumps(asdict(self), indent=1)
 
-    def order(self, id: str) -> Order:  # noqa: A002
+    def order(self, id: str) -> Order:
         """The order of that id."""
         return next(order for order in self.orders if order.id == id)
 
@@ -143,9 +170,19 @@ def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> 
     random = Random(seed)
     functions, orders = mix(random, releases, over=over)
     meets = [
-        meet for function in functions for meet in _meets(random, function, [order for order in orders if order.function == function.name])
+        meet
+        for function in functions
+        for meet in _meets(
+            random, function, [order for order in orders if order.function == function.name]
+        )
     ]
-    acts = [act for order in orders for act in _acts(random, order, {function.name: function for function in functions}[order.function])]
+    acts = [
+        act
+        for order in orders
+        for act in _acts(
+            random, order, {function.name: function for function in functions}[order.function]
+        )
+    ]
     return Schedule(
         seed=seed,
         functions=tuple(functions),
@@ -163,7 +200,11 @@ def _meets(random: Random, function: Function, orders: list[Order]) -> list[Meet
     likely = _likely(function, orders)
     for _ in range(random.choice([0, 1, 2, 2, 3, 4])):
         operation = random.choice(likely)
-        occurrence = random.choice([1, 1, 2, 2, 3, 4, 5] if operation in {"get_function", "update_alias", "get_alias"} else [1, 1, 1, 2])
+        occurrence = random.choice(
+            [1, 1, 2, 2, 3, 4, 5]
+            if operation in {"get_function", "update_alias", "get_alias"}
+            else [1, 1, 1, 2]
+        )
         mishap: Mishap
         if operation in READS:
             mishap = random.choice(_ON_READS)
@@ -181,26 +222,56 @@ def _meets(random: Random, function: Function, orders: list[Order]) -> list[Meet
 def _likely(function: Function, orders: list[Order]) -> list[str]:
     """Operations that these releases need, or may need to undo what they did; the alias twice as often as anything else."""
     likely = ["get_alias", "get_function", "get_function"]
-    likely += ["update_alias"] * 4 if function.alias else ["create_alias", "create_alias", "delete_alias"]
+    likely += (
+        ["update_alias"] * 4 if function.alias else ["create_alias", "create_alias", "delete_alias"]
+    )
     for order in orders:
         kind = (order.request.get("artifact") or {}).get("kind")
         likely += ["update_function_code", "update_function_code"] if kind == "s3" else []
-        likely += ["update_function_configuration", "update_function_configuration"] if "configuration" in order.request else []
-        likely += ["publish_version"] if kind in {"s3", "latest", None} and order.workflow == "Release" else []
-        likely += ["put_function_concurrency", "delete_function_concurrency"] if "reserved" in order.concurrency else []
-        likely += ["put_provisioned_concurrency_config", "delete_provisioned_concurrency_config", "get_provisioned_concurrency_config"] * (
-            "provisioned" in order.concurrency
+        likely += (
+            ["update_function_configuration", "update_function_configuration"]
+            if "configuration" in order.request
+            else []
         )
+        likely += (
+            ["publish_version"]
+            if kind in {"s3", "latest", None} and order.workflow == "Release"
+            else []
+        )
+        likely += (
+            ["put_function_concurrency", "delete_function_concurrency"]
+            if "reserved" in order.concurrency
+            else []
+        )
+        likely += [
+            "put_provisioned_concurrency_config",
+            "delete_provisioned_concurrency_config",
+            "get_provisioned_concurrency_config",
+        ] * ("provisioned" in order.concurrency)
         likely += ["invoke"] if order.hooks else []
         likely += ["describe_alarms"] if order.guarded else []
     return likely
 
 
 def _windows(random: Random, over: float) -> list[Window]:
-    windows = [Window(round(random.uniform(5, over), 1), round(random.uniform(min(8, over / 2), min(30, over / 2)), 1), "refused")]
-    kinds: tuple[Literal["throttled", "unavailable", "sluggish"], ...] = ("throttled", "unavailable", "sluggish")
+    windows = [
+        Window(
+            round(random.uniform(5, over), 1),
+            round(random.uniform(min(8, over / 2), min(30, over / 2)), 1),
+            "refused",
+        )
+    ]
+    kinds: tuple[Literal["throttled", "unavailable", "sluggish"], ...] = (
+        "throttled",
+        "unavailable",
+        "sluggish",
+    )
     windows += [
-        Window(round(random.uniform(0, min(over + 15, 1.5 * over)), 1), round(random.uniform(2, min(8, over / 2)), 1), kind)
+        Window(
+            round(random.uniform(0, min(over + 15, 1.5 * over)), 1),
+            round(random.uniform(2, min(8, over / 2)), 1),
+            kind,
+        )
         for kind in kinds
     ]
     return windows
@@ -208,10 +279,21 @@ def _windows(random: Random, over: float) -> list[Window]:
 
 def _kills(random: Random, over: float, *, workers: int, kills: int) -> list[Kill]:
     drawn = [
-        Kill(round(random.uniform(4, min(over + 20, 1.5 * over + 5)), 1), random.randrange(workers), round(random.uniform(0, 6), 1))
+        Kill(
+            round(random.uniform(4, min(over + 20, 1.5 * over + 5)), 1),
+            random.randrange(workers),
+            round(random.uniform(0, 6), 1),
+        )
         for _ in range(kills)
     ]
-    return [*drawn, Kill(round(random.uniform(8, min(over + 10, 1.5 * over + 5)), 1), -1, round(random.uniform(0, 5), 1))]
+    return [
+        *drawn,
+        Kill(
+            round(random.uniform(8, min(over + 10, 1.5 * over + 5)), 1),
+            -1,
+            round(random.uniform(0, 5), 1),
+        ),
+    ]
 
 
 _AROUND: Final = {
@@ -229,7 +311,11 @@ _AROUND: Final = {
 def _acts(random: Random, order: Order, function: Function) -> list[Act]:
     strategy = order.request.get("strategy", "AllAtOnce")
     acts: list[Act] = []
-    if isinstance(strategy, dict) and any(step["kind"] == "approval" for step in strategy["steps"]) and random.random() < 0.7:
+    if (
+        isinstance(strategy, dict)
+        and any(step["kind"] == "approval" for step in strategy["steps"])
+        and random.random() < 0.7
+    ):
         acts.append(Act(order.id, function.name, "approve", 0.5, "update_alias", again=3))
     if isinstance(strategy, str) and strategy.endswith("1Minute") and random.random() < 0.7:
         acts.append(Act(order.id, function.name, "promote", 3, "update_alias", when="after"))
@@ -261,21 +347,33 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
         else None
     )
     if deed in {"foreign code", "foreign configuration"} and random.random() < 0.7:
-        operation = random.choice([name for name in _likely(function, [order]) if name.startswith("update_function") or name == operation])
+        operation = random.choice(
+            [
+                name
+                for name in _likely(function, [order])
+                if name.startswith("update_function") or name == operation
+            ]
+        )
     when: Literal["before", "after"] = random.choice(["before", "after"])
     acts.append(
         Act(
             order.id,
             function.name,
             deed,
-            delay=round(random.choice([0, 0, random.uniform(0, 2), random.uniform(0, 12)]), 1) if deed not in FOREIGN else 0,
+            delay=round(random.choice([0, 0, random.uniform(0, 2), random.uniform(0, 12)]), 1)
+            if deed not in FOREIGN
+            else 0,
             operation=operation,
-            occurrence=random.choice([1, 1, 2, 3]) if operation == "update_alias" else random.choice([1, 1, 2]),
+            occurrence=random.choice([1, 1, 2, 3])
+            if operation == "update_alias"
+            else random.choice([1, 1, 2]),
             when=when,
             again=round(random.uniform(0.1, 8), 1),
         )
     )
-    if deed in FOREIGN and deed != "foreign configuration" and random.random() < 0.5:  # and somebody stops the release just then
+    if (
+        deed in FOREIGN and deed != "foreign configuration" and random.random() < 0.5
+    ):  # and somebody stops the release just then
         stop: Deed = random.choice(["cancel", "cancel rollout", "abort"])
         acts.append(replace(acts[-1], deed=stop, delay=round(random.uniform(0, 1.5), 1)))
     return acts

@@ -16,7 +16,9 @@ _AT_ONCE = 12
 
 def package(number: int) -> bytes:
     """Build ``number``: no two are of one size, by which S3 tells them apart."""
-    return zipped(f"def handler(event, context):\n    return {{'build': {number}}}\n" + "#" * number)
+    return zipped(
+        f"def handler(event, context):\n    return {{'build': {number}}}\n" + "#" * number
+    )
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ async def build(functions: tuple[Function, ...], *, lambdas: Any, s3: Any, cloud
         await s3.put_object(Bucket=BUCKET, Key=f"{number}.zip", Body=package(number))
     for name, source in HOOKS.items():
         code = {"ZipFile": zipped(source)}
-        await lambdas.create_function(FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code=code)
+        await lambdas.create_function(
+            FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code=code
+        )
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(number: int, function: Function) -> None:
@@ -55,7 +59,9 @@ async def build(functions: tuple[Function, ...], *, lambdas: Any, s3: Any, cloud
 async def _create(number: int, function: Function, *, lambdas: Any, cloudwatch: Any) -> None:
     name = {"FunctionName": function.name}
     first = {"ZipFile": package(101)}
-    await lambdas.create_function(**name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code=first)
+    await lambdas.create_function(
+        **name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code=first
+    )
     for version in range(1, function.versions + 1):
         if version > 1:
             await lambdas.update_function_code(**name, ZipFile=package(100 + version))
@@ -67,10 +73,14 @@ async def _create(number: int, function: Function, *, lambdas: Any, cloudwatch: 
     if function.alias:
         await lambdas.create_alias(**name, Name="live", FunctionVersion=str(function.versions))
     if function.reserved is not None:
-        await lambdas.put_function_concurrency(**name, ReservedConcurrentExecutions=function.reserved)
+        await lambdas.put_function_concurrency(
+            **name, ReservedConcurrentExecutions=function.reserved
+        )
     if function.provisioned is not None:
         await lambdas.put_provisioned_concurrency_config(
-            **name, Qualifier=str(function.versions), ProvisionedConcurrentExecutions=function.provisioned
+            **name,
+            Qualifier=str(function.versions),
+            ProvisionedConcurrentExecutions=function.provisioned,
         )
     await active(lambdas, function.name)
     await cloudwatch.put_metric_alarm(
@@ -108,7 +118,10 @@ async def look(functions: tuple[Function, ...], *, lambdas: Any) -> dict[str, St
 
 async def _look(name: str, lambdas: Any) -> State:
     function = await lambdas.get_function(FunctionName=name)
-    versions = {found["Version"]: found for found in (await lambdas.list_versions_by_function(FunctionName=name))["Versions"]}
+    versions = {
+        found["Version"]: found
+        for found in (await lambdas.list_versions_by_function(FunctionName=name))["Versions"]
+    }
     listed = await lambdas.list_provisioned_concurrency_configs(FunctionName=name)
     warm = {
         config["FunctionArn"].rpartition(":")[2]: config["RequestedProvisionedConcurrentExecutions"]
@@ -123,5 +136,8 @@ async def _look(name: str, lambdas: Any) -> State:
         code=latest["CodeSha256"],
         memory=latest["MemorySize"],
         timeout=latest["Timeout"],
-        of_version={number: (found["CodeSha256"], found["MemorySize"], found["Timeout"]) for number, found in versions.items()},
+        of_version={
+            number: (found["CodeSha256"], found["MemorySize"], found["Timeout"])
+            for number, found in versions.items()
+        },
     )

@@ -43,12 +43,20 @@ class Course:
     @property
     def writes(self) -> list[Entry]:
         """What it changed at AWS."""
-        return [entry for entry in self.entries if entry.by == "release" and entry.operation in WRITES and entry.committed is not None]
+        return [
+            entry
+            for entry in self.entries
+            if entry.by == "release" and entry.operation in WRITES and entry.committed is not None
+        ]
 
     @property
     def foreign(self) -> list[Entry]:
         """What others changed."""
-        return [entry for entry in self.entries if entry.by == "foreign" and entry.operation in WRITES and entry.committed is not None]
+        return [
+            entry
+            for entry in self.entries
+            if entry.by == "foreign" and entry.operation in WRITES and entry.committed is not None
+        ]
 
     @property
     def ended(self) -> float:
@@ -78,10 +86,16 @@ class Course:
     @property
     def candidate(self) -> str | None:
         """The version that it made, or was to make, live."""
-        published = [str(write.result["Version"]) for write in self.writes if write.operation == "publish_version"]
+        published = [
+            str(write.result["Version"])
+            for write in self.writes
+            if write.operation == "publish_version"
+        ]
         artifact = self.order.request.get("artifact") or {}
         told = self.outer.candidate or (self.inner.candidate if self.inner else None)
-        return (published or [artifact.get("version") or self.order.request.get("version") or told])[-1]
+        return (
+            published or [artifact.get("version") or self.order.request.get("version") or told]
+        )[-1]
 
     def did(self, *deeds: str) -> list[Done]:
         """What people did to it, and were heard."""
@@ -109,28 +123,42 @@ class Story:
     @cached_property
     def courses(self) -> list[Course]:
         """Every release, by function, in the order in which they held the alias; those that never held it come where they began."""
-        return [course for function in self.schedule.functions for course in self.courses_of(function.name)]
+        return [
+            course
+            for function in self.schedule.functions
+            for course in self.courses_of(function.name)
+        ]
 
     @cached_property
     def settled(self) -> list[Function]:
         """The functions whose releases have all ended: only of them can be said how they ought to be."""
         running = {
-            course.order.function for course in self.courses if "Running" in {course.outer.kind, course.inner.kind if course.inner else ""}
+            course.order.function
+            for course in self.courses
+            if "Running" in {course.outer.kind, course.inner.kind if course.inner else ""}
         }
-        running |= {order.function for order in self.schedule.orders if order.id not in self.endings}
+        running |= {
+            order.function for order in self.schedule.orders if order.id not in self.endings
+        }
         return [function for function in self.schedule.functions if function.name not in running]
 
     def courses_of(self, function: str) -> list[Course]:
         """The releases of one function, one after the other."""
         entries = [entry for entry in self.entries if entry.function == function]
-        orders = [order for order in self.schedule.orders if order.function == function and order.id in self.endings]
+        orders = [
+            order
+            for order in self.schedule.orders
+            if order.function == function and order.id in self.endings
+        ]
         holding = sorted((order for order in orders if self._held(order)), key=self._begun)
         courses: list[Course] = []
         for number, order in enumerate(holding):
             begins = self._begun(order) if number else 0.0
             ends = self._begun(holding[number + 1]) if number + 1 < len(holding) else float("inf")
             mine = tuple(entry for entry in entries if begins <= entry.arrived < ends)
-            courses.append(self._course(order, mine, alias_at(entries, self.before[function].alias, begins)))
+            courses.append(
+                self._course(order, mine, alias_at(entries, self.before[function].alias, begins))
+            )
         idle = [self._course(order, (), None) for order in orders if not self._held(order)]
         return [*courses, *idle]
 
@@ -140,7 +168,13 @@ class Story:
         acts = tuple(
             done
             for done in self.done
-            if done.act.order == order.id or (inner and done.act.function == order.function and done.to_rollout and began < done.at < over)
+            if done.act.order == order.id
+            or (
+                inner
+                and done.act.function == order.function
+                and done.to_rollout
+                and began < done.at < over
+            )
         )
         return Course(order, acts, outer, inner, before, entries)
 

@@ -20,7 +20,9 @@ async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
     """Look at one alias after the other until cancelled; what was wrong."""
     problems: list[str] = []
     bold = {function.name: boldest(schedule, function.name) for function in schedule.functions}
-    first = {function.name: await alias_of(lambdas, function.name) for function in schedule.functions}
+    first = {
+        function.name: await alias_of(lambdas, function.name) for function in schedule.functions
+    }
     try:
         while True:
             for name, at_first in first.items():
@@ -28,7 +30,9 @@ async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
                 told = told_at(ledger, name, at_first)
                 seen = await alias_of(lambdas, name)
                 if seen != told and seen != told_at(ledger, name, at_first):
-                    problems.append(f"watcher: the alias of {name} is on {seen}, and the ledger says {told}")
+                    problems.append(
+                        f"watcher: the alias of {name} is on {seen}, and the ledger says {told}"
+                    )
                 problems += [f"watcher: {problem}" for problem in too_bold(name, seen, bold[name])]
     except asyncio.CancelledError:
         return problems
@@ -46,11 +50,20 @@ def boldest(schedule: Schedule, function: str) -> float:
         for order in schedule.orders
         if order.function == function and order.workflow == "Release"
     ]
-    percents = [step.percent for request in requests for step in request.strategy.steps if isinstance(step, SetWeight)]
+    percents = [
+        step.percent
+        for request in requests
+        for step in request.strategy.steps
+        if isinstance(step, SetWeight)
+    ]
     return max((percent for percent in percents if percent < 100), default=0)
 
 
 def too_bold(function: str, seen: Routing | None, most: float) -> list[str]:
     """What is wrong with the weights of an alias, if something is."""
     given = 100 * sum(weight for _, weight in seen.weights) if seen else 0
-    return [f"{function} gives {given:g}% to a candidate, and no step gives more than {most:g}%"] if given > most + 1e-6 else []
+    return (
+        [f"{function} gives {given:g}% to a candidate, and no step gives more than {most:g}%"]
+        if given > most + 1e-6
+        else []
+    )

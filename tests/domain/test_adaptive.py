@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from workflows.domain.adaptive import MOST, Adaptive, Advice, Dose, Move, Ramp, advise
+from workflows.domain.assessment import Assessment, Finding, Verdict
 from workflows.domain.evidence import Contrast, Evidence, Share
-from workflows.domain.judgement import Finding, Judgement, Outcome
 from workflows.domain.measurement import Measurements
 
 NINE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -23,21 +23,33 @@ def second(number: float) -> datetime:
     return NINE + timedelta(seconds=number)
 
 
-def judged(outcome: Outcome = Outcome.PENDING, *found: Evidence) -> Judgement:
-    return Judgement(outcome, tuple(Finding("a rule", outcome, "numbers", one) for one in found or (Evidence(),)))
+def judged(outcome: Verdict = Verdict.PENDING, *found: Evidence) -> Assessment:
+    return Assessment(
+        outcome, tuple(Finding("a rule", outcome, "numbers", one) for one in found or (Evidence(),))
+    )
 
 
 def told(*minutes: float, status: str = "Complete") -> Measurements:
     """CloudWatch told of the minutes that begin at these seconds."""
     any_contrast = Contrast(Share(0, 1), Share(0, 1))
-    return Measurements(("error_rate",), status=status, counted={("error_rate", second(minute)): any_contrast for minute in minutes})
+    return Measurements(
+        ("error_rate",),
+        status=status,
+        counted={("error_rate", second(minute)): any_contrast for minute in minutes},
+    )
 
 
 def next_move(
-    now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float] | None = None, adaptive: Adaptive = ADAPTIVE
+    now: float,
+    judgement: Assessment,
+    seen: Measurements,
+    dose: tuple[int, float, float] | None = None,
+    adaptive: Adaptive = ADAPTIVE,
 ) -> Advice:
     sent = Dose(dose[0], second(dose[1]), second(dose[2])) if dose else None
-    return advise(adaptive, judgement=judgement, seen=seen, ramp=Ramp(NINE, dose=sent), now=second(now))
+    return advise(
+        adaptive, judgement=judgement, seen=seen, ramp=Ramp(NINE, dose=sent), now=second(now)
+    )
 
 
 FIRST = (1, 0.0, 60.0)
@@ -49,25 +61,41 @@ OVER = 7200.0
     [
         (0, judged(), told(), None, (Move.SEND, 1)),
         (30, judged(), told(), FIRST, (Move.SEND, 1)),  # under way
-        (30, judged(Outcome.UNMEASURABLE), told(status="Forbidden"), FIRST, (Move.SEND, 1)),  # ends by itself within a minute
+        (
+            30,
+            judged(Verdict.UNMEASURABLE),
+            told(status="Forbidden"),
+            FIRST,
+            (Move.SEND, 1),
+        ),  # ends by itself within a minute
         (60, judged(), told(), FIRST, (Move.WAIT, 0)),  # nobody knows yet how it fared
         (239, judged(), told(), FIRST, (Move.WAIT, 0)),
         (240, judged(), told(), FIRST, (Move.SEND, 1)),  # nobody called it
         (100, judged(), told(0), FIRST, (Move.SEND, 3)),
         (110, judged(), told(0), FIRST, (Move.WAIT, 0)),  # ten seconds are no dose
-        (100, judged(Outcome.UNMEASURABLE), told(0, status="PartialData"), FIRST, (Move.WAIT, 0)),
-        (0, judged(Outcome.UNMEASURABLE), told(status="Throttled"), None, (Move.WAIT, 0)),
-        (30, judged(Outcome.FAILED), told(), FIRST, (Move.ROLL_BACK, 0)),  # even in the middle of a dose
-        (30, judged(Outcome.PASSED), told(0), FIRST, (Move.PROMOTE, 100)),
-        (OVER, judged(Outcome.INCONCLUSIVE), told(0), FIRST, (Move.HOLD, 0)),
-        (OVER, judged(Outcome.UNMEASURABLE), told(status="Forbidden"), FIRST, (Move.HOLD, 0)),
-        (OVER, judged(Outcome.FAILED), told(), FIRST, (Move.ROLL_BACK, 0)),
-        (OVER, judged(Outcome.PASSED), told(), FIRST, (Move.PROMOTE, 100)),
+        (100, judged(Verdict.UNMEASURABLE), told(0, status="PartialData"), FIRST, (Move.WAIT, 0)),
+        (0, judged(Verdict.UNMEASURABLE), told(status="Throttled"), None, (Move.WAIT, 0)),
+        (
+            30,
+            judged(Verdict.FAILED),
+            told(),
+            FIRST,
+            (Move.ROLL_BACK, 0),
+        ),  # even in the middle of a dose
+        (30, judged(Verdict.PASSED), told(0), FIRST, (Move.PROMOTE, 100)),
+        (OVER, judged(Verdict.INCONCLUSIVE), told(0), FIRST, (Move.HOLD, 0)),
+        (OVER, judged(Verdict.UNMEASURABLE), told(status="Forbidden"), FIRST, (Move.HOLD, 0)),
+        (OVER, judged(Verdict.FAILED), told(), FIRST, (Move.ROLL_BACK, 0)),
+        (OVER, judged(Verdict.PASSED), told(), FIRST, (Move.PROMOTE, 100)),
         (OVER - 1, judged(), told(0), FIRST, (Move.WAIT, 0)),
     ],
 )
 def test_the_first_rule_that_applies_decides(
-    now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float] | None, expected: tuple[Move, int]
+    now: float,
+    judgement: Assessment,
+    seen: Measurements,
+    dose: tuple[int, float, float] | None,
+    expected: tuple[Move, int],
 ) -> None:
     advice = next_move(now, judgement, seen, dose)
     assert (advice.move, advice.percent) == expected
@@ -76,7 +104,12 @@ def test_the_first_rule_that_applies_decides(
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
 @given(now=st.floats(60, 3 * OVER), not_worse=st.floats(0, 99))
 def test_silence_never_widens_or_promotes(status: str, now: float, not_worse: float) -> None:
-    advice = next_move(now, judged(Outcome.UNMEASURABLE, Evidence(not_worse=not_worse)), told(0, status=status), FIRST)
+    advice = next_move(
+        now,
+        judged(Verdict.UNMEASURABLE, Evidence(not_worse=not_worse)),
+        told(0, status=status),
+        FIRST,
+    )
     assert advice.percent == 0
     assert advice.move in {Move.WAIT, Move.HOLD}
 
@@ -95,24 +128,39 @@ def test_silence_never_widens_or_promotes(status: str, now: float, not_worse: fl
     ],
 )
 def test_a_dose_is_as_large_as_the_evidence(found: tuple[Evidence, ...], size: float) -> None:
-    dose = next_move(60, judged(Outcome.PENDING, *found), told(0), FIRST).ramp.dose
+    dose = next_move(60, judged(Verdict.PENDING, *found), told(0), FIRST).ramp.dose
     assert dose is not None
     assert dose.percent * (dose.ends - dose.begins).total_seconds() / 60 == pytest.approx(size)
 
 
-@given(st.floats(0, 48 * 3600), st.floats(0, 1e9), st.floats(0, 99), st.integers(1, MOST), st.floats(1, 100))
+@given(
+    st.floats(0, 48 * 3600),
+    st.floats(0, 1e9),
+    st.floats(0, 99),
+    st.integers(1, MOST),
+    st.floats(1, 100),
+)
 def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
     now: float, not_worse: float, harm: float, start: int, factor: float
 ) -> None:
     adaptive = Adaptive.model_validate({"from": start, "factor": factor, "max_duration": "3d"})
-    advice = next_move(now, judged(Outcome.PENDING, Evidence(not_worse=not_worse, harm=harm)), told(), None, adaptive)
+    advice = next_move(
+        now,
+        judged(Verdict.PENDING, Evidence(not_worse=not_worse, harm=harm)),
+        told(),
+        None,
+        adaptive,
+    )
     if advice.move is Move.SEND:
         dose = advice.ramp.dose
         assert dose is not None
         assert 1 <= advice.percent == dose.percent <= MOST
         assert second(now) == dose.begins < dose.ends <= dose.minute + timedelta(minutes=1)
         asked = start * max(1.0, factor * not_worse)
-        assert dose.percent * (dose.ends - dose.begins).total_seconds() <= 60 * asked * (1 + 1e-6) + 1e-3
+        assert (
+            dose.percent * (dose.ends - dose.begins).total_seconds()
+            <= 60 * asked * (1 + 1e-6) + 1e-3
+        )
     else:
         assert (advice.move, advice.percent) == (Move.WAIT, 0)
     assert second(now) < advice.again <= second(now) + timedelta(minutes=1)
@@ -124,12 +172,22 @@ def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
         (10, judged(), told(), FIRST, 60),  # the dose ends
         (60, judged(), told(), FIRST, 240),  # it is waited for no longer
         (170, judged(), told(0), FIRST, 180),  # the next minute begins
-        (100, judged(Outcome.UNMEASURABLE), told(0, status="Forbidden"), FIRST, OVER),  # until CloudWatch answers
+        (
+            100,
+            judged(Verdict.UNMEASURABLE),
+            told(0, status="Forbidden"),
+            FIRST,
+            OVER,
+        ),  # until CloudWatch answers
         (OVER - 2, judged(), told(), FIRST, OVER),  # the time is over
     ],
 )
 def test_it_says_when_to_ask_again_if_cloudwatch_tells_nothing_new(
-    now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float], again: float
+    now: float,
+    judgement: Assessment,
+    seen: Measurements,
+    dose: tuple[int, float, float],
+    again: float,
 ) -> None:
     assert next_move(now, judgement, seen, dose).again == second(again)
 
@@ -144,20 +202,28 @@ def test_minutes_that_settle_late_are_waited_for_longer() -> None:
     ("now", "judgement", "seen", "dose", "reason"),
     [
         (0, judged(), told(), None, "1% for 1 min, 1% of a minute's requests: no evidence yet"),
-        (80, judged(Outcome.PENDING, Evidence(not_worse=4.2)), told(0), FIRST, "12% for 40 s, 8.4% of a minute's requests: the evidence for it is 4.2"),
-        (60, judged(Outcome.PENDING, Evidence(0, 2.6, 0.1)), told(0), FIRST, "1% for 30 s, 0.5% of a minute's requests: the evidence is against it (2.6)"),
+        (80, judged(Verdict.PENDING, Evidence(not_worse=4.2)), told(0), FIRST, "12% for 40 s, 8.4% of a minute's requests: the evidence for it is 4.2"),
+        (60, judged(Verdict.PENDING, Evidence(0, 2.6, 0.1)), told(0), FIRST, "1% for 30 s, 0.5% of a minute's requests: the evidence is against it (2.6)"),
         (60, judged(), told(), FIRST, "waiting for what CloudWatch tells of 09:00"),
         (30, judged(), told(), FIRST, "1% until 09:01:00"),
-        (OVER, judged(Outcome.INCONCLUSIVE), told(), FIRST, "no certainty within 2 h: numbers"),
-        (9, judged(Outcome.FAILED), told(), FIRST, "numbers"),
+        (OVER, judged(Verdict.INCONCLUSIVE), told(), FIRST, "no certainty within 2 h: numbers"),
+        (9, judged(Verdict.FAILED), told(), FIRST, "numbers"),
     ],
 )  # fmt: skip
-def test_it_says_why(now: float, judgement: Judgement, seen: Measurements, dose: tuple[int, float, float] | None, reason: str) -> None:
+def test_it_says_why(
+    now: float,
+    judgement: Assessment,
+    seen: Measurements,
+    dose: tuple[int, float, float] | None,
+    reason: str,
+) -> None:
     assert next_move(now, judgement, seen, dose).reason == reason
 
 
 def test_it_is_written_as_the_contract_says_and_shows_its_plan() -> None:
-    written = TypeAdapter(Adaptive).validate_python({"from": 1, "factor": 2, "margin": 0.005, "max_duration": "PT2H"})
+    written = TypeAdapter(Adaptive).validate_python(
+        {"from": 1, "factor": 2, "margin": 0.005, "max_duration": "PT2H"}
+    )
     assert written == Adaptive(margin=0.005)
     assert Adaptive.model_validate_json(written.model_dump_json(by_alias=True)) == written
     assert written.rules.not_worse[0].margin == 0.005

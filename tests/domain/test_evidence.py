@@ -49,7 +49,9 @@ class Scene:
         return sum(
             binomial(bad, self.candidates, self.p)
             * binomial(worse, self.stables, self.q)
-            * getattr(self.evidence(Contrast(Share(bad, self.candidates), Share(worse, self.stables))), of)
+            * getattr(
+                self.evidence(Contrast(Share(bad, self.candidates), Share(worse, self.stables))), of
+            )
             for bad in range(self.candidates + 1)
             for worse in range(self.stables + 1)
         )
@@ -60,7 +62,9 @@ def contrast(candidates: int, bad: int, stables: int, worse: int) -> Contrast:
 
 
 befores = st.builds(lambda of, part: Share(of * part, of), st.integers(0, 5000), rates)
-pasts = st.lists(st.builds(contrast, st.integers(1, 50), few, st.integers(1, 50), few), max_size=3).map(tuple)
+pasts = st.lists(
+    st.builds(contrast, st.integers(1, 50), few, st.integers(1, 50), few), max_size=3
+).map(tuple)
 scenes = st.builds(Scene, few, few, rates, rates, st.floats(0.001, 0.2), befores, pasts)
 
 
@@ -72,8 +76,12 @@ def test_a_bet_on_harm_is_not_expected_to_win_while_the_candidate_is_no_worse(sc
 
 @settings(max_examples=150, deadline=None)
 @given(scenes)
-def test_a_bet_on_a_good_candidate_is_not_expected_to_win_while_it_is_worse_by_the_margin(scene: Scene) -> None:
-    assert scene.worse_by_the_margin().expected("not_worse") <= scene.evidence().not_worse * (1 + 1e-9)
+def test_a_bet_on_a_good_candidate_is_not_expected_to_win_while_it_is_worse_by_the_margin(
+    scene: Scene,
+) -> None:
+    assert scene.worse_by_the_margin().expected("not_worse") <= scene.evidence().not_worse * (
+        1 + 1e-9
+    )
 
 
 def test_a_bet_does_win_where_its_hypothesis_is_false() -> None:
@@ -92,7 +100,10 @@ def minutes(rng: random.Random, number: int, excess: float) -> Iterator[Contrast
         rate, candidates = rng.choice([0.005, 0.02, 0.1]), rng.choice([3, 20, 60])
         stables = candidates * rng.choice([1, 5, 20])
         candidate = sum(rng.random() < rate + excess for _ in range(candidates))
-        yield Contrast(Share(candidate, candidates), Share(sum(rng.random() < rate for _ in range(stables)), stables))
+        yield Contrast(
+            Share(candidate, candidates),
+            Share(sum(rng.random() < rate for _ in range(stables)), stables),
+        )
 
 
 def ever(reached: float, got: list[Evidence]) -> int:
@@ -120,7 +131,9 @@ def test_looking_every_minute_raises_no_more_false_alarms_than_alpha() -> None:
     seen = [list(minutes(rng, 30, 0.0)) for _ in range(releases)]
     got = [evidence(contrasts, margin=0.02, before=Share(5, 1000)) for contrasts in seen]
     assert ever(1 / alpha, got) <= too_many(alpha, releases)
-    assert sum(looked_at_every_minute(contrasts) > 1.645 for contrasts in seen) > too_many(alpha, releases)  # so the scene can fail
+    assert sum(looked_at_every_minute(contrasts) > 1.645 for contrasts in seen) > too_many(
+        alpha, releases
+    )  # so the scene can fail
 
 
 def test_looking_every_minute_lets_no_more_bad_versions_through_than_alpha() -> None:
@@ -128,7 +141,10 @@ def test_looking_every_minute_lets_no_more_bad_versions_through_than_alpha() -> 
     passed = 0
     for _ in range(releases):
         seen = list(minutes(rng, 25, margin))
-        passed += any(evidence(seen[: look + 1], margin=margin).not_worse >= 1 / alpha for look in range(0, len(seen), 4))
+        passed += any(
+            evidence(seen[: look + 1], margin=margin).not_worse >= 1 / alpha
+            for look in range(0, len(seen), 4)
+        )
     assert passed <= too_many(alpha, releases)
 
 
@@ -158,14 +174,25 @@ def test_nothing_is_known_before_the_first_contrast() -> None:
 
 
 @given(st.integers(1, 500), st.integers(1, 500), st.data())
-def test_each_further_error_of_the_candidate_speaks_against_it(candidates: int, stables: int, data: st.DataObject) -> None:
-    bad, stable = data.draw(st.integers(0, candidates - 1)), Share(data.draw(st.integers(0, stables)), stables)
-    fewer, more = (evidence([Contrast(Share(hits, candidates), stable)], margin=0.02) for hits in (bad, bad + 1))
+def test_each_further_error_of_the_candidate_speaks_against_it(
+    candidates: int, stables: int, data: st.DataObject
+) -> None:
+    bad, stable = (
+        data.draw(st.integers(0, candidates - 1)),
+        Share(data.draw(st.integers(0, stables)), stables),
+    )
+    fewer, more = (
+        evidence([Contrast(Share(hits, candidates), stable)], margin=0.02)
+        for hits in (bad, bad + 1)
+    )
     assert fewer.harm <= more.harm
     assert fewer.not_worse >= more.not_worse
 
 
-@pytest.mark.parametrize("one", [Contrast(Share(9, 9), Share()), Contrast(Share(), Share(9, 9)), Contrast(Share(), Share())])
+@pytest.mark.parametrize(
+    "one",
+    [Contrast(Share(9, 9), Share()), Contrast(Share(), Share(9, 9)), Contrast(Share(), Share())],
+)
 def test_one_version_alone_is_no_evidence_of_harm(one: Contrast) -> None:
     assert evidence([one], margin=0.02).harm == pytest.approx(1)
 
@@ -181,7 +208,10 @@ def test_one_version_alone_is_no_evidence_of_harm(one: Contrast) -> None:
 @pytest.mark.parametrize("margin", [0.0005, 0.02, 0.2])
 def test_no_count_is_too_large_or_too_odd(odd: Contrast, margin: float) -> None:
     got = evidence([odd] * 3, margin=margin)
-    assert all(0 <= value <= 1e300 and math.isfinite(value) for value in (got.worse, got.harm, got.not_worse))
+    assert all(
+        0 <= value <= 1e300 and math.isfinite(value)
+        for value in (got.worse, got.harm, got.not_worse)
+    )
 
 
 @pytest.mark.parametrize(
@@ -190,7 +220,11 @@ def test_no_count_is_too_large_or_too_odd(odd: Contrast, margin: float) -> None:
         (Share(5, 50), Share(), Share(5, 50)),
         (Share(5, 50), Share(5, 45), Share(0, 5)),
         (Share(4, 40), Share(5, 45), Share(0, 0)),  # CloudWatch's counts only grow
-        (Share(9, 46), Share(5, 45), Share(1, 1)),  # a count that grew without its requests waits for them
+        (
+            Share(9, 46),
+            Share(5, 45),
+            Share(1, 1),
+        ),  # a count that grew without its requests waits for them
     ],
 )
 def test_what_is_new_is_never_less_than_nothing(now: Share, known: Share, new: Share) -> None:

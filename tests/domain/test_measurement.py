@@ -25,7 +25,9 @@ def point(invocations: float, errors: float) -> Point:
     return Point(invocations=invocations, errors=errors)
 
 
-def look(when: float, candidate: dict[int, Point], stable: dict[int, Point], status: str = "Complete") -> Look:
+def look(
+    when: float, candidate: dict[int, Point], stable: dict[int, Point], status: str = "Complete"
+) -> Look:
     def named(points: dict[int, Point]) -> dict[datetime, Point]:
         return {at(minute): one for minute, one in points.items()}
 
@@ -40,7 +42,10 @@ def after(*looks: Look, measures: tuple[Measure, ...] = ("error_rate",)) -> Meas
 
 
 def errors(seen: Measurements) -> list[tuple[float, ...]]:
-    return [(one.candidate.hits, one.candidate.of, one.stable.hits, one.stable.of) for one in seen.contrasts.get("error_rate", ())]
+    return [
+        (one.candidate.hits, one.candidate.of, one.stable.hits, one.stable.of)
+        for one in seen.contrasts.get("error_rate", ())
+    ]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +64,9 @@ def errors(seen: Measurements) -> list[tuple[float, ...]]:
         (Point(invocations=50, slow=2), "slow_rate", None),
     ],
 )
-def test_a_share_is_known_when_all_its_parts_are(given_point: Point, measure: Measure, share: Share | None) -> None:
+def test_a_share_is_known_when_all_its_parts_are(
+    given_point: Point, measure: Measure, share: Share | None
+) -> None:
     assert given_point.share(measure) == share
 
 
@@ -91,13 +98,18 @@ def test_late_news_of_one_version_waits_for_news_of_the_other() -> None:
     first = look(2, {0: point(10, 1)}, {0: point(90, 2)})
     half = look(3, {0: point(12, 2)}, {0: point(90, 2)})
     assert errors(after(first, half)) == [(1, 10, 2, 90)]
-    assert errors(after(first, half, look(4, {0: point(12, 2)}, {0: point(91, 2)}))) == [(1, 10, 2, 90), (1, 2, 0, 1)]
+    assert errors(after(first, half, look(4, {0: point(12, 2)}, {0: point(91, 2)}))) == [
+        (1, 10, 2, 90),
+        (1, 2, 0, 1),
+    ]
 
 
 def test_a_missing_number_is_not_zero() -> None:
     no_errors_told = look(2, {0: Point(invocations=10)}, {0: point(90, 2)})
     assert errors(after(no_errors_told)) == []
-    assert errors(after(no_errors_told, look(3, {0: point(10, 4)}, {0: point(90, 2)}))) == [(4, 10, 2, 90)]
+    assert errors(after(no_errors_told, look(3, {0: point(10, 4)}, {0: point(90, 2)}))) == [
+        (4, 10, 2, 90)
+    ]
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
@@ -110,8 +122,16 @@ def test_nothing_is_taken_of_an_answer_that_is_not_complete(status: str) -> None
 
 def test_measures_do_not_wait_for_each_other() -> None:
     seen = after(
-        look(2, {0: Point(invocations=10, errors=1)}, {0: Point(invocations=90, errors=0, timed=90, slow=1)}),
-        look(3, {0: Point(invocations=10, errors=1, timed=10, slow=2)}, {0: Point(invocations=90, errors=0, timed=90, slow=1)}),
+        look(
+            2,
+            {0: Point(invocations=10, errors=1)},
+            {0: Point(invocations=90, errors=0, timed=90, slow=1)},
+        ),
+        look(
+            3,
+            {0: Point(invocations=10, errors=1, timed=10, slow=2)},
+            {0: Point(invocations=90, errors=0, timed=90, slow=1)},
+        ),
         measures=("error_rate", "slow_rate"),
     )
     assert seen.contrasts == {
@@ -124,17 +144,34 @@ counts = st.integers(0, 30)
 
 
 @given(st.lists(st.tuples(counts, counts, counts, counts), min_size=1, max_size=8))
-def test_however_it_trickles_in_every_request_counts_once(pieces: list[tuple[int, int, int, int]]) -> None:
+def test_however_it_trickles_in_every_request_counts_once(
+    pieces: list[tuple[int, int, int, int]],
+) -> None:
     totals, looks = [0, 0, 0, 0], []
     for number, (ok, bad, fine, worse) in enumerate(pieces):
-        totals = [totals[0] + ok + bad, totals[1] + bad, totals[2] + fine + worse, totals[3] + worse]
+        totals = [
+            totals[0] + ok + bad,
+            totals[1] + bad,
+            totals[2] + fine + worse,
+            totals[3] + worse,
+        ]
         looks.append(look(2 + number, {0: point(*totals[:2])}, {0: point(*totals[2:])}))
-    last = look(99, {0: point(totals[0] + 1, totals[1])}, {0: point(totals[2] + 1, totals[3])})  # so that nothing has to wait
+    last = look(
+        99, {0: point(totals[0] + 1, totals[1])}, {0: point(totals[2] + 1, totals[3])}
+    )  # so that nothing has to wait
     told = errors(after(*looks, last))
-    assert [sum(one[index] for one in told) for index in range(4)] == [totals[1], totals[0] + 1, totals[3], totals[2] + 1]
+    assert [sum(one[index] for one in told) for index in range(4)] == [
+        totals[1],
+        totals[0] + 1,
+        totals[3],
+        totals[2] + 1,
+    ]
 
 
-@pytest.mark.parametrize("wrong", [{"invocations": -1}, {"invokations": 3}, {"quantiles": {"p99": -5}}, {"errors": "many"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"invocations": -1}, {"invokations": 3}, {"quantiles": {"p99": -5}}, {"errors": "many"}],
+)
 def test_what_is_no_measurement_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Point.model_validate(wrong)

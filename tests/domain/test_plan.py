@@ -9,12 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.domain.plan import UNRESERVED_MINIMUM, Build, Facts, Intent, refusals
+from workflows.domain.preflight_rules import UNRESERVED_MINIMUM, Build, Facts, Intent, refusals
 from workflows.domain.routing import Routing
 
-BUILD = Build(code_sha256="abc", role="role", package_type="Zip", state="Active", last_update="Successful")
-FACTS = Facts(latest=BUILD, source=BUILD, routing=Routing(version="7"), stable=BUILD, unreserved=1000)
-INTENT = Intent(alias="live", weighted=True, writes_latest=True, configuration_only=False, image=False, package=True, clears_weights=False)
+BUILD = Build(
+    code_sha256="abc", role="role", package_type="Zip", state="Active", last_update="Successful"
+)
+FACTS = Facts(
+    latest=BUILD, source=BUILD, routing=Routing(version="7"), stable=BUILD, unreserved=1000
+)
+INTENT = Intent(
+    alias="live",
+    weighted=True,
+    writes_latest=True,
+    configuration_only=False,
+    image=False,
+    package=True,
+    clears_weights=False,
+)
 
 
 def refused(intent: Intent = INTENT, facts: Facts = FACTS, **changes: Any) -> list[str]:
@@ -35,27 +47,50 @@ def test_nothing_speaks_against_a_first_release() -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"latest": replace(BUILD, last_update="InProgress")}, "an update of the function is in progress"),
+        (
+            {"latest": replace(BUILD, last_update="InProgress")},
+            "an update of the function is in progress",
+        ),
         ({"latest": replace(BUILD, state="Pending")}, "an update of the function is in progress"),
-        ({"writes_latest": False, "source": replace(BUILD, state="Failed")}, "version: it cannot serve traffic"),
-        ({"writes_latest": False, "source": replace(BUILD, state="Pending")}, "version: it cannot serve traffic"),
+        (
+            {"writes_latest": False, "source": replace(BUILD, state="Failed")},
+            "version: it cannot serve traffic",
+        ),
+        (
+            {"writes_latest": False, "source": replace(BUILD, state="Pending")},
+            "version: it cannot serve traffic",
+        ),
         ({"image": True, "package": False}, "artifact: "),
         ({"latest": replace(BUILD, package_type="Image")}, "artifact: "),
-        ({"configuration_only": True, "package": False, "latest": replace(BUILD, code_sha256="def")}, "configuration: "),
+        (
+            {
+                "configuration_only": True,
+                "package": False,
+                "latest": replace(BUILD, code_sha256="def"),
+            },
+            "configuration: ",
+        ),
         ({"source": replace(BUILD, role="other")}, "strategy: "),
         ({"source": replace(BUILD, dead_letter="queue")}, "strategy: "),
         ({"routing": Routing(version="$LATEST")}, "target.alias: "),
         ({"routing": Routing(version="7", weights={"6": 0.1})}, "target.alias: "),
         ({"alias_provisioned": True}, "target.alias: "),
-        ({"alias_provisioned": True, "weighted": False, "provisioned": 1}, "concurrency.provisioned: "),
+        (
+            {"alias_provisioned": True, "weighted": False, "provisioned": 1},
+            "concurrency.provisioned: ",
+        ),
         ({"reserved": 950}, "concurrency.reserved: "),
         ({"alarms": {"errors": "OK"}}, "guards.alarms: there is no alarm latency"),
         ({"alarms": {"errors": "ALARM", "latency": "OK"}}, "guards.alarms: errors is in ALARM"),
     ],
 )
-def test_one_thing_that_speaks_against_it_is_one_refusal(changes: dict[str, Any], field: str) -> None:
+def test_one_thing_that_speaks_against_it_is_one_refusal(
+    changes: dict[str, Any], field: str
+) -> None:
     if "alarms" in changes:
-        found = refusals(replace(INTENT, alarms=("errors", "latency")), replace(FACTS, alarms=changes["alarms"]))
+        found = refusals(
+            replace(INTENT, alarms=("errors", "latency")), replace(FACTS, alarms=changes["alarms"])
+        )
     elif "reserved" in changes:
         found = refusals(replace(INTENT, reserved=changes["reserved"]), FACTS)
     else:
@@ -78,19 +113,39 @@ def test_what_does_not_matter_is_no_refusal(changes: dict[str, Any]) -> None:
     assert refused(**changes) == []
 
 
-@given(wanted=st.integers(0, 2000), had=st.none() | st.integers(0, 900), unreserved=st.integers(100, 1000))
-def test_aws_would_take_every_reservation_that_is_not_refused(wanted: int, had: int | None, unreserved: int) -> None:
-    found = refusals(replace(INTENT, reserved=wanted), replace(FACTS, reserved=had, unreserved=unreserved))
+@given(
+    wanted=st.integers(0, 2000),
+    had=st.none() | st.integers(0, 900),
+    unreserved=st.integers(100, 1000),
+)
+def test_aws_would_take_every_reservation_that_is_not_refused(
+    wanted: int, had: int | None, unreserved: int
+) -> None:
+    found = refusals(
+        replace(INTENT, reserved=wanted), replace(FACTS, reserved=had, unreserved=unreserved)
+    )
     leaves = unreserved + (had or 0) - wanted
     assert bool(found) is (leaves < UNRESERVED_MINIMUM and wanted > (had or 0))
 
 
-@given(wanted=st.integers(1, 100), stays=st.integers(0, 100), reserved=st.none() | st.integers(0, 100))
-def test_provisioned_concurrency_of_both_versions_has_to_fit_into_the_reservation(wanted: int, stays: int, reserved: int | None) -> None:
-    found = refusals(replace(INTENT, provisioned=wanted), replace(FACTS, version_provisioned=stays, reserved=reserved))
+@given(
+    wanted=st.integers(1, 100), stays=st.integers(0, 100), reserved=st.none() | st.integers(0, 100)
+)
+def test_provisioned_concurrency_of_both_versions_has_to_fit_into_the_reservation(
+    wanted: int, stays: int, reserved: int | None
+) -> None:
+    found = refusals(
+        replace(INTENT, provisioned=wanted),
+        replace(FACTS, version_provisioned=stays, reserved=reserved),
+    )
     assert bool(found) is (reserved is not None and wanted + stays > reserved)
 
 
 def test_everything_that_speaks_against_it_is_said() -> None:
-    found = refused(source=replace(BUILD, role="other"), routing=Routing(version="7", weights={"6": 0.1}), image=True, package=False)
+    found = refused(
+        source=replace(BUILD, role="other"),
+        routing=Routing(version="7", weights={"6": 0.1}),
+        image=True,
+        package=False,
+    )
     assert len(found) == 3

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from workflows.domain.inputs import Latency
 from workflows.domain.probe import LARGEST, LARGEST_SENT, LARGEST_TOGETHER, Expectation, Probe
 from workflows.domain.strategy import Steps
-from workflows.domain.words import Latency
 
 ONE: dict[str, Any] = {"payload": {"id": 1}, "expect": [{"path": "$.status", "equals": "ok"}]}
 
@@ -27,13 +27,21 @@ def problems(*requests: Any, **keys: Any) -> dict[str, str]:
     """What is wrong, by path."""
     with pytest.raises(ValidationError) as refused:
         probe(*requests, **keys)
-    return {".".join(map(str, each["loc"])): each["msg"].removeprefix("Value error, ") for each in refused.value.errors()}
+    return {
+        ".".join(map(str, each["loc"])): each["msg"].removeprefix("Value error, ")
+        for each in refused.value.errors()
+    }
 
 
 def test_without_a_word_each_request_is_sent_once_a_second_and_none_may_fail() -> None:
     one = probe(ONE, {})
     assert one.sent == one.requests
-    assert (one.times, one.every, one.max_latency, one.max_failures) == (2, timedelta(seconds=1), timedelta(seconds=30), 0)
+    assert (one.times, one.every, one.max_latency, one.max_failures) == (
+        2,
+        timedelta(seconds=1),
+        timedelta(seconds=30),
+        0,
+    )
     assert one.requests[1].payload == {}
 
 
@@ -68,37 +76,86 @@ def test_more_than_there_are_requests_go_round() -> None:
         ([{"expect": [{"equals": 1}]}], {}, "requests.0.expect.0.path", "Field required"),
     ],
 )  # fmt: skip
-def test_what_is_out_of_bounds_is_named_by_its_path(requests: list[Any], keys: dict[str, Any], path: str, problem: str) -> None:
+def test_what_is_out_of_bounds_is_named_by_its_path(
+    requests: list[Any], keys: dict[str, Any], path: str, problem: str
+) -> None:
     found = problems(*requests, **keys)
     assert list(found) == [path]
     assert problem in found[path]
 
 
 @pytest.mark.parametrize(
-    "path", ["", "status", "$.", "$[", " $", "$ ", "$.a | $.b", "^.a", "$[~'a']", "$[01]", "$[99999999999999999999]", "$[?match(@.a", "@.a"]
+    "path",
+    [
+        "",
+        "status",
+        "$.",
+        "$[",
+        " $",
+        "$ ",
+        "$.a | $.b",
+        "^.a",
+        "$[~'a']",
+        "$[01]",
+        "$[99999999999999999999]",
+        "$[?match(@.a",
+        "@.a",
+    ],
 )
 def test_what_is_no_path_is_refused_and_not_repeated(path: str) -> None:
     found = problems({"expect": [{"path": path, "exists": True}]})
-    assert found == {"requests.0.expect.0.path": "not a JSON path (RFC 9535), such as $.items[0].id"}
+    assert found == {
+        "requests.0.expect.0.path": "not a JSON path (RFC 9535), such as $.items[0].id"
+    }
 
 
-@pytest.mark.parametrize("path", ["$.*", "$..id", "$.items[?@.id == 1]", "$['a','b']", "$.items[1:2]", "$[?count(@..*) > 1]"])
+@pytest.mark.parametrize(
+    "path",
+    ["$.*", "$..id", "$.items[?@.id == 1]", "$['a','b']", "$.items[1:2]", "$[?count(@..*) > 1]"],
+)
 def test_a_path_that_may_select_several_places_is_refused(path: str) -> None:
-    assert "may select several places" in problems({"expect": [{"path": path, "exists": True}]})["requests.0.expect.0.path"]
+    assert (
+        "may select several places"
+        in problems({"expect": [{"path": path, "exists": True}]})["requests.0.expect.0.path"]
+    )
 
 
 def test_a_path_has_at_most_a_hundred_characters() -> None:
-    assert "at most 100" in problems({"expect": [{"path": "$." + "a" * 99, "exists": True}]})["requests.0.expect.0.path"]
+    assert (
+        "at most 100"
+        in problems({"expect": [{"path": "$." + "a" * 99, "exists": True}]})[
+            "requests.0.expect.0.path"
+        ]
+    )
 
 
-@pytest.mark.parametrize("path", ["$", "$.status", "$.items[0].id", "$[-1]", "$['a b']['c']", '$["\\u00e9"].x', "$.größe", "$ .a [ 0 ]"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "$",
+        "$.status",
+        "$.items[0].id",
+        "$[-1]",
+        "$['a b']['c']",
+        '$["\\u00e9"].x',
+        "$.größe",
+        "$ .a [ 0 ]",
+    ],
+)
 def test_a_path_names_a_place_by_names_and_indices(path: str) -> None:
     assert probe({"expect": [{"path": path, "exists": True}]}).requests[0].expect[0].path == path
 
 
-@given(st.one_of(st.text(max_size=100), st.text("$.[]'\"?@*:,0123-() abc&|=!<\\u\n", max_size=60).map("${}".format)))
+@given(
+    st.one_of(
+        st.text(max_size=100),
+        st.text("$.[]'\"?@*:,0123-() abc&|=!<\\u\n", max_size=60).map("${}".format),
+    )
+)
 def test_whatever_is_typed_as_a_path_is_taken_or_refused_and_nothing_else(path: str) -> None:
-    with contextlib.suppress(ValidationError):  # whatever else is raised is a bug, and would leave a workflow retrying
+    with contextlib.suppress(
+        ValidationError
+    ):  # whatever else is raised is a bug, and would leave a workflow retrying
         assert Expectation(path=path, exists=True).path == path
 
 
@@ -107,11 +164,16 @@ def test_a_null_that_is_expected_is_not_the_same_as_nothing_expected() -> None:
     expected = Expectation.model_validate_json(document)
     assert (expected.test, expected.equals) == ("equals", None)
     assert json.loads(expected.model_dump_json()) == json.loads(document)
-    assert json.loads(Expectation(path="$.a", exists=True).model_dump_json()) == {"path": "$.a", "exists": True}
+    assert json.loads(Expectation(path="$.a", exists=True).model_dump_json()) == {
+        "path": "$.a",
+        "exists": True,
+    }
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"NaN", b'[{"a": -1e999}]'])
-@pytest.mark.parametrize("place", [b'{"payload": %b}', b'{"expect": [{"path": "$.a", "equals": %b}]}'])
+@pytest.mark.parametrize(
+    "place", [b'{"payload": %b}', b'{"expect": [{"path": "$.a", "equals": %b}]}']
+)
 def test_a_number_that_json_has_not_is_refused(place: bytes, number: bytes) -> None:
     with pytest.raises(ValidationError, match="none that JSON can write"):
         Probe.model_validate_json(b'{"requests": [%b]}' % (place % number))
@@ -120,15 +182,24 @@ def test_a_number_that_json_has_not_is_refused(place: bytes, number: bytes) -> N
 def test_a_request_has_at_most_100_kb_and_all_of_them_256() -> None:
     whole = {"payload": "x" * (LARGEST - 30)}
     assert probe(whole, whole).requests
-    assert problems({"payload": "x" * LARGEST}) == {"requests": "number 0 is larger than 100000 bytes, with all that is expected of it"}
-    assert "number 1 is" in problems(ONE, {"expect": [{"path": "$.a", "equals": "é" * (LARGEST // 2)}]})["requests"]
-    assert problems(whole, whole, whole) == {"requests": f"larger than {LARGEST_TOGETHER} bytes together"}
+    assert problems({"payload": "x" * LARGEST}) == {
+        "requests": "number 0 is larger than 100000 bytes, with all that is expected of it"
+    }
+    assert (
+        "number 1 is"
+        in problems(ONE, {"expect": [{"path": "$.a", "equals": "é" * (LARGEST // 2)}]})["requests"]
+    )
+    assert problems(whole, whole, whole) == {
+        "requests": f"larger than {LARGEST_TOGETHER} bytes together"
+    }
 
 
 def test_what_a_step_sends_in_all_is_bounded_since_the_history_holds_it_each_time() -> None:
     large = {"payload": "x" * 50_000}
     assert probe(large, count=39).times == 39
-    assert problems(large, count=40) == {"count": f"more than {LARGEST_SENT} bytes would be sent in all"}
+    assert problems(large, count=40) == {
+        "count": f"more than {LARGEST_SENT} bytes would be sent in all"
+    }
 
 
 def test_few_steps_of_a_strategy_are_probes() -> None:
@@ -141,17 +212,35 @@ def test_few_steps_of_a_strategy_are_probes() -> None:
 
 
 def test_a_probe_survives_the_way_to_json_and_back() -> None:
-    expect = [{"path": "$.a", "equals": None}, {"path": "$.b", "exists": False}, {"path": "$.c", "equals": {"d": [None, 1.5, True]}}]
-    strategy = Steps(steps=(probe({"name": "one", "payload": [None, {"a": None}], "expect": expect}, count=3, max_latency="300ms"),))
+    expect = [
+        {"path": "$.a", "equals": None},
+        {"path": "$.b", "exists": False},
+        {"path": "$.c", "equals": {"d": [None, 1.5, True]}},
+    ]
+    strategy = Steps(
+        steps=(
+            probe(
+                {"name": "one", "payload": [None, {"a": None}], "expect": expect},
+                count=3,
+                max_latency="300ms",
+            ),
+        )
+    )
     again = Steps.model_validate_json(strategy.model_dump_json())
     assert again == strategy
     assert again.model_dump_json() == strategy.model_dump_json()
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("300ms", 0.3), ("1ms", 0.001), ("2s", 2), ("PT0.25S", 0.25), ("15m", 900)])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("300ms", 0.3), ("1ms", 0.001), ("2s", 2), ("PT0.25S", 0.25), ("15m", 900)],
+)
 def test_a_latency_is_a_duration_or_milliseconds(text: str, seconds: float) -> None:
     assert TypeAdapter(Latency).validate_python(text) == timedelta(seconds=seconds)
 
 
 def test_a_probe_is_spoken_of_as_people_do() -> None:
-    assert str(Steps(steps=(probe(), probe(count=20, every="2m")))) == "probe once, probe 20 times, every 2 min, 100%"
+    assert (
+        str(Steps(steps=(probe(), probe(count=20, every="2m"))))
+        == "probe once, probe 20 times, every 2 min, 100%"
+    )

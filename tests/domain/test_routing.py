@@ -51,4 +51,7 @@ def test_a_version_that_is_not_there_gets_nothing() -> None:
 
 def test_a_routing_says_where_traffic_goes() -> None:
     assert str(Routing(version="7")) == "version 7"
-    assert str(Routing(version="7", weights={"8": 0.1})) == "version 7 with 0.1 of the traffic to version 8"
+    assert (
+        str(Routing(version="7", weights={"8": 0.1}))
+        == "version 7 with 0.1 of the traffic to version 8"
+    )

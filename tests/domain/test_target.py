@@ -15,7 +15,12 @@ ARN = "arn:aws:lambda:eu-central-1:123456789012:function:"
 
 @given(names)
 def test_every_form_of_a_name_is_the_same_target(name: str) -> None:
-    forms = [name, f"123456789012:function:{name}", f"{ARN}{name}", f"arn:aws-cn:lambda:cn-north-1:123456789012:function:{name}"]
+    forms = [
+        name,
+        f"123456789012:function:{name}",
+        f"{ARN}{name}",
+        f"arn:aws-cn:lambda:cn-north-1:123456789012:function:{name}",
+    ]
     assert {Target(function=form).bare for form in forms} == {Target(function=name)}
 
 
@@ -53,8 +58,13 @@ def test_an_alias_is_letters_digits_and_not_digits_only(alias: str) -> None:
 
 @given(names)
 def test_the_lock_names_account_region_function_and_alias(name: str) -> None:
-    assert Place.of(ARN + name).lock("live") == f"lambda/123456789012/eu-central-1/{name}:live"
-    assert Place.of(f"{ARN}{name}:7").lock("live") == f"lambda/123456789012/eu-central-1/{name}:live"
+    assert (
+        Place.of(ARN + name).rollout_id("live") == f"lambda/123456789012/eu-central-1/{name}:live"
+    )
+    assert (
+        Place.of(f"{ARN}{name}:7").rollout_id("live")
+        == f"lambda/123456789012/eu-central-1/{name}:live"
+    )
 
 
 @given(st.text())

@@ -8,12 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflows.domain.assessment import Verdict
 from workflows.domain.journal import Journal
-from workflows.domain.judgement import Outcome
+from workflows.domain.markdown import bar, markdown, measured_words, sure_words
 from workflows.domain.probe import Probe, ProbeRequest
 from workflows.domain.routing import Routing
-from workflows.domain.status import Assessed, Measured, Phase, ReleaseStatus, TrafficSplit
-from workflows.domain.story import bar, markdown, measured_words, sure_words
+from workflows.domain.status import (
+    AnalysisStatus,
+    Phase,
+    ReleaseStatus,
+    TrafficSplit,
+    VersionMetrics,
+)
 from workflows.domain.strategy import Approval, Steps, preset
 from workflows.domain.target import Target
 
@@ -54,7 +60,9 @@ def test_the_phases_are_those_of_the_contract() -> None:
 
 
 def test_a_status_of_a_later_version_can_still_be_read() -> None:
-    assert ReleaseStatus.model_validate_json(BAKING.model_dump_json()[:-1] + ', "later": 1}') == BAKING
+    assert (
+        ReleaseStatus.model_validate_json(BAKING.model_dump_json()[:-1] + ', "later": 1}') == BAKING
+    )
 
 
 def test_a_journal_of_a_later_version_can_still_be_read() -> None:
@@ -65,7 +73,12 @@ def test_a_journal_is_empty_until_something_may_have_to_be_put_back() -> None:
     journal = Journal(target=TARGET, before=Routing(version="7"), candidate="8", reserved=3)
     assert journal.empty
     assert journal.stable == "7"
-    for change in ({"shifting": True}, {"reserving": True}, {"provisioned": {"8": None}}, {"latest": ("code",)}):
+    for change in (
+        {"shifting": True},
+        {"reserving": True},
+        {"provisioned": {"8": None}},
+        {"latest": ("code",)},
+    ):
         assert not journal.model_copy(update=change).empty
 
 
@@ -77,11 +90,15 @@ def test_a_bar_is_as_full_as_the_traffic(percent: int) -> None:
 
 
 def test_the_page_shows_traffic_time_left_and_steps() -> None:
-    page = markdown(BAKING, preset("Canary10Percent5Minutes"), [(NOW, "The candidate is version 8")], now=NOW)
+    page = markdown(
+        BAKING, preset("Canary10Percent5Minutes"), [(NOW, "The candidate is version 8")], now=NOW
+    )
     assert "checkout:live: baking" in page
     assert "`██░░░░░░░░░░░░░░░░░░` **10%** to version 8, the rest to version 7" in page
     assert "Ends at 10:05:00 UTC, 5 min from 10:00:00." in page
-    assert "1. ✅ 10% to the candidate\n2. ▶️ Bake for 5 min\n3. ▫️ All traffic to the candidate" in page
+    assert (
+        "1. ✅ 10% to the candidate\n2. ▶️ Bake for 5 min\n3. ▫️ All traffic to the candidate" in page
+    )
     assert "- 10:00:00 The candidate is version 8" in page
 
 
@@ -105,7 +122,9 @@ def test_the_page_stays_short() -> None:
 
 
 def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
-    strategy = Steps(steps=(Probe(requests=(ProbeRequest(),), count=20), Probe(requests=(ProbeRequest(),))))
+    strategy = Steps(
+        steps=(Probe(requests=(ProbeRequest(),), count=20), Probe(requests=(ProbeRequest(),)))
+    )
     page = markdown(BAKING.model_copy(update={"step": 0, "steps": 2}), strategy, [], now=NOW)
     assert "1. ▶️ Probe the candidate 20 times, every 1 s\n2. ▫️ Probe the candidate once\n" in page
 
@@ -113,12 +132,20 @@ def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        (Measured(), "0 invocations"),
-        (Measured(invocations=5948750.0, error_rate=0.005, p99=123456.789), "5948750 invocations, 0.50% errors, p99 123456.79 ms"),
-        (Measured(invocations=0.1 + 0.2, error_rate=1 / 3, p99=0.004), "0.3 invocations, 33.33% errors, p99 0 ms"),
+        (VersionMetrics(), "0 invocations"),
+        (
+            VersionMetrics(invocations=5948750.0, error_rate=0.005, p99=123456.789),
+            "5948750 invocations, 0.50% errors, p99 123456.79 ms",
+        ),
+        (
+            VersionMetrics(invocations=0.1 + 0.2, error_rate=1 / 3, p99=0.004),
+            "0.3 invocations, 33.33% errors, p99 0 ms",
+        ),
     ],
 )
-def test_what_was_measured_is_told_with_all_its_digits_and_no_more_than_people_read(told: Measured, words: str) -> None:
+def test_what_was_measured_is_told_with_all_its_digits_and_no_more_than_people_read(
+    told: VersionMetrics, words: str
+) -> None:
     assert measured_words(told) == words
 
 
@@ -132,4 +159,9 @@ def test_what_was_measured_is_told_with_all_its_digits_and_no_more_than_people_r
     ],
 )
 def test_nothing_is_said_to_be_surer_than_it_is(not_worse: float, worse: float, words: str) -> None:
-    assert sure_words(Assessed(verdict=Outcome.PENDING, reason="", not_worse=not_worse, worse=worse)) == words
+    assert (
+        sure_words(
+            AnalysisStatus(verdict=Verdict.PENDING, reason="", not_worse=not_worse, worse=worse)
+        )
+        == words
+    )

@@ -8,34 +8,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.domain.verdict import verdict
+from workflows.domain.hook_answer import parse_hook_answer
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["accept", "reason", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["accept", "reason", "x"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
 
 def test_a_clear_yes_is_a_yes() -> None:
-    assert verdict(b'{"accept": true}', function_error=None).accept
-    assert verdict(b'{"accept": true, "reason": "fine", "more": 1}', function_error=None).accept
+    assert parse_hook_answer(b'{"accept": true}', function_error=None).accept
+    assert parse_hook_answer(
+        b'{"accept": true, "reason": "fine", "more": 1}', function_error=None
+    ).accept
 
 
 @given(anything)
 def test_only_an_object_that_accepts_is_a_yes(answer: object) -> None:
-    yes = isinstance(answer, dict) and answer.get("accept") is True and isinstance(answer.get("reason", ""), str)
-    assert verdict(json.dumps(answer).encode(), function_error=None).accept is yes
+    yes = (
+        isinstance(answer, dict)
+        and answer.get("accept") is True
+        and isinstance(answer.get("reason", ""), str)
+    )
+    assert parse_hook_answer(json.dumps(answer).encode(), function_error=None).accept is yes
 
 
 @given(st.binary())
 def test_no_answer_can_break_it(answer: bytes) -> None:
-    assert not verdict(answer, function_error=None).accept
+    assert not parse_hook_answer(answer, function_error=None).accept
 
 
 @given(anything)
 def test_a_function_that_failed_never_accepts(answer: object) -> None:
-    assert not verdict(json.dumps(answer).encode(), function_error="Unhandled").accept
+    assert not parse_hook_answer(json.dumps(answer).encode(), function_error="Unhandled").accept
 
 
 @pytest.mark.parametrize(
@@ -50,8 +59,15 @@ def test_a_function_that_failed_never_accepts(answer: object) -> None:
     ],
 )
 def test_a_no_says_why(answer: bytes | None, error: str | None, reason: str) -> None:
-    assert verdict(answer, function_error=error).reason == reason
+    assert parse_hook_answer(answer, function_error=error).reason == reason
 
 
 def test_a_reason_is_cut_to_what_a_line_holds() -> None:
-    assert len(verdict(json.dumps({"accept": False, "reason": "x" * 4000}).encode(), function_error=None).reason) == 500
+    assert (
+        len(
+            parse_hook_answer(
+                json.dumps({"accept": False, "reason": "x" * 4000}).encode(), function_error=None
+            ).reason
+        )
+        == 500
+    )

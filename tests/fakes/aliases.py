@@ -34,7 +34,9 @@ class AliasesOfAws(FunctionsOfAws):
         function, _ = self.find(name, parameters)
         alias = parameters["Name"]
         if alias in function.aliases:
-            raise refusal(name, "ResourceConflictException", f"Alias already exists: {function.arn}:{alias}")
+            raise refusal(
+                name, "ResourceConflictException", f"Alias already exists: {function.arn}:{alias}"
+            )
         weights = parameters.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
         self._check_routing(name, function, parameters["FunctionVersion"], weights)
         function.aliases[alias] = {
@@ -70,17 +72,23 @@ class AliasesOfAws(FunctionsOfAws):
 
     def _alias(self, name: str, function: Function, alias: str) -> dict[str, Any]:
         if alias not in function.aliases:
-            raise refusal(name, "ResourceNotFoundException", f"Cannot find alias arn: {function.arn}:{alias}")
+            raise refusal(
+                name, "ResourceNotFoundException", f"Cannot find alias arn: {function.arn}:{alias}"
+            )
         return function.aliases[alias]
 
-    def _check_routing(self, name: str, function: Function, version: str, weights: dict[str, float]) -> None:
+    def _check_routing(
+        self, name: str, function: Function, version: str, weights: dict[str, float]
+    ) -> None:
         def invalid(said: str) -> Exception:
             return refusal(name, "InvalidParameterValueException", said)
 
         if len(weights) > 1:
             raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
         if version in weights:
-            raise invalid(f"Function version {version} is already included in routing configuration")
+            raise invalid(
+                f"Function version {version} is already included in routing configuration"
+            )
         if weights and version == "$LATEST":
             raise invalid("$LATEST is not supported for an alias pointing to more than 1 version")
         builds = [self.version(name, function, number) for number in (version, *weights)]
@@ -93,10 +101,15 @@ class AliasesOfAws(FunctionsOfAws):
 
     @property
     def unreserved(self) -> int:
-        return self.account_limit - sum(function.reserved or 0 for function in self.functions.values())
+        return self.account_limit - sum(
+            function.reserved or 0 for function in self.functions.values()
+        )
 
     def lambda_get_account_settings(self, _: Parameters) -> Answer:
-        limit = {"ConcurrentExecutions": self.account_limit, "UnreservedConcurrentExecutions": self.unreserved}
+        limit = {
+            "ConcurrentExecutions": self.account_limit,
+            "UnreservedConcurrentExecutions": self.unreserved,
+        }
         return {"AccountLimit": limit, "AccountUsage": {"FunctionCount": len(self.functions)}}
 
     def lambda_put_function_concurrency(self, parameters: Parameters) -> Answer:
@@ -106,7 +119,11 @@ class AliasesOfAws(FunctionsOfAws):
             said = "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100]."
             raise refusal(name, "InvalidParameterValueException", said)
         if wanted < self._provisioned(function):
-            raise refusal(name, "InvalidParameterValueException", "ReservedConcurrentExecutions is less than the provisioned concurrency")
+            raise refusal(
+                name,
+                "InvalidParameterValueException",
+                "ReservedConcurrentExecutions is less than the provisioned concurrency",
+            )
         function.reserved = wanted
         return {"ReservedConcurrentExecutions": wanted}
 
@@ -118,7 +135,10 @@ class AliasesOfAws(FunctionsOfAws):
     # --- provisioned concurrency ---------------------------------------------------------------------------------------------
 
     def lambda_put_provisioned_concurrency_config(self, parameters: Parameters) -> Answer:
-        name, wanted = "put_provisioned_concurrency_config", parameters["ProvisionedConcurrentExecutions"]
+        name, wanted = (
+            "put_provisioned_concurrency_config",
+            parameters["ProvisionedConcurrentExecutions"],
+        )
         function, _ = self.find(name, parameters)
         qualifier = parameters["Qualifier"]
         if qualifier == "$LATEST":
@@ -130,14 +150,30 @@ class AliasesOfAws(FunctionsOfAws):
         self.version(name, function, qualifier)
         alias = function.aliases.get(qualifier)
         if alias and alias.get("RoutingConfig"):
-            raise refusal(name, "InvalidParameterValueException", "Invalid alias configuration for Provisioned Concurrency")
+            raise refusal(
+                name,
+                "InvalidParameterValueException",
+                "Invalid alias configuration for Provisioned Concurrency",
+            )
         if alias and alias["FunctionVersion"] in function.provisioned:
             said = "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
             raise refusal(name, "ResourceConflictException", said)
-        if any(function.aliases[other]["FunctionVersion"] == qualifier for other in function.provisioned if other in function.aliases):
-            raise refusal(name, "ResourceConflictException", "Version is pointed by a Provisioned Concurrency alias")
-        rest = self._provisioned(function) - function.provisioned.get(qualifier, {}).get("RequestedProvisionedConcurrentExecutions", 0)
-        most = self.unreserved - LEAST_UNRESERVED if function.reserved is None else function.reserved
+        if any(
+            function.aliases[other]["FunctionVersion"] == qualifier
+            for other in function.provisioned
+            if other in function.aliases
+        ):
+            raise refusal(
+                name,
+                "ResourceConflictException",
+                "Version is pointed by a Provisioned Concurrency alias",
+            )
+        rest = self._provisioned(function) - function.provisioned.get(qualifier, {}).get(
+            "RequestedProvisionedConcurrentExecutions", 0
+        )
+        most = (
+            self.unreserved - LEAST_UNRESERVED if function.reserved is None else function.reserved
+        )
         if rest + wanted > most:
             said = f"Requested Provisioned Concurrency should not be greater than the {most} concurrent executions that are available"
             raise refusal(name, "InvalidParameterValueException", said)
@@ -161,7 +197,11 @@ class AliasesOfAws(FunctionsOfAws):
             found.update(Status="FAILED", StatusReason=self.provisioning_fails)
         elif found["Status"] == "IN_PROGRESS":
             wanted = found["RequestedProvisionedConcurrentExecutions"]
-            found.update(Status="READY", AllocatedProvisionedConcurrentExecutions=wanted, AvailableProvisionedConcurrentExecutions=wanted)
+            found.update(
+                Status="READY",
+                AllocatedProvisionedConcurrentExecutions=wanted,
+                AvailableProvisionedConcurrentExecutions=wanted,
+            )
         return dict(found)
 
     def lambda_delete_provisioned_concurrency_config(self, parameters: Parameters) -> Answer:
@@ -171,7 +211,10 @@ class AliasesOfAws(FunctionsOfAws):
 
     @staticmethod
     def _provisioned(function: Function) -> int:
-        return sum(config["RequestedProvisionedConcurrentExecutions"] for config in function.provisioned.values())
+        return sum(
+            config["RequestedProvisionedConcurrentExecutions"]
+            for config in function.provisioned.values()
+        )
 
 
 def _routed(weights: dict[str, float]) -> dict[str, Any]:

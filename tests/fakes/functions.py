@@ -91,7 +91,11 @@ class FunctionsOfAws:
         number = alias["FunctionVersion"] if alias else qualifier or "$LATEST"
         found = function.latest if number == "$LATEST" else function.versions.get(number)
         if found is None:
-            raise refusal(operation, "ResourceNotFoundException", f"Function not found: {function.arn}:{qualifier}")
+            raise refusal(
+                operation,
+                "ResourceNotFoundException",
+                f"Function not found: {function.arn}:{qualifier}",
+            )
         return found
 
     def _look(self, function: Function, found: dict[str, Any]) -> None:
@@ -107,14 +111,20 @@ class FunctionsOfAws:
             if left:
                 function.version_looks[found["Version"]] = left - 1
             elif self.creation_fails:
-                found.update(State="Failed", StateReason=self.creation_fails, StateReasonCode="InternalError")
+                found.update(
+                    State="Failed", StateReason=self.creation_fails, StateReasonCode="InternalError"
+                )
             else:
                 found["State"] = "Active"
 
     def _finish(self, latest: dict[str, Any]) -> None:
         latest["RevisionId"] = revision()
         if self.update_fails:
-            latest.update(LastUpdateStatus="Failed", LastUpdateStatusReason=self.update_fails, LastUpdateStatusReasonCode="InternalError")
+            latest.update(
+                LastUpdateStatus="Failed",
+                LastUpdateStatusReason=self.update_fails,
+                LastUpdateStatusReasonCode="InternalError",
+            )
         else:
             latest["LastUpdateStatus"] = "Successful"
 
@@ -125,7 +135,11 @@ class FunctionsOfAws:
         found = self.version("get_function", function, qualifier)
         self._look(function, found)
         location = function.locations[found["CodeSha256"]]
-        answer: Answer = {"Configuration": _shown(found, function, qualifier), "Code": dict(location), "Tags": {}}
+        answer: Answer = {
+            "Configuration": _shown(found, function, qualifier),
+            "Code": dict(location),
+            "Tags": {},
+        }
         if function.reserved is not None:
             answer["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved}
         return answer
@@ -140,12 +154,21 @@ class FunctionsOfAws:
         function, _ = self.find("list_versions_by_function", parameters)
         listed = [function.latest, *function.versions.values()]
         if not (marker := parameters.get("Marker") or "0").isdecimal():
-            raise refusal("list_versions_by_function", "InvalidParameterValueException", "Invalid pagination marker")
+            raise refusal(
+                "list_versions_by_function",
+                "InvalidParameterValueException",
+                "Invalid pagination marker",
+            )
         start = int(marker)
         end = start + min(parameters.get("MaxItems", 50), 50)
         left_out = {"State", "LastUpdateStatus"}
         versions = [
-            {name: value for name, value in _shown(found, function, None).items() if name not in left_out} for found in listed[start:end]
+            {
+                name: value
+                for name, value in _shown(found, function, None).items()
+                if name not in left_out
+            }
+            for found in listed[start:end]
         ]
         return {"Versions": versions} | ({"NextMarker": str(end)} if end < len(listed) else {})
 
@@ -175,9 +198,17 @@ class FunctionsOfAws:
     def put_code(self, function: Function, content: bytes, source: Parameters) -> None:
         """Make some content the code of ``$LATEST``."""
         if "ImageUri" in source:
-            digest = source["ImageUri"].rpartition("@sha256:")[2] if "@" in source["ImageUri"] else hashlib.sha256(content).hexdigest()
+            digest = (
+                source["ImageUri"].rpartition("@sha256:")[2]
+                if "@" in source["ImageUri"]
+                else hashlib.sha256(content).hexdigest()
+            )
             repository = source["ImageUri"].split("@")[0].rsplit(":", 1)[0]
-            location = {"RepositoryType": "ECR", "ImageUri": source["ImageUri"], "ResolvedImageUri": f"{repository}@sha256:{digest}"}
+            location = {
+                "RepositoryType": "ECR",
+                "ImageUri": source["ImageUri"],
+                "ResolvedImageUri": f"{repository}@sha256:{digest}",
+            }
             function.latest.update(CodeSha256=digest, CodeSize=0)
         else:
             digest = sha256(content)
@@ -192,7 +223,11 @@ class FunctionsOfAws:
             return str(parameters["ImageUri"]).encode()
         if "ZipFile" in parameters:
             return bytes(parameters["ZipFile"])
-        where = tuple(parameters[member] for member in ("S3Bucket", "S3Key", "S3ObjectVersion") if member in parameters)
+        where = tuple(
+            parameters[member]
+            for member in ("S3Bucket", "S3Key", "S3ObjectVersion")
+            if member in parameters
+        )
         if where not in self.packages:
             said = "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist."
             raise refusal(name, "InvalidParameterValueException", said)
@@ -232,7 +267,12 @@ class FunctionsOfAws:
         function.published += 1
         number = str(function.published)
         published = copy.deepcopy(latest)
-        published.update(Version=number, FunctionArn=f"{function.arn}:{number}", RevisionId=revision(), State="Pending")
+        published.update(
+            Version=number,
+            FunctionArn=f"{function.arn}:{number}",
+            RevisionId=revision(),
+            State="Pending",
+        )
         published["Description"] = parameters.get("Description", latest["Description"])
         published.pop("LastUpdateStatus", None)
         function.versions[number] = published

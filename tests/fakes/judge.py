@@ -26,9 +26,17 @@ _STATUS = {
 }
 
 
-def refusal(operation: str, code: str, message: str = "", *, retry_after: float | None = None) -> AwsError:
+def refusal(
+    operation: str, code: str, message: str = "", *, retry_after: float | None = None
+) -> AwsError:
     """An error as AWS answers it; with no HTTP status where no answer came (``ReadTimeoutError``)."""
-    return AwsError(operation, code, message or f"what AWS says with {code}", status=_STATUS.get(code, 0), retry_after=retry_after)
+    return AwsError(
+        operation,
+        code,
+        message or f"what AWS says with {code}",
+        status=_STATUS.get(code, 0),
+        retry_after=retry_after,
+    )
 
 
 def check_request(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
@@ -42,7 +50,11 @@ def check_request(service: str, operation: str, parameters: Mapping[str, Any]) -
     if problems:
         raise refusal(operation, "ParamValidationError", "; ".join(problems))
     if shape is not None and (found := list(_violations(parameters, shape, "input"))):
-        raise refusal(operation, "ValidationException", f"{len(found)} validation error detected: {'; '.join(found)}")
+        raise refusal(
+            operation,
+            "ValidationException",
+            f"{len(found)} validation error detected: {'; '.join(found)}",
+        )
 
 
 def check_answer(service: str, operation: str, answer: Mapping[str, Any]) -> None:

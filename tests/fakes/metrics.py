@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.metrics import now
+from activities.cloudwatch.metrics import now
 from deploy.local.awslambda.expressions import Expression
 from tests.fakes.functions import Answer, Parameters
 
@@ -44,12 +44,19 @@ class MetricsOfAws:
 
     # --- setting the scene ---------------------------------------------------------------------------------------------------
 
-    def traffic(self, function: str, version: str, minute: datetime, **numbers: float | None) -> None:
+    def traffic(
+        self, function: str, version: str, minute: datetime, **numbers: float | None
+    ) -> None:
         """What one version did in one minute: invocations, errors, throttles, timed, slow, p50, p90, p99."""
         self._minutes[function, version, floor(minute)] = numbers
 
     def callers(
-        self, function: str, *, per_minute: float = 6000, error_rates: Mapping[str, float] | None = None, alias: str = "live"
+        self,
+        function: str,
+        *,
+        per_minute: float = 6000,
+        error_rates: Mapping[str, float] | None = None,
+        alias: str = "live",
     ) -> None:
         """So many calls of an alias a minute, spread over its versions as it is routed at the time; so many of a version's fail (0 if not named).
 
@@ -59,7 +66,17 @@ class MetricsOfAws:
 
         def measured(version: str, minute: datetime) -> Numbers:
             count = round(per_minute * self.share(function, version, minute, alias=alias))
-            return {"invocations": count, "errors": round(count * rates.get(version, 0)), "p50": 20, "p90": 50, "p99": 100} if count else {}
+            return (
+                {
+                    "invocations": count,
+                    "errors": round(count * rates.get(version, 0)),
+                    "p50": 20,
+                    "p90": 50,
+                    "p99": 100,
+                }
+                if count
+                else {}
+            )
 
         self.measured = measured
 
@@ -85,13 +102,22 @@ class MetricsOfAws:
 
     def cloudwatch_get_metric_data(self, parameters: Parameters) -> Answer:
         begin, end = (parameters[name].astimezone(UTC) for name in ("StartTime", "EndTime"))
-        minutes = list(_minutes(begin, min(end, now() - self.metrics_delay - MINUTE + timedelta(microseconds=1))))
-        series = {query["Id"]: self._series(query, minutes) for query in parameters["MetricDataQueries"] if "MetricStat" in query}
+        minutes = list(
+            _minutes(
+                begin, min(end, now() - self.metrics_delay - MINUTE + timedelta(microseconds=1))
+            )
+        )
+        series = {
+            query["Id"]: self._series(query, minutes)
+            for query in parameters["MetricDataQueries"]
+            if "MetricStat" in query
+        }
         for query in parameters["MetricDataQueries"]:
             if "Expression" in query:
                 expression = Expression.read(query["Expression"])
                 series[query["Id"]] = [
-                    expression.value({name: numbers[place] for name, numbers in series.items()}) for place in range(len(minutes))
+                    expression.value({name: numbers[place] for name, numbers in series.items()})
+                    for place in range(len(minutes))
                 ]
         results = [
             self._result(query["Id"], zip(minutes, series[query["Id"]], strict=True))
@@ -116,8 +142,13 @@ class MetricsOfAws:
             source = self.other_metrics.get(metric["MetricName"])
             return [source(minute) if source else None for minute in minutes]
         dimensions = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
-        name = _NAMES.get((metric["MetricName"], stat)) or ("slow" if stat.startswith("TC(") else stat)
-        return [self._told(dimensions["FunctionName"], dimensions["ExecutedVersion"], minute).get(name) for minute in minutes]
+        name = _NAMES.get((metric["MetricName"], stat)) or (
+            "slow" if stat.startswith("TC(") else stat
+        )
+        return [
+            self._told(dimensions["FunctionName"], dimensions["ExecutedVersion"], minute).get(name)
+            for minute in minutes
+        ]
 
     def _told(self, function: str, version: str, minute: datetime) -> Numbers:
         numbers = self._minutes.get((function, version, minute))

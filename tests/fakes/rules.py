@@ -102,16 +102,27 @@ class Rules:
         return self._rule(Rule(operation, "after", act, skip, times))
 
     def fail(  # noqa: PLR0913 - what happens to a call, in one line
-        self, operation: str, code: str, message: str = "", *, skip: int = 0, times: int | None = 1, retry_after: float | None = None
+        self,
+        operation: str,
+        code: str,
+        message: str = "",
+        *,
+        skip: int = 0,
+        times: int | None = 1,
+        retry_after: float | None = None,
     ) -> Rule:
         """Refuse a call with this code of AWS's; nothing happens."""
         return self.before(operation, _raise(code, message, retry_after), skip=skip, times=times)
 
     def lose(self, operation: str, *, skip: int = 0, times: int | None = 1) -> Rule:
         """Do what was asked, and lose the answer."""
-        return self.after(operation, _raise("ReadTimeoutError", "no answer", None), skip=skip, times=times)
+        return self.after(
+            operation, _raise("ReadTimeoutError", "no answer", None), skip=skip, times=times
+        )
 
-    def hold(self, operation: str, *, skip: int = 0, moment: Literal["before", "after"] = "before") -> Hold:
+    def hold(
+        self, operation: str, *, skip: int = 0, moment: Literal["before", "after"] = "before"
+    ) -> Hold:
         """Keep a call waiting."""
         hold = Hold()
         self._rule(Rule(operation, moment, hold, skip))

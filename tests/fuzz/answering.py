@@ -16,7 +16,11 @@ from tests.fuzz.everything import settled
 KEPT = "hunter3-what-aws-knows"
 """Stands in AWS's answers where secrets do: in environment values and in the signature of a package's address."""
 
-_VALUES = {"Variables": {"TOKEN": KEPT}, "SecretString": json.dumps({"password": KEPT, "user": 7}), "AWSResponse": None}
+_VALUES = {
+    "Variables": {"TOKEN": KEPT},
+    "SecretString": json.dumps({"password": KEPT, "user": 7}),
+    "AWSResponse": None,
+}
 
 
 def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one for each kind of request
@@ -26,7 +30,16 @@ def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one
         case "DescribeAlarms":
             names = json.loads(request.body)["AlarmNames"]
             return _json(
-                {"MetricAlarms": [{"AlarmName": name, "StateValue": "ALARM", "StateReason": "Threshold crossed"} for name in names]}
+                {
+                    "MetricAlarms": [
+                        {
+                            "AlarmName": name,
+                            "StateValue": "ALARM",
+                            "StateReason": "Threshold crossed",
+                        }
+                        for name in names
+                    ]
+                }
             )
         case "GetMetricData":
             asked = json.loads(request.body)
@@ -34,7 +47,13 @@ def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one
             return _json(
                 {
                     "MetricDataResults": [
-                        {"Id": query["Id"], "Label": "x", "Timestamps": times, "Values": [7.0, 0.5], "StatusCode": "Complete"}
+                        {
+                            "Id": query["Id"],
+                            "Label": "x",
+                            "Timestamps": times,
+                            "Values": [7.0, 0.5],
+                            "StatusCode": "Complete",
+                        }
                         for query in asked["MetricDataQueries"]
                         if query.get("ReturnData", True)
                     ]
@@ -42,13 +61,24 @@ def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one
             )
         case "GetParameters":
             names = json.loads(request.body)["Names"]
-            return _json({"Parameters": [{"Name": name, "Value": KEPT, "ARN": f"arn:{name}", "Version": 1} for name in names]})
+            return _json(
+                {
+                    "Parameters": [
+                        {"Name": name, "Value": KEPT, "ARN": f"arn:{name}", "Version": 1}
+                        for name in names
+                    ]
+                }
+            )
         case "GetSecretValue":
             return _json({"ARN": "arn:s", "Name": "s", "SecretString": _VALUES["SecretString"]})
         case operation if request.path.startswith("/code/"):
             return HttpResponse(200, b"package")
         case operation if request.method == "HEAD":
-            return HttpResponse(200, b"", {"x-amz-checksum-sha256": base64.b64encode(b"0" * 32).decode(), "ETag": '"e"'})
+            return HttpResponse(
+                200,
+                b"",
+                {"x-amz-checksum-sha256": base64.b64encode(b"0" * 32).decode(), "ETag": '"e"'},
+            )
         case operation:
             return _lambda(operation, url)
 
@@ -104,7 +134,12 @@ def _plant(answer: Any, url: str) -> None:
 def _wire(value: Any, shape: Shape) -> Any:
     match shape:
         case StructureShape():
-            return {shape.members[name].serialization.get("name", name): _wire(inner, shape.members[name]) for name, inner in value.items()}
+            return {
+                shape.members[name].serialization.get("name", name): _wire(
+                    inner, shape.members[name]
+                )
+                for name, inner in value.items()
+            }
         case ListShape():
             return [_wire(inner, shape.member) for inner in value]
         case MapShape():
@@ -118,4 +153,6 @@ def _wire(value: Any, shape: Shape) -> Any:
 
 
 def _json(answer: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+    return HttpResponse(
+        200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"}
+    )

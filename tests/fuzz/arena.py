@@ -57,7 +57,9 @@ class Tally:
         return sum(count for kind, count in self.kinds.items() if not kind.startswith("("))
 
     def check(self) -> None:
-        assert not self.wrong, f"{len(self.wrong)} of {self.sent} went wrong:\n" + "\n".join(self.wrong[:12])
+        assert not self.wrong, f"{len(self.wrong)} of {self.sent} went wrong:\n" + "\n".join(
+            self.wrong[:12]
+        )
 
     def refused(self, clock: Clock) -> None:
         """A malformed input was refused; how long that took."""
@@ -83,7 +85,11 @@ class Clock:
 
 
 async def meet_all(
-    title: str, cases: Sequence[Case[_T]], meet: Callable[[Case[_T], Tally], Awaitable[None]], *, at_once: int = AT_ONCE
+    title: str,
+    cases: Sequence[Case[_T]],
+    meet: Callable[[Case[_T], Tally], Awaitable[None]],
+    *,
+    at_once: int = AT_ONCE,
 ) -> Tally:
     """Meet all of them, so many at a time; whatever goes wrong is told with the case, when all have been met."""
     tally, clock, waiting = Tally(title), Clock(), iter(cases)
@@ -122,20 +128,29 @@ class Arena:
     def alive(self) -> None:
         assert not self.worker.done(), "the worker died"
 
-    async def start(self, workflow: str, payloads: Sequence[Payload], *, id: str | None = None) -> WorkflowHandle[Any, Any]:  # noqa: A002
+    async def start(
+        self, workflow: str, payloads: Sequence[Payload], *, id: str | None = None
+    ) -> WorkflowHandle[Any, Any]:
         id = id or f"{workflow.lower()}-{next(_numbers)}"  # noqa: A001
-        return await self.client.start_workflow(workflow, args=[RawValue(each) for each in payloads], id=id, task_queue=QUEUE)
+        return await self.client.start_workflow(
+            workflow, args=[RawValue(each) for each in payloads], id=id, task_queue=QUEUE
+        )
 
     async def running(self) -> list[str]:
         """The ids of workflows that are still running here."""
-        return [found.id async for found in self.client.list_workflows(f"TaskQueue = '{QUEUE}' AND ExecutionStatus = 'Running'")]
+        return [
+            found.id
+            async for found in self.client.list_workflows(
+                f"TaskQueue = '{QUEUE}' AND ExecutionStatus = 'Running'"
+            )
+        ]
 
     async def nothing_runs(self) -> None:
         """Wait until nothing is left running, and fail if something is."""
         left: list[str] = []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                while left := await self.running():  # noqa: ASYNC110 - it happens on the server
+                while left := await self.running():
                     await asyncio.sleep(0.1)
         assert not left, f"{len(left)} workflows are left running: {left[:5]}"
 
@@ -151,14 +166,20 @@ async def end(handle: WorkflowHandle[Any, Any]) -> None:
         await handle.terminate()
 
 
-async def ended(client: Client, handle: WorkflowHandle[Any, Any], *, patience: float = PATIENCE) -> tuple[str, ApplicationError | None]:
+async def ended(
+    client: Client, handle: WorkflowHandle[Any, Any], *, patience: float = PATIENCE
+) -> tuple[str, ApplicationError | None]:
     """How a workflow ended: ``Completed``, ``CancelledError``, or its failure; one that does not end is ended, and says why it hung."""
     try:
         async with asyncio.timeout(patience):
             await handle.result()
     except WorkflowFailureError as failure:
         cause = failure.cause
-        return (cause.type or "?", cause) if isinstance(cause, ApplicationError) else (type(cause).__name__, None)
+        return (
+            (cause.type or "?", cause)
+            if isinstance(cause, ApplicationError)
+            else (type(cause).__name__, None)
+        )
     except TimeoutError:
         why = await _stuck(client, handle)
         await end(handle)
@@ -173,12 +194,16 @@ async def no_task_failed(client: Client, handle: WorkflowHandle[Any, Any]) -> No
     for event in history.events:
         if event.HasField("child_workflow_execution_started_event_attributes"):
             child = event.child_workflow_execution_started_event_attributes.workflow_execution
-            await no_task_failed(client, client.get_workflow_handle(child.workflow_id, run_id=child.run_id))
+            await no_task_failed(
+                client, client.get_workflow_handle(child.workflow_id, run_id=child.run_id)
+            )
         if event.HasField("workflow_task_failed_event_attributes"):
             attributes = event.workflow_task_failed_event_attributes
             said = f"{attributes.failure.message[:300]} {attributes.failure.cause.message[:300]}"
             starved += "TMPRL1101" in said  # the SDK's word for two seconds without a processor
-            assert attributes.cause == _CAME_MEANWHILE or "TMPRL1101" in said, f"a task of {handle.id} failed: {said}"
+            assert attributes.cause == _CAME_MEANWHILE or "TMPRL1101" in said, (
+                f"a task of {handle.id} failed: {said}"
+            )
         starved += event.HasField("workflow_task_timed_out_event_attributes")
     assert starved <= _STARVED, f"{starved} tasks of {handle.id} timed out"
 
@@ -187,21 +212,30 @@ async def _stuck(client: Client, handle: WorkflowHandle[Any, Any]) -> str:
     """The last thing that failed in a history, or its child's, else what it waits for."""
     history = await handle.fetch_history()
     children = [event.child_workflow_execution_started_event_attributes for event in history.events]
-    if child := next((each.workflow_execution for each in children if each.workflow_execution.workflow_id), None):
+    if child := next(
+        (each.workflow_execution for each in children if each.workflow_execution.workflow_id), None
+    ):
         return f"child {await _stuck(client, client.get_workflow_handle(child.workflow_id, run_id=child.run_id))}"
     failed = [
-        event.workflow_task_failed_event_attributes for event in history.events if event.HasField("workflow_task_failed_event_attributes")
+        event.workflow_task_failed_event_attributes
+        for event in history.events
+        if event.HasField("workflow_task_failed_event_attributes")
     ]
     if failed:
         return f"its task fails: {failed[-1].cause} {failed[-1].failure.message[:300]} {failed[-1].failure.cause.message[:300]}"
     description = (await handle.describe()).raw_description
     pending = [
-        f"{each.activity_type.name} attempt {each.attempt}: {each.last_failure.message[:200]}" for each in description.pending_activities
+        f"{each.activity_type.name} attempt {each.attempt}: {each.last_failure.message[:200]}"
+        for each in description.pending_activities
     ]
     return f"pending: {pending}; last: {history.events[-1].event_type}"
 
 
 def check_answered(error: RPCError, *expected: RPCStatusCode) -> None:
     """The server said something, and not just nothing in time; one of these, if any are named."""
-    assert error.status not in {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNAVAILABLE}, error
+    assert error.status not in {
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.UNAVAILABLE,
+    }, error
     assert not expected or error.status in expected, error

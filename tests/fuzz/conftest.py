@@ -22,7 +22,9 @@ _TALLIES: list[Tally] = []
 @pytest.fixture(scope="session")
 async def arena(temporal: WorkflowEnvironment) -> AsyncIterator[Arena]:
     """A worker that must outlive whatever it is sent."""
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # thousands of refusals are told by the figures
+    logging.getLogger("temporalio").setLevel(
+        logging.CRITICAL
+    )  # thousands of refusals are told by the figures
     aws = Everything()
     worker = Worker(temporal.client, task_queue=QUEUE, activities=operations(aws))
     running = asyncio.ensure_future(worker.run())
@@ -54,4 +56,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     inputs = sum(tally.sent for tally in _TALLIES if not tally.title.startswith("answers"))
     answers = sum(tally.sent for tally in _TALLIES if tally.title.startswith("answers"))
     wrong = sum(len(tally.wrong) for tally in _TALLIES)
-    terminalreporter.write_line(f"{inputs} inputs and {answers} operations and releases that met a bad answer; {wrong} went wrong")
+    terminalreporter.write_line(
+        f"{inputs} inputs and {answers} operations and releases that met a bad answer; {wrong} went wrong"
+    )

@@ -38,13 +38,21 @@ def written(value: Any) -> bytes:
             return value.token
         case dict():
             members = [(key, each) for key, given in value.items() for each in _each(given)]
-            return b"{" + b",".join(json.dumps(str(key)).encode() + b":" + written(each) for key, each in members) + b"}"
+            return (
+                b"{"
+                + b",".join(
+                    json.dumps(str(key)).encode() + b":" + written(each) for key, each in members
+                )
+                + b"}"
+            )
         case list() | tuple():
             return b"[" + b",".join(map(written, value)) + b"]"
         case Twice():
             return written(value.second)
         case str():
-            return json.dumps(value, ensure_ascii=len(value) % 2 == 0).encode(errors="surrogatepass")
+            return json.dumps(value, ensure_ascii=len(value) % 2 == 0).encode(
+                errors="surrogatepass"
+            )
         case _:
             return json.dumps(value).encode()
 
@@ -94,7 +102,13 @@ Way = tuple[str | int, ...]
 def ways(value: Any, way: Way = ()) -> list[Way]:
     """The way to every place in a document, its root first."""
     found = [way]
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for step, each in inner:
         found += ways(each, (*way, step))
     return found
@@ -108,7 +122,12 @@ _BEYOND: dict[type, st.SearchStrategy[Any]] = {
 
 
 @st.composite
-def spoilt(draw: st.DrawFn, good: st.SearchStrategy[Any], hostile: st.SearchStrategy[Any] = HOSTILE, most: int = 3) -> Any:
+def spoilt(
+    draw: st.DrawFn,
+    good: st.SearchStrategy[Any],
+    hostile: st.SearchStrategy[Any] = HOSTILE,
+    most: int = 3,
+) -> Any:
     """A good document with one to three things wrong with it."""
     document = copy.deepcopy(draw(good))
     for _ in range(draw(st.integers(1, most))):
@@ -136,7 +155,22 @@ def _spoil(document: Any, way: Way, draw: st.DrawFn, hostile: st.SearchStrategy[
     holder, last = document, way[-1]
     for step in way[:-1]:
         holder = holder[step]
-    match draw(st.sampled_from(["other", "other", "beyond", "beyond", "drop", "null", "extra", "twice", "wrapped", "text"])):
+    match draw(
+        st.sampled_from(
+            [
+                "other",
+                "other",
+                "beyond",
+                "beyond",
+                "drop",
+                "null",
+                "extra",
+                "twice",
+                "wrapped",
+                "text",
+            ]
+        )
+    ):
         case "drop":
             del holder[last]
         case "null":
@@ -144,7 +178,9 @@ def _spoil(document: Any, way: Way, draw: st.DrawFn, hostile: st.SearchStrategy[
         case "extra" if isinstance(holder[last], dict):
             holder[last][draw(TEXTS)] = copy.deepcopy(draw(hostile))
         case "twice" if isinstance(holder, dict):
-            holder[last] = Twice(*(draw(st.permutations([holder[last], copy.deepcopy(draw(hostile))]))))
+            holder[last] = Twice(
+                *(draw(st.permutations([holder[last], copy.deepcopy(draw(hostile))])))
+            )
         case "wrapped":
             holder[last] = [holder[last]]
         case "beyond" if isinstance(holder[last], str | int | float):

@@ -46,7 +46,9 @@ class Everything(FakeLambda):
 
     async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Answer:
         """As the fake does; but an answer to a release that somebody spoils comes spoilt."""
-        found = _RELEASE.search(activity.info().workflow_id or "") if activity.in_activity() else None
+        found = (
+            _RELEASE.search(activity.info().workflow_id or "") if activity.in_activity() else None
+        )
         spoiler = self.spoilers.get(found[0]) if found else None
         if spoiler is None:
             return await super().call(service, operation, parameters)

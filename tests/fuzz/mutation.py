@@ -87,7 +87,9 @@ def member(answer: HttpResponse, chance: Random) -> HttpResponse:
 @way
 def members(answer: HttpResponse, chance: Random) -> HttpResponse:
     """Several things wrong."""
-    return replace(answer, body=json.dumps(spoil(_of(answer), chance, times=chance.randint(2, 6))).encode())
+    return replace(
+        answer, body=json.dumps(spoil(_of(answer), chance, times=chance.randint(2, 6))).encode()
+    )
 
 
 @way
@@ -136,9 +138,15 @@ def empty(answer: HttpResponse, chance: Random) -> HttpResponse:
 def nested(answer: HttpResponse, chance: Random) -> HttpResponse:
     """Nesting without end, on its own or within a member."""
     depth = chance.choice([100, 990, 5_000, 200_000])
-    inner = chance.choice([b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"[" * depth])
-    name = chance.choice([*map(str, _of(answer) if isinstance(_of(answer), dict) else ()), "SomethingNew"])
-    return replace(answer, body=chance.choice([inner, b'{"' + name.encode() + b'": ' + inner + b"}"]))
+    inner = chance.choice(
+        [b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"[" * depth]
+    )
+    name = chance.choice(
+        [*map(str, _of(answer) if isinstance(_of(answer), dict) else ()), "SomethingNew"]
+    )
+    return replace(
+        answer, body=chance.choice([inner, b'{"' + name.encode() + b'": ' + inner + b"}"])
+    )
 
 
 @way
@@ -157,7 +165,32 @@ def status(answer: HttpResponse, chance: Random) -> HttpResponse:
     """The good body under another status."""
     moved = {"Location": "http://127.0.0.1:9/elsewhere"} if chance.random() < 0.3 else {}
     number = chance.choice(
-        [201, 202, 204, 206, 299, 301, 302, 304, 307, 400, 403, 404, 409, 412, 413, 418, 429, 500, 502, 503, 504, 599, 700, 999]
+        [
+            201,
+            202,
+            204,
+            206,
+            299,
+            301,
+            302,
+            304,
+            307,
+            400,
+            403,
+            404,
+            409,
+            412,
+            413,
+            418,
+            429,
+            500,
+            502,
+            503,
+            504,
+            599,
+            700,
+            999,
+        ]
     )
     return replace(answer, status=number, headers=answer.headers | moved)
 
@@ -180,11 +213,33 @@ def error(answer: HttpResponse, chance: Random) -> HttpResponse:  # noqa: ARG001
         chance.choice(["message", "Message", "msg"]): chance.choice(_MESSAGES),
         chance.choice(["__type", "code", "Type", "Code"]): code,
     }
-    body |= chance.choice([{}, {"Reason": chance.choice(["CallerRateLimitExceeded", TYPED, 7, None, "x" * 5000])}, {"Error": [TYPED]}])
-    body |= chance.choice([{}, {"retryAfterSeconds": chance.choice(["1", "-1", "1e9", "soon", "99999999999", 3, [1], None, "NaN"])}])
+    body |= chance.choice(
+        [
+            {},
+            {"Reason": chance.choice(["CallerRateLimitExceeded", TYPED, 7, None, "x" * 5000])},
+            {"Error": [TYPED]},
+        ]
+    )
+    body |= chance.choice(
+        [
+            {},
+            {
+                "retryAfterSeconds": chance.choice(
+                    ["1", "-1", "1e9", "soon", "99999999999", 3, [1], None, "NaN"]
+                )
+            },
+        ]
+    )
     headers = chance.choice([{}, {"x-amzn-ErrorType": code.replace("\x00", "")}])
     headers = headers | chance.choice(
-        [{}, {"Retry-After": chance.choice(["-5", "1", "1e400", "Wed, 21 Oct 2026 07:28:00 GMT", "9" * 400])}]
+        [
+            {},
+            {
+                "Retry-After": chance.choice(
+                    ["-5", "1", "1e400", "Wed, 21 Oct 2026 07:28:00 GMT", "9" * 400]
+                )
+            },
+        ]
     )
     written = chance.choice(
         [
@@ -197,7 +252,9 @@ def error(answer: HttpResponse, chance: Random) -> HttpResponse:  # noqa: ARG001
             b"\xff",
         ]
     )
-    return HttpResponse(chance.choice([400, 400, 403, 404, 409, 412, 429, 500, 503, 511]), written, headers)
+    return HttpResponse(
+        chance.choice([400, 400, 403, 404, 409, 412, 429, 500, 503, 511]), written, headers
+    )
 
 
 @way

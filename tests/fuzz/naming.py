@@ -29,7 +29,9 @@ _TELLING = 6
 _COUNTS = re.compile(r"\w+: (exactly one input is needed|no input is taken), \d+ were given")
 
 
-def check_refusal(text: str, details: Sequence[Any], model: type[BaseModel] | None, data: bytes) -> None:
+def check_refusal(
+    text: str, details: Sequence[Any], model: type[BaseModel] | None, data: bytes
+) -> None:
     """Assert that a refusal of an input is as the module says. ``model`` is None where no input is taken at all."""
     assert len(text) <= LONGEST_REFUSAL, f"{len(text)} characters"
     if _COUNTS.fullmatch(text):
@@ -42,9 +44,13 @@ def check_refusal(text: str, details: Sequence[Any], model: type[BaseModel] | No
     for problem in problems:
         assert set(problem) == {"field", "problem"}
         assert problem["problem"], f"{problem['field']}: no reason"
-        assert leads_somewhere(problem["field"], typed, schema), f"{problem['field']!r} is no field: {text[:300]}"
+        assert leads_somewhere(problem["field"], typed, schema), (
+            f"{problem['field']!r} is no field: {text[:300]}"
+        )
         check_silence(problem["problem"], typed, schema)
-    assert text == f"{text.partition(': ')[0]}: " + "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
+    assert text == f"{text.partition(': ')[0]}: " + "; ".join(
+        f"{problem['field']}: {problem['problem']}" for problem in problems
+    )
 
 
 def check_silence(told: str, typed: object, schema: Mapping[str, Any]) -> None:
@@ -52,7 +58,9 @@ def check_silence(told: str, typed: object, schema: Mapping[str, Any]) -> None:
     assert MARK not in told, f"repeats what was typed: {told[:300]}"
     own = json.dumps(schema)
     for value in _values(typed):
-        assert len(value) < _TELLING or value not in told or value in own or value in _WORDS, f"repeats {value[:50]!r}: {told[:300]}"
+        assert len(value) < _TELLING or value not in told or value in own or value in _WORDS, (
+            f"repeats {value[:50]!r}: {told[:300]}"
+        )
 
 
 _WORDS = (
@@ -63,7 +71,9 @@ _WORDS = (
 
 def leads_somewhere(field: str, typed: object, schema: Mapping[str, Any]) -> bool:
     """Whether a dotted path exists in the input or in the model. A name may have dots of its own."""
-    return field == "(input)" or (field != "" and _leads(field, typed, [schema], schema.get("$defs", {})))
+    return field == "(input)" or (
+        field != "" and _leads(field, typed, [schema], schema.get("$defs", {}))
+    )
 
 
 def names_a_member(text: str, model: type[BaseModel]) -> bool:
@@ -72,7 +82,9 @@ def names_a_member(text: str, model: type[BaseModel]) -> bool:
     return bool(colon and rest) and leads_somewhere(path, None, _schema(model))
 
 
-def _leads(rest: str, typed: object, schemas: list[Mapping[str, Any]], defs: Mapping[str, Any]) -> bool:
+def _leads(
+    rest: str, typed: object, schemas: list[Mapping[str, Any]], defs: Mapping[str, Any]
+) -> bool:
     if not rest:
         return True
     flat = [each for schema in schemas for each in _flat(schema, defs)]
@@ -81,19 +93,31 @@ def _leads(rest: str, typed: object, schemas: list[Mapping[str, Any]], defs: Map
         for name, member in each.get("properties", {}).items():
             members.setdefault(name, []).append(member)
     if isinstance(typed, dict):
-        others = [each["additionalProperties"] for each in flat if isinstance(each.get("additionalProperties"), dict)]
+        others = [
+            each["additionalProperties"]
+            for each in flat
+            if isinstance(each.get("additionalProperties"), dict)
+        ]
         for key, inner in cast("dict[str, object]", typed).items():
             name = key[:LONGEST_NAME].encode(errors="replace").decode()
-            if (after := _after(rest, name)) is not None and _leads(after, inner, members.get(key, others), defs):
+            if (after := _after(rest, name)) is not None and _leads(
+                after, inner, members.get(key, others), defs
+            ):
                 return True
-        if rest == "[key]" or any(_after(rest, f"{key[:LONGEST_NAME]}.[key]") == "" for key in cast("dict[str, object]", typed)):
+        if rest == "[key]" or any(
+            _after(rest, f"{key[:LONGEST_NAME]}.[key]") == ""
+            for key in cast("dict[str, object]", typed)
+        ):
             return True
     if isinstance(typed, list):
         index, _, after = rest.partition(".")
         items = [each["items"] for each in flat if isinstance(each.get("items"), dict)]
         inside = index.isdecimal() and int(index) < len(cast("list[object]", typed))
         return inside and _leads(after, cast("list[object]", typed)[int(index)], items, defs)
-    return any((after := _after(rest, name)) is not None and _leads(after, None, inner, defs) for name, inner in members.items())
+    return any(
+        (after := _after(rest, name)) is not None and _leads(after, None, inner, defs)
+        for name, inner in members.items()
+    )
 
 
 def _after(rest: str, name: str) -> str | None:

@@ -12,13 +12,34 @@ from temporalio.api.common.v1 import Payload
 
 from tests.fuzz.arena import PLACE
 from tests.fuzz.documents import HOSTILE, MARK, spoilt, written
-from workflows.plugin import _LARGEST as LARGEST
+from workflows.temporal.plugin import _LARGEST as LARGEST
 
 _T = TypeVar("_T")
 _JSON = b"json/plain"
-_ENCODINGS = (b"binary/plain", b"binary/null", b"json/protobuf", b"binary/protobuf", b"binary/encrypted", b"", b"\xff", None)
+_ENCODINGS = (
+    b"binary/plain",
+    b"binary/null",
+    b"json/protobuf",
+    b"binary/protobuf",
+    b"binary/encrypted",
+    b"",
+    b"\xff",
+    None,
+)
 _GARBAGE = st.one_of(
-    st.binary(max_size=60), st.sampled_from([b"", b"\x00", b"\xff\xfe", b"{", b"null", b"\xef\xbb\xbf{}", MARK.encode(), b"\x80" * 100_000])
+    st.binary(max_size=60),
+    st.sampled_from(
+        [
+            b"",
+            b"\x00",
+            b"\xff\xfe",
+            b"{",
+            b"null",
+            b"\xef\xbb\xbf{}",
+            MARK.encode(),
+            b"\x80" * 100_000,
+        ]
+    ),
 )
 
 
@@ -31,10 +52,15 @@ class Sent:
 
     def about(self, function: str) -> tuple[Payload, ...]:
         """The payloads, about this function."""
-        return tuple(_payload(encoding, data.replace(PLACE, function.encode())) for encoding, data in self.parts)
+        return tuple(
+            _payload(encoding, data.replace(PLACE, function.encode()))
+            for encoding, data in self.parts
+        )
 
     def __str__(self) -> str:
-        return f"{self.kind}: " + "; ".join(f"{encoding!r} {len(data)} bytes {data[:400]!r}" for encoding, data in self.parts)
+        return f"{self.kind}: " + "; ".join(
+            f"{encoding!r} {len(data)} bytes {data[:400]!r}" for encoding, data in self.parts
+        )
 
 
 def _payload(encoding: bytes | None, data: bytes) -> Payload:
@@ -45,7 +71,9 @@ def _payload(encoding: bytes | None, data: bytes) -> Payload:
 
 
 def sent(
-    shaped: st.SearchStrategy[Any], accepts: Callable[[bytes], bool], more: Sequence[st.SearchStrategy[Sent]] = ()
+    shaped: st.SearchStrategy[Any],
+    accepts: Callable[[bytes], bool],
+    more: Sequence[st.SearchStrategy[Sent]] = (),
 ) -> st.SearchStrategy[Sent]:
     """Inputs around these documents: a third good, a third with one thing or a few wrong, the rest anything at all."""
     good = shaped.filter(lambda document: accepts(written(document)))
@@ -55,13 +83,19 @@ def sent(
 
     documents = any_of([good, spoilt(good), HOSTILE]).map(written)
     garbage = _GARBAGE.map(lambda data: Sent("not JSON", ((_JSON, data),)))
-    foreign = st.tuples(st.sampled_from(_ENCODINGS), st.one_of(documents, _GARBAGE)).map(lambda part: Sent("encoding", (part,)))
+    foreign = st.tuples(st.sampled_from(_ENCODINGS), st.one_of(documents, _GARBAGE)).map(
+        lambda part: Sent("encoding", (part,))
+    )
     several = (
         st.lists(st.tuples(st.just(_JSON), documents), max_size=3)
         .filter(lambda parts: len(parts) != 1)
         .map(lambda parts: Sent("none or several", tuple(parts)))
     )
-    kinds = [plain("valid", good)] * 4 + [plain("shaped", shaped)] * 2 + [plain("nearly valid", spoilt(good, most=1))] * 4
+    kinds = (
+        [plain("valid", good)] * 4
+        + [plain("shaped", shaped)] * 2
+        + [plain("nearly valid", spoilt(good, most=1))] * 4
+    )
     return any_of([*kinds, plain("spoilt", spoilt(good)), plain("spoilt", spoilt(good)), *[plain("hostile", HOSTILE)] * 2, garbage, foreign, several, *more])  # fmt: skip
 
 

@@ -11,12 +11,25 @@ from typing import Any
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-_DURATIONS = st.sampled_from(["1s", "5m", "2h", "3d", "PT10M", "P1D", "PT1H30M", "365d", "PT1S", "P1W"])
-_TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)).map(datetime.isoformat)  # noqa: DTZ001 - in UTC
-_STRATEGIES = st.sampled_from(
-    ["AllAtOnce", "Adaptive", "Canary10Percent5Minutes", "Linear25PercentEvery1Minute", "Linear1PercentEvery99999Minutes"]
+_DURATIONS = st.sampled_from(
+    ["1s", "5m", "2h", "3d", "PT10M", "P1D", "PT1H30M", "365d", "PT1S", "P1W"]
 )
-_TEXT = st.one_of(st.text(min_size=0, max_size=30), st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=12))
+_TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 - in UTC
+    datetime.isoformat
+)
+_STRATEGIES = st.sampled_from(
+    [
+        "AllAtOnce",
+        "Adaptive",
+        "Canary10Percent5Minutes",
+        "Linear25PercentEvery1Minute",
+        "Linear1PercentEvery99999Minutes",
+    ]
+)
+_TEXT = st.one_of(
+    st.text(min_size=0, max_size=30),
+    st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=12),
+)
 
 Known = Mapping[tuple[str, ...], st.SearchStrategy[Any]]
 """What to put at the end of a path, where the schema does not say enough: by the path's last names."""
@@ -24,7 +37,9 @@ Known = Mapping[tuple[str, ...], st.SearchStrategy[Any]]
 
 def of_model(model: type[BaseModel], known: Known | None = None) -> st.SearchStrategy[Any]:
     """Documents for this model."""
-    return _Shaper(model.model_json_schema(by_alias=True), known or {}).of(model.model_json_schema(by_alias=True), ())
+    return _Shaper(model.model_json_schema(by_alias=True), known or {}).of(
+        model.model_json_schema(by_alias=True), ()
+    )
 
 
 class _Shaper:
@@ -55,13 +70,21 @@ class _Shaper:
                 return self._object(schema, path)
             case "array":
                 most = min(schema.get("maxItems", 4), 4)
-                return st.lists(self.of(schema.get("items", {}), path), min_size=min(schema.get("minItems", 0), most), max_size=most)
+                return st.lists(
+                    self.of(schema.get("items", {}), path),
+                    min_size=min(schema.get("minItems", 0), most),
+                    max_size=most,
+                )
             case "string":
                 return _TIMES if schema.get("format") == "date-time" else _text(schema)
             case "integer":
-                return st.integers(schema.get("minimum", 0), min(schema.get("maximum", 1000), 10_000))
+                return st.integers(
+                    schema.get("minimum", 0), min(schema.get("maximum", 1000), 10_000)
+                )
             case "number":
-                return st.floats(schema.get("minimum", 0), schema.get("maximum", 1000), allow_nan=False)
+                return st.floats(
+                    schema.get("minimum", 0), schema.get("maximum", 1000), allow_nan=False
+                )
             case "boolean":
                 return st.booleans()
             case _:
@@ -70,11 +93,21 @@ class _Shaper:
     def _object(self, schema: dict[str, Any], path: tuple[str, ...]) -> st.SearchStrategy[Any]:
         if "properties" not in schema:
             patterns: dict[str, Any] = schema.get("patternProperties", {})
-            key = _matching(next(iter(patterns))) if patterns else _text(schema.get("propertyNames", {}))
-            inner: Any = next(iter(patterns.values())) if patterns else schema.get("additionalProperties", {})
+            key = (
+                _matching(next(iter(patterns)))
+                if patterns
+                else _text(schema.get("propertyNames", {}))
+            )
+            inner: Any = (
+                next(iter(patterns.values()))
+                if patterns
+                else schema.get("additionalProperties", {})
+            )
             of = self.of(inner, path) if isinstance(inner, dict) else st.none()
             return st.dictionaries(key, of, max_size=min(schema.get("maxProperties", 3), 3))
-        members = {name: self.of(member, (*path, name)) for name, member in schema["properties"].items()}
+        members = {
+            name: self.of(member, (*path, name)) for name, member in schema["properties"].items()
+        }
         needed = set(schema.get("required", ())) | ({"kind"} & set(members))
         return st.fixed_dictionaries(
             {name: of for name, of in members.items() if name in needed},
@@ -89,14 +122,20 @@ def _text(schema: dict[str, Any]) -> st.SearchStrategy[str]:
     if schema.get("contentEncoding") == "base64" or schema.get("format") in {"base64", "binary"}:
         return st.sampled_from(["", "e30=", "aGk="])
     found = _matching(schema["pattern"]) if "pattern" in schema else _TEXT
-    return found.filter(lambda text: least <= len(text) <= most) if least <= 1 else found.map(lambda text: text.ljust(least, "x")[:most])
+    return (
+        found.filter(lambda text: least <= len(text) <= most)
+        if least <= 1
+        else found.map(lambda text: text.ljust(least, "x")[:most])
+    )
 
 
 @functools.cache
 def _matching(pattern: str) -> st.SearchStrategy[str]:
     """Texts of a pattern. Rust's ``$`` is the end of the text, and so is Python's ``\\Z``."""
     pattern = re.sub(r"\\p\{[LZN]\}", "a-z0", pattern)
-    return st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True).map(lambda text: text.rstrip("\n"))
+    return st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True).map(
+        lambda text: text.rstrip("\n")
+    )
 
 
 STRATEGIES = _STRATEGIES

@@ -91,7 +91,11 @@ def _chunk(strategy: SearchStrategy[_T], door: str, chunk: int) -> list[_T]:
 
     @hypothesis.seed(zlib.crc32(f"{SEED}/{door}/{chunk}".encode()))
     @settings(
-        max_examples=_CHUNK + _TRIVIAL, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=_CHUNK + _TRIVIAL,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
     def draw(example: _T) -> None:

@@ -24,11 +24,12 @@ from tests.fuzz.naming import check_refusal
 from tests.fuzz.payloads import Sent, accepted, read, sent
 from tests.fuzz.shaped import Known, of_model
 from tests.fuzz.size import Case, drawn, share
-from workflows.record import read_journal_of, read_previous_version
+from workflows.past_rollouts import read_journal_of, read_previous_version
 
 _ids = itertools.count(1)
 _FUNCTIONS = st.sampled_from(
-    [PLACE.decode()] * 6 + ["nobody", "arn:aws:lambda:eu-central-1:123456789012:function:checkout-fuzz", "hook-yes"]
+    [PLACE.decode()] * 6
+    + ["nobody", "arn:aws:lambda:eu-central-1:123456789012:function:checkout-fuzz", "hook-yes"]
 )
 KNOWN: Known = {
     ("FunctionName",): _FUNCTIONS,
@@ -53,7 +54,11 @@ _LONGEST_FAILURE = 2_500
 def model_of(activity: Callable[..., Any]) -> type[BaseModel]:
     """What an activity takes."""
     hint: Any = typing.get_type_hints(activity)["request"]
-    found: type[BaseModel] = next(each for each in (hint, *typing.get_args(hint)) if isinstance(each, type) and issubclass(each, BaseModel))
+    found: type[BaseModel] = next(
+        each
+        for each in (hint, *typing.get_args(hint))
+        if isinstance(each, type) and issubclass(each, BaseModel)
+    )
     return found
 
 
@@ -68,15 +73,25 @@ def requests(activity: Callable[..., Any]) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancel or an eviction drops coroutines
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a cancel or an eviction drops coroutines
 async def test_every_standalone_activity_ends(cleared: Arena, tallies: list[Tally]) -> None:
     cases: list[tuple[str, Case[Sent]]] = []
     for name, activity in ACTIVITIES.items():
-        inputs = sent(requests(activity), lambda data, activity=activity: read(model_of(activity), data) is not None)
-        cases += [(name, case) for case in drawn(inputs, max(4, -(-share(46) // len(ACTIVITIES))), door=name)]
+        inputs = sent(
+            requests(activity),
+            lambda data, activity=activity: read(model_of(activity), data) is not None,
+        )
+        cases += [
+            (name, case)
+            for case in drawn(inputs, max(4, -(-share(46) // len(ACTIVITIES))), door=name)
+        ]
     names = {id(case): name for name, case in cases}
     tally = await meet_all(
-        "standalone activities", [case for _, case in cases], lambda case, tally: _meet(cleared, names[id(case)], case.value, tally)
+        "standalone activities",
+        [case for _, case in cases],
+        lambda case, tally: _meet(cleared, names[id(case)], case.value, tally),
     )
     tallies.append(tally)
     tally.check()
@@ -88,7 +103,8 @@ async def _meet(arena: Arena, name: str, one: Sent, tally: Tally) -> None:
     payloads = one.about(function)
     nothing = not payloads or (
         len(payloads) == 1
-        and (payloads[0].metadata.get("encoding"), payloads[0].data) in {(b"json/plain", b"null"), (b"binary/null", payloads[0].data)}
+        and (payloads[0].metadata.get("encoding"), payloads[0].data)
+        in {(b"json/plain", b"null"), (b"binary/null", payloads[0].data)}
     )
     good = optional(activity) if nothing else accepted(model_of(activity), payloads) is not None
     clock = Clock()
@@ -115,13 +131,19 @@ async def _meet(arena: Arena, name: str, one: Sent, tally: Tally) -> None:
             assert last is None or (cause and cause.type in PASSES), f"{name} is retried: {last}"
         return
     tally.refused(clock)
-    assert found.attempt == 1, f"{name} was attempted {found.attempt} times: {str(await found.last_failure())[:300]}"
+    assert found.attempt == 1, (
+        f"{name} was attempted {found.attempt} times: {str(await found.last_failure())[:300]}"
+    )
     assert kind == "Invalid", f"{name} ended as {kind}: {failure}"
     assert failure is not None
-    check_refusal(failure.message, failure.details, model_of(activity), payloads[0].data if payloads else b"")
+    check_refusal(
+        failure.message, failure.details, model_of(activity), payloads[0].data if payloads else b""
+    )
 
 
-async def _ended(handle: ActivityHandle[Any], *, patience: float) -> tuple[str, ApplicationError | None]:
+async def _ended(
+    handle: ActivityHandle[Any], *, patience: float
+) -> tuple[str, ApplicationError | None]:
     try:
         async with asyncio.timeout(patience):
             await handle.result()
@@ -129,5 +151,9 @@ async def _ended(handle: ActivityHandle[Any], *, patience: float) -> tuple[str, 
         return "Running", None
     except ActivityFailureError as failure:
         cause = failure.cause
-        return (cause.type or "?", cause) if isinstance(cause, ApplicationError) else (type(cause).__name__, None)
+        return (
+            (cause.type or "?", cause)
+            if isinstance(cause, ApplicationError)
+            else (type(cause).__name__, None)
+        )
     return "Completed", None

@@ -20,8 +20,8 @@ from temporalio.exceptions import ApplicationError
 from activities import operations
 from activities.aws import Connection, Timeouts, connect
 from activities.errors import Fault
+from activities.limits.rate import Limits
 from activities.operation import LARGEST
-from activities.rate import Limits
 from tests.activities.operations import ATTEMPTED, on_attempt
 from tests.activities.stub import HttpRequest, HttpResponse, Stub
 from tests.activities.tiny_lambda import REGION
@@ -45,7 +45,11 @@ _ENDLESS = {Fault.UNAVAILABLE, Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
 NAMES = list(by_name(operations(Everything())))
 OWN = [
     {"Id": "cpu", "Namespace": "Shop", "MetricName": "Cpu", "Stat": "Average"},
-    {"Id": "rate", "Expression": "e / 2", "Metrics": {"e": {"Namespace": "Shop", "MetricName": "Cpu", "Stat": "TC(300:)"}}},
+    {
+        "Id": "rate",
+        "Expression": "e / 2",
+        "Metrics": {"e": {"Namespace": "Shop", "MetricName": "Cpu", "Stat": "TC(300:)"}},
+    },
 ]
 SECRETS: Known = {
     ("FunctionName",): st.just("checkout"),
@@ -90,7 +94,9 @@ class Lane:
     async def open(self, stack: AsyncExitStack, environment: pytest.MonkeyPatch) -> None:
         await stack.enter_async_context(self.stub)
         environment.setenv("AWS_ENDPOINT_URL", self.stub.url)
-        self.aws: Connection = await stack.enter_async_context(connect(REGION, timeouts=Timeouts(connect=2, read=2, invoke=2)))
+        self.aws: Connection = await stack.enter_async_context(
+            connect(REGION, timeouts=Timeouts(connect=2, read=2, invoke=2))
+        )
         for service in ("ssm", "secretsmanager", "cloudwatch", "s3"):
             await self.aws.open(service, "read")
         for kind in ("read", "write", "invoke"):
@@ -124,7 +130,13 @@ async def lanes() -> AsyncIterator[list[Lane]]:
 
 def questions(count: int) -> list[Case[Question]]:
     """So many: every operation and every way about as often; each depends on the seed and its number only."""
-    numbers = [int(ONLY.partition("#")[2])] if ONLY.startswith("answer#") else [] if ONLY else range(count)
+    numbers = (
+        [int(ONLY.partition("#")[2])]
+        if ONLY.startswith("answer#")
+        else []
+        if ONLY
+        else range(count)
+    )
     activities = by_name(operations(Everything()))
     asked = {name: _requests(name, activities[name]) for name in NAMES}
     return [Case("answer", number, _question(number, asked)) for number in numbers]
@@ -132,19 +144,33 @@ def questions(count: int) -> list[Case[Question]]:
 
 def _question(number: int, asked: Mapping[str, Sequence[Any]]) -> Question:
     chance = random.Random(f"{SEED}/answer/{number}")
-    name, way = NAMES[number % len(NAMES)], sorted(WAYS)[(number + number // len(NAMES)) % len(WAYS)]
-    return Question(name, chance.choice([1, 1, 2]), chance.choice(asked[name]), chance.choice([0, 1, 1, 2]), way, chance.randrange(2**32))
+    name, way = (
+        NAMES[number % len(NAMES)],
+        sorted(WAYS)[(number + number // len(NAMES)) % len(WAYS)],
+    )
+    return Question(
+        name,
+        chance.choice([1, 1, 2]),
+        chance.choice(asked[name]),
+        chance.choice([0, 1, 1, 2]),
+        way,
+        chance.randrange(2**32),
+    )
 
 
 def _requests(name: str, activity: Callable[..., Any]) -> list[Any]:
     """Good requests of an operation."""
-    shaped = of_model(model_of(activity), SECRETS).filter(lambda document: _read(activity, document) is not None)
+    shaped = of_model(model_of(activity), SECRETS).filter(
+        lambda document: _read(activity, document) is not None
+    )
     return [case.value for case in of_chunk(shaped, f"{name}/asked")]
 
 
 def _read(activity: Callable[..., Any], document: Any) -> BaseModel | None:
     try:
-        return model_of(activity).model_validate_json(json.dumps(document), by_alias=True, by_name=False)
+        return model_of(activity).model_validate_json(
+            json.dumps(document), by_alias=True, by_name=False
+        )
     except ValueError:
         return None
 
@@ -162,7 +188,9 @@ async def test_every_answer_ends_an_operation(lanes: list[Lane], tallies: list[T
         finally:
             free.put_nowait(lane)
 
-    tally = await meet_all("answers, one operation", questions(share(85, ANSWERS)), meet, at_once=_LANES)
+    tally = await meet_all(
+        "answers, one operation", questions(share(85, ANSWERS)), meet, at_once=_LANES
+    )
     tallies.append(tally)
     tally.check()
 
@@ -179,7 +207,9 @@ async def _ask(lane: Lane, question: Question, tally: Tally) -> None:
     tally.kinds[question.way if lane.met else "(not met) " + question.name] += 1
     if failure is None:
         tally.ends["answered"] += 1
-        told = answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else str(answer)
+        told = (
+            answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else str(answer)
+        )
         assert len(told) <= LARGEST, f"{len(told)} bytes of a result"
         assert TYPED not in told.replace(_echo(answer), ""), told[:300]
         assert KEPT not in told, told[:300]
@@ -190,10 +220,14 @@ async def _ask(lane: Lane, question: Question, tally: Tally) -> None:
         return
     lane.prepare(question)
     _, last = await _performed(activity, request, _LAST)
-    assert last is None or last.non_retryable or not _must_end(last), f"tried again without end: {last.message}"
+    assert last is None or last.non_retryable or not _must_end(last), (
+        f"tried again without end: {last.message}"
+    )
 
 
-async def _performed(activity: Callable[..., Any], request: BaseModel | None, attempt: int) -> tuple[Any, ApplicationError | None]:
+async def _performed(
+    activity: Callable[..., Any], request: BaseModel | None, attempt: int
+) -> tuple[Any, ApplicationError | None]:
     try:
         async with asyncio.timeout(_PATIENCE):
             return await on_attempt(attempt, activity, request), None
@@ -209,13 +243,18 @@ def _echo(answer: Any) -> str:
 def _confides(question: Question, failure: ApplicationError) -> bool:
     """Whether what failed was sent the secret: what was not sent cannot be kept back."""
     itself = bool(failure.details) and failure.details[0]["operation"] == question.name
-    return itself and (TYPED in json.dumps(question.request) or bool({"Payload", "InvokeArgs"} & set(question.request)))
+    return itself and (
+        TYPED in json.dumps(question.request)
+        or bool({"Payload", "InvokeArgs"} & set(question.request))
+    )
 
 
 def check_failure(failure: ApplicationError, *, secrets: Sequence[str]) -> None:
     """A failure is a fault, short, without a secret; a mistake only where AWS's answer is said to be the reason."""
     assert failure.type in set(Fault), f"{failure.type}: {failure.message}"
-    assert failure.type != Fault.BUG or "AWS's answer is not as AWS describes it" in failure.message, failure.message
+    assert (
+        failure.type != Fault.BUG or "AWS's answer is not as AWS describes it" in failure.message
+    ), failure.message
     assert failure.type != Fault.BUG or failure.non_retryable
     assert len(failure.message) <= _LONGEST_FAILURE, f"{len(failure.message)} characters"
     for text in (failure.message, repr(failure.details)):

@@ -16,18 +16,39 @@ TYPED = b'{"target": {"function": "a b"}, "strategy": {"steps": [{"kind": "bake"
 
 def told(*problems: tuple[str, str]) -> tuple[str, list[Any]]:
     listed = [{"field": field, "problem": problem} for field, problem in problems]
-    return "invalid ReleaseRequest: " + "; ".join(f"{field}: {problem}" for field, problem in problems), [listed]
+    return "invalid ReleaseRequest: " + "; ".join(
+        f"{field}: {problem}" for field, problem in problems
+    ), [listed]
 
 
 @pytest.mark.parametrize(
-    "field", ["(input)", "target.function", "target.alias", "artifact.key", "strategy.steps.0.duration", "strategy", "dotted.key", "reason"]
+    "field",
+    [
+        "(input)",
+        "target.function",
+        "target.alias",
+        "artifact.key",
+        "strategy.steps.0.duration",
+        "strategy",
+        "dotted.key",
+        "reason",
+    ],
 )
 def test_a_field_of_the_input_or_of_the_model_is_named(field: str) -> None:
     check_refusal(*told((field, "not so")), ReleaseRequest, TYPED)
 
 
 @pytest.mark.parametrize(
-    "field", ["", "release", "target.functions", "strategy.steps.1.duration", "strategy.preset", "target.function.0", "0"]
+    "field",
+    [
+        "",
+        "release",
+        "target.functions",
+        "strategy.steps.1.duration",
+        "strategy.preset",
+        "target.function.0",
+        "0",
+    ],
 )
 def test_what_is_no_field_is_not_named(field: str) -> None:
     with pytest.raises(AssertionError, match="is no field"):

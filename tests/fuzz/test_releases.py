@@ -11,8 +11,8 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHandle
 
-from activities.described import flaw
 from activities.errors import AwsError
+from activities.response_check import flaw
 from tests.fakes.functions import Answer
 from tests.fakes.judge import _model as model
 from tests.fuzz.arena import Arena, Tally, ended, meet_all, no_task_failed
@@ -23,12 +23,19 @@ from tests.fuzz.test_answers import KEPT
 
 _PATIENCE = 300.0
 _S3 = {"kind": "s3", "bucket": "artifacts", "key": "three.zip"}
-_CANARY: dict[str, Any] = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1m"}]}
+_CANARY: dict[str, Any] = {
+    "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1m"}]
+}
 _HOOKS: dict[str, Any] = {"hooks": {"before_traffic": "hook-yes", "after_traffic": "hook-yes"}}
 _REFUSED: dict[str, Any] = {"hooks": {"after_traffic": "hook-no"}}
 _READS = ("get_function", "get_alias")
 _CHANGES = (*_READS, "update_function_code", "publish_version", "update_alias")
-_CONFIGURED = {"configuration": {"Timeout": 9, "Environment": {"Variables": {"TOKEN": "{{resolve:ssm:/known}}"}}}}
+_CONFIGURED = {
+    "configuration": {
+        "Timeout": 9,
+        "Environment": {"Variables": {"TOKEN": "{{resolve:ssm:/known}}"}},
+    }
+}
 _PROVISIONED = {"concurrency": {"reserved": 50, "provisioned": 5}}
 _CONCURRENT = (
     "get_provisioned_concurrency_config",
@@ -54,7 +61,12 @@ SCENES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
 }  # fmt: skip
 _CODES = ("SomethingNewException", "", "x" * 3000, "ResourceNotFoundException", "ResourceConflictException", "PreconditionFailedException",
           "InvalidParameterValueException", "AccessDeniedException", "ServiceException", "TooManyRequestsException", "ReadTimeoutError")  # fmt: skip
-_PASS = {"ResourceConflictException", "ServiceException", "TooManyRequestsException", "ReadTimeoutError"}
+_PASS = {
+    "ResourceConflictException",
+    "ServiceException",
+    "TooManyRequestsException",
+    "ReadTimeoutError",
+}
 """Codes that say that it may pass: what answers so for ever is waited for, until somebody cancels. Here they come a few times."""
 
 
@@ -81,12 +93,23 @@ class Nonsense:
             return answer
         self.met += 1
         if self.error is not None:
-            raise AwsError(operation, self.error, "no reason", status=500 if self.error in _PASS else 400)
+            raise AwsError(
+                operation, self.error, "no reason", status=500 if self.error in _PASS else 400
+            )
         shape = model(service, operation).output_shape
-        bad = _parsed(spoil(answer, random.Random(self.chance + self.met), times=random.Random(self.chance).choice([1, 1, 3])), shape)
+        bad = _parsed(
+            spoil(
+                answer,
+                random.Random(self.chance + self.met),
+                times=random.Random(self.chance).choice([1, 1, 3]),
+            ),
+            shape,
+        )
         if not isinstance(bad, dict) or (wrong := flaw(operation, bad, shape)):
             raise AwsError(
-                operation, "ResponseParserError", f"the answer is not as AWS describes it: {wrong if isinstance(bad, dict) else 'none'}"
+                operation,
+                "ResponseParserError",
+                f"the answer is not as AWS describes it: {wrong if isinstance(bad, dict) else 'none'}",
             )
         return bad
 
@@ -98,7 +121,11 @@ class Nonsense:
 def _parsed(value: Any, shape: Any) -> Any:
     """What botocore makes of it: members that are null or unknown are none."""
     if isinstance(value, dict) and shape is not None and shape.type_name == "structure":
-        return {name: _parsed(inner, shape.members[name]) for name, inner in value.items() if inner is not None and name in shape.members}
+        return {
+            name: _parsed(inner, shape.members[name])
+            for name, inner in value.items()
+            if inner is not None and name in shape.members
+        }
     if isinstance(value, list) and shape is not None and shape.type_name == "list":
         return [_parsed(inner, shape.member) for inner in value]
     return value
@@ -114,11 +141,24 @@ def _case(number: int) -> Case[Nonsense]:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancel or an eviction drops coroutines
-async def test_every_release_ends_whatever_aws_answers(cleared: Arena, tallies: list[Tally]) -> None:
-    numbers = [int(ONLY.partition("#")[2])] if ONLY.startswith("release#") else [] if ONLY else range(share(25, ANSWERS))
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a cancel or an eviction drops coroutines
+async def test_every_release_ends_whatever_aws_answers(
+    cleared: Arena, tallies: list[Tally]
+) -> None:
+    numbers = (
+        [int(ONLY.partition("#")[2])]
+        if ONLY.startswith("release#")
+        else []
+        if ONLY
+        else range(share(25, ANSWERS))
+    )
     tally = await meet_all(
-        "answers, whole releases", list(map(_case, numbers)), lambda case, tally: _release(cleared, case.value, tally), at_once=12
+        "answers, whole releases",
+        list(map(_case, numbers)),
+        lambda case, tally: _release(cleared, case.value, tally),
+        at_once=12,
     )
     tallies.append(tally)
     tally.check()
@@ -139,7 +179,11 @@ async def _release(arena: Arena, nonsense: Nonsense, tally: Tally) -> None:
     before, latest = _routing(arena, name), dict(function.latest)
     arena.aws.spoilers[name] = nonsense
     document = {"target": {"function": name}, **keys}
-    handle = await arena.start(workflow, [Payload(metadata={"encoding": b"json/plain"}, data=written(document))], id=f"nonsense/{name}")
+    handle = await arena.start(
+        workflow,
+        [Payload(metadata={"encoding": b"json/plain"}, data=written(document))],
+        id=f"nonsense/{name}",
+    )
     kind, failure = await ended(arena.client, handle, patience=_PATIENCE)
     tally.kinds[f"{nonsense.error or 'spoilt'}"[:30] if nonsense.met else "(not met)"] += 1
     tally.ends[kind] += 1
@@ -159,9 +203,12 @@ async def _release(arena: Arena, nonsense: Nonsense, tally: Tally) -> None:
         case "ReleaseRolledBack":
             assert after == before, f"the alias is at {after} instead of {before}: {failure}"
             told = failure.message if failure else ""
-            assert "could not be put back" in told or "changed" in told or "stay as released" in told or _same(function.latest, latest), (
-                told
-            )
+            assert (
+                "could not be put back" in told
+                or "changed" in told
+                or "stay as released" in told
+                or _same(function.latest, latest)
+            ), told
         case "RollbackFailed":
             assert after is None or {after[0], *after[1]} <= {"1", "2", "3"}
         case _:
@@ -173,7 +220,9 @@ async def _check_done(handle: WorkflowHandle[Any, Any], before: Any, after: Any)
     assert status["phase"] == "succeeded"
     assert after is not None
     assert after[1] == {}
-    assert after[0] == status["candidate"] or (after == before and status["note"].startswith("Nothing to do")), status
+    assert after[0] == status["candidate"] or (
+        after == before and status["note"].startswith("Nothing to do")
+    ), status
 
 
 def _routing(arena: Arena, name: str) -> tuple[str, dict[str, float]] | None:
@@ -181,4 +230,7 @@ def _routing(arena: Arena, name: str) -> tuple[str, dict[str, float]] | None:
 
 
 def _same(latest: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    return all(latest.get(name) == before.get(name) for name in ("CodeSha256", "Timeout", "Environment", "Description"))
+    return all(
+        latest.get(name) == before.get(name)
+        for name in ("CodeSha256", "Timeout", "Environment", "Description")
+    )

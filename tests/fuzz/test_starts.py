@@ -14,13 +14,22 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.fakes.functions import ACCOUNT, REGION
-from tests.fuzz.arena import PLACE, Arena, Clock, Tally, check_answered, ended, meet_all, no_task_failed
+from tests.fuzz.arena import (
+    PLACE,
+    Arena,
+    Clock,
+    Tally,
+    check_answered,
+    ended,
+    meet_all,
+    no_task_failed,
+)
 from tests.fuzz.everything import LONG, MANY
 from tests.fuzz.naming import check_refusal, names_a_member
 from tests.fuzz.payloads import Sent, accepted, read, sent
 from tests.fuzz.shaped import STRATEGIES, Known, of_model
 from tests.fuzz.size import Case, drawn, share
-from workflows.measuring import is_measured
+from workflows.metric_mapping import is_measured
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 
 _HOOKS = st.sampled_from(["hook-yes", "hook-yes", "hook-yes", "hook-no", "nobody"])
@@ -60,9 +69,9 @@ _STEPS = of_model(
         ("max_latency",): st.sampled_from(["300ms", "2s", "PT15M"]),
     },
 )  # fmt: skip
-_HUGE = st.sampled_from([100_000, 1_000_000, 999_900, 1_000_001, 2_000_500, 2_097_100, 2_097_152, 2_200_000, 5_000_000]).map(
-    lambda size: Sent("huge", ((b"json/plain", _padded(size)),))
-)
+_HUGE = st.sampled_from(
+    [100_000, 1_000_000, 999_900, 1_000_001, 2_000_500, 2_097_100, 2_097_152, 2_200_000, 5_000_000]
+).map(lambda size: Sent("huge", ((b"json/plain", _padded(size)),)))
 MODELS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
     "Release": (ReleaseRequest, ReleaseRequest),
     "Rollback": (RollbackRequest, RollbackRequest),
@@ -85,9 +94,15 @@ def _padded(size: int) -> bytes:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancel or an eviction drops coroutines
-@pytest.mark.parametrize(("workflow", "percent"), [("Release", 10), ("Rollback", 5), ("Rollout", 5), ("Plan", 5)])
-async def test_every_start_ends(cleared: Arena, tallies: list[Tally], workflow: str, percent: int) -> None:
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a cancel or an eviction drops coroutines
+@pytest.mark.parametrize(
+    ("workflow", "percent"), [("Release", 10), ("Rollback", 5), ("Rollout", 5), ("Plan", 5)]
+)
+async def test_every_start_ends(
+    cleared: Arena, tallies: list[Tally], workflow: str, percent: int
+) -> None:
     reads, shaped = MODELS[workflow]
 
     async def meet(case: Case[Sent], tally: Tally) -> None:
@@ -110,7 +125,11 @@ async def _start(arena: Arena, workflow: str, one: Sent, tally: Tally) -> None:
     clock = Clock()
     tally.kinds[one.kind] += 1
     try:
-        handle = await arena.start(workflow, payloads, id=_lock(name, request) if workflow == "Rollout" and request else None)
+        handle = await arena.start(
+            workflow,
+            payloads,
+            id=_lock(name, request) if workflow == "Rollout" and request else None,
+        )
     except RPCError as error:
         check_answered(error, *_TOO_LARGE)
         tally.ends["refused by the server for its size"] += 1
@@ -125,12 +144,16 @@ async def _start(arena: Arena, workflow: str, one: Sent, tally: Tally) -> None:
         tally.refused(clock)
         assert kind == "ReleaseRejected", f"{kind}: {failure}"
         assert failure is not None
-        check_refusal(failure.message, failure.details, reads, payloads[0].data if payloads else b"")
+        check_refusal(
+            failure.message, failure.details, reads, payloads[0].data if payloads else b""
+        )
         assert await _length(handle) <= 5
         return
     assert kind in ENDINGS or (kind == "CancelledError" and _waits(request)), f"{kind}: {failure}"
     if kind == "ReleaseRejected" and failure:
-        assert names_a_member(failure.message, reads) or _OTHERWISE.match(failure.message), f"names no field: {failure.message}"
+        assert names_a_member(failure.message, reads) or _OTHERWISE.match(failure.message), (
+            f"names no field: {failure.message}"
+        )
 
 
 def _lock(function: str, request: Any) -> str:
@@ -143,10 +166,18 @@ def _waits(request: Any) -> bool:
     steps = request.strategy.steps
     if request.guards.after or is_measured(request.strategy, request.judged_by):
         return True
-    baked = sum((step.duration if step.kind == "bake" else step.at_least for step in steps if step.kind in {"bake", "probe"}), timedelta())
-    return any(step.kind == "approval" and (step.timeout is None or request.guards.alarms) for step in steps) or (
-        bool(request.guards.alarms) and baked > timedelta(minutes=15)
+    baked = sum(
+        (
+            step.duration if step.kind == "bake" else step.at_least
+            for step in steps
+            if step.kind in {"bake", "probe"}
+        ),
+        timedelta(),
     )
+    return any(
+        step.kind == "approval" and (step.timeout is None or request.guards.alarms)
+        for step in steps
+    ) or (bool(request.guards.alarms) and baked > timedelta(minutes=15))
 
 
 async def _length(handle: WorkflowHandle[Any, Any]) -> int:

@@ -18,16 +18,31 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.fakes.functions import ACCOUNT, REGION
-from tests.fuzz.arena import QUEUE, Arena, Clock, Tally, check_answered, ended, meet_all, no_task_failed
+from tests.fuzz.arena import (
+    QUEUE,
+    Arena,
+    Clock,
+    Tally,
+    check_answered,
+    ended,
+    meet_all,
+    no_task_failed,
+)
 from tests.fuzz.documents import MARK
 from tests.fuzz.naming import check_refusal
 from tests.fuzz.payloads import Sent, accepted, any_of, read, sent
 from tests.fuzz.shaped import of_model
 from tests.fuzz.size import Case, drawn, share
-from workflows.controls import Approve, Because, Resume, Said
+from workflows.controls import ApproveRequest, ControlRequest, ReasonedRequest, ResumeRequest
 from workflows.domain.status import ReleaseStatus
 
-UPDATES: dict[str, type[Said]] = {"approve": Approve, "pause": Because, "resume": Resume, "promote": Because, "abort": Because}
+UPDATES: dict[str, type[ControlRequest]] = {
+    "approve": ApproveRequest,
+    "pause": ReasonedRequest,
+    "resume": ResumeRequest,
+    "promote": ReasonedRequest,
+    "abort": ReasonedRequest,
+}
 _OFTEN = ["pause"] * 4 + ["resume"] * 4 + ["approve"] * 2 + ["promote", "abort"]
 _UNKNOWN = [
     "status",
@@ -68,10 +83,13 @@ class Word:
 
 def _words(names: Sequence[str], model: dict[str, type[BaseModel]]) -> st.SearchStrategy[Word]:
     shapes = {
-        name: sent(of_model(kind), lambda data, kind=kind: read(kind, data) is not None) for name, kind in {**model, "": Because}.items()
+        name: sent(of_model(kind), lambda data, kind=kind: read(kind, data) is not None)
+        for name, kind in {**model, "": ReasonedRequest}.items()
     }
     return st.tuples(st.sampled_from(list(STAGES)), st.sampled_from(names)).flatmap(
-        lambda which: shapes[which[1] if which[1] in model else ""].map(lambda one: Word(*which, one))
+        lambda which: shapes[which[1] if which[1] in model else ""].map(
+            lambda one: Word(*which, one)
+        )
     )
 
 
@@ -98,11 +116,15 @@ class Stage:
             "strategy": {"steps": [STAGES[self.doing]]},
         }
         with self.arena.env.with_time_skipping_disabled():
-            outer = await client.start_workflow("Release", request, id=f"stage-{next(_numbers)}", task_queue=QUEUE)
-        rollout = client.get_workflow_handle(f"lambda/{ACCOUNT}/{REGION}/{function}:live", result_type=ReleaseStatus)
+            outer = await client.start_workflow(
+                "Release", request, id=f"stage-{next(_numbers)}", task_queue=QUEUE
+            )
+        rollout = client.get_workflow_handle(
+            f"lambda/{ACCOUNT}/{REGION}/{function}:live", result_type=ReleaseStatus
+        )
         self.begun.append((outer, rollout))
         async with asyncio.timeout(_WAIT):
-            while not await self._stands():  # noqa: ASYNC110 - it happens on the server
+            while not await self._stands():
                 await asyncio.sleep(0.02)
 
     async def _stands(self) -> bool:
@@ -144,7 +166,9 @@ async def _all(arena: Arena, title: str, cases: list[Case[Word]], say: Any) -> T
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancel or an eviction drops coroutines
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a cancel or an eviction drops coroutines
 async def test_every_update_is_answered(cleared: Arena, tallies: list[Tally]) -> None:
     words = any_of([*[_words(_OFTEN, dict(UPDATES))] * 5, _words(_UNKNOWN, {})])
     tally = await _all(cleared, "updates", drawn(words, share(16), door="update"), _update)
@@ -166,7 +190,9 @@ async def _update(stage: Stage, word: Word, tally: Tally) -> None:
             await stage.rollout.execute_update(word.name, args=_raw(payloads))
     except WorkflowUpdateFailedError as failure:
         error = failure.cause
-        refused = (error.type or "?") if isinstance(error, ApplicationError) else type(error).__name__
+        refused = (
+            (error.type or "?") if isinstance(error, ApplicationError) else type(error).__name__
+        )
     except RPCError as problem:
         check_answered(problem)
         refused = f"server: {problem.status.name}"
@@ -183,13 +209,19 @@ async def _update(stage: Stage, word: Word, tally: Tally) -> None:
         if model:
             assert refused == "Refused", f"{refused}: {error}"
             assert isinstance(error, ApplicationError)
-            check_refusal(error.message, error.details, model, payloads[0].data if payloads else b"")
+            check_refusal(
+                error.message, error.details, model, payloads[0].data if payloads else b""
+            )
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a cancel or an eviction drops coroutines
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a cancel or an eviction drops coroutines
 async def test_every_query_is_answered(cleared: Arena, tallies: list[Tally]) -> None:
-    tally = await _all(cleared, "queries", drawn(_words(_QUERIES, {}), share(13), door="query"), _query)
+    tally = await _all(
+        cleared, "queries", drawn(_words(_QUERIES, {}), share(13), door="query"), _query
+    )
     tallies.append(tally)
     tally.check()
     cleared.alive()
@@ -214,8 +246,12 @@ async def _query(stage: Stage, word: Word, tally: Tally) -> None:
     assert await _length(stage) == before, "a query left a trace"
     assert failed is None or len(failed) <= _LONGEST_ANSWER, f"{len(failed)} characters"
     if word.name == "status":
-        assert failed is None or payloads, failed  # what is sent along is not looked at, if it can be read
-        assert failed is None or failed == f"status: no input is taken, {len(payloads)} were given", failed
+        assert failed is None or payloads, (
+            failed
+        )  # what is sent along is not looked at, if it can be read
+        assert (
+            failed is None or failed == f"status: no input is taken, {len(payloads)} were given"
+        ), failed
     assert failed is None or MARK not in failed.replace(word.name, ""), failed
 
 

@@ -29,13 +29,17 @@ def show(title: str, columns: list[list[tuple[str, str]]]) -> None:
 @application.command("burst")
 def at_once(
     releases: Annotated[int, typer.Option(help="Releases started at once.")] = 100,
-    workers: Annotated[list[int], typer.Option(help="Worker processes; several runs, if given several times.")] = [1, 3],  # noqa: B006 - typer's way
+    workers: Annotated[
+        list[int], typer.Option(help="Worker processes; several runs, if given several times.")
+    ] = [1, 3],  # noqa: B006 - typer's way
 ) -> None:
     """Releases at once, against a stand-in that enforces AWS's limits."""
     columns = []
     for count in workers:
         with tempfile.TemporaryDirectory(prefix="load-") as directory:
-            columns.append(asyncio.run(burst(Path(directory), workers=count, releases=releases)).rows())
+            columns.append(
+                asyncio.run(burst(Path(directory), workers=count, releases=releases)).rows()
+            )
     show(f"{releases} releases at once", columns)
 
 
@@ -43,7 +47,12 @@ def at_once(
 def in_flight(
     canaries: Annotated[int, typer.Option(help="Canaries in flight.")] = 1_000,
     cached: Annotated[int, typer.Option(help="RELEASES_CACHED_WORKFLOWS of the worker.")] = CACHED,
-    aws_rate: Annotated[float, typer.Option(help="Control-plane calls a second while they are started; then it is AWS's 15.")] = 15,
+    aws_rate: Annotated[
+        float,
+        typer.Option(
+            help="Control-plane calls a second while they are started; then it is AWS's 15."
+        ),
+    ] = 15,
 ) -> None:
     """Canaries asleep in a bake: their memory, a restart of the worker, and the burst when their bakes end together."""
     with tempfile.TemporaryDirectory(prefix="load-") as directory:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from temporalio.client import WorkflowHandle
 
-from deploy.bench import pipeline, usage
+from tests.bench import pipeline, usage
 from tests.load.scene import AWS, Call, Stage, busiest_second, ending, in_bake, operations, stage
 
 LONG: Final = {"kind": "bake", "duration": "PT30M"}
@@ -19,7 +19,7 @@ STEPS: Final = {"steps": [{"kind": "set_weight", "percent": 10}, LONG]}
 
 
 _CALLS: Final = 6
-"""Control-plane calls of one release, as :data:`deploy.bench.pipeline.CALLS` has them at best; four before its alias moves."""
+"""Control-plane calls of one release, as :data:`tests.bench.pipeline.CALLS` has them at best; four before its alias moves."""
 
 
 @dataclass(frozen=True)
@@ -84,29 +84,58 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
         others = await _others(scene, rollbacks + 2)
         idle = [await stopped(scene, f"stopped-{rollbacks + number}") for number in range(2)]
 
-        meter = usage.Meter({"server": scene.ground.temporal.pid, **{process.name: process.pid for process in processes}})
+        meter = usage.Meter(
+            {
+                "server": scene.ground.temporal.pid,
+                **{process.name: process.pid for process in processes},
+            }
+        )
         begun = time.time()
-        handles = await asyncio.gather(*(scene.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases)))
+        handles = await asyncio.gather(
+            *(scene.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases))
+        )
         length = releases * _CALLS / AWS
         aborts: list[float] = []
         for number in range(rollbacks):
-            await asyncio.sleep(max(0.0, begun + length * (number + 1) / (rollbacks + 2) - time.time()))
+            await asyncio.sleep(
+                max(0.0, begun + length * (number + 1) / (rollbacks + 2) - time.time())
+            )
             aborts.append(await stopped(scene, f"stopped-{number}"))
             if number == rollbacks // 2:
                 for alarm in range(2):
                     await scene.aws("alarm", f"alarm-{alarm}", "ALARM")
         endings = Counter(await asyncio.gather(*map(ending, handles)))
         cpu = meter.read()
-        endings.update("as it was" if how == "ReleaseRolledBack" else how for how in await asyncio.gather(*map(ending, others)))
+        endings.update(
+            "as it was" if how == "ReleaseRolledBack" else how
+            for how in await asyncio.gather(*map(ending, others))
+        )
         calls = await scene.calls(begun)
         last = max(call.at for call in calls if call.which.startswith("new-"))
-        wrong = [name for name, told in (await scene.functions("new")).items() if (told["live"], told["weights"]) != ("2", {})]
+        wrong = [
+            name
+            for name, told in (await scene.functions("new")).items()
+            if (told["live"], told["weights"]) != ("2", {})
+        ]
         for prefix in ("stopped", "alarmed"):
-            wrong += [name for name, told in (await scene.functions(prefix)).items() if (told["live"], told["weights"]) != ("1", {})]
+            wrong += [
+                name
+                for name, told in (await scene.functions(prefix)).items()
+                if (told["live"], told["weights"]) != ("1", {})
+            ]
         if wrong:
             endings["wrong"] = len(wrong)
         during = [call for call in calls if call.at <= last]
-        return Burst(workers, endings, during, last - begun, cpu, idle, aborts, [heard(calls, number) for number in range(2)])
+        return Burst(
+            workers,
+            endings,
+            during,
+            last - begun,
+            cpu,
+            idle,
+            aborts,
+            [heard(calls, number) for number in range(2)],
+        )
 
 
 def _new(function: str) -> dict[str, object]:
@@ -117,12 +146,23 @@ def _new(function: str) -> dict[str, object]:
 async def _others(scene: Stage, stopped: int) -> list[WorkflowHandle[Any, Any]]:
     """Releases that are baking already, to be stopped by a person or by an alarm."""
     artifact = {"kind": "version", "version": "2"}
-    others = [await scene.start(f"stopped-{number}", artifact=artifact, strategy=STEPS) for number in range(stopped)]
+    others = [
+        await scene.start(f"stopped-{number}", artifact=artifact, strategy=STEPS)
+        for number in range(stopped)
+    ]
     for number in range(2):
         await scene.aws("alarm", f"alarm-{number}", "OK")
         guards = {"alarms": [f"alarm-{number}"]}
-        others.append(await scene.start(f"alarmed-{number}", artifact=artifact, strategy=STEPS, guards=guards))
-    await in_bake(scene, [*(f"stopped-{number}" for number in range(stopped)), *(f"alarmed-{number}" for number in range(2))])
+        others.append(
+            await scene.start(f"alarmed-{number}", artifact=artifact, strategy=STEPS, guards=guards)
+        )
+    await in_bake(
+        scene,
+        [
+            *(f"stopped-{number}" for number in range(stopped)),
+            *(f"alarmed-{number}" for number in range(2)),
+        ],
+    )
     await asyncio.sleep(1)
     return others
 
@@ -140,7 +180,18 @@ async def stopped(scene: Stage, function: str) -> float:
 
 def heard(calls: list[Call], number: int) -> float:
     """The seconds from the first look that had an alarm firing until the alias that it guards was back."""
-    seen = next(call.at for call in calls if call.operation == "describe_alarms" and f"alarm-{number}" in (call.details or ()))
+    seen = next(
+        call.at
+        for call in calls
+        if call.operation == "describe_alarms" and f"alarm-{number}" in (call.details or ())
+    )
     return (
-        next(call.at for call in calls if call.operation == "update_alias" and call.which == f"alarmed-{number}" and call.at > seen) - seen
+        next(
+            call.at
+            for call in calls
+            if call.operation == "update_alias"
+            and call.which == f"alarmed-{number}"
+            and call.at > seen
+        )
+        - seen
     )

@@ -14,8 +14,8 @@ from typing import Any, Final
 import typer
 from temporalio.client import WorkflowHandle
 
-from deploy.bench import usage
 from deploy.local.processes import Process
+from tests.bench import usage
 from tests.load.burst import LONG, heard, stopped
 from tests.load.scene import AWS, Call, Stage, busiest_second, ending, in_bake, stage
 
@@ -92,7 +92,11 @@ class Crowd:
 
     def _each(self, whose: str, before: str, after: str) -> float:
         first, last = self.moments[before], self.moments[after]
-        return (getattr(last, whose) - getattr(first, whose)) / max(1, last.canaries - first.canaries) / 1000
+        return (
+            (getattr(last, whose) - getattr(first, whose))
+            / max(1, last.canaries - first.canaries)
+            / 1000
+        )
 
     @property
     def floor(self) -> float:
@@ -115,24 +119,42 @@ class Crowd:
         plan = self.plan
         rows = [
             ("canaries in flight", str(plan.canaries)),
-            ("workflows kept in memory", f"{plan.cached} (one a canary asleep, two a canary awake)"),
-            ("started at", f"{plan.starts_a_second:.1f} a second, at {plan.start_rate:g} control-plane calls a second"),
+            (
+                "workflows kept in memory",
+                f"{plan.cached} (one a canary asleep, two a canary awake)",
+            ),
+            (
+                "started at",
+                f"{plan.starts_a_second:.1f} a second, at {plan.start_rate:g} control-plane calls a second",
+            ),
         ]
         for what, memory in self.moments.items():
             rows.append(
-                (f"memory, {what} ({memory.canaries})", f"worker {memory.worker / 1e6:.0f} MB, server {memory.server / 1e6:.0f} MB")
+                (
+                    f"memory, {what} ({memory.canaries})",
+                    f"worker {memory.worker / 1e6:.0f} MB, server {memory.server / 1e6:.0f} MB",
+                )
             )
         rows += [
             ("worker, each canary within the cache", f"{self.within:.0f} kB"),
             ("worker, each canary beyond it", f"{self.beyond:.1f} kB"),
-            ("server, each canary", f"{self._each('server', 'before the first', 'all asleep'):.0f} kB"),
+            (
+                "server, each canary",
+                f"{self._each('server', 'before the first', 'all asleep'):.0f} kB",
+            ),
             ("CPU asleep, a minute", _used(self.cpu)),
             ("endings", ", ".join(f"{count} {how}" for how, count in self.endings.items())),
             ("burst: control-plane calls at 15 a second", f"{self.floor * AWS:.0f}"),
-            ("burst: wall time, and the floor", f"{self.wall:.0f} s, {self.floor:.0f} s ({self.wall / max(self.floor, 0.1):.3f})"),
+            (
+                "burst: wall time, and the floor",
+                f"{self.wall:.0f} s, {self.floor:.0f} s ({self.wall / max(self.floor, 0.1):.3f})",
+            ),
             ("burst: CPU", _used(self.effort)),
             ("burst: busiest second", f"{self.busiest} control-plane calls"),
-            ("throttled, of all calls", f"{self.throttled:.2%} of {len(self.starting) + len(self.burst)}"),
+            (
+                "throttled, of all calls",
+                f"{self.throttled:.2%} of {len(self.starting) + len(self.burst)}",
+            ),
             ("abort → alias back, all asleep", _spread(self.idle)),
             ("abort → alias back, amid the burst", _spread(self.aborts)),
             ("alarm seen → alias back, amid the burst", _spread(self.alarms)),
@@ -151,7 +173,9 @@ def _spread(seconds: list[float]) -> str:
 async def crowd(directory: Path, plan: Plan) -> Crowd:
     """Start so many canaries whose bakes end together; restart the worker while they are asleep; stop some amid the burst at the end."""
     seen = Crowd(plan)
-    kept = min(plan.cached * 9 // 10, plan.canaries // 2)  # a tenth for the others, and for those awake, which are two workflows each
+    kept = min(
+        plan.cached * 9 // 10, plan.canaries // 2
+    )  # a tenth for the others, and for those awake, which are two workflows each
     async with stage(directory) as scene:
         await scene.aws("functions", "canary", plan.canaries, 2)
         await scene.aws("functions", "stopped", plan.rollbacks + 5, 2)
@@ -164,15 +188,23 @@ async def crowd(directory: Path, plan: Plan) -> Crowd:
         seen.moments["before the first"] = _memory(scene, worker, 0)
 
         together = time.time() + plan.starting * 1.15 + plan.slack
-        _say(f"started {2 * plan.rollbacks} that will be stopped; all bakes end in {together - time.time():.0f} s")
+        _say(
+            f"started {2 * plan.rollbacks} that will be stopped; all bakes end in {together - time.time():.0f} s"
+        )
         handles = await _start(scene, plan, range(kept), together)
         await in_bake(scene, [f"canary-{kept - 1}"], seconds=plan.starting + 60)
         await asyncio.sleep(5)
         seen.moments["as many as are kept in memory"] = _memory(scene, worker, kept)
         handles += await _start(scene, plan, range(kept, plan.canaries), together)
-        await in_bake(scene, (f"canary-{number}" for number in range(plan.canaries)), seconds=plan.starting + 60)
+        await in_bake(
+            scene,
+            (f"canary-{number}" for number in range(plan.canaries)),
+            seconds=plan.starting + 60,
+        )
         await asyncio.sleep(5)
-        _say(f"all {plan.canaries} are asleep, {together - time.time():.0f} s before the end of their bakes")
+        _say(
+            f"all {plan.canaries} are asleep, {together - time.time():.0f} s before the end of their bakes"
+        )
         seen.moments["all asleep"] = _memory(scene, worker, plan.canaries)
         seen.cpu = await _asleep(scene, worker, plan.rest)
         seen.idle = await _stop(scene, range(plan.rollbacks + 2, plan.rollbacks + 5))
@@ -195,9 +227,13 @@ async def crowd(directory: Path, plan: Plan) -> Crowd:
         _say(f"the burst is over, after {time.time() - together:.0f} s")
         seen.moments["after the burst"] = _memory(scene, worker, 0)
         seen.endings.update(await _endings(handles))
-        seen.endings.update("as it was" if how == "ReleaseRolledBack" else how for how in await _endings(others))
+        seen.endings.update(
+            "as it was" if how == "ReleaseRolledBack" else how for how in await _endings(others)
+        )
         seen.burst = await scene.calls(together)
-        seen.wall = max(call.at for call in seen.burst if call.which.startswith("canary-")) - together
+        seen.wall = (
+            max(call.at for call in seen.burst if call.which.startswith("canary-")) - together
+        )
         seen.alarms = [heard(seen.burst, number) for number in range(plan.rollbacks)]
         for prefix, live in (("canary", "2"), ("stopped", "1"), ("alarmed", "1")):
             states = (await scene.functions(prefix)).values()
@@ -213,8 +249,15 @@ async def _others(scene: Stage, plan: Plan) -> list[WorkflowHandle[Any, Any]]:
     for number in range(plan.rollbacks):
         await scene.aws("alarm", f"alarm-{number}", "OK")
         guards = {"alarms": [f"alarm-{number}"]}
-        others.append(await scene.start(f"alarmed-{number}", artifact=CANDIDATE, strategy=strategy, guards=guards))
-    others += [await scene.start(f"stopped-{number}", artifact=CANDIDATE, strategy=strategy) for number in range(plan.rollbacks + 5)]
+        others.append(
+            await scene.start(
+                f"alarmed-{number}", artifact=CANDIDATE, strategy=strategy, guards=guards
+            )
+        )
+    others += [
+        await scene.start(f"stopped-{number}", artifact=CANDIDATE, strategy=strategy)
+        for number in range(plan.rollbacks + 5)
+    ]
     await in_bake(scene, [f"alarmed-{number}" for number in range(plan.rollbacks)])
     await in_bake(scene, [f"stopped-{number}" for number in range(plan.rollbacks + 5)])
     await asyncio.sleep(1)
@@ -225,14 +268,18 @@ async def _stop(scene: Stage, numbers: range) -> list[float]:
     return [await stopped(scene, f"stopped-{number}") for number in numbers]
 
 
-async def _start(scene: Stage, plan: Plan, numbers: range, together: float) -> list[WorkflowHandle[Any, Any]]:
+async def _start(
+    scene: Stage, plan: Plan, numbers: range, together: float
+) -> list[WorkflowHandle[Any, Any]]:
     """Start canaries, evenly, whose bakes all end at the same moment."""
     begun, started = time.time(), list[WorkflowHandle[Any, Any]]()
     for count, number in enumerate(numbers):
         await asyncio.sleep(max(0.0, begun + count / plan.starts_a_second - time.time()))
         left = max(1, round(together - time.time() - 0.5))
         steps = [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": f"PT{left}S"}]
-        started.append(await scene.start(f"canary-{number}", artifact=CANDIDATE, strategy={"steps": steps}))
+        started.append(
+            await scene.start(f"canary-{number}", artifact=CANDIDATE, strategy={"steps": steps})
+        )
     return started
 
 

@@ -15,11 +15,11 @@ from typing import Any, Final
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from activities.share import BEAT, CAREFUL, pollers
-from deploy.bench.ground import Ground
+from activities.limits.sharing import BEAT, CAREFUL, pollers
 from deploy.local.emulator import ROOT
 from deploy.local.processes import Process
 from deploy.local.stack import AT_ONCE, ready
+from tests.bench.ground import Ground
 from workflows.client import ReleaseClient
 from workflows.domain.status import ReleaseStatus
 
@@ -63,7 +63,9 @@ class Stage:
 
     async def aws(self, *path: object) -> None:
         """Tell the stand-in something."""
-        async with self.ground.http.put("/".join((self.ground.url, "load", *map(str, path)))) as answer:
+        async with self.ground.http.put(
+            "/".join((self.ground.url, "load", *map(str, path)))
+        ) as answer:
             answer.raise_for_status()
 
     async def functions(self, prefix: str) -> dict[str, Any]:
@@ -75,14 +77,23 @@ class Stage:
     async def calls(self, since: float = 0) -> list[Call]:
         """What AWS was asked."""
         async with self.ground.http.get(f"{self.ground.url}/load/calls") as answer:
-            return [call for call in (Call(*each) for each in json.loads(await answer.read())) if call.at >= since]
+            return [
+                call
+                for call in (Call(*each) for each in json.loads(await answer.read()))
+                if call.at >= since
+            ]
 
     async def worker(self, name: str, **settings: str) -> Process:
         """Start ``python worker.py``; it polls when this returns."""
         known = await pollers(self.ground.client, QUEUE)
         log = self.directory / f"{name}.log"
         process = Process.start(
-            name, [sys.executable, "worker.py"], environment={**self.ground.environment, **settings}, directory=ROOT, log=log, patience=40
+            name,
+            [sys.executable, "worker.py"],
+            environment={**self.ground.environment, **settings},
+            directory=ROOT,
+            log=log,
+            patience=40,
         )
         self.stack.push_async_callback(process.stop)
 
@@ -94,31 +105,52 @@ class Stage:
 
     async def workers(self, count: int, **settings: str) -> list[Process]:
         """Start so many, which know of each other when this returns."""
-        started = list(await asyncio.gather(*(self.worker(f"worker-{number}", **settings) for number in range(count))))
+        started = list(
+            await asyncio.gather(
+                *(self.worker(f"worker-{number}", **settings) for number in range(count))
+            )
+        )
         await asyncio.sleep(CAREFUL + 2 * BEAT.total_seconds())
         return started
 
     async def start(self, function: str, **request: Any) -> WorkflowHandle[Any, ReleaseStatus]:
         """Start a release."""
-        document = {"target": {"function": function, "alias": "live"}, "requested_by": "load", "reason": "to know what it bears", **request}
+        document = {
+            "target": {"function": function, "alias": "live"},
+            "requested_by": "load",
+            "reason": "to know what it bears",
+            **request,
+        }
         return await self.ground.client.start_workflow(
-            "Release", document, id=f"release-{function}", task_queue=QUEUE, result_type=ReleaseStatus
+            "Release",
+            document,
+            id=f"release-{function}",
+            task_queue=QUEUE,
+            result_type=ReleaseStatus,
         )
 
     def rollout(self, function: str) -> WorkflowHandle[Any, ReleaseStatus]:
         """Whoever holds the alias."""
-        return self.ground.client.get_workflow_handle(f"{PLACE}/{function}:live", result_type=ReleaseStatus)
+        return self.ground.client.get_workflow_handle(
+            f"{PLACE}/{function}:live", result_type=ReleaseStatus
+        )
 
     async def abort(self, function: str) -> None:
         """A person stops a release, by the command line's own means."""
-        await ReleaseClient(self.ground.client).abort(f"{function}:live", by="ana", reason="p99 is up")
+        await ReleaseClient(self.ground.client).abort(
+            f"{function}:live", by="ana", reason="p99 is up"
+        )
 
 
 @asynccontextmanager
 async def stage(directory: Path) -> AsyncIterator[Stage]:
     """Start AWS and Temporal; all that was started has ended when the block has."""
-    async with AsyncExitStack() as stack:  # in memory: what is under test is not the disk of this machine
-        ground = await stack.enter_async_context(Ground.laid(directory, standin="tests.load.standin", settings=AT_ONCE))
+    async with (
+        AsyncExitStack() as stack
+    ):  # in memory: what is under test is not the disk of this machine
+        ground = await stack.enter_async_context(
+            Ground.laid(directory, standin="tests.load.standin", settings=AT_ONCE)
+        )
         yield Stage(directory, ground, stack)
 
 
@@ -144,7 +176,10 @@ def busiest_second(calls: Iterable[Call]) -> int:
 
 def operations(calls: Sequence[Call]) -> str:
     """Calls by operation."""
-    return ", ".join(f"{name} {count}" for name, count in sorted(Counter(call.operation for call in calls).items()))
+    return ", ".join(
+        f"{name} {count}"
+        for name, count in sorted(Counter(call.operation for call in calls).items())
+    )
 
 
 async def in_bake(stage: Stage, functions: Iterable[str], *, seconds: float = 60) -> None:
@@ -153,5 +188,9 @@ async def in_bake(stage: Stage, functions: Iterable[str], *, seconds: float = 60
     async with asyncio.timeout(seconds):
         while names:
             for prefix in {name.rpartition("-")[0] for name in names}:
-                names -= {name for name, told in (await stage.functions(prefix)).items() if told["weights"]}
+                names -= {
+                    name
+                    for name, told in (await stage.functions(prefix)).items()
+                    if told["weights"]
+                }
             await asyncio.sleep(0.2)

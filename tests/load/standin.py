@@ -1,6 +1,6 @@
 """A Lambda and a CloudWatch that keep to AWS's limits: the benchmark's stand-in, and a 429 for whoever calls too often.
 
-``python -m tests.load.standin`` prints ``ready <url>``. Beyond what :mod:`deploy.bench.standin` does, it has alarms that
+``python -m tests.load.standin`` prints ``ready <url>``. Beyond what :mod:`tests.bench.standin` does, it has alarms that
 go off, and remembers every call. Its limits are token buckets that hold a third of a second's calls at most: how
 large AWS's own are is not documented, and none is likely to be smaller.
 
@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
-from deploy.bench import standin
-from deploy.bench.pipeline import LIVE
-from deploy.bench.standin import Lambda
+from tests.bench import standin
+from tests.bench.pipeline import LIVE
+from tests.bench.standin import Lambda
 
 _OWN: Final = {"get_function": 100.0, "get_policy": 15.0, "describe_alarms": 9.0}
 _CONTROL_PLANE: Final = 15.0
@@ -42,7 +42,9 @@ class Allowance:
     def take(self) -> bool:
         """Whether one more call is allowed now."""
         now = time.monotonic()
-        self.tokens = min(max(1.0, self.per_second * _HELD), self.tokens + (now - self.at) * self.per_second)
+        self.tokens = min(
+            max(1.0, self.per_second * _HELD), self.tokens + (now - self.at) * self.per_second
+        )
         self.at = now
         if self.tokens < 1:
             return False
@@ -63,7 +65,9 @@ class LimitedLambda(Lambda):
     def limit(self, per_second: float) -> None:
         """Allow so many control-plane calls a second, and of the others in proportion."""
         self._others = Allowance(per_second)
-        self._own = {name: Allowance(own * per_second / _CONTROL_PLANE) for name, own in _OWN.items()}
+        self._own = {
+            name: Allowance(own * per_second / _CONTROL_PLANE) for name, own in _OWN.items()
+        }
 
     def allowed(self, operation: str) -> bool:
         """Whether AWS would answer this call now."""
@@ -72,12 +76,21 @@ class LimitedLambda(Lambda):
     def describe_alarms(self, asked: dict[str, Any]) -> dict[str, Any]:
         """CloudWatch's answer: it says nothing about an alarm that it does not know."""
         known = [name for name in asked["AlarmNames"] if name in self.alarms]
-        told = [{"AlarmName": name, "StateValue": self.alarms[name], "StateReason": f"{name} is {self.alarms[name]}"} for name in known]
+        told = [
+            {
+                "AlarmName": name,
+                "StateValue": self.alarms[name],
+                "StateReason": f"{name} is {self.alarms[name]}",
+            }
+            for name in known
+        ]
         return {"MetricAlarms": told, "CompositeAlarms": []}
 
     def populate(self, prefix: str, count: int, versions: int) -> None:
         """Functions of so many versions, ``$LATEST`` as the last of them, the first one live."""
-        packages = {str(number + 1): f"{prefix} {number + 1}".encode() for number in range(versions)}
+        packages = {
+            str(number + 1): f"{prefix} {number + 1}".encode() for number in range(versions)
+        }
         self.make(prefix, count)
         for number in range(count):
             at = self.functions[f"{prefix}-{number}"]
@@ -118,27 +131,47 @@ class _Door(standin._Http):
         if self._limited.allowed(operation):
             answer = super()._operate(operation, asked)
         else:
-            refusal = {"Type": "User", "message": "Rate exceeded", "Reason": "CallerRateLimitExceeded"}
+            refusal = {
+                "Type": "User",
+                "message": "Rate exceeded",
+                "Reason": "CallerRateLimitExceeded",
+            }
             answer = standin._bytes(429, refusal, "TooManyRequestsException")
         function = asked["FunctionName"].rpartition(":function:")[2]
-        alias = self._limited.functions[function].aliases[LIVE] if operation == "update_alias" else {}
-        self._limited.log.append((time.time(), operation, function, int(answer[9:12]), alias.get("FunctionVersion")))
+        alias = (
+            self._limited.functions[function].aliases[LIVE] if operation == "update_alias" else {}
+        )
+        self._limited.log.append(
+            (time.time(), operation, function, int(answer[9:12]), alias.get("FunctionVersion"))
+        )
         return answer
 
     def _look(self, asked: dict[str, Any]) -> bytes:
         if self._limited.allowed("describe_alarms"):
             status, answer, code = 200, self._limited.describe_alarms(asked), None
         else:
-            status, answer, code = 400, {"__type": "Throttling", "message": "Rate exceeded"}, "Throttling"
-        firing = [alarm["AlarmName"] for alarm in answer.get("MetricAlarms", ()) if alarm["StateValue"] == "ALARM"]
-        self._limited.log.append((time.time(), "describe_alarms", str(len(asked["AlarmNames"])), status, firing))
+            status, answer, code = (
+                400,
+                {"__type": "Throttling", "message": "Rate exceeded"},
+                "Throttling",
+            )
+        firing = [
+            alarm["AlarmName"]
+            for alarm in answer.get("MetricAlarms", ())
+            if alarm["StateValue"] == "ALARM"
+        ]
+        self._limited.log.append(
+            (time.time(), "describe_alarms", str(len(asked["AlarmNames"])), status, firing)
+        )
         return standin._bytes(status, answer, code)
 
 
 async def main() -> None:
     """Serve on a free port until told to stop."""
     aws = LimitedLambda()
-    server = await asyncio.get_running_loop().create_server(lambda: _Door(aws), "127.0.0.1", 0, backlog=4096)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Door(aws), "127.0.0.1", 0, backlog=4096
+    )
     aws.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     sys.stdout.write(f"ready {aws.url}\n")
     sys.stdout.flush()

@@ -24,15 +24,21 @@ async def test_releases_at_once_all_end_right_and_are_hardly_ever_throttled(at_o
 
 
 async def test_two_workers_together_keep_to_what_aws_allows_and_use_it(at_once: Burst) -> None:
-    assert at_once.busiest <= 19  # fifteen, and what several workers and a network may shift from one second into the next
-    assert at_once.wall < 3 * at_once.floor + 10  # a machine that runs other tests beside; docs/load.md has what a quiet one does
+    assert (
+        at_once.busiest <= 19
+    )  # fifteen, and what several workers and a network may shift from one second into the next
+    assert (
+        at_once.wall < 3 * at_once.floor + 10
+    )  # a machine that runs other tests beside; docs/load.md has what a quiet one does
 
 
 async def test_a_rollback_waits_for_nobody(at_once: Burst) -> None:
     assert sorted(at_once.aborts + at_once.alarms)[len(at_once.aborts)] < 2
 
 
-async def test_canaries_asleep_survive_a_restart_and_their_bakes_end_within_what_aws_allows(tmp_path: Path) -> None:
+async def test_canaries_asleep_survive_a_restart_and_their_bakes_end_within_what_aws_allows(
+    tmp_path: Path,
+) -> None:
     plan = Plan(canaries=60, cached=40, start_rate=60, rollbacks=2, rest=1, slack=18)
     async with asyncio.timeout(200):
         seen = await crowd(tmp_path, plan)

@@ -84,10 +84,18 @@ class Bench:
     async def of(cls, all_clients: Clients) -> Bench:
         return cls(all_clients, await all_clients.of("lambda"))
 
-    async def function(self, source: str = ECHO, *, name: str | None = None, versions: int = 0, **more: Any) -> str:
+    async def function(
+        self, source: str = ECHO, *, name: str | None = None, versions: int = 0, **more: Any
+    ) -> str:
         """A function that is ready, with so many different versions."""
         name = name or f"function-{next(_numbers)}"
-        request = {"Runtime": "python3.11", "Handler": "index.handler", "Role": ROLE, "Code": {"ZipFile": package(source)}, **more}
+        request = {
+            "Runtime": "python3.11",
+            "Handler": "index.handler",
+            "Role": ROLE,
+            "Code": {"ZipFile": package(source)},
+            **more,
+        }
         await self.client.create_function(FunctionName=name, **request)
         await self.settled(name)
         for at in range(versions):
@@ -109,8 +117,14 @@ class Bench:
         """The function's configuration once it has come to rest."""
 
         async def look() -> dict[str, Any] | None:
-            config: dict[str, Any] = (await self.client.get_function(FunctionName=name, **qualifier))["Configuration"]
-            return config if config["State"] == "Active" and config.get("LastUpdateStatus") == "Successful" else None
+            config: dict[str, Any] = (
+                await self.client.get_function(FunctionName=name, **qualifier)
+            )["Configuration"]
+            return (
+                config
+                if config["State"] == "Active" and config.get("LastUpdateStatus") == "Successful"
+                else None
+            )
 
         return await until(look)
 
@@ -123,14 +137,20 @@ class Bench:
         listed = await self.client.list_versions_by_function(FunctionName=name)
         return [one["Version"] for one in listed["Versions"] if one["Version"] != "$LATEST"]
 
-    async def invoke(self, name: str, payload: Any = None, **more: Any) -> tuple[dict[str, Any], Any]:
+    async def invoke(
+        self, name: str, payload: Any = None, **more: Any
+    ) -> tuple[dict[str, Any], Any]:
         """The answer of an invocation, and its payload."""
-        answer = await self.client.invoke(FunctionName=name, Payload=json.dumps(payload or {}), **more)
+        answer = await self.client.invoke(
+            FunctionName=name, Payload=json.dumps(payload or {}), **more
+        )
         content = await answer["Payload"].read()
         return answer, json.loads(content) if content else None
 
     def arn(self, name: str, qualifier: str | None = None) -> str:
-        return f"arn:aws:lambda:us-east-1:000000000000:function:{name}" + (f":{qualifier}" if qualifier else "")
+        return f"arn:aws:lambda:us-east-1:000000000000:function:{name}" + (
+            f":{qualifier}" if qualifier else ""
+        )
 
 
 async def until(look: Callable[[], Awaitable[_T | None]], seconds: float = 10.0) -> _T:
@@ -151,7 +171,10 @@ def refused(code: str, status: int, *words: str) -> Iterator[dict[str, Any]]:
     with pytest.raises(ClientError) as caught:
         yield seen
     seen.update(caught.value.response)
-    found = (caught.value.response["Error"]["Code"], caught.value.response["ResponseMetadata"]["HTTPStatusCode"])
+    found = (
+        caught.value.response["Error"]["Code"],
+        caught.value.response["ResponseMetadata"]["HTTPStatusCode"],
+    )
     assert found == (code, status), caught.value
     for word in words:
         assert word in caught.value.response["Error"]["Message"]

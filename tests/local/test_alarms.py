@@ -29,10 +29,14 @@ async def put(bench: Bench, **more: Any) -> str:
     return name
 
 
-async def record(bench: Bench, value: float, metric: str = "Errors", *, seconds_ago: float = 0, **dimensions: str) -> None:
+async def record(
+    bench: Bench, value: float, metric: str = "Errors", *, seconds_ago: float = 0, **dimensions: str
+) -> None:
     data = {"MetricName": metric, "Value": value, "Dimensions": dimension(**dimensions)}
     data["Timestamp"] = datetime.now(UTC) - timedelta(seconds=seconds_ago)
-    await (await bench.clients.of("cloudwatch")).put_metric_data(Namespace="Tests", MetricData=[data])
+    await (await bench.clients.of("cloudwatch")).put_metric_data(
+        Namespace="Tests", MetricData=[data]
+    )
 
 
 async def described(bench: Bench, name: str) -> dict[str, Any]:
@@ -61,9 +65,16 @@ async def test_an_alarm_looks_at_exactly_its_dimensions(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("treatment", "expected"),
-    [("notBreaching", "OK"), ("breaching", "ALARM"), ("missing", "INSUFFICIENT_DATA"), ("ignore", "INSUFFICIENT_DATA")],
+    [
+        ("notBreaching", "OK"),
+        ("breaching", "ALARM"),
+        ("missing", "INSUFFICIENT_DATA"),
+        ("ignore", "INSUFFICIENT_DATA"),
+    ],
 )
-async def test_silence_is_taken_as_the_alarm_says(bench: Bench, treatment: str, expected: str) -> None:
+async def test_silence_is_taken_as_the_alarm_says(
+    bench: Bench, treatment: str, expected: str
+) -> None:
     name = await put(bench, Dimensions=dimension(Silent=treatment), TreatMissingData=treatment)
     assert await state(bench, name) == expected
 
@@ -78,7 +89,9 @@ async def test_an_alarm_that_ignores_silence_keeps_the_state_it_was_given(bench:
 
 async def test_a_state_set_by_hand_stands_until_the_next_evaluation(bench: Bench) -> None:
     name = await put(bench, Dimensions=dimension(Set="by hand"))
-    await (await bench.clients.of("cloudwatch")).set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+    await (await bench.clients.of("cloudwatch")).set_alarm_state(
+        AlarmName=name, StateValue="ALARM", StateReason="a test"
+    )
     assert await state(bench, name) == "ALARM"
     await asyncio.sleep(1)
     assert await state(bench, name) == "ALARM"
@@ -89,10 +102,19 @@ async def test_a_state_set_by_hand_stands_until_the_next_evaluation(bench: Bench
     await until(calm, 12)
 
 
-async def test_an_alarm_goes_off_by_the_errors_of_an_alias_and_names_its_reason(bench: Bench) -> None:
-    function = await bench.function("def handler(event, context):\n    assert not event\n", versions=1)
+async def test_an_alarm_goes_off_by_the_errors_of_an_alias_and_names_its_reason(
+    bench: Bench,
+) -> None:
+    function = await bench.function(
+        "def handler(event, context):\n    assert not event\n", versions=1
+    )
     await bench.client.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
-    name = await put(bench, Namespace="AWS/Lambda", Threshold=3, Dimensions=dimension(FunctionName=function, Resource=f"{function}:live"))
+    name = await put(
+        bench,
+        Namespace="AWS/Lambda",
+        Threshold=3,
+        Dimensions=dimension(FunctionName=function, Resource=f"{function}:live"),
+    )
     for event in ({}, {}, {"bad": 1}, {"bad": 1}):
         await bench.invoke(function, event, Qualifier="live")
     assert await state(bench, name) == "OK"
@@ -104,7 +126,9 @@ async def test_an_alarm_goes_off_by_the_errors_of_an_alias_and_names_its_reason(
 
 async def test_an_alarm_changes_as_time_passes_without_anything_happening(bench: Bench) -> None:
     name = await put(bench, Dimensions=dimension(Time="passes"))
-    await record(bench, 5, seconds_ago=27, Time="passes")  # three periods of 10 s are looked back upon
+    await record(
+        bench, 5, seconds_ago=27, Time="passes"
+    )  # three periods of 10 s are looked back upon
     assert await state(bench, name) == "ALARM"
 
     async def calm() -> bool:
@@ -114,7 +138,9 @@ async def test_an_alarm_changes_as_time_passes_without_anything_happening(bench:
 
 
 async def test_two_of_three_periods_are_needed_when_the_alarm_says_so(bench: Bench) -> None:
-    name = await put(bench, Dimensions=dimension(Two="of three"), EvaluationPeriods=3, DatapointsToAlarm=2)
+    name = await put(
+        bench, Dimensions=dimension(Two="of three"), EvaluationPeriods=3, DatapointsToAlarm=2
+    )
     await record(bench, 5, Two="of three")
     assert await state(bench, name) == "OK"
     await record(bench, 5, seconds_ago=15, Two="of three")
@@ -124,9 +150,17 @@ async def test_two_of_three_periods_are_needed_when_the_alarm_says_so(bench: Ben
 def rate(first: str, second: str, expression: str, **dimensions: str) -> list[dict[str, Any]]:
     def metric(id_: str, name: str) -> dict[str, Any]:
         what = {"Namespace": "Tests", "MetricName": name, "Dimensions": dimension(**dimensions)}
-        return {"Id": id_, "MetricStat": {"Metric": what, "Period": 10, "Stat": "Sum"}, "ReturnData": False}
+        return {
+            "Id": id_,
+            "MetricStat": {"Metric": what, "Period": 10, "Stat": "Sum"},
+            "ReturnData": False,
+        }
 
-    return [metric("e", first), metric("i", second), {"Id": "rate", "Expression": expression, "ReturnData": True}]
+    return [
+        metric("e", first),
+        metric("i", second),
+        {"Id": "rate", "Expression": expression, "ReturnData": True},
+    ]
 
 
 async def test_an_alarm_may_compute(bench: Bench) -> None:
@@ -153,7 +187,10 @@ async def test_nothing_divided_by_nothing_is_silence(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"Metrics": rate("Errors", "Invocations", "ANOMALY_DETECTION_BAND(e, 2)")}, "ANOMALY_DETECTION_BAND"),
+        (
+            {"Metrics": rate("Errors", "Invocations", "ANOMALY_DETECTION_BAND(e, 2)")},
+            "ANOMALY_DETECTION_BAND",
+        ),
         ({"Metrics": rate("Errors", "Invocations", "e / x")}, "refers to x"),
         ({"Metrics": rate("Errors", "Invocations", "e / i")[:2]}, "exactly one"),
         ({"Period": 15}, "Period must be"),
@@ -161,7 +198,9 @@ async def test_nothing_divided_by_nothing_is_silence(bench: Bench) -> None:
         ({"TreatMissingData": "whatever"}, "TreatMissingData"),
     ],
 )
-async def test_an_alarm_that_would_not_work_is_refused(bench: Bench, change: dict[str, Any], words: str) -> None:
+async def test_an_alarm_that_would_not_work_is_refused(
+    bench: Bench, change: dict[str, Any], words: str
+) -> None:
     with refused("ValidationError", 400, words):
         await put(bench, **change)
 
@@ -169,10 +208,19 @@ async def test_an_alarm_that_would_not_work_is_refused(bench: Bench, change: dic
 async def test_metric_data_may_be_computed_and_comes_newest_first(bench: Bench) -> None:
     await record(bench, 4, Data="computed")
     await record(bench, 8, "Invocations", Data="computed")
-    metrics = [{**one, "ReturnData": True} for one in rate("Errors", "Invocations", "e / i * 100", Data="computed")]
+    metrics = [
+        {**one, "ReturnData": True}
+        for one in rate("Errors", "Invocations", "e / i * 100", Data="computed")
+    ]
     cloudwatch = await bench.clients.of("cloudwatch")
-    answer = await cloudwatch.get_metric_data(MetricDataQueries=metrics, StartTime="2020-01-01T00:00:00Z", EndTime="2100-01-01T00:00:00Z")
-    assert {one["Id"]: one["Values"] for one in answer["MetricDataResults"]} == {"e": [4.0], "i": [8.0], "rate": [50.0]}
+    answer = await cloudwatch.get_metric_data(
+        MetricDataQueries=metrics, StartTime="2020-01-01T00:00:00Z", EndTime="2100-01-01T00:00:00Z"
+    )
+    assert {one["Id"]: one["Values"] for one in answer["MetricDataResults"]} == {
+        "e": [4.0],
+        "i": [8.0],
+        "rate": [50.0],
+    }
     assert {one["StatusCode"] for one in answer["MetricDataResults"]} == {"Complete"}
 
 
@@ -194,7 +242,10 @@ def test_an_expression_has_a_value(expression: str, expected: float | None) -> N
     assert Expression.read(expression).value({"e": 1.0, "i": 4.0, "nothing": None}) == expected
 
 
-@pytest.mark.parametrize("expression", ["e +", "__import__('os')", "e.real", "[e]", "SUM(METRICS())", "True", "e and i", "lambda: e"])
+@pytest.mark.parametrize(
+    "expression",
+    ["e +", "__import__('os')", "e.real", "[e]", "SUM(METRICS())", "True", "e and i", "lambda: e"],
+)
 def test_an_expression_that_is_not_understood_is_refused(expression: str) -> None:
     with pytest.raises(UnsupportedExpressionError):
         Expression.read(expression)

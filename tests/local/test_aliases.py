@@ -9,7 +9,11 @@ from tests.local.bench import Bench, refused
 
 
 def weights(**share: float) -> dict[str, Any]:
-    return {"AdditionalVersionWeights": {number.removeprefix("v"): weight for number, weight in share.items()}}
+    return {
+        "AdditionalVersionWeights": {
+            number.removeprefix("v"): weight for number, weight in share.items()
+        }
+    }
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +34,36 @@ class Case:
 
 
 REFUSALS = {
-    "a weight of two": Case("1", weights(v2=2.0), "ValidationException", 400, "less than or equal to 1.0"),
-    "a negative weight": Case("1", weights(v2=-1.0), "ValidationException", 400, "greater than or equal to 0.0"),
-    "two extra versions": Case("1", weights(v2=0.1, v3=0.1), "InvalidParameterValueException", 400, "cannot be greater than 1"),
-    "latest with a weight": Case("$LATEST", weights(v2=0.1), "InvalidParameterValueException", 400, "$LATEST is not supported"),
-    "latest as the extra version": Case("1", {"AdditionalVersionWeights": {"$LATEST": 0.1}}, "ValidationException", 400, "[0-9]+"),
-    "the same version twice": Case("1", weights(v1=0.1), "InvalidParameterValueException", 400, "Function version 1 is already included"),
+    "a weight of two": Case(
+        "1", weights(v2=2.0), "ValidationException", 400, "less than or equal to 1.0"
+    ),
+    "a negative weight": Case(
+        "1", weights(v2=-1.0), "ValidationException", 400, "greater than or equal to 0.0"
+    ),
+    "two extra versions": Case(
+        "1",
+        weights(v2=0.1, v3=0.1),
+        "InvalidParameterValueException",
+        400,
+        "cannot be greater than 1",
+    ),
+    "latest with a weight": Case(
+        "$LATEST",
+        weights(v2=0.1),
+        "InvalidParameterValueException",
+        400,
+        "$LATEST is not supported",
+    ),
+    "latest as the extra version": Case(
+        "1", {"AdditionalVersionWeights": {"$LATEST": 0.1}}, "ValidationException", 400, "[0-9]+"
+    ),
+    "the same version twice": Case(
+        "1",
+        weights(v1=0.1),
+        "InvalidParameterValueException",
+        400,
+        "Function version 1 is already included",
+    ),
     "a missing version": Case("9", {}, "ResourceNotFoundException", 404, ":9"),
     "a missing extra version": Case("1", weights(v9=0.1), "ResourceNotFoundException", 404, ":9"),
     "an alias as the version": Case("live", {}, "ValidationException", 400, "functionVersion"),
@@ -45,7 +73,12 @@ REFUSALS = {
 @pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS.keys())
 async def test_it_is_refused_to_create_an_alias_with(bench: Bench, name: str, case: Case) -> None:
     with refused(case.code, case.status, case.words):
-        await bench.client.create_alias(FunctionName=name, Name="refused", FunctionVersion=case.version, RoutingConfig=case.routing)
+        await bench.client.create_alias(
+            FunctionName=name,
+            Name="refused",
+            FunctionVersion=case.version,
+            RoutingConfig=case.routing,
+        )
     with refused("ResourceNotFoundException", 404):
         await bench.client.get_alias(FunctionName=name, Name="refused")
 
@@ -54,13 +87,19 @@ async def test_it_is_refused_to_create_an_alias_with(bench: Bench, name: str, ca
 async def test_it_is_refused_to_update_an_alias_to(bench: Bench, name: str, case: Case) -> None:
     before = await alias(bench, name, "kept", "1")
     with refused(case.code, case.status, case.words):
-        await bench.client.update_alias(FunctionName=name, Name="kept", FunctionVersion=case.version, RoutingConfig=case.routing)
-    assert (await bench.client.get_alias(FunctionName=name, Name="kept"))["RevisionId"] == before["RevisionId"]
+        await bench.client.update_alias(
+            FunctionName=name, Name="kept", FunctionVersion=case.version, RoutingConfig=case.routing
+        )
+    assert (await bench.client.get_alias(FunctionName=name, Name="kept"))["RevisionId"] == before[
+        "RevisionId"
+    ]
 
 
 async def alias(bench: Bench, name: str, called: str, version: str, **more: Any) -> dict[str, Any]:
     await bench.client.delete_alias(FunctionName=name, Name=called)
-    created: dict[str, Any] = await bench.client.create_alias(FunctionName=name, Name=called, FunctionVersion=version, **more)
+    created: dict[str, Any] = await bench.client.create_alias(
+        FunctionName=name, Name=called, FunctionVersion=version, **more
+    )
     return created
 
 
@@ -71,7 +110,9 @@ async def test_a_name_of_digits_is_refused(bench: Bench, name: str) -> None:
 
 async def test_an_alias_is_not_created_twice(bench: Bench, name: str) -> None:
     await alias(bench, name, "twice", "1")
-    with refused("ResourceConflictException", 409, f"Alias already exists: {bench.arn(name, 'twice')}"):
+    with refused(
+        "ResourceConflictException", 409, f"Alias already exists: {bench.arn(name, 'twice')}"
+    ):
         await bench.client.create_alias(FunctionName=name, Name="twice", FunctionVersion="1")
 
 
@@ -80,58 +121,96 @@ async def test_an_alias_may_name_latest(bench: Bench, name: str) -> None:
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.05, 1.0])
-async def test_a_weight_from_nought_to_one_is_accepted(bench: Bench, name: str, weight: float) -> None:
+async def test_a_weight_from_nought_to_one_is_accepted(
+    bench: Bench, name: str, weight: float
+) -> None:
     created = await alias(bench, name, "weighted", "1", RoutingConfig=weights(v2=weight))
     assert created["RoutingConfig"] == weights(v2=weight)
 
 
 async def test_versions_with_different_roles_share_no_alias(bench: Bench) -> None:
     name = await bench.function(versions=1)
-    await bench.version(name, "def handler(event, context): pass", Role="arn:aws:iam::000000000000:role/other")
-    with refused("InvalidParameterValueException", 400, "must be associated with the same execution role"):
-        await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights(v2=0.1))
+    await bench.version(
+        name, "def handler(event, context): pass", Role="arn:aws:iam::000000000000:role/other"
+    )
+    with refused(
+        "InvalidParameterValueException", 400, "must be associated with the same execution role"
+    ):
+        await bench.client.create_alias(
+            FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights(v2=0.1)
+        )
     await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    with refused("InvalidParameterValueException", 400, "must be associated with the same execution role"):
-        await bench.client.update_alias(FunctionName=name, Name="live", RoutingConfig=weights(v2=0.1))
+    with refused(
+        "InvalidParameterValueException", 400, "must be associated with the same execution role"
+    ):
+        await bench.client.update_alias(
+            FunctionName=name, Name="live", RoutingConfig=weights(v2=0.1)
+        )
     await bench.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
 
 
 async def test_versions_with_different_dead_letter_queues_share_no_alias(bench: Bench) -> None:
-    queue = (await (await bench.clients.of("sqs")).create_queue(QueueName="dead"))["QueueUrl"].rpartition("/")[2]
+    queue = (await (await bench.clients.of("sqs")).create_queue(QueueName="dead"))[
+        "QueueUrl"
+    ].rpartition("/")[2]
     name = await bench.function(versions=1)
     arn = f"arn:aws:sqs:us-east-1:000000000000:{queue}"
-    await bench.version(name, "def handler(event, context): pass", DeadLetterConfig={"TargetArn": arn})
+    await bench.version(
+        name, "def handler(event, context): pass", DeadLetterConfig={"TargetArn": arn}
+    )
     with refused("InvalidParameterValueException", 400, "dead-letter"):
-        await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights(v2=0.1))
+        await bench.client.create_alias(
+            FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights(v2=0.1)
+        )
 
 
 async def test_an_omitted_routing_is_kept(bench: Bench, name: str) -> None:
     await alias(bench, name, "kept", "1", RoutingConfig=weights(v2=0.1))
-    updated = await bench.client.update_alias(FunctionName=name, Name="kept", Description="described")
+    updated = await bench.client.update_alias(
+        FunctionName=name, Name="kept", Description="described"
+    )
     assert updated["RoutingConfig"] == weights(v2=0.1)
-    with refused("InvalidParameterValueException", 400, "Function version 2 is already included in routing configuration"):
+    with refused(
+        "InvalidParameterValueException",
+        400,
+        "Function version 2 is already included in routing configuration",
+    ):
         await bench.client.update_alias(FunctionName=name, Name="kept", FunctionVersion="2")
-    promoted = await bench.client.update_alias(FunctionName=name, Name="kept", FunctionVersion="2", RoutingConfig=weights())
+    promoted = await bench.client.update_alias(
+        FunctionName=name, Name="kept", FunctionVersion="2", RoutingConfig=weights()
+    )
     assert promoted["FunctionVersion"] == "2"
     assert "RoutingConfig" not in promoted
 
 
-async def test_every_update_has_a_revision_and_a_stale_one_is_refused(bench: Bench, name: str) -> None:
+async def test_every_update_has_a_revision_and_a_stale_one_is_refused(
+    bench: Bench, name: str
+) -> None:
     first = (await alias(bench, name, "revised", "1"))["RevisionId"]
     function = (await bench.latest(name))["RevisionId"]
-    second = (await bench.client.update_alias(FunctionName=name, Name="revised", FunctionVersion="2", RevisionId=first))["RevisionId"]
+    second = (
+        await bench.client.update_alias(
+            FunctionName=name, Name="revised", FunctionVersion="2", RevisionId=first
+        )
+    )["RevisionId"]
     assert second != first
     with refused("PreconditionFailedException", 412, "Revision Id"):
-        await bench.client.update_alias(FunctionName=name, Name="revised", FunctionVersion="3", RevisionId=first)
+        await bench.client.update_alias(
+            FunctionName=name, Name="revised", FunctionVersion="3", RevisionId=first
+        )
     assert (await bench.client.get_alias(FunctionName=name, Name="revised"))["RevisionId"] == second
     assert (await bench.latest(name))["RevisionId"] == function
 
 
-async def test_an_absent_alias_is_deleted_already_but_cannot_be_read_or_updated(bench: Bench, name: str) -> None:
+async def test_an_absent_alias_is_deleted_already_but_cannot_be_read_or_updated(
+    bench: Bench, name: str
+) -> None:
     answer = await bench.client.delete_alias(FunctionName=name, Name="absent")
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
     for operation in (bench.client.get_alias, bench.client.update_alias):
-        with refused("ResourceNotFoundException", 404, f"Cannot find alias arn: {bench.arn(name, 'absent')}"):
+        with refused(
+            "ResourceNotFoundException", 404, f"Cannot find alias arn: {bench.arn(name, 'absent')}"
+        ):
             await operation(FunctionName=name, Name="absent")
     with refused("ResourceNotFoundException", 404):
         await bench.client.delete_alias(FunctionName="nobody", Name="absent")
@@ -143,5 +222,7 @@ async def test_aliases_are_listed_by_version_and_page_by_page(bench: Bench) -> N
         await bench.client.create_alias(FunctionName=name, Name=called, FunctionVersion=version)
     listed = await bench.client.list_aliases(FunctionName=name, FunctionVersion="1")
     assert [one["Name"] for one in listed["Aliases"]] == ["a", "b"]
-    pages = bench.client.get_paginator("list_aliases").paginate(FunctionName=name, PaginationConfig={"PageSize": 2})
+    pages = bench.client.get_paginator("list_aliases").paginate(
+        FunctionName=name, PaginationConfig={"PageSize": 2}
+    )
     assert [one["Name"] async for page in pages for one in page["Aliases"]] == ["a", "b", "c"]

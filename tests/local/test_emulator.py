@@ -1,5 +1,4 @@
 """Start and stop the local Lambda: it leaves nothing behind, in whatever way it ends."""
-# ruff: noqa: ASYNC220, ASYNC221, ASYNC240 -- a test may wait for a process or a file
 
 import asyncio
 import os
@@ -26,7 +25,9 @@ def alive(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    ).stdout
     return [int(one) for one in listed.split()]
 
 
@@ -39,12 +40,18 @@ async def test_it_listens_on_this_machine_only_and_says_when_it_is_ready() -> No
         assert aws.endpoint_url.startswith("http://127.0.0.1:")
         async with session.get(f"{aws.endpoint_url}/_ministack/health") as answer:
             assert answer.status == 200
-        listening = subprocess.run(["ss", "-ltnp"], capture_output=True, text=True, check=False).stdout
-        ours = [line.split()[3] for line in listening.splitlines() if f"pid={aws.process.pid}," in line]
+        listening = subprocess.run(
+            ["ss", "-ltnp"], capture_output=True, text=True, check=False
+        ).stdout
+        ours = [
+            line.split()[3] for line in listening.splitlines() if f"pid={aws.process.pid}," in line
+        ]
         assert ours in ([], [aws.endpoint_url.removeprefix("http://")])  # [] where ss is absent
 
 
-async def test_nothing_is_left_when_the_block_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_left_when_the_block_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     async with LocalLambda.start(settle=0.05) as aws, clients(aws.endpoint_url) as made:
@@ -60,16 +67,24 @@ async def test_nothing_is_left_when_the_block_ends(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_it_with_everything_it_made(tmp_path: Path, number: signal.Signals) -> None:
+async def test_a_signal_ends_it_with_everything_it_made(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     process = subprocess.Popen(
-        command("--port", "0", "--settle", "0.05"), cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+        command("--port", "0", "--settle", "0.05"),
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     with process.stdout:
         url = process.stdout.readline().split()[1]
         async with clients(url) as made:
             bench = await Bench.of(made)
-            name = await bench.function("import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=60)
+            name = await bench.function(
+                "import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=60
+            )
             await bench.invoke(name, InvocationType="Event")
 
             async def busy() -> list[int]:
@@ -93,7 +108,11 @@ async def test_it_dies_with_whoever_started_it(tmp_path: Path) -> None:
         "asyncio.run(main())\n"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", starter], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", starter],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert parent.stdout is not None
     with parent.stdout:
@@ -112,9 +131,14 @@ async def test_it_dies_with_whoever_started_it(tmp_path: Path) -> None:
 async def test_a_taken_port_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = await asyncio.to_thread(subprocess.run, command("--port", str(port)), cwd=ROOT, capture_output=True, text=True)
+        ended = await asyncio.to_thread(
+            subprocess.run, command("--port", str(port)), cwd=ROOT, capture_output=True, text=True
+        )
         assert (ended.returncode, ended.stdout) == (2, "")
-        assert ended.stderr == f"127.0.0.1:{port} cannot be used (Address already in use): choose another port with --port\n"
+        assert (
+            ended.stderr
+            == f"127.0.0.1:{port} cannot be used (Address already in use): choose another port with --port\n"
+        )
         with pytest.raises(PartError, match="choose another port"):
             async with LocalLambda.start(port):
                 pass
@@ -125,10 +149,18 @@ async def test_another_ministack_is_refused(tmp_path: Path) -> None:
     other.mkdir()
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: ministack\nVersion: 1.5.34\n")
     ended = await asyncio.to_thread(
-        subprocess.run, command("--port", "0"), cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+        subprocess.run,
+        command("--port", "0"),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
     )
     assert ended.returncode == 3
-    assert ended.stderr == "ministack 1.5.34 is installed: the local Lambda adds to ministack==1.5.33 only\n"
+    assert (
+        ended.stderr
+        == "ministack 1.5.34 is installed: the local Lambda adds to ministack==1.5.33 only\n"
+    )
 
 
 async def test_a_ministack_that_lacks_what_is_replaced_is_refused() -> None:
@@ -140,24 +172,35 @@ async def test_a_ministack_that_lacks_what_is_replaced_is_refused() -> None:
         "sys.argv[1:] = ['--port', '0']\n"
         "sys.exit(main())\n"
     )
-    ended = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", lacking], cwd=ROOT, capture_output=True, text=True)
+    ended = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", lacking], cwd=ROOT, capture_output=True, text=True
+    )
     assert ended.returncode == 3
     assert "has no services.lambda_svc._execute_function" in ended.stderr
 
 
 async def test_nothing_is_kept_unless_asked_and_everything_is_when_asked(tmp_path: Path) -> None:
-    async with LocalLambda.start(settle=0.3, state=tmp_path / "kept") as aws, clients(aws.endpoint_url) as made:
+    async with (
+        LocalLambda.start(settle=0.3, state=tmp_path / "kept") as aws,
+        clients(aws.endpoint_url) as made,
+    ):
         bench = await Bench.of(made)
         name = await bench.function(versions=1)
         await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
         await (await made.of("s3")).create_bucket(Bucket="kept")
-        await bench.client.update_function_code(FunctionName=name, ZipFile=package(FAIL), Publish=True)  # and end before it has settled
+        await bench.client.update_function_code(
+            FunctionName=name, ZipFile=package(FAIL), Publish=True
+        )  # and end before it has settled
     async with LocalLambda.start(state=tmp_path / "kept") as aws, clients(aws.endpoint_url) as made:
         bench = await Bench.of(made)
         answer, _ = await bench.invoke(name, Qualifier="live")
         assert answer["ExecutedVersion"] == "1"
         assert (await bench.latest(name))["LastUpdateStatus"] == "Successful"
-        assert (await bench.client.get_function_configuration(FunctionName=name, Qualifier="2"))["State"] == "Active"
-        assert [one["Name"] for one in (await (await made.of("s3")).list_buckets())["Buckets"]] == ["kept"]
+        assert (await bench.client.get_function_configuration(FunctionName=name, Qualifier="2"))[
+            "State"
+        ] == "Active"
+        assert [one["Name"] for one in (await (await made.of("s3")).list_buckets())["Buckets"]] == [
+            "kept"
+        ]
     async with LocalLambda.start() as aws, clients(aws.endpoint_url) as made:
         assert (await (await made.of("lambda")).list_functions())["Functions"] == []

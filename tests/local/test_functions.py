@@ -12,7 +12,9 @@ CODE = {"Runtime": "python3.11", "Handler": "index.handler", "Role": ROLE}
 
 
 async def test_a_new_function_is_pending_and_cannot_be_invoked_yet(slowly: Bench) -> None:
-    created = await slowly.client.create_function(FunctionName="pending", Code={"ZipFile": package()}, **CODE)
+    created = await slowly.client.create_function(
+        FunctionName="pending", Code={"ZipFile": package()}, **CODE
+    )
     assert created["State"] == "Pending"
     assert "LastUpdateStatus" not in created
     with refused("ResourceConflictException", 409, "in the following state: Pending"):
@@ -51,9 +53,14 @@ async def test_what_is_no_zip_is_refused(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("source", "words"),
-    [({"S3Bucket": "nobody", "S3Key": "x.zip"}, "NoSuchBucket"), ({"S3Bucket": "somebody", "S3Key": "x.zip"}, "NoSuchKey")],
+    [
+        ({"S3Bucket": "nobody", "S3Key": "x.zip"}, "NoSuchBucket"),
+        ({"S3Bucket": "somebody", "S3Key": "x.zip"}, "NoSuchKey"),
+    ],
 )
-async def test_a_package_that_is_not_in_s3_is_refused(bench: Bench, source: dict[str, str], words: str) -> None:
+async def test_a_package_that_is_not_in_s3_is_refused(
+    bench: Bench, source: dict[str, str], words: str
+) -> None:
     await (await bench.clients.of("s3")).create_bucket(Bucket="somebody")
     with refused("InvalidParameterValueException", 400, f"S3 Error Code: {words}"):
         await bench.client.create_function(FunctionName="nowhere", Code=source, **CODE)
@@ -62,13 +69,18 @@ async def test_a_package_that_is_not_in_s3_is_refused(bench: Bench, source: dict
 @pytest.mark.parametrize("setting", [{"MemorySize": 10_241}, {"Timeout": 901}])
 async def test_a_setting_beyond_its_limit_is_refused(bench: Bench, setting: dict[str, int]) -> None:
     with refused("ValidationException", 400, "less than or equal to"):
-        await bench.client.create_function(FunctionName="beyond", Code={"ZipFile": package()}, **CODE, **setting)
+        await bench.client.create_function(
+            FunctionName="beyond", Code={"ZipFile": package()}, **CODE, **setting
+        )
 
 
 async def test_variables_above_4_kb_are_refused(bench: Bench) -> None:
     with refused("InvalidParameterValueException", 400, "4KB"):
         await bench.client.create_function(
-            FunctionName="beyond", Code={"ZipFile": package()}, Environment={"Variables": {"LONG": "x" * 4096}}, **CODE
+            FunctionName="beyond",
+            Code={"ZipFile": package()},
+            Environment={"Variables": {"LONG": "x" * 4096}},
+            **CODE,
         )
 
 
@@ -77,14 +89,25 @@ async def test_each_version_has_its_own_code_and_configuration(bench: Bench) -> 
     await bench.version(name, ECHO, MemorySize=256)
     await bench.version(name, FAIL, MemorySize=512)
     await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    for qualifier, source, memory in (("1", ECHO, 256), ("2", FAIL, 512), ("live", ECHO, 256), ("$LATEST", FAIL, 512)):
+    for qualifier, source, memory in (
+        ("1", ECHO, 256),
+        ("2", FAIL, 512),
+        ("live", ECHO, 256),
+        ("$LATEST", FAIL, 512),
+    ):
         found = await bench.client.get_function(FunctionName=name, Qualifier=qualifier)
         assert found["Configuration"]["MemorySize"] == memory
         assert found["Configuration"]["FunctionArn"] == bench.arn(name, qualifier)
         assert found["Configuration"]["CodeSha256"] == sha256(package(source))
-        async with aiohttp.ClientSession() as session, session.get(found["Code"]["Location"]) as fetched:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(found["Code"]["Location"]) as fetched,
+        ):
             assert fetched.status == 200
-            assert hashlib.sha256(await fetched.read()).digest() == hashlib.sha256(package(source)).digest()
+            assert (
+                hashlib.sha256(await fetched.read()).digest()
+                == hashlib.sha256(package(source)).digest()
+            )
 
 
 async def test_a_miss_names_the_qualifier(bench: Bench) -> None:
@@ -99,17 +122,33 @@ async def test_a_miss_names_the_qualifier(bench: Bench) -> None:
 
 async def test_lists_show_no_states(bench: Bench) -> None:
     name = await bench.function(versions=1)
-    for page in (await bench.client.list_functions(), await bench.client.list_functions(FunctionVersion="ALL")):
+    for page in (
+        await bench.client.list_functions(),
+        await bench.client.list_functions(FunctionVersion="ALL"),
+    ):
         assert any(one["FunctionName"] == name for one in page["Functions"])
-        assert all("State" not in one and "LastUpdateStatus" not in one for one in page["Functions"])
-    assert all("State" not in one for one in (await bench.client.list_versions_by_function(FunctionName=name))["Versions"])
+        assert all(
+            "State" not in one and "LastUpdateStatus" not in one for one in page["Functions"]
+        )
+    assert all(
+        "State" not in one
+        for one in (await bench.client.list_versions_by_function(FunctionName=name))["Versions"]
+    )
 
 
 async def test_all_versions_of_all_functions_are_listed_page_by_page(alone: Bench) -> None:
     one, other = await alone.function(versions=2), await alone.function(versions=1)
-    pages = alone.client.get_paginator("list_functions").paginate(FunctionVersion="ALL", PaginationConfig={"PageSize": 2})
-    found = [(item["FunctionName"], item["Version"]) async for page in pages for item in page["Functions"]]
-    assert sorted(found) == sorted([(one, "$LATEST"), (one, "1"), (one, "2"), (other, "$LATEST"), (other, "1")])
+    pages = alone.client.get_paginator("list_functions").paginate(
+        FunctionVersion="ALL", PaginationConfig={"PageSize": 2}
+    )
+    found = [
+        (item["FunctionName"], item["Version"])
+        async for page in pages
+        for item in page["Functions"]
+    ]
+    assert sorted(found) == sorted(
+        [(one, "$LATEST"), (one, "1"), (one, "2"), (other, "$LATEST"), (other, "1")]
+    )
 
 
 async def test_latest_cannot_be_deleted_by_itself(bench: Bench) -> None:
@@ -135,9 +174,13 @@ async def test_an_absent_version_is_deleted_already(bench: Bench) -> None:
 async def test_a_version_behind_an_alias_cannot_be_deleted(bench: Bench) -> None:
     name = await bench.function(versions=3)
     weights = {"AdditionalVersionWeights": {"2": 0.1}}
-    await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights)
+    await bench.client.create_alias(
+        FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights
+    )
     for number in ("1", "2"):
-        with refused("ResourceConflictException", 409, "the following aliases reference it: [live]"):
+        with refused(
+            "ResourceConflictException", 409, "the following aliases reference it: [live]"
+        ):
             await bench.client.delete_function(FunctionName=name, Qualifier=number)
     await bench.client.delete_function(FunctionName=name, Qualifier="3")
     assert await bench.numbers(name) == ["1", "2"]

@@ -17,8 +17,8 @@ from deploy.local.ports import Ports
 from deploy.local.stack import Stack
 from workflows.client import ReleaseClient
 from workflows.domain.status import ReleaseStatus
-from workflows.plugin import LambdaReleases
 from workflows.request import ReleaseRequest
+from workflows.temporal.plugin import LambdaReleases
 
 SOURCE = """
 import json
@@ -28,7 +28,9 @@ def handler(event, context):
         raise RuntimeError("out of stock")
     return {{"ok": True, "version": context.function_version}}
 """
-pytestmark = pytest.mark.timeout(300)  # whole minutes of CloudWatch's: one or two pass before there is evidence, more on a slow machine
+pytestmark = pytest.mark.timeout(
+    300
+)  # whole minutes of CloudWatch's: one or two pass before there is evidence, more on a slow machine
 GUARD = {"metrics": {"not_worse": [{"metric": "error_rate", "margin": 0.025}]}}
 
 
@@ -59,11 +61,17 @@ async def clients(stack: Stack) -> AsyncIterator[sample.Clients]:
             Code={"ZipFile": package(every=200)},
             Publish=True,
         )
-        await made.awslambda.get_waiter("function_active_v2").wait(FunctionName=sample.FUNCTION, Qualifier="1")
-        await made.awslambda.create_alias(FunctionName=sample.FUNCTION, Name=sample.ALIAS, FunctionVersion="1")
+        await made.awslambda.get_waiter("function_active_v2").wait(
+            FunctionName=sample.FUNCTION, Qualifier="1"
+        )
+        await made.awslambda.create_alias(
+            FunctionName=sample.FUNCTION, Name=sample.ALIAS, FunctionVersion="1"
+        )
         await made.s3.create_bucket(Bucket=sample.BUCKET)
         for name, every in {"worse": 20, "as-good": 199}.items():
-            await made.s3.put_object(Bucket=sample.BUCKET, Key=f"{name}.zip", Body=package(every=every))
+            await made.s3.put_object(
+                Bucket=sample.BUCKET, Key=f"{name}.zip", Body=package(every=every)
+            )
         yield made
 
 
@@ -98,11 +106,21 @@ async def test_a_candidate_with_5_percent_errors_against_a_half_is_rolled_back_b
     assert (alias["FunctionVersion"], alias.get("RoutingConfig") or {}) == ("1", {})
 
 
-async def test_a_candidate_that_is_as_good_passes_early_by_its_evidence(stack: Stack, clients: sample.Clients) -> None:
+async def test_a_candidate_that_is_as_good_passes_early_by_its_evidence(
+    stack: Stack, clients: sample.Clients
+) -> None:
     releases = ReleaseClient(await Client.connect(stack.address, plugins=[LambdaReleases()]))
-    analysis = {"kind": "analysis", "duration": "15m", "early": True, "not_worse": [{"margin": 0.1}]}
+    analysis = {
+        "kind": "analysis",
+        "duration": "15m",
+        "early": True,
+        "not_worse": [{"margin": 0.1}],
+    }
     async with traffic.flowing(clients, a_second=60, at_once=8):
-        handle = await releases.start(release("as-good", {"steps": [{"kind": "set_weight", "percent": 50}, analysis]}), id="as-good")
+        handle = await releases.start(
+            release("as-good", {"steps": [{"kind": "set_weight", "percent": 50}, analysis]}),
+            id="as-good",
+        )
         status = await handle.result()
     assert (status.phase, status.routing.percent) == ("succeeded", 100)
     assert status.analysis is not None

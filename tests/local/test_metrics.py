@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from activities.aws import connect
-from activities.metrics import Metrics, MetricsRequest
-from activities.queries import OtherMetric
+from activities.cloudwatch.metric_queries import OtherMetric
+from activities.cloudwatch.metrics import Metrics, MetricsRequest
 from deploy.local.emulator import LocalLambda
 from tests.local.bench import Bench, clients, refused
 
@@ -23,24 +23,46 @@ def minute(moment: datetime) -> datetime:
     return moment.replace(second=0, microsecond=0)
 
 
-async def recorded(bench: Bench, *values: float, at: datetime | None = None, name: str | None = None) -> str:
+async def recorded(
+    bench: Bench, *values: float, at: datetime | None = None, name: str | None = None
+) -> str:
     """A metric with these values."""
     name = name or next(NAMES)
-    data = [{"MetricName": name, "Value": value, "Timestamp": at or datetime.now(UTC)} for value in values]
+    data = [
+        {"MetricName": name, "Value": value, "Timestamp": at or datetime.now(UTC)}
+        for value in values
+    ]
     await (await bench.clients.of("cloudwatch")).put_metric_data(Namespace="Tests", MetricData=data)
     return name
 
 
-async def asked(bench: Bench, *queries: dict[str, Any], **more: Any) -> dict[str, dict[datetime, float]]:
+async def asked(
+    bench: Bench, *queries: dict[str, Any], **more: Any
+) -> dict[str, dict[datetime, float]]:
     now = datetime.now(UTC)
     times = {"StartTime": now - timedelta(hours=1), "EndTime": now + timedelta(minutes=1)} | more
-    answer = await (await bench.clients.of("cloudwatch")).get_metric_data(MetricDataQueries=[*queries], **times)
+    answer = await (await bench.clients.of("cloudwatch")).get_metric_data(
+        MetricDataQueries=[*queries], **times
+    )
     assert {result["StatusCode"] for result in answer["MetricDataResults"]} == {"Complete"}
-    return {result["Id"]: dict(zip(result["Timestamps"], result["Values"], strict=True)) for result in answer["MetricDataResults"]}
+    return {
+        result["Id"]: dict(zip(result["Timestamps"], result["Values"], strict=True))
+        for result in answer["MetricDataResults"]
+    }
 
 
-def query(name: str, stat: str, *, id: str = "m", period: int = 3600, **more: Any) -> dict[str, Any]:  # noqa: A002
-    return {"Id": id, "MetricStat": {"Metric": {"Namespace": "Tests", "MetricName": name}, "Period": period, "Stat": stat}, **more}
+def query(
+    name: str, stat: str, *, id: str = "m", period: int = 3600, **more: Any
+) -> dict[str, Any]:
+    return {
+        "Id": id,
+        "MetricStat": {
+            "Metric": {"Namespace": "Tests", "MetricName": name},
+            "Period": period,
+            "Stat": stat,
+        },
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
@@ -50,22 +72,35 @@ def query(name: str, stat: str, *, id: str = "m", period: int = 3600, **more: An
         ("TC(30:)", 7), ("TC(29.9:)", 8), ("TC(:30)", 3), ("TC(30:90)", 6), ("TC(100:)", 0), ("PR(:30)", 30), ("PR(90:)", 10), ("PR(30:90)", 60),
     ],
 )  # fmt: skip
-async def test_a_statistic_is_as_cloudwatch_defines_it(bench: Bench, stat: str, expected: float) -> None:
+async def test_a_statistic_is_as_cloudwatch_defines_it(
+    bench: Bench, stat: str, expected: float
+) -> None:
     moment = datetime.now(UTC) - timedelta(minutes=5)
     name = await recorded(bench, *range(100, 0, -10), at=moment)
     [value] = (await asked(bench, query(name, stat)))["m"].values()
     assert value == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("stat", ["tm90", "IQM", "TS(30:)", "TC(10%:90%)", "TC(:)", "median", "p", "p101"])
-async def test_a_statistic_that_is_not_emulated_is_refused_and_is_no_average(bench: Bench, stat: str) -> None:
+@pytest.mark.parametrize(
+    "stat", ["tm90", "IQM", "TS(30:)", "TC(10%:90%)", "TC(:)", "median", "p", "p101"]
+)
+async def test_a_statistic_that_is_not_emulated_is_refused_and_is_no_average(
+    bench: Bench, stat: str
+) -> None:
     name = await recorded(bench, 1)
     with refused("ValidationError", 400, stat):
         await asked(bench, query(name, stat))
 
 
 async def test_an_alarm_on_a_statistic_that_is_not_emulated_is_refused(bench: Bench) -> None:
-    alarm = {"AlarmName": "trimmed", "Namespace": "Tests", "MetricName": "x", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
+    alarm = {
+        "AlarmName": "trimmed",
+        "Namespace": "Tests",
+        "MetricName": "x",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+    }
     alarm |= {"ComparisonOperator": "GreaterThanThreshold"}
     cloudwatch = await bench.clients.of("cloudwatch")
     with refused("ValidationError", 400, "tm90"):
@@ -73,7 +108,9 @@ async def test_an_alarm_on_a_statistic_that_is_not_emulated_is_refused(bench: Be
     await cloudwatch.put_metric_alarm(**alarm, ExtendedStatistic="TC(300:)")
 
 
-async def test_each_minute_has_its_own_values_and_an_expression_those_of_its_minutes(bench: Bench) -> None:
+async def test_each_minute_has_its_own_values_and_an_expression_those_of_its_minutes(
+    bench: Bench,
+) -> None:
     now = minute(datetime.now(UTC))
     first, second, third = (now - timedelta(minutes=number) for number in (9, 8, 6))
     errors, calls = next(NAMES), next(NAMES)
@@ -88,16 +125,28 @@ async def test_each_minute_has_its_own_values_and_an_expression_those_of_its_min
         {"Id": "rate", "Expression": "e / c"},
         {"Id": "filled", "Expression": "FILL(e, 0)"},
     )
-    assert found == {"e": {first: 3, third: 5}, "rate": {first: 0.3}, "filled": {first: 3, third: 5}}
+    assert found == {
+        "e": {first: 3, third: 5},
+        "rate": {first: 0.3},
+        "filled": {first: 3, third: 5},
+    }
 
 
-async def test_what_is_asked_for_begins_with_the_start_and_ends_before_the_end(bench: Bench) -> None:
+async def test_what_is_asked_for_begins_with_the_start_and_ends_before_the_end(
+    bench: Bench,
+) -> None:
     now = minute(datetime.now(UTC))
     moments = [now - timedelta(minutes=number) for number in (9, 8, 7, 6)]
     name = next(NAMES)
     for moment in moments:
         await recorded(bench, 1, at=moment, name=name)
-    found = await asked(bench, query(name, "Sum", period=60), StartTime=moments[1], EndTime=moments[3], ScanBy="TimestampAscending")
+    found = await asked(
+        bench,
+        query(name, "Sum", period=60),
+        StartTime=moments[1],
+        EndTime=moments[3],
+        ScanBy="TimestampAscending",
+    )
     assert [*found["m"]] == moments[1:3]
 
 
@@ -107,11 +156,16 @@ async def test_what_is_asked_for_begins_with_the_start_and_ends_before_the_end(b
 @pytest.fixture
 async def late() -> AsyncIterator[Bench]:
     """A local Lambda that tells of a minute 20 s after its end."""
-    async with LocalLambda.start(settle=0.05, provision=0.1, metrics=20) as aws, clients(aws.endpoint_url) as made:
+    async with (
+        LocalLambda.start(settle=0.05, provision=0.1, metrics=20) as aws,
+        clients(aws.endpoint_url) as made,
+    ):
         yield await Bench.of(made)
 
 
-async def test_a_minute_is_told_so_long_after_its_end_and_an_alarm_sees_it_at_once(late: Bench) -> None:
+async def test_a_minute_is_told_so_long_after_its_end_and_an_alarm_sees_it_at_once(
+    late: Bench,
+) -> None:
     now = datetime.now(UTC)
     name = next(NAMES)
     over, running = now - timedelta(seconds=80), now
@@ -128,7 +182,10 @@ async def shop(bench: Bench) -> str:
     """A function with a stable version 1 and a candidate 2 behind an alias, half of the traffic each."""
     name = await bench.function(MIXED, versions=2)
     await bench.client.create_alias(
-        FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}}
+        FunctionName=name,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.5}},
     )
     return name
 
@@ -136,14 +193,21 @@ async def shop(bench: Bench) -> str:
 async def test_each_versions_numbers_are_what_was_sent_through_the_alias(
     bench: Bench, shop: str, fast: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for variable, value in (("AWS_ENDPOINT_URL", fast), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")):
+    for variable, value in (
+        ("AWS_ENDPOINT_URL", fast),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ):
         monkeypatch.setenv(variable, value)
     if time.time() % 60 > 40:  # so that all of it falls into one minute
         await asyncio.sleep(60 - time.time() % 60)
     for version in "12":  # warm, and not through the alias
         await bench.invoke(shop, {"fail": 1}, Qualifier=version)
     begun = datetime.now(UTC)
-    sent = {"1": {"invocations": 0, "errors": 0, "slow": 0}, "2": {"invocations": 0, "errors": 0, "slow": 0}}
+    sent = {
+        "1": {"invocations": 0, "errors": 0, "slow": 0},
+        "2": {"invocations": 0, "errors": 0, "slow": 0},
+    }
     sending = 0
     while sending < 24 or not all(counted["slow"] for counted in sent.values()):
         event: dict[str, float] = ({}, {"sleep": 1.2}, {"fail": 1}, {}, {}, {})[sending % 6]
@@ -157,7 +221,10 @@ async def test_each_versions_numbers_are_what_was_sent_through_the_alias(
     rate = {
         "Id": "rate",
         "Expression": "100 * e / i",
-        "Metrics": {name: everything(shop, metric) for name, metric in (("e", "Errors"), ("i", "Invocations"))},
+        "Metrics": {
+            name: everything(shop, metric)
+            for name, metric in (("e", "Errors"), ("i", "Invocations"))
+        },
     }
     request = MetricsRequest(
         function_name=shop,
@@ -169,7 +236,9 @@ async def test_each_versions_numbers_are_what_was_sent_through_the_alias(
         others=[OtherMetric.model_validate(rate)],
     )
     async with connect("us-east-1") as aws:
-        told = await Metrics(aws, lambda: minute(begun) + timedelta(minutes=1, seconds=1)).get_metrics(request)
+        told = await Metrics(
+            aws, lambda: minute(begun) + timedelta(minutes=1, seconds=1)
+        ).get_metrics(request)
     assert (told.status, told.minutes) == ("Complete", [minute(begun)])
     for version, counted in sent.items():
         series = told.versions[version]
@@ -189,4 +258,9 @@ async def test_each_versions_numbers_are_what_was_sent_through_the_alias(
 
 
 def everything(function: str, metric: str) -> dict[str, Any]:
-    return {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": {"FunctionName": function}, "Stat": "Sum"}
+    return {
+        "Namespace": "AWS/Lambda",
+        "MetricName": metric,
+        "Dimensions": {"FunctionName": function},
+        "Stat": "Sum",
+    }

@@ -8,7 +8,13 @@ from tests.local.bench import ECHO, FAIL, Bench, package, refused
 
 
 @pytest.mark.parametrize(
-    "form", ["{name}", "000000000000:function:{name}", "function:{name}", "arn:aws:lambda:us-east-1:000000000000:function:{name}"]
+    "form",
+    [
+        "{name}",
+        "000000000000:function:{name}",
+        "function:{name}",
+        "arn:aws:lambda:us-east-1:000000000000:function:{name}",
+    ],
 )
 async def test_every_operation_takes_every_form_of_a_name(bench: Bench, form: str) -> None:
     plain = await bench.function(ECHO, versions=1)
@@ -36,20 +42,29 @@ async def test_every_operation_takes_every_form_of_a_name(bench: Bench, form: st
     ):
         answer = await client.invoke(**qualified)
         assert json.loads(await answer["Payload"].read())["arn"] == bench.arn(plain, "live")
-    assert (await client.invoke_async(FunctionName=f"{name}:live", InvokeArgs=b"{}"))["Status"] == 202
+    assert (await client.invoke_async(FunctionName=f"{name}:live", InvokeArgs=b"{}"))[
+        "Status"
+    ] == 202
 
     await client.add_permission(
-        FunctionName=f"{name}:live", StatementId="s", Action="lambda:InvokeFunction", Principal="events.amazonaws.com"
+        FunctionName=f"{name}:live",
+        StatementId="s",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
     )
     await client.get_policy(FunctionName=name, Qualifier="live")
     await client.remove_permission(FunctionName=f"{name}:live", StatementId="s")
     await client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     await client.get_function_concurrency(FunctionName=name)
     await client.delete_function_concurrency(FunctionName=name)
-    await client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1)
+    await client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1
+    )
     await client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
     await client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
-    await client.put_function_event_invoke_config(FunctionName=name, Qualifier="live", MaximumRetryAttempts=0)
+    await client.put_function_event_invoke_config(
+        FunctionName=name, Qualifier="live", MaximumRetryAttempts=0
+    )
     found = await client.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
     assert found["FunctionArn"] == bench.arn(plain, "live")
     await client.delete_alias(FunctionName=name, Name="live")
@@ -61,16 +76,28 @@ async def test_every_operation_takes_every_form_of_a_name(bench: Bench, form: st
 
 async def test_two_different_qualifiers_are_refused(bench: Bench) -> None:
     name = await bench.function(versions=2)
-    with refused("InvalidParameterValueException", 400, "derived qualifier from the function name does not match"):
+    with refused(
+        "InvalidParameterValueException",
+        400,
+        "derived qualifier from the function name does not match",
+    ):
         await bench.invoke(f"{name}:1", Qualifier="2")
 
 
 async def test_a_function_somewhere_else_is_out_of_reach(bench: Bench) -> None:
     name = await bench.function()
-    with refused("ResourceNotFoundException", 404, "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')"):
-        await bench.client.get_function(FunctionName=f"arn:aws:lambda:eu-west-1:000000000000:function:{name}")
+    with refused(
+        "ResourceNotFoundException",
+        404,
+        "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
+    ):
+        await bench.client.get_function(
+            FunctionName=f"arn:aws:lambda:eu-west-1:000000000000:function:{name}"
+        )
     with refused("AccessDeniedException", 403):
-        await bench.client.get_function(FunctionName=f"arn:aws:lambda:us-east-1:999999999999:function:{name}")
+        await bench.client.get_function(
+            FunctionName=f"arn:aws:lambda:us-east-1:999999999999:function:{name}"
+        )
 
 
 async def test_what_is_no_name_is_refused(bench: Bench) -> None:
@@ -98,7 +125,9 @@ async def test_a_function_may_be_called_as_a_part_of_the_interface(bench: Bench,
     await bench.client.update_alias(FunctionName=name, Name="live", Description="described")
     answer, _ = await bench.invoke(name, Qualifier="live")
     assert answer["ExecutedVersion"] == "1"
-    await bench.client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1)
+    await bench.client.put_provisioned_concurrency_config(
+        FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1
+    )
     await bench.client.delete_function(FunctionName=name)
 
 

@@ -65,12 +65,18 @@ async def test_a_policy_has_a_revision_of_its_own(bench: Bench, name: str) -> No
     with refused("PreconditionFailedException", 412, "GetPolicy"):
         await grant(bench, name, "s3", Qualifier="live", RevisionId=first)
     with refused("PreconditionFailedException", 412, "GetPolicy"):
-        await bench.client.remove_permission(FunctionName=name, StatementId="s1", Qualifier="live", RevisionId=first)
-    await bench.client.remove_permission(FunctionName=name, StatementId="s1", Qualifier="live", RevisionId=second)
+        await bench.client.remove_permission(
+            FunctionName=name, StatementId="s1", Qualifier="live", RevisionId=first
+        )
+    await bench.client.remove_permission(
+        FunctionName=name, StatementId="s1", Qualifier="live", RevisionId=second
+    )
     assert (await policy(bench, name, Qualifier="live"))[0] == ["s2"]
 
 
-async def test_a_stale_revision_of_a_function_without_policy_is_refused(bench: Bench, name: str) -> None:
+async def test_a_stale_revision_of_a_function_without_policy_is_refused(
+    bench: Bench, name: str
+) -> None:
     with refused("PreconditionFailedException", 412):
         await grant(bench, name, RevisionId="00000000-0000-0000-0000-000000000000")
     await grant(bench, name, RevisionId=(await bench.latest(name))["RevisionId"])
@@ -97,7 +103,9 @@ async def test_an_absent_qualifier_has_no_policy(bench: Bench, name: str) -> Non
 
 
 @pytest.mark.parametrize("change", [{"statement": "no spaces"}, {"Action": "s3:GetObject"}])
-async def test_a_malformed_statement_is_refused(bench: Bench, name: str, change: dict[str, Any]) -> None:
+async def test_a_malformed_statement_is_refused(
+    bench: Bench, name: str, change: dict[str, Any]
+) -> None:
     with refused("ValidationException", 400):
         await grant(bench, name, **change)
 
@@ -105,7 +113,12 @@ async def test_a_malformed_statement_is_refused(bench: Bench, name: str, change:
 async def test_a_policy_may_not_grow_beyond_20_kb(bench: Bench, name: str) -> None:
     with refused("PolicyLengthExceededException", 400, "20480"):
         for number in range(200):
-            await grant(bench, name, f"statement-{number:03}", SourceArn=f"arn:aws:events:us-east-1:000000000000:rule/rule-{number}")
+            await grant(
+                bench,
+                name,
+                f"statement-{number:03}",
+                SourceArn=f"arn:aws:events:us-east-1:000000000000:rule/rule-{number}",
+            )
     assert len((await policy(bench, name))[0]) > 50
 
 

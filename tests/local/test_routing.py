@@ -16,7 +16,12 @@ async def aliased(bench: Bench, *sources: str, weight: float = 0.0, **more: Any)
     for source in sources:
         await bench.version(name, source)
     extra = {"2": weight} if weight else {}
-    await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": extra})
+    await bench.client.create_alias(
+        FunctionName=name,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={"AdditionalVersionWeights": extra},
+    )
     return name
 
 
@@ -33,7 +38,9 @@ async def total(bench: Bench, metric: str, statistic: str = "Sum", **dimensions:
                     "Metric": {
                         "Namespace": "AWS/Lambda",
                         "MetricName": metric,
-                        "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+                        "Dimensions": [
+                            {"Name": key, "Value": value} for key, value in dimensions.items()
+                        ],
                     },
                     "Period": 86400,
                     "Stat": statistic,
@@ -57,7 +64,10 @@ async def test_traffic_is_split_by_the_weight_and_counted_exactly(bench: Bench) 
             seen[answer["ExecutedVersion"]] += 1
             failed[answer["ExecutedVersion"]] += "FunctionError" in answer
             if "FunctionError" not in answer:
-                assert payload == {"version": answer["ExecutedVersion"], "arn": bench.arn(name, "live")}
+                assert payload == {
+                    "version": answer["ExecutedVersion"],
+                    "arn": bench.arn(name, "live"),
+                }
 
     await asyncio.gather(*(some() for _ in range(4)))
     assert seen["1"] + seen["2"] == 200
@@ -84,8 +94,18 @@ async def test_each_way_of_invoking_is_a_resource_of_its_own(bench: Bench) -> No
     assert await total(bench, "Invocations", FunctionName=name) == 4
     assert await total(bench, "Invocations", FunctionName=name, Resource=name) == 2
     assert await total(bench, "Invocations", FunctionName=name, Resource=f"{name}:1") == 1
-    assert await total(bench, "Invocations", FunctionName=name, Resource=f"{name}:1", ExecutedVersion="1") == 0
-    assert await total(bench, "Invocations", FunctionName=name, Resource=f"{name}:live", ExecutedVersion="1") == 1
+    assert (
+        await total(
+            bench, "Invocations", FunctionName=name, Resource=f"{name}:1", ExecutedVersion="1"
+        )
+        == 0
+    )
+    assert (
+        await total(
+            bench, "Invocations", FunctionName=name, Resource=f"{name}:live", ExecutedVersion="1"
+        )
+        == 1
+    )
 
 
 async def test_all_of_the_weight_goes_to_the_extra_version(bench: Bench) -> None:
@@ -96,7 +116,9 @@ async def test_all_of_the_weight_goes_to_the_extra_version(bench: Bench) -> None
 
 async def test_an_event_is_routed_and_its_errors_are_counted(bench: Bench) -> None:
     name = await aliased(bench, ECHO, FAIL, weight=1.0)
-    await bench.client.put_function_event_invoke_config(FunctionName=name, Qualifier="live", MaximumRetryAttempts=0)
+    await bench.client.put_function_event_invoke_config(
+        FunctionName=name, Qualifier="live", MaximumRetryAttempts=0
+    )
     for _ in range(5):
         answer, _ = await bench.invoke(name, InvocationType="Event", Qualifier="live")
         assert answer["StatusCode"] == 202
@@ -115,13 +137,24 @@ async def test_a_queued_event_reaches_both_versions(bench: Bench) -> None:
     queue = (await sqs.create_queue(QueueName="routed"))["QueueUrl"]
     name = await aliased(bench, ECHO, ECHO + "#", weight=0.5)
     created = await bench.client.create_event_source_mapping(
-        FunctionName=f"{name}:live", EventSourceArn="arn:aws:sqs:us-east-1:000000000000:routed", BatchSize=1
+        FunctionName=f"{name}:live",
+        EventSourceArn="arn:aws:sqs:us-east-1:000000000000:routed",
+        BatchSize=1,
     )
     for number in range(20):
         await sqs.send_message(QueueUrl=queue, MessageBody=str(number))
 
     async def by_version() -> list[float] | None:
-        counts = [await total(bench, "Invocations", FunctionName=name, Resource=f"{name}:live", ExecutedVersion=one) for one in "12"]
+        counts = [
+            await total(
+                bench,
+                "Invocations",
+                FunctionName=name,
+                Resource=f"{name}:live",
+                ExecutedVersion=one,
+            )
+            for one in "12"
+        ]
         return counts if sum(counts) == 20 else None
 
     assert all(await until(by_version, 20))
@@ -148,8 +181,13 @@ async def test_a_dry_run_runs_nothing(bench: Bench) -> None:
 
 async def test_what_is_no_json_is_refused(bench: Bench) -> None:
     name = await bench.function()
-    for operation, argument in ((bench.client.invoke, "Payload"), (bench.client.invoke_async, "InvokeArgs")):
-        with refused("InvalidRequestContentException", 400, "Could not parse request body into json"):
+    for operation, argument in (
+        (bench.client.invoke, "Payload"),
+        (bench.client.invoke_async, "InvokeArgs"),
+    ):
+        with refused(
+            "InvalidRequestContentException", 400, "Could not parse request body into json"
+        ):
             await operation(FunctionName=name, **{argument: b"{not json"})
 
 
@@ -158,7 +196,9 @@ async def test_what_is_no_json_is_refused(bench: Bench) -> None:
 async def test_a_payload_beyond_the_limit_is_refused(bench: Bench, kind: str, size: int) -> None:
     name = await bench.function()
     with refused("RequestTooLargeException", 413, "byte payload is too large"):
-        await bench.client.invoke(FunctionName=name, InvocationType=kind, Payload=b'"' + b"x" * (size - 2) + b'"')
+        await bench.client.invoke(
+            FunctionName=name, InvocationType=kind, Payload=b'"' + b"x" * (size - 2) + b'"'
+        )
 
 
 async def test_a_missing_qualifier_is_named(bench: Bench) -> None:
@@ -168,7 +208,9 @@ async def test_a_missing_qualifier_is_named(bench: Bench) -> None:
 
 
 async def test_a_function_that_takes_too_long_is_ended(bench: Bench) -> None:
-    name = await bench.function("import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=1)
+    name = await bench.function(
+        "import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=1
+    )
     begun = time.monotonic()
     answer, payload = await bench.invoke(name)
     assert answer["FunctionError"] == "Unhandled"
@@ -177,7 +219,9 @@ async def test_a_function_that_takes_too_long_is_ended(bench: Bench) -> None:
 
 
 async def test_a_function_sees_nothing_of_the_shell_that_started_the_server(bench: Bench) -> None:
-    name = await bench.function("import os\ndef handler(event, context):\n    return sorted(os.environ)\n")
+    name = await bench.function(
+        "import os\ndef handler(event, context):\n    return sorted(os.environ)\n"
+    )
     _, names = await bench.invoke(name)
     assert "PYTEST_CURRENT_TEST" not in names
     assert not [one for one in names if one.startswith(("TEMPORAL", "UV_", "SSH", "GIT"))]

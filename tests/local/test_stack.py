@@ -1,5 +1,4 @@
 """The local stack as a whole: what it brings up, and that nothing of it stays."""
-# ruff: noqa: ASYNC220, ASYNC240 -- a test may wait for a process or a file
 
 import asyncio
 import os
@@ -60,10 +59,15 @@ async def test_it_brings_everything_up_and_takes_everything_down(tmp_path: Path)
         parts = children(process.pid)
         assert len(parts) == 3
         everything = parts + [pid for part in parts for pid in children(part)]
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{ports.ui}/") as page:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{ports.ui}/") as page,
+        ):
             assert page.status == 200
         async with sample.Clients.connect(f"http://127.0.0.1:{ports.awslambda}") as clients:
-            alias = await clients.awslambda.get_alias(FunctionName=sample.FUNCTION, Name=sample.ALIAS)
+            alias = await clients.awslambda.get_alias(
+                FunctionName=sample.FUNCTION, Name=sample.ALIAS
+            )
             assert alias["FunctionVersion"] == "1"
             for key in (sample.GOOD, sample.BROKEN):
                 await clients.s3.head_object(Bucket=sample.BUCKET, Key=key)
@@ -74,12 +78,30 @@ async def test_it_brings_everything_up_and_takes_everything_down(tmp_path: Path)
 
                 await until(flows)
             assert not tally.failed
-            [alarm] = (await clients.cloudwatch.describe_alarms(AlarmNames=[sample.ALARM]))["MetricAlarms"]
+            [alarm] = (await clients.cloudwatch.describe_alarms(AlarmNames=[sample.ALARM]))[
+                "MetricAlarms"
+            ]
             assert alarm["StateValue"] == "OK"
-        second = [sys.executable, "-m", "deploy.local", "up", "--directory", str(tmp_path / "state")]
+        second = [
+            sys.executable,
+            "-m",
+            "deploy.local",
+            "up",
+            "--directory",
+            str(tmp_path / "state"),
+        ]
         free = Ports.any_free()
-        second += ["--temporal-port", str(free.temporal), "--ui-port", str(free.ui), "--lambda-port", str(free.awslambda)]
-        refused = await asyncio.to_thread(subprocess.run, second, cwd=ROOT, capture_output=True, text=True)
+        second += [
+            "--temporal-port",
+            str(free.temporal),
+            "--ui-port",
+            str(free.ui),
+            "--lambda-port",
+            str(free.awslambda),
+        ]
+        refused = await asyncio.to_thread(
+            subprocess.run, second, cwd=ROOT, capture_output=True, text=True
+        )
         assert refused.returncode == 1
         assert "another local stack runs in" in refused.stderr
         process.send_signal(signal.SIGINT)
@@ -92,7 +114,9 @@ async def test_it_brings_everything_up_and_takes_everything_down(tmp_path: Path)
 async def test_when_a_part_ends_the_stack_says_which_and_ends(tmp_path: Path) -> None:
     async with up(tmp_path, Ports.any_free()) as (process, _):
         parts = children(process.pid)
-        [lambda_] = [pid for pid in parts if "awslambda" in Path(f"/proc/{pid}/cmdline").read_text()]
+        [lambda_] = [
+            pid for pid in parts if "awslambda" in Path(f"/proc/{pid}/cmdline").read_text()
+        ]
         os.kill(lambda_, signal.SIGKILL)
         assert process.stdout is not None
         rest = await asyncio.to_thread(process.stdout.read)
@@ -105,7 +129,8 @@ def test_a_taken_port_is_named_with_what_to_set() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(
-            PartError, match=rf"port {port}, meant for Temporal's Web UI, cannot be used .*: set RELEASES_LOCAL_UI_PORT or --ui-port"
+            PartError,
+            match=rf"port {port}, meant for Temporal's Web UI, cannot be used .*: set RELEASES_LOCAL_UI_PORT or --ui-port",
         ):
             Ports(temporal=Ports.any_free().temporal, ui=port).check_free()
 

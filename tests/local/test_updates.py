@@ -39,19 +39,29 @@ async def test_a_function_answers_while_it_is_updated(slowly: Bench) -> None:
 async def test_a_change_of_what_was_changed_since_it_was_read_is_refused(bench: Bench) -> None:
     name = await bench.function()
     stale = (await bench.latest(name))["RevisionId"]
-    await bench.client.update_function_configuration(FunctionName=name, MemorySize=256, RevisionId=stale)
+    await bench.client.update_function_configuration(
+        FunctionName=name, MemorySize=256, RevisionId=stale
+    )
     fresh = (await bench.settled(name))["RevisionId"]
     with refused("PreconditionFailedException", 412):
-        await bench.client.update_function_code(FunctionName=name, ZipFile=package(FAIL), RevisionId=stale)
+        await bench.client.update_function_code(
+            FunctionName=name, ZipFile=package(FAIL), RevisionId=stale
+        )
     with refused("PreconditionFailedException", 412):
-        await bench.client.update_function_configuration(FunctionName=name, MemorySize=512, RevisionId=stale)
-    await bench.client.update_function_code(FunctionName=name, ZipFile=package(FAIL), RevisionId=fresh)
+        await bench.client.update_function_configuration(
+            FunctionName=name, MemorySize=512, RevisionId=stale
+        )
+    await bench.client.update_function_code(
+        FunctionName=name, ZipFile=package(FAIL), RevisionId=fresh
+    )
 
 
 async def test_a_dry_run_changes_nothing(bench: Bench) -> None:
     name = await bench.function()
     before = await bench.latest(name)
-    answer = await bench.client.update_function_code(FunctionName=name, ZipFile=package(FAIL), DryRun=True, Publish=True)
+    answer = await bench.client.update_function_code(
+        FunctionName=name, ZipFile=package(FAIL), DryRun=True, Publish=True
+    )
     assert answer["CodeSha256"] == sha256(package(FAIL))
     assert await bench.numbers(name) == []
     after = await bench.latest(name)
@@ -60,7 +70,9 @@ async def test_a_dry_run_changes_nothing(bench: Bench) -> None:
 
 async def test_an_update_with_publish_makes_exactly_one_version(bench: Bench) -> None:
     name = await bench.function(versions=1)
-    answer = await bench.client.update_function_code(FunctionName=name, ZipFile=package(FAIL), Publish=True)
+    answer = await bench.client.update_function_code(
+        FunctionName=name, ZipFile=package(FAIL), Publish=True
+    )
     assert (answer["Version"], answer["State"]) == ("2", "Pending")
     assert answer["FunctionArn"] == bench.arn(name, "2")
     assert "LastUpdateStatus" not in answer
@@ -73,7 +85,9 @@ async def test_an_update_with_publish_makes_exactly_one_version(bench: Bench) ->
 async def test_an_image_does_not_replace_a_zip(bench: Bench) -> None:
     name = await bench.function()
     with refused("InvalidParameterValueException", 400, "packageType Zip"):
-        await bench.client.update_function_code(FunctionName=name, ImageUri="000000000000.dkr.ecr.us-east-1.amazonaws.com/x:1")
+        await bench.client.update_function_code(
+            FunctionName=name, ImageUri="000000000000.dkr.ecr.us-east-1.amazonaws.com/x:1"
+        )
 
 
 async def test_only_the_function_itself_is_updated(bench: Bench) -> None:

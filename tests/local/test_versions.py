@@ -3,7 +3,9 @@
 from tests.local.bench import ECHO, FAIL, Bench, package, refused
 
 
-async def test_a_version_is_pending_then_active_and_says_nothing_of_updates_at_first(slowly: Bench) -> None:
+async def test_a_version_is_pending_then_active_and_says_nothing_of_updates_at_first(
+    slowly: Bench,
+) -> None:
     name = await slowly.function()
     published = await slowly.client.publish_version(FunctionName=name)
     assert (published["Version"], published["State"]) == ("1", "Pending")
@@ -29,7 +31,9 @@ async def test_a_changed_configuration_makes_a_new_version(bench: Bench) -> None
     await bench.client.update_function_configuration(FunctionName=name, MemorySize=256)
     await bench.settled(name)
     assert (await bench.client.publish_version(FunctionName=name))["Version"] == "2"
-    assert (await bench.client.get_function_configuration(FunctionName=name, Qualifier="1"))["MemorySize"] == 128
+    assert (await bench.client.get_function_configuration(FunctionName=name, Qualifier="1"))[
+        "MemorySize"
+    ] == 128
 
 
 async def test_publishing_moves_the_revision_of_latest(bench: Bench) -> None:
@@ -42,18 +46,26 @@ async def test_publishing_moves_the_revision_of_latest(bench: Bench) -> None:
 async def test_a_stale_revision_is_not_published(bench: Bench) -> None:
     name = await bench.function()
     with refused("PreconditionFailedException", 412, "Revision Id"):
-        await bench.client.publish_version(FunctionName=name, RevisionId="00000000-0000-0000-0000-000000000000")
+        await bench.client.publish_version(
+            FunctionName=name, RevisionId="00000000-0000-0000-0000-000000000000"
+        )
     assert await bench.numbers(name) == []
 
 
 async def test_other_code_than_expected_is_not_published(bench: Bench) -> None:
     name = await bench.function()
     current = (await bench.latest(name))["CodeSha256"]
-    with refused("InvalidParameterValueException", 400, f"CodeSHA256 (other) is different from current CodeSHA256 in $LATEST ({current})"):
+    with refused(
+        "InvalidParameterValueException",
+        400,
+        f"CodeSHA256 (other) is different from current CodeSHA256 in $LATEST ({current})",
+    ):
         await bench.client.publish_version(FunctionName=name, CodeSha256="other")
-    assert (await bench.client.publish_version(FunctionName=name, CodeSha256=current, Description="release 1"))[
-        "Description"
-    ] == "release 1"
+    assert (
+        await bench.client.publish_version(
+            FunctionName=name, CodeSha256=current, Description="release 1"
+        )
+    )["Description"] == "release 1"
 
 
 async def test_numbers_are_not_used_again(bench: Bench) -> None:
@@ -64,8 +76,15 @@ async def test_numbers_are_not_used_again(bench: Bench) -> None:
 
 async def test_versions_are_listed_oldest_first_and_page_by_page(bench: Bench) -> None:
     name = await bench.function(versions=3)
-    pages = bench.client.get_paginator("list_versions_by_function").paginate(FunctionName=name, PaginationConfig={"PageSize": 2})
-    assert [one["Version"] async for page in pages for one in page["Versions"]] == ["$LATEST", "1", "2", "3"]
+    pages = bench.client.get_paginator("list_versions_by_function").paginate(
+        FunctionName=name, PaginationConfig={"PageSize": 2}
+    )
+    assert [one["Version"] async for page in pages for one in page["Versions"]] == [
+        "$LATEST",
+        "1",
+        "2",
+        "3",
+    ]
 
 
 async def test_a_function_without_that_name_has_no_versions(bench: Bench) -> None:

@@ -31,19 +31,36 @@ _WRITES = {
 
 def write_of(method: str, path: str) -> str | None:
     """The write that a request is, if it is one."""
-    return next((name for (verb, pattern), name in _WRITES.items() if verb == method and re.search(pattern, path)), None)
+    return next(
+        (
+            name
+            for (verb, pattern), name in _WRITES.items()
+            if verb == method and re.search(pattern, path)
+        ),
+        None,
+    )
 
 
-async def forwarded(session: aiohttp.ClientSession, endpoint: str, request: web.BaseRequest) -> web.Response:
+async def forwarded(
+    session: aiohttp.ClientSession, endpoint: str, request: web.BaseRequest
+) -> web.Response:
     """Pass a request on, and bring the answer back as it is."""
     body = await request.read()
     headers = {
-        name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length", "transfer-encoding"}
+        name: value
+        for name, value in request.headers.items()
+        if name.lower() not in {"host", "content-length", "transfer-encoding"}
     }
-    async with session.request(request.method, endpoint + request.path_qs, data=body, headers=headers) as answer:
+    async with session.request(
+        request.method, endpoint + request.path_qs, data=body, headers=headers
+    ) as answer:
         content = await answer.read()
-        dropped = {"transfer-encoding", "connection", "date", "server"} | ({"content-length"} if request.method != "HEAD" else set())
-        kept = {name: value for name, value in answer.headers.items() if name.lower() not in dropped}
+        dropped = {"transfer-encoding", "connection", "date", "server"} | (
+            {"content-length"} if request.method != "HEAD" else set()
+        )
+        kept = {
+            name: value for name, value in answer.headers.items() if name.lower() not in dropped
+        }
         return web.Response(status=answer.status, body=content, headers=kept)
 
 
@@ -71,7 +88,12 @@ class Killer:
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         await self._runner.cleanup()
         await self._session.close()
 
@@ -79,7 +101,11 @@ class Killer:
         write = write_of(request.method, request.path)
         if write:
             self.seen.append(write)
-        strikes = write == self.write and self.seen.count(write) == self.occurrence and not self.struck.is_set()
+        strikes = (
+            write == self.write
+            and self.seen.count(write) == self.occurrence
+            and not self.struck.is_set()
+        )
         if strikes and self.when == "before":
             return await self._strike(request)
         answer = await forwarded(self._session, self.endpoint, request)

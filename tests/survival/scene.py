@@ -22,7 +22,7 @@ from temporalio.service import RPCError
 from deploy.local.emulator import LocalLambda
 from deploy.local.processes import Process
 from deploy.local.stack import AT_ONCE
-from workflows.plugin import LambdaReleases
+from workflows.temporal.plugin import LambdaReleases
 
 ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::000000000000:role/lambda"
@@ -46,7 +46,11 @@ def code(number: int) -> bytes:
 async def aws(local: LocalLambda, service: str) -> AsyncIterator[Any]:
     """A client of the local AWS."""
     client = get_session().create_client(
-        service, endpoint_url=local.endpoint_url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+        service,
+        endpoint_url=local.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
     )
     async with client as opened:
         yield opened
@@ -55,20 +59,31 @@ async def aws(local: LocalLambda, service: str) -> AsyncIterator[Any]:
 async def create(local: LocalLambda, name: str, body: bytes) -> None:
     """A function with version 1 behind ``live``, 8 reserved executions, and 2 provisioned on version 1."""
     async with aws(local, "lambda") as client:
-        await client.create_function(FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code={"ZipFile": body})
+        await client.create_function(
+            FunctionName=name,
+            Runtime="python3.11",
+            Role=ROLE,
+            Handler="index.handler",
+            Code={"ZipFile": body},
+        )
         await active(client, name)
         await client.publish_version(FunctionName=name)
         await active(client, name, Qualifier="1")
         await client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
         await client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=8)
-        await client.put_provisioned_concurrency_config(FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=2)
+        await client.put_provisioned_concurrency_config(
+            FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=2
+        )
 
 
 async def active(client: Any, name: str, **qualifier: str) -> None:
     """Wait until a function, or a version, is ready."""
     for _ in range(100):
         found = (await client.get_function(FunctionName=name, **qualifier))["Configuration"]
-        if found.get("State") == "Active" and found.get("LastUpdateStatus", "Successful") == "Successful":
+        if (
+            found.get("State") == "Active"
+            and found.get("LastUpdateStatus", "Successful") == "Successful"
+        ):
             return
         await asyncio.sleep(0.05)
     raise TimeoutError(name)
@@ -84,8 +99,12 @@ async def state(local: LocalLambda, name: str) -> dict[str, Any]:
         for version in versions:
             if version["Version"] != "$LATEST":
                 try:
-                    config = await client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=version["Version"])
-                    provisioned[version["Version"]] = config["RequestedProvisionedConcurrentExecutions"]
+                    config = await client.get_provisioned_concurrency_config(
+                        FunctionName=name, Qualifier=version["Version"]
+                    )
+                    provisioned[version["Version"]] = config[
+                        "RequestedProvisionedConcurrentExecutions"
+                    ]
                 except client.exceptions.ProvisionedConcurrencyConfigNotFoundException:
                     pass
         sha = {version["Version"]: version["CodeSha256"] for version in versions}
@@ -95,7 +114,14 @@ async def state(local: LocalLambda, name: str) -> dict[str, Any]:
             "versions": sorted(set(sha) - {"$LATEST"}, key=int),
             "reserved": (function.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
             "provisioned": provisioned,
-            "latest": next((version for version in sha if version != "$LATEST" and sha[version] == sha["$LATEST"]), None),
+            "latest": next(
+                (
+                    version
+                    for version in sha
+                    if version != "$LATEST" and sha[version] == sha["$LATEST"]
+                ),
+                None,
+            ),
             "memory": function["Configuration"]["MemorySize"],
         }
 
@@ -124,10 +150,27 @@ class Server:
 
     async def start(self) -> None:
         """Start, and wait until it answers."""
-        command = [str(ROOT / ".venv/bin/temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self._port), "--headless"]
-        command += ["--db-filename", str(self._directory / "temporal.db"), "--log-level", "error", *AT_ONCE]
+        command = [
+            str(ROOT / ".venv/bin/temporal"),
+            "server",
+            "start-dev",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            str(self._port),
+            "--headless",
+        ]
+        command += [
+            "--db-filename",
+            str(self._directory / "temporal.db"),
+            "--log-level",
+            "error",
+            *AT_ONCE,
+        ]
         log = self._directory / "temporal.log"
-        self._process = Process.start("Temporal", command, environment=os.environ, directory=ROOT, log=log)
+        self._process = Process.start(
+            "Temporal", command, environment=os.environ, directory=ROOT, log=log
+        )
         await self.connect()
 
     async def connect(self) -> Client:
@@ -159,7 +202,9 @@ class Server:
 class Workman:
     """A worker process, ``python worker.py``, that can be killed and started again."""
 
-    def __init__(self, name: str, *, temporal: str, directory: Path, queue: str | None = None) -> None:
+    def __init__(
+        self, name: str, *, temporal: str, directory: Path, queue: str | None = None
+    ) -> None:
         """Not started yet; ``name`` is its task queue, too, unless it shares one with others."""
         self._name = name
         self._queue = queue or name
@@ -170,13 +215,22 @@ class Workman:
 
     def start(self, local: LocalLambda, endpoint: str) -> None:
         """Start it; it reaches AWS through ``endpoint``."""
-        self._environment = {**os.environ, **local.environment, "AWS_ENDPOINT_URL": endpoint, "TEMPORAL_ADDRESS": self._temporal}
+        self._environment = {
+            **os.environ,
+            **local.environment,
+            "AWS_ENDPOINT_URL": endpoint,
+            "TEMPORAL_ADDRESS": self._temporal,
+        }
         self._environment |= {"RELEASES_TASK_QUEUE": self._queue}
         self._spawn()
 
     def _spawn(self) -> None:
         self._process = Process.start(
-            self._name, [sys.executable, "worker.py"], environment=self._environment, directory=ROOT, log=self._log
+            self._name,
+            [sys.executable, "worker.py"],
+            environment=self._environment,
+            directory=ROOT,
+            log=self._log,
         )
 
     async def kill(self, *, down: float = 0) -> None:

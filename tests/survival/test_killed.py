@@ -27,11 +27,17 @@ class Moment:
     broken: bool = False
 
     def __str__(self) -> str:
-        return f"{'broken' if self.broken else 'good'}-{self.when}-{self.write}-{self.occurrence}"[:64]
+        return f"{'broken' if self.broken else 'good'}-{self.when}-{self.write}-{self.occurrence}"[
+            :64
+        ]
 
 
 def around(*writes: tuple[str, int], broken: bool = False) -> list[Moment]:
-    return [Moment(write, occurrence, when, broken) for write, occurrence in writes for when in ("before", "after")]
+    return [
+        Moment(write, occurrence, when, broken)
+        for write, occurrence in writes
+        for when in ("before", "after")
+    ]
 
 
 RELEASING = around(
@@ -53,8 +59,24 @@ UNDOING = around(
     broken=True,
 )
 
-RELEASED = {"live": "2", "weights": {}, "versions": ["1", "2"], "reserved": 10, "provisioned": {"2": 3}, "latest": "2", "memory": 256}
-AS_BEFORE = {"live": "1", "weights": {}, "versions": ["1", "2"], "reserved": 8, "provisioned": {"1": 2}, "latest": "1", "memory": 128}
+RELEASED = {
+    "live": "2",
+    "weights": {},
+    "versions": ["1", "2"],
+    "reserved": 10,
+    "provisioned": {"2": 3},
+    "latest": "2",
+    "memory": 256,
+}
+AS_BEFORE = {
+    "live": "1",
+    "weights": {},
+    "versions": ["1", "2"],
+    "reserved": 8,
+    "provisioned": {"1": 2},
+    "latest": "1",
+    "memory": 128,
+}
 
 
 @pytest.fixture
@@ -80,7 +102,9 @@ def request(moment: Moment) -> dict[str, Any]:
         "target": {"function": str(moment)},
         "artifact": {"kind": "s3", "bucket": "artifacts", "key": "2.zip"},
         "configuration": {"MemorySize": 256},
-        "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]},
+        "strategy": {
+            "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]
+        },
         "concurrency": {"reserved": 10, "provisioned": 3},
         **({"hooks": {"after_traffic": "smoke"}} if moment.broken else {}),
     }
@@ -102,11 +126,18 @@ async def release(server: Server, name: str, asked: dict[str, Any]) -> str:
 
 
 async def survives(
-    moment: Moment, *, local: LocalLambda, server: Server, worker: Workman, kill: Callable[[], Awaitable[None]]
+    moment: Moment,
+    *,
+    local: LocalLambda,
+    server: Server,
+    worker: Workman,
+    kill: Callable[[], Awaitable[None]],
 ) -> str | None:
     """Play the release, kill at its moment, and say what is wrong afterwards, if anything."""
     await create(local, str(moment), code(1))
-    async with Killer(local.endpoint_url, moment.write, moment.occurrence, moment.when, kill) as killer:
+    async with Killer(
+        local.endpoint_url, moment.write, moment.occurrence, moment.when, kill
+    ) as killer:
         worker.start(local, killer.url)
         try:
             outcome = await asyncio.wait_for(release(server, str(moment), request(moment)), 200)
@@ -116,7 +147,11 @@ async def survives(
             await worker.stop()
     found = outcome, await state(local, str(moment))
     wanted = ("ReleaseRolledBack", AS_BEFORE) if moment.broken else ("Completed", RELEASED)
-    return None if found == wanted and killer.struck.is_set() else f"{moment}: {found}, struck: {killer.struck.is_set()}, {killer.seen}"
+    return (
+        None
+        if found == wanted and killer.struck.is_set()
+        else f"{moment}: {found}, struck: {killer.struck.is_set()}, {killer.seen}"
+    )
 
 
 async def all_survive(runs: list[Coroutine[Any, Any, str | None]]) -> str:
@@ -154,7 +189,11 @@ async def test_a_probe_around_which_a_worker_is_killed_counts_as_failed_and_is_n
         await create(local, name, code(1))
         worker = Workman(name, temporal=server.address, directory=tmp_path)
         artifact = {"kind": "s3", "bucket": "artifacts", "key": "2.zip"}
-        asked = {"target": {"function": name}, "artifact": artifact, "strategy": {"steps": [{**PROBE, "max_failures": may_fail}]}}
+        asked = {
+            "target": {"function": name},
+            "artifact": artifact,
+            "strategy": {"steps": [{**PROBE, "max_failures": may_fail}]},
+        }
         async with Killer(local.endpoint_url, "invoke", 2, when, worker.kill) as killer:
             worker.start(local, killer.url)
             try:
@@ -163,21 +202,33 @@ async def test_a_probe_around_which_a_worker_is_killed_counts_as_failed_and_is_n
                 await worker.stop()
         live = (await state(local, name))["live"]
         wanted = (outcome, "2" if outcome == "Completed" else "1", sent)
-        return None if (found, live, killer.seen.count("invoke")) == wanted else f"{name}: {found}, {live} is live, {killer.seen}"
+        return (
+            None
+            if (found, live, killer.seen.count("invoke")) == wanted
+            else f"{name}: {found}, {live} is live, {killer.seen}"
+        )
 
-    runs = [run("before", 1, "Completed", 3), run("after", 1, "Completed", 3), run("after", 0, "ReleaseRolledBack", 2)]
+    runs = [
+        run("before", 1, "Completed", 3),
+        run("after", 1, "Completed", 3),
+        run("after", 0, "ReleaseRolledBack", 2),
+    ]
     assert await all_survive(runs) == ""
 
 
 @pytest.mark.timeout(300)
-async def test_a_temporal_server_killed_around_any_write_loses_nothing(local: LocalLambda, tmp_path: Path) -> None:
+async def test_a_temporal_server_killed_around_any_write_loses_nothing(
+    local: LocalLambda, tmp_path: Path
+) -> None:
     async def run(moment: Moment) -> str | None:
         (own := tmp_path / str(moment)).mkdir()
         server = Server(own)
         await server.start()
         try:
             worker = Workman(str(moment), temporal=server.address, directory=own)
-            return await survives(moment, local=local, server=server, worker=worker, kill=server.restart)
+            return await survives(
+                moment, local=local, server=server, worker=worker, kill=server.restart
+            )
         finally:
             await server.stop()
 

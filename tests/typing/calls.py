@@ -14,9 +14,13 @@ from workflows.call import call
 
 async def answers_follow_from_operations() -> None:
     """The type of an answer is known."""
-    alias = await call(Aliases.get_alias, GetAliasRequest(function_name="checkout", name="live"), summary="")
+    alias = await call(
+        Aliases.get_alias, GetAliasRequest(function_name="checkout", name="live"), summary=""
+    )
     assert_type(alias, AliasConfiguration)
-    function = await call(Functions.get_function, GetFunctionRequest(function_name="checkout"), summary="")
+    function = await call(
+        Functions.get_function, GetFunctionRequest(function_name="checkout"), summary=""
+    )
     assert_type(function, GetFunctionResponse)
 
 

@@ -18,8 +18,8 @@ from temporalio.worker import Worker
 from activities import operations
 from tests.fake_lambda import FakeLambda
 from tests.workflows.scene import Scene
-from workflows import attributes
-from workflows.plugin import LambdaReleases
+from workflows import search_attributes
+from workflows.temporal.plugin import LambdaReleases
 
 _QUEUE = "lambda-releases"
 _FUNCTION = re.compile(r"checkout-\d+")
@@ -27,7 +27,9 @@ _numbers = itertools.count(1)
 _FLAGS = (
     "frontend.WorkflowTimeSkippingEnabled=true",
     'history.timerProcessorMaxTimeShift="1ms"',  # a skipped timer fires at once, instead of within a second
-    *(f"history.{queue}ProcessorMaxPollRPS=2000" for queue in ("transfer", "timer", "visibility")),  # instead of every 50 ms
+    *(
+        f"history.{queue}ProcessorMaxPollRPS=2000" for queue in ("transfer", "timer", "visibility")
+    ),  # instead of every 50 ms
 )
 
 
@@ -37,8 +39,10 @@ async def temporal() -> AsyncIterator[WorkflowEnvironment]:
     env = await WorkflowEnvironment.start_time_skipping_v2(
         plugins=[LambdaReleases()],
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        dev_server_extra_args=[part for flag in _FLAGS for part in ("--dynamic-config-value", flag)],
-        search_attributes=attributes.KEYS,
+        dev_server_extra_args=[
+            part for flag in _FLAGS for part in ("--dynamic-config-value", flag)
+        ],
+        search_attributes=search_attributes.KEYS,
     )
     yield env
     await env.shutdown()
@@ -58,7 +62,9 @@ class Accounts:
         named = _FUNCTION.search(activity.info().workflow_id or "")
         return self._of.get(named[0], self._newest) if named else self._newest
 
-    async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
         return await self._mine().call(service, operation, parameters)
 
     async def download(self, url: str, *, limit: int) -> bytes:

@@ -18,14 +18,26 @@ from temporalio.testing import WorkflowEnvironment
 from tests.fake_lambda import FakeLambda
 from tests.workflows.conftest import stage
 from tests.workflows.scene import Handle, Scene, ending
-from workflows import attributes
-from workflows.plugin import LambdaReleases
+from workflows import search_attributes
+from workflows.temporal.plugin import LambdaReleases
 
 HISTORIES: Final = Path(__file__).parents[1] / "histories"
 
-SHORT: Final[dict[str, Any]] = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]}}
-LONG: Final = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1h"}]}}
-ASKING: Final = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval", "timeout": "1h"}]}}
+SHORT: Final[dict[str, Any]] = {
+    "strategy": {
+        "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]
+    }
+}
+LONG: Final = {
+    "strategy": {
+        "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1h"}]
+    }
+}
+ASKING: Final = {
+    "strategy": {
+        "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval", "timeout": "1h"}]
+    }
+}
 
 
 def accept(_: object) -> dict[str, bool]:
@@ -61,7 +73,10 @@ async def success(scene: Scene) -> Handle:
 async def alarm(scene: Scene) -> Handle:
     """An alarm goes off in the bake."""
     scene.aws.alarms["errors"] = "OK"
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), guards={"alarms": ["errors"]}, **LONG))
+    handle = await scene.start(
+        "Release",
+        scene.request(artifact=scene.package("three"), guards={"alarms": ["errors"]}, **LONG),
+    )
     await scene.reaches("baking")
     scene.aws.alarms["errors"] = "ALARM"
     return handle
@@ -80,7 +95,10 @@ async def abort(scene: Scene) -> Handle:
 
 async def cancel(scene: Scene) -> Handle:
     """The release is cancelled in its bake."""
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), configuration={"MemorySize": 512}, **LONG))
+    handle = await scene.start(
+        "Release",
+        scene.request(artifact=scene.package("three"), configuration={"MemorySize": 512}, **LONG),
+    )
     await scene.reaches("baking")
     await handle.cancel()
     return handle
@@ -90,7 +108,12 @@ async def hook_refusal(scene: Scene) -> Handle:
     """The hook after traffic refuses."""
     scene.aws.hook("smoke", refuse)
     hooks = {"hooks": {"after_traffic": "smoke"}}
-    return await scene.start("Release", scene.request(artifact=scene.package("three"), concurrency={"reserved": 50}, **hooks, **SHORT))
+    return await scene.start(
+        "Release",
+        scene.request(
+            artifact=scene.package("three"), concurrency={"reserved": 50}, **hooks, **SHORT
+        ),
+    )
 
 
 async def approval(scene: Scene) -> Handle:
@@ -112,8 +135,17 @@ async def promotion(scene: Scene) -> Handle:
 PROBES: Final = {
     "kind": "probe",
     "requests": [
-        {"name": "whole", "payload": {"id": 1}, "expect": [{"path": "$.status", "equals": "ok"}, {"path": "$.error", "equals": None}]},
-        {"expect": [{"path": "$['items'][-1].id", "exists": True}, {"path": '$["größe"]', "exists": False}]},
+        {
+            "name": "whole",
+            "payload": {"id": 1},
+            "expect": [{"path": "$.status", "equals": "ok"}, {"path": "$.error", "equals": None}],
+        },
+        {
+            "expect": [
+                {"path": "$['items'][-1].id", "exists": True},
+                {"path": '$["größe"]', "exists": False},
+            ]
+        },
     ],
     "count": 3,
     "max_latency": "5s",
@@ -140,14 +172,18 @@ async def probe(scene: Scene) -> Handle:
     scene.aws.handlers[scene.function] = in_turn
     scene.aws.fail("invoke", "TooManyRequestsException", skip=1)
     steps = {"steps": [{**PROBES, "max_failures": 1}, *SHORT["strategy"]["steps"]]}
-    return await scene.start("Release", scene.request(artifact=scene.package("three"), strategy=steps))
+    return await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), strategy=steps)
+    )
 
 
 async def probe_refusal(scene: Scene) -> Handle:
     """The candidate fails a probe under traffic."""
     scene.aws.handlers[scene.function] = broken
     steps = {"steps": [{"kind": "set_weight", "percent": 10}, PROBES]}
-    return await scene.start("Release", scene.request(artifact=scene.package("three"), strategy=steps))
+    return await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), strategy=steps)
+    )
 
 
 async def first(scene: Scene) -> Handle:
@@ -163,14 +199,22 @@ async def nothing(scene: Scene) -> Handle:
 
 async def rejection(scene: Scene) -> Handle:
     """Preflight refuses."""
-    return await scene.start("Release", scene.request(artifact={"kind": "version", "version": "99"}))
+    return await scene.start(
+        "Release", scene.request(artifact={"kind": "version", "version": "99"})
+    )
 
 
 async def foreign(scene: Scene) -> Handle:
     """Somebody else moves the alias in the bake."""
     handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **SHORT))
     await scene.reaches("baking")
-    scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1", RoutingConfig={})
+    scene.aws.somebody(
+        "update_alias",
+        FunctionName=scene.function,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={},
+    )
     return handle
 
 
@@ -196,7 +240,9 @@ async def terminated(scene: Scene) -> Handle:
 async def terminated_with_concurrency(scene: Scene) -> Handle:
     """The rollout is terminated, and what it may still have on its way to AWS is waited for before the rest is mended."""
     concurrency = {"concurrency": {"reserved": 50}}
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **concurrency, **LONG))
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **concurrency, **LONG)
+    )
     await scene.reaches("baking")
     await scene.rollout.terminate("an accident")
     return handle
@@ -205,8 +251,14 @@ async def terminated_with_concurrency(scene: Scene) -> Handle:
 async def judged(scene: Scene) -> Handle:
     """A candidate that does worse than stable is rolled back for what CloudWatch measured."""
     scene.aws.callers(scene.function, error_rates={"3": 0.05, "2": 0.005})
-    guards = {"guards": {"metrics": {"not_worse": [{}], "limits": [{"metric": "duration_p99", "max": 800}]}}}
-    return await scene.start("Release", scene.request(artifact=scene.package("three"), **guards, **LONG))
+    guards = {
+        "guards": {
+            "metrics": {"not_worse": [{}], "limits": [{"metric": "duration_p99", "max": 800}]}
+        }
+    }
+    return await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **guards, **LONG)
+    )
 
 
 async def adaptive(scene: Scene) -> Handle:
@@ -221,8 +273,15 @@ async def unmeasurable(scene: Scene) -> Handle:
     scene.aws.metrics_status = "PartialData"
     metrics = {"guards": {"metrics": {"not_worse": [{}]}}}
     short = {"duration": "1s", "max_duration": "2s"}
-    steps = [{"kind": "set_weight", "percent": 10}, {"kind": "bake", **short}, {"kind": "analysis", "not_worse": [{}], **short}]
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), strategy={"steps": steps}, **metrics))
+    steps = [
+        {"kind": "set_weight", "percent": 10},
+        {"kind": "bake", **short},
+        {"kind": "analysis", "not_worse": [{}], **short},
+    ]
+    handle = await scene.start(
+        "Release",
+        scene.request(artifact=scene.package("three"), strategy={"steps": steps}, **metrics),
+    )
     await scene.reaches("awaiting_approval")
     await scene.say("approve")
     await scene.reaches("baking")
@@ -235,7 +294,9 @@ async def hotfix(scene: Scene) -> Handle:
     """A hotfix ships while an alarm is red, and is watched over for a moment."""
     scene.aws.alarms = {"errors": "ALARM", "latency": "OK"}
     guards = {"guards": {"alarms": ["errors", "latency"], "after": "1s"}}
-    asked = scene.request(artifact=scene.package("three"), hotfix=True, reason="INC-7", strategy="AllAtOnce", **guards)
+    asked = scene.request(
+        artifact=scene.package("three"), hotfix=True, reason="INC-7", strategy="AllAtOnce", **guards
+    )
     return await scene.start("Release", asked)
 
 
@@ -273,7 +334,7 @@ async def main(names: list[str]) -> None:
     async with await WorkflowEnvironment.start_local(
         plugins=[LambdaReleases()],
         dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        search_attributes=attributes.KEYS,
+        search_attributes=search_attributes.KEYS,
     ) as env:
         for name in missing:
             async with stage(env, FakeLambda()) as scene:
@@ -281,7 +342,11 @@ async def main(names: list[str]) -> None:
                 end = await ending(handle, patience=300)  # CloudWatch's minutes are real ones
                 await _write(name, "holder", handle)
                 alias = "beta" if name == "first" else "live"
-                await _write(name, "rollout", scene.client.get_workflow_handle(scene.lock.removesuffix("live") + alias))
+                await _write(
+                    name,
+                    "rollout",
+                    scene.client.get_workflow_handle(scene.lock.removesuffix("live") + alias),
+                )
                 sys.stdout.write(f"{name}: {end.kind}, {end.text}\n")
 
 

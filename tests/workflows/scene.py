@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.service import RPCError
@@ -67,10 +72,17 @@ class Scene:
 
     # --- starting and ending -------------------------------------------------------------------------------------------------
 
-    async def start(self, workflow: str, *inputs: Any, id: str | None = None, skipping: bool = True) -> Handle:  # noqa: A002
+    async def start(
+        self, workflow: str, *inputs: Any, id: str | None = None, skipping: bool = True
+    ) -> Handle:
         """Start a workflow with exactly these inputs. Skipping, its waits take no time."""
         id = id or f"{workflow.lower()}-{next(_ids)}/{self.function}"  # noqa: A001
-        options: dict[str, Any] = {"id": id, "task_queue": self.queue, "args": inputs, "result_type": ReleaseStatus}
+        options: dict[str, Any] = {
+            "id": id,
+            "task_queue": self.queue,
+            "args": inputs,
+            "result_type": ReleaseStatus,
+        }
         if skipping:
             return await self.client.start_workflow(workflow, **options)
         with self.env.with_time_skipping_disabled():
@@ -100,7 +112,9 @@ class Scene:
         answer: ReleaseStatus = await self.rollout.query("status", result_type=ReleaseStatus)
         return answer
 
-    async def reaches(self, *phases: str, percent: int | None = None, patience: float = 10) -> ReleaseStatus:
+    async def reaches(
+        self, *phases: str, percent: int | None = None, patience: float = 10
+    ) -> ReleaseStatus:
         """Wait, in real time, until the release is in one of these phases."""
         seen: object = None
         async with asyncio.timeout(patience):
@@ -111,7 +125,11 @@ class Scene:
                         return status
                 except Exception as problem:  # noqa: BLE001 - not there yet
                     seen = problem
-                if isinstance(seen, ReleaseStatus) and seen.phase in {"succeeded", "rolled_back", "rejected"} - set(phases):
+                if isinstance(seen, ReleaseStatus) and seen.phase in {
+                    "succeeded",
+                    "rolled_back",
+                    "rejected",
+                } - set(phases):
                     raise AssertionError(f"the release is over: {seen}")
                 await asyncio.sleep(0.02)
 
@@ -136,7 +154,11 @@ class Scene:
     async def seen(self, runs: int) -> None:
         """Wait until so many ended runs of the rollout can be found by listing them."""
         async with asyncio.timeout(10):
-            while (await self.client.count_workflows(f"WorkflowId = '{self.lock}' AND ExecutionStatus != 'Running'")).count < runs:
+            while (
+                await self.client.count_workflows(
+                    f"WorkflowId = '{self.lock}' AND ExecutionStatus != 'Running'"
+                )
+            ).count < runs:
                 await self.moment()
 
     async def events(self, handle: Handle | None = None) -> int:
@@ -150,7 +172,9 @@ class Scene:
         return await self._send(what, [{"by": "ana", **said}])
 
     async def _send(self, what: str, inputs: Sequence[Any]) -> ReleaseStatus:
-        answer: ReleaseStatus = await self.rollout.execute_update(what, args=inputs, result_type=ReleaseStatus)
+        answer: ReleaseStatus = await self.rollout.execute_update(
+            what, args=inputs, result_type=ReleaseStatus
+        )
         return answer
 
     async def refused(self, what: str, *inputs: Any) -> str:
@@ -179,7 +203,9 @@ async def ending(handle: Handle, *, patience: float = 30) -> Ending:
                 case ApplicationError() as cause:
                     given = (
                         ReleaseStatus.model_validate(cause.details[0])
-                        if cause.details and isinstance(cause.details[0], dict) and "phase" in cause.details[0]
+                        if cause.details
+                        and isinstance(cause.details[0], dict)
+                        and "phase" in cause.details[0]
                         else None
                     )
                     return Ending(cause.type or "", cause.message, given)

@@ -17,7 +17,10 @@ ADAPTIVE = {"strategy": "Adaptive"}
 def weights(scene: Scene) -> list[float]:
     """The candidate's weights, in their order."""
     moves = scene.aws.of("update_alias")
-    return [sum(move.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}).values()) for move in moves]
+    return [
+        sum(move.get("RoutingConfig", {}).get("AdditionalVersionWeights", {}).values())
+        for move in moves
+    ]
 
 
 def ramp(**keys: Any) -> dict[str, Any]:
@@ -36,7 +39,11 @@ async def held(scene: Scene) -> tuple[Handle, str]:
 
 async def test_a_bad_version_meets_few_requests(scene: Scene) -> None:
     callers(scene, candidate=BAD)
-    rolled_back(await scene.release(artifact=scene.package("three"), **ADAPTIVE), scene, "does worse than it may")
+    rolled_back(
+        await scene.release(artifact=scene.package("three"), **ADAPTIVE),
+        scene,
+        "does worse than it may",
+    )
     assert weights(scene)[0] <= 0.05
     assert await took(scene) < timedelta(minutes=20)
 
@@ -49,7 +56,9 @@ async def test_a_good_version_is_through_in_minutes_by_doses_that_grow(scene: Sc
     assert sent[-1] == 0  # all traffic: the candidate is the alias' version now
     doses = [weight for weight in sent[:-1] if weight]
     assert len(doses) <= 6
-    assert sent[1::2][: len(doses) - 1] == [0] * (len(doses) - 1)  # nothing until it is known how the dose fared
+    assert sent[1::2][: len(doses) - 1] == [0] * (
+        len(doses) - 1
+    )  # nothing until it is known how the dose fared
     note = (await scene.rollout.result()).analysis
     assert note is not None
     assert note.verdict == "passed"
@@ -68,7 +77,9 @@ async def test_every_dose_says_in_the_timeline_what_it_is_and_why(scene: Scene) 
     assert summaries[1].startswith("waiting for what CloudWatch tells of ")
 
 
-async def test_no_traffic_is_sent_while_cloudwatch_does_not_answer_and_a_person_decides_in_the_end(scene: Scene) -> None:
+async def test_no_traffic_is_sent_while_cloudwatch_does_not_answer_and_a_person_decides_in_the_end(
+    scene: Scene,
+) -> None:
     callers(scene, candidate=USUAL)
     scene.aws.metrics_status = "PartialData"
     handle, note = await held(scene)
@@ -78,7 +89,9 @@ async def test_no_traffic_is_sent_while_cloudwatch_does_not_answer_and_a_person_
     promoted(await scene.finished(handle), scene)
 
 
-@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalFailure"])
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "AccessDeniedException", "InternalFailure"]
+)
 async def test_a_failing_cloudwatch_is_no_evidence(scene: Scene, code: str) -> None:
     callers(scene, candidate=USUAL)
     scene.aws.fail("get_metric_data", code, "no", skip=1, times=None)
@@ -88,7 +101,9 @@ async def test_a_failing_cloudwatch_is_no_evidence(scene: Scene, code: str) -> N
     rolled_back(await scene.finished(handle), scene, "aborted")
 
 
-async def test_too_little_traffic_holds_for_a_person_without_any_on_the_candidate(scene: Scene) -> None:
+async def test_too_little_traffic_holds_for_a_person_without_any_on_the_candidate(
+    scene: Scene,
+) -> None:
     callers(scene, candidate=USUAL, per_minute=10)
     handle, note = await held(scene)
     assert "A person has to decide: no certainty within 4 min" in note
@@ -113,7 +128,9 @@ async def test_a_pause_ends_a_dose_and_a_promotion_ends_the_ramp(scene: Scene) -
 async def test_an_alarm_ends_a_dose(scene: Scene) -> None:
     callers(scene, candidate=USUAL)
     scene.aws.alarms = {"errors": "OK"}
-    handle = await scene.begin(artifact=scene.package("three"), guards={"alarms": ["errors"]}, **ADAPTIVE)
+    handle = await scene.begin(
+        artifact=scene.package("three"), guards={"alarms": ["errors"]}, **ADAPTIVE
+    )
     await scene.reaches("baking")
     scene.aws.alarms["errors"] = "ALARM"
     rolled_back(await scene.finished(handle), scene, "alarm errors went off")

@@ -22,7 +22,9 @@ GOOD: dict[str, Any] = {"target": {"function": "checkout"}, "artifact": {"kind":
 async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
     """It failed within two seconds as ReleaseRejected, in its first task, with AWS not asked and nothing left running."""
     started = time.monotonic()
-    handle = await scene.start(workflow, *inputs, id=f"bad-{next(_numbers)}/{scene.function}", skipping=False)
+    handle = await scene.start(
+        workflow, *inputs, id=f"bad-{next(_numbers)}/{scene.function}", skipping=False
+    )
     end = await ending(handle, patience=5)
     assert time.monotonic() - started < 2
     assert end.kind == "ReleaseRejected", end
@@ -42,38 +44,110 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
         ({"target": {"function": "f:live"}}, "target.function", "not a function's name"),
         ({"target": {"function": "f", "alias": "7"}}, "target.alias", "not an alias' name"),
         ({"target": {"function": "f", "alias": "$LATEST"}}, "target.alias", "not an alias' name"),
-        ({"target": {"function": "f", "version": "7"}}, "target.version", "Extra inputs are not permitted"),
+        (
+            {"target": {"function": "f", "version": "7"}},
+            "target.version",
+            "Extra inputs are not permitted",
+        ),
         ({"targe": {}}, "targe", "Extra inputs are not permitted"),
         ({"artifact": {"kind": "zip"}}, "artifact", "kind"),
         ({"artifact": {"key": "x"}}, "artifact", "kind"),
         ({"artifact": {"kind": "s3", "bucket": "artifacts"}}, "artifact.key", "Field required"),
-        ({"artifact": {"kind": "s3", "bucket": "artifacts", "key": "x", "object": 1}}, "artifact.object", "Extra inputs"),
+        (
+            {"artifact": {"kind": "s3", "bucket": "artifacts", "key": "x", "object": 1}},
+            "artifact.object",
+            "Extra inputs",
+        ),
         ({"artifact": {"kind": "version", "version": 7}}, "artifact.version", "valid string"),
         ({"artifact": {"kind": "version", "version": "$LATEST"}}, "artifact.version", "pattern"),
         ({"artifact": None}, "(input)", "nothing to release"),
         ({"configuration": {}}, "(input)", "configuration: empty"),
         ({"configuration": {"MemorySize": "512"}}, "configuration.MemorySize", "valid integer"),
-        ({"configuration": {"MemorySize": 64}}, "configuration.MemorySize", "greater than or equal to 128"),
-        ({"configuration": {"Enviroment": {}}}, "configuration.Enviroment", "Extra inputs are not permitted"),
-        ({"configuration": {"FunctionName": "other"}}, "configuration.FunctionName", "Extra inputs are not permitted"),
-        ({"configuration": {"RevisionId": "x"}}, "configuration.RevisionId", "Extra inputs are not permitted"),
-        ({"configuration": {"VpcConfig": {"SubnetIds": "subnet-1"}}}, "configuration.VpcConfig.SubnetIds", "valid array"),
+        (
+            {"configuration": {"MemorySize": 64}},
+            "configuration.MemorySize",
+            "greater than or equal to 128",
+        ),
+        (
+            {"configuration": {"Enviroment": {}}},
+            "configuration.Enviroment",
+            "Extra inputs are not permitted",
+        ),
+        (
+            {"configuration": {"FunctionName": "other"}},
+            "configuration.FunctionName",
+            "Extra inputs are not permitted",
+        ),
+        (
+            {"configuration": {"RevisionId": "x"}},
+            "configuration.RevisionId",
+            "Extra inputs are not permitted",
+        ),
+        (
+            {"configuration": {"VpcConfig": {"SubnetIds": "subnet-1"}}},
+            "configuration.VpcConfig.SubnetIds",
+            "valid array",
+        ),
         ({"strategy": "Canary0Percent5Minutes"}, "strategy", "no such preset"),
         ({"strategy": "Canary100Percent5Minutes"}, "strategy", "no such preset"),
         ({"strategy": "canary10percent5minutes"}, "strategy", "no such preset"),
         ({"strategy": ["AllAtOnce"]}, "strategy", "an object"),
-        ({"strategy": {"steps": [{"kind": "set_weight", "percent": 140}]}}, "strategy.steps.0.percent", "less than or equal to 100"),
-        ({"strategy": {"steps": [{"kind": "set_weight", "percent": -1}]}}, "strategy.steps.0.percent", "greater than or equal to 0"),
-        ({"strategy": {"steps": [{"kind": "set_weight", "percent": 0.5}]}}, "strategy.steps.0.percent", "valid integer"),
-        ({"strategy": {"steps": [{"kind": "set_weight", "percent": "10"}]}}, "strategy.steps.0.percent", "valid integer"),
-        ({"strategy": {"steps": [{"kind": "set_weight", "percent": True}]}}, "strategy.steps.0.percent", "valid integer"),
-        ({"strategy": {"steps": [{"kind": "approval"}, {"kind": "bake"}]}}, "strategy.steps.1.duration", "Field required"),
-        ({"strategy": {"steps": [{"kind": "bake", "duration": 5}]}}, "strategy.steps.0.duration", "not a duration"),
-        ({"strategy": {"steps": [{"kind": "bake", "duration": "5x"}]}}, "strategy.steps.0.duration", "not a duration"),
-        ({"strategy": {"steps": [{"kind": "bake", "duration": "0s"}]}}, "strategy.steps.0.duration", "greater than or equal to 1 second"),
+        (
+            {"strategy": {"steps": [{"kind": "set_weight", "percent": 140}]}},
+            "strategy.steps.0.percent",
+            "less than or equal to 100",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "set_weight", "percent": -1}]}},
+            "strategy.steps.0.percent",
+            "greater than or equal to 0",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "set_weight", "percent": 0.5}]}},
+            "strategy.steps.0.percent",
+            "valid integer",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "set_weight", "percent": "10"}]}},
+            "strategy.steps.0.percent",
+            "valid integer",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "set_weight", "percent": True}]}},
+            "strategy.steps.0.percent",
+            "valid integer",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "approval"}, {"kind": "bake"}]}},
+            "strategy.steps.1.duration",
+            "Field required",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "bake", "duration": 5}]}},
+            "strategy.steps.0.duration",
+            "not a duration",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "bake", "duration": "5x"}]}},
+            "strategy.steps.0.duration",
+            "not a duration",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "bake", "duration": "0s"}]}},
+            "strategy.steps.0.duration",
+            "greater than or equal to 1 second",
+        ),
         ({"strategy": {"steps": [{"kind": "nap"}]}}, "strategy.steps.0", "kind"),
-        ({"strategy": {"steps": [{"kind": "probe"}]}}, "strategy.steps.0.requests", "Field required"),
-        ({"strategy": {"steps": [{"kind": "probe", "requests": []}]}}, "strategy.steps.0.requests", "at least one is needed"),
+        (
+            {"strategy": {"steps": [{"kind": "probe"}]}},
+            "strategy.steps.0.requests",
+            "Field required",
+        ),
+        (
+            {"strategy": {"steps": [{"kind": "probe", "requests": []}]}},
+            "strategy.steps.0.requests",
+            "at least one is needed",
+        ),
         (
             {"strategy": {"steps": [{"kind": "probe", "requests": [{}], "count": 101}]}},
             "strategy.steps.0.count",
@@ -84,14 +158,31 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
             "strategy.steps.0.max_failures",
             "at least one",
         ),
-        ({"strategy": {"steps": [{"kind": "probe", "requests": [{}]}] * 11}}, "strategy.steps", "more than 10 of them are probes"),
         (
-            {"strategy": {"steps": [{"kind": "probe", "requests": [{}, {"expect": [{"path": "status", "exists": True}]}]}]}},
+            {"strategy": {"steps": [{"kind": "probe", "requests": [{}]}] * 11}},
+            "strategy.steps",
+            "more than 10 of them are probes",
+        ),
+        (
+            {
+                "strategy": {
+                    "steps": [
+                        {
+                            "kind": "probe",
+                            "requests": [{}, {"expect": [{"path": "status", "exists": True}]}],
+                        }
+                    ]
+                }
+            },
             "strategy.steps.0.requests.1.expect.0.path",
             "not a JSON path",
         ),
         (
-            {"strategy": {"steps": [{"kind": "probe", "requests": [{"expect": [{"path": "$.a"}]}]}]}},
+            {
+                "strategy": {
+                    "steps": [{"kind": "probe", "requests": [{"expect": [{"path": "$.a"}]}]}]
+                }
+            },
             "strategy.steps.0.requests.0.expect.0",
             "one of equals and exists",
         ),
@@ -100,18 +191,36 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
             "strategy.steps.0",
             "max_duration: shorter than",
         ),
-        ({"strategy": {"steps": [{"kind": "analysis", "duration": "5m"}]}}, "strategy.steps.0", "an analysis needs rules"),
-        ({"strategy": {"adaptive": {"from": 0}}}, "strategy.adaptive.from", "greater than or equal to 1"),
+        (
+            {"strategy": {"steps": [{"kind": "analysis", "duration": "5m"}]}},
+            "strategy.steps.0",
+            "an analysis needs rules",
+        ),
+        (
+            {"strategy": {"adaptive": {"from": 0}}},
+            "strategy.adaptive.from",
+            "greater than or equal to 1",
+        ),
         ({"strategy": {"adaptive": 7}}, "strategy", "adaptive: not an object"),
         ({"guards": {"metrics": {}}}, "guards.metrics", "name what is judged"),
-        ({"guards": {"metrics": {"limits": [{"metric": "latency", "max": 1}]}}}, "guards.metrics.limits.0.metric", "pattern"),
+        (
+            {"guards": {"metrics": {"limits": [{"metric": "latency", "max": 1}]}}},
+            "guards.metrics.limits.0.metric",
+            "pattern",
+        ),
         (
             {"guards": {"metrics": {"limits": [{"metric": {"namespace": "X"}, "max": 1}]}}},
             "guards.metrics.limits.0.metric.name",
             "required",
         ),
         (
-            {"guards": {"metrics": {"limits": [{"metric": {"expression": "e", "metrics": {}}, "max": 1}]}}},
+            {
+                "guards": {
+                    "metrics": {
+                        "limits": [{"metric": {"expression": "e", "metrics": {}}, "max": 1}]
+                    }
+                }
+            },
             "guards.metrics.limits.0.metric.metrics",
             "at least 1",
         ),
@@ -119,7 +228,15 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
             {
                 "guards": {
                     "metrics": {
-                        "limits": [{"metric": {"expression": "e + x", "metrics": {"e": {"namespace": "X", "name": "y"}}}, "max": 1}]
+                        "limits": [
+                            {
+                                "metric": {
+                                    "expression": "e + x",
+                                    "metrics": {"e": {"namespace": "X", "name": "y"}},
+                                },
+                                "max": 1,
+                            }
+                        ]
                     }
                 }
             },
@@ -129,7 +246,11 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
         ({"guards": {"after": "15d"}}, "guards.after", "less than or equal"),
         ({"hotfix": True}, "(input)", "reason: a hotfix must say why"),
         ({"concurrency": {"reserved": -1}}, "concurrency.reserved", "greater than or equal to 0"),
-        ({"concurrency": {"provisioned": 0}}, "concurrency.provisioned", "greater than or equal to 1"),
+        (
+            {"concurrency": {"provisioned": 0}},
+            "concurrency.provisioned",
+            "greater than or equal to 1",
+        ),
         ({"concurrency": 5}, "concurrency", "object"),
         ({"hooks": {"before": "x"}}, "hooks.before", "Extra inputs are not permitted"),
         ({"guards": {"alarms": "errors"}}, "guards.alarms", "valid array"),
@@ -138,10 +259,18 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
         ({"reason": "x" * 1001}, "reason", "at most 1000 characters"),
     ],
 )
-async def test_what_is_wrong_is_named_by_its_path(scene: Scene, wrong: dict[str, Any], path: str, problem: str) -> None:
-    request = {key: value for key, value in {**GOOD, **wrong}.items() if value is not None or key == "artifact"}
+async def test_what_is_wrong_is_named_by_its_path(
+    scene: Scene, wrong: dict[str, Any], path: str, problem: str
+) -> None:
+    request = {
+        key: value
+        for key, value in {**GOOD, **wrong}.items()
+        if value is not None or key == "artifact"
+    }
     end = await refused(scene, "Release", request)
-    assert f"{path}: " in end.text.removeprefix("invalid ReleaseRequest: ")[: len(path) + 2], end.text
+    assert f"{path}: " in end.text.removeprefix("invalid ReleaseRequest: ")[: len(path) + 2], (
+        end.text
+    )
     assert problem in end.text, end.text
 
 
@@ -152,11 +281,22 @@ async def test_every_problem_is_listed(scene: Scene) -> None:
         {
             "target": {"function": "a b"},
             "artifact": {"kind": "s3", "bucket": "artifacts"},
-            "strategy": {"steps": [{"kind": "set_weight", "percent": 140}, {"kind": "bake", "duration": "soon"}]},
+            "strategy": {
+                "steps": [
+                    {"kind": "set_weight", "percent": 140},
+                    {"kind": "bake", "duration": "soon"},
+                ]
+            },
             "colour": "blue",
         },
     )
-    for path in ("target.function", "artifact.key", "strategy.steps.0.percent", "strategy.steps.1.duration", "colour"):
+    for path in (
+        "target.function",
+        "artifact.key",
+        "strategy.steps.0.percent",
+        "strategy.steps.1.duration",
+        "colour",
+    ):
         assert f"{path}: " in end.text
 
 
@@ -166,7 +306,9 @@ async def test_problems_are_told_to_programs_too(scene: Scene) -> None:
         await handle.result()
     cause = failure.value.__cause__
     assert isinstance(cause, ApplicationError)
-    assert cause.details[0] == [{"field": "target.function", "problem": "Input should be a valid string"}]
+    assert cause.details[0] == [
+        {"field": "target.function", "problem": "Input should be a valid string"}
+    ]
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
@@ -207,13 +349,19 @@ async def test_what_is_no_json_is_refused(scene: Scene, data: bytes) -> None:
         ({"guards": {"alarm": []}}, "guards.alarm"),
     ],
 )
-async def test_a_rollback_is_read_as_strictly(scene: Scene, wrong: dict[str, Any], path: str) -> None:
+async def test_a_rollback_is_read_as_strictly(
+    scene: Scene, wrong: dict[str, Any], path: str
+) -> None:
     end = await refused(scene, "Rollback", {"target": {"function": "checkout"}, **wrong})
     assert f"{path}: " in end.text
 
 
 async def test_a_rollout_names_the_paths_of_what_it_is_started_with(scene: Scene) -> None:
-    end = await refused(scene, "Rollout", {"target": {"function": "a b"}, "artifact": {"kind": "latest"}, "strategy": "Fast"})
+    end = await refused(
+        scene,
+        "Rollout",
+        {"target": {"function": "a b"}, "artifact": {"kind": "latest"}, "strategy": "Fast"},
+    )
     assert "target.function: " in end.text
     assert "strategy: no such preset" in end.text
 
@@ -234,33 +382,50 @@ async def test_what_was_typed_is_never_repeated(scene: Scene) -> None:
 
 
 async def test_a_null_is_as_good_as_absent(scene: Scene) -> None:
-    nulls = dict.fromkeys(["configuration", "concurrency", "hooks", "guards", "requested_by", "reason"])
-    end = await scene.release(artifact={"kind": "version", "version": "1"}, strategy="AllAtOnce", **nulls)
+    nulls = dict.fromkeys(
+        ["configuration", "concurrency", "hooks", "guards", "requested_by", "reason"]
+    )
+    end = await scene.release(
+        artifact={"kind": "version", "version": "1"}, strategy="AllAtOnce", **nulls
+    )
     assert end.kind == "Completed"
 
 
 async def test_a_workflow_refused_leaves_the_alias_free(scene: Scene) -> None:
     await refused(scene, "Release", scene.request(artifact={"kind": "latest"}, strategy="Fast"))
-    assert (await scene.release(artifact=scene.package("three"), strategy="AllAtOnce")).kind == "Completed"
+    assert (
+        await scene.release(artifact=scene.package("three"), strategy="AllAtOnce")
+    ).kind == "Completed"
 
 
 async def test_configuration_is_spelt_as_aws_spells_it_and_not_otherwise(scene: Scene) -> None:
-    end = await ending(await scene.start("Release", scene.request(configuration={"memory_size": 512})))
-    assert (end.kind, end.text) == ("ReleaseRejected", "invalid ReleaseRequest: configuration.memory_size: Extra inputs are not permitted")
+    end = await ending(
+        await scene.start("Release", scene.request(configuration={"memory_size": 512}))
+    )
+    assert (end.kind, end.text) == (
+        "ReleaseRejected",
+        "invalid ReleaseRequest: configuration.memory_size: Extra inputs are not permitted",
+    )
 
 
 # --- found by fuzzing ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("workflow", "size"), [("Release", 1_000_001), ("Rollback", 2_000_000), ("Rollout", 2_000_001)])
-async def test_an_input_that_is_too_large_to_be_passed_on_is_refused(scene: Scene, workflow: str, size: int) -> None:
+@pytest.mark.parametrize(
+    ("workflow", "size"), [("Release", 1_000_001), ("Rollback", 2_000_000), ("Rollout", 2_000_001)]
+)
+async def test_an_input_that_is_too_large_to_be_passed_on_is_refused(
+    scene: Scene, workflow: str, size: int
+) -> None:
     request = scene.request(reason="x" * size)
     end = await refused(scene, workflow, request)
     assert "(input): larger than the " in end.text
 
 
 async def test_the_largest_input_is_passed_on(scene: Scene) -> None:
-    big = scene.request(configuration={"Environment": {"Variables": {"BIG": "x" * 999_000}}}, **ALL_AT_ONCE)
+    big = scene.request(
+        configuration={"Environment": {"Variables": {"BIG": "x" * 999_000}}}, **ALL_AT_ONCE
+    )
     end = await ending(await scene.start("Release", big))
     assert end.kind == "Completed", end
 
@@ -281,4 +446,7 @@ async def test_an_operations_own_default_is_no_problem_of_the_input(scene: Scene
             start_to_close_timeout=timedelta(seconds=30),
         )
     assert isinstance(failure.value.cause, ApplicationError)
-    assert failure.value.cause.message == "invalid AddPermissionRequest: Principal: Input should be a valid string"
+    assert (
+        failure.value.cause.message
+        == "invalid AddPermissionRequest: Principal: Input should be a valid string"
+    )

@@ -10,7 +10,9 @@ from temporalio.client import WorkflowExecutionStatus
 from tests.fakes.rules import Hold
 from tests.workflows.scene import ALL_AT_ONCE, CANARY, Handle, Scene, ending
 
-STEPS: dict[str, Any] = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}}
+STEPS: dict[str, Any] = {
+    "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
+}
 WRITES = ["update_function_code", "publish_version", "update_alias"]
 
 
@@ -32,9 +34,13 @@ async def over(handle: Handle) -> WorkflowExecutionStatus | None:
 @pytest.mark.parametrize("whom", ["release", "rollout"])
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_cancel_during_a_write_waits_for_it_and_then_puts_it_back(scene: Scene, whom: str, write: str, moment: Any) -> None:
+async def test_a_cancel_during_a_write_waits_for_it_and_then_puts_it_back(
+    scene: Scene, whom: str, write: str, moment: Any
+) -> None:
     hold = scene.aws.hold(write, moment=moment)
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE))
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE)
+    )
     await reached(scene, hold)
     await (handle if whom == "release" else scene.rollout).cancel()
     for _ in range(5):
@@ -44,15 +50,18 @@ async def test_a_cancel_during_a_write_waits_for_it_and_then_puts_it_back(scene:
     end = await ending(handle)
     assert end.kind == ("Canceled" if whom == "release" else "ReleaseRolledBack")
     assert await over(scene.rollout) is WorkflowExecutionStatus.CANCELED
-    assert not {"update_function_code": {"publish_version"}, "publish_version": {"update_alias"}}.get(write, set()) & {
-        *scene.aws.operations
-    }
+    assert not {
+        "update_function_code": {"publish_version"},
+        "publish_version": {"update_alias"},
+    }.get(write, set()) & {*scene.aws.operations}
     back(scene)
 
 
 @pytest.mark.parametrize("phase", ["baking", "awaiting_approval", "paused"])
 async def test_a_cancel_while_it_waits_puts_everything_back(scene: Scene, phase: str) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **(CANARY if phase != "awaiting_approval" else STEPS))
+    handle = await scene.begin(
+        artifact=scene.package("three"), **(CANARY if phase != "awaiting_approval" else STEPS)
+    )
     await scene.reaches("baking" if phase == "paused" else phase)
     if phase == "paused":
         await scene.say("pause")
@@ -159,8 +168,12 @@ async def test_a_cancel_that_comes_too_late_leaves_the_candidate_live(scene: Sce
 
 
 @pytest.mark.parametrize("phase", ["baking", "awaiting_approval"])
-async def test_terminating_the_release_makes_its_rollout_put_everything_back(scene: Scene, phase: str) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **(CANARY if phase == "baking" else STEPS))
+async def test_terminating_the_release_makes_its_rollout_put_everything_back(
+    scene: Scene, phase: str
+) -> None:
+    handle = await scene.begin(
+        artifact=scene.package("three"), **(CANARY if phase == "baking" else STEPS)
+    )
     await scene.reaches(phase)
     await handle.terminate("out of the way")
     end = await ending(scene.rollout)
@@ -169,8 +182,12 @@ async def test_terminating_the_release_makes_its_rollout_put_everything_back(sce
 
 
 @pytest.mark.parametrize("phase", ["baking", "awaiting_approval"])
-async def test_terminating_the_rollout_makes_the_release_put_everything_back(scene: Scene, phase: str) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **(CANARY if phase == "baking" else STEPS))
+async def test_terminating_the_rollout_makes_the_release_put_everything_back(
+    scene: Scene, phase: str
+) -> None:
+    handle = await scene.begin(
+        artifact=scene.package("three"), **(CANARY if phase == "baking" else STEPS)
+    )
     await scene.reaches(phase)
     before = len(scene.aws.calls)
     await scene.rollout.terminate("oops")
@@ -185,7 +202,9 @@ async def test_terminating_the_rollout_makes_the_release_put_everything_back(sce
 
 
 @pytest.mark.parametrize("write", WRITES)
-async def test_terminating_the_rollout_during_a_write_puts_everything_back(scene: Scene, write: str) -> None:
+async def test_terminating_the_rollout_during_a_write_puts_everything_back(
+    scene: Scene, write: str
+) -> None:
     hold = scene.aws.hold(write, moment="after")
     handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
     await reached(scene, hold)
@@ -209,7 +228,9 @@ async def test_terminating_the_rollout_in_the_middle_of_its_undo_is_mended(scene
     back(scene)
 
 
-async def test_terminating_the_rollout_after_the_alias_is_back_still_restores_the_rest(scene: Scene) -> None:
+async def test_terminating_the_rollout_after_the_alias_is_back_still_restores_the_rest(
+    scene: Scene,
+) -> None:
     hold = scene.aws.hold("update_function_code", skip=1)
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")
@@ -222,7 +243,9 @@ async def test_terminating_the_rollout_after_the_alias_is_back_still_restores_th
     back(scene)
 
 
-async def test_terminating_the_rollout_before_it_wrote_anything_writes_nothing(scene: Scene) -> None:
+async def test_terminating_the_rollout_before_it_wrote_anything_writes_nothing(
+    scene: Scene,
+) -> None:
     hold = scene.aws.hold("get_function", skip=2)
     handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
     await reached(scene, hold)
@@ -234,7 +257,9 @@ async def test_terminating_the_rollout_before_it_wrote_anything_writes_nothing(s
     assert scene.aws.writes == []
 
 
-async def test_terminating_the_rollout_of_a_first_release_takes_the_alias_away(scene: Scene) -> None:
+async def test_terminating_the_rollout_of_a_first_release_takes_the_alias_away(
+    scene: Scene,
+) -> None:
     del scene.state.aliases["live"]
     hold = scene.aws.hold("create_alias", moment="after")
     handle = await scene.begin(artifact=scene.package("three"))
@@ -247,8 +272,12 @@ async def test_terminating_the_rollout_of_a_first_release_takes_the_alias_away(s
 
 
 async def test_terminating_the_rollout_restores_concurrency(scene: Scene) -> None:
-    scene.aws.somebody("put_function_concurrency", FunctionName=scene.function, ReservedConcurrentExecutions=20)
-    handle = await scene.begin(artifact=scene.package("three"), concurrency={"reserved": 50, "provisioned": 5}, **CANARY)
+    scene.aws.somebody(
+        "put_function_concurrency", FunctionName=scene.function, ReservedConcurrentExecutions=20
+    )
+    handle = await scene.begin(
+        artifact=scene.package("three"), concurrency={"reserved": 50, "provisioned": 5}, **CANARY
+    )
     await scene.reaches("baking")
     await scene.rollout.terminate("oops")
     assert (await ending(handle)).kind == "ReleaseRolledBack"
@@ -258,7 +287,13 @@ async def test_terminating_the_rollout_restores_concurrency(scene: Scene) -> Non
 
 async def test_what_somebody_else_did_after_a_terminate_is_left_alone(scene: Scene) -> None:
     def somebody(_: object) -> None:
-        scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1", RoutingConfig={})
+        scene.aws.somebody(
+            "update_alias",
+            FunctionName=scene.function,
+            Name="live",
+            FunctionVersion="1",
+            RoutingConfig={},
+        )
 
     scene.aws.before("get_alias", somebody, skip=1)
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)

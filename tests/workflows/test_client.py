@@ -23,16 +23,24 @@ from temporalio.worker import Worker
 from activities import operations
 from tests.fake_lambda import FakeLambda
 from tests.workflows.scene import Scene
-from workflows import attributes, client, watching
-from workflows.client import ReleaseClient
+from workflows import search_attributes
+from workflows.client import watch
+from workflows.client.client import ReleaseClient, client
+from workflows.client.errors import (
+    Ambiguous,
+    BadRequest,
+    NoSuchRelease,
+    NoWorker,
+    Refused,
+    Unreachable,
+)
+from workflows.client.lookup import find, target_of
+from workflows.client.runs import RunOutcome
+from workflows.client.watch import Watch, WatchUpdate
 from workflows.domain.status import Phase
 from workflows.domain.target import Target
-from workflows.finding import find, target_of
-from workflows.plugin import LambdaReleases
-from workflows.problems import Ambiguous, BadRequest, NoSuchRelease, NoWorker, Refused, Unreachable
 from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.runs import Outcome
-from workflows.watching import Sight, Watch
+from workflows.temporal.plugin import LambdaReleases
 
 APPROVAL = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
 HERE, THERE = "lambda/111111111111/eu-central-1", "lambda/222222222222/us-east-1"
@@ -53,18 +61,27 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_TAKING_UP", client.timedelta(seconds=1))
     monkeypatch.setattr(client, "_TELLING", client.timedelta(seconds=1))
     monkeypatch.setattr(client, "_PLANNING", client.timedelta(seconds=1))
-    monkeypatch.setattr(watching, "_PATIENCE", 1.0)
-    monkeypatch.setattr(watching, "_TICK", 0.5)
+    monkeypatch.setattr(watch, "_PATIENCE", 1.0)
+    monkeypatch.setattr(watch, "_TICK", 0.5)
 
 
 def request(scene: Scene, package: str = "three", **keys: Any) -> ReleaseRequest:
-    keys = {"artifact": scene.package(package), "strategy": "AllAtOnce", "requested_by": "ana", **keys}
+    keys = {
+        "artifact": scene.package(package),
+        "strategy": "AllAtOnce",
+        "requested_by": "ana",
+        **keys,
+    }
     return ReleaseRequest.model_validate({"target": {"function": scene.function}, **keys})
 
 
-async def begun(releases: ReleaseClient, scene: Scene, phase: Phase = Phase.AWAITING_APPROVAL, **keys: Any) -> str:
+async def begun(
+    releases: ReleaseClient, scene: Scene, phase: Phase = Phase.AWAITING_APPROVAL, **keys: Any
+) -> str:
     """Start a release that waits for approval; its id."""
-    handle = await releases.start(request(scene, **{"strategy": APPROVAL, **keys}), task_queue=scene.queue)
+    handle = await releases.start(
+        request(scene, **{"strategy": APPROVAL, **keys}), task_queue=scene.queue
+    )
     async with asyncio.timeout(10):
         while True:
             with contextlib.suppress(NoSuchRelease):
@@ -73,10 +90,15 @@ async def begun(releases: ReleaseClient, scene: Scene, phase: Phase = Phase.AWAI
             await asyncio.sleep(0.02)
 
 
-async def nobody(releases: ReleaseClient, lock: str, *, over: bool = False) -> WorkflowHandle[Any, Any]:
+async def nobody(
+    releases: ReleaseClient, lock: str, *, over: bool = False
+) -> WorkflowHandle[Any, Any]:
     """A rollout that no worker has taken up, or that was terminated."""
     function, alias = lock.rsplit("/", 1)[-1].split(":")
-    found = [SearchAttributePair(attributes.FUNCTION, function), SearchAttributePair(attributes.ALIAS, alias)]
+    found = [
+        SearchAttributePair(search_attributes.FUNCTION, function),
+        SearchAttributePair(search_attributes.ALIAS, alias),
+    ]
     handle: WorkflowHandle[Any, Any] = await releases.temporal.start_workflow(
         "Rollout",
         {"target": {"function": function}, "artifact": {"kind": "latest"}},
@@ -89,7 +111,12 @@ async def nobody(releases: ReleaseClient, lock: str, *, over: bool = False) -> W
     async with asyncio.timeout(10):
         state = "ExecutionStatus != 'Running'" if over else "ExecutionStatus = 'Running'"
         while True:
-            if [run async for run in releases.temporal.list_workflows(f"WorkflowId = '{lock}' AND {state}")]:
+            if [
+                run
+                async for run in releases.temporal.list_workflows(
+                    f"WorkflowId = '{lock}' AND {state}"
+                )
+            ]:
                 return handle
             await asyncio.sleep(0.05)
 
@@ -98,11 +125,11 @@ class Seen:
     """What is seen by a watch that goes on meanwhile."""
 
     def __init__(self) -> None:
-        self.sights: list[Sight] = []
+        self.sights: list[WatchUpdate] = []
         self._another = asyncio.Event()
 
     @property
-    def last(self) -> Sight:
+    def last(self) -> WatchUpdate:
         return self.sights[-1]
 
     async def watch(self, releases: ReleaseClient, target: str) -> None:
@@ -110,7 +137,9 @@ class Seen:
             self.sights.append(sight)
             self._another.set()
 
-    async def until(self, seen: Callable[[Sight], object], *, patience: float = 30) -> Sight:
+    async def until(
+        self, seen: Callable[[WatchUpdate], object], *, patience: float = 30
+    ) -> WatchUpdate:
         async with asyncio.timeout(patience):
             while not (self.sights and seen(self.last)):
                 self._another.clear()
@@ -118,12 +147,14 @@ class Seen:
         return self.last
 
 
-async def watched(releases: ReleaseClient, target: str, *, patience: float = 60) -> list[Sight]:
+async def watched(
+    releases: ReleaseClient, target: str, *, patience: float = 60
+) -> list[WatchUpdate]:
     async with asyncio.timeout(patience):
         return [sight async for sight in releases.watch(target)]
 
 
-def told(sights: list[Sight]) -> list[str]:
+def told(sights: list[WatchUpdate]) -> list[str]:
     """The story, without the beginnings."""
     return [moment.text for sight in sights for moment in sight.news if moment.sign != "begun"]
 
@@ -137,15 +168,28 @@ def told(sights: list[Sight]) -> list[str]:
         ("checkout", "checkout", "live"),
         ("checkout:beta", "checkout", "beta"),
         ("123456789012:function:checkout", "123456789012:function:checkout", "live"),
-        ("arn:aws:lambda:eu-west-1:123456789012:function:checkout", "arn:aws:lambda:eu-west-1:123456789012:function:checkout", "live"),
-        ("arn:aws:lambda:eu-west-1:123456789012:function:checkout:beta", "arn:aws:lambda:eu-west-1:123456789012:function:checkout", "beta"),
+        (
+            "arn:aws:lambda:eu-west-1:123456789012:function:checkout",
+            "arn:aws:lambda:eu-west-1:123456789012:function:checkout",
+            "live",
+        ),
+        (
+            "arn:aws:lambda:eu-west-1:123456789012:function:checkout:beta",
+            "arn:aws:lambda:eu-west-1:123456789012:function:checkout",
+            "beta",
+        ),
     ],
 )
-def test_a_target_is_a_name_or_an_arn_with_or_without_an_alias(text: str, function: str, alias: str) -> None:
+def test_a_target_is_a_name_or_an_arn_with_or_without_an_alias(
+    text: str, function: str, alias: str
+) -> None:
     assert target_of(text) == Target(function=function, alias=alias)
 
 
-@pytest.mark.parametrize("text", ["", "check out", "checkout:", "checkout:7", "arn:aws:s3:::checkout", "checkout:live:more"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "check out", "checkout:", "checkout:7", "arn:aws:s3:::checkout", "checkout:live:more"],
+)
 def test_what_is_no_target_is_a_bad_request(text: str) -> None:
     with pytest.raises(BadRequest):
         target_of(text)
@@ -157,7 +201,9 @@ async def test_a_function_is_found_wherever_it_was_released(releases: ReleaseCli
     assert (await find(releases.temporal, name)).id == f"{HERE}/{name}:live"
 
 
-async def test_a_release_under_way_is_found_before_one_that_is_over_elsewhere(releases: ReleaseClient) -> None:
+async def test_a_release_under_way_is_found_before_one_that_is_over_elsewhere(
+    releases: ReleaseClient,
+) -> None:
     name = f"found-{next(_names)}"
     await nobody(releases, f"{HERE}/{name}:live", over=True)
     await nobody(releases, f"{THERE}/{name}:live")
@@ -165,7 +211,9 @@ async def test_a_release_under_way_is_found_before_one_that_is_over_elsewhere(re
 
 
 @pytest.mark.parametrize("over", [False, True])
-async def test_a_function_released_in_two_places_is_ambiguous_and_both_are_named(releases: ReleaseClient, over: bool) -> None:  # noqa: FBT001
+async def test_a_function_released_in_two_places_is_ambiguous_and_both_are_named(
+    releases: ReleaseClient, over: bool
+) -> None:
     name = f"found-{next(_names)}"
     for _ in range(3):
         for place in (HERE, THERE):
@@ -179,8 +227,17 @@ async def test_a_function_released_in_two_places_is_ambiguous_and_both_are_named
     assert f"{THERE}/{name}:live" in str(problem.value)
 
 
-@pytest.mark.parametrize("named", ["arn:aws:lambda:us-east-1:222222222222:function:{}", "222222222222:function:{}", THERE + "/{}:live"])
-async def test_an_arn_or_an_id_says_which_of_two_places_is_meant(releases: ReleaseClient, named: str) -> None:
+@pytest.mark.parametrize(
+    "named",
+    [
+        "arn:aws:lambda:us-east-1:222222222222:function:{}",
+        "222222222222:function:{}",
+        THERE + "/{}:live",
+    ],
+)
+async def test_an_arn_or_an_id_says_which_of_two_places_is_meant(
+    releases: ReleaseClient, named: str
+) -> None:
     name = f"found-{next(_names)}"
     await nobody(releases, f"{HERE}/{name}:live")
     await nobody(releases, f"{THERE}/{name}:live")
@@ -188,7 +245,13 @@ async def test_an_arn_or_an_id_says_which_of_two_places_is_meant(releases: Relea
 
 
 @pytest.mark.parametrize(
-    "named", ["never-released", "arn:aws:lambda:us-east-1:222222222222:function:never", f"{HERE}/never:live", "no.such"]
+    "named",
+    [
+        "never-released",
+        "arn:aws:lambda:us-east-1:222222222222:function:never",
+        f"{HERE}/never:live",
+        "no.such",
+    ],
 )
 async def test_what_was_never_released_is_not_found(releases: ReleaseClient, named: str) -> None:
     with pytest.raises(NoSuchRelease):
@@ -198,14 +261,18 @@ async def test_what_was_never_released_is_not_found(releases: ReleaseClient, nam
 # --- starting ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_release_is_started_and_its_handle_gives_the_final_status(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_release_is_started_and_its_handle_gives_the_final_status(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     handle = await releases.start(request(scene), task_queue=scene.queue)
     assert handle.id.startswith(f"release/{scene.function}:live/")
     assert (await handle.result()).phase == "succeeded"
     assert scene.aws.routing(scene.function) == ("3", {})
 
 
-async def test_a_second_start_of_the_same_id_is_refused_while_the_first_runs(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_second_start_of_the_same_id_is_refused_while_the_first_runs(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     name = f"ci-{next(_names)}"
     await releases.start(request(scene, strategy=APPROVAL), id=name, task_queue=scene.queue)
     with pytest.raises(Refused, match=f"{name} is running already"):
@@ -219,14 +286,21 @@ async def test_a_rollback_is_started_as_a_release_is(releases: ReleaseClient, sc
     assert scene.aws.routing(scene.function) == ("1", {})
 
 
-async def test_temporal_that_is_not_there_is_said_in_a_sentence_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_temporal_that_is_not_there_is_said_in_a_sentence_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
     async with asyncio.timeout(6):
-        with pytest.raises(Unreachable, match=r"^cannot connect to Temporal at 127\.0\.0\.1:1 \(TEMPORAL_ADDRESS\): Connection refused$"):
+        with pytest.raises(
+            Unreachable,
+            match=r"^cannot connect to Temporal at 127\.0\.0\.1:1 \(TEMPORAL_ADDRESS\): Connection refused$",
+        ):
             await ReleaseClient.connect()
 
 
-async def test_a_server_that_accepts_and_says_nothing_is_given_up_after_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_accepts_and_says_nothing_is_given_up_after_five_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("TEMPORAL_ADDRESS", "{}:{}".format(*silent.getsockname()))
         async with asyncio.timeout(8):
@@ -234,10 +308,19 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up_after_five_sec
                 await ReleaseClient.connect()
 
 
-async def test_a_namespace_that_temporal_does_not_know_is_said_so(temporal: WorkflowEnvironment, scene: Scene) -> None:
+async def test_a_namespace_that_temporal_does_not_know_is_said_so(
+    temporal: WorkflowEnvironment, scene: Scene
+) -> None:
     address = temporal.client.service_client.config.target_host
-    elsewhere = ReleaseClient(await Client.connect(address, namespace="elsewhere", plugins=[LambdaReleases()]))
-    for attempt in (elsewhere.running(), elsewhere.status("checkout"), elsewhere.start(request(scene)), elsewhere.schedules.list()):
+    elsewhere = ReleaseClient(
+        await Client.connect(address, namespace="elsewhere", plugins=[LambdaReleases()])
+    )
+    for attempt in (
+        elsewhere.running(),
+        elsewhere.status("checkout"),
+        elsewhere.start(request(scene)),
+        elsewhere.schedules.list(),
+    ):
         with pytest.raises(Unreachable, match="TEMPORAL_NAMESPACE"):
             await attempt
 
@@ -245,11 +328,17 @@ async def test_a_namespace_that_temporal_does_not_know_is_said_so(temporal: Work
 # --- how it stands -------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_status_is_the_one_that_the_rollout_gives(releases: ReleaseClient, scene: Scene) -> None:
+async def test_the_status_is_the_one_that_the_rollout_gives(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     name = await begun(releases, scene)
     for target in (scene.function, name, scene.lock):
         status = await releases.status(target)
-        assert (status.phase, status.routing.percent, status.candidate) == ("awaiting_approval", 10, "3")
+        assert (status.phase, status.routing.percent, status.candidate) == (
+            "awaiting_approval",
+            10,
+            "3",
+        )
 
 
 async def test_the_status_of_a_release_that_is_over_needs_no_worker(
@@ -261,42 +350,70 @@ async def test_the_status_of_a_release_that_is_over_needs_no_worker(
     async with Worker(releases.temporal, task_queue=queue, activities=operations(aws)):
         await (await releases.start(request(scene), task_queue=queue)).result()
     status = await releases.status(function)
-    assert (status.phase, status.candidate, status.note) == ("succeeded", "3", "All traffic is on version 3")
+    assert (status.phase, status.candidate, status.note) == (
+        "succeeded",
+        "3",
+        "All traffic is on version 3",
+    )
 
 
-async def test_the_status_of_a_release_that_was_refused_before_it_began_says_why(releases: ReleaseClient, scene: Scene) -> None:
+async def test_the_status_of_a_release_that_was_refused_before_it_began_says_why(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     await begun(releases, scene)
     second = await releases.start(request(scene), task_queue=scene.queue)
-    assert [sight.ending.outcome for sight in await watched(releases, second.id) if sight.ending] == [Outcome.REJECTED]
+    assert [
+        sight.ending.outcome for sight in await watched(releases, second.id) if sight.ending
+    ] == [RunOutcome.REJECTED]
     status = await releases.status(second.id)
     assert status.phase == "rejected"
     assert "is being released already" in status.note
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_without_a_worker_the_status_is_not_guessed_and_what_is_listed_is_at_hand(releases: ReleaseClient) -> None:
+async def test_without_a_worker_the_status_is_not_guessed_and_what_is_listed_is_at_hand(
+    releases: ReleaseClient,
+) -> None:
     lock = f"{HERE}/found-{next(_names)}:live"
     await nobody(releases, lock)
     with pytest.raises(NoWorker):
         await releases.status(lock)
     run = await releases.describe(lock)
-    assert (run.running, run.status.phase, run.where) == (True, "preparing", "111111111111/eu-central-1")
+    assert (run.running, run.status.phase, run.where) == (
+        True,
+        "preparing",
+        "111111111111/eu-central-1",
+    )
 
 
 async def test_releases_under_way_are_listed(releases: ReleaseClient, scene: Scene) -> None:
     await begun(releases, scene)
     [run] = [run for run in await releases.running() if run.id == scene.lock]
-    assert (str(run.status.target), run.requested_by, run.status.phase) == (f"{scene.function}:live", "ana", "awaiting_approval")
+    assert (str(run.status.target), run.requested_by, run.status.phase) == (
+        f"{scene.function}:live",
+        "ana",
+        "awaiting_approval",
+    )
 
 
-async def test_the_history_of_an_alias_tells_each_release_with_its_ending(releases: ReleaseClient, scene: Scene) -> None:
+async def test_the_history_of_an_alias_tells_each_release_with_its_ending(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     await (await releases.start(request(scene, "three"), task_queue=scene.queue)).result()
     aborted = await begun(releases, scene, package="four", requested_by="ben")
     await releases.abort(aborted, by="ben", reason="wrong build")
     await watched(releases, aborted)
     last, first = await releases.history(scene.function)
-    assert (first.requested_by, first.ending and first.ending.outcome, first.status.candidate) == ("ana", Outcome.SUCCEEDED, "3")
-    assert (last.requested_by, last.ending and last.ending.outcome, last.status.candidate) == ("ben", Outcome.ROLLED_BACK, "4")
+    assert (first.requested_by, first.ending and first.ending.outcome, first.status.candidate) == (
+        "ana",
+        RunOutcome.SUCCEEDED,
+        "3",
+    )
+    assert (last.requested_by, last.ending and last.ending.outcome, last.status.candidate) == (
+        "ben",
+        RunOutcome.ROLLED_BACK,
+        "4",
+    )
     assert last.ending is not None
     assert "aborted by ben: wrong build" in last.ending.note
     assert last.words == f"s3://artifacts/four.zip → {scene.function}:live (10%, approval, 100%)"
@@ -306,37 +423,53 @@ async def test_the_history_of_an_alias_tells_each_release_with_its_ending(releas
 # --- steering ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_each_control_answers_how_the_release_stands_then(releases: ReleaseClient, scene: Scene) -> None:
+async def test_each_control_answers_how_the_release_stands_then(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     await begun(releases, scene)
     assert (await releases.pause(scene.function, by="ana", reason="p99")).paused
     assert not (await releases.resume(scene.function, by="ana")).paused
-    assert (await releases.approve(scene.function, by="ana", note="fine")).note == "Approved by ana: fine"
+    assert (
+        await releases.approve(scene.function, by="ana", note="fine")
+    ).note == "Approved by ana: fine"
 
 
-async def test_promote_and_abort_answer_before_they_are_done(releases: ReleaseClient, scene: Scene) -> None:
+async def test_promote_and_abort_answer_before_they_are_done(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     first = await begun(releases, scene)
-    assert (await releases.promote(scene.function, by="ana", reason="hotfix")).note == "Promoted by ana: hotfix"
+    assert (
+        await releases.promote(scene.function, by="ana", reason="hotfix")
+    ).note == "Promoted by ana: hotfix"
     assert (await watched(releases, first))[-1].ending is not None
     await begun(releases, scene, package="four")
     assert (await releases.abort(scene.function, by="ana")).note == "Aborted by ana"
     described = await scene.rollout.describe()
-    assert described.raw_description.workflow_execution_info.priority.priority_key == 1  # before the workflow tasks of all others
+    assert (
+        described.raw_description.workflow_execution_info.priority.priority_key == 1
+    )  # before the workflow tasks of all others
 
 
-async def test_nonsense_is_refused_in_the_words_of_the_release(releases: ReleaseClient, scene: Scene) -> None:
+async def test_nonsense_is_refused_in_the_words_of_the_release(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     await begun(releases, scene)
     with pytest.raises(Refused, match=r"^not paused$"):
         await releases.resume(scene.function, by="ana")
 
 
-async def test_a_control_is_refused_where_nothing_is_under_way(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_control_is_refused_where_nothing_is_under_way(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     await (await releases.start(request(scene), task_queue=scene.queue)).result()
     with pytest.raises(Refused, match="is not being released now: the last time it succeeded"):
         await releases.pause(scene.function, by="ana")
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_control_that_nobody_takes_up_is_given_up_and_says_that_it_may_still_count(releases: ReleaseClient) -> None:
+async def test_a_control_that_nobody_takes_up_is_given_up_and_says_that_it_may_still_count(
+    releases: ReleaseClient,
+) -> None:
     lock = f"{HERE}/found-{next(_names)}:live"
     await nobody(releases, lock)
     with pytest.raises(NoWorker, match="pause may still take effect"):
@@ -346,7 +479,9 @@ async def test_a_control_that_nobody_takes_up_is_given_up_and_says_that_it_may_s
 # --- watching ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_watch_tells_what_happened_before_it_and_then_everything_to_the_end(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_watch_tells_what_happened_before_it_and_then_everything_to_the_end(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     name = await begun(releases, scene)
     watching_it = asyncio.create_task(watched(releases, scene.function))
     await asyncio.sleep(0.5)
@@ -354,10 +489,14 @@ async def test_a_watch_tells_what_happened_before_it_and_then_everything_to_the_
     sights = await watching_it
     story = told(sights)
     assert story[0] == f"s3://artifacts/three.zip → {scene.function}:live (10%, approval, 100%)"
-    assert story.index("Publish a version") < story.index("10% to version 3") < story.index("approve by ana: fine")
+    assert (
+        story.index("Publish a version")
+        < story.index("10% to version 3")
+        < story.index("approve by ana: fine")
+    )
     assert story[-1] == "All traffic to version 3"
     assert story.count(story[0]) == 1
-    assert [sight.ending.outcome for sight in sights if sight.ending] == [Outcome.SUCCEEDED]
+    assert [sight.ending.outcome for sight in sights if sight.ending] == [RunOutcome.SUCCEEDED]
     assert sights[-1].status is not None
     assert sights[-1].status.phase == "succeeded"
 
@@ -375,7 +514,7 @@ async def test_watching_adds_nothing_to_the_history(releases: ReleaseClient, sce
 async def test_what_is_tried_again_is_shown_with_its_attempt_and_its_failure(
     releases: ReleaseClient, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "_TICK", 0.2)
+    monkeypatch.setattr(watch, "_TICK", 0.2)
     rule = scene.aws.fail("publish_version", "ServiceException", "try later", times=None)
     handle = await releases.start(request(scene), task_queue=scene.queue)
     retries = []
@@ -403,14 +542,16 @@ async def test_a_watch_outlives_the_worker_and_goes_on_with_the_next(
     last = await seen.until(lambda sight: not sight.answering)
     assert last.status is not None
     assert last.status.phase == "awaiting_approval"
-    again = await Client.connect(temporal.client.service_client.config.target_host, plugins=[LambdaReleases()])
+    again = await Client.connect(
+        temporal.client.service_client.config.target_host, plugins=[LambdaReleases()]
+    )
     async with Worker(again, task_queue=queue, activities=operations(aws)):
         await seen.until(lambda sight: sight.answering)
         await releases.approve(name, by="ana")
         last = await seen.until(lambda sight: sight.ending)
         await task
     assert last.ending is not None
-    assert last.ending.outcome is Outcome.SUCCEEDED
+    assert last.ending.outcome is RunOutcome.SUCCEEDED
 
 
 @pytest.fixture
@@ -426,12 +567,12 @@ async def server(tmp_path: Path, unused_port: int) -> AsyncIterator[Any]:
             dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
             dev_server_database_filename=str(tmp_path / "temporal.db"),
             search_attributes=[
-                attributes.FUNCTION,
-                attributes.ALIAS,
-                attributes.REQUESTED_BY,
-                attributes.PHASE,
-                attributes.VERSION,
-                attributes.PERCENT,
+                search_attributes.FUNCTION,
+                search_attributes.ALIAS,
+                search_attributes.REQUESTED_BY,
+                search_attributes.PHASE,
+                search_attributes.VERSION,
+                search_attributes.PERCENT,
             ],
         )
         yield env
@@ -452,7 +593,11 @@ async def test_a_watch_outlives_a_restart_of_temporal(server: Any) -> None:
     lock = f"{HERE}/mortal-{next(_names)}:live"
     seen = Seen()
     async with server() as env:
-        releases = ReleaseClient(await Client.connect(env.client.service_client.config.target_host, plugins=[LambdaReleases()]))
+        releases = ReleaseClient(
+            await Client.connect(
+                env.client.service_client.config.target_host, plugins=[LambdaReleases()]
+            )
+        )
         await nobody(releases, lock)
         task = asyncio.create_task(seen.watch(releases, lock))
         await seen.until(lambda sight: sight.connected and not sight.answering)
@@ -479,11 +624,16 @@ class Broken:
         assert wait_new_event
         self.times += 1
         for number in (1, 2):
-            yield HistoryEvent(event_id=number, workflow_execution_cancel_requested_event_attributes={"cause": str(number)})
+            yield HistoryEvent(
+                event_id=number,
+                workflow_execution_cancel_requested_event_attributes={"cause": str(number)},
+            )
         if self.times == 1:
             raise RPCError("the connection broke", RPCStatusCode.UNAVAILABLE, b"")
         kind = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED
-        yield HistoryEvent(event_id=3, event_type=kind, workflow_execution_terminated_event_attributes={})
+        yield HistoryEvent(
+            event_id=3, event_type=kind, workflow_execution_terminated_event_attributes={}
+        )
 
     async def describe(self) -> None:
         raise RPCError("the connection broke", RPCStatusCode.UNAVAILABLE, b"")
@@ -497,13 +647,15 @@ async def test_after_a_broken_connection_every_event_is_told_once(releases: Rele
     assert broken.times == 2
 
 
-async def test_a_rollout_that_is_killed_ends_as_the_release_that_mends_it(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_rollout_that_is_killed_ends_as_the_release_that_mends_it(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     name = await begun(releases, scene)
     task = asyncio.create_task(watched(releases, name))
     await scene.rollout.terminate(reason="by mistake")
     ending = (await task)[-1].ending
     assert ending is not None
-    assert ending.outcome is Outcome.ROLLED_BACK
+    assert ending.outcome is RunOutcome.ROLLED_BACK
     assert "the rollout was terminated" in ending.note
     assert (await releases.status(scene.function)).phase == "rolled_back"
     assert [run.ending for run in await releases.history(scene.function)] == [ending]
@@ -516,22 +668,32 @@ async def test_a_cancelled_release_ends_rolled_back(releases: ReleaseClient, sce
     sights = await watched(releases, name)
     assert any(text.startswith("cancel") for text in told(sights))
     assert sights[-1].ending is not None
-    assert sights[-1].ending.outcome is Outcome.ROLLED_BACK
+    assert sights[-1].ending.outcome is RunOutcome.ROLLED_BACK
 
 
-async def test_an_alias_that_somebody_else_moved_ends_not_rolled_back(releases: ReleaseClient, scene: Scene) -> None:
+async def test_an_alias_that_somebody_else_moved_ends_not_rolled_back(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     name = await begun(releases, scene)
-    scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1", RoutingConfig={})
+    scene.aws.somebody(
+        "update_alias",
+        FunctionName=scene.function,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={},
+    )
     await releases.abort(name, by="ana")
     ending = (await watched(releases, name))[-1].ending
     assert ending is not None
-    assert ending.outcome is Outcome.NOT_ROLLED_BACK
+    assert ending.outcome is RunOutcome.NOT_ROLLED_BACK
 
 
 # --- planning ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_plan_tells_the_steps_and_the_calls_and_changes_nothing(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_plan_tells_the_steps_and_the_calls_and_changes_nothing(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     scene.aws.alarms = {"errors": "OK"}
     keys: dict[str, Any] = {
         "strategy": "Linear25PercentEvery10Minutes",
@@ -558,36 +720,59 @@ async def test_a_plan_tells_the_steps_and_the_calls_and_changes_nothing(releases
     assert [call for call in scene.aws.calls if call.writes] == []
 
 
-async def test_a_plan_counts_the_calls_to_alias_and_version_that_the_release_then_makes(releases: ReleaseClient, scene: Scene) -> None:
-    wanted = request(scene, strategy={"steps": [{"kind": "set_weight", "percent": 5}]}, concurrency={"reserved": 20, "provisioned": 2})
+async def test_a_plan_counts_the_calls_to_alias_and_version_that_the_release_then_makes(
+    releases: ReleaseClient, scene: Scene
+) -> None:
+    wanted = request(
+        scene,
+        strategy={"steps": [{"kind": "set_weight", "percent": 5}]},
+        concurrency={"reserved": 20, "provisioned": 2},
+    )
     plan = await releases.plan(wanted, task_queue=scene.queue)
     scene.aws.calls.clear()
     await (await releases.start(wanted, task_queue=scene.queue)).result()
     made = [call.operation for call in scene.aws.calls if call.writes]
     assert sorted(made) == sorted(
-        name for name, count in plan.calls.items() for _ in range(count) if not name.startswith(("get_", "settle_"))
+        name
+        for name, count in plan.calls.items()
+        for _ in range(count)
+        if not name.startswith(("get_", "settle_"))
     )
 
 
-async def test_a_plan_that_would_be_rejected_lists_why(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_plan_that_would_be_rejected_lists_why(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     scene.aws.alarms = {"errors": "ALARM"}
-    plan = await releases.plan(request(scene, guards={"alarms": ["errors", "typo"]}), task_queue=scene.queue)
+    plan = await releases.plan(
+        request(scene, guards={"alarms": ["errors", "typo"]}), task_queue=scene.queue
+    )
     assert "errors is in ALARM already" in "; ".join(plan.refusals)
     assert "there is no alarm typo" in "; ".join(plan.refusals)
     assert plan.steps == ()
 
 
-async def test_a_plan_of_what_is_live_already_is_to_do_nothing(releases: ReleaseClient, scene: Scene) -> None:
-    plan = await releases.plan(request(scene, artifact={"kind": "version", "version": "2"}), task_queue=scene.queue)
+async def test_a_plan_of_what_is_live_already_is_to_do_nothing(
+    releases: ReleaseClient, scene: Scene
+) -> None:
+    plan = await releases.plan(
+        request(scene, artifact={"kind": "version", "version": "2"}), task_queue=scene.queue
+    )
     assert plan.steps == ("Nothing else: version 2 is live already",)
 
 
-async def test_a_plan_may_be_made_while_a_release_runs(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_plan_may_be_made_while_a_release_runs(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     await begun(releases, scene)
-    assert (await releases.plan(request(scene), task_queue=scene.queue)).target.name == scene.function
+    assert (
+        await releases.plan(request(scene), task_queue=scene.queue)
+    ).target.name == scene.function
 
 
-async def test_bad_input_that_only_the_worker_notices_is_refused(releases: ReleaseClient, scene: Scene) -> None:
+async def test_bad_input_that_only_the_worker_notices_is_refused(
+    releases: ReleaseClient, scene: Scene
+) -> None:
     bad = request(scene).model_copy(update={"reason": "x" * 2000})
     with pytest.raises(Refused, match="invalid ReleaseRequest: reason"):
         await releases.plan(bad, task_queue=scene.queue)

@@ -10,9 +10,19 @@ import pytest
 from tests.workflows.scene import ALL_AT_ONCE, CANARY, Scene, ending
 
 MINUTE = timedelta(minutes=1)
-APPROVED = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval", "timeout": "PT6H"}]}}
+APPROVED = {
+    "strategy": {
+        "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval", "timeout": "PT6H"}]
+    }
+}
 BAKES = {
-    "strategy": {"steps": [{"kind": "bake", "duration": "5m"}, {"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "5m"}]}
+    "strategy": {
+        "steps": [
+            {"kind": "bake", "duration": "5m"},
+            {"kind": "set_weight", "percent": 10},
+            {"kind": "bake", "duration": "5m"},
+        ]
+    }
 }
 
 
@@ -110,7 +120,9 @@ async def test_a_pause_does_not_eat_the_bake(scene: Scene) -> None:
 
 async def test_a_pause_while_traffic_moves_holds_before_the_next_step(scene: Scene) -> None:
     hold = scene.aws.hold("update_alias")
-    handle = await scene.begin(artifact=scene.package("three"), strategy={"steps": [{"kind": "set_weight", "percent": 10}]})
+    handle = await scene.begin(
+        artifact=scene.package("three"), strategy={"steps": [{"kind": "set_weight", "percent": 10}]}
+    )
     await hold.reached.wait()
     await scene.say("pause")
     hold.release()
@@ -143,7 +155,9 @@ async def test_a_promotion_skips_what_is_left(scene: Scene) -> None:
     assert answer.note == "Promoted by ana: hotfix"
     end = await ending(handle)
     assert end.kind == "Completed"
-    assert [move["RoutingConfig"]["AdditionalVersionWeights"] for move in scene.aws.of("update_alias")] == [{"3": 0.1}, {}]
+    assert [
+        move["RoutingConfig"]["AdditionalVersionWeights"] for move in scene.aws.of("update_alias")
+    ] == [{"3": 0.1}, {}]
     assert end.status is not None
     assert (end.status.step, end.status.steps) == (18, 18)
 
@@ -173,13 +187,28 @@ async def test_a_promotion_does_not_skip_the_hook(scene: Scene) -> None:
 # --- abort ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", ["update_code", "publish", "shift", "bake", "paused", "approval", "promote", "hook"])
+@pytest.mark.parametrize(
+    "moment", ["update_code", "publish", "shift", "bake", "paused", "approval", "promote", "hook"]
+)
 async def test_an_abort_puts_everything_back_in_every_phase(scene: Scene, moment: str) -> None:
     scene.aws.hook("smoke", lambda _: {"accept": True})
-    names = {"update_code": "update_function_code", "publish": "publish_version", "shift": "update_alias", "hook": "invoke"}
-    hold = scene.aws.hold("update_alias", skip=1) if moment == "promote" else scene.aws.hold(names[moment]) if moment in names else None
+    names = {
+        "update_code": "update_function_code",
+        "publish": "publish_version",
+        "shift": "update_alias",
+        "hook": "invoke",
+    }
+    hold = (
+        scene.aws.hold("update_alias", skip=1)
+        if moment == "promote"
+        else scene.aws.hold(names[moment])
+        if moment in names
+        else None
+    )
     strategy = APPROVED if moment == "approval" else ALL_AT_ONCE if moment == "hook" else CANARY
-    handle = await scene.begin(artifact=scene.package("three"), hooks={"after_traffic": "smoke"}, **strategy)
+    handle = await scene.begin(
+        artifact=scene.package("three"), hooks={"after_traffic": "smoke"}, **strategy
+    )
     if moment == "promote":
         await scene.reaches("baking")
         await scene.say("promote")
@@ -284,7 +313,9 @@ async def test_nothing_can_be_said_to_a_release_on_its_way_back(scene: Scene, wh
         ("promote", [{"by": "a"}, {"by": "b"}], "exactly one input"),
     ],
 )
-async def test_a_malformed_control_is_refused_by_its_path(scene: Scene, what: str, said: list[Any], why: str) -> None:
+async def test_a_malformed_control_is_refused_by_its_path(
+    scene: Scene, what: str, said: list[Any], why: str
+) -> None:
     handle = await baking(scene)
     assert why in await scene.refused(what, *said)
     assert (await scene.status()).phase == "baking"

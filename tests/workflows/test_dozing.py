@@ -11,7 +11,11 @@ from tests.workflows.scene import CANARY, Scene, ending
 from workflows.release import Release
 from workflows.rollout import Rollout
 
-HURRIED = {"strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "PT40S"}]}}
+HURRIED = {
+    "strategy": {
+        "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "PT40S"}]
+    }
+}
 
 
 def in_memory(kind: type) -> int:
@@ -22,7 +26,7 @@ def in_memory(kind: type) -> int:
 async def forgotten(releases: int) -> None:
     """Wait until no more than so many releases are kept."""
     async with asyncio.timeout(10):
-        while in_memory(Release) > releases:  # noqa: ASYNC110 - nothing tells
+        while in_memory(Release) > releases:
             await asyncio.sleep(0.1)
 
 
@@ -31,12 +35,14 @@ async def releases() -> int:
     """How many others are kept: those that are over, or doze, are gone within a second."""
     before = -1
     async with asyncio.timeout(10):
-        while before != (before := in_memory(Release)):  # noqa: ASYNC110 - nothing tells
+        while before != (before := in_memory(Release)):
             await asyncio.sleep(1.5)
     return before
 
 
-async def test_a_release_that_sleeps_for_minutes_is_forgotten_and_its_rollout_is_not(scene: Scene, releases: int) -> None:
+async def test_a_release_that_sleeps_for_minutes_is_forgotten_and_its_rollout_is_not(
+    scene: Scene, releases: int
+) -> None:
     rollouts = in_memory(Rollout)
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")
@@ -45,7 +51,9 @@ async def test_a_release_that_sleeps_for_minutes_is_forgotten_and_its_rollout_is
     assert (await scene.finished(handle)).kind == "Completed"
 
 
-async def test_a_forgotten_release_that_is_cancelled_rolls_back(scene: Scene, releases: int) -> None:
+async def test_a_forgotten_release_that_is_cancelled_rolls_back(
+    scene: Scene, releases: int
+) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")
     await forgotten(releases)
@@ -54,7 +62,9 @@ async def test_a_forgotten_release_that_is_cancelled_rolls_back(scene: Scene, re
     assert scene.state.aliases["live"]["FunctionVersion"] == "2"
 
 
-async def test_a_forgotten_release_mends_what_a_killed_rollout_leaves(scene: Scene, releases: int) -> None:
+async def test_a_forgotten_release_mends_what_a_killed_rollout_leaves(
+    scene: Scene, releases: int
+) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")
     await forgotten(releases)
@@ -63,7 +73,9 @@ async def test_a_forgotten_release_mends_what_a_killed_rollout_leaves(scene: Sce
     assert scene.state.aliases["live"]["FunctionVersion"] == "2"
 
 
-async def test_a_release_that_is_over_within_a_minute_is_not_forgotten(scene: Scene, releases: int) -> None:
+async def test_a_release_that_is_over_within_a_minute_is_not_forgotten(
+    scene: Scene, releases: int
+) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **HURRIED)
     await scene.reaches("baking")
     await asyncio.sleep(2.5)

@@ -13,23 +13,31 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
-from activities.metrics import MetricsRequest, MetricsResponse, Series
+from activities.cloudwatch.metrics import MetricsRequest, MetricsResponse, Series
 from tests.workflows.record import HISTORIES
 from tests.workflows.scene import CANARY, Scene, ending
 from tests.workflows.test_analysis import BAD, GUARDED, USUAL, bake, callers, strategy
 from tests.workflows.test_cli import Shell
-from workflows.against import Cause
 from workflows.client import ReleaseClient
-from workflows.domain.judgement import Outcome, Rules
+from workflows.client.errors import NoSuchRelease
+from workflows.client.explain import Kind, explain
+from workflows.client.history import (
+    AliasMoved,
+    ControlReceived,
+    Fact,
+    HistoryReader,
+    MetricsRead,
+    ReleaseRequested,
+)
+from workflows.client.rejudge import Was, summary
+from workflows.client.runs import Run
+from workflows.client.stop_cause import StopCause
+from workflows.domain.assessment import Verdict
 from workflows.domain.routing import Routing
+from workflows.domain.rules import Rules
 from workflows.domain.status import ReleaseStatus
 from workflows.domain.target import Target
-from workflows.explaining import Kind, explain
-from workflows.problems import NoSuchRelease
-from workflows.recorded import Asked, Fact, Measured, Moved, Recorded, Said
-from workflows.rejudging import Was, summary
 from workflows.request import ReleaseRequest
-from workflows.runs import Run
 
 STRICT = Rules.model_validate({"not_worse": [{"margin": 0.01}]})
 
@@ -48,14 +56,23 @@ def target(scene: Scene) -> Target:
     return Target(function=scene.function)
 
 
-async def test_it_tells_rules_measurements_verdict_and_end_of_a_release_that_was_rolled_back(scene: Scene, releases: ReleaseClient) -> None:
+async def test_it_tells_rules_measurements_verdict_and_end_of_a_release_that_was_rolled_back(
+    scene: Scene, releases: ReleaseClient
+) -> None:
     callers(scene, candidate=BAD)
-    await scene.release(artifact=scene.package("three"), requested_by="ci", **GUARDED, **strategy(bake(duration="1h")))
+    await scene.release(
+        artifact=scene.package("three"),
+        requested_by="ci",
+        **GUARDED,
+        **strategy(bake(duration="1h")),
+    )
     told = await releases.explain(target(scene))
-    assert told.judged_by == ("all the time: error_rate not worse than stable's by 2.5 points (alpha 0.01)",)
+    assert told.judged_by == (
+        "all the time: error_rate not worse than stable's by 2.5 points (alpha 0.01)",
+    )
     assert told.ending is not None
     assert told.ending.outcome == "rolled_back"
-    assert told.stopped_by is Cause.METRICS
+    assert told.stopped_by is StopCause.METRICS
     texts = [line.text for line in told.lines]
     assert "10% to version 3" in texts
     measured = [line.assessed for line in told.lines if line.text == "Measured" and line.assessed]
@@ -68,13 +85,17 @@ async def test_it_tells_rules_measurements_verdict_and_end_of_a_release_that_was
 
 
 @pytest.mark.parametrize("who", ["alarm", "hook", "person", "promoted"])
-async def test_releases_that_are_not_measured_are_explained_as_well(scene: Scene, releases: ReleaseClient, who: str) -> None:
+async def test_releases_that_are_not_measured_are_explained_as_well(
+    scene: Scene, releases: ReleaseClient, who: str
+) -> None:
     scene.aws.alarms = {"errors": "OK"}
     hooks: dict[str, Any] = {}
     if who == "hook":
         scene.aws.hook("smoke", lambda _: {"accept": False, "reason": "no"})
         hooks = {"hooks": {"after_traffic": "smoke"}}
-    handle = await scene.begin(artifact=scene.package("three"), guards={"alarms": ["errors"]}, **hooks, **CANARY)
+    handle = await scene.begin(
+        artifact=scene.package("three"), guards={"alarms": ["errors"]}, **hooks, **CANARY
+    )
     await scene.reaches("baking")
     under_way = await releases.explain(target(scene))
     assert (under_way.ending, under_way.stopped_by) == (None, None)
@@ -84,7 +105,7 @@ async def test_releases_that_are_not_measured_are_explained_as_well(scene: Scene
         await scene.say("abort", reason="wrong build")
     await scene.finished(handle)
     told = await releases.explain(target(scene))
-    assert told.stopped_by == (None if who == "promoted" else Cause(who))
+    assert told.stopped_by == (None if who == "promoted" else StopCause(who))
     texts = {(line.kind, line.text) for line in told.lines}
     answer = {
         "alarm": (Kind.ANSWERED, "Watch errors: alarm errors went off: errors is ALARM"),
@@ -93,21 +114,32 @@ async def test_releases_that_are_not_measured_are_explained_as_well(scene: Scene
         "promoted": (Kind.ANSWERED, "Look at errors: none is red"),
     }
     assert answer[who] in texts
-    assert told.judged_by == ("alarms: errors", *(["hook: smoke (after_traffic)"] if who == "hook" else []))
+    assert told.judged_by == (
+        "alarms: errors",
+        *(["hook: smoke (after_traffic)"] if who == "hook" else []),
+    )
     moved = [line.percent for line in told.lines if line.kind is Kind.MOVED]
-    assert moved == {"alarm": [10, 0], "hook": [10, 100, 0], "person": [10, 0], "promoted": [10, 100]}[who]
+    assert (
+        moved
+        == {"alarm": [10, 0], "hook": [10, 100, 0], "person": [10, 0], "promoted": [10, 100]}[who]
+    )
     assert told.ending is not None
     assert told.ending.outcome == ("succeeded" if who == "promoted" else "rolled_back")
 
 
-async def test_a_probe_that_failed_is_who_stopped_it_once_more_have_failed_than_may(scene: Scene, releases: ReleaseClient) -> None:
+async def test_a_probe_that_failed_is_who_stopped_it_once_more_have_failed_than_may(
+    scene: Scene, releases: ReleaseClient
+) -> None:
     answers = iter([{"status": "bad"}, {"status": "ok"}, {"status": "ok"}, {"status": "bad"}])
     scene.aws.handlers[scene.function] = lambda _: next(answers)
     request = {"payload": {}, "expect": [{"path": "$.status", "equals": "ok"}]}
-    steps = [{"kind": "probe", "requests": [request], "count": 2, "max_failures": most} for most in (1, 0)]
+    steps = [
+        {"kind": "probe", "requests": [request], "count": 2, "max_failures": most}
+        for most in (1, 0)
+    ]
     await scene.release(artifact=scene.package("three"), **strategy(*steps))
     told = await releases.explain(target(scene))
-    assert told.stopped_by is Cause.PROBE
+    assert told.stopped_by is StopCause.PROBE
     probed = [line.text.partition(": ")[2] for line in told.lines if line.kind is Kind.ANSWERED]
     assert [text.endswith("as expected") for text in probed] == [False, True, True, False]
 
@@ -117,14 +149,18 @@ async def test_probes_that_may_fail_stop_nothing(scene: Scene, releases: Release
     scene.aws.handlers[scene.function] = lambda _: next(answers)
     request = {"payload": {}, "expect": [{"path": "$.status", "equals": "ok"}]}
     probe = {"kind": "probe", "requests": [request], "count": 2, "max_failures": 1}
-    handle = await scene.begin(artifact=scene.package("three"), **strategy(probe, {"kind": "approval"}))
+    handle = await scene.begin(
+        artifact=scene.package("three"), **strategy(probe, {"kind": "approval"})
+    )
     await scene.reaches("awaiting_approval")
     await scene.say("abort", reason="wrong build")
     await scene.finished(handle)
-    assert (await releases.explain(target(scene))).stopped_by is Cause.PERSON
+    assert (await releases.explain(target(scene))).stopped_by is StopCause.PERSON
 
 
-async def test_a_killed_rollout_is_explained_with_what_mended_it(scene: Scene, releases: ReleaseClient) -> None:
+async def test_a_killed_rollout_is_explained_with_what_mended_it(
+    scene: Scene, releases: ReleaseClient
+) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")
     await scene.rollout.terminate(reason="an accident")
@@ -133,19 +169,30 @@ async def test_a_killed_rollout_is_explained_with_what_mended_it(scene: Scene, r
     assert told.ending is not None
     assert told.ending.outcome == "rolled_back"
     texts = [line.text for line in told.lines]
-    assert texts.index("terminated: an accident") < texts.index(f"Put {scene.function}:live back on version 2")
+    assert texts.index("terminated: an accident") < texts.index(
+        f"Put {scene.function}:live back on version 2"
+    )
 
 
-async def test_a_release_that_never_had_a_rollout_is_explained_by_its_own_id(scene: Scene, releases: ReleaseClient) -> None:
-    handle = await scene.start("Release", {"target": {"function": "nowhere"}, "artifact": {"kind": "latest"}, "reason": "PR 1"})
+async def test_a_release_that_never_had_a_rollout_is_explained_by_its_own_id(
+    scene: Scene, releases: ReleaseClient
+) -> None:
+    handle = await scene.start(
+        "Release",
+        {"target": {"function": "nowhere"}, "artifact": {"kind": "latest"}, "reason": "PR 1"},
+    )
     await ending(handle)
     told = await releases.explain(handle.id)
     assert told.ending is not None
     assert (told.ending.outcome, told.reason, told.stopped_by) == ("rejected", "PR 1", None)
 
 
-async def test_an_older_run_is_explained_by_its_id_or_its_releases(scene: Scene, releases: ReleaseClient) -> None:
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), strategy="AllAtOnce"))
+async def test_an_older_run_is_explained_by_its_id_or_its_releases(
+    scene: Scene, releases: ReleaseClient
+) -> None:
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), strategy="AllAtOnce")
+    )
     await ending(handle)
     older = await releases.explain(target(scene))
     await scene.release(artifact=scene.package("four"), strategy="AllAtOnce")
@@ -157,16 +204,37 @@ async def test_an_older_run_is_explained_by_its_id_or_its_releases(scene: Scene,
             await releases.explain(target(scene), run_id=unknown)
 
 
-async def test_each_measurement_is_told_with_the_verdict_by_the_rules_of_its_step(scene: Scene, releases: ReleaseClient) -> None:
+async def test_each_measurement_is_told_with_the_verdict_by_the_rules_of_its_step(
+    scene: Scene, releases: ReleaseClient
+) -> None:
     callers(scene, candidate=USUAL)
-    analysis = {"kind": "analysis", "duration": "5m", "limits": [{"metric": "duration_p99", "max": 5000}]}
-    guards = {"guards": {"metrics": {"not_worse": [{"margin": 0.01}], "min_invocations": 1_000_000}}}
-    await scene.release(artifact=scene.package("three"), **guards, **strategy({"kind": "set_weight", "percent": 10}, bake(), analysis))
+    analysis = {
+        "kind": "analysis",
+        "duration": "5m",
+        "limits": [{"metric": "duration_p99", "max": 5000}],
+    }
+    guards = {
+        "guards": {"metrics": {"not_worse": [{"margin": 0.01}], "min_invocations": 1_000_000}}
+    }
+    await scene.release(
+        artifact=scene.package("three"),
+        **guards,
+        **strategy({"kind": "set_weight", "percent": 10}, bake(), analysis),
+    )
     told = await releases.explain(target(scene))
     since = next(line.at for line in told.lines if line.text == "Analysis for 5 min")
-    measured = [(line.at >= since, line.assessed.verdict) for line in told.lines if line.kind is Kind.MEASURED and line.assessed]
-    assert set(measured) == {(False, Outcome.PENDING), (True, Outcome.PASSED)}  # what the guards ask for never comes
-    assert [line.assessed.verdict for line in told.lines if line.kind is Kind.VERDICT and line.assessed] == [Outcome.PASSED]
+    measured = [
+        (line.at >= since, line.assessed.verdict)
+        for line in told.lines
+        if line.kind is Kind.MEASURED and line.assessed
+    ]
+    assert set(measured) == {
+        (False, Verdict.PENDING),
+        (True, Verdict.PASSED),
+    }  # what the guards ask for never comes
+    assert [
+        line.assessed.verdict for line in told.lines if line.kind is Kind.VERDICT and line.assessed
+    ] == [Verdict.PASSED]
 
 
 async def test_of_a_long_release_measurements_that_changed_nothing_are_left_out_first() -> None:
@@ -179,33 +247,47 @@ async def test_of_a_long_release_measurements_that_changed_nothing_are_left_out_
         started_at=at,
     )
     guards = {"metrics": {"not_worse": [{"margin": 0.01}], "min_invocations": 25_000}}
-    request = ReleaseRequest.model_validate({"target": {"function": "checkout"}, "artifact": {"kind": "latest"}, "guards": guards})
-    asked = MetricsRequest(function_name="checkout", name="live", versions=["2", "1"], since=at, settle=0.0)
+    request = ReleaseRequest.model_validate(
+        {"target": {"function": "checkout"}, "artifact": {"kind": "latest"}, "guards": guards}
+    )
+    asked = MetricsRequest(
+        function_name="checkout", name="live", versions=["2", "1"], since=at, settle=0.0
+    )
 
     async def facts() -> AsyncIterator[Fact]:
-        yield Asked(at, "", request)
-        yield Moved(at, "10% to version 2", Routing(version="1", weights={"2": 0.1}))
+        yield ReleaseRequested(at, "", request)
+        yield AliasMoved(at, "10% to version 2", Routing(version="1", weights={"2": 0.1}))
         for number in range(300):
             minute = at + number * timedelta(minutes=1)
             series = {version: Series(invocations=[100], errors=[0]) for version in ("2", "1")}
-            yield Measured(
+            yield MetricsRead(
                 minute + timedelta(minutes=2),
                 "Measure",
                 asked,
-                MetricsResponse(at=minute + timedelta(minutes=2), status="Complete", minutes=[minute], versions=series, digest=str(number)),
+                MetricsResponse(
+                    at=minute + timedelta(minutes=2),
+                    status="Complete",
+                    minutes=[minute],
+                    versions=series,
+                    digest=str(number),
+                ),
             )
-        yield Said(at + timedelta(days=1), "pause by ana", stop=False)
+        yield ControlReceived(at + timedelta(days=1), "pause by ana", stop=False)
 
     told = await explain(run, facts())
     assert [line.kind for line in told.lines] == [Kind.MOVED, *[Kind.MEASURED] * 3, Kind.SAID]
-    assert [line.assessed.verdict for line in told.lines if line.assessed] == [Outcome.PENDING, Outcome.PASSED, Outcome.PASSED]
+    assert [line.assessed.verdict for line in told.lines if line.assessed] == [
+        Verdict.PENDING,
+        Verdict.PASSED,
+        Verdict.PASSED,
+    ]
     assert told.left_out == 297
     assert told.ending is None
 
 
 STOPPED_BY = {
-    "abort": Cause.PERSON, "alarm": Cause.ALARM, "cancel": Cause.PERSON, "foreign": Cause.OTHER, "foreign_upload": Cause.OTHER,
-    "hook_refusal": Cause.HOOK, "judged": Cause.METRICS, "probe_refusal": Cause.PROBE, "terminated": Cause.OTHER, "terminated_with_concurrency": Cause.OTHER,
+    "abort": StopCause.PERSON, "alarm": StopCause.ALARM, "cancel": StopCause.PERSON, "foreign": StopCause.OTHER, "foreign_upload": StopCause.OTHER,
+    "hook_refusal": StopCause.HOOK, "judged": StopCause.METRICS, "probe_refusal": StopCause.PROBE, "terminated": StopCause.OTHER, "terminated_with_concurrency": StopCause.OTHER,
 }  # fmt: skip
 
 
@@ -213,7 +295,9 @@ def recorded(path: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json("lambda/1/eu-west-1/checkout:live", path.read_text())
 
 
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.rollout.json")), ids=lambda path: path.name.split(".")[0])
+@pytest.mark.parametrize(
+    "path", sorted(HISTORIES.glob("*.rollout.json")), ids=lambda path: path.name.split(".")[0]
+)
 async def test_every_release_that_was_recorded_is_explained(scene: Scene, path: Path) -> None:
     history = recorded(path)
 
@@ -222,74 +306,112 @@ async def test_every_release_that_was_recorded_is_explained(scene: Scene, path: 
             yield event
 
     run = Run(
-        id=history.workflow_id, run_id="1", status=ReleaseStatus(target=Target(function="checkout")), state="", started_at=datetime.now(UTC)
+        id=history.workflow_id,
+        run_id="1",
+        status=ReleaseStatus(target=Target(function="checkout")),
+        state="",
+        started_at=datetime.now(UTC),
     )
-    told = await explain(run, Recorded(history.workflow_id, scene.client.data_converter).facts(events()))
+    told = await explain(
+        run, HistoryReader(history.workflow_id, scene.client.data_converter).facts(events())
+    )
     assert told.ending is not None
     assert told.stopped_by == STOPPED_BY.get(path.name.split(".")[0])
     assert bool(told.lines) is (told.ending.outcome != "rejected")
     assert [line for line in told.lines if "cannot read" in line.text] == []
 
 
-async def test_rollbacks_and_rejected_releases_are_not_judged(scene: Scene, releases: ReleaseClient) -> None:
+async def test_rollbacks_and_rejected_releases_are_not_judged(
+    scene: Scene, releases: ReleaseClient
+) -> None:
     callers(scene, candidate=USUAL)
     await scene.release(artifact=scene.package("three"), **GUARDED, **strategy(bake()))
     await scene.roll_back()
     await scene.release(artifact={"kind": "version", "version": "99"})
     await scene.seen(3)
     [judged] = await releases.rejudge(target(scene), STRICT)
-    assert (judged.was, judged.cause, judged.verdict) == (Was.GOOD, None, Outcome.PASSED)
+    assert (judged.was, judged.cause, judged.verdict) == (Was.GOOD, None, Verdict.PASSED)
     assert judged.after is not None
     assert (judged.requests > 0, judged.errors > 0) == (True, True)
 
 
-async def test_the_same_rules_come_to_the_same_as_the_release_did(scene: Scene, releases: ReleaseClient) -> None:
+async def test_the_same_rules_come_to_the_same_as_the_release_did(
+    scene: Scene, releases: ReleaseClient
+) -> None:
     callers(scene, candidate=0.02, stable=0.02, per_minute=300)
     metrics = {"not_worse": [{"margin": 0.02}, {"metric": "slow_rate", "margin": 0.05}]}
-    ended = await scene.release(artifact=scene.package("three"), guards={"metrics": metrics}, **strategy(bake()))
+    ended = await scene.release(
+        artifact=scene.package("three"), guards={"metrics": metrics}, **strategy(bake())
+    )
     [judged] = await releases.rejudge(target(scene), Rules.model_validate(metrics))
     assert ended.status is not None
     assert ended.status.analysis is not None
-    assert ended.status.analysis.verdict is Outcome.PENDING
-    assert "evidence of that" in ended.status.analysis.reason  # with its numbers, so that equal means equal
+    assert ended.status.analysis.verdict is Verdict.PENDING
+    assert (
+        "evidence of that" in ended.status.analysis.reason
+    )  # with its numbers, so that equal means equal
     assert judged.assessed == ended.status.analysis
 
 
-async def test_past_releases_are_judged_by_other_rules(scene: Scene, releases: ReleaseClient) -> None:
-    loose = {"guards": {"metrics": {"not_worse": [{"margin": 0.2}], "limits": [{"metric": "error_rate", "max": 0.04, "minutes": 3}]}}}
+async def test_past_releases_are_judged_by_other_rules(
+    scene: Scene, releases: ReleaseClient
+) -> None:
+    loose = {
+        "guards": {
+            "metrics": {
+                "not_worse": [{"margin": 0.2}],
+                "limits": [{"metric": "error_rate", "max": 0.04, "minutes": 3}],
+            }
+        }
+    }
     callers(scene, candidate=BAD)
     await scene.release(artifact=scene.package("three"), **loose, **strategy(bake()))
     callers(scene, candidate=0)
-    scene.aws.callers(scene.function, per_minute=6000, error_rates={"4": 0.03, "3": 0.03, "2": USUAL})
-    assert (await scene.release(artifact=scene.package("four"), **loose, **strategy(bake()))).kind == "Completed"
+    scene.aws.callers(
+        scene.function, per_minute=6000, error_rates={"4": 0.03, "3": 0.03, "2": USUAL}
+    )
+    assert (
+        await scene.release(artifact=scene.package("four"), **loose, **strategy(bake()))
+    ).kind == "Completed"
     await scene.seen(2)
     newest, oldest = await releases.rejudge(target(scene), STRICT)
-    assert (newest.was, newest.verdict) == (Was.GOOD, Outcome.FAILED)  # 3 % against 0.5 %: not good by these rules
-    assert (oldest.was, oldest.verdict) == (Was.BAD, Outcome.FAILED)
+    assert (newest.was, newest.verdict) == (
+        Was.GOOD,
+        Verdict.FAILED,
+    )  # 3 % against 0.5 %: not good by these rules
+    assert (oldest.was, oldest.verdict) == (Was.BAD, Verdict.FAILED)
     assert newest.after is not None
     assert timedelta(0) < newest.after < timedelta(minutes=5)
     assert newest.assessed is not None
     assert newest.assessed.candidate.invocations > 0
-    assert summary([newest, oldest]).startswith("1 of 1 bad releases would have been stopped, 1 of 1 good ones")
+    assert summary([newest, oldest]).startswith(
+        "1 of 1 bad releases would have been stopped, 1 of 1 good ones"
+    )
 
 
 async def test_what_was_not_recorded_is_said(scene: Scene, releases: ReleaseClient) -> None:
     callers(scene, candidate=USUAL)
     await scene.release(artifact=scene.package("three"), **GUARDED, **strategy(bake()))
-    other = Rules.model_validate({"limits": [{"metric": {"namespace": "Shop", "name": "Refused"}, "max": 3}]})
+    other = Rules.model_validate(
+        {"limits": [{"metric": {"namespace": "Shop", "name": "Refused"}, "max": 3}]}
+    )
     [judged] = await releases.rejudge(target(scene), other)
     assert judged.missing == ("Sum of Shop Refused at most 3",)
-    assert judged.verdict is Outcome.PENDING
+    assert judged.verdict is Verdict.PENDING
 
 
-async def test_a_release_without_measurements_is_not_judged(scene: Scene, releases: ReleaseClient) -> None:
+async def test_a_release_without_measurements_is_not_judged(
+    scene: Scene, releases: ReleaseClient
+) -> None:
     await scene.release(artifact=scene.package("three"), **CANARY)
     [judged] = await releases.rejudge(target(scene), STRICT)
     assert judged.verdict is None
     assert "1 without measurements" in summary([judged])
 
 
-async def test_the_command_line_explains_and_rejudges(scene: Scene, shell: Shell, tmp_path: Path) -> None:
+async def test_the_command_line_explains_and_rejudges(
+    scene: Scene, shell: Shell, tmp_path: Path
+) -> None:
     callers(scene, candidate=BAD)
     await scene.release(artifact=scene.package("three"), **GUARDED, **strategy(bake()))
     explained = await shell("explain", scene.function)
@@ -302,11 +424,18 @@ async def test_the_command_line_explains_and_rejudges(scene: Scene, shell: Shell
     ):
         assert words in explained.stdout
     status = await shell("status", scene.function)
-    assert "failed (0% sure that it is not worse, 99." in status.stdout or "over 99.9% that it is)" in status.stdout
+    assert (
+        "failed (0% sure that it is not worse, 99." in status.stdout
+        or "over 99.9% that it is)" in status.stdout
+    )
     older = await shell("explain", scene.function, "--run", "nonsense")
     assert (older.exit_code, older.stderr.count("\n")) == (2, 1)
     told = json.loads((await shell("explain", scene.function, "--json")).stdout)
-    assert (told["stopped_by"], told["run"]["ending"]["outcome"], told["lines"][-1]["percent"]) == ("metrics", "rolled_back", 0)
+    assert (told["stopped_by"], told["run"]["ending"]["outcome"], told["lines"][-1]["percent"]) == (
+        "metrics",
+        "rolled_back",
+        0,
+    )
     watched = await shell("watch", scene.function)
     assert "Measure versions" not in watched.stdout
     policy = tmp_path / "policy.yaml"
@@ -315,8 +444,16 @@ async def test_the_command_line_explains_and_rejudges(scene: Scene, shell: Shell
     assert rejudged.exit_code == 0
     assert "1 of 1 bad releases would have been stopped, 0 of 0 good ones" in rejudged.stdout
     assert "bad: stopped by what CloudWatch measured" in rejudged.stdout
-    [judged] = json.loads((await shell("rejudge", scene.function, "--policy", str(policy), "--runs", "5", "--json")).stdout)
-    assert (judged["was"], judged["verdict"], judged["assessed"]["verdict"]) == ("bad", "failed", "failed")
+    [judged] = json.loads(
+        (
+            await shell("rejudge", scene.function, "--policy", str(policy), "--runs", "5", "--json")
+        ).stdout
+    )
+    assert (judged["was"], judged["verdict"], judged["assessed"]["verdict"]) == (
+        "bad",
+        "failed",
+        "failed",
+    )
 
 
 @pytest.mark.parametrize(
@@ -330,7 +467,9 @@ async def test_the_command_line_explains_and_rejudges(scene: Scene, shell: Shell
         (json.dumps({"alpha": 2}), "alpha"),
     ],
 )
-async def test_a_policy_that_is_none_is_refused(shell: Shell, scene: Scene, policy: str, problem: str) -> None:
+async def test_a_policy_that_is_none_is_refused(
+    shell: Shell, scene: Scene, policy: str, problem: str
+) -> None:
     refused = await shell("rejudge", scene.function, "--policy", policy)
     assert refused.exit_code == 2
     assert problem in refused.stderr

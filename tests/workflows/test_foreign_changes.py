@@ -13,7 +13,13 @@ from tests.workflows.scene import ALL_AT_ONCE, CANARY, Ending, Scene
 def moves_it(scene: Scene, version: str = "1", weights: dict[str, float] | None = None) -> Any:
     def move(_: object = None) -> None:
         routing = {"AdditionalVersionWeights": weights or {}}
-        scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion=version, RoutingConfig=routing)
+        scene.aws.somebody(
+            "update_alias",
+            FunctionName=scene.function,
+            Name="live",
+            FunctionVersion=version,
+            RoutingConfig=routing,
+        )
 
     return move
 
@@ -28,7 +34,9 @@ def left_alone(end: Ending, scene: Scene, writes: int) -> None:
     assert len(scene.aws.writes) == writes
 
 
-async def test_a_foreign_move_in_the_bake_is_found_at_the_next_step_and_not_overwritten(scene: Scene) -> None:
+async def test_a_foreign_move_in_the_bake_is_found_at_the_next_step_and_not_overwritten(
+    scene: Scene,
+) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")
     moves_it(scene)()
@@ -69,7 +77,9 @@ async def test_foreign_weights_on_the_same_version_are_a_foreign_move(scene: Sce
 
 
 @pytest.mark.parametrize("how", ["goes on", "is aborted"])
-async def test_foreign_weights_on_our_own_candidate_are_a_foreign_move(scene: Scene, how: str) -> None:
+async def test_foreign_weights_on_our_own_candidate_are_a_foreign_move(
+    scene: Scene, how: str
+) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")
     moves_it(scene, "2", {"3": 0.5})()
@@ -103,7 +113,9 @@ async def test_an_alias_that_somebody_created_meanwhile_stays_as_it_is(scene: Sc
     del scene.state.aliases["live"]
 
     def create(_: object) -> None:
-        scene.aws.somebody("create_alias", FunctionName=scene.function, Name="live", FunctionVersion="1")
+        scene.aws.somebody(
+            "create_alias", FunctionName=scene.function, Name="live", FunctionVersion="1"
+        )
 
     scene.aws.before("create_alias", create)
     end = await scene.release(artifact=scene.package("three"))
@@ -128,7 +140,9 @@ async def test_a_foreign_upload_between_update_and_publish_is_not_overwritten(sc
 
 
 async def test_a_foreign_upload_before_our_own_is_not_overwritten(scene: Scene) -> None:
-    scene.aws.before("update_function_code", lambda _: scene.aws.overwrite(scene.function, "theirs"))
+    scene.aws.before(
+        "update_function_code", lambda _: scene.aws.overwrite(scene.function, "theirs")
+    )
     end = await scene.release(artifact=scene.package("three"), **CANARY)
     assert end.kind == "ReleaseRolledBack"
     assert "somebody else changed $LATEST" in end.text
@@ -136,7 +150,9 @@ async def test_a_foreign_upload_before_our_own_is_not_overwritten(scene: Scene) 
     assert scene.state.latest["CodeSha256"] == sha256(b"theirs")
 
 
-async def test_a_foreign_change_of_configuration_before_our_own_is_not_overwritten(scene: Scene) -> None:
+async def test_a_foreign_change_of_configuration_before_our_own_is_not_overwritten(
+    scene: Scene,
+) -> None:
     def change(_: object) -> None:
         scene.state.latest.update(Timeout=77, RevisionId="theirs")
 
@@ -175,7 +191,9 @@ async def test_a_foreign_upload_before_our_own_has_settled_is_never_published(sc
     assert scene.state.latest["CodeSha256"] == sha256(b"theirs")
 
 
-async def test_a_foreign_upload_is_not_overwritten_by_the_undo_of_a_release_that_was_stopped_before_it_published(scene: Scene) -> None:
+async def test_a_foreign_upload_is_not_overwritten_by_the_undo_of_a_release_that_was_stopped_before_it_published(
+    scene: Scene,
+) -> None:
     hold = scene.aws.hold("get_function", skip=3)
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     async with scene.patience():

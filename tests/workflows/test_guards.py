@@ -32,14 +32,20 @@ async def test_quiet_alarms_do_not_hinder(scene: Scene) -> None:
 
 async def test_watching_for_a_day_costs_no_history(scene: Scene) -> None:
     steps = [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "5m"}]
-    handle = await scene.begin(artifact=scene.package("three"), strategy={"steps": steps}, **GUARDED)
+    handle = await scene.begin(
+        artifact=scene.package("three"), strategy={"steps": steps}, **GUARDED
+    )
     await scene.reaches("baking")
     before = await scene.events()
     await scene.forward(timedelta(minutes=4))
     looked = len(scene.aws.of("describe_alarms"))
     assert looked > 20
-    told = [EventType.Name(event.event_type) async for event in scene.rollout.fetch_history_events()][before:]
-    assert {name for name in told if "TIME_SKIPPING" not in name} == {"EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED"}
+    told = [
+        EventType.Name(event.event_type) async for event in scene.rollout.fetch_history_events()
+    ][before:]
+    assert {name for name in told if "TIME_SKIPPING" not in name} == {
+        "EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED"
+    }
     assert (await scene.finished(handle)).kind == "Completed"
 
 
@@ -64,16 +70,25 @@ async def test_an_alarm_stops_a_release_that_is_paused(scene: Scene) -> None:
 
 async def test_an_alarm_stops_a_release_that_waits_for_approval(scene: Scene) -> None:
     steps = [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]
-    handle = await scene.begin(artifact=scene.package("three"), strategy={"steps": steps}, **GUARDED)
+    handle = await scene.begin(
+        artifact=scene.package("three"), strategy={"steps": steps}, **GUARDED
+    )
     await scene.reaches("awaiting_approval")
     scene.aws.alarms["latency"] = "ALARM"
     rolled_back_by_alarm(await scene.finished(handle), scene)
 
 
-async def test_an_alarm_that_goes_off_in_the_last_seconds_of_a_bake_still_counts(scene: Scene) -> None:
-    scene.aws.before("describe_alarms", lambda _: scene.aws.alarms.update(latency="ALARM"), skip=2, times=None)
+async def test_an_alarm_that_goes_off_in_the_last_seconds_of_a_bake_still_counts(
+    scene: Scene,
+) -> None:
+    scene.aws.before(
+        "describe_alarms", lambda _: scene.aws.alarms.update(latency="ALARM"), skip=2, times=None
+    )
     steps = [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "3s"}]
-    rolled_back_by_alarm(await scene.release(artifact=scene.package("three"), strategy={"steps": steps}, **GUARDED), scene)
+    rolled_back_by_alarm(
+        await scene.release(artifact=scene.package("three"), strategy={"steps": steps}, **GUARDED),
+        scene,
+    )
 
 
 async def test_a_composite_alarm_counts(scene: Scene) -> None:
@@ -123,7 +138,10 @@ async def test_an_alarm_during_the_last_hook_still_rolls_back(scene: Scene) -> N
     scene.aws.hook("smoke", smoke)
     hold = scene.aws.hold("invoke", moment="after")
     handle = await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), **GUARDED, **CANARY, hooks={"after_traffic": "smoke"})
+        "Release",
+        scene.request(
+            artifact=scene.package("three"), **GUARDED, **CANARY, hooks={"after_traffic": "smoke"}
+        ),
     )
     await hold.reached.wait()
     async with scene.patience(20):
@@ -133,7 +151,9 @@ async def test_an_alarm_during_the_last_hook_still_rolls_back(scene: Scene) -> N
     rolled_back_by_alarm(await ending(handle), scene)
 
 
-async def test_an_alarm_that_goes_off_after_the_release_is_none_of_its_business(scene: Scene) -> None:
+async def test_an_alarm_that_goes_off_after_the_release_is_none_of_its_business(
+    scene: Scene,
+) -> None:
     end = await scene.release(artifact=scene.package("three"), **GUARDED, **CANARY)
     calls = len(scene.aws.calls)
     scene.aws.alarms["latency"] = "ALARM"
@@ -142,8 +162,12 @@ async def test_an_alarm_that_goes_off_after_the_release_is_none_of_its_business(
     assert (end.kind, len(scene.aws.calls)) == ("Completed", calls)
 
 
-async def test_a_guard_that_disappears_in_the_last_seconds_of_a_bake_still_counts(scene: Scene) -> None:
-    scene.aws.before("describe_alarms", lambda _: scene.aws.alarms.pop("latency", None), skip=2, times=None)
+async def test_a_guard_that_disappears_in_the_last_seconds_of_a_bake_still_counts(
+    scene: Scene,
+) -> None:
+    scene.aws.before(
+        "describe_alarms", lambda _: scene.aws.alarms.pop("latency", None), skip=2, times=None
+    )
     steps = [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "3s"}]
     end = await scene.release(artifact=scene.package("three"), strategy={"steps": steps}, **GUARDED)
     assert end.kind == "ReleaseRolledBack"
@@ -153,7 +177,11 @@ async def test_a_guard_that_disappears_in_the_last_seconds_of_a_bake_still_count
 async def test_a_release_whose_alarm_went_off_comes_before_all_others(scene: Scene) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **GUARDED, **CANARY)
     await scene.reaches("baking")
-    assert (await scene.rollout.describe()).raw_description.workflow_execution_info.priority.priority_key == 0
+    assert (
+        await scene.rollout.describe()
+    ).raw_description.workflow_execution_info.priority.priority_key == 0
     scene.aws.alarms["latency"] = "ALARM"
     rolled_back_by_alarm(await scene.finished(handle), scene)
-    assert (await scene.rollout.describe()).raw_description.workflow_execution_info.priority.priority_key == 1
+    assert (
+        await scene.rollout.describe()
+    ).raw_description.workflow_execution_info.priority.priority_key == 1

@@ -36,9 +36,13 @@ def back(scene: Scene) -> None:
 # --- late writes -----------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_move_that_a_terminated_rollout_still_had_on_its_way_is_refused(scene: Scene) -> None:
+async def test_a_move_that_a_terminated_rollout_still_had_on_its_way_is_refused(
+    scene: Scene,
+) -> None:
     hold = scene.aws.hold("update_alias")
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE))
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE)
+    )
     await reached(scene, hold)
     await scene.rollout.terminate("oops")
     end = await ending(handle)
@@ -49,7 +53,9 @@ async def test_a_move_that_a_terminated_rollout_still_had_on_its_way_is_refused(
     back(scene)
 
 
-async def test_a_move_that_takes_effect_while_a_terminated_rollout_is_mended_is_put_back(scene: Scene) -> None:
+async def test_a_move_that_takes_effect_while_a_terminated_rollout_is_mended_is_put_back(
+    scene: Scene,
+) -> None:
     hold = scene.aws.hold("update_alias")
 
     async def lands(_: object) -> None:
@@ -58,7 +64,9 @@ async def test_a_move_that_takes_effect_while_a_terminated_rollout_is_mended_is_
             await scene.moment()
 
     scene.aws.after("get_alias", lands, skip=1)
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE))
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE)
+    )
     await reached(scene, hold)
     await scene.rollout.terminate("oops")
     end = await ending(handle)
@@ -66,7 +74,9 @@ async def test_a_move_that_takes_effect_while_a_terminated_rollout_is_mended_is_
     back(scene)
 
 
-async def test_an_alias_that_a_terminated_rollout_was_still_creating_is_taken_away(scene: Scene) -> None:
+async def test_an_alias_that_a_terminated_rollout_was_still_creating_is_taken_away(
+    scene: Scene,
+) -> None:
     del scene.state.aliases["live"]
     hold = scene.aws.hold("create_alias")
 
@@ -84,14 +94,20 @@ async def test_an_alias_that_a_terminated_rollout_was_still_creating_is_taken_aw
 
 
 @pytest.mark.parametrize("operation", ["put_function_concurrency", "update_function_code"])
-async def test_what_a_terminated_rollout_still_had_on_its_way_is_put_back_too(scene: Scene, operation: str) -> None:
+async def test_what_a_terminated_rollout_still_had_on_its_way_is_put_back_too(
+    scene: Scene, operation: str
+) -> None:
     hold = scene.aws.hold(operation)
     keys: dict[str, Any] = {"artifact": scene.package("three"), "concurrency": {"reserved": 50}}
     handle = await scene.begin(**keys, **CANARY)
     await reached(scene, hold)
     await scene.rollout.terminate("oops")
     async with scene.patience():
-        while not [event async for event in handle.fetch_history_events() if event.HasField("timer_started_event_attributes")]:
+        while not [
+            event
+            async for event in handle.fetch_history_events()
+            if event.HasField("timer_started_event_attributes")
+        ]:
             await scene.moment()
     hold.release()
     for _ in range(10):
@@ -109,7 +125,9 @@ async def test_a_refusal_of_the_first_move_is_no_failure_of_the_undo(scene: Scen
     back(scene)
 
 
-async def test_a_move_that_takes_effect_after_its_answer_was_given_up_is_refused(scene: Scene) -> None:
+async def test_a_move_that_takes_effect_after_its_answer_was_given_up_is_refused(
+    scene: Scene,
+) -> None:
     late: list[dict[str, Any]] = []
     scene.aws.before("update_alias", lambda call: late.append(dict(call.parameters)))
     scene.aws.fail("update_alias", "ReadTimeoutError")
@@ -124,7 +142,9 @@ async def test_a_move_that_takes_effect_after_its_answer_was_given_up_is_refused
     back(scene)
 
 
-async def test_an_abort_while_aws_is_down_does_not_wait_for_the_write_that_is_tried_again(scene: Scene) -> None:
+async def test_an_abort_while_aws_is_down_does_not_wait_for_the_write_that_is_tried_again(
+    scene: Scene,
+) -> None:
     scene.aws.fail("update_function_code", "ServiceException", times=5)
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     async with scene.patience():
@@ -139,11 +159,16 @@ async def test_an_abort_while_aws_is_down_does_not_wait_for_the_write_that_is_tr
 # --- lost records ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_deleting_the_rollout_ends_the_release_and_does_not_leave_it_waiting(scene: Scene) -> None:
+async def test_deleting_the_rollout_ends_the_release_and_does_not_leave_it_waiting(
+    scene: Scene,
+) -> None:
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
     await scene.reaches("baking")
     await scene.client.workflow_service.delete_workflow_execution(
-        DeleteWorkflowExecutionRequest(namespace=scene.client.namespace, workflow_execution=WorkflowExecution(workflow_id=scene.lock))
+        DeleteWorkflowExecutionRequest(
+            namespace=scene.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=scene.lock),
+        )
     )
     end = await ending(handle)
     assert end.kind == "RollbackFailed", end
@@ -174,7 +199,10 @@ async def test_names_of_any_length_fit_into_the_timeline(scene: Scene) -> None:
     handle = await scene.start(
         "Release",
         scene.request(
-            artifact={"kind": "s3", "bucket": "artifacts", "key": key}, guards={"alarms": alarms}, requested_by="ü" * 200, **CANARY
+            artifact={"kind": "s3", "bucket": "artifacts", "key": key},
+            guards={"alarms": alarms},
+            requested_by="ü" * 200,
+            **CANARY,
         ),
     )
     end = await ending(handle)
@@ -184,7 +212,9 @@ async def test_names_of_any_length_fit_into_the_timeline(scene: Scene) -> None:
 # --- alarms before the first move ------------------------------------------------------------------------------------------------
 
 
-async def test_an_alarm_while_the_first_step_waits_for_approval_stops_the_release(scene: Scene) -> None:
+async def test_an_alarm_while_the_first_step_waits_for_approval_stops_the_release(
+    scene: Scene,
+) -> None:
     scene.aws.alarms["errors"] = "OK"
     handle = await scene.begin(artifact=scene.package("three"), **APPROVED, **GUARDED)
     await scene.reaches("awaiting_approval")
@@ -207,7 +237,9 @@ async def test_an_alarm_just_before_the_approval_still_counts(scene: Scene) -> N
 
 
 @pytest.mark.parametrize("alias", ["live", "beta"])
-async def test_an_alarm_that_went_off_during_the_preparation_stops_a_move_of_all_traffic(scene: Scene, alias: str) -> None:
+async def test_an_alarm_that_went_off_during_the_preparation_stops_a_move_of_all_traffic(
+    scene: Scene, alias: str
+) -> None:
     scene.aws.alarms["errors"] = "OK"
     scene.aws.after("publish_version", lambda _: scene.aws.alarms.update(errors="ALARM"))
     target = {"function": scene.function, "alias": alias}
@@ -217,7 +249,9 @@ async def test_an_alarm_that_went_off_during_the_preparation_stops_a_move_of_all
     assert not {"update_alias", "create_alias"} & set(scene.aws.writes)
 
 
-async def test_an_alarm_during_a_pause_before_the_first_move_stops_the_release(scene: Scene) -> None:
+async def test_an_alarm_during_a_pause_before_the_first_move_stops_the_release(
+    scene: Scene,
+) -> None:
     scene.aws.alarms["errors"] = "OK"
     hold = scene.aws.hold("publish_version")
     handle = await scene.begin(artifact=scene.package("three"), **CANARY, **GUARDED)
@@ -236,9 +270,17 @@ async def test_an_alarm_during_a_pause_before_the_first_move_stops_the_release(s
 async def test_provisioned_concurrency_is_lowered_before_the_reservation(scene: Scene) -> None:
     name = {"FunctionName": scene.function}
     scene.aws.somebody("put_function_concurrency", **name, ReservedConcurrentExecutions=20)
-    scene.aws.somebody("put_provisioned_concurrency_config", **name, Qualifier="1", ProvisionedConcurrentExecutions=10)
+    scene.aws.somebody(
+        "put_provisioned_concurrency_config",
+        **name,
+        Qualifier="1",
+        ProvisionedConcurrentExecutions=10,
+    )
     end = await scene.release(
-        artifact={"kind": "version", "version": "1"}, concurrency={"reserved": 50, "provisioned": 40}, **refusing(scene), **CANARY
+        artifact={"kind": "version", "version": "1"},
+        concurrency={"reserved": 50, "provisioned": 40},
+        **refusing(scene),
+        **CANARY,
     )
     assert end.kind == "ReleaseRolledBack"
     assert "could not be put back" not in end.text
@@ -249,7 +291,9 @@ async def test_provisioned_concurrency_is_lowered_before_the_reservation(scene: 
 async def test_a_function_keeps_its_description(scene: Scene) -> None:
     scene.state.latest["Description"] = "the checkout"
     assert (await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)).kind == "Completed"
-    end = await scene.release(configuration={"Timeout": 9, "Description": "new"}, **refusing(scene), **ALL_AT_ONCE)
+    end = await scene.release(
+        configuration={"Timeout": 9, "Description": "new"}, **refusing(scene), **ALL_AT_ONCE
+    )
     assert end.kind == "ReleaseRolledBack"
     assert scene.state.latest["Timeout"] == 3
     assert scene.state.latest["Description"] == "the checkout"
@@ -257,7 +301,13 @@ async def test_a_function_keeps_its_description(scene: Scene) -> None:
 
 async def test_a_rollback_that_fails_tells_of_the_weights_that_it_put_back(scene: Scene) -> None:
     routing = {"AdditionalVersionWeights": {"2": 0.25}}
-    scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1", RoutingConfig=routing)
+    scene.aws.somebody(
+        "update_alias",
+        FunctionName=scene.function,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig=routing,
+    )
     end = await scene.roll_back(version="2", **refusing(scene))
     assert end.kind == "ReleaseRolledBack"
     assert scene.aws.routing(scene.function) == ("1", {"2": 0.25})
@@ -265,10 +315,19 @@ async def test_a_rollback_that_fails_tells_of_the_weights_that_it_put_back(scene
     assert "version 1 with 0.25 of the traffic to version 2" in end.text
 
 
-@pytest.mark.parametrize("write", ["put_function_concurrency", "put_provisioned_concurrency_config", "publish_version"])
-async def test_a_cancel_where_there_is_nothing_to_do_puts_concurrency_back(scene: Scene, write: str) -> None:
+@pytest.mark.parametrize(
+    "write", ["put_function_concurrency", "put_provisioned_concurrency_config", "publish_version"]
+)
+async def test_a_cancel_where_there_is_nothing_to_do_puts_concurrency_back(
+    scene: Scene, write: str
+) -> None:
     hold = scene.aws.hold(write)
-    handle = await scene.start("Release", scene.request(artifact=scene.package("two"), concurrency={"reserved": 50, "provisioned": 5}))
+    handle = await scene.start(
+        "Release",
+        scene.request(
+            artifact=scene.package("two"), concurrency={"reserved": 50, "provisioned": 5}
+        ),
+    )
     await reached(scene, hold)
     await handle.cancel()
     for _ in range(5):
@@ -288,7 +347,9 @@ async def test_a_foreign_move_after_a_step_of_all_traffic_is_found(scene: Scene)
     steps = [{"kind": "set_weight", "percent": 100}, {"kind": "bake", "duration": "5m"}]
     handle = await scene.begin(artifact=scene.package("three"), strategy={"steps": steps})
     await scene.reaches("baking")
-    scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1")
+    scene.aws.somebody(
+        "update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1"
+    )
     end = await scene.finished(handle)
     assert end.kind == "RollbackFailed", end
     assert "version 1" in end.text
@@ -297,7 +358,9 @@ async def test_a_foreign_move_after_a_step_of_all_traffic_is_found(scene: Scene)
 
 @pytest.mark.parametrize("part", ["code", "configuration"])
 async def test_what_somebody_else_did_to_latest_in_the_bake_stays(scene: Scene, part: str) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), configuration={"Timeout": 9}, **CANARY)
+    handle = await scene.begin(
+        artifact=scene.package("three"), configuration={"Timeout": 9}, **CANARY
+    )
     await scene.reaches("baking")
     if part == "code":
         scene.aws.overwrite(scene.function, "theirs")
@@ -309,16 +372,26 @@ async def test_what_somebody_else_did_to_latest_in_the_bake_stays(scene: Scene, 
     assert end.kind == "ReleaseRolledBack"
     assert "changed" in end.text
     assert scene.aws.routing(scene.function) == ("2", {})
-    assert (scene.state.latest["CodeSha256"], scene.state.latest["Timeout"]) == (theirs["CodeSha256"], theirs["Timeout"])
+    assert (scene.state.latest["CodeSha256"], scene.state.latest["Timeout"]) == (
+        theirs["CodeSha256"],
+        theirs["Timeout"],
+    )
 
 
 # --- inputs and answers that nobody expects --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ["binary/plain", "json/protobuf", "binary/protobuf", "json/unheard-of"])
+@pytest.mark.parametrize(
+    "encoding", ["binary/plain", "json/protobuf", "binary/protobuf", "json/unheard-of"]
+)
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
-async def test_an_input_in_another_encoding_is_refused(scene: Scene, workflow: str, encoding: str) -> None:
-    payload = Payload(metadata={"encoding": encoding.encode(), "messageType": b"temporal.api.common.v1.Payload"}, data=b"{}")
+async def test_an_input_in_another_encoding_is_refused(
+    scene: Scene, workflow: str, encoding: str
+) -> None:
+    payload = Payload(
+        metadata={"encoding": encoding.encode(), "messageType": b"temporal.api.common.v1.Payload"},
+        data=b"{}",
+    )
     handle = await scene.start_raw(workflow, payload)
     end = await ending(handle, patience=5)
     assert end.kind == "ReleaseRejected", end
@@ -326,7 +399,9 @@ async def test_an_input_in_another_encoding_is_refused(scene: Scene, workflow: s
 
 
 async def test_a_read_that_fails_for_good_in_whatever_way_rejects(scene: Scene) -> None:
-    scene.aws.fail("get_function", "ResponseTooLarge", "the answer is larger than 8000000 bytes", times=None)
+    scene.aws.fail(
+        "get_function", "ResponseTooLarge", "the answer is larger than 8000000 bytes", times=None
+    )
     end = await scene.release(artifact=scene.package("three"))
     assert end.kind == "ReleaseRejected", end
 

@@ -26,7 +26,11 @@ async def test_a_hook_is_told_what_it_is_asked_about(scene: Scene) -> None:
 
     scene.aws.hook("preflight", hook)
     scene.aws.hook("smoke", hook)
-    end = await scene.release(artifact=scene.package("three"), hooks={"before_traffic": "preflight", "after_traffic": "smoke"}, **CANARY)
+    end = await scene.release(
+        artifact=scene.package("three"),
+        hooks={"before_traffic": "preflight", "after_traffic": "smoke"},
+        **CANARY,
+    )
     assert end.kind == "Completed"
     told = {
         "release": scene.lock,
@@ -42,16 +46,29 @@ async def test_a_hook_is_told_what_it_is_asked_about(scene: Scene) -> None:
 async def test_hooks_are_asked_before_the_first_and_after_the_last_move(scene: Scene) -> None:
     scene.aws.hook("preflight", accept)
     scene.aws.hook("smoke", accept)
-    await scene.release(artifact=scene.package("three"), hooks={"before_traffic": "preflight", "after_traffic": "smoke"}, **CANARY)
+    await scene.release(
+        artifact=scene.package("three"),
+        hooks={"before_traffic": "preflight", "after_traffic": "smoke"},
+        **CANARY,
+    )
     moves = [name for name in scene.aws.operations if name in {"invoke", "update_alias"}]
     assert moves == ["invoke", "update_alias", "update_alias", "invoke"]
 
 
-@pytest.mark.parametrize("name", ["{}:live", "arn:aws:lambda:eu-central-1:123456789012:function:{}", "123456789012:function:{}:1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{}:live",
+        "arn:aws:lambda:eu-central-1:123456789012:function:{}",
+        "123456789012:function:{}:1",
+    ],
+)
 async def test_a_hook_is_found_under_every_form_of_its_name(scene: Scene, name: str) -> None:
     scene.aws.create("preflight")
     scene.aws.handlers["preflight"] = accept
-    end = await scene.release(artifact=scene.package("three"), hooks={"before_traffic": name.format("preflight")})
+    end = await scene.release(
+        artifact=scene.package("three"), hooks={"before_traffic": name.format("preflight")}
+    )
     assert end.kind == "Completed", end
 
 
@@ -134,7 +151,9 @@ async def test_a_hook_whose_answer_was_lost_is_not_asked_twice(scene: Scene) -> 
 async def test_a_hook_runs_while_a_cancel_does_not_wait_for_it(scene: Scene) -> None:
     scene.aws.hook("smoke", accept)
     hold = scene.aws.hold("invoke")
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **AFTER, **CANARY))
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **AFTER, **CANARY)
+    )
     await hold.reached.wait()
     await handle.cancel()
     end = await ending(handle)
@@ -144,13 +163,17 @@ async def test_a_hook_runs_while_a_cancel_does_not_wait_for_it(scene: Scene) -> 
 
 
 async def test_an_answer_of_a_megabyte_does_not_stop_a_release(scene: Scene) -> None:
-    scene.aws.hook("preflight", lambda _: json.dumps({"accept": True, "log": "x" * 900_000}).encode())
+    scene.aws.hook(
+        "preflight", lambda _: json.dumps({"accept": True, "log": "x" * 900_000}).encode()
+    )
     end = await scene.release(artifact=scene.package("three"), **BEFORE)
     assert end.kind == "Completed"
 
 
 async def test_an_answer_that_is_too_large_is_a_no(scene: Scene) -> None:
-    scene.aws.hook("preflight", lambda _: json.dumps({"accept": True, "log": "x" * 3_000_000}).encode())
+    scene.aws.hook(
+        "preflight", lambda _: json.dumps({"accept": True, "log": "x" * 3_000_000}).encode()
+    )
     end = await scene.release(artifact=scene.package("three"), **BEFORE)
     assert end.kind == "ReleaseRolledBack"
 

@@ -13,8 +13,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities import operations
-from activities.cloudwatch import WATCH
-from activities.metrics import Metrics, MetricsResponse, WatchMetricsRequest
+from activities.cloudwatch.alarms import WATCH
+from activities.cloudwatch.metrics import Metrics, MetricsResponse, WatchMetricsRequest
 from tests.fake_lambda import FakeLambda
 
 _QUEUE = "measuring"
@@ -42,7 +42,10 @@ class Measuring:
                 known=known,
             )
             answer = await workflow.execute_activity_method(
-                Metrics.watch_metrics, request, start_to_close_timeout=WATCH.start_to_close, retry_policy=WATCH.retry
+                Metrics.watch_metrics,
+                request,
+                start_to_close_timeout=WATCH.start_to_close,
+                retry_policy=WATCH.retry,
             )
             told.append(answer)
         return told
@@ -52,20 +55,30 @@ class Measuring:
 async def worker(temporal: WorkflowEnvironment, aws: FakeLambda) -> AsyncIterator[Worker]:
     aws.create("checkout", "one", "two")
     aws.somebody(
-        "update_alias", FunctionName="checkout", Name="live", FunctionVersion="1", RoutingConfig={"AdditionalVersionWeights": {"2": 0.1}}
+        "update_alias",
+        FunctionName="checkout",
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig={"AdditionalVersionWeights": {"2": 0.1}},
     )
     del aws.routed["checkout", "live"][0]  # as if it had been so always
-    async with Worker(temporal.client, task_queue=_QUEUE, workflows=[Measuring], activities=operations(aws)) as serving:
+    async with Worker(
+        temporal.client, task_queue=_QUEUE, workflows=[Measuring], activities=operations(aws)
+    ) as serving:
         yield serving
 
 
 async def measure(temporal: WorkflowEnvironment, pieces: int) -> tuple[list[MetricsResponse], int]:
     """The answers, and how many events the history has, but for those of the skipped time."""
-    handle = await temporal.client.start_workflow(Measuring.run, pieces, id="measuring", task_queue=_QUEUE)
+    handle = await temporal.client.start_workflow(
+        Measuring.run, pieces, id="measuring", task_queue=_QUEUE
+    )
     async with asyncio.timeout(30):
         told = await handle.result()
     skipping = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED
-    return told, len([event async for event in handle.fetch_history_events() if event.event_type != skipping])
+    return told, len(
+        [event async for event in handle.fetch_history_events() if event.event_type != skipping]
+    )
 
 
 @pytest.mark.usefixtures("worker")
@@ -102,18 +115,30 @@ async def test_cloudwatch_that_forbids_or_fails_is_told_once_and_so_is_that_it_d
 
 
 @pytest.mark.usefixtures("worker")
-async def test_late_points_come_when_they_come(temporal: WorkflowEnvironment, aws: FakeLambda) -> None:
+async def test_late_points_come_when_they_come(
+    temporal: WorkflowEnvironment, aws: FakeLambda
+) -> None:
     aws.callers("checkout")
     aws.metrics_delay = timedelta(minutes=2)
     told, _ = await measure(temporal, 3)
-    assert [answer.at - answer.minutes[-1] >= timedelta(minutes=3) for answer in told[1:]] == [True, True]
+    assert [answer.at - answer.minutes[-1] >= timedelta(minutes=3) for answer in told[1:]] == [
+        True,
+        True,
+    ]
 
 
 def test_traffic_follows_the_weights_of_the_alias_within_a_minute(aws: FakeLambda) -> None:
     aws.create("checkout", "one", "two")
     moves = aws.routed["checkout", "live"]
     noon = datetime.fromisoformat("2026-11-25T12:00:00Z")
-    moves[:] = [(noon, {"1": 1.0}), (noon + timedelta(seconds=75), {"1": 0.9, "2": 0.1}), (noon + timedelta(seconds=90), {"2": 1.0})]
-    shares = [round(aws.share("checkout", "2", noon + timedelta(minutes=minute)), 6) for minute in (-1, 0, 1, 2)]
+    moves[:] = [
+        (noon, {"1": 1.0}),
+        (noon + timedelta(seconds=75), {"1": 0.9, "2": 0.1}),
+        (noon + timedelta(seconds=90), {"2": 1.0}),
+    ]
+    shares = [
+        round(aws.share("checkout", "2", noon + timedelta(minutes=minute)), 6)
+        for minute in (-1, 0, 1, 2)
+    ]
     assert shares == [0, 0, 0.1 * 0.25 + 0.5, 1]
     assert aws.share("checkout", "1", noon - timedelta(minutes=1)) == 1

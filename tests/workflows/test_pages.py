@@ -9,34 +9,51 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console, RenderableType
 
-from workflows.against import Cause
-from workflows.cli.following import Lines, worth_telling
-from workflows.cli.pages import explanation_page, rejudged_table, status_page
-from workflows.domain.judgement import Outcome as Judged
-from workflows.domain.status import Assessed, Measured, Phase, ReleaseStatus
+from workflows.cli.render import explanation_page, rejudged_table, status_page
+from workflows.cli.watch import Lines, worth_telling
+from workflows.client.explain import Explanation, Kind, Line
+from workflows.client.rejudge import Rejudged, Was
+from workflows.client.runs import Run, RunEnding, RunOutcome
+from workflows.client.stop_cause import StopCause
+from workflows.client.timeline import TimelineEntry
+from workflows.client.watch import WatchUpdate
+from workflows.domain.assessment import Verdict as Judged
+from workflows.domain.status import AnalysisStatus, Phase, ReleaseStatus, VersionMetrics
 from workflows.domain.target import Target
-from workflows.explaining import Explanation, Kind, Line
-from workflows.rejudging import Rejudged, Was
-from workflows.runs import Ending, Outcome, Run
-from workflows.telling import Moment
-from workflows.watching import Sight
 
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 HUGE = "why " * 2000
-MANY = Measured(invocations=123456789.0, error_rate=1 / 3, p99=123456.789)
+MANY = VersionMetrics(invocations=123456789.0, error_rate=1 / 3, p99=123456.789)
 ASSESSED = (
-    Assessed(verdict=Judged.PENDING, reason=""),
-    Assessed(verdict=Judged.FAILED, reason=HUGE, worse=0.99995, candidate=MANY, stable=MANY, at=NOW),
-    Assessed(verdict=Judged.UNMEASURABLE, reason="CloudWatch answered Forbidden", candidate=MANY),
+    AnalysisStatus(verdict=Judged.PENDING, reason=""),
+    AnalysisStatus(
+        verdict=Judged.FAILED, reason=HUGE, worse=0.99995, candidate=MANY, stable=MANY, at=NOW
+    ),
+    AnalysisStatus(
+        verdict=Judged.UNMEASURABLE, reason="CloudWatch answered Forbidden", candidate=MANY
+    ),
 )
 
 
-def status(analysis: Assessed | None = None) -> ReleaseStatus:
-    return ReleaseStatus(phase=Phase.BAKING, target=Target(function="checkout"), stable="7", candidate="8", analysis=analysis)
+def status(analysis: AnalysisStatus | None = None) -> ReleaseStatus:
+    return ReleaseStatus(
+        phase=Phase.BAKING,
+        target=Target(function="checkout"),
+        stable="7",
+        candidate="8",
+        analysis=analysis,
+    )
 
 
-def run(ending: Ending | None = None) -> Run:
-    return Run(id="lambda/1/eu-west-1/checkout:live", run_id="1", status=status(), state="RUNNING", started_at=NOW, ending=ending)
+def run(ending: RunEnding | None = None) -> Run:
+    return Run(
+        id="lambda/1/eu-west-1/checkout:live",
+        run_id="1",
+        status=status(),
+        state="RUNNING",
+        started_at=NOW,
+        ending=ending,
+    )
 
 
 def drawn(page: RenderableType) -> list[str]:
@@ -54,7 +71,7 @@ def small(lines: Sequence[str], *, most: int) -> None:
 
 
 @pytest.mark.parametrize("assessed", ASSESSED, ids=["nothing", "huge", "silence"])
-def test_a_status_with_measurements_is_read_in_80_columns(assessed: Assessed) -> None:
+def test_a_status_with_measurements_is_read_in_80_columns(assessed: AnalysisStatus) -> None:
     lines = drawn(status_page(status(assessed), None, now=NOW))
     small(lines, most=14)
     assert any(line.startswith(f"  {assessed.verdict}") for line in lines)
@@ -62,7 +79,10 @@ def test_a_status_with_measurements_is_read_in_80_columns(assessed: Assessed) ->
 
 
 def test_a_hotfix_is_named_so() -> None:
-    assert drawn(status_page(status().model_copy(update={"hotfix": True}), None, now=NOW))[0] == "checkout:live  hotfix  baking"
+    assert (
+        drawn(status_page(status().model_copy(update={"hotfix": True}), None, now=NOW))[0]
+        == "checkout:live  hotfix  baking"
+    )
 
 
 def test_an_explanation_is_read_in_80_columns() -> None:
@@ -72,8 +92,10 @@ def test_an_explanation_is_read_in_80_columns() -> None:
         Line(NOW, Kind.VERDICT, f"Verdict: failed: {HUGE}", percent=10, assessed=ASSESSED[1]),
         Line(NOW + timedelta(days=1), Kind.SAID, f"abort by ana: {HUGE}", percent=0),
     )
-    ending = Ending(outcome=Outcome.ROLLED_BACK, note="metrics", status=status())
-    told = Explanation(run(ending), HUGE, True, (f"all the time: {HUGE}",), lines, 3, ending, Cause.METRICS)
+    ending = RunEnding(outcome=RunOutcome.ROLLED_BACK, note="metrics", status=status())
+    told = Explanation(
+        run(ending), HUGE, True, (f"all the time: {HUGE}",), lines, 3, ending, StopCause.METRICS
+    )
     page = drawn(explanation_page(told))
     small(page, most=70)
     assert page[0].startswith("checkout:live  hotfix")
@@ -91,8 +113,16 @@ def test_an_explanation_of_what_has_not_begun_says_so() -> None:
 def test_rejudged_releases_are_read_in_80_columns() -> None:
     rejudged = [
         Rejudged(run(), Was.GOOD, None),
-        Rejudged(run(), Was.BAD, Cause.ALARM, Judged.FAILED, timedelta(seconds=45), ASSESSED[1], ("Sum of Shop Refused at most 3",)),
-        Rejudged(run(), Was.NEITHER, Cause.OTHER, Judged.PENDING, None, ASSESSED[0]),
+        Rejudged(
+            run(),
+            Was.BAD,
+            StopCause.ALARM,
+            Judged.FAILED,
+            timedelta(seconds=45),
+            ASSESSED[1],
+            ("Sum of Shop Refused at most 3",),
+        ),
+        Rejudged(run(), Was.NEITHER, StopCause.OTHER, Judged.PENDING, None, ASSESSED[0]),
     ]
     page = drawn(rejudged_table(rejudged))
     small(page, most=20)
@@ -104,12 +134,19 @@ def test_rejudged_releases_are_read_in_80_columns() -> None:
 def test_a_watch_in_a_pipe_tells_each_measurement_once_and_no_looks() -> None:
     console = Console(file=io.StringIO(), width=180, markup=False, highlight=False, no_color=True)
     lines = Lines(console)
-    looked = (Moment(NOW, "measured", "Measure versions 8 and 7"),)
-    for assessed in (ASSESSED[0], ASSESSED[1], ASSESSED[1].model_copy(update={"at": NOW + timedelta(minutes=1)})):
-        lines.show(Sight(news=looked, status=status(assessed)))
+    looked = (TimelineEntry(NOW, "measured", "Measure versions 8 and 7"),)
+    for assessed in (
+        ASSESSED[0],
+        ASSESSED[1],
+        ASSESSED[1].model_copy(update={"at": NOW + timedelta(minutes=1)}),
+    ):
+        lines.show(WatchUpdate(news=looked, status=status(assessed)))
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
-    assert told.count("version 8: 123456789 invocations, 33.33% errors, p99 123456.79 ms; version 7: ") == 1
+    assert (
+        told.count("version 8: 123456789 invocations, 33.33% errors, p99 123456.79 ms; version 7: ")
+        == 1
+    )
     assert "failed (0% sure that it is not worse, over 99.9% that it is)" in told
     assert "Measure versions" not in told
     assert list(worth_telling(looked)) == []

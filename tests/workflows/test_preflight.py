@@ -29,11 +29,19 @@ def _no_role_in_common(scene: Scene) -> None:
 
 def _weights(scene: Scene) -> None:
     routing = {"AdditionalVersionWeights": {"2": 0.25}}
-    scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1", RoutingConfig=routing)
+    scene.aws.somebody(
+        "update_alias",
+        FunctionName=scene.function,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig=routing,
+    )
 
 
 def _latest(scene: Scene) -> None:
-    scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="$LATEST")
+    scene.aws.somebody(
+        "update_alias", FunctionName=scene.function, Name="live", FunctionVersion="$LATEST"
+    )
 
 
 def _updating(scene: Scene) -> None:
@@ -42,12 +50,20 @@ def _updating(scene: Scene) -> None:
 
 def _alias_provisioned(scene: Scene) -> None:
     scene.aws.somebody(
-        "put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="live", ProvisionedConcurrentExecutions=1
+        "put_provisioned_concurrency_config",
+        FunctionName=scene.function,
+        Qualifier="live",
+        ProvisionedConcurrentExecutions=1,
     )
 
 
 def _version_provisioned(scene: Scene) -> None:
-    scene.aws.somebody("put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="2", ProvisionedConcurrentExecutions=4)
+    scene.aws.somebody(
+        "put_provisioned_concurrency_config",
+        FunctionName=scene.function,
+        Qualifier="2",
+        ProvisionedConcurrentExecutions=4,
+    )
 
 
 def _alarming(scene: Scene) -> None:
@@ -60,33 +76,78 @@ def _nothing(scene: Scene) -> None:
 
 VERSION_1 = {"artifact": {"kind": "version", "version": "1"}}
 CODE = {"artifact": {"kind": "s3", "bucket": "artifacts", "key": "three.zip"}}
-IMAGE = {"artifact": {"kind": "image", "uri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/checkout:2"}}
+IMAGE = {
+    "artifact": {
+        "kind": "image",
+        "uri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/checkout:2",
+    }
+}
 
 
 @pytest.mark.parametrize(
     ("arrange", "keys", "words"),
     [
-        (_nothing, {"artifact": {"kind": "version", "version": "9"}}, ["artifact.version", "not found", ":9"]),
+        (
+            _nothing,
+            {"artifact": {"kind": "version", "version": "9"}},
+            ["artifact.version", "not found", ":9"],
+        ),
         (_latest, CODE, ["target.alias", "$LATEST"]),
         (_weights, CODE, ["target.alias", "weights", "0.25 of the traffic to version 2"]),
         (_updating, CODE, ["in progress already", "InProgress"]),
         (_updating, {"configuration": {"Timeout": 5}}, ["in progress already"]),
         (_no_role_in_common, VERSION_1 | CANARY, ["strategy", "roles", OTHER_ROLE, "AllAtOnce"]),
-        (_nothing, {"configuration": {"Role": OTHER_ROLE}} | CANARY, ["strategy", "roles", OTHER_ROLE]),
-        (_nothing, {"configuration": {"DeadLetterConfig": {"TargetArn": QUEUE}}} | CANARY, ["strategy", "dead-letter", QUEUE]),
+        (
+            _nothing,
+            {"configuration": {"Role": OTHER_ROLE}} | CANARY,
+            ["strategy", "roles", OTHER_ROLE],
+        ),
+        (
+            _nothing,
+            {"configuration": {"DeadLetterConfig": {"TargetArn": QUEUE}}} | CANARY,
+            ["strategy", "dead-letter", QUEUE],
+        ),
         (_alias_provisioned, CODE | CANARY, ["target.alias", "provisioned concurrency itself"]),
-        (_alias_provisioned, CODE | ALL_AT_ONCE | {"concurrency": {"provisioned": 2}}, ["concurrency.provisioned"]),
-        (_nothing, CODE | {"concurrency": {"reserved": 901}}, ["concurrency.reserved", "901", "at most 900"]),
-        (_nothing, CODE | {"concurrency": {"reserved": 4, "provisioned": 5}}, ["concurrency.provisioned", "5", "4"]),
+        (
+            _alias_provisioned,
+            CODE | ALL_AT_ONCE | {"concurrency": {"provisioned": 2}},
+            ["concurrency.provisioned"],
+        ),
+        (
+            _nothing,
+            CODE | {"concurrency": {"reserved": 901}},
+            ["concurrency.reserved", "901", "at most 900"],
+        ),
+        (
+            _nothing,
+            CODE | {"concurrency": {"reserved": 4, "provisioned": 5}},
+            ["concurrency.provisioned", "5", "4"],
+        ),
         (
             _version_provisioned,
             CODE | {"concurrency": {"reserved": 8, "provisioned": 5}},
             ["concurrency.provisioned", "4 of the live version"],
         ),
-        (_alarming, CODE | {"guards": {"alarms": ["errors"]}}, ["guards.alarms", "errors is in ALARM already"]),
-        (_nothing, CODE | {"guards": {"alarms": ["typo"]}}, ["guards.alarms", "there is no alarm typo"]),
-        (_nothing, CODE | {"hooks": {"before_traffic": "nobody"}}, ["hooks.before_traffic", "not found"]),
-        (_nothing, CODE | {"hooks": {"after_traffic": "nobody"}}, ["hooks.after_traffic", "not found"]),
+        (
+            _alarming,
+            CODE | {"guards": {"alarms": ["errors"]}},
+            ["guards.alarms", "errors is in ALARM already"],
+        ),
+        (
+            _nothing,
+            CODE | {"guards": {"alarms": ["typo"]}},
+            ["guards.alarms", "there is no alarm typo"],
+        ),
+        (
+            _nothing,
+            CODE | {"hooks": {"before_traffic": "nobody"}},
+            ["hooks.before_traffic", "not found"],
+        ),
+        (
+            _nothing,
+            CODE | {"hooks": {"after_traffic": "nobody"}},
+            ["hooks.after_traffic", "not found"],
+        ),
         (_nothing, IMAGE, ["artifact", "not images"]),
     ],
 )
@@ -100,19 +161,32 @@ async def test_preflight_refuses_it_and_nothing_is_written(
 
 async def test_a_package_for_a_function_of_images_is_refused(scene: Scene) -> None:
     scene.aws.create(scene.function, "checkout", image=True)
-    rejected(await scene.release(artifact=scene.package("three")), scene, "artifact", "not .zip packages")
+    rejected(
+        await scene.release(artifact=scene.package("three")), scene, "artifact", "not .zip packages"
+    )
 
 
 async def test_a_function_that_does_not_exist_is_refused(scene: Scene) -> None:
-    end = await ending(await scene.start("Release", {"target": {"function": "nobody"}, "artifact": {"kind": "latest"}}))
+    end = await ending(
+        await scene.start(
+            "Release", {"target": {"function": "nobody"}, "artifact": {"kind": "latest"}}
+        )
+    )
     rejected(end, scene, "target.function", "nobody")
 
 
 async def test_a_function_of_another_region_is_refused(scene: Scene) -> None:
-    scene.aws.fail("get_function", "WrongRegion", "the function is in eu-west-1, and this worker in eu-central-1", times=None)
+    scene.aws.fail(
+        "get_function",
+        "WrongRegion",
+        "the function is in eu-west-1, and this worker in eu-central-1",
+        times=None,
+    )
     target = {"function": f"arn:aws:lambda:eu-west-1:123456789012:function:{scene.function}"}
     rejected(
-        await ending(await scene.start("Release", {"target": target, "artifact": {"kind": "latest"}})),
+        await ending(
+            await scene.start("Release", {"target": target, "artifact": {"kind": "latest"}})
+        ),
         scene,
         "target.function",
         "eu-west-1",
@@ -122,8 +196,12 @@ async def test_a_function_of_another_region_is_refused(scene: Scene) -> None:
 async def test_all_that_speaks_against_a_release_is_said_at_once(scene: Scene) -> None:
     _weights(scene)
     scene.aws.alarms["errors"] = "ALARM"
-    end = await scene.release(**CODE, guards={"alarms": ["errors", "typo"]}, concurrency={"reserved": 901})
-    rejected(end, scene, "target.alias", "errors is in ALARM", "no alarm typo", "concurrency.reserved")
+    end = await scene.release(
+        **CODE, guards={"alarms": ["errors", "typo"]}, concurrency={"reserved": 901}
+    )
+    rejected(
+        end, scene, "target.alias", "errors is in ALARM", "no alarm typo", "concurrency.reserved"
+    )
 
 
 async def test_several_things_that_cannot_be_found_are_all_named(scene: Scene) -> None:
@@ -131,7 +209,9 @@ async def test_several_things_that_cannot_be_found_are_all_named(scene: Scene) -
     rejected(end, scene, "hooks.before_traffic", "hooks.after_traffic")
 
 
-async def test_a_configuration_alone_never_ships_code_that_somebody_left_in_latest(scene: Scene) -> None:
+async def test_a_configuration_alone_never_ships_code_that_somebody_left_in_latest(
+    scene: Scene,
+) -> None:
     live, left = scene.state.latest["CodeSha256"], scene.aws.overwrite(scene.function, "half-done")
     rejected(await scene.release(configuration={"Timeout": 9}), scene, live, left, "latest")
 
@@ -142,7 +222,9 @@ async def test_a_role_that_differs_may_still_go_live_all_at_once(scene: Scene) -
     assert scene.state.versions["3"]["Role"] == OTHER_ROLE
 
 
-async def test_an_alias_with_provisioned_concurrency_of_its_own_may_move_all_at_once(scene: Scene) -> None:
+async def test_an_alias_with_provisioned_concurrency_of_its_own_may_move_all_at_once(
+    scene: Scene,
+) -> None:
     _alias_provisioned(scene)
     end = await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed"
@@ -158,7 +240,11 @@ async def test_an_update_in_progress_does_not_hinder_a_published_version(scene: 
 async def test_a_version_that_cannot_serve_traffic_gets_none(scene: Scene, workflow: str) -> None:
     scene.state.versions["1"]["State"] = "Failed"
     what = VERSION_1 if workflow == "Release" else {"version": "1"}
-    rejected(await ending(await scene.start(workflow, scene.request(**what))), scene, "cannot serve traffic, its State is Failed")
+    rejected(
+        await ending(await scene.start(workflow, scene.request(**what))),
+        scene,
+        "cannot serve traffic, its State is Failed",
+    )
 
 
 async def test_reads_that_fail_for_a_while_do_not_reject(scene: Scene) -> None:
@@ -170,4 +256,9 @@ async def test_reads_that_fail_for_a_while_do_not_reject(scene: Scene) -> None:
 
 async def test_reads_that_are_denied_reject_and_name_the_field(scene: Scene) -> None:
     scene.aws.fail("get_alias", "AccessDeniedException", "no lambda:GetAlias", times=None)
-    rejected(await scene.release(artifact=scene.package("three")), scene, "target.alias", "no lambda:GetAlias")
+    rejected(
+        await scene.release(artifact=scene.package("three")),
+        scene,
+        "target.alias",
+        "no lambda:GetAlias",
+    )

@@ -18,7 +18,9 @@ SECRET = "hunter2-of-the-answer"
 OK = {"payload": {"id": 1}, "expect": [{"path": "$.status", "equals": "ok"}]}
 
 
-def probing(*requests: dict[str, Any], then: tuple[dict[str, Any], ...] = (), **keys: Any) -> dict[str, Any]:
+def probing(
+    *requests: dict[str, Any], then: tuple[dict[str, Any], ...] = (), **keys: Any
+) -> dict[str, Any]:
     return {"strategy": {"steps": [{"kind": "probe", "requests": requests or [OK], **keys}, *then]}}
 
 
@@ -59,7 +61,9 @@ async def sent(scene: Scene, number: int) -> None:
 
 async def test_a_candidate_that_answers_as_expected_is_released(scene: Scene) -> None:
     asked = answers(scene, {"status": "ok", "secret": SECRET})
-    end = await scene.release(artifact=scene.package("three"), **probing(OK, {"payload": "two"}, count=5))
+    end = await scene.release(
+        artifact=scene.package("three"), **probing(OK, {"payload": "two"}, count=5)
+    )
     assert end.kind == "Completed"
     assert asked == [{"id": 1}, "two", {"id": 1}, "two", {"id": 1}]
     assert {call["Qualifier"] for call in scene.aws.of("invoke")} == {"3"}
@@ -70,22 +74,35 @@ async def test_a_candidate_that_answers_as_expected_is_released(scene: Scene) ->
 async def test_a_candidate_is_probed_before_it_gets_any_traffic(scene: Scene) -> None:
     answers(scene, {"status": "ok"})
     then = ({"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1m"})
-    assert (await scene.release(artifact=scene.package("three"), **probing(then=then))).kind == "Completed"
-    assert [name for name in scene.aws.operations if name in {"invoke", "update_alias"}] == ["invoke", "update_alias", "update_alias"]
+    assert (
+        await scene.release(artifact=scene.package("three"), **probing(then=then))
+    ).kind == "Completed"
+    assert [name for name in scene.aws.operations if name in {"invoke", "update_alias"}] == [
+        "invoke",
+        "update_alias",
+        "update_alias",
+    ]
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ({"status": SECRET}, "version 3 failed a probe (2 of 3, second): $.status is not as expected: a text is there"),
+        (
+            {"status": SECRET},
+            "version 3 failed a probe (2 of 3, second): $.status is not as expected: a text is there",
+        ),
         ({"secret": SECRET}, "$.status is not as expected: nothing is there"),
         (crash, "version 3 failed a probe (2 of 3, second): it failed (Unhandled)"),
         (SECRET.encode(), "its answer is not JSON"),
     ],
 )
-async def test_one_wrong_answer_refuses_it_and_the_rest_is_not_sent(scene: Scene, answer: Any, why: str) -> None:
+async def test_one_wrong_answer_refuses_it_and_the_rest_is_not_sent(
+    scene: Scene, answer: Any, why: str
+) -> None:
     answers(scene, {"status": "ok"}, answer)
-    end = await scene.release(artifact=scene.package("three"), **probing(OK, {**OK, "name": "second"}, OK))
+    end = await scene.release(
+        artifact=scene.package("three"), **probing(OK, {**OK, "name": "second"}, OK)
+    )
     refused(end, scene, why)
     assert len(scene.aws.of("invoke")) == 2
     assert "update_alias" not in scene.aws.operations
@@ -94,19 +111,31 @@ async def test_one_wrong_answer_refuses_it_and_the_rest_is_not_sent(scene: Scene
 async def test_a_probe_under_traffic_takes_it_back(scene: Scene) -> None:
     answers(scene, crash)
     steps = [{"kind": "set_weight", "percent": 10}, {"kind": "probe", "requests": [OK]}]
-    refused(await scene.release(artifact=scene.package("three"), strategy={"steps": steps}), scene, "all traffic is on version 2")
-    assert [move["RoutingConfig"]["AdditionalVersionWeights"] for move in scene.aws.of("update_alias")] == [{"3": 0.1}, {}]
+    refused(
+        await scene.release(artifact=scene.package("three"), strategy={"steps": steps}),
+        scene,
+        "all traffic is on version 2",
+    )
+    assert [
+        move["RoutingConfig"]["AdditionalVersionWeights"] for move in scene.aws.of("update_alias")
+    ] == [{"3": 0.1}, {}]
 
 
 async def test_an_answer_that_comes_too_late_is_a_wrong_one(scene: Scene) -> None:
     answers(scene, {"status": "ok"})
     scene.aws.after("invoke", lambda _: asyncio.sleep(5))
-    refused(await scene.release(artifact=scene.package("three"), **probing(max_latency="50ms")), scene, "no answer within 50 ms")
+    refused(
+        await scene.release(artifact=scene.package("three"), **probing(max_latency="50ms")),
+        scene,
+        "no answer within 50 ms",
+    )
 
 
 async def test_as_many_may_fail_as_were_allowed_and_no_more(scene: Scene) -> None:
     answers(scene, crash, {"status": "ok"}, crash, {"status": "ok"})
-    assert (await scene.release(artifact=scene.package("three"), **probing(count=5, max_failures=2))).kind == "Completed"
+    assert (
+        await scene.release(artifact=scene.package("three"), **probing(count=5, max_failures=2))
+    ).kind == "Completed"
     assert len(scene.aws.of("invoke")) == 5
     answers(scene, crash, {"status": "ok"}, crash, {"status": "ok"})
     end = await scene.release(artifact=scene.package("four"), **probing(count=5, max_failures=1))
@@ -117,10 +146,16 @@ async def test_as_many_may_fail_as_were_allowed_and_no_more(scene: Scene) -> Non
 
 async def test_what_is_expected_may_be_null_all_the_way(scene: Scene) -> None:
     answers(scene, {"error": None})
-    expecting = {"expect": [{"path": "$.error", "equals": None}, {"path": "$.warning", "exists": False}]}
-    assert (await scene.release(artifact=scene.package("three"), **probing(expecting))).kind == "Completed"
+    expecting = {
+        "expect": [{"path": "$.error", "equals": None}, {"path": "$.warning", "exists": False}]
+    }
+    assert (
+        await scene.release(artifact=scene.package("three"), **probing(expecting))
+    ).kind == "Completed"
     answers(scene, {"error": SECRET})
-    assert (await scene.release(artifact=scene.package("four"), **probing(expecting))).kind == "ReleaseRolledBack"
+    assert (
+        await scene.release(artifact=scene.package("four"), **probing(expecting))
+    ).kind == "ReleaseRolledBack"
 
 
 async def test_probes_are_as_far_apart_as_asked(scene: Scene) -> None:
@@ -135,7 +170,9 @@ async def test_probes_are_as_far_apart_as_asked(scene: Scene) -> None:
     assert len(scene.aws.of("invoke")) == 3
 
 
-async def test_a_first_release_of_an_alias_is_not_probed_as_no_step_applies_to_it(scene: Scene) -> None:
+async def test_a_first_release_of_an_alias_is_not_probed_as_no_step_applies_to_it(
+    scene: Scene,
+) -> None:
     del scene.state.aliases["live"]
     answers(scene, crash)
     assert (await scene.release(artifact=scene.package("three"), **probing())).kind == "Completed"
@@ -156,15 +193,25 @@ async def test_a_probe_that_aws_did_not_run_is_sent_again(scene: Scene, code: st
 async def test_a_probe_that_aws_never_runs_is_a_failure(scene: Scene) -> None:
     answers(scene, {"status": "ok"})
     scene.aws.fail("invoke", "TooManyRequestsException", times=None)
-    refused(await scene.release(artifact=scene.package("three"), **probing()), scene, "it could not be asked: invoke: ")
+    refused(
+        await scene.release(artifact=scene.package("three"), **probing()),
+        scene,
+        "it could not be asked: invoke: ",
+    )
     assert len(scene.aws.of("invoke")) == 5
 
 
 @pytest.mark.parametrize("code", ["ReadTimeoutError", "ServiceException", "AccessDeniedException"])
-async def test_a_probe_whose_answer_was_lost_is_a_failure_and_is_not_sent_twice(scene: Scene, code: str) -> None:
+async def test_a_probe_whose_answer_was_lost_is_a_failure_and_is_not_sent_twice(
+    scene: Scene, code: str
+) -> None:
     answers(scene, {"status": "ok"})
     scene.aws.fail("invoke", code)
-    refused(await scene.release(artifact=scene.package("three"), **probing()), scene, "it could not be asked: ")
+    refused(
+        await scene.release(artifact=scene.package("three"), **probing()),
+        scene,
+        "it could not be asked: ",
+    )
     assert len(scene.aws.of("invoke")) == 1
 
 
@@ -174,7 +221,9 @@ async def test_a_probe_whose_answer_was_lost_is_a_failure_and_is_not_sent_twice(
 async def amid(scene: Scene, **keys: Any) -> Any:
     """A release between its second probe and its third, of ten."""
     answers(scene, {"status": "ok"})
-    handle = await scene.begin(artifact=scene.package("three"), **probing(count=10, every="1m"), **keys)
+    handle = await scene.begin(
+        artifact=scene.package("three"), **probing(count=10, every="1m"), **keys
+    )
     await sent(scene, 1)
     await scene.forward(timedelta(minutes=1.5))
     await sent(scene, 2)
@@ -252,7 +301,9 @@ async def test_an_alarm_with_the_last_probe_is_seen_before_traffic_moves(scene: 
 
     answers(scene, last)
     then = ({"kind": "set_weight", "percent": 10},)
-    end = await scene.release(artifact=scene.package("three"), guards={"alarms": ["errors"]}, **probing(then=then))
+    end = await scene.release(
+        artifact=scene.package("three"), guards={"alarms": ["errors"]}, **probing(then=then)
+    )
     refused(end, scene, "alarm errors went off")
     assert "update_alias" not in scene.aws.operations
 
@@ -263,7 +314,11 @@ async def test_an_alarm_with_the_last_probe_is_seen_before_traffic_moves(scene: 
 async def test_while_it_probes_a_release_says_so(scene: Scene) -> None:
     handle = await amid(scene)
     status = await scene.status()
-    assert (status.phase, status.note, status.step) == ("baking", "Probing version 3 10 times, every 1 min", 0)
+    assert (status.phase, status.note, status.step) == (
+        "baking",
+        "Probing version 3 10 times, every 1 min",
+        0,
+    )
     assert status.ends_at is not None
     await scene.say("abort")
     await ending(handle)
@@ -273,21 +328,37 @@ async def summaries(scene: Scene) -> list[str]:
     """The timeline: what stands on activities and timers, in order."""
     kinds = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED}
     history = await scene.rollout.fetch_history()
-    return [json.loads(each.user_metadata.summary.data) for each in history.events if each.event_type in kinds]
+    return [
+        json.loads(each.user_metadata.summary.data)
+        for each in history.events
+        if each.event_type in kinds
+    ]
 
 
 async def test_the_timeline_tells_each_probe(scene: Scene) -> None:
     answers(scene, {"status": "ok"})
     await scene.release(artifact=scene.package("three"), **probing({**OK, "name": "checkout"}, OK))
     told = [each for each in await summaries(scene) if "robe" in each]
-    assert told == ["Probe version 3: 1 of 2, checkout", "Until the next probe of version 3: 1 of 2 sent", "Probe version 3: 2 of 2"]
+    assert told == [
+        "Probe version 3: 1 of 2, checkout",
+        "Until the next probe of version 3: 1 of 2 sent",
+        "Probe version 3: 2 of 2",
+    ]
 
 
 async def test_the_plan_counts_the_probes_and_their_time(scene: Scene) -> None:
     scene.aws.alarms["errors"] = "OK"
-    request = scene.request(artifact=scene.package("three"), guards={"alarms": ["errors"]}, **probing(count=7, every="10s"))
+    request = scene.request(
+        artifact=scene.package("three"),
+        guards={"alarms": ["errors"]},
+        **probing(count=7, every="10s"),
+    )
     plan = await scene.client.execute_workflow(
-        "Plan", request, id=f"plan/{scene.function}", task_queue=scene.queue, result_type=ReleasePlan
+        "Plan",
+        request,
+        id=f"plan/{scene.function}",
+        task_queue=scene.queue,
+        result_type=ReleasePlan,
     )
     assert plan.refusals == ()
     assert "Probe the candidate 7 times, every 10 s" in plan.steps
@@ -303,13 +374,22 @@ async def history(scene: Scene) -> bytes:
     return b"".join([described, *events])
 
 
-@pytest.mark.parametrize("answer", [{"status": "ok", "token": SECRET}, {"status": SECRET}, SECRET.encode(), crash])
-async def test_nothing_of_an_answer_is_in_the_history(scene: Scene, answer: Callable[[Any], Any] | Any) -> None:
+@pytest.mark.parametrize(
+    "answer", [{"status": "ok", "token": SECRET}, {"status": SECRET}, SECRET.encode(), crash]
+)
+async def test_nothing_of_an_answer_is_in_the_history(
+    scene: Scene, answer: Callable[[Any], Any] | Any
+) -> None:
     answers(scene, answer)
     request = {**OK, "payload": {"visible": "in-the-history"}}
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **probing(request, request, max_failures=1)))
+    handle = await scene.start(
+        "Release",
+        scene.request(artifact=scene.package("three"), **probing(request, request, max_failures=1)),
+    )
     end = await ending(handle)
-    kept = await history(scene) + b"".join([event.SerializeToString() for event in (await handle.fetch_history()).events])
+    kept = await history(scene) + b"".join(
+        [event.SerializeToString() for event in (await handle.fetch_history()).events]
+    )
     assert b"in-the-history" in kept  # a payload is
     assert SECRET.encode() not in kept
     assert SECRET not in str(end)
@@ -328,5 +408,13 @@ async def test_a_probe_takes_eleven_events(scene: Scene) -> None:
         end = await scene.release(artifact=scene.package(package), **probing(count=count))
         assert end.kind == "Completed"
         events = (await scene.rollout.fetch_history()).events
-        lengths.append(sum(each.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED for each in events))
-    assert (lengths[1] - lengths[0]) / 99 == pytest.approx(11, abs=0.2)  # a task more where two things happen at once
+        lengths.append(
+            sum(
+                each.event_type
+                != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED
+                for each in events
+            )
+        )
+    assert (lengths[1] - lengths[0]) / 99 == pytest.approx(
+        11, abs=0.2
+    )  # a task more where two things happen at once

@@ -11,13 +11,15 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from tests.workflows.record import HISTORIES, SCENES
-from workflows.plugin import LambdaReleases
+from workflows.temporal.plugin import LambdaReleases
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
 
 
 async def replay(name: str, history: dict[str, Any]) -> None:
-    await Replayer(workflows=[], plugins=[LambdaReleases()]).replay_workflow(WorkflowHistory.from_json(name, history))
+    await Replayer(workflows=[], plugins=[LambdaReleases()]).replay_workflow(
+        WorkflowHistory.from_json(name, history)
+    )
 
 
 def test_every_scene_has_been_recorded() -> None:

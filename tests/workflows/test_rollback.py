@@ -20,7 +20,9 @@ async def test_a_rollback_moves_all_traffic_to_the_named_version_in_one_step(sce
     assert end.status.stable == "2"
 
 
-async def test_a_rollback_without_a_version_goes_to_the_one_that_was_live_before(scene: Scene) -> None:
+async def test_a_rollback_without_a_version_goes_to_the_one_that_was_live_before(
+    scene: Scene,
+) -> None:
     assert (await scene.release(artifact=scene.package("three"), **CANARY)).kind == "Completed"
     assert (await scene.release(artifact=scene.package("four"), **ALL_AT_ONCE)).kind == "Completed"
     await scene.seen(2)
@@ -28,7 +30,9 @@ async def test_a_rollback_without_a_version_goes_to_the_one_that_was_live_before
 
 
 async def test_the_version_before_is_what_was_live_and_not_the_number_before(scene: Scene) -> None:
-    scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1")
+    scene.aws.somebody(
+        "update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1"
+    )
     assert (await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)).kind == "Completed"
     await scene.seen(1)
     rolled_back(await scene.roll_back(), scene, "1")
@@ -37,14 +41,18 @@ async def test_the_version_before_is_what_was_live_and_not_the_number_before(sce
 async def test_releases_that_were_rolled_back_do_not_count_as_live(scene: Scene) -> None:
     assert (await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)).kind == "Completed"
     scene.aws.fail("update_alias", "AccessDeniedException")
-    assert (await scene.release(artifact=scene.package("bad"), **ALL_AT_ONCE)).kind == "ReleaseRolledBack"
+    assert (
+        await scene.release(artifact=scene.package("bad"), **ALL_AT_ONCE)
+    ).kind == "ReleaseRolledBack"
     await scene.seen(2)
     rolled_back(await scene.roll_back(), scene, "2")
 
 
 async def test_a_rollback_can_be_undone_by_another_one(scene: Scene) -> None:
     for package in ("three", "four"):
-        assert (await scene.release(artifact=scene.package(package), **ALL_AT_ONCE)).kind == "Completed"
+        assert (
+            await scene.release(artifact=scene.package(package), **ALL_AT_ONCE)
+        ).kind == "Completed"
     await scene.seen(2)
     rolled_back(await scene.roll_back(), scene, "3")
     await scene.seen(3)
@@ -80,7 +88,13 @@ async def test_a_rollback_is_rejected_while_a_release_runs(scene: Scene) -> None
 
 async def test_a_rollback_clears_weights_that_something_left_on_the_alias(scene: Scene) -> None:
     routing = {"AdditionalVersionWeights": {"2": 0.25}}
-    scene.aws.somebody("update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1", RoutingConfig=routing)
+    scene.aws.somebody(
+        "update_alias",
+        FunctionName=scene.function,
+        Name="live",
+        FunctionVersion="1",
+        RoutingConfig=routing,
+    )
     rolled_back(await scene.roll_back(version="1"), scene, "1")
 
 
@@ -108,8 +122,13 @@ async def test_a_rollback_of_an_alias_that_does_not_exist_is_rejected(scene: Sce
 async def test_a_rollback_takes_guards_and_hooks(scene: Scene) -> None:
     asked: list[str] = []
     scene.aws.alarms["errors"] = "OK"
-    scene.aws.hook("smoke", lambda question: asked.append(question["hook"]) or {"accept": False, "reason": "worse"})
-    end = await scene.roll_back(version="1", hooks={"after_traffic": "smoke"}, guards={"alarms": ["errors"]})
+    scene.aws.hook(
+        "smoke",
+        lambda question: asked.append(question["hook"]) or {"accept": False, "reason": "worse"},
+    )
+    end = await scene.roll_back(
+        version="1", hooks={"after_traffic": "smoke"}, guards={"alarms": ["errors"]}
+    )
     assert end.kind == "ReleaseRolledBack"
     assert asked == ["after_traffic"]
     assert scene.aws.routing(scene.function) == ("2", {})

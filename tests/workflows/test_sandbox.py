@@ -9,7 +9,12 @@ from uuid import uuid4
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
-from temporalio.converter import DataConverter, PayloadCodec, SerializationContext, WithSerializationContext
+from temporalio.converter import (
+    DataConverter,
+    PayloadCodec,
+    SerializationContext,
+    WithSerializationContext,
+)
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
@@ -17,8 +22,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from activities import operations
 from tests.fake_lambda import FakeLambda
 from tests.workflows.scene import ALL_AT_ONCE
-from workflows.plugin import LambdaReleases
-from workflows.sandbox import sandboxed, unasked
+from workflows.temporal.plugin import LambdaReleases
+from workflows.temporal.sandbox import sandboxed, unasked
 
 
 class Sealing(PayloadCodec, WithSerializationContext):
@@ -28,10 +33,17 @@ class Sealing(PayloadCodec, WithSerializationContext):
         self._seal = seal
 
     def with_context(self, context: SerializationContext) -> Self:
-        return type(self)(f"{getattr(context, 'workflow_id', '')}/{getattr(context, 'activity_type', '')}".encode())
+        return type(self)(
+            f"{getattr(context, 'workflow_id', '')}/{getattr(context, 'activity_type', '')}".encode()
+        )
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return [Payload(metadata={"encoding": b"sealed", "seal": self._seal}, data=each.SerializeToString()) for each in payloads]
+        return [
+            Payload(
+                metadata={"encoding": b"sealed", "seal": self._seal}, data=each.SerializeToString()
+            )
+            for each in payloads
+        ]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         return [self._open(each) for each in payloads]
@@ -43,7 +55,9 @@ class Sealing(PayloadCodec, WithSerializationContext):
         return Payload.FromString(payload.data)
 
 
-async def test_a_codec_that_binds_payloads_to_where_they_belong_is_told_where(temporal: WorkflowEnvironment, aws: FakeLambda) -> None:
+async def test_a_codec_that_binds_payloads_to_where_they_belong_is_told_where(
+    temporal: WorkflowEnvironment, aws: FakeLambda
+) -> None:
     aws.create("sealed", "one", "two")
     converter = dataclasses.replace(temporal.client.data_converter, payload_codec=Sealing())
     client = await Client.connect(
@@ -52,9 +66,15 @@ async def test_a_codec_that_binds_payloads_to_where_they_belong_is_told_where(te
         data_converter=converter,
         plugins=[LambdaReleases()],
     )
-    asked = {"target": {"function": "sealed"}, "artifact": {"kind": "version", "version": "1"}, **ALL_AT_ONCE}
+    asked = {
+        "target": {"function": "sealed"},
+        "artifact": {"kind": "version", "version": "1"},
+        **ALL_AT_ONCE,
+    }
     async with Worker(client, task_queue="sealed", activities=operations(aws)):
-        handle = await client.start_workflow("Release", asked, id=f"sealed-{uuid4()}", task_queue="sealed")
+        handle = await client.start_workflow(
+            "Release", asked, id=f"sealed-{uuid4()}", task_queue="sealed"
+        )
         await handle.result()
     assert aws.routing("sealed") == ("1", {})
     seals = {
@@ -67,7 +87,10 @@ async def test_a_codec_that_binds_payloads_to_where_they_belong_is_told_where(te
 
 def test_it_is_asked_nothing_where_nobody_wants_to_know() -> None:
     runner = sandboxed(None)
-    assert unasked(runner, dataclasses.replace(DataConverter.default, payload_codec=Sealing())) is runner
+    assert (
+        unasked(runner, dataclasses.replace(DataConverter.default, payload_codec=Sealing()))
+        is runner
+    )
     quiet = unasked(runner, DataConverter.default)
     assert quiet is not runner
     assert isinstance(quiet, SandboxedWorkflowRunner)

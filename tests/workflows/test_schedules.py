@@ -19,10 +19,10 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.workflows.scene import Scene
 from workflows.client import ReleaseClient
-from workflows.plugin import LambdaReleases
-from workflows.problems import BadRequest, NoSuchRelease, Refused
+from workflows.client.errors import BadRequest, NoSuchRelease, Refused
+from workflows.client.schedules import Scheduled, Times
 from workflows.request import ReleaseRequest
-from workflows.schedules import Scheduled, Times
+from workflows.temporal.plugin import LambdaReleases
 
 NIGHTLY = Times(cron=("30 2 * * *",))
 EACH_SECOND = Times(cron=("* * * * * * *",))
@@ -33,7 +33,11 @@ _numbers = itertools.count(1)
 @pytest.fixture
 async def releases(temporal: WorkflowEnvironment) -> ReleaseClient:
     """A client as programs have it: nothing skips time for it."""
-    return ReleaseClient(await Client.connect(temporal.client.service_client.config.target_host, plugins=[LambdaReleases()]))
+    return ReleaseClient(
+        await Client.connect(
+            temporal.client.service_client.config.target_host, plugins=[LambdaReleases()]
+        )
+    )
 
 
 @pytest.fixture
@@ -46,17 +50,30 @@ async def name(releases: ReleaseClient) -> AsyncIterator[str]:
 
 
 def request(scene: Scene, **keys: Any) -> ReleaseRequest:
-    keys = {"artifact": {"kind": "version", "version": "1"}, "strategy": "AllAtOnce", "requested_by": "ana", **keys}
+    keys = {
+        "artifact": {"kind": "version", "version": "1"},
+        "strategy": "AllAtOnce",
+        "requested_by": "ana",
+        **keys,
+    }
     return ReleaseRequest.model_validate({"target": {"function": scene.function}, **keys})
 
 
-async def shown(releases: ReleaseClient, name: str, wanted: Callable[[Scheduled], object] = bool, *, patience: float = 20) -> Scheduled:
+async def shown(
+    releases: ReleaseClient,
+    name: str,
+    wanted: Callable[[Scheduled], object] = bool,
+    *,
+    patience: float = 20,
+) -> Scheduled:
     """A schedule as it is listed, once it is as wanted."""
     found: list[Scheduled] = []
     try:
         async with asyncio.timeout(patience):
             while True:
-                found = [schedule for schedule in await releases.schedules.list() if schedule.id == name]
+                found = [
+                    schedule for schedule in await releases.schedules.list() if schedule.id == name
+                ]
                 if found and wanted(found[0]):
                     return found[0]
                 await asyncio.sleep(0.1)
@@ -68,7 +85,9 @@ async def shown(releases: ReleaseClient, name: str, wanted: Callable[[Scheduled]
 
 
 def test_a_calendar_is_what_temporals_own_command_line_takes() -> None:
-    times = Times.model_validate({"calendars": [{"dayOfWeek": "Mon-Fri", "hour": "9", "minute": 30}]})
+    times = Times.model_validate(
+        {"calendars": [{"dayOfWeek": "Mon-Fri", "hour": "9", "minute": 30}]}
+    )
     assert times.spec.cron_expressions == ["0 30 9 * * Mon-Fri *"]
 
 
@@ -76,7 +95,9 @@ def test_one_time_is_in_the_named_zone_unless_it_says_otherwise() -> None:
     there = Times.model_validate({"at": "2026-12-01T17:00", "time_zone": "Europe/Berlin"})
     assert there.once_at == datetime(2026, 12, 1, 16, tzinfo=UTC)
     assert there.spec.cron_expressions == ["00 00 16 01 12 * 2026"]
-    assert Times.model_validate({"at": "2026-12-01T17:00"}).once_at == datetime(2026, 12, 1, 17, tzinfo=UTC)
+    assert Times.model_validate({"at": "2026-12-01T17:00"}).once_at == datetime(
+        2026, 12, 1, 17, tzinfo=UTC
+    )
     offset = Times.model_validate({"at": "2026-12-01T17:00-05:00", "time_zone": "Europe/Berlin"})
     assert offset.once_at == datetime(2026, 12, 1, 22, tzinfo=UTC)
 
@@ -100,9 +121,15 @@ def test_times_that_mean_nothing_are_refused(bad: dict[str, object]) -> None:
 # --- creating ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_schedule_is_made_on_good_terms(releases: ReleaseClient, scene: Scene, name: str) -> None:
-    times = Times.model_validate({"cron": ["30 9 * * MON-FRI"], "time_zone": "Europe/Berlin", "jitter": "5m"})
-    await releases.schedules.create(name, request(scene, reason="weekdays"), times, task_queue=scene.queue)
+async def test_a_schedule_is_made_on_good_terms(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
+    times = Times.model_validate(
+        {"cron": ["30 9 * * MON-FRI"], "time_zone": "Europe/Berlin", "jitter": "5m"}
+    )
+    await releases.schedules.create(
+        name, request(scene, reason="weekdays"), times, task_queue=scene.queue
+    )
     made = (await releases.temporal.get_schedule_handle(name).describe()).schedule
     assert made.policy.overlap is ScheduleOverlapPolicy.SKIP
     assert made.policy.pause_on_failure
@@ -111,25 +138,39 @@ async def test_a_schedule_is_made_on_good_terms(releases: ReleaseClient, scene: 
     assert made.state.note == "weekdays"
     assert isinstance(made.action, ScheduleActionStartWorkflow)
     assert (made.action.workflow, made.action.task_queue) == ("Release", scene.queue)
-    assert json.loads(made.action.args[0].data)["target"] == {"function": scene.function, "alias": "live"}
+    assert json.loads(made.action.args[0].data)["target"] == {
+        "function": scene.function,
+        "alias": "live",
+    }
     listed = await shown(releases, name)
-    assert (listed.target, listed.what) == (f"{scene.function}:live", f"version 1 → {scene.function}:live (100%)")
+    assert (listed.target, listed.what) == (
+        f"{scene.function}:live",
+        f"version 1 → {scene.function}:live (100%)",
+    )
     assert len(listed.next_at) > 1
     assert not listed.paused
 
 
-async def test_a_second_schedule_of_the_same_id_is_refused(releases: ReleaseClient, scene: Scene, name: str) -> None:
+async def test_a_second_schedule_of_the_same_id_is_refused(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
     await releases.schedules.create(name, request(scene), NIGHTLY, task_queue=scene.queue)
     with pytest.raises(Refused, match="already"):
         await releases.schedules.create(name, request(scene), NIGHTLY, task_queue=scene.queue)
 
 
-async def test_times_that_temporal_cannot_read_are_refused_in_its_words(releases: ReleaseClient, scene: Scene, name: str) -> None:
+async def test_times_that_temporal_cannot_read_are_refused_in_its_words(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
     with pytest.raises(Refused, match="CronString"):
-        await releases.schedules.create(name, request(scene), Times(cron=("nonsense",)), task_queue=scene.queue)
+        await releases.schedules.create(
+            name, request(scene), Times(cron=("nonsense",)), task_queue=scene.queue
+        )
 
 
-async def test_a_time_that_is_past_is_refused(releases: ReleaseClient, scene: Scene, name: str) -> None:
+async def test_a_time_that_is_past_is_refused(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
     past = Times(at=datetime.now(UTC) - timedelta(seconds=1))
     with pytest.raises(BadRequest, match="is past"):
         await releases.schedules.create(name, request(scene), past, task_queue=scene.queue)
@@ -138,7 +179,9 @@ async def test_a_time_that_is_past_is_refused(releases: ReleaseClient, scene: Sc
 # --- running -------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_release_at_one_time_starts_then_and_never_again(releases: ReleaseClient, scene: Scene, name: str) -> None:
+async def test_a_release_at_one_time_starts_then_and_never_again(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
     soon = Times(at=datetime.now(UTC) + timedelta(seconds=2))
     await releases.schedules.create(name, request(scene), soon, task_queue=scene.queue)
     over = await shown(releases, name, lambda schedule: schedule.last == "succeeded")
@@ -150,7 +193,9 @@ async def test_a_release_at_one_time_starts_then_and_never_again(releases: Relea
     assert (described.info.num_actions, described.schedule.state.remaining_actions) == (1, 0)
 
 
-async def test_a_broken_release_pauses_its_schedule_with_the_reason_as_its_note(releases: ReleaseClient, scene: Scene, name: str) -> None:
+async def test_a_broken_release_pauses_its_schedule_with_the_reason_as_its_note(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
     broken = request(scene, artifact={"kind": "version", "version": "99"})
     await releases.schedules.create(name, broken, EACH_SECOND, task_queue=scene.queue)
     paused = await shown(releases, name, lambda schedule: schedule.paused)
@@ -159,8 +204,12 @@ async def test_a_broken_release_pauses_its_schedule_with_the_reason_as_its_note(
     assert paused.last == "rejected"
 
 
-async def test_a_release_that_is_under_way_is_not_overtaken_by_the_next(releases: ReleaseClient, scene: Scene, name: str) -> None:
-    waits = request(scene, strategy={"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]})
+async def test_a_release_that_is_under_way_is_not_overtaken_by_the_next(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
+    waits = request(
+        scene, strategy={"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
+    )
     await releases.schedules.create(name, waits, EACH_SECOND, task_queue=scene.queue)
     handle = releases.temporal.get_schedule_handle(name)
     async with asyncio.timeout(20):
@@ -175,15 +224,21 @@ async def test_a_release_that_is_under_way_is_not_overtaken_by_the_next(releases
     assert (await releases.promote(scene.function, by="ana")).note == "Promoted by ana"
 
 
-async def test_what_is_latest_is_resolved_when_the_schedule_fires(releases: ReleaseClient, scene: Scene, name: str) -> None:
-    await releases.schedules.create(name, request(scene, artifact={"kind": "latest"}), NIGHTLY, task_queue=scene.queue)
+async def test_what_is_latest_is_resolved_when_the_schedule_fires(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
+    await releases.schedules.create(
+        name, request(scene, artifact={"kind": "latest"}), NIGHTLY, task_queue=scene.queue
+    )
     scene.aws.overwrite(scene.function, "three")
     await releases.schedules.trigger(name)
     await shown(releases, name, lambda schedule: schedule.last == "succeeded")
     assert scene.aws.routing(scene.function) == ("3", {})
 
 
-async def test_a_paused_schedule_keeps_the_reason_until_it_is_resumed(releases: ReleaseClient, scene: Scene, name: str) -> None:
+async def test_a_paused_schedule_keeps_the_reason_until_it_is_resumed(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
     await releases.schedules.create(name, request(scene), NIGHTLY, task_queue=scene.queue)
     await releases.schedules.pause(name, reason="freeze")
     assert (await shown(releases, name, lambda schedule: schedule.paused)).note == "freeze"
@@ -202,13 +257,22 @@ async def test_a_schedule_that_there_is_not_is_said_so(releases: ReleaseClient) 
             await attempt
 
 
-async def test_temporals_own_command_line_makes_such_schedules_as_well(releases: ReleaseClient, scene: Scene, name: str) -> None:
-    given = {"target": {"function": scene.function}, "artifact": {"kind": "version", "version": "1"}, "strategy": "AllAtOnce"}
+async def test_temporals_own_command_line_makes_such_schedules_as_well(
+    releases: ReleaseClient, scene: Scene, name: str
+) -> None:
+    given = {
+        "target": {"function": scene.function},
+        "artifact": {"kind": "version", "version": "1"},
+        "strategy": "AllAtOnce",
+    }
     await _temporal(releases, "schedule", "create", "-s", name, "--cron", "30 2 * * *", "--type", "Release", "-w", name,
                     "--task-queue", scene.queue, "--input", json.dumps(given))  # fmt: skip
     await releases.schedules.trigger(name)
     listed = await shown(releases, name, lambda schedule: schedule.last == "succeeded")
-    assert (listed.target, listed.what) == (f"{scene.function}:live", f"version 1 → {scene.function}:live (100%)")
+    assert (listed.target, listed.what) == (
+        f"{scene.function}:live",
+        f"version 1 → {scene.function}:live (100%)",
+    )
     assert scene.aws.routing(scene.function) == ("1", {})
 
 
@@ -216,7 +280,12 @@ async def _temporal(releases: ReleaseClient, *arguments: str) -> None:
     binary = Path(sys.executable).parent / "temporal"
     address = releases.temporal.service_client.config.target_host
     process = await asyncio.create_subprocess_exec(
-        binary, *arguments, "--address", address, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        binary,
+        *arguments,
+        "--address",
+        address,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     _, said = await process.communicate()
     assert process.returncode == 0, said

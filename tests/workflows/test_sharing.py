@@ -11,19 +11,21 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.rate import Limits
-from activities.share import BEAT, Share
-from activities.slots import tuner
-from workflows.plugin import LambdaReleases
+from activities.limits.rate import Limits
+from activities.limits.sharing import BEAT, RateShare
+from activities.limits.slots import tuner
+from workflows.temporal.plugin import LambdaReleases
 
 
 @asynccontextmanager
 async def serving(address: str, identity: str) -> AsyncIterator[Limits]:
     """A worker as ``worker.py`` makes it, on a queue of this test."""
     runtime = Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=BEAT)
-    client = await Client.connect(address, identity=identity, plugins=[LambdaReleases()], runtime=runtime)
+    client = await Client.connect(
+        address, identity=identity, plugins=[LambdaReleases()], runtime=runtime
+    )
     limits = Limits()
-    share = Share(client, task_queue="shared", limits=limits)
+    share = RateShare(client, task_queue="shared", limits=limits)
     await share.begin()
     async with Worker(client, task_queue="shared", tuner=tuner(limits)):
         keeping = asyncio.create_task(share.keep())
@@ -35,11 +37,13 @@ async def serving(address: str, identity: str) -> AsyncIterator[Limits]:
 
 async def all_have(rate: float, *limits: Limits, seconds: float) -> None:
     async with asyncio.timeout(seconds):
-        while any(each.control_plane != rate for each in limits):  # noqa: ASYNC110 - nothing tells
+        while any(each.control_plane != rate for each in limits):
             await asyncio.sleep(0.05)
 
 
-async def test_workers_of_one_queue_share_the_rate_and_take_over_from_one_that_is_gone(temporal: WorkflowEnvironment) -> None:
+async def test_workers_of_one_queue_share_the_rate_and_take_over_from_one_that_is_gone(
+    temporal: WorkflowEnvironment,
+) -> None:
     address = temporal.client.service_client.config.target_host
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(serving(address, "one"))

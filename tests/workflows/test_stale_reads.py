@@ -27,14 +27,18 @@ def lags(scene: Scene, operation: str, *, reads: int = 1) -> None:
     scene.aws.after(operation, lambda _: setattr(scene.aws, "lambda_get_function", answer))
 
 
-async def test_a_release_is_not_stopped_by_an_answer_from_before_its_own_upload(scene: Scene) -> None:
+async def test_a_release_is_not_stopped_by_an_answer_from_before_its_own_upload(
+    scene: Scene,
+) -> None:
     lags(scene, "update_function_code", reads=2)
     end = await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed", end
     assert scene.state.versions["3"]["CodeSha256"] == sha256(b"three")
 
 
-async def test_a_release_is_not_stopped_by_an_answer_from_before_its_own_configuration(scene: Scene) -> None:
+async def test_a_release_is_not_stopped_by_an_answer_from_before_its_own_configuration(
+    scene: Scene,
+) -> None:
     lags(scene, "update_function_configuration")
     end = await scene.release(configuration={"MemorySize": 512}, **ALL_AT_ONCE)
     assert end.kind == "Completed", end

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from activities.urgency import Urgency
+from activities.limits.priority import Urgency
 from tests.fake_lambda import FakeLambda
 from tests.fakes.functions import sha256
 from tests.workflows.scene import ALL_AT_ONCE, CANARY, Scene, ending
-from workflows import plugin
+from workflows.temporal import plugin
 
 REFUSED = {"hooks": {"after_traffic": "smoke"}}
 
@@ -31,7 +31,9 @@ def back(scene: Scene) -> None:
 
 async def test_the_alias_goes_back_before_everything_else(scene: Scene) -> None:
     refusing(scene.aws)
-    scene.aws.somebody("put_function_concurrency", FunctionName=scene.function, ReservedConcurrentExecutions=20)
+    scene.aws.somebody(
+        "put_function_concurrency", FunctionName=scene.function, ReservedConcurrentExecutions=20
+    )
     end = await scene.release(
         artifact=scene.package("three"),
         configuration={"Timeout": 9},
@@ -64,30 +66,56 @@ async def test_what_was_not_changed_is_not_put_back(scene: Scene) -> None:
 
 async def test_a_reservation_that_there_was_not_is_given_back(scene: Scene) -> None:
     refusing(scene.aws)
-    await scene.release(artifact=scene.package("three"), concurrency={"reserved": 50}, **REFUSED, **ALL_AT_ONCE)
+    await scene.release(
+        artifact=scene.package("three"), concurrency={"reserved": 50}, **REFUSED, **ALL_AT_ONCE
+    )
     assert scene.state.reserved is None
     back(scene)
 
 
 async def test_the_old_version_keeps_its_provisioned_concurrency_to_the_end(scene: Scene) -> None:
     refusing(scene.aws)
-    scene.aws.somebody("put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="2", ProvisionedConcurrentExecutions=3)
-    await scene.release(artifact=scene.package("three"), concurrency={"provisioned": 5}, **REFUSED, **CANARY)
-    assert {version: config["RequestedProvisionedConcurrentExecutions"] for version, config in scene.state.provisioned.items()} == {"2": 3}
+    scene.aws.somebody(
+        "put_provisioned_concurrency_config",
+        FunctionName=scene.function,
+        Qualifier="2",
+        ProvisionedConcurrentExecutions=3,
+    )
+    await scene.release(
+        artifact=scene.package("three"), concurrency={"provisioned": 5}, **REFUSED, **CANARY
+    )
+    assert {
+        version: config["RequestedProvisionedConcurrentExecutions"]
+        for version, config in scene.state.provisioned.items()
+    } == {"2": 3}
 
 
 async def test_a_version_that_had_provisioned_concurrency_gets_it_back(scene: Scene) -> None:
     refusing(scene.aws)
-    scene.aws.somebody("put_provisioned_concurrency_config", FunctionName=scene.function, Qualifier="1", ProvisionedConcurrentExecutions=3)
+    scene.aws.somebody(
+        "put_provisioned_concurrency_config",
+        FunctionName=scene.function,
+        Qualifier="1",
+        ProvisionedConcurrentExecutions=3,
+    )
     artifact = {"kind": "version", "version": "1"}
     await scene.release(artifact=artifact, concurrency={"provisioned": 5}, **REFUSED, **CANARY)
-    assert {version: config["RequestedProvisionedConcurrentExecutions"] for version, config in scene.state.provisioned.items()} == {"1": 3}
+    assert {
+        version: config["RequestedProvisionedConcurrentExecutions"]
+        for version, config in scene.state.provisioned.items()
+    } == {"1": 3}
 
 
 async def test_environment_values_are_put_back_and_shown_to_nobody(scene: Scene) -> None:
-    scene.aws.create(scene.function, "one", "two", Environment={"Variables": {"TOKEN": "old-secret"}})
+    scene.aws.create(
+        scene.function, "one", "two", Environment={"Variables": {"TOKEN": "old-secret"}}
+    )
     refusing(scene.aws)
-    end = await scene.release(configuration={"Environment": {"Variables": {"TOKEN": "new-secret"}}}, **REFUSED, **ALL_AT_ONCE)
+    end = await scene.release(
+        configuration={"Environment": {"Variables": {"TOKEN": "new-secret"}}},
+        **REFUSED,
+        **ALL_AT_ONCE,
+    )
     assert end.kind == "ReleaseRolledBack"
     assert scene.state.latest["Environment"] == {"Variables": {"TOKEN": "old-secret"}}
     history = (await scene.rollout.fetch_history()).to_json()
@@ -115,7 +143,9 @@ async def test_after_a_first_release_there_is_nothing_to_put_latest_back_to(scen
 
 async def test_after_a_roll_back_the_same_release_can_be_tried_again(scene: Scene) -> None:
     refusing(scene.aws)
-    assert (await scene.release(artifact=scene.package("three"), **REFUSED, **ALL_AT_ONCE)).kind == "ReleaseRolledBack"
+    assert (
+        await scene.release(artifact=scene.package("three"), **REFUSED, **ALL_AT_ONCE)
+    ).kind == "ReleaseRolledBack"
     end = await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed"
     version, _ = scene.aws.routing(scene.function)
@@ -124,7 +154,11 @@ async def test_after_a_roll_back_the_same_release_can_be_tried_again(scene: Scen
 
 # --- an error of AWS's in each step ----------------------------------------------------------------------------------------------
 
-FULL: dict[str, Any] = {"configuration": {"Timeout": 9}, "concurrency": {"reserved": 50, "provisioned": 5}, **CANARY}
+FULL: dict[str, Any] = {
+    "configuration": {"Timeout": 9},
+    "concurrency": {"reserved": 50, "provisioned": 5},
+    **CANARY,
+}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +173,9 @@ FULL: dict[str, Any] = {"configuration": {"Timeout": 9}, "concurrency": {"reserv
         ("update_alias", 1),
     ],
 )
-async def test_an_error_in_any_step_puts_everything_back(scene: Scene, operation: str, skip: int) -> None:
+async def test_an_error_in_any_step_puts_everything_back(
+    scene: Scene, operation: str, skip: int
+) -> None:
     scene.aws.fail(operation, "AccessDeniedException", f"no {operation}", skip=skip)
     end = await scene.release(artifact=scene.package("three"), **FULL)
     assert end.kind == "ReleaseRolledBack", end
@@ -151,7 +187,9 @@ async def test_an_error_in_any_step_puts_everything_back(scene: Scene, operation
 
 async def test_an_update_that_fails_to_settle_puts_everything_back(scene: Scene) -> None:
     scene.aws.update_fails = "the image has no such layer"
-    scene.aws.before("update_function_code", lambda _: setattr(scene.aws, "update_fails", None), skip=1)
+    scene.aws.before(
+        "update_function_code", lambda _: setattr(scene.aws, "update_fails", None), skip=1
+    )
     end = await scene.release(artifact=scene.package("three"), **CANARY)
     assert end.kind == "ReleaseRolledBack"
     assert "the image has no such layer" in end.text
@@ -168,7 +206,9 @@ async def test_a_candidate_that_cannot_be_created_gets_no_traffic(scene: Scene) 
 
 async def test_concurrency_that_cannot_be_provisioned_gets_no_traffic(scene: Scene) -> None:
     scene.aws.provisioning_fails = "FUNCTION_ERROR_INIT_FAILURE"
-    end = await scene.release(artifact=scene.package("three"), concurrency={"provisioned": 5}, **CANARY)
+    end = await scene.release(
+        artifact=scene.package("three"), concurrency={"provisioned": 5}, **CANARY
+    )
     assert end.kind == "ReleaseRolledBack"
     assert "FUNCTION_ERROR_INIT_FAILURE" in end.text
     assert "update_alias" not in scene.aws.operations
@@ -185,7 +225,9 @@ async def test_a_package_that_is_not_there_changes_nothing(scene: Scene) -> None
 
 @pytest.mark.parametrize("code", ["TooManyRequestsException", "ConnectionClosedError"])
 @pytest.mark.parametrize("operation", ["update_function_code", "publish_version", "update_alias"])
-async def test_an_error_that_passes_delays_a_release_and_no_more(scene: Scene, operation: str, code: str) -> None:
+async def test_an_error_that_passes_delays_a_release_and_no_more(
+    scene: Scene, operation: str, code: str
+) -> None:
     scene.aws.fail(operation, code, times=2)
     end = await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed"
@@ -207,17 +249,24 @@ async def test_an_error_that_passes_delays_a_release_and_no_more(scene: Scene, o
         ("update_alias", 1),
     ],
 )
-async def test_a_lost_answer_to_any_write_is_no_second_write(scene: Scene, operation: str, skip: int) -> None:
+async def test_a_lost_answer_to_any_write_is_no_second_write(
+    scene: Scene, operation: str, skip: int
+) -> None:
     scene.aws.lose(operation, skip=skip)
     end = await scene.release(artifact=scene.package("three"), **FULL)
     assert end.kind == "Completed", end
     assert list(scene.state.versions) == ["1", "2", "3"]
     assert scene.aws.routing(scene.function) == ("3", {})
-    if operation not in {"put_function_concurrency", "put_provisioned_concurrency_config"}:  # absolute: again does no harm
+    if operation not in {
+        "put_function_concurrency",
+        "put_provisioned_concurrency_config",
+    }:  # absolute: again does no harm
         assert scene.aws.writes.count(operation) == (2 if operation == "update_alias" else 1)
 
 
-async def test_a_lost_answer_to_the_creation_of_the_alias_is_no_second_creation(scene: Scene) -> None:
+async def test_a_lost_answer_to_the_creation_of_the_alias_is_no_second_creation(
+    scene: Scene,
+) -> None:
     del scene.state.aliases["live"]
     scene.aws.lose("create_alias")
     end = await scene.release(artifact=scene.package("three"))
@@ -233,17 +282,23 @@ async def test_a_lost_answer_while_the_update_is_in_progress_is_waited_for(scene
     assert scene.aws.writes.count("update_function_code") == 1
 
 
-@pytest.mark.parametrize("operation", ["update_alias", "update_function_code", "update_function_configuration"])
+@pytest.mark.parametrize(
+    "operation", ["update_alias", "update_function_code", "update_function_configuration"]
+)
 async def test_a_lost_answer_in_the_undo_is_no_failure(scene: Scene, operation: str) -> None:
     refusing(scene.aws)
     scene.aws.lose(operation, skip=1)
-    end = await scene.release(artifact=scene.package("three"), configuration={"Timeout": 9}, **REFUSED, **ALL_AT_ONCE)
+    end = await scene.release(
+        artifact=scene.package("three"), configuration={"Timeout": 9}, **REFUSED, **ALL_AT_ONCE
+    )
     assert end.kind == "ReleaseRolledBack"
     assert "could not be put back" not in end.text
     back(scene)
 
 
-async def test_an_abort_while_the_answer_to_a_move_is_lost_knows_where_the_alias_is(scene: Scene) -> None:
+async def test_an_abort_while_the_answer_to_a_move_is_lost_knows_where_the_alias_is(
+    scene: Scene,
+) -> None:
     scene.aws.lose("update_alias")
     hold = scene.aws.hold("get_alias", skip=1)  # the look before the second attempt
     handle = await scene.begin(artifact=scene.package("three"), **CANARY)
@@ -257,7 +312,9 @@ async def test_an_abort_while_the_answer_to_a_move_is_lost_knows_where_the_alias
 
 async def test_a_move_that_failed_with_its_answer_lost_is_still_put_back(scene: Scene) -> None:
     scene.aws.lose("update_alias")
-    scene.aws.fail("get_alias", "AccessDeniedException", "no lambda:GetAlias", skip=1)  # the look before the second attempt
+    scene.aws.fail(
+        "get_alias", "AccessDeniedException", "no lambda:GetAlias", skip=1
+    )  # the look before the second attempt
     end = await scene.release(artifact=scene.package("three"), **CANARY)
     assert end.kind == "ReleaseRolledBack", end
     assert scene.aws.writes.count("update_alias") == 2
@@ -269,8 +326,12 @@ async def test_a_move_that_failed_with_its_answer_lost_is_still_put_back(scene: 
 
 async def test_an_undo_outlasts_an_hour_without_aws(scene: Scene) -> None:
     refusing(scene.aws)
-    down = scene.aws.fail("update_alias", "ServiceException", skip=1, times=120)  # 1 + 2 + 4 + 8 + 16 + 115 × 30 s
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **REFUSED, **ALL_AT_ONCE))
+    down = scene.aws.fail(
+        "update_alias", "ServiceException", skip=1, times=120
+    )  # 1 + 2 + 4 + 8 + 16 + 115 × 30 s
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **REFUSED, **ALL_AT_ONCE)
+    )
     end = await ending(handle, patience=60)
     assert end.kind == "ReleaseRolledBack"
     assert down.met == 120
@@ -292,8 +353,12 @@ async def test_while_the_undo_goes_on_the_phase_says_so(scene: Scene) -> None:
 
 async def test_an_undo_that_is_denied_fails_and_says_where_the_alias_is(scene: Scene) -> None:
     refusing(scene.aws)
-    scene.aws.fail("update_alias", "AccessDeniedException", "no lambda:UpdateAlias", skip=1, times=None)
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **REFUSED, **ALL_AT_ONCE))
+    scene.aws.fail(
+        "update_alias", "AccessDeniedException", "no lambda:UpdateAlias", skip=1, times=None
+    )
+    handle = await scene.start(
+        "Release", scene.request(artifact=scene.package("three"), **REFUSED, **ALL_AT_ONCE)
+    )
     end = await ending(handle)
     assert end.kind == "RollbackFailed"
     assert "500" in end.text
@@ -305,7 +370,13 @@ async def test_an_undo_that_is_denied_fails_and_says_where_the_alias_is(scene: S
 
 async def test_what_cannot_be_put_back_besides_the_alias_is_said(scene: Scene) -> None:
     refusing(scene.aws)
-    scene.aws.fail("update_function_code", "AccessDeniedException", "no lambda:UpdateFunctionCode", skip=1, times=None)
+    scene.aws.fail(
+        "update_function_code",
+        "AccessDeniedException",
+        "no lambda:UpdateFunctionCode",
+        skip=1,
+        times=None,
+    )
     end = await scene.release(artifact=scene.package("three"), **REFUSED, **ALL_AT_ONCE)
     assert end.kind == "ReleaseRolledBack"
     assert "code of $LATEST could not be put back" in end.text
@@ -321,17 +392,23 @@ async def test_the_calls_of_an_undo_go_before_all_others(scene: Scene) -> None:
         async for event in scene.rollout.fetch_history_events()
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
-    priorities = {(activity.activity_type.name, activity.priority.priority_key) for activity in scheduled}
+    priorities = {
+        (activity.activity_type.name, activity.priority.priority_key) for activity in scheduled
+    }
     assert ("update_alias", 1) in priorities
     assert ("restore_latest", 1) in priorities
     assert ("update_function_code", 1) not in priorities
 
 
-async def test_the_worker_hears_of_what_restores_service_and_of_nothing_else(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_worker_hears_of_what_restores_service_and_of_nothing_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     announced = Urgency()
     monkeypatch.setattr(plugin, "ANNOUNCED", announced)
     assert (await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)).kind == "Completed"
     assert not announced.take()
     refusing(scene.aws)
-    assert (await scene.release(artifact=scene.package("four"), **REFUSED, **ALL_AT_ONCE)).kind == "ReleaseRolledBack"
+    assert (
+        await scene.release(artifact=scene.package("four"), **REFUSED, **ALL_AT_ONCE)
+    ).kind == "ReleaseRolledBack"
     assert announced.take()

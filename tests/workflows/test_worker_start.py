@@ -17,13 +17,17 @@ from temporalio.testing import WorkflowEnvironment
 ROOT = Path(__file__).parents[2]
 
 
-async def test_a_search_attribute_of_another_type_is_refused_before_a_release_hangs_on_it(temporal: WorkflowEnvironment) -> None:
+async def test_a_search_attribute_of_another_type_is_refused_before_a_release_hangs_on_it(
+    temporal: WorkflowEnvironment,
+) -> None:
     client, double = temporal.client, IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE
     retention = Duration(seconds=86_400)
     await client.workflow_service.register_namespace(
         RegisterNamespaceRequest(namespace="taken", workflow_execution_retention_period=retention)
     )
-    request = AddSearchAttributesRequest(namespace="taken", search_attributes={"TrafficPercent": double})
+    request = AddSearchAttributesRequest(
+        namespace="taken", search_attributes={"TrafficPercent": double}
+    )
     async with asyncio.timeout(30):
         while True:
             try:
@@ -41,4 +45,7 @@ async def test_a_search_attribute_of_another_type_is_refused_before_a_release_ha
     async with asyncio.timeout(30):
         _, said = await worker.communicate()
     assert worker.returncode == 1
-    assert b"namespace taken uses search attributes of ours for something else: TrafficPercent (not of type Int)" in said
+    assert (
+        b"namespace taken uses search attributes of ours for something else: TrafficPercent (not of type Int)"
+        in said
+    )

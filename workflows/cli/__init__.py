@@ -1,18 +1,18 @@
-"""``releases``: the command line. Every command is a few lines over :class:`workflows.client.ReleaseClient`.
+"""``releases``: the command line. Every command is a few lines over :class:`workflows.client.client.ReleaseClient`.
 
-Reading order: :mod:`~workflows.cli.application` (connection, errors, exit statuses) · :mod:`~workflows.cli.starting` (start, rollback, plan)
-with its :mod:`~workflows.cli.flags`, :mod:`~workflows.cli.documents` and :mod:`~workflows.cli.packages` · :mod:`~workflows.cli.looking`
-(status, history), :mod:`~workflows.cli.explaining` (explain, rejudge) and :mod:`~workflows.cli.following` (watch), drawn by :mod:`~workflows.cli.pages` · :mod:`~workflows.cli.steering`
-(the five controls) · :mod:`~workflows.cli.scheduling` (schedule …).
+Reading order: :mod:`~workflows.cli.app` (connection, errors, exit statuses) · :mod:`~workflows.cli.start` (start, rollback, plan)
+with its :mod:`~workflows.cli.flags`, :mod:`~workflows.cli.release_file` and :mod:`~workflows.cli.upload` · :mod:`~workflows.cli.status`
+(status, history), :mod:`~workflows.cli.explain` (explain, rejudge) and :mod:`~workflows.cli.watch` (watch), drawn by :mod:`~workflows.cli.render` · :mod:`~workflows.cli.controls`
+(the five controls) · :mod:`~workflows.cli.schedule` (schedule …).
 """
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from workflows.cli import explaining, following, looking, scheduling, starting, steering
-from workflows.cli.application import app, command
-from workflows.exiting import exiting
+from workflows.cli import controls, explain, schedule, start, status, watch
+from workflows.cli.app import app, command
+from workflows.temporal.process_exit import exiting
 
 __all__ = ["app", "main"]
 
@@ -22,17 +22,17 @@ def main() -> NoReturn:
     exiting(app)
 
 
-app.command()(command(starting.start))
-app.command()(command(looking.status))
-app.command()(command(following.watch))
-app.command()(command(steering.approve))
-app.command()(command(steering.pause))
-app.command()(command(steering.resume))
-app.command()(command(steering.promote))
-app.command()(command(steering.abort))
-app.command()(command(starting.rollback))
-app.command()(command(looking.history))
-app.command()(command(explaining.explain))
-app.command()(command(explaining.rejudge))
-app.command()(command(starting.plan))
-app.add_typer(scheduling.app, name="schedule")
+app.command()(command(start.start))
+app.command()(command(status.status))
+app.command()(command(watch.watch))
+app.command()(command(controls.approve))
+app.command()(command(controls.pause))
+app.command()(command(controls.resume))
+app.command()(command(controls.promote))
+app.command()(command(controls.abort))
+app.command()(command(start.rollback))
+app.command()(command(status.history))
+app.command()(command(explain.explain))
+app.command()(command(explain.rejudge))
+app.command()(command(start.plan))
+app.add_typer(schedule.app, name="schedule")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar, cast, get_type_hints
 
 import typer
 
-from workflows.cli.application import DEFAULT_QUEUE, By, Reason, TaskQueue
+from workflows.cli.app import DEFAULT_QUEUE, By, Reason, TaskQueue
 
 _WHAT, _HOW, _GUARDS, _WHO = "What to release", "How", "What may stop it", "Who and why"
 
@@ -18,8 +18,10 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-def _option(*names: str, panel: str, help: str, metavar: str | None = None, **more: Any) -> Any:  # noqa: A002 - typer's word
-    return typer.Option(*names, rich_help_panel=panel, help=help, metavar=metavar, show_default=False, **more)
+def _option(*names: str, panel: str, help: str, metavar: str | None = None, **more: Any) -> Any:
+    return typer.Option(
+        *names, rich_help_panel=panel, help=help, metavar=metavar, show_default=False, **more
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,13 @@ class Flags:
         ),
     ] = None  # fmt: skip
     s3: Annotated[
-        str | None, _option("--s3", panel=_WHAT, metavar="URL", help="A package: s3://bucket/key, or with ?versionId=… to pin it.")
+        str | None,
+        _option(
+            "--s3",
+            panel=_WHAT,
+            metavar="URL",
+            help="A package: s3://bucket/key, or with ?versionId=… to pin it.",
+        ),
     ] = None
     package: Annotated[
         Path | None,
@@ -43,12 +51,25 @@ class Flags:
             help="A local package: uploaded to --bucket first, once, under the hash of its content. Needs AWS credentials.",
         ),
     ] = None  # fmt: skip
-    bucket: Annotated[str | None, _option("--bucket", panel=_WHAT, metavar="NAME", help="Where --zip goes; in the function's region.")] = (
-        None
-    )
-    image: Annotated[str | None, _option("--image", panel=_WHAT, metavar="URI", help="A container image in ECR.")] = None
-    version: Annotated[str | None, _option("--version", panel=_WHAT, metavar="N", help="A version that was published before.")] = None
-    latest: Annotated[bool, _option("--latest", panel=_WHAT, help="What $LATEST holds when the release runs.")] = False
+    bucket: Annotated[
+        str | None,
+        _option(
+            "--bucket",
+            panel=_WHAT,
+            metavar="NAME",
+            help="Where --zip goes; in the function's region.",
+        ),
+    ] = None
+    image: Annotated[
+        str | None, _option("--image", panel=_WHAT, metavar="URI", help="A container image in ECR.")
+    ] = None
+    version: Annotated[
+        str | None,
+        _option("--version", panel=_WHAT, metavar="N", help="A version that was published before."),
+    ] = None
+    latest: Annotated[
+        bool, _option("--latest", panel=_WHAT, help="What $LATEST holds when the release runs.")
+    ] = False
     settings: Annotated[
         list[str],
         _option(
@@ -73,19 +94,49 @@ class Flags:
         ),
     ] = None  # fmt: skip
     reserved: Annotated[
-        int | None, _option("--reserved", panel=_HOW, metavar="N", help="Concurrent executions reserved for the function.")
+        int | None,
+        _option(
+            "--reserved",
+            panel=_HOW,
+            metavar="N",
+            help="Concurrent executions reserved for the function.",
+        ),
     ] = None
     provisioned: Annotated[
-        int | None, _option("--provisioned", panel=_HOW, metavar="N", help="Executions kept warm on the version that is released.")
+        int | None,
+        _option(
+            "--provisioned",
+            panel=_HOW,
+            metavar="N",
+            help="Executions kept warm on the version that is released.",
+        ),
     ] = None
     before_traffic: Annotated[
-        str | None, _option("--before-traffic", panel=_GUARDS, metavar="FUNCTION", help="Asked before the first traffic moves.")
+        str | None,
+        _option(
+            "--before-traffic",
+            panel=_GUARDS,
+            metavar="FUNCTION",
+            help="Asked before the first traffic moves.",
+        ),
     ] = None
     after_traffic: Annotated[
-        str | None, _option("--after-traffic", panel=_GUARDS, metavar="FUNCTION", help="Asked once all traffic has moved.")
+        str | None,
+        _option(
+            "--after-traffic",
+            panel=_GUARDS,
+            metavar="FUNCTION",
+            help="Asked once all traffic has moved.",
+        ),
     ] = None
     alarms: Annotated[
-        list[str], _option("--alarm", panel=_GUARDS, metavar="NAME", help="A CloudWatch alarm that takes everything back. Repeat it.")
+        list[str],
+        _option(
+            "--alarm",
+            panel=_GUARDS,
+            metavar="NAME",
+            help="A CloudWatch alarm that takes everything back. Repeat it.",
+        ),
     ] = field(default_factory=list[str])
     metrics: Annotated[
         str | None,
@@ -117,10 +168,16 @@ def takes_flags(command: Callable[_P, _R]) -> Callable[_P, _R]:
     hints = get_type_hints(Flags, include_extras=True)
     defaults = {flag.name: getattr(Flags(), flag.name) for flag in fields(Flags)}
     flags = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[name]
+        )
         for name, default in defaults.items()
     ]
-    own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, parameter in parameters.items() if name != "flags"]
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in parameters.items()
+        if name != "flags"
+    ]
 
     def spread(**given: Any) -> Any:
         flags = Flags(**{name: given.pop(name) for name in defaults})

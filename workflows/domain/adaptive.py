@@ -18,10 +18,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from workflows.domain.assessment import Assessment, Verdict
 from workflows.domain.evidence import Evidence
-from workflows.domain.judgement import Alpha, Judgement, Margin, NotWorse, Outcome, Rules
+from workflows.domain.formatting import format_duration
+from workflows.domain.inputs import Duration, Input
 from workflows.domain.measurement import COMPLETE, MINUTE, Measurements
-from workflows.domain.words import Duration, Input, spoken
+from workflows.domain.rules import Alpha, Margin, NotWorse, Rules
 
 MOST: Final = 50
 """Percent of the traffic that a dose takes at most: a comparison needs stable's requests as well."""
@@ -53,7 +55,7 @@ class Adaptive(Input):
     def __str__(self) -> str:
         return (
             f"{self.start}% of a minute's requests, then {self.factor:g} times that for each 1 of evidence, at most {MOST}% of the traffic; 100% when "
-            f"errors are surely not {100 * self.margin:g} points above stable's (alpha {self.alpha:g}); a person after {spoken(self.max_duration)}"
+            f"errors are surely not {100 * self.margin:g} points above stable's (alpha {self.alpha:g}); a person after {format_duration(self.max_duration)}"
         )
 
 
@@ -114,7 +116,9 @@ class Advice:
     ramp: Ramp
 
 
-def advise(adaptive: Adaptive, *, judgement: Judgement, seen: Measurements, ramp: Ramp, now: datetime) -> Advice:
+def advise(
+    adaptive: Adaptive, *, judgement: Assessment, seen: Measurements, ramp: Ramp, now: datetime
+) -> Advice:
     """The next move of a ramp: the first of these that applies.
 
     1. a rule failed: roll back, whatever else is under way;
@@ -129,33 +133,45 @@ def advise(adaptive: Adaptive, *, judgement: Judgement, seen: Measurements, ramp
     Without traffic for the candidate nothing gets worse while it waits.
     """
     over = ramp.began + adaptive.max_duration
-    if judgement.outcome is Outcome.FAILED:
+    if judgement.outcome is Verdict.FAILED:
         return Advice(Move.ROLL_BACK, 0, judgement.reason, now, ramp)
-    if judgement.outcome is Outcome.PASSED:
+    if judgement.outcome is Verdict.PASSED:
         return Advice(Move.PROMOTE, 100, judgement.reason, now, ramp)
     if now >= over:
-        reason = f"no certainty within {spoken(adaptive.max_duration)}: {judgement.reason}"
+        reason = f"no certainty within {format_duration(adaptive.max_duration)}: {judgement.reason}"
         return Advice(Move.HOLD, 0, reason, now, ramp)
     advice = _traffic(adaptive, judgement, seen, ramp, now)
     return replace(advice, again=min(advice.again, over))
 
 
-def _traffic(adaptive: Adaptive, judgement: Judgement, seen: Measurements, ramp: Ramp, now: datetime) -> Advice:
+def _traffic(
+    adaptive: Adaptive, judgement: Assessment, seen: Measurements, ramp: Ramp, now: datetime
+) -> Advice:
     """Rules 4 to 8."""
     dose, patience = ramp.dose, ramp.patience
     if dose is not None and now < dose.ends:
-        return Advice(Move.SEND, dose.percent, f"{dose.percent}% until {dose.ends:%H:%M:%S}", dose.ends, ramp)
+        return Advice(
+            Move.SEND, dose.percent, f"{dose.percent}% until {dose.ends:%H:%M:%S}", dose.ends, ramp
+        )
     if seen.status != COMPLETE:
         return Advice(Move.WAIT, 0, judgement.reason, ramp.began + adaptive.max_duration, ramp)
     if dose is not None and patience is not None and now < patience and not _told(dose, seen):
-        return Advice(Move.WAIT, 0, f"waiting for what CloudWatch tells of {dose.minute:%H:%M}", patience, ramp)
+        return Advice(
+            Move.WAIT,
+            0,
+            f"waiting for what CloudWatch tells of {dose.minute:%H:%M}",
+            patience,
+            ramp,
+        )
     left = now.replace(second=0, microsecond=0) + MINUTE - now
     if left < _SHORTEST:
         return Advice(Move.WAIT, 0, "the next dose begins with the next minute", now + left, ramp)
-    size, because = _size(adaptive, [finding.evidence for finding in judgement.findings if finding.evidence])
+    size, because = _size(
+        adaptive, [finding.evidence for finding in judgement.findings if finding.evidence]
+    )
     percent = min(MOST, max(1, int(size * (MINUTE / left))))
     ends = now + min(left, MINUTE * (size / percent))
-    reason = f"{percent}% for {spoken(ends - now)}, {min(size, MOST):.2g}% of a minute's requests: {because}"
+    reason = f"{percent}% for {format_duration(ends - now)}, {min(size, MOST):.2g}% of a minute's requests: {because}"
     return Advice(Move.SEND, percent, reason, ends, ramp.after(Dose(percent, now, ends)))
 
 
@@ -169,5 +185,7 @@ def _size(adaptive: Adaptive, found: list[Evidence]) -> tuple[float, str]:
     if e > 1:
         return adaptive.start * adaptive.factor * e, f"the evidence for it is {e:.2g}"
     if any(one.harm > 1 for one in found):
-        return adaptive.start * max(e, 0.5), f"the evidence is against it ({max(one.harm for one in found):.2g})"
+        return adaptive.start * max(
+            e, 0.5
+        ), f"the evidence is against it ({max(one.harm for one in found):.2g})"
     return float(adaptive.start), "no evidence yet" if e == 1 else f"the evidence for it is {e:.2g}"

@@ -108,15 +108,23 @@ class Bets:
         """What they stand at when one more contrast is known."""
         known, told, alternatives = self.known, self.evidence, _alternatives(self.margin)
         usual = (known.hits + 0.5) / (known.of + 100.0)  # with nothing known: one in two hundred
-        stake = _FROM_THE_START if self.turn == 0 else (1 - _FROM_THE_START) / (self.turn * (self.turn + 1))
+        stake = (
+            _FROM_THE_START
+            if self.turn == 0
+            else (1 - _FROM_THE_START) / (self.turn * (self.turn + 1))
+        )
         waiting = self.waiting - stake
         stakes: list[float] = []
-        for had, (excess, part) in zip(self.stakes or [0.0] * len(alternatives), alternatives, strict=True):
+        for had, (excess, part) in zip(
+            self.stakes or [0.0] * len(alternatives), alternatives, strict=True
+        ):
             bet = Contrast(Share(min(usual + excess, (1 + usual) / 2), 1), Share(usual, 1))
             gain = _exp(_log_gain(contrast, bet, margin=0.0))
             stakes.append(min((had + part * stake) * gain, _LARGEST))
         harm = min(sum(stakes) + max(waiting, 0.0), _LARGEST)
-        log_not_worse = self.log_not_worse + _log_gain(contrast, Contrast(Share(usual, 1), Share(usual, 1)), margin=self.margin)
+        log_not_worse = self.log_not_worse + _log_gain(
+            contrast, Contrast(Share(usual, 1), Share(usual, 1)), margin=self.margin
+        )
         found = Evidence(
             worse=max(told.worse, harm),
             harm=harm,
@@ -124,10 +132,20 @@ class Bets:
             candidate=told.candidate + contrast.candidate,
             stable=told.stable + contrast.stable,
         )
-        return Bets(self.margin, known + contrast.stable, self.turn + 1, waiting, tuple(stakes), log_not_worse, found)
+        return Bets(
+            self.margin,
+            known + contrast.stable,
+            self.turn + 1,
+            waiting,
+            tuple(stakes),
+            log_not_worse,
+            found,
+        )
 
 
-def evidence(contrasts: Iterable[Contrast], *, margin: float, before: Share | None = None) -> Evidence:
+def evidence(
+    contrasts: Iterable[Contrast], *, margin: float, before: Share | None = None
+) -> Evidence:
     """Bet on contrasts, in the order in which they became known. ``before`` is how stable did before the release."""
     return functools.reduce(Bets.after, contrasts, Bets(margin, before or Share())).evidence
 
@@ -139,7 +157,9 @@ def _alternatives(margin: float) -> tuple[tuple[float, float], ...]:
     while excesses[-1] * _STEP < 0.5:  # noqa: PLR2004 - half of all requests
         excesses.append(excesses[-1] * _STEP)
     weights = [0.5**index for index in range(len(excesses))]
-    return tuple((excess, weight / sum(weights)) for excess, weight in zip(excesses, weights, strict=True))
+    return tuple(
+        (excess, weight / sum(weights)) for excess, weight in zip(excesses, weights, strict=True)
+    )
 
 
 def _log_gain(seen: Contrast, bet: Contrast, *, margin: float) -> float:
@@ -157,7 +177,9 @@ def _nearest(c: float, s: float, *, candidates: float, stables: float, margin: f
     low, high = max(0.0, min(s, c - margin)), min(1.0 - margin, max(s, c - margin))
     while low < (middle := (low + high) / 2) < high:
         c0 = middle + margin
-        slope = candidates * (c0 - c) * middle * (1 - middle) + stables * (middle - s) * c0 * (1 - c0)
+        slope = candidates * (c0 - c) * middle * (1 - middle) + stables * (middle - s) * c0 * (
+            1 - c0
+        )
         low, high = (middle, high) if slope < 0 else (low, middle)
     return high
 
@@ -165,7 +187,9 @@ def _nearest(c: float, s: float, *, candidates: float, stables: float, margin: f
 def _log_ratio(seen: Share, rate: float, other: float) -> float:
     """How much likelier ``seen`` is at ``rate`` than at ``other``, as a logarithm."""
     missed = seen.of - seen.hits
-    return (seen.hits * math.log(rate / other) if seen.hits else 0.0) + (missed * math.log((1 - rate) / (1 - other)) if missed else 0.0)
+    return (seen.hits * math.log(rate / other) if seen.hits else 0.0) + (
+        missed * math.log((1 - rate) / (1 - other)) if missed else 0.0
+    )
 
 
 def _exp(exponent: float) -> float:

@@ -49,7 +49,11 @@ class Point(BaseModel):
                 hits, of = self.errors, self.invocations
             case "throttle_rate":
                 hits = self.throttles
-                of = None if self.invocations is None or self.throttles is None else self.invocations + self.throttles
+                of = (
+                    None
+                    if self.invocations is None or self.throttles is None
+                    else self.invocations + self.throttles
+                )
             case "slow_rate":
                 hits, of = self.slow, self.timed
         return None if hits is None or of is None else Share(min(hits, of), of)
@@ -87,8 +91,12 @@ class Measurements:
     stable: Mapping[datetime, Point] = field(default_factory=dict[datetime, Point])
     earlier: float = 0.0
     heard: datetime | None = None
-    contrasts: Mapping[Measure, tuple[Contrast, ...]] = field(default_factory=dict["Measure", tuple[Contrast, ...]])
-    counted: Mapping[tuple[Measure, datetime], Contrast] = field(default_factory=dict[tuple["Measure", datetime], Contrast])
+    contrasts: Mapping[Measure, tuple[Contrast, ...]] = field(
+        default_factory=dict["Measure", tuple[Contrast, ...]]
+    )
+    counted: Mapping[tuple[Measure, datetime], Contrast] = field(
+        default_factory=dict[tuple["Measure", datetime], Contrast]
+    )
 
     def after(self, look: Look, *, settle: timedelta) -> Measurements:
         """What is known after one more look.
@@ -99,7 +107,9 @@ class Measurements:
         """
         if look.status != COMPLETE:
             return replace(self, at=look.at, status=look.status)
-        settled = [minute for minute in sorted(look.candidate) if minute + MINUTE + settle <= look.at]
+        settled = [
+            minute for minute in sorted(look.candidate) if minute + MINUTE + settle <= look.at
+        ]
         contrasts, counted = dict(self.contrasts), dict(self.counted)
         for measure in self.measures:
             for minute, total in _both(measure, look, settled):
@@ -107,7 +117,9 @@ class Measurements:
                 new = Contrast(total.candidate - known.candidate, total.stable - known.stable)
                 if new.candidate.of and new.stable.of:
                     contrasts[measure] = (*contrasts.get(measure, ()), new)
-                    counted[measure, minute] = Contrast(known.candidate + new.candidate, known.stable + new.stable)
+                    counted[measure, minute] = Contrast(
+                        known.candidate + new.candidate, known.stable + new.stable
+                    )
         points = {**self.candidate, **{minute: look.candidate[minute] for minute in settled}}
         old = look.at - _KEPT
         return replace(
@@ -115,9 +127,16 @@ class Measurements:
             at=look.at,
             status=look.status,
             candidate={minute: point for minute, point in points.items() if minute > old},
-            stable={minute: point for minute, point in {**self.stable, **look.stable}.items() if minute > old},
-            earlier=self.earlier + _invocations(point for minute, point in points.items() if minute <= old),
-            heard=max((minute for minute in settled if points[minute].invocations), default=self.heard),
+            stable={
+                minute: point
+                for minute, point in {**self.stable, **look.stable}.items()
+                if minute > old
+            },
+            earlier=self.earlier
+            + _invocations(point for minute, point in points.items() if minute <= old),
+            heard=max(
+                (minute for minute in settled if points[minute].invocations), default=self.heard
+            ),
             contrasts=contrasts,
             counted={known: contrast for known, contrast in counted.items() if known[1] > old},
         )
@@ -132,7 +151,9 @@ def _invocations(points: Iterable[Point]) -> float:
     return sum(point.invocations or 0.0 for point in points)
 
 
-def _both(measure: Measure, look: Look, minutes: list[datetime]) -> Iterator[tuple[datetime, Contrast]]:
+def _both(
+    measure: Measure, look: Look, minutes: list[datetime]
+) -> Iterator[tuple[datetime, Contrast]]:
     """The minutes of which both versions' share is known. One version alone proves nothing about the other: the minute waits."""
     for minute in minutes:
         candidate = look.candidate[minute].share(measure)

@@ -23,7 +23,8 @@ from pydantic import (
     model_validator,
 )
 
-from workflows.domain.words import Duration, Input, Latency, spoken
+from workflows.domain.formatting import format_duration
+from workflows.domain.inputs import Duration, Input, Latency
 
 MOST_PROBES: Final = 100
 """Requests that one step sends: each takes eleven events of the history, which may have 51,200."""
@@ -57,7 +58,9 @@ def _finite(value: JsonValue) -> JsonValue:
     return value
 
 
-JsonPath = Annotated[str, Field(max_length=100, description="Such as $.items[0].id"), AfterValidator(_one_place)]
+JsonPath = Annotated[
+    str, Field(max_length=100, description="Such as $.items[0].id"), AfterValidator(_one_place)
+]
 Json = Annotated[JsonValue, AfterValidator(_finite)]
 
 
@@ -73,12 +76,20 @@ class Expectation(Input):
     def _null_is_absent(cls, data: object) -> object:
         """But for ``equals``, which may be null."""
         if isinstance(data, dict):
-            return {key: value for key, value in cast("dict[object, object]", data).items() if value is not None or key == "equals"}
+            return {
+                key: value
+                for key, value in cast("dict[object, object]", data).items()
+                if value is not None or key == "equals"
+            }
         return data
 
     @model_serializer(mode="wrap")
     def _without_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in serialize(self).items() if value is not None or (key == "equals" and self.test == "equals")}
+        return {
+            key: value
+            for key, value in serialize(self).items()
+            if value is not None or (key == "equals" and self.test == "equals")
+        }
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -110,7 +121,9 @@ def _some_and_not_too_large(requests: tuple[ProbeRequest, ...]) -> tuple[ProbeRe
         raise ValueError("at least one is needed")
     for number, request in enumerate(requests):
         if request.size > LARGEST:
-            raise ValueError(f"number {number} is larger than {LARGEST} bytes, with all that is expected of it")
+            raise ValueError(
+                f"number {number} is larger than {LARGEST} bytes, with all that is expected of it"
+            )
     if sum(request.size for request in requests) > LARGEST_TOGETHER:
         raise ValueError(f"larger than {LARGEST_TOGETHER} bytes together")
     return requests
@@ -125,7 +138,9 @@ class Probe(Input):
     """
 
     kind: Literal["probe"] = "probe"
-    requests: Annotated[tuple[ProbeRequest, ...], Field(max_length=20), AfterValidator(_some_and_not_too_large)]
+    requests: Annotated[
+        tuple[ProbeRequest, ...], Field(max_length=20), AfterValidator(_some_and_not_too_large)
+    ]
     count: Annotated[int, Field(strict=True, ge=1, le=MOST_PROBES)] | None = None
     every: Duration = timedelta(seconds=1)
     max_latency: Latency = timedelta(seconds=30)
@@ -137,7 +152,11 @@ class Probe(Input):
         requests: tuple[ProbeRequest, ...] = info.data.get("requests", ())
         if count is not None and count < len(requests):
             raise ValueError(f"fewer than the {len(requests)} requests: each is sent at least once")
-        if count is not None and requests and sum(requests[number % len(requests)].size for number in range(count)) > LARGEST_SENT:
+        if (
+            count is not None
+            and requests
+            and sum(requests[number % len(requests)].size for number in range(count)) > LARGEST_SENT
+        ):
             raise ValueError(f"more than {LARGEST_SENT} bytes would be sent in all")
         return count
 
@@ -167,4 +186,8 @@ class Probe(Input):
     @property
     def words(self) -> str:
         """``20 times, every 1 s``."""
-        return "once" if self.times == 1 else f"{self.times} times, every {spoken(self.every)}"
+        return (
+            "once"
+            if self.times == 1
+            else f"{self.times} times, every {format_duration(self.every)}"
+        )

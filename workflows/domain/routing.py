@@ -35,5 +35,8 @@ class Routing(BaseModel):
         return {self.version, *self.weights} <= set(versions)
 
     def __str__(self) -> str:
-        others = ", ".join(f"{weight:.4g} of the traffic to version {version}" for version, weight in self.weights.items())
+        others = ", ".join(
+            f"{weight:.4g} of the traffic to version {version}"
+            for version, weight in self.weights.items()
+        )
         return f"version {self.version}" + (f" with {others}" if others else "")

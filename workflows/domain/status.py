@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workflows.domain.judgement import Outcome
+from workflows.domain.assessment import Verdict
 from workflows.domain.target import Target
 
 
@@ -35,7 +35,7 @@ class TrafficSplit(BaseModel):
     percent: int = 0
 
 
-class Measured(BaseModel):
+class VersionMetrics(BaseModel):
     """One version as CloudWatch told of it: so many invocations while both were served, their error rate, and p99 in ms of the last minute told."""
 
     model_config = ConfigDict(frozen=True)
@@ -45,7 +45,7 @@ class Measured(BaseModel):
     p99: float | None = None
 
 
-class Assessed(BaseModel):
+class AnalysisStatus(BaseModel):
     """What is thought of the candidate: the verdict, why, and how sure that is.
 
     ``worse`` and ``not_worse`` are how sure, from 0 to 1, that the candidate is worse than stable, and that it is not worse by the margin: 1 - 1/e,
@@ -54,12 +54,12 @@ class Assessed(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    verdict: Outcome
+    verdict: Verdict
     reason: str
     worse: float = 0
     not_worse: float = 0
-    candidate: Measured = Measured()
-    stable: Measured = Measured()
+    candidate: VersionMetrics = VersionMetrics()
+    stable: VersionMetrics = VersionMetrics()
     at: datetime | None = None
 
 
@@ -81,5 +81,5 @@ class ReleaseStatus(BaseModel):
     steps: int = 0
     paused: bool = False
     ends_at: datetime | None = None
-    analysis: Assessed | None = Field(default=None, exclude_if=lambda told: told is None)
+    analysis: AnalysisStatus | None = Field(default=None, exclude_if=lambda told: told is None)
     hotfix: bool = Field(default=False, exclude_if=lambda told: not told)

@@ -13,9 +13,10 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from workflows.domain.adaptive import Adaptive
-from workflows.domain.judgement import Rules
+from workflows.domain.formatting import format_duration
+from workflows.domain.inputs import Duration, Input, Percent
 from workflows.domain.probe import Probe
-from workflows.domain.words import Duration, Input, Percent, spoken
+from workflows.domain.rules import Rules
 
 
 class SetWeight(Input):
@@ -90,7 +91,9 @@ class Approval(Input):
     timeout: Duration | None = None
 
 
-Step = Annotated[SetWeight | Bake | Approval | Analysis | Adaptive | Probe, Field(discriminator="kind")]
+Step = Annotated[
+    SetWeight | Bake | Approval | Analysis | Adaptive | Probe, Field(discriminator="kind")
+]
 
 _MOST_PROBES = 10
 
@@ -103,9 +106,14 @@ def _few_probes(steps: object) -> object:
 
 
 def _probes(steps: object) -> int:
-    listed: Sequence[object] = cast("Sequence[object]", steps) if isinstance(steps, list | tuple) else ()
+    listed: Sequence[object] = (
+        cast("Sequence[object]", steps) if isinstance(steps, list | tuple) else ()
+    )
     kinds = [
-        cast("Mapping[str, object]", step).get("kind") if isinstance(step, Mapping) else getattr(step, "kind", None) for step in listed
+        cast("Mapping[str, object]", step).get("kind")
+        if isinstance(step, Mapping)
+        else getattr(step, "kind", None)
+        for step in listed
     ]
     return kinds.count("probe")
 
@@ -133,7 +141,10 @@ class Steps(Input):
     @property
     def weighted(self) -> bool:
         """Whether the alias will send traffic to two versions at once."""
-        return any(isinstance(step, Adaptive) or (isinstance(step, SetWeight) and 0 < step.percent < _ALL) for step in self.steps)
+        return any(
+            isinstance(step, Adaptive) or (isinstance(step, SetWeight) and 0 < step.percent < _ALL)
+            for step in self.steps
+        )
 
     def __str__(self) -> str:
         return ", ".join([*map(_words, self.steps), "100%"])
@@ -147,13 +158,13 @@ def _words(step: Step) -> str:
         case SetWeight(percent=percent):
             return f"{percent}%"
         case Bake(duration=duration):
-            return spoken(duration)
+            return format_duration(duration)
         case Analysis(duration=duration):
-            return f"analysis for {spoken(duration)}"
+            return f"analysis for {format_duration(duration)}"
         case Adaptive():
             return "adaptive"
         case Approval(timeout=timeout):
-            return f"approval within {spoken(timeout)}" if timeout else "approval"
+            return f"approval within {format_duration(timeout)}" if timeout else "approval"
         case Probe():
             return f"probe {step.words}"
 
@@ -177,7 +188,9 @@ def preset(name: str) -> Steps:
             "no such preset: there are AllAtOnce, Adaptive, Canary<P>Percent<N>Minutes and Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1)"
         )
     bake = Bake(duration=timedelta(minutes=int(found[2])))
-    return Steps(steps=tuple(step for percent in percents for step in (SetWeight(percent=percent), bake)))
+    return Steps(
+        steps=tuple(step for percent in percents for step in (SetWeight(percent=percent), bake))
+    )
 
 
 def _spelt_out(value: object) -> object:

@@ -7,22 +7,30 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from workflows.domain.words import Input
+from workflows.domain.inputs import Input
 
-_FUNCTION = re.compile(r"(?:(?:arn:[a-z-]+:lambda:[a-z0-9-]+:)?\d{12}:function:)?([a-zA-Z0-9-_]{1,64})", re.ASCII)
-_ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]+)(?::.*)?", re.ASCII)
+_FUNCTION = re.compile(
+    r"(?:(?:arn:[a-z-]+:lambda:[a-z0-9-]+:)?\d{12}:function:)?([a-zA-Z0-9-_]{1,64})", re.ASCII
+)
+_ARN = re.compile(
+    r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]+)(?::.*)?", re.ASCII
+)
 _ALIAS = re.compile(r"(?!\d+$)[a-zA-Z0-9-_]+", re.ASCII)
 
 
 def _function(value: str) -> str:
     if not _FUNCTION.fullmatch(value):
-        raise ValueError("not a function's name (letters, digits, - and _, at most 64), partial ARN or ARN; the alias goes into `alias`")
+        raise ValueError(
+            "not a function's name (letters, digits, - and _, at most 64), partial ARN or ARN; the alias goes into `alias`"
+        )
     return value
 
 
 def _alias(value: str) -> str:
     if not _ALIAS.fullmatch(value):
-        raise ValueError("not an alias' name: letters, digits, - and _, and not digits only (those are versions)")
+        raise ValueError(
+            "not an alias' name: letters, digits, - and _, and not digits only (those are versions)"
+        )
     return value
 
 
@@ -66,6 +74,6 @@ class Place(BaseModel):
             raise ValueError(f"not the ARN of a function: {arn}")
         return cls(region=found[1], account=found[2], function=found[3])
 
-    def lock(self, alias: str) -> str:
+    def rollout_id(self, alias: str) -> str:
         """The workflow id of the ``Rollout`` of this alias: at most one such workflow runs at any time."""
         return f"lambda/{self.account}/{self.region}/{self.function}:{alias}"

@@ -28,7 +28,10 @@ def main() -> int:
     try:
         listening = environment.listen(arguments.port)
     except OSError as problem:
-        print(f"127.0.0.1:{arguments.port} cannot be used ({problem.strerror}): choose another port with --port", file=sys.stderr)
+        print(
+            f"127.0.0.1:{arguments.port} cannot be used ({problem.strerror}): choose another port with --port",
+            file=sys.stderr,
+        )
         return 2
     for number in _SIGNALS:
         signal.signal(number, _leave)
@@ -40,11 +43,29 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m deploy.local.awslambda", description="A Lambda on this machine, as strict as AWS's.")
-    parser.add_argument("--port", type=int, default=4566, help="on 127.0.0.1; 0 takes any free one (default: %(default)s)")
-    parser.add_argument("--settle", type=float, default=0.5, metavar="SECONDS", help="how long a change takes (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.local.awslambda",
+        description="A Lambda on this machine, as strict as AWS's.",
+    )
     parser.add_argument(
-        "--provision", type=float, default=0.5, metavar="SECONDS", help="how long provisioned concurrency takes (default: %(default)s)"
+        "--port",
+        type=int,
+        default=4566,
+        help="on 127.0.0.1; 0 takes any free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=0.5,
+        metavar="SECONDS",
+        help="how long a change takes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--provision",
+        type=float,
+        default=0.5,
+        metavar="SECONDS",
+        help="how long provisioned concurrency takes (default: %(default)s)",
     )
     parser.add_argument(
         "--metrics",
@@ -54,9 +75,16 @@ def _arguments() -> argparse.Namespace:
         help="how long after the end of a minute its metrics are told; alarms see them at once (default: all at once)",
     )
     parser.add_argument(
-        "--state", type=Path, metavar="DIRECTORY", help="keep everything there from one run to the next (default: keep nothing)"
+        "--state",
+        type=Path,
+        metavar="DIRECTORY",
+        help="keep everything there from one run to the next (default: keep nothing)",
     )
-    parser.add_argument("--directory", type=Path, help="for everything temporary; removed at the end (default: a new one in TMPDIR)")
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        help="for everything temporary; removed at the end (default: a new one in TMPDIR)",
+    )
     return parser.parse_args()
 
 
@@ -66,7 +94,9 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 def _serve(listening: socket.socket, directory: Path, arguments: argparse.Namespace) -> int:
     port = listening.getsockname()[1]
-    pace = environment.Pace(settle=arguments.settle, provision=arguments.provision, metrics=arguments.metrics)
+    pace = environment.Pace(
+        settle=arguments.settle, provision=arguments.provision, metrics=arguments.metrics
+    )
     environment.enter(port=port, directory=directory, state=arguments.state, pace=pace)
     try:
         # Only now: ministack reads its environment as it is imported.

@@ -30,7 +30,15 @@ _SHORT_PERIODS: Final = (10, 20, 30)
 _FURTHER: Final = 2
 """Periods looked back beyond those that are evaluated, for data to use in place of missing data, as CloudWatch does."""
 
-_METRIC_ONLY: Final = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
+_METRIC_ONLY: Final = (
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "ExtendedStatistic",
+    "Period",
+    "Dimensions",
+    "Unit",
+)
 
 _held: Final[dict[str, float]] = {}
 """Until when a state that was set by hand stands: until the next evaluation, which comes once a period."""
@@ -54,7 +62,11 @@ def judge(values: Sequence[float | None], alarm: Record) -> str:
             unclear = count < needed and count == len(breaching)
             return str(alarm["StateValue"]) if unclear else ("ALARM" if count >= needed else "OK")
         case _:
-            return "INSUFFICIENT_DATA" if not breaching else ("ALARM" if count >= min(needed, len(breaching)) else "OK")
+            return (
+                "INSUFFICIENT_DATA"
+                if not breaching
+                else ("ALARM" if count >= min(needed, len(breaching)) else "OK")
+            )
 
 
 def evaluate(alarm: Record) -> None:
@@ -79,7 +91,9 @@ def evaluate(alarm: Record) -> None:
 
 def _reason(values: Sequence[float | None], alarm: Record, state: str) -> str:
     """Why an alarm is in its state, nearly as CloudWatch puts it."""
-    shown = [round(value, 4) for value in values if value is not None][: int(alarm["EvaluationPeriods"])]
+    shown = [round(value, 4) for value in values if value is not None][
+        : int(alarm["EvaluationPeriods"])
+    ]
     if not shown:
         return (
             "Insufficient Data: no datapoints were received"
@@ -99,12 +113,15 @@ def _values(alarm: Record, now: float) -> list[float | None]:
         [query] = queries.returned()
         ends = [now - query.period * at for at in range(count)]
         return [queries.value(query, end - query.period, end) for end in ends]
-    metric, period = Metric.of(alarm, alarm.get("ExtendedStatistic") or alarm["Statistic"]), int(alarm["Period"])
+    metric, period = (
+        Metric.of(alarm, alarm.get("ExtendedStatistic") or alarm["Statistic"]),
+        int(alarm["Period"]),
+    )
     ends = [now - period * at for at in range(count)]
     return [metric.value(end - period, end) for end in ends]
 
 
-def put(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 -- ministack's signature
+def put(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 - ministack's signature
     """In ministack's place: an alarm that would not work here is refused, not accepted and forgotten."""
     known = is_cbor or is_json
     problem = _problem(document) if known else _problem_of_form(params)
@@ -157,13 +174,18 @@ def _problem_of_form(params: Any) -> str | None:
     return _problem_of_statistic(next(iter(params.get("ExtendedStatistic", [])), None))
 
 
-def describe(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 -- ministack's signature
+def describe(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 - ministack's signature
     """In ministack's place: time has passed since the last look, so look again first."""
     upstream.evaluate_all_alarms()
     return upstream.describe_alarms(params, document, is_cbor, is_json)
 
 
-def set_state(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 -- ministack's signature
+def set_state(
+    params: Any,
+    document: dict[str, Any],
+    is_cbor: bool,
+    is_json: bool = False,  # noqa: FBT001, FBT002 - ministack's signature
+) -> Answer:
     """In ministack's place: the state stands until the alarm's next evaluation, one period (a minute at most) later."""
     answer: Answer = upstream.set_alarm_state(params, document, is_cbor, is_json)
     name = document.get("AlarmName") or next(iter(params.get("AlarmName", [])), "")

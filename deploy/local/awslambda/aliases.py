@@ -21,7 +21,11 @@ def create(call: Call) -> Answer:
     request = call.document()
     name = request.get("Name", "")
     if not _NAME.fullmatch(name):
-        raise malformed("name", name, "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)")
+        raise malformed(
+            "name",
+            name,
+            "Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)",
+        )
     record = records.function(call.function)
     _check(call.function, record, request.get("FunctionVersion", ""), _requested_weights(request))
     if name in record["aliases"]:
@@ -57,7 +61,9 @@ def delete(call: Call) -> Answer:
     if record["aliases"].pop(call.member, None) is not None:
         record["provisioned_concurrency"].pop(call.member, None)
         policy = record["policy"]
-        policy["Statement"] = [one for one in policy["Statement"] if one["Resource"] != arn(call.function, call.member)]
+        policy["Statement"] = [
+            one for one in policy["Statement"] if one["Resource"] != arn(call.function, call.member)
+        ]
     return 204, {}, b""
 
 
@@ -65,7 +71,12 @@ def list_all(call: Call) -> Answer:
     """The aliases of a function; with ``FunctionVersion`` those whose primary version it is."""
     wanted = call.asked("FunctionVersion")
     aliases = records.function(call.function)["aliases"].values()
-    return records.page(call, "Aliases", (one for one in aliases if wanted in (None, one["FunctionVersion"])), "Name")
+    return records.page(
+        call,
+        "Aliases",
+        (one for one in aliases if wanted in (None, one["FunctionVersion"])),
+        "Name",
+    )
 
 
 def _alias(call: Call, record: Record) -> Record:
@@ -82,21 +93,35 @@ def _requested_weights(request: dict[str, Any]) -> dict[str, float]:
 def _check(name: str, record: Record, primary: str, weights: dict[str, float]) -> None:
     """Refuse what AWS would not route to."""
     if not _VERSION.fullmatch(primary):
-        raise malformed("functionVersion", primary, r"Member must satisfy regular expression pattern: (\$LATEST(\.PUBLISHED)?|[0-9]+)")
+        raise malformed(
+            "functionVersion",
+            primary,
+            r"Member must satisfy regular expression pattern: (\$LATEST(\.PUBLISHED)?|[0-9]+)",
+        )
     if len(weights) > 1:
         raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
     for extra, weight in weights.items():
         shown = f"{{{extra}={weight}}}"
         if not 0.0 <= weight <= 1.0:
             limits = "Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0"
-            raise malformed(_WEIGHTS, shown, f"Map value must satisfy constraint: [{limits}, Member must not be null]")
+            raise malformed(
+                _WEIGHTS,
+                shown,
+                f"Map value must satisfy constraint: [{limits}, Member must not be null]",
+            )
         if not extra.isdigit():
             pattern = "Member must satisfy regular expression pattern: [0-9]+"
-            raise malformed(_WEIGHTS, shown, f"Map keys must satisfy constraint: [{pattern}, Member must not be null]")
+            raise malformed(
+                _WEIGHTS,
+                shown,
+                f"Map keys must satisfy constraint: [{pattern}, Member must not be null]",
+            )
         if primary == LATEST:
             raise invalid("$LATEST is not supported for an alias pointing to more than 1 version")
         if extra == primary:
-            raise invalid(f"Invalid function version {extra}. Function version {extra} is already included in routing configuration.")
+            raise invalid(
+                f"Invalid function version {extra}. Function version {extra} is already included in routing configuration."
+            )
     target = records.version(name, record, primary)["config"]
     for extra in weights:
         _check_compatible(target, records.version(name, record, extra)["config"])
@@ -106,4 +131,6 @@ def _check_compatible(one: Record, other: Record) -> None:
     if one["Role"] != other["Role"]:
         raise invalid("Specified versions must be associated with the same execution role")
     if one.get("DeadLetterConfig") != other.get("DeadLetterConfig"):
-        raise invalid("Specified versions must be associated with the same dead-letter queue configuration")
+        raise invalid(
+            "Specified versions must be associated with the same dead-letter queue configuration"
+        )

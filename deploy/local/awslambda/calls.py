@@ -36,7 +36,11 @@ _ROUTES: Final = (
     ("DELETE", "/functions/{function}/concurrency", "DeleteFunctionConcurrency"),
     ("PUT", "/functions/{function}/provisioned-concurrency", "PutProvisionedConcurrencyConfig"),
     ("GET", "/functions/{function}/provisioned-concurrency", "GetProvisionedConcurrencyConfig"),
-    ("DELETE", "/functions/{function}/provisioned-concurrency", "DeleteProvisionedConcurrencyConfig"),
+    (
+        "DELETE",
+        "/functions/{function}/provisioned-concurrency",
+        "DeleteProvisionedConcurrencyConfig",
+    ),
     ("POST", "/event-source-mappings", "CreateEventSourceMapping"),
     ("GET", "/event-source-mappings", "ListEventSourceMappings"),
     ("GET", "/event-source-mappings/{member}", "GetEventSourceMapping"),
@@ -50,7 +54,9 @@ _ROUTES: Final = (
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    named = path.replace("{function}", "(?P<function>[^/]+)").replace("{member}", "(?P<member>[^/]+)")
+    named = path.replace("{function}", "(?P<function>[^/]+)").replace(
+        "{member}", "(?P<member>[^/]+)"
+    )
     return re.compile(r"/\d{4}-\d\d-\d\d" + named.replace("{member:rest}", "(?P<member>.+)") + "/?")
 
 
@@ -95,11 +101,15 @@ class Call:
         try:
             document = json.loads(self.body)
         except ValueError:
-            raise RefusalError("SerializationException", "The request body is no JSON.", 400) from None
+            raise RefusalError(
+                "SerializationException", "The request body is no JSON.", 400
+            ) from None
         return document if isinstance(document, dict) else {}
 
 
-def understand(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]) -> Call | None:
+def understand(
+    method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
+) -> Call | None:
     """The call a request makes; None for the operations that are left to ministack.
 
     Paths are matched whole: a function may be called ``provisioned-concurrency``.
@@ -110,8 +120,12 @@ def understand(method: str, path: str, headers: Mapping[str, str], body: bytes, 
             asked = (query.get("Qualifier") or [""])[0] or None
             name, qualifier = parse(named["function"]) if named.get("function") else ("", None)
             if qualifier and asked and qualifier != asked:
-                raise invalid("The derived qualifier from the function name does not match the specified qualifier.")
-            return Call(operation, name, qualifier or asked, named.get("member") or "", headers, query, body)
+                raise invalid(
+                    "The derived qualifier from the function name does not match the specified qualifier."
+                )
+            return Call(
+                operation, name, qualifier or asked, named.get("member") or "", headers, query, body
+            )
     return None
 
 
@@ -124,7 +138,15 @@ def parse(reference: str) -> tuple[str, str | None]:
     if (region := found["region"]) and region != here:
         raise not_found(f"Functions from '{region}' are not reachable in this region ('{here}')")
     if (account := found["account"]) and account != upstream.account():
-        raise RefusalError("AccessDeniedException", f"Not authorized to access function {reference} of another account", 403)
+        raise RefusalError(
+            "AccessDeniedException",
+            f"Not authorized to access function {reference} of another account",
+            403,
+        )
     if len(found["name"]) > _NAME_LIMIT:
-        raise malformed("functionName", found["name"], f"Member must have length less than or equal to {_NAME_LIMIT}")
+        raise malformed(
+            "functionName",
+            found["name"],
+            f"Member must have length less than or equal to {_NAME_LIMIT}",
+        )
     return found["name"], found["qualifier"]

@@ -22,7 +22,9 @@ def requested(config: Record | None) -> int:
 
 def total(record: Record) -> int:
     """How many all of a function's configurations ask for together."""
-    return sum(requested(config) for config in (record.get("provisioned_concurrency") or {}).values())
+    return sum(
+        requested(config) for config in (record.get("provisioned_concurrency") or {}).values()
+    )
 
 
 def left_for(record: Record, number: str) -> int | None:
@@ -37,7 +39,10 @@ def left_for(record: Record, number: str) -> int | None:
 
 
 def _is_provisioned(record: Record, number: str) -> bool:
-    return any(record["aliases"].get(name, {}).get("FunctionVersion", name) == number for name in record["provisioned_concurrency"])
+    return any(
+        record["aliases"].get(name, {}).get("FunctionVersion", name) == number
+        for name in record["provisioned_concurrency"]
+    )
 
 
 def check_provisioned(record: Record, others: int, wanted: int) -> None:
@@ -45,10 +50,14 @@ def check_provisioned(record: Record, others: int, wanted: int) -> None:
     reserved = record["concurrency"]
     if reserved is not None:
         if others + wanted > reserved:
-            raise invalid("Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function")
+            raise invalid(
+                "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
+            )
         return
     if wanted > ACCOUNT:
-        raise invalid(f"Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [{ACCOUNT}].")
+        raise invalid(
+            f"Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [{ACCOUNT}]."
+        )
     if unreserved() + taken(record) - others - wanted < UNRESERVED:
         raise invalid(
             "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "

@@ -21,7 +21,9 @@ ZIP_LIMIT: Final = 52_428_800
 def check_size(operation: str, body: bytes) -> None:
     """Refuse a request that is too large to be looked at."""
     if len(body) > REQUEST_LIMIT:
-        raise package_too_large(f"Request must be smaller than {REQUEST_LIMIT} bytes for the {operation} operation")
+        raise package_too_large(
+            f"Request must be smaller than {REQUEST_LIMIT} bytes for the {operation} operation"
+        )
 
 
 def package(source: dict[str, Any]) -> bytes | None:
@@ -40,7 +42,9 @@ def package(source: dict[str, Any]) -> bytes | None:
     else:
         raise invalid("Please provide a source for function code.")
     if upstream.reject_unreadable_zip(content) is not None:
-        raise invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
+        raise invalid(
+            "Could not unzip uploaded file. Please check your file, then try to upload again."
+        )
     return content
 
 
@@ -66,7 +70,9 @@ def _from_s3(bucket: str, key: str, version: str | None) -> bytes:
         code, message = "NoSuchVersion", "The specified version does not exist."
     else:
         code, message = "NoSuchKey", "The specified key does not exist."
-    raise invalid(f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}")
+    raise invalid(
+        f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}"
+    )
 
 
 def location(name: str, number: str) -> str:

@@ -29,7 +29,9 @@ def put(call: Call) -> Answer:
 def get(call: Call) -> Answer:
     """What is reserved; an empty answer where nothing is."""
     reserved = _function(call)["concurrency"]
-    return upstream.answer_json({} if reserved is None else {"ReservedConcurrentExecutions": reserved})
+    return upstream.answer_json(
+        {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
+    )
 
 
 def delete(call: Call) -> Answer:
@@ -41,7 +43,11 @@ def delete(call: Call) -> Answer:
 def account_settings(_call: Call) -> Answer:
     """The account's limits, and what is used of them."""
     functions: list[Record] = list(upstream.functions.values())
-    packages = [one["code_zip"] or b"" for function in functions for one in (function, *function["versions"].values())]
+    packages = [
+        one["code_zip"] or b""
+        for function in functions
+        for one in (function, *function["versions"].values())
+    ]
     return upstream.answer_json(
         {
             "AccountLimit": {
@@ -51,7 +57,10 @@ def account_settings(_call: Call) -> Answer:
                 "ConcurrentExecutions": capacity.ACCOUNT,
                 "UnreservedConcurrentExecutions": capacity.unreserved(),
             },
-            "AccountUsage": {"TotalCodeSize": sum(map(len, packages)), "FunctionCount": len(functions)},
+            "AccountUsage": {
+                "TotalCodeSize": sum(map(len, packages)),
+                "FunctionCount": len(functions),
+            },
         }
     )
 

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LOG_LEVEL", "PYTHONDONTWRITEBYTECODE")
+_KEPT: Final = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "VIRTUAL_ENV",
+    "LOG_LEVEL",
+    "PYTHONDONTWRITEBYTECODE",
+)
 """Function processes inherit the server's environment, so whatever is not named here – credentials above all – is dropped."""
 
 
@@ -43,7 +52,12 @@ def enter(*, port: int, directory: Path, state: Path | None, pace: Pace) -> None
     """Replace this process's environment. To be done before ministack is imported: it reads the environment as it loads."""
     private = _private(port, directory, pace)
     if state is not None:
-        private |= {"PERSIST_STATE": "1", "STATE_DIR": str(state), "S3_PERSIST": "1", "S3_DATA_DIR": str(state / "s3")}
+        private |= {
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(state / "s3"),
+        }
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.environ.clear()
     os.environ.update({"LOG_LEVEL": "WARNING", **kept, **private})

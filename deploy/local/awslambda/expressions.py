@@ -55,7 +55,11 @@ class Expression:
     def names(self) -> set[str]:
         """The ids it refers to."""
         called = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
-        return {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in called}
+        return {
+            node.id
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and id(node) not in called
+        }
 
     def value(self, values: Values) -> float | None:
         """Its value in one period; None where there is none, as for a division by zero."""
@@ -88,10 +92,12 @@ def _check(node: ast.expr) -> None:
             return
         case _:
             pass
-    raise UnsupportedExpressionError(f"the expression holds {ast.unparse(node)!r}, which is not emulated here")
+    raise UnsupportedExpressionError(
+        f"the expression holds {ast.unparse(node)!r}, which is not emulated here"
+    )
 
 
-def _value(node: ast.expr, values: Values) -> float | None:  # noqa: PLR0911 -- one for each kind of expression
+def _value(node: ast.expr, values: Values) -> float | None:  # noqa: PLR0911 - one for each kind of expression
     match node:
         case ast.Constant(value=number):
             return float(number)  # type: ignore[arg-type]  # `read` admits numbers only
@@ -108,7 +114,11 @@ def _value(node: ast.expr, values: Values) -> float | None:  # noqa: PLR0911 -- 
             return None if holds is None else _value(then if holds else otherwise, values)
         case ast.Compare(left=left, ops=[comparison], comparators=[right]):
             one, other = _value(left, values), _value(right, values)
-            return None if one is None or other is None else float(_COMPARISONS[type(comparison)](one, other))
+            return (
+                None
+                if one is None or other is None
+                else float(_COMPARISONS[type(comparison)](one, other))
+            )
         case ast.BinOp(left=left, op=sign, right=right):
             one, other = _value(left, values), _value(right, values)
             if one is None or other is None:

@@ -68,10 +68,14 @@ _HANDLERS: Final[dict[str, Callable[[Call], Answer | Awaitable[Answer]]]] = {
     "GetAccountSettings": concurrency.account_settings,
 }
 
-_FUNCTION_IN_PATH: Final = re.compile(r"(?P<before>/\d{4}-\d\d-\d\d/functions/)(?P<function>[^/]+)(?P<after>/.*)")
+_FUNCTION_IN_PATH: Final = re.compile(
+    r"(?P<before>/\d{4}-\d\d-\d\d/functions/)(?P<function>[^/]+)(?P<after>/.*)"
+)
 
 
-async def handle_request(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]) -> Answer:
+async def handle_request(
+    method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, list[str]]
+) -> Answer:
     """In ministack's place: answer one request to Lambda."""
     upstream.request_key.set(upstream.caller_key(headers, query))
     try:
@@ -81,7 +85,9 @@ async def handle_request(method: str, path: str, headers: Mapping[str, str], bod
         answer = _HANDLERS[call.operation](call)
         return await answer if inspect.isawaitable(answer) else answer
     except RefusalError as refusal:
-        return upstream.answer_error(refusal.code, refusal.message, refusal.status, {"Type": "User"})
+        return upstream.answer_error(
+            refusal.code, refusal.message, refusal.status, {"Type": "User"}
+        )
 
 
 def _bare(path: str) -> str:
@@ -97,7 +103,9 @@ def install() -> None:
     """Put everything of ours in its place inside ministack. Once, before the first request."""
     upstream.replace("services.lambda_svc", "handle_request", handle_request)
     upstream.replace("services.lambda_svc", "_schedule_state_transition", settling.settle)
-    upstream.replace("services.lambda_svc", "_effective_func_record_for_qualifier", routing.record_for_qualifier)
+    upstream.replace(
+        "services.lambda_svc", "_effective_func_record_for_qualifier", routing.record_for_qualifier
+    )
     upstream.replace("services.lambda_svc", "_execute_function", invocations.execute)
     upstream.replace("services.lambda_svc", "invoke_async_with_retry", invocations.queue)
     upstream.replace("services.lambda_svc", "reap_idle_workers", idle.let_go)

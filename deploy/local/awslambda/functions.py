@@ -35,7 +35,9 @@ def create(call: Call) -> Answer:
 
 
 def _without_update_status(config: Record) -> Record:
-    return {member: value for member, value in config.items() if not member.startswith("LastUpdate")}
+    return {
+        member: value for member, value in config.items() if not member.startswith("LastUpdate")
+    }
 
 
 def get(call: Call) -> Answer:
@@ -52,7 +54,11 @@ def get(call: Call) -> Answer:
 
 def _code(name: str, record: Record, config: Record) -> Record:
     if config.get("PackageType") == "Image":
-        return {"RepositoryType": "ECR", "ImageUri": config["ImageUri"], "ResolvedImageUri": config["ImageUri"]}
+        return {
+            "RepositoryType": "ECR",
+            "ImageUri": config["ImageUri"],
+            "ResolvedImageUri": config["ImageUri"],
+        }
     answer = {"RepositoryType": "S3", "Location": code.location(name, config["Version"])}
     if record.get("s3_object_storage_mode") == "REFERENCE" and record.get("s3_object_ref"):
         answer["ResolvedS3Object"] = record["s3_object_ref"]
@@ -95,11 +101,17 @@ def delete(call: Call) -> Answer:
     record = records.function(call.function, call.qualifier)
     number = call.qualifier
     pointing = sorted(
-        name for name, alias in record["aliases"].items() if alias["FunctionVersion"] == number or number in records.weights(alias)
+        name
+        for name, alias in record["aliases"].items()
+        if alias["FunctionVersion"] == number or number in records.weights(alias)
     )
     if pointing:
-        raise conflict(f"Unable to delete version because the following aliases reference it: [{', '.join(pointing)}]")
+        raise conflict(
+            f"Unable to delete version because the following aliases reference it: [{', '.join(pointing)}]"
+        )
     if record["versions"].pop(number, None) is not None:
         record["provisioned_concurrency"].pop(number, None)
-        upstream.invalidate_worker(call.function, qualifier=number, account=upstream.account(), region=upstream.region())
+        upstream.invalidate_worker(
+            call.function, qualifier=number, account=upstream.account(), region=upstream.region()
+        )
     return 204, {}, b""

@@ -42,7 +42,11 @@ def _event(body: bytes) -> Any:
     try:
         return json.loads(body) if body else {}
     except ValueError as problem:
-        raise RefusalError("InvalidRequestContentException", f"Could not parse request body into json: {problem}", 400) from None
+        raise RefusalError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: {problem}",
+            400,
+        ) from None
 
 
 async def _run(call: Call, event: Any, headers: dict[str, str]) -> Answer:
@@ -75,7 +79,9 @@ def execute(function: Record, event: Any) -> Record:
     name, number = config["FunctionName"], config["Version"]
     base = upstream.functions.get(name) or {}
     started = time.time()
-    result: Record = upstream.execute({**function, "config": config, "concurrency": capacity.left_for(base, number)}, event)
+    result: Record = upstream.execute(
+        {**function, "config": config, "concurrency": capacity.left_for(base, number)}, event
+    )
     metrics.count(
         metrics.Invocation(
             function=name,

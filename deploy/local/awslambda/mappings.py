@@ -24,7 +24,9 @@ def create(call: Call) -> Answer:
     source = request.get("EventSourceArn", "")
     _check_unique(source, name, qualifier)
     _check_queue(source)
-    answer: Answer = upstream.create_mapping({**request, "FunctionName": name if qualifier is None else f"{name}:{qualifier}"})
+    answer: Answer = upstream.create_mapping(
+        {**request, "FunctionName": name if qualifier is None else f"{name}:{qualifier}"}
+    )
     if not upstream.carried_out(answer):
         return answer
     mapping = upstream.mappings[json.loads(answer[2])["UUID"]]
@@ -54,7 +56,11 @@ def update(call: Call) -> Answer:
     if not upstream.carried_out(answer):
         return answer
     after = mapping["State"]
-    _move(mapping, "Updating" if after == before else {"Enabled": "Enabling", "Disabled": "Disabling"}[after], after)
+    _move(
+        mapping,
+        "Updating" if after == before else {"Enabled": "Enabling", "Disabled": "Disabling"}[after],
+        after,
+    )
     return upstream.answer_json(upstream.shown_mapping(mapping), 202)
 
 
@@ -75,10 +81,13 @@ def list_all(call: Call) -> Answer:
 
     def wanted(mapping: Record) -> bool:
         return (source in (None, mapping["EventSourceArn"])) and (
-            name is None or (mapping["FunctionName"] == name and qualifier in (None, mapping["Qualifier"]))
+            name is None
+            or (mapping["FunctionName"] == name and qualifier in (None, mapping["Qualifier"]))
         )
 
-    shown = [upstream.shown_mapping(mapping) for mapping in upstream.mappings.values() if wanted(mapping)]
+    shown = [
+        upstream.shown_mapping(mapping) for mapping in upstream.mappings.values() if wanted(mapping)
+    ]
     return records.page(call, "EventSourceMappings", shown, "UUID")
 
 
@@ -103,7 +112,11 @@ def _check_unique(source: str, name: str, qualifier: str | None) -> None:
     target = arn(name, qualifier)
     for mapping in upstream.mappings.values():
         if (mapping["EventSourceArn"], mapping["FunctionArn"]) == (source, target):
-            what = f'An event source mapping with SQS arn (" {source} ")' if ":sqs:" in source else f'The event source arn (" {source} ")'
+            what = (
+                f'An event source mapping with SQS arn (" {source} ")'
+                if ":sqs:" in source
+                else f'The event source arn (" {source} ")'
+            )
             verb = "already exists" if ":sqs:" in source else "provided mapping already exists"
             raise conflict(
                 f'{what} and function (" {name} ") {verb}. Please update or delete the existing mapping with UUID {mapping["UUID"]}'
@@ -111,7 +124,10 @@ def _check_unique(source: str, name: str, qualifier: str | None) -> None:
 
 
 def _check_queue(source: str) -> None:
-    if ":sqs:" in source and upstream.queues.get(upstream.queue_url(source.rpartition(":")[2])) is None:
+    if (
+        ":sqs:" in source
+        and upstream.queues.get(upstream.queue_url(source.rpartition(":")[2])) is None
+    ):
         raise invalid(
             "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
             "SQS Error Message: The specified queue does not exist."

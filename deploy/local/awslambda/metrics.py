@@ -38,7 +38,11 @@ class Invocation:
         yield {"FunctionName": self.function}
         yield {"FunctionName": self.function, "Resource": resource}
         if self.qualifier and not self.qualifier.isdigit():
-            yield {"FunctionName": self.function, "Resource": resource, "ExecutedVersion": self.version}
+            yield {
+                "FunctionName": self.function,
+                "Resource": resource,
+                "ExecutedVersion": self.version,
+            }
 
 
 def count(invocation: Invocation) -> None:
@@ -51,10 +55,14 @@ def count(invocation: Invocation) -> None:
             _add(invocation, "Invocations", 1, "Count", dimensions)
             _add(invocation, "Errors", 1 if invocation.failed else 0, "Count", dimensions)
             _add(invocation, "Throttles", 0, "Count", dimensions)
-            _add(invocation, "Duration", round(invocation.seconds * 1000), "Milliseconds", dimensions)
+            _add(
+                invocation, "Duration", round(invocation.seconds * 1000), "Milliseconds", dimensions
+            )
 
 
-def _add(invocation: Invocation, metric: str, value: float, unit: str, dimensions: dict[str, str]) -> None:
+def _add(
+    invocation: Invocation, metric: str, value: float, unit: str, dimensions: dict[str, str]
+) -> None:
     points = upstream.metric_points((_NAMESPACE, metric, upstream.dimensions_key(dimensions)))
     # As in CloudWatch the point bears the time the invocation began. Equal values of one second are one point with a count: an hour of
     # traffic stays small.
@@ -63,7 +71,15 @@ def _add(invocation: Invocation, metric: str, value: float, unit: str, dimension
         if int(point["Timestamp"]) == second and point["Value"] == value:
             point["Count"] += 1
             return
-    points.append({"Timestamp": invocation.started, "Value": float(value), "Count": 1.0, "Unit": unit, "Dimensions": dimensions})
+    points.append(
+        {
+            "Timestamp": invocation.started,
+            "Value": float(value),
+            "Count": 1.0,
+            "Unit": unit,
+            "Dimensions": dimensions,
+        }
+    )
 
 
 def drop_old() -> None:

@@ -26,9 +26,15 @@ def add(call: Call) -> Answer:
     record = _record(call)
     statement = request.get("StatementId", "")
     if not _STATEMENT.fullmatch(statement):
-        raise malformed("statementId", statement, "Member must satisfy regular expression pattern: ([a-zA-Z0-9-_]+)")
+        raise malformed(
+            "statementId",
+            statement,
+            "Member must satisfy regular expression pattern: ([a-zA-Z0-9-_]+)",
+        )
     if not _ACTION.fullmatch(request.get("Action", "")):
-        pattern = "Member must satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])"
+        pattern = (
+            "Member must satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])"
+        )
         raise malformed("action", request.get("Action"), pattern)
     own, others = _statements(call, record)
     _check_revision(call, record, own, request.get("RevisionId"))
@@ -39,7 +45,11 @@ def add(call: Call) -> Answer:
     size = len(json.dumps({**policy, "Statement": added}))
     policy["Statement"] = others + (own if size > _LIMIT else added)
     if size > _LIMIT:
-        raise RefusalError("PolicyLengthExceededException", f"The final policy size ({size}) is bigger than the limit ({_LIMIT}).", 400)
+        raise RefusalError(
+            "PolicyLengthExceededException",
+            f"The final policy size ({size}) is bigger than the limit ({_LIMIT}).",
+            400,
+        )
     if upstream.carried_out(answer):
         _revise(call, record)
     return answer
@@ -67,7 +77,9 @@ def get(call: Call) -> Answer:
     if not own:
         raise not_found("The resource you requested does not exist.")
     policy = json.dumps({**record["policy"], "Statement": own})
-    return upstream.answer_json({"Policy": policy, "RevisionId": _revisions(record)[call.qualifier or ""]})
+    return upstream.answer_json(
+        {"Policy": policy, "RevisionId": _revisions(record)[call.qualifier or ""]}
+    )
 
 
 def _record(call: Call) -> Record:
@@ -79,7 +91,9 @@ def _record(call: Call) -> Record:
 def _statements(call: Call, record: Record) -> tuple[list[Any], list[Any]]:
     resource = arn(call.function, call.qualifier)
     everything = record["policy"]["Statement"]
-    return [one for one in everything if one["Resource"] == resource], [one for one in everything if one["Resource"] != resource]
+    return [one for one in everything if one["Resource"] == resource], [
+        one for one in everything if one["Resource"] != resource
+    ]
 
 
 def _revisions(record: Record) -> dict[str, str]:

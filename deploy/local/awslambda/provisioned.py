@@ -17,19 +17,35 @@ def put(call: Call) -> Answer:
     """Ask for so many environments, kept warm. They are allocated some time later; how that went is in the Status."""
     wanted = int(call.document().get("ProvisionedConcurrentExecutions", 0))
     if wanted < 1:
-        raise malformed("provisionedConcurrentExecutions", wanted, "Member must have value greater than or equal to 1")
-    qualifier, record = _target(call, "Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+        raise malformed(
+            "provisionedConcurrentExecutions",
+            wanted,
+            "Member must have value greater than or equal to 1",
+        )
+    qualifier, record = _target(
+        call, "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+    )
     configs: dict[str, Record] = record["provisioned_concurrency"]
     alias = record["aliases"].get(qualifier)
     if alias is not None:
         _check_unweighted(alias)
         if alias["FunctionVersion"] == LATEST:
-            raise invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+            raise invalid(
+                "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+            )
         if alias["FunctionVersion"] in configs:
-            raise conflict("Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version")
-    elif any(record["aliases"][name]["FunctionVersion"] == qualifier for name in configs if name in record["aliases"]):
+            raise conflict(
+                "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+            )
+    elif any(
+        record["aliases"][name]["FunctionVersion"] == qualifier
+        for name in configs
+        if name in record["aliases"]
+    ):
         raise conflict("Version is pointed by a Provisioned Concurrency alias")
-    capacity.check_provisioned(record, capacity.total(record) - capacity.requested(configs.get(qualifier)), wanted)
+    capacity.check_provisioned(
+        record, capacity.total(record) - capacity.requested(configs.get(qualifier)), wanted
+    )
     config = {
         "AllocatedProvisionedConcurrentExecutions": 0,
         "AvailableProvisionedConcurrentExecutions": 0,
@@ -46,7 +62,9 @@ def get(call: Call) -> Answer:
     """How far the allocation is – or all of them, with ``List=ALL``."""
     if call.asked("List") == "ALL":
         return _list(call)
-    qualifier, record = _target(call, "The function resource provided must be an alias or a published version.")
+    qualifier, record = _target(
+        call, "The function resource provided must be an alias or a published version."
+    )
     config = record["provisioned_concurrency"].get(qualifier)
     if config is None:
         message = "No Provisioned Concurrency Config found for this function"
@@ -56,7 +74,9 @@ def get(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """Let them go. None there is no error."""
-    qualifier, record = _target(call, "The function resource provided must be an alias or a published version.")
+    qualifier, record = _target(
+        call, "The function resource provided must be an alias or a published version."
+    )
     if qualifier in record["aliases"]:
         _check_unweighted(record["aliases"][qualifier])
     record["provisioned_concurrency"].pop(qualifier, None)
@@ -65,7 +85,10 @@ def delete(call: Call) -> Answer:
 
 def _list(call: Call) -> Answer:
     record = records.function(call.function)
-    items = [{"FunctionArn": arn(call.function, name), **config} for name, config in record["provisioned_concurrency"].items()]
+    items = [
+        {"FunctionArn": arn(call.function, name), **config}
+        for name, config in record["provisioned_concurrency"].items()
+    ]
     return records.page(call, "ProvisionedConcurrencyConfigs", items, "FunctionArn")
 
 
@@ -98,9 +121,11 @@ def _allocate(name: str, record: Record, qualifier: str) -> None:
     async def warm() -> None:
         try:
             await asyncio.to_thread(_initialise, name, version)
-        except Exception as problem:  # noqa: BLE001 -- whatever a function does when it is loaded
+        except Exception as problem:  # noqa: BLE001 - whatever a function does when it is loaded
             outcome: Record = {"Status": "FAILED", "StatusReason": "FUNCTION_ERROR_INIT_FAILURE"}
-            print(f"{name}:{number} failed to initialise: {problem}", flush=True)  # its only trace: AWS, too, gives no more
+            print(
+                f"{name}:{number} failed to initialise: {problem}", flush=True
+            )  # its only trace: AWS, too, gives no more
         else:
             wanted = capacity.requested(config)
             outcome = {
@@ -120,7 +145,9 @@ _tasks: set[asyncio.Future[Any]] = set()
 
 def _initialise(name: str, version: Record) -> None:
     """Load the function's code once, in an environment that the next invocation finds warm."""
-    worker, _ = upstream.acquire_worker(name, version["config"], version["code_zip"], qualifier=version["config"]["Version"])
+    worker, _ = upstream.acquire_worker(
+        name, version["config"], version["code_zip"], qualifier=version["config"]["Version"]
+    )
     with contextlib.ExitStack() as ending:
         ending.callback(upstream.release_worker, worker)
         upstream.ensure_spawned(worker)

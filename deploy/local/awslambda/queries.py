@@ -38,7 +38,11 @@ class Metric:
     def points(self, begin: float, end: float) -> list[Any]:
         """What was recorded from ``begin`` until before ``end``."""
         key = (self.namespace, self.name, upstream.dimensions_key(dict(self.dimensions)))
-        return [point for point in list(upstream.metrics.get(key) or ()) if begin <= point["Timestamp"] < end]
+        return [
+            point
+            for point in list(upstream.metrics.get(key) or ())
+            if begin <= point["Timestamp"] < end
+        ]
 
     def value(self, begin: float, end: float) -> float | None:
         """The statistic over that time; None where nothing was recorded."""
@@ -77,14 +81,20 @@ class Queries:
         known = {query.id for query in queries.items}
         for query in queries.items:
             if isinstance(query.what, Expression) and (unknown := query.what.names() - known):
-                raise UnsupportedExpressionError(f"the expression {query.what.text!r} refers to {', '.join(sorted(unknown))}")
+                raise UnsupportedExpressionError(
+                    f"the expression {query.what.text!r} refers to {', '.join(sorted(unknown))}"
+                )
         return queries
 
     def value(self, query: Query, begin: float, end: float) -> float | None:
         """What a query was over that time."""
         if isinstance(query.what, Metric):
             return query.what.value(begin, end)
-        referred = {other.id: self.value(other, begin, end) for other in self.items if other.id in query.what.names()}
+        referred = {
+            other.id: self.value(other, begin, end)
+            for other in self.items
+            if other.id in query.what.names()
+        }
         return query.what.value(referred)
 
     def values(self, query: Query, begin: float, end: float) -> dict[int, float]:
@@ -92,10 +102,15 @@ class Queries:
         if isinstance(query.what, Metric):
             return query.what.values(begin, end, query.period)
         referred: Mapping[str, Mapping[int, float]] = {
-            other.id: self.values(other, begin, end) for other in self.items if other.id in query.what.names()
+            other.id: self.values(other, begin, end)
+            for other in self.items
+            if other.id in query.what.names()
         }
         starts: set[int] = set().union(*referred.values())
-        found = {start: query.what.value({name: values.get(start) for name, values in referred.items()}) for start in starts}
+        found = {
+            start: query.what.value({name: values.get(start) for name, values in referred.items()})
+            for start in starts
+        }
         return {start: value for start, value in found.items() if value is not None}
 
     def returned(self) -> Iterable[Query]:
@@ -112,26 +127,49 @@ def _query(member: dict[str, Any], members: Sequence[dict[str, Any]]) -> Query:
         wanted = member["MetricStat"]
         what = Metric.of(wanted["Metric"], wanted.get("Stat", "Average"))
         period = wanted.get("Period", _MINUTE)
-    return Query(member["Id"], what, member.get("Label") or member["Id"], int(period), member.get("ReturnData", True) is not False)
+    return Query(
+        member["Id"],
+        what,
+        member.get("Label") or member["Id"],
+        int(period),
+        member.get("ReturnData", True) is not False,
+    )
 
 
-def get_metric_data(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 -- ministack's signature
+def get_metric_data(
+    params: Any,
+    document: dict[str, Any],
+    is_cbor: bool,
+    is_json: bool = False,  # noqa: FBT001, FBT002 - ministack's signature
+) -> Answer:
     """In ministack's place: expressions are computed, dimensions are exact, the newest comes first, and no minute is told before its time."""
     if not (is_cbor or is_json):
         return upstream.get_metric_data(params, document, is_cbor, is_json)
     try:
         queries = Queries.read(document.get("MetricDataQueries", []))
     except (UnsupportedExpressionError, UnsupportedStatisticError) as problem:
-        return upstream.answer_cloudwatch_error("ValidationError", str(problem), 400, is_json, is_cbor)
+        return upstream.answer_cloudwatch_error(
+            "ValidationError", str(problem), 400, is_json, is_cbor
+        )
     begin, end = _seconds(document["StartTime"]), min(_seconds(document["EndTime"]), _told_until())
     ascending = document.get("ScanBy") == "TimestampAscending"
-    results = [_result(queries, query, begin, end, ascending=ascending) for query in queries.returned()]
+    results = [
+        _result(queries, query, begin, end, ascending=ascending) for query in queries.returned()
+    ]
     if is_cbor:
-        return upstream.answer_cbor({"MetricDataResults": [upstream.cbor_result(result) for result in results]})
-    return 200, {"Content-Type": "application/json"}, json.dumps({"MetricDataResults": results}).encode()
+        return upstream.answer_cbor(
+            {"MetricDataResults": [upstream.cbor_result(result) for result in results]}
+        )
+    return (
+        200,
+        {"Content-Type": "application/json"},
+        json.dumps({"MetricDataResults": results}).encode(),
+    )
 
 
-def _result(queries: Queries, query: Query, begin: float, end: float, *, ascending: bool) -> dict[str, Any]:
+def _result(
+    queries: Queries, query: Query, begin: float, end: float, *, ascending: bool
+) -> dict[str, Any]:
     found = dict(sorted(queries.values(query, begin, end).items(), reverse=not ascending))
     return {
         "Id": query.id,
@@ -143,7 +181,11 @@ def _result(queries: Queries, query: Query, begin: float, end: float, *, ascendi
 
 
 def _seconds(moment: Any) -> float:
-    return moment.timestamp() if isinstance(moment, datetime) else float(getattr(moment, "value", moment))
+    return (
+        moment.timestamp()
+        if isinstance(moment, datetime)
+        else float(getattr(moment, "value", moment))
+    )
 
 
 def _told_until() -> float:

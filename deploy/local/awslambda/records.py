@@ -12,12 +12,21 @@ from deploy.local.awslambda.upstream import Answer, Record
 
 LATEST: Final = "$LATEST"
 
-_STATES: Final = ("State", "StateReason", "StateReasonCode", "LastUpdateStatus", "LastUpdateStatusReason", "LastUpdateStatusReasonCode")
+_STATES: Final = (
+    "State",
+    "StateReason",
+    "StateReasonCode",
+    "LastUpdateStatus",
+    "LastUpdateStatusReason",
+    "LastUpdateStatusReasonCode",
+)
 
 
 def arn(name: str, qualifier: str | None = None) -> str:
     """The ARN of a function, or of what a qualifier names."""
-    return f"arn:aws:lambda:{upstream.region()}:{upstream.account()}:function:{name}" + (f":{qualifier}" if qualifier else "")
+    return f"arn:aws:lambda:{upstream.region()}:{upstream.account()}:function:{name}" + (
+        f":{qualifier}" if qualifier else ""
+    )
 
 
 def function(name: str, qualifier: str | None = None) -> Record:
@@ -75,7 +84,11 @@ def page(call: Call, member: str, items: Iterable[Record], key: str) -> Answer:
     everything = list(items)
     size = int(call.asked("MaxItems") or "50")
     marker = call.asked("Marker")
-    start = next((at + 1 for at, item in enumerate(everything) if item[key] == marker), 0) if marker else 0
+    start = (
+        next((at + 1 for at, item in enumerate(everything) if item[key] == marker), 0)
+        if marker
+        else 0
+    )
     shown = everything[start : start + size]
     answer: dict[str, Any] = {member: shown}
     if start + size < len(everything):

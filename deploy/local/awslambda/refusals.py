@@ -49,17 +49,25 @@ def conflict(message: str) -> RefusalError:
 
 def updating(arn: str) -> RefusalError:
     """An earlier change has not settled."""
-    return conflict(f"The operation cannot be performed at this time. An update is in progress for resource: {arn}")
+    return conflict(
+        f"The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+    )
 
 
 def in_state(state: str) -> RefusalError:
     """The function cannot do this in the state it is in."""
-    return conflict(f"The operation cannot be performed at this time. The function is currently in the following state: {state}")
+    return conflict(
+        f"The operation cannot be performed at this time. The function is currently in the following state: {state}"
+    )
 
 
 def in_use(verb: str) -> RefusalError:
     """An event source mapping is on its way from one state to another."""
-    return RefusalError("ResourceInUseException", f"Cannot {verb} the event source mapping because it is in use.", 400)
+    return RefusalError(
+        "ResourceInUseException",
+        f"Cannot {verb} the event source mapping because it is in use.",
+        400,
+    )
 
 
 def stale(*apis: str) -> RefusalError:
@@ -74,7 +82,9 @@ def stale(*apis: str) -> RefusalError:
 
 def payload_too_large(size: int, kind: str, limit: int) -> RefusalError:
     """More than an invocation may carry."""
-    message = f"{size} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
+    message = (
+        f"{size} byte payload is too large for the {kind} invocation type (limit {limit} bytes)"
+    )
     return RefusalError("RequestTooLargeException", message, 413)
 
 

@@ -10,7 +10,7 @@ from deploy.local.awslambda.upstream import Record
 
 def draw(alias: Record) -> str:
     """A version: the extra one in as many cases as its weight says, else the primary."""
-    at = random.random()  # noqa: S311 -- a fair split, not a secret
+    at = random.random()  # noqa: S311 - a fair split, not a secret
     for extra, weight in records.weights(alias).items():
         if at < weight:
             return extra
@@ -18,7 +18,9 @@ def draw(alias: Record) -> str:
     return str(alias["FunctionVersion"])
 
 
-def record_for_qualifier(function: Record | None, qualifier: str | None) -> tuple[Record | None, Record | None]:
+def record_for_qualifier(
+    function: Record | None, qualifier: str | None
+) -> tuple[Record | None, Record | None]:
     """In ministack's place: what event sources, topics and rules run when they are pointed at an alias.
 
     The version is drawn, and goes by the alias's ARN.

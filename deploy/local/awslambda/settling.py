@@ -33,7 +33,9 @@ def settle(name: str, _delay: float) -> None:
     record: Record = upstream.functions[name]
 
     def ready() -> None:
-        if upstream.functions.get(name) is record:  # it may have been deleted, and another created under its name
+        if (
+            upstream.functions.get(name) is record
+        ):  # it may have been deleted, and another created under its name
             record["config"].update(_SETTLED, RevisionId=upstream.new_id())
 
     pace.later(pace.SETTLE, ready)
@@ -47,13 +49,22 @@ def settle_version(config: Record) -> None:
 def recover() -> None:
     """After a restart with kept state: whatever was on its way when we ended has arrived."""
     for _, record in upstream.functions.all_items():
-        for config in (record["config"], *(version["config"] for version in record["versions"].values())):
+        for config in (
+            record["config"],
+            *(version["config"] for version in record["versions"].values()),
+        ):
             if config["State"] == "Pending" or config.get("LastUpdateStatus") == "InProgress":
                 config.update(_SETTLED)
         for config in record["provisioned_concurrency"].values():
             if config["Status"] == "IN_PROGRESS":
                 wanted = config["RequestedProvisionedConcurrentExecutions"]
-                arrived = dict.fromkeys(("AllocatedProvisionedConcurrentExecutions", "AvailableProvisionedConcurrentExecutions"), wanted)
+                arrived = dict.fromkeys(
+                    (
+                        "AllocatedProvisionedConcurrentExecutions",
+                        "AvailableProvisionedConcurrentExecutions",
+                    ),
+                    wanted,
+                )
                 config.update(arrived, Status="READY")
     for (account, region, uuid), mapping in upstream.mappings.all_items():
         if mapping["State"] == "Deleting":

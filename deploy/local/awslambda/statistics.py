@@ -25,7 +25,11 @@ class UnsupportedStatisticError(ValueError):
 def check(name: str) -> None:
     """Raise :class:`UnsupportedStatisticError` unless it is emulated."""
     between = _BETWEEN.fullmatch(name)
-    if name not in _BASIC and not _PERCENTILE.fullmatch(name) and not (between and (between["low"] or between["high"])):
+    if (
+        name not in _BASIC
+        and not _PERCENTILE.fullmatch(name)
+        and not (between and (between["low"] or between["high"]))
+    ):
         raise UnsupportedStatisticError(
             f"the statistic {name!r} is not emulated here: use one of {', '.join(sorted(_BASIC))}, p99, TC(300:), PR(:300)"
         )
@@ -43,5 +47,7 @@ def statistic(name: str, points: Sequence[Any]) -> float | None:
         return None
     low = float(between["low"]) if between["low"] else -math.inf
     high = float(between["high"]) if between["high"] else math.inf
-    inside = sum(count for value, count in samples if low < value <= high)  # CloudWatch: above the lower bound, up to the upper one
+    inside = sum(
+        count for value, count in samples if low < value <= high
+    )  # CloudWatch: above the lower bound, up to the upper one
     return inside if between["kind"] == "TC" else 100 * inside / sum(count for _, count in samples)

@@ -43,6 +43,8 @@ def _function(call: Call) -> str | None:
         return None
     name, qualifier = parse(call.member)
     if qualifier:
-        raise invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
+        raise invalid(
+            "Tags on function aliases and versions are not supported. Please specify a function ARN."
+        )
     records.function(name)
     return name

@@ -27,7 +27,9 @@ def check_settings(request: dict[str, Any]) -> None:
     """Refuse settings beyond AWS's limits. botocore knows the lower ones only."""
     for name, (member, most) in _LIMITS.items():
         if request.get(name, 0) > most:
-            raise malformed(member, request[name], f"Member must have value less than or equal to {most}")
+            raise malformed(
+                member, request[name], f"Member must have value less than or equal to {most}"
+            )
     variables = (request.get("Environment") or {}).get("Variables") or {}
     if len(json.dumps(variables)) > _ENVIRONMENT_LIMIT:
         raise invalid(
@@ -46,11 +48,17 @@ def update_code(call: Call) -> Answer:
     if image and "ImageUri" not in request:
         raise invalid("Please provide ImageUri when updating a function with packageType Image.")
     if not image and "ImageUri" in request:
-        raise invalid("Please don't provide ImageUri when updating a function with packageType Zip.")
+        raise invalid(
+            "Please don't provide ImageUri when updating a function with packageType Zip."
+        )
     check_settings(request)
     content = code.package(request)
     if request.pop("DryRun", False):
-        would_be = {**config} if content is None else {**config, "CodeSha256": code.sha256(content), "CodeSize": len(content)}
+        would_be = (
+            {**config}
+            if content is None
+            else {**config, "CodeSha256": code.sha256(content), "CodeSize": len(content)}
+        )
         return upstream.answer_json(would_be)
     publish = bool(request.pop("Publish", False))
     return _carry_out(call, record, upstream.update_code(call.function, request), publish=publish)
@@ -61,7 +69,9 @@ def update_configuration(call: Call) -> Answer:
     request = call.document()
     record = _ready(call, request)
     check_settings(request)
-    return _carry_out(call, record, upstream.update_configuration(call.function, request), publish=False)
+    return _carry_out(
+        call, record, upstream.update_configuration(call.function, request), publish=False
+    )
 
 
 def _ready(call: Call, request: dict[str, Any]) -> Record:
@@ -79,4 +89,6 @@ def _carry_out(call: Call, record: Record, answer: Answer, *, publish: bool) -> 
         return answer
     # ministack takes a function out of service while it changes; AWS leaves it Active.
     record["config"].update(_IN_PROGRESS)
-    return upstream.answer_json(versions.publish(call.function, record) if publish else record["config"])
+    return upstream.answer_json(
+        versions.publish(call.function, record) if publish else record["config"]
+    )

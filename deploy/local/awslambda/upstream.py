@@ -26,7 +26,7 @@ Record: TypeAlias = dict[str, Any]
 
 def carried_out(answer: Answer) -> bool:
     """Whether ministack did what it was asked."""
-    return answer[0] < 300  # noqa: PLR2004 -- HTTP's
+    return answer[0] < 300  # noqa: PLR2004 - HTTP's
 
 
 def _module(path: str) -> Any:
@@ -37,7 +37,9 @@ def _name(module: str, name: str) -> Any:
     try:
         return getattr(_module(module), name)
     except AttributeError:
-        raise UnsupportedError(f"ministack {VERSION} has no {module}.{name}: it cannot be added to") from None
+        raise UnsupportedError(
+            f"ministack {VERSION} has no {module}.{name}: it cannot be added to"
+        ) from None
 
 
 def replace(module: str, name: str, ours: Callable[..., Any]) -> None:
@@ -50,9 +52,13 @@ def _verify() -> None:
     try:
         installed = importlib.metadata.version("ministack")
     except importlib.metadata.PackageNotFoundError:
-        raise UnsupportedError(f"ministack is not installed: the local Lambda needs ministack=={VERSION}") from None
+        raise UnsupportedError(
+            f"ministack is not installed: the local Lambda needs ministack=={VERSION}"
+        ) from None
     if installed != VERSION:
-        raise UnsupportedError(f"ministack {installed} is installed: the local Lambda adds to ministack=={VERSION} only")
+        raise UnsupportedError(
+            f"ministack {installed} is installed: the local Lambda adds to ministack=={VERSION} only"
+        )
 
 
 _verify()
@@ -98,7 +104,9 @@ invoke: Callable[..., Awaitable[Answer]] = _name(_LAMBDA, "_invoke")
 invoke_async = _name(_LAMBDA, "invoke_async_with_retry")
 execute: Callable[..., Record] = _name(_LAMBDA, "_execute_function")
 belongs_elsewhere: Callable[[Record], bool] = _name(_LAMBDA, "_function_config_scope_mismatch")
-record_for_qualifier: Callable[..., tuple[Record | None, Record | None]] = _name(_LAMBDA, "_effective_func_record_for_qualifier")
+record_for_qualifier: Callable[..., tuple[Record | None, Record | None]] = _name(
+    _LAMBDA, "_effective_func_record_for_qualifier"
+)
 add_permission: Callable[..., Answer] = _name(_LAMBDA, "_add_permission")
 create_mapping: Callable[..., Answer] = _name(_LAMBDA, "_create_esm")
 update_mapping: Callable[..., Answer] = _name(_LAMBDA, "_update_esm")

@@ -26,7 +26,11 @@ _INCIDENTAL: Final = {
 }
 """What may differ between two configurations that are the same to Lambda."""
 
-_PENDING: Final = {"State": "Pending", "StateReason": "The function is being created.", "StateReasonCode": "Creating"}
+_PENDING: Final = {
+    "State": "Pending",
+    "StateReason": "The function is being created.",
+    "StateReasonCode": "Creating",
+}
 
 
 def publish_version(call: Call) -> Answer:
@@ -35,7 +39,9 @@ def publish_version(call: Call) -> Answer:
     record = records.function(call.function)
     settling.check_settled(call.function, record)
     if request.get("PublishTo"):
-        raise invalid("PublishTo is for functions on managed instances, which are not emulated here.")
+        raise invalid(
+            "PublishTo is for functions on managed instances, which are not emulated here."
+        )
     latest = record["config"]
     if request.get("RevisionId") and request["RevisionId"] != latest["RevisionId"]:
         raise stale("GetFunction", "GetAlias")
@@ -59,8 +65,14 @@ def publish(name: str, record: Record, description: str | None = None) -> Record
         return unchanged
     number = str(record["next_version"])
     record["next_version"] += 1
-    config = {member: value for member, value in copy.deepcopy(record["config"]).items() if not member.startswith("LastUpdate")}
-    config.update(_PENDING, Version=number, FunctionArn=arn(name, number), RevisionId=upstream.new_id())
+    config = {
+        member: value
+        for member, value in copy.deepcopy(record["config"]).items()
+        if not member.startswith("LastUpdate")
+    }
+    config.update(
+        _PENDING, Version=number, FunctionArn=arn(name, number), RevisionId=upstream.new_id()
+    )
     if description:
         config["Description"] = description
     version = {"config": config, "code_zip": record["code_zip"], "content": content}
@@ -74,16 +86,23 @@ def publish(name: str, record: Record, description: str | None = None) -> Record
 
 
 def _content(config: Record) -> str:
-    return json.dumps({member: value for member, value in config.items() if member not in _INCIDENTAL}, sort_keys=True)
+    return json.dumps(
+        {member: value for member, value in config.items() if member not in _INCIDENTAL},
+        sort_keys=True,
+    )
 
 
 def list_versions(call: Call) -> Answer:
     """$LATEST and every version, oldest first."""
-    return records.page(call, "Versions", listed(call.function, records.function(call.function)), "Version")
+    return records.page(
+        call, "Versions", listed(call.function, records.function(call.function)), "Version"
+    )
 
 
 def listed(name: str, record: Record) -> list[Record]:
     """The configurations of a function as lists show them, under qualified ARNs."""
     configs = [{**record["config"], "FunctionArn": arn(name, LATEST)}]
-    configs += [record["versions"][number]["config"] for number in sorted(record["versions"], key=int)]
+    configs += [
+        record["versions"][number]["config"] for number in sorted(record["versions"], key=int)
+    ]
     return [records.stateless(config) for config in configs]

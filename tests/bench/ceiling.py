@@ -1,0 +1,39 @@
+"""The worker of the no-op workflows, a process as the product's is: ``python -m tests.bench.ceiling``.
+
+On the SDK's own terms: nothing is set but where Temporal is and that the sandbox does not import our modules anew for each workflow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from tests.bench.noop import QUEUE, Inner, Outer, nothing
+
+
+async def main() -> None:
+    """Work until told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await Client.connect(**ClientConfig.load_client_connect_config())
+    runner = SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules("tests.bench")
+    )
+    async with Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[Outer, Inner],
+        activities=[nothing],
+        workflow_runner=runner,
+    ):
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,65 @@
+"""What a release leaves in Temporal: events, bytes, and the actions that Temporal Cloud would bill.
+
+Counted as actions, each once: a workflow's start, a child's too; every attempt of an activity; a timer; a signal; an update; an upsert of
+search attributes; an upsert of the memo. A heartbeat that reaches the server and a query would count as well; this pipeline has none (an
+activity first beats after five seconds).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHandle, WorkflowHistory
+
+_ONE = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: "starts",
+    EventType.EVENT_TYPE_TIMER_STARTED: "timers",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: "signals",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: "updates",
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: "search attributes",
+    EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED: "memos",
+}
+
+
+@dataclass(frozen=True)
+class Left:
+    """What one workflow left."""
+
+    events: int
+    size: int
+    actions: Counter[str]
+    tasks: int
+    """Workflow tasks: how often the worker was asked what is next."""
+
+    def __add__(self, other: Left) -> Left:
+        return Left(
+            self.events + other.events,
+            self.size + other.size,
+            self.actions + other.actions,
+            self.tasks + other.tasks,
+        )
+
+
+async def left(*handles: WorkflowHandle[object, object]) -> Left:
+    """What these workflows left, together."""
+    total = Left(0, 0, Counter(), 0)
+    for handle in handles:
+        total += counted(await handle.fetch_history())
+    return total
+
+
+def counted(history: WorkflowHistory) -> Left:
+    """Count one history."""
+    actions: Counter[str] = Counter()
+    tasks = 0
+    for event in history.events:
+        tasks += event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+            actions["activity attempts"] += event.activity_task_started_event_attributes.attempt
+        elif event.event_type in _ONE:
+            actions[_ONE[event.event_type]] += 1
+    return Left(
+        len(history.events), sum(event.ByteSize() for event in history.events), actions, tasks
+    )
