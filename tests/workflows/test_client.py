@@ -24,8 +24,7 @@ from activities import operations
 from tests.fake_lambda import FakeLambda
 from tests.workflows.scene import Scene
 from workflows import search_attributes
-from workflows.client import watch
-from workflows.client.client import ReleaseClient, client
+from workflows.client import ReleaseClient, client, watch
 from workflows.client.errors import (
     Ambiguous,
     BadRequest,

@@ -10,7 +10,7 @@ from activities.limits.priority import Urgency
 from tests.fake_lambda import FakeLambda
 from tests.fakes.functions import sha256
 from tests.workflows.scene import ALL_AT_ONCE, CANARY, Scene, ending
-from workflows.temporal import plugin
+from workflows.temporal import interceptors
 
 REFUSED = {"hooks": {"after_traffic": "smoke"}}
 
@@ -404,7 +404,7 @@ async def test_the_worker_hears_of_what_restores_service_and_of_nothing_else(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     announced = Urgency()
-    monkeypatch.setattr(plugin, "ANNOUNCED", announced)
+    monkeypatch.setattr(interceptors, "ANNOUNCED", announced)
     assert (await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)).kind == "Completed"
     assert not announced.take()
     refusing(scene.aws)
