@@ -41,32 +41,32 @@ from temporalio.runtime import (
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from activities import operations
+from activities import list_operations
 from activities.aws import AwsConfigurationError, connect
 from activities.errors import Fault
 from activities.limits.rate import Limits, Rates
-from activities.limits.sharing import BEAT, RateShare
-from activities.limits.slots import tuner
+from activities.limits.sharing import HEARTBEAT_INTERVAL, RateShare
+from activities.limits.slots import create_worker_tuner
 from workflows import search_attributes
 from workflows.temporal.plugin import LambdaReleases
-from workflows.temporal.process_exit import exiting
+from workflows.temporal.process_exit import run_and_exit
 
-GRACE = timedelta(seconds=30)
+GRACEFUL_SHUTDOWN_TIMEOUT = timedelta(seconds=30)
 """How long a stopping worker lets AWS calls finish: longer than any single one of them."""
 
-_ALLOWED = Rates().control_plane
+_DEFAULT_CONTROL_PLANE_RATE = Rates().control_plane
 """Control-plane calls a second that AWS allows in one account and region, except for GetFunction and GetPolicy, which have their own."""
 
-CACHED = 1_000
+DEFAULT_CACHED_WORKFLOWS = 1_000
 """Workflows kept in memory."""
 
-_SETTLED_IN = 1.0
+_MIN_RUN_SECONDS = 1.0
 """Seconds a worker runs at least before it stops: start-up and shut-down of the SDK's core must not overlap."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 
-class CannotStart(Exception):
+class WorkerStartError(Exception):
     """Something outside is missing; the message says what, in one line."""
 
 
@@ -82,7 +82,7 @@ class WorkerSettings:
 
 
 async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
-    """Connect, serve the queue until ``stop`` is set, drain. Raises :class:`CannotStart` or :class:`AwsConfigurationError` before anything is begun."""
+    """Connect, serve the queue until ``stop`` is set, drain. Raises :class:`WorkerStartError` or :class:`AwsConfigurationError` before anything is begun."""
     client = await _temporal(settings.metrics)
     await _register_search_attributes(client)
     limits = Limits(Rates().at(settings.aws_rate))
@@ -93,11 +93,11 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
         worker = Worker(
             client,
             task_queue=settings.task_queue,
-            activities=operations(aws),
-            tuner=tuner(limits),
+            activities=list_operations(aws),
+            tuner=create_worker_tuner(limits),
             max_task_queue_activities_per_second=settings.rate,
             max_cached_workflows=settings.cached,
-            graceful_shutdown_timeout=GRACE,
+            graceful_shutdown_timeout=GRACEFUL_SHUTDOWN_TIMEOUT,
             **_versioning(),
         )
         gc.collect()
@@ -121,12 +121,12 @@ async def _run(worker: Worker, stop: asyncio.Event) -> None:
     running = asyncio.ensure_future(worker.run())
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait(
-        [running, asyncio.ensure_future(asyncio.sleep(_SETTLED_IN))],
+        [running, asyncio.ensure_future(asyncio.sleep(_MIN_RUN_SECONDS))],
         return_when=asyncio.FIRST_COMPLETED,
     )
     await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
     if not running.done():
-        log.info("draining", at_most=GRACE.total_seconds())
+        log.info("draining", at_most=GRACEFUL_SHUTDOWN_TIMEOUT.total_seconds())
         await worker.shutdown()
     stopping.cancel()
     await running
@@ -144,7 +144,7 @@ async def _temporal(metrics: str | None) -> Client:
         )
     except (RuntimeError, RPCError, ValueError, OSError) as error:
         address = os.environ.get("TEMPORAL_ADDRESS", "localhost:7233")
-        raise CannotStart(
+        raise WorkerStartError(
             f"cannot reach Temporal at {address}: {_line(error)} (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE)"
         ) from error
 
@@ -170,7 +170,7 @@ def _runtime(metrics: str | None) -> Runtime:
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
     )
     return Runtime(
-        telemetry=TelemetryConfig(metrics=prometheus, logging=logs), worker_heartbeat_interval=BEAT
+        telemetry=TelemetryConfig(metrics=prometheus, logging=logs), worker_heartbeat_interval=HEARTBEAT_INTERVAL
     )
 
 
@@ -207,7 +207,7 @@ async def _register_search_attributes(client: Client) -> None:
             if listed.custom_attributes.get(name, kind) != kind
         ]:
             theirs = ", ".join(f"{name} (not of type {_kind(name)})" for name in other)
-            raise CannotStart(
+            raise WorkerStartError(
                 f"namespace {client.namespace} uses search attributes of ours for something else: {theirs}"
             )
         missing = {
@@ -223,7 +223,7 @@ async def _register_search_attributes(client: Client) -> None:
             log.info("registered search attributes", names=sorted(missing))
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise CannotStart(
+            raise WorkerStartError(
                 f"there is no namespace {client.namespace} (TEMPORAL_NAMESPACE)"
             ) from error
         log.warning("cannot register search attributes", reason=_line(error))
@@ -236,7 +236,7 @@ async def _register_search_attributes(client: Client) -> None:
         f"temporal operator search-attribute create --name {name} --type {_kind(name)}"
         for name in unknown
     )
-    raise CannotStart(
+    raise WorkerStartError(
         f"namespace {client.namespace} lacks search attributes; have an administrator run: {commands}"
     )
 
@@ -248,7 +248,7 @@ async def _known(client: Client, name: str) -> bool:
     except RPCError as error:
         if error.status is RPCStatusCode.INVALID_ARGUMENT:
             return False
-        raise CannotStart(f"cannot use namespace {client.namespace}: {_line(error)}") from error
+        raise WorkerStartError(f"cannot use namespace {client.namespace}: {_line(error)}") from error
     return True
 
 
@@ -372,7 +372,7 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             help="Control-plane calls to AWS Lambda a second of all workers of the queue together; they share it by themselves. "
             "AWS allows 15 in one account and region, and no more: less leaves some for others. Its other limits go along.",
         ),
-    ] = _ALLOWED,
+    ] = _DEFAULT_CONTROL_PLANE_RATE,
     cached: Annotated[
         int,
         typer.Option(
@@ -380,7 +380,7 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             min=0,
             help="Workflows kept in memory. One beyond that is rebuilt from its history when something happens to it.",
         ),
-    ] = CACHED,
+    ] = DEFAULT_CACHED_WORKFLOWS,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -417,7 +417,7 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
                 )
             )
         )
-    except (CannotStart, AwsConfigurationError) as problem:
+    except (WorkerStartError, AwsConfigurationError) as problem:
         sys.stderr.write(f"worker: {problem}\n")
         raise typer.Exit(1) from problem
 
@@ -431,4 +431,4 @@ async def _main(settings: WorkerSettings) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
-    exiting(lambda: typer.run(main))
+    run_and_exit(lambda: typer.run(main))

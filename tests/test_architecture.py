@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workflows.temporal.sandbox import PASSED_THROUGH
+from workflows.temporal.sandbox import PASSTHROUGH_MODULES
 
 ROOT = Path(__file__).parent.parent
 READS = {
@@ -250,4 +250,4 @@ def test_what_one_workflow_would_leave_for_another_is_noticed(source: str) -> No
 def test_every_module_that_defines_a_workflow_is_looked_at() -> None:
     defining = {path.stem for path in modules("workflows") if "@workflow.defn" in path.read_text()}
     assert defining == set(DEFINING)
-    assert "workflows" in PASSED_THROUGH
+    assert "workflows" in PASSTHROUGH_MODULES

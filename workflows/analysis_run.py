@@ -13,10 +13,10 @@ from statistics import median
 from typing import Final
 
 from activities.cloudwatch.metrics import MetricsResponse
-from workflows.domain.assessment import Assessment, Ledger, assess
-from workflows.domain.evidence import Contrast, Share
-from workflows.domain.measurement import Measure, Measurements, Point
-from workflows.domain.rules import Other, Rules
+from workflows.domain.assessment import Assessment, EvidenceCache, assess
+from workflows.domain.evidence import Contrast, Proportion
+from workflows.domain.measurement import Measure, Measurements, MinuteMetrics
+from workflows.domain.rules import UserMetric, Rules
 from workflows.domain.status import AnalysisStatus, VersionMetrics
 from workflows.metric_mapping import look_of, points_of
 
@@ -30,7 +30,7 @@ class AnalysisRun:
     """Answers that were read so far: ``seen`` is what they say, ``slow_above`` (ms) from which duration on a request is slow."""
 
     def __init__(
-        self, rules: Iterable[Rules], others: tuple[Other, ...], *, stable: str, settle: timedelta
+        self, rules: Iterable[Rules], others: tuple[UserMetric, ...], *, stable: str, settle: timedelta
     ) -> None:
         """Nothing is read yet. ``others`` are the user's own metrics, in the order in which they were asked for.
 
@@ -38,9 +38,9 @@ class AnalysisRun:
         """
         self._others = others
         self._stable = stable
-        self._ledger = Ledger()
+        self._ledger = EvidenceCache()
         self._counted = 0
-        self._errors = Contrast(Share(), Share())
+        self._errors = Contrast(Proportion(), Proportion())
         """Of both versions, over so many contrasts."""
         self.settle = settle
         self.slow_above: float | None = None
@@ -100,11 +100,11 @@ def _sure(e: float) -> float:
     return round(1 - 1 / e, 4) if e > 1 else 0.0
 
 
-def _sum(points: Iterable[Point], measure: Measure) -> Share:
-    return sum((share for point in points if (share := point.share(measure))), Share())
+def _sum(points: Iterable[MinuteMetrics], measure: Measure) -> Proportion:
+    return sum((share for point in points if (share := point.share(measure))), Proportion())
 
 
-def _measured(errors: Share, points: Mapping[datetime, Point]) -> VersionMetrics:
+def _measured(errors: Proportion, points: Mapping[datetime, MinuteMetrics]) -> VersionMetrics:
     last = next(
         (
             point.quantiles["p99"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from activities.cloudwatch.metric_queries import Metric, OtherMetric
+from activities.cloudwatch.metric_queries import Metric, CustomMetric
 from activities.cloudwatch.metrics import MetricsResponse, Numbers, Series
 from workflows.domain.adaptive import Adaptive
-from workflows.domain.measurement import Look, Point
-from workflows.domain.rules import CloudWatchMetric, Expression, Other, Rules, key
+from workflows.domain.measurement import MetricsPoll, MinuteMetrics
+from workflows.domain.rules import CloudWatchMetric, Expression, UserMetric, Rules, metric_key
 from workflows.domain.strategy import Analysis, Bake, Steps
 
 
@@ -30,21 +30,21 @@ def is_measured(strategy: Steps, guards: Rules | None) -> bool:
     )
 
 
-def others_of(rules: Iterable[Rules]) -> tuple[Other, ...]:
+def others_of(rules: Iterable[Rules]) -> tuple[UserMetric, ...]:
     """The metrics of the user's own that rules need, each once."""
-    return tuple({key(metric): metric for one in rules for metric in one.others}.values())
+    return tuple({metric_key(metric): metric for one in rules for metric in one.others}.values())
 
 
-def asked(others: Iterable[Other], names: Mapping[str, str]) -> list[OtherMetric]:
+def asked(others: Iterable[UserMetric], names: Mapping[str, str]) -> list[CustomMetric]:
     """The user's own metrics as they are asked for; ``names`` are what stands for ``{function}`` and so on. Raises ``ValidationError``."""
     return [_asked(f"m{number}", other, names) for number, other in enumerate(others)]
 
 
-def _asked(name: str, other: Other, names: Mapping[str, str]) -> OtherMetric:
+def _asked(name: str, other: UserMetric, names: Mapping[str, str]) -> CustomMetric:
     match other:
         case CloudWatchMetric():
             metric = _metric(other, names)
-            return OtherMetric(
+            return CustomMetric(
                 id=name,
                 namespace=metric.namespace,
                 metric_name=metric.metric_name,
@@ -52,7 +52,7 @@ def _asked(name: str, other: Other, names: Mapping[str, str]) -> OtherMetric:
                 stat=metric.stat,
             )
         case Expression(expression=expression, metrics=metrics):
-            return OtherMetric(
+            return CustomMetric(
                 id=name,
                 expression=expression,
                 metrics={inner: _metric(one, names) for inner, one in metrics.items()},
@@ -72,36 +72,36 @@ def _metric(metric: CloudWatchMetric, names: Mapping[str, str]) -> Metric:
 
 
 def look_of(
-    told: MetricsResponse, others: tuple[Other, ...], *, candidate: str, stable: str
-) -> Look:
+    told: MetricsResponse, others: tuple[UserMetric, ...], *, candidate: str, stable: str
+) -> MetricsPoll:
     """One answer of CloudWatch's as a look; the user's own metrics are taken for the candidate's."""
     points = points_of(told, candidate)
     for number, metric in enumerate(others):
         for minute, value in zip(told.minutes, told.others.get(f"m{number}", []), strict=False):
             if value is not None:
-                point = points.get(minute, Point())
+                point = points.get(minute, MinuteMetrics())
                 points[minute] = point.model_copy(
-                    update={"others": {**point.others, key(metric): value}}
+                    update={"others": {**point.others, metric_key(metric): value}}
                 )
-    return Look(at=told.at, status=told.status, candidate=points, stable=points_of(told, stable))
+    return MetricsPoll(at=told.at, status=told.status, candidate=points, stable=points_of(told, stable))
 
 
-def points_of(told: MetricsResponse, version: str) -> dict[datetime, Point]:
+def points_of(told: MetricsResponse, version: str) -> dict[datetime, MinuteMetrics]:
     """What was told of one version, minute by minute; a minute of which nothing was told is not there."""
     series = told.versions.get(version)
     if series is None:
         return {}
     points = {minute: _point(series, index) for index, minute in enumerate(told.minutes)}
-    return {minute: point for minute, point in points.items() if point != Point()}
+    return {minute: point for minute, point in points.items() if point != MinuteMetrics()}
 
 
-def _point(series: Series, index: int) -> Point:
+def _point(series: Series, index: int) -> MinuteMetrics:
     def at(numbers: Numbers | None) -> float | None:
         value = numbers[index] if numbers is not None and index < len(numbers) else None
         return None if value is None or value < 0 else value
 
     quantiles = {"p50": at(series.p50), "p90": at(series.p90), "p99": at(series.p99)}
-    return Point(
+    return MinuteMetrics(
         invocations=at(series.invocations),
         errors=at(series.errors),
         throttles=at(series.throttles),

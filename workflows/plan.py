@@ -14,7 +14,7 @@ from temporalio import workflow
 
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.formatting import format_duration
-from workflows.domain.markdown import step_words
+from workflows.domain.markdown import describe_step
 from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.strategy import Analysis, Bake, SetWeight, Step
@@ -146,7 +146,7 @@ def _moving(request: ReleaseRequest, candidate: str) -> Iterator[tuple[str, str]
         )
     percent, look = 0, "describe_alarms" if alarms else ""
     for step in request.strategy.steps:
-        yield step_words(step, candidate), _operations(step, look=look)
+        yield describe_step(step, candidate), _operations(step, look=look)
         percent = step.percent if isinstance(step, SetWeight) else percent
     if percent < 100:  # noqa: PLR2004 - a step of 100% was this already
         yield f"All traffic to {candidate}", "update_alias"

@@ -18,7 +18,7 @@ from activities.aliases import AliasConfiguration
 from activities.functions import FunctionConfiguration, GetFunctionResponse
 from workflows import actions
 from workflows.call import call, root_cause
-from workflows.domain.preflight_rules import Build, Facts, Intent, refusals
+from workflows.domain.preflight_rules import FunctionBuild, PreflightFacts, ReleaseIntent, find_refusals
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
 from workflows.past_rollouts import previous_version
@@ -143,7 +143,7 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
         rest[4].result(),
     )
     reserved = found.concurrency.reserved_concurrent_executions if found.concurrency else None
-    facts = Facts(
+    facts = PreflightFacts(
         latest=_build(latest),
         source=_build(
             source or (stable if version and version == published else None) or latest, request
@@ -156,7 +156,7 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
         unreserved=unreserved,
         alarms=looked,
     )
-    if problems := refusals(_intent(request, moves=version is None or version != published), facts):
+    if problems := find_refusals(_intent(request, moves=version is None or version != published), facts):
         raise Rejected(*problems)
     change = request.configuration if isinstance(request, ReleaseRequest) else None
     return Findings(
@@ -177,10 +177,10 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     )
 
 
-def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Intent:
+def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> ReleaseIntent:
     artifact = request.artifact if isinstance(request, ReleaseRequest) else None
     configuration = request.configuration if isinstance(request, ReleaseRequest) else None
-    return Intent(
+    return ReleaseIntent(
         alias=request.target.alias,
         weighted=moves and request.strategy.weighted,
         writes_latest=isinstance(artifact, S3Package | Image | Latest) or configuration is not None,
@@ -197,11 +197,11 @@ def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Intent
 
 def _build(
     found: FunctionConfiguration, request: ReleaseRequest | RollbackRequest | None = None
-) -> Build:
+) -> FunctionBuild:
     """What of a build matters, as it will be once the request's configuration is applied to it."""
     change = request.configuration if isinstance(request, ReleaseRequest) else None
     dead_letter = (change and change.dead_letter_config) or found.dead_letter_config
-    return Build(
+    return FunctionBuild(
         code_sha256=found.code_sha256,
         role=(change and change.role) or found.role,
         dead_letter=(dead_letter.target_arn or None) if dead_letter else None,

@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
 
 from workflows import search_attributes
-from workflows.domain.markdown import markdown
+from workflows.domain.markdown import render_page
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.strategy import Steps
 
@@ -34,7 +34,7 @@ class Progress:
             self._told.append((workflow.now(), note))
         self._list()
         workflow.set_current_details(
-            markdown(self.status, self._strategy, self._told, now=workflow.now())
+            render_page(self.status, self._strategy, self._told, now=workflow.now())
         )
 
     def _list(self) -> None:

@@ -22,12 +22,12 @@ from pydantic import (
     model_validator,
 )
 
-from activities.cloudwatch.metrics import MOST_OTHERS
+from activities.cloudwatch.metrics import MAX_CUSTOM_METRICS
 from activities.functions import ConfigurationChange
 from activities.shapes import FunctionName
 from workflows.domain.inputs import Duration, Input, Person, Reason
 from workflows.domain.rules import NotWorse, Rules
-from workflows.domain.strategy import Steps, Strategy, preset
+from workflows.domain.strategy import Steps, Strategy, parse_preset
 from workflows.domain.target import Target
 from workflows.metric_mapping import asked, others_of, rules_of
 
@@ -139,9 +139,9 @@ class Change(Input):
         """Refuse metrics that cannot be asked for."""
         rules = rules_of(strategy, self.guards.metrics)
         others = others_of(rules)
-        if len(others) > MOST_OTHERS:
+        if len(others) > MAX_CUSTOM_METRICS:
             raise ValueError(
-                f"limits: {len(others)} metrics of your own are more than the {MOST_OTHERS} that one look can ask for"
+                f"limits: {len(others)} metrics of your own are more than the {MAX_CUSTOM_METRICS} that one look can ask for"
             )
         for other in others:
             try:
@@ -157,7 +157,7 @@ class ReleaseRequest(Change):
 
     artifact: Artifact | None = None
     configuration: ConfigurationChange | None = None
-    strategy: Strategy = preset("Canary10Percent5Minutes")
+    strategy: Strategy = parse_preset("Canary10Percent5Minutes")
     hotfix: StrictBool | None = None
     """Ship during an incident: alarms that are red already do not count, nor do limits; the candidate must only not be worse than stable."""
 

@@ -15,7 +15,7 @@ from temporalio.exceptions import ActivityError
 from activities.errors import Fault
 from workflows import actions
 from workflows.call import fault_of, root_cause
-from workflows.domain.adaptive import Adaptive, Dose, Move, Ramp, advise
+from workflows.domain.adaptive import Adaptive, Dose, RampAction, Ramp, decide_next_action
 from workflows.domain.assessment import Verdict
 from workflows.domain.formatting import format_duration, format_number
 from workflows.domain.probe import Probe
@@ -209,34 +209,34 @@ class Trial(Judged):
         while not self._controls.promoted:
             now, news = workflow.now(), analyst.news
             judgement = analyst.assess(rules, until=ramp.began + step.max_duration)
-            advice = advise(step, judgement=judgement, seen=analyst.seen, ramp=ramp, now=now)
-            if advice.move in {Move.PROMOTE, Move.ROLL_BACK}:
+            advice = decide_next_action(step, judgement=judgement, seen=analyst.seen, ramp=ramp, now=now)
+            if advice.move in {RampAction.PROMOTE, RampAction.ROLL_BACK}:
                 self._record(judgement)
             match advice.move:
-                case Move.PROMOTE:
+                case RampAction.PROMOTE:
                     self._tell(note=f"Version {candidate} passed: {advice.reason}")
                     return
-                case Move.ROLL_BACK:
+                case RampAction.ROLL_BACK:
                     raise ReleaseStopped(
                         f"version {candidate} does worse than it may: {advice.reason}"
                     )
-                case Move.HOLD:
+                case RampAction.HOLD:
                     await self._have(0, stable, candidate, advice.reason)
                     await self._ask(
                         f"A person has to decide: {advice.reason}. Approve to promote, abort to put the alias back"
                     )
                     return
-                case Move.SEND | Move.WAIT:
+                case RampAction.SEND | RampAction.WAIT:
                     await self._have(advice.percent, stable, candidate, advice.reason)
             if (
                 advice.reason != self._progress.status.note and advice.ramp.dose is not ramp.dose
-            ) or advice.move is Move.WAIT:
+            ) or advice.move is RampAction.WAIT:
                 self._tell(Phase.BAKING, advice.reason, ends_at=ramp.began + step.max_duration)
             ramp = _sent(advice.ramp) if advice.ramp.dose is not ramp.dose else ramp
             stirred = await self._stirred(analyst, news, advice.again, summary=advice.reason[:200])
             if self._controls.paused:
                 ramp = await self._pause_ramp(ramp, stable, candidate)
-            elif not stirred and advice.move is Move.WAIT:
+            elif not stirred and advice.move is RampAction.WAIT:
                 await analyst.look(candidate)
 
     async def _stirred(

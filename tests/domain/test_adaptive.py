@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from workflows.domain.adaptive import MOST, Adaptive, Advice, Dose, Move, Ramp, advise
+from workflows.domain.adaptive import MAX_PERCENT, Adaptive, RampDecision, Dose, RampAction, Ramp, decide_next_action
 from workflows.domain.assessment import Assessment, Finding, Verdict
-from workflows.domain.evidence import Contrast, Evidence, Share
+from workflows.domain.evidence import Contrast, Evidence, Proportion
 from workflows.domain.measurement import Measurements
 
 NINE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ def judged(outcome: Verdict = Verdict.PENDING, *found: Evidence) -> Assessment:
 
 def told(*minutes: float, status: str = "Complete") -> Measurements:
     """CloudWatch told of the minutes that begin at these seconds."""
-    any_contrast = Contrast(Share(0, 1), Share(0, 1))
+    any_contrast = Contrast(Proportion(0, 1), Proportion(0, 1))
     return Measurements(
         ("error_rate",),
         status=status,
@@ -45,9 +45,9 @@ def next_move(
     seen: Measurements,
     dose: tuple[int, float, float] | None = None,
     adaptive: Adaptive = ADAPTIVE,
-) -> Advice:
+) -> RampDecision:
     sent = Dose(dose[0], second(dose[1]), second(dose[2])) if dose else None
-    return advise(
+    return decide_next_action(
         adaptive, judgement=judgement, seen=seen, ramp=Ramp(NINE, dose=sent), now=second(now)
     )
 
@@ -59,35 +59,35 @@ OVER = 7200.0
 @pytest.mark.parametrize(
     ("now", "judgement", "seen", "dose", "expected"),
     [
-        (0, judged(), told(), None, (Move.SEND, 1)),
-        (30, judged(), told(), FIRST, (Move.SEND, 1)),  # under way
+        (0, judged(), told(), None, (RampAction.SEND, 1)),
+        (30, judged(), told(), FIRST, (RampAction.SEND, 1)),  # under way
         (
             30,
             judged(Verdict.UNMEASURABLE),
             told(status="Forbidden"),
             FIRST,
-            (Move.SEND, 1),
+            (RampAction.SEND, 1),
         ),  # ends by itself within a minute
-        (60, judged(), told(), FIRST, (Move.WAIT, 0)),  # nobody knows yet how it fared
-        (239, judged(), told(), FIRST, (Move.WAIT, 0)),
-        (240, judged(), told(), FIRST, (Move.SEND, 1)),  # nobody called it
-        (100, judged(), told(0), FIRST, (Move.SEND, 3)),
-        (110, judged(), told(0), FIRST, (Move.WAIT, 0)),  # ten seconds are no dose
-        (100, judged(Verdict.UNMEASURABLE), told(0, status="PartialData"), FIRST, (Move.WAIT, 0)),
-        (0, judged(Verdict.UNMEASURABLE), told(status="Throttled"), None, (Move.WAIT, 0)),
+        (60, judged(), told(), FIRST, (RampAction.WAIT, 0)),  # nobody knows yet how it fared
+        (239, judged(), told(), FIRST, (RampAction.WAIT, 0)),
+        (240, judged(), told(), FIRST, (RampAction.SEND, 1)),  # nobody called it
+        (100, judged(), told(0), FIRST, (RampAction.SEND, 3)),
+        (110, judged(), told(0), FIRST, (RampAction.WAIT, 0)),  # ten seconds are no dose
+        (100, judged(Verdict.UNMEASURABLE), told(0, status="PartialData"), FIRST, (RampAction.WAIT, 0)),
+        (0, judged(Verdict.UNMEASURABLE), told(status="Throttled"), None, (RampAction.WAIT, 0)),
         (
             30,
             judged(Verdict.FAILED),
             told(),
             FIRST,
-            (Move.ROLL_BACK, 0),
+            (RampAction.ROLL_BACK, 0),
         ),  # even in the middle of a dose
-        (30, judged(Verdict.PASSED), told(0), FIRST, (Move.PROMOTE, 100)),
-        (OVER, judged(Verdict.INCONCLUSIVE), told(0), FIRST, (Move.HOLD, 0)),
-        (OVER, judged(Verdict.UNMEASURABLE), told(status="Forbidden"), FIRST, (Move.HOLD, 0)),
-        (OVER, judged(Verdict.FAILED), told(), FIRST, (Move.ROLL_BACK, 0)),
-        (OVER, judged(Verdict.PASSED), told(), FIRST, (Move.PROMOTE, 100)),
-        (OVER - 1, judged(), told(0), FIRST, (Move.WAIT, 0)),
+        (30, judged(Verdict.PASSED), told(0), FIRST, (RampAction.PROMOTE, 100)),
+        (OVER, judged(Verdict.INCONCLUSIVE), told(0), FIRST, (RampAction.HOLD, 0)),
+        (OVER, judged(Verdict.UNMEASURABLE), told(status="Forbidden"), FIRST, (RampAction.HOLD, 0)),
+        (OVER, judged(Verdict.FAILED), told(), FIRST, (RampAction.ROLL_BACK, 0)),
+        (OVER, judged(Verdict.PASSED), told(), FIRST, (RampAction.PROMOTE, 100)),
+        (OVER - 1, judged(), told(0), FIRST, (RampAction.WAIT, 0)),
     ],
 )
 def test_the_first_rule_that_applies_decides(
@@ -95,7 +95,7 @@ def test_the_first_rule_that_applies_decides(
     judgement: Assessment,
     seen: Measurements,
     dose: tuple[int, float, float] | None,
-    expected: tuple[Move, int],
+    expected: tuple[RampAction, int],
 ) -> None:
     advice = next_move(now, judgement, seen, dose)
     assert (advice.move, advice.percent) == expected
@@ -111,7 +111,7 @@ def test_silence_never_widens_or_promotes(status: str, now: float, not_worse: fl
         FIRST,
     )
     assert advice.percent == 0
-    assert advice.move in {Move.WAIT, Move.HOLD}
+    assert advice.move in {RampAction.WAIT, RampAction.HOLD}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_dose_is_as_large_as_the_evidence(found: tuple[Evidence, ...], size: f
     st.floats(0, 48 * 3600),
     st.floats(0, 1e9),
     st.floats(0, 99),
-    st.integers(1, MOST),
+    st.integers(1, MAX_PERCENT),
     st.floats(1, 100),
 )
 def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
@@ -151,10 +151,10 @@ def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
         None,
         adaptive,
     )
-    if advice.move is Move.SEND:
+    if advice.move is RampAction.SEND:
         dose = advice.ramp.dose
         assert dose is not None
-        assert 1 <= advice.percent == dose.percent <= MOST
+        assert 1 <= advice.percent == dose.percent <= MAX_PERCENT
         assert second(now) == dose.begins < dose.ends <= dose.minute + timedelta(minutes=1)
         asked = start * max(1.0, factor * not_worse)
         assert (
@@ -162,7 +162,7 @@ def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
             <= 60 * asked * (1 + 1e-6) + 1e-3
         )
     else:
-        assert (advice.move, advice.percent) == (Move.WAIT, 0)
+        assert (advice.move, advice.percent) == (RampAction.WAIT, 0)
     assert second(now) < advice.again <= second(now) + timedelta(minutes=1)
 
 
@@ -194,8 +194,8 @@ def test_it_says_when_to_ask_again_if_cloudwatch_tells_nothing_new(
 
 def test_minutes_that_settle_late_are_waited_for_longer() -> None:
     ramp = Ramp(NINE, settle=timedelta(minutes=15), dose=Dose(1, second(0), second(60)))
-    advice = advise(ADAPTIVE, judgement=judged(), seen=told(), ramp=ramp, now=second(300))
-    assert (advice.move, advice.again) == (Move.WAIT, second(240 + 15 * 60))
+    advice = decide_next_action(ADAPTIVE, judgement=judged(), seen=told(), ramp=ramp, now=second(300))
+    assert (advice.move, advice.again) == (RampAction.WAIT, second(240 + 15 * 60))
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows.domain.evidence import Contrast, Evidence, Share, evidence
+from workflows.domain.evidence import Contrast, Evidence, Proportion, compute_evidence
 
 rates = st.floats(0.0, 1.0)
 few = st.integers(0, 8)
-NOTHING = Share()
+NOTHING = Proportion()
 
 
 def binomial(hits: int, of: int, rate: float) -> float:
@@ -31,7 +31,7 @@ class Scene:
     p: float
     q: float
     margin: float = 0.02
-    before: Share = NOTHING
+    before: Proportion = NOTHING
     past: tuple[Contrast, ...] = ()
 
     def no_worse(self) -> Scene:
@@ -42,7 +42,7 @@ class Scene:
         return replace(self, p=max(self.p, q + self.margin), q=q)
 
     def evidence(self, *more: Contrast) -> Evidence:
-        return evidence([*self.past, *more], margin=self.margin, before=self.before)
+        return compute_evidence([*self.past, *more], margin=self.margin, before=self.before)
 
     def expected(self, of: str) -> float:
         """The exact mean of what a bet comes to after the next contrast, over everything that may happen in it."""
@@ -50,7 +50,7 @@ class Scene:
             binomial(bad, self.candidates, self.p)
             * binomial(worse, self.stables, self.q)
             * getattr(
-                self.evidence(Contrast(Share(bad, self.candidates), Share(worse, self.stables))), of
+                self.evidence(Contrast(Proportion(bad, self.candidates), Proportion(worse, self.stables))), of
             )
             for bad in range(self.candidates + 1)
             for worse in range(self.stables + 1)
@@ -58,10 +58,10 @@ class Scene:
 
 
 def contrast(candidates: int, bad: int, stables: int, worse: int) -> Contrast:
-    return Contrast(Share(min(bad, candidates), candidates), Share(min(worse, stables), stables))
+    return Contrast(Proportion(min(bad, candidates), candidates), Proportion(min(worse, stables), stables))
 
 
-befores = st.builds(lambda of, part: Share(of * part, of), st.integers(0, 5000), rates)
+befores = st.builds(lambda of, part: Proportion(of * part, of), st.integers(0, 5000), rates)
 pasts = st.lists(
     st.builds(contrast, st.integers(1, 50), few, st.integers(1, 50), few), max_size=3
 ).map(tuple)
@@ -86,7 +86,7 @@ def test_a_bet_on_a_good_candidate_is_not_expected_to_win_while_it_is_worse_by_t
 
 def test_a_bet_does_win_where_its_hypothesis_is_false() -> None:
     """The two tests above can fail: the same sums, outside of the hypothesis."""
-    known = Share(5, 1000)
+    known = Proportion(5, 1000)
     assert Scene(8, 8, p=0.5, q=0.005, before=known).expected("harm") > 2
     assert Scene(8, 8, p=0.0, q=0.0, margin=0.2, before=known).expected("not_worse") > 2
 
@@ -101,8 +101,8 @@ def minutes(rng: random.Random, number: int, excess: float) -> Iterator[Contrast
         stables = candidates * rng.choice([1, 5, 20])
         candidate = sum(rng.random() < rate + excess for _ in range(candidates))
         yield Contrast(
-            Share(candidate, candidates),
-            Share(sum(rng.random() < rate for _ in range(stables)), stables),
+            Proportion(candidate, candidates),
+            Proportion(sum(rng.random() < rate for _ in range(stables)), stables),
         )
 
 
@@ -117,7 +117,7 @@ def too_many(alpha: float, of: int) -> float:
 
 def looked_at_every_minute(contrasts: list[Contrast]) -> float:
     """What many do instead: a z-test for two proportions at every look, as if it were the only one. Its largest z."""
-    candidate, stable, largest = Share(), Share(), 0.0
+    candidate, stable, largest = Proportion(), Proportion(), 0.0
     for contrast in contrasts:
         candidate, stable = candidate + contrast.candidate, stable + contrast.stable
         both = (candidate + stable).rate
@@ -129,7 +129,7 @@ def looked_at_every_minute(contrasts: list[Contrast]) -> float:
 def test_looking_every_minute_raises_no_more_false_alarms_than_alpha() -> None:
     rng, releases, alpha = random.Random(4), 600, 0.05
     seen = [list(minutes(rng, 30, 0.0)) for _ in range(releases)]
-    got = [evidence(contrasts, margin=0.02, before=Share(5, 1000)) for contrasts in seen]
+    got = [compute_evidence(contrasts, margin=0.02, before=Proportion(5, 1000)) for contrasts in seen]
     assert ever(1 / alpha, got) <= too_many(alpha, releases)
     assert sum(looked_at_every_minute(contrasts) > 1.645 for contrasts in seen) > too_many(
         alpha, releases
@@ -142,7 +142,7 @@ def test_looking_every_minute_lets_no_more_bad_versions_through_than_alpha() -> 
     for _ in range(releases):
         seen = list(minutes(rng, 25, margin))
         passed += any(
-            evidence(seen[: look + 1], margin=margin).not_worse >= 1 / alpha
+            compute_evidence(seen[: look + 1], margin=margin).not_worse >= 1 / alpha
             for look in range(0, len(seen), 4)
         )
     assert passed <= too_many(alpha, releases)
@@ -151,26 +151,26 @@ def test_looking_every_minute_lets_no_more_bad_versions_through_than_alpha() -> 
 @pytest.mark.parametrize(("excess", "found"), [(0.0, 0), (0.06, 1), (0.3, 1)])
 def test_a_bad_version_is_found(excess: float, found: float) -> None:
     rng = random.Random(6)
-    got = [evidence(minutes(rng, 120, excess), margin=0.02) for _ in range(20)]
+    got = [compute_evidence(minutes(rng, 120, excess), margin=0.02) for _ in range(20)]
     assert ever(100, got) == found * 20
 
 
 def test_a_version_that_goes_bad_late_is_found_though_it_was_good_for_an_hour() -> None:
-    good, bad = Contrast(Share(0, 60), Share(3, 600)), Contrast(Share(6, 60), Share(3, 600))
-    assert evidence([good] * 60, margin=0.02).worse < 2
-    assert evidence([good] * 60 + [bad] * 4, margin=0.02).worse > 100
+    good, bad = Contrast(Proportion(0, 60), Proportion(3, 600)), Contrast(Proportion(6, 60), Proportion(3, 600))
+    assert compute_evidence([good] * 60, margin=0.02).worse < 2
+    assert compute_evidence([good] * 60 + [bad] * 4, margin=0.02).worse > 100
 
 
 def test_errors_that_both_versions_have_are_no_evidence_of_harm() -> None:
-    outage = Contrast(Share(30, 60), Share(2970, 5940))
-    assert evidence([outage] * 10, margin=0.02, before=Share(5, 1000)).worse < 2
+    outage = Contrast(Proportion(30, 60), Proportion(2970, 5940))
+    assert compute_evidence([outage] * 10, margin=0.02, before=Proportion(5, 1000)).worse < 2
 
 
 # --- what it is made of --------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_is_known_before_the_first_contrast() -> None:
-    assert evidence([], margin=0.02) == Evidence(worse=1, harm=1, not_worse=1)
+    assert compute_evidence([], margin=0.02) == Evidence(worse=1, harm=1, not_worse=1)
 
 
 @given(st.integers(1, 500), st.integers(1, 500), st.data())
@@ -179,10 +179,10 @@ def test_each_further_error_of_the_candidate_speaks_against_it(
 ) -> None:
     bad, stable = (
         data.draw(st.integers(0, candidates - 1)),
-        Share(data.draw(st.integers(0, stables)), stables),
+        Proportion(data.draw(st.integers(0, stables)), stables),
     )
     fewer, more = (
-        evidence([Contrast(Share(hits, candidates), stable)], margin=0.02)
+        compute_evidence([Contrast(Proportion(hits, candidates), stable)], margin=0.02)
         for hits in (bad, bad + 1)
     )
     assert fewer.harm <= more.harm
@@ -191,23 +191,23 @@ def test_each_further_error_of_the_candidate_speaks_against_it(
 
 @pytest.mark.parametrize(
     "one",
-    [Contrast(Share(9, 9), Share()), Contrast(Share(), Share(9, 9)), Contrast(Share(), Share())],
+    [Contrast(Proportion(9, 9), Proportion()), Contrast(Proportion(), Proportion(9, 9)), Contrast(Proportion(), Proportion())],
 )
 def test_one_version_alone_is_no_evidence_of_harm(one: Contrast) -> None:
-    assert evidence([one], margin=0.02).harm == pytest.approx(1)
+    assert compute_evidence([one], margin=0.02).harm == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
     "odd",
     [
-        Contrast(Share(10**7, 10**7), Share(0, 10**7)),
-        Contrast(Share(0, 10**7), Share(10**7, 10**7)),
-        Contrast(Share(0.4, 3.7), Share(1.2, 88.8)),
+        Contrast(Proportion(10**7, 10**7), Proportion(0, 10**7)),
+        Contrast(Proportion(0, 10**7), Proportion(10**7, 10**7)),
+        Contrast(Proportion(0.4, 3.7), Proportion(1.2, 88.8)),
     ],
 )
 @pytest.mark.parametrize("margin", [0.0005, 0.02, 0.2])
 def test_no_count_is_too_large_or_too_odd(odd: Contrast, margin: float) -> None:
-    got = evidence([odd] * 3, margin=margin)
+    got = compute_evidence([odd] * 3, margin=margin)
     assert all(
         0 <= value <= 1e300 and math.isfinite(value)
         for value in (got.worse, got.harm, got.not_worse)
@@ -217,15 +217,15 @@ def test_no_count_is_too_large_or_too_odd(odd: Contrast, margin: float) -> None:
 @pytest.mark.parametrize(
     ("now", "known", "new"),
     [
-        (Share(5, 50), Share(), Share(5, 50)),
-        (Share(5, 50), Share(5, 45), Share(0, 5)),
-        (Share(4, 40), Share(5, 45), Share(0, 0)),  # CloudWatch's counts only grow
+        (Proportion(5, 50), Proportion(), Proportion(5, 50)),
+        (Proportion(5, 50), Proportion(5, 45), Proportion(0, 5)),
+        (Proportion(4, 40), Proportion(5, 45), Proportion(0, 0)),  # CloudWatch's counts only grow
         (
-            Share(9, 46),
-            Share(5, 45),
-            Share(1, 1),
+            Proportion(9, 46),
+            Proportion(5, 45),
+            Proportion(1, 1),
         ),  # a count that grew without its requests waits for them
     ],
 )
-def test_what_is_new_is_never_less_than_nothing(now: Share, known: Share, new: Share) -> None:
+def test_what_is_new_is_never_less_than_nothing(now: Proportion, known: Proportion, new: Proportion) -> None:
     assert now - known == new

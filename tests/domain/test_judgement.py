@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workflows.domain.assessment import Verdict, assess
-from workflows.domain.evidence import Contrast, Share
-from workflows.domain.measurement import Measure, Measurements, Point
+from workflows.domain.evidence import Contrast, Proportion
+from workflows.domain.measurement import Measure, Measurements, MinuteMetrics
 from workflows.domain.rules import Limit, NotWorse, Rules
 
 NINE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 END = NINE + timedelta(hours=1)
 
-GOOD = Contrast(Share(5, 1000), Share(5, 1000))
-BAD = Contrast(Share(100, 1000), Share(5, 1000))
-THIN = Contrast(Share(0, 10), Share(0, 100))
+GOOD = Contrast(Proportion(5, 1000), Proportion(5, 1000))
+BAD = Contrast(Proportion(100, 1000), Proportion(5, 1000))
+THIN = Contrast(Proportion(0, 10), Proportion(0, 100))
 
 
 def seen(
     *errors: Contrast,
-    points: tuple[Point, ...] = (),
+    points: tuple[MinuteMetrics, ...] = (),
     status: str = "Complete",
     at: datetime = NINE,
     slow: tuple[Contrast, ...] = (),
@@ -85,7 +85,7 @@ def test_alpha_is_divided_among_the_rules_that_may_stop_a_release_and_not_among_
     )
     assert (one.harmful, one.convincing) == (100, 100)
     assert (two.harmful, two.convincing) == (200, 100)
-    just = Contrast(Share(4, 64), Share(33, 5000))
+    just = Contrast(Proportion(4, 64), Proportion(33, 5000))
     (finding,) = assess(one, seen(just), until=END).findings
     assert finding.evidence is not None
     assert 100 <= finding.evidence.worse < 200
@@ -109,7 +109,7 @@ def test_a_stricter_alpha_never_decides_sooner(alpha: float) -> None:
         seen(THIN),
         seen(GOOD),
         seen(BAD),
-        seen(Contrast(Share(3, 60), Share(25, 5000))),
+        seen(Contrast(Proportion(3, 60), Proportion(25, 5000))),
     ):
         assert of(strict, measured) in {of(loose, measured), Verdict.PENDING}
 
@@ -117,9 +117,9 @@ def test_a_stricter_alpha_never_decides_sooner(alpha: float) -> None:
 # --- limits --------------------------------------------------------------------------------------------------------------------
 
 
-def errors(*rates: float | None) -> tuple[Point, ...]:
+def errors(*rates: float | None) -> tuple[MinuteMetrics, ...]:
     return tuple(
-        Point() if rate is None else Point(invocations=100, errors=100 * rate) for rate in rates
+        MinuteMetrics() if rate is None else MinuteMetrics(invocations=100, errors=100 * rate) for rate in rates
     )
 
 
@@ -152,58 +152,58 @@ def test_a_limit_is_broken_by_the_last_minutes_that_were_measured(
     [
         (
             {"metric": "duration_p99", "max": 800},
-            Point(invocations=9, quantiles={"p99": 801}),
+            MinuteMetrics(invocations=9, quantiles={"p99": 801}),
             Verdict.FAILED,
         ),
         (
             {"metric": "duration_p99", "max": 800},
-            Point(invocations=9, quantiles={"p99": 799}),
+            MinuteMetrics(invocations=9, quantiles={"p99": 799}),
             Verdict.PASSED,
         ),
         (
             {"metric": "duration_p99", "max": 800},
-            Point(invocations=9, quantiles={"p50": 9000}),
+            MinuteMetrics(invocations=9, quantiles={"p50": 9000}),
             Verdict.PENDING,
         ),
         (
             {"metric": "duration_p99", "max": 800, "of": 10},
-            Point(invocations=9, quantiles={"p99": 801}),
+            MinuteMetrics(invocations=9, quantiles={"p99": 801}),
             Verdict.PENDING,
         ),
         (
             {"metric": "throttle_rate", "max": 0.01},
-            Point(invocations=0, throttles=5),
+            MinuteMetrics(invocations=0, throttles=5),
             Verdict.FAILED,
         ),
         (
             {"metric": "throttle_rate", "max": 0.01},
-            Point(invocations=5, throttles=0),
+            MinuteMetrics(invocations=5, throttles=0),
             Verdict.PASSED,
         ),
-        ({"metric": "slow_rate", "max": 0.1}, Point(timed=10, slow=2), Verdict.FAILED),
+        ({"metric": "slow_rate", "max": 0.1}, MinuteMetrics(timed=10, slow=2), Verdict.FAILED),
         (
             {"metric": "error_rate", "max": 0.1},
-            Point(invocations=0, errors=0),
+            MinuteMetrics(invocations=0, errors=0),
             Verdict.PENDING,
         ),  # 0 of 0 is no rate
         (
             {"metric": "error_rate", "max": 0.1, "of": 3},
-            Point(invocations=2, errors=1),
+            MinuteMetrics(invocations=2, errors=1),
             Verdict.PENDING,
         ),
         (
             {"metric": "error_rate", "max": 0.1, "of": 3},
-            Point(invocations=3, errors=1),
+            MinuteMetrics(invocations=3, errors=1),
             Verdict.FAILED,
         ),
-        ({"metric": "invocations", "min": 10}, Point(invocations=9), Verdict.FAILED),
-        ({"metric": "invocations", "min": 10}, Point(invocations=0), Verdict.FAILED),
-        ({"metric": "invocations", "min": 10}, Point(), Verdict.PENDING),  # missing is not zero
-        ({"metric": "invocations", "min": 10, "max": 20}, Point(invocations=15), Verdict.PASSED),
-        ({"metric": "invocations", "min": 10, "max": 20}, Point(invocations=21), Verdict.FAILED),
+        ({"metric": "invocations", "min": 10}, MinuteMetrics(invocations=9), Verdict.FAILED),
+        ({"metric": "invocations", "min": 10}, MinuteMetrics(invocations=0), Verdict.FAILED),
+        ({"metric": "invocations", "min": 10}, MinuteMetrics(), Verdict.PENDING),  # missing is not zero
+        ({"metric": "invocations", "min": 10, "max": 20}, MinuteMetrics(invocations=15), Verdict.PASSED),
+        ({"metric": "invocations", "min": 10, "max": 20}, MinuteMetrics(invocations=21), Verdict.FAILED),
     ],
 )
-def test_a_limit_reads_its_metric(limit: dict[str, Any], point: Point, outcome: Verdict) -> None:
+def test_a_limit_reads_its_metric(limit: dict[str, Any], point: MinuteMetrics, outcome: Verdict) -> None:
     assert of(Rules(limits=(Limit.model_validate(limit),)), seen(points=(point,))) is outcome
 
 
@@ -252,7 +252,7 @@ def test_a_judgement_says_why_with_its_numbers() -> None:
         limits=(Limit(metric="duration_p99", max=800),), not_worse=(NotWorse(margin=0.02),)
     )
     failed = assess(
-        rules, seen(BAD, points=(Point(invocations=9, quantiles={"p99": 950}),)), until=END
+        rules, seen(BAD, points=(MinuteMetrics(invocations=9, quantiles={"p99": 950}),)), until=END
     )
     assert failed.reason == (
         "duration_p99 at most 800: 950; error_rate not worse than stable's by 2 points: 100 of 1000 against 5 of 1000; "

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from workflows.domain.evidence import Contrast, Share
-from workflows.domain.measurement import Look, Measure, Measurements, Point
+from workflows.domain.evidence import Contrast, Proportion
+from workflows.domain.measurement import MetricsPoll, Measure, Measurements, MinuteMetrics
 
 NINE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SETTLE = timedelta(seconds=30)
@@ -21,20 +21,20 @@ def at(minutes: float) -> datetime:
     return NINE + timedelta(minutes=minutes)
 
 
-def point(invocations: float, errors: float) -> Point:
-    return Point(invocations=invocations, errors=errors)
+def point(invocations: float, errors: float) -> MinuteMetrics:
+    return MinuteMetrics(invocations=invocations, errors=errors)
 
 
 def look(
-    when: float, candidate: dict[int, Point], stable: dict[int, Point], status: str = "Complete"
-) -> Look:
-    def named(points: dict[int, Point]) -> dict[datetime, Point]:
+    when: float, candidate: dict[int, MinuteMetrics], stable: dict[int, MinuteMetrics], status: str = "Complete"
+) -> MetricsPoll:
+    def named(points: dict[int, MinuteMetrics]) -> dict[datetime, MinuteMetrics]:
         return {at(minute): one for minute, one in points.items()}
 
-    return Look(at=at(when), status=status, candidate=named(candidate), stable=named(stable))
+    return MetricsPoll(at=at(when), status=status, candidate=named(candidate), stable=named(stable))
 
 
-def after(*looks: Look, measures: tuple[Measure, ...] = ("error_rate",)) -> Measurements:
+def after(*looks: MetricsPoll, measures: tuple[Measure, ...] = ("error_rate",)) -> Measurements:
     seen = Measurements(measures)
     for one in looks:
         seen = seen.after(one, settle=SETTLE)
@@ -51,21 +51,21 @@ def errors(seen: Measurements) -> list[tuple[float, ...]]:
 @pytest.mark.parametrize(
     ("given_point", "measure", "share"),
     [
-        (Point(invocations=50, errors=2), "error_rate", Share(2, 50)),
-        (Point(invocations=50), "error_rate", None),
-        (Point(errors=2), "error_rate", None),
-        (Point(), "error_rate", None),
-        (Point(invocations=0, errors=0), "error_rate", Share(0, 0)),
-        (Point(invocations=50, throttles=10), "throttle_rate", Share(10, 60)),
-        (Point(invocations=0, throttles=10), "throttle_rate", Share(10, 10)),
-        (Point(throttles=10), "throttle_rate", None),
-        (Point(timed=50, slow=2.5), "slow_rate", Share(2.5, 50)),
-        (Point(timed=50, slow=50.2), "slow_rate", Share(50, 50)),  # TC is interpolated
-        (Point(invocations=50, slow=2), "slow_rate", None),
+        (MinuteMetrics(invocations=50, errors=2), "error_rate", Proportion(2, 50)),
+        (MinuteMetrics(invocations=50), "error_rate", None),
+        (MinuteMetrics(errors=2), "error_rate", None),
+        (MinuteMetrics(), "error_rate", None),
+        (MinuteMetrics(invocations=0, errors=0), "error_rate", Proportion(0, 0)),
+        (MinuteMetrics(invocations=50, throttles=10), "throttle_rate", Proportion(10, 60)),
+        (MinuteMetrics(invocations=0, throttles=10), "throttle_rate", Proportion(10, 10)),
+        (MinuteMetrics(throttles=10), "throttle_rate", None),
+        (MinuteMetrics(timed=50, slow=2.5), "slow_rate", Proportion(2.5, 50)),
+        (MinuteMetrics(timed=50, slow=50.2), "slow_rate", Proportion(50, 50)),  # TC is interpolated
+        (MinuteMetrics(invocations=50, slow=2), "slow_rate", None),
     ],
 )
 def test_a_share_is_known_when_all_its_parts_are(
-    given_point: Point, measure: Measure, share: Share | None
+    given_point: MinuteMetrics, measure: Measure, share: Proportion | None
 ) -> None:
     assert given_point.share(measure) == share
 
@@ -105,7 +105,7 @@ def test_late_news_of_one_version_waits_for_news_of_the_other() -> None:
 
 
 def test_a_missing_number_is_not_zero() -> None:
-    no_errors_told = look(2, {0: Point(invocations=10)}, {0: point(90, 2)})
+    no_errors_told = look(2, {0: MinuteMetrics(invocations=10)}, {0: point(90, 2)})
     assert errors(after(no_errors_told)) == []
     assert errors(after(no_errors_told, look(3, {0: point(10, 4)}, {0: point(90, 2)}))) == [
         (4, 10, 2, 90)
@@ -124,19 +124,19 @@ def test_measures_do_not_wait_for_each_other() -> None:
     seen = after(
         look(
             2,
-            {0: Point(invocations=10, errors=1)},
-            {0: Point(invocations=90, errors=0, timed=90, slow=1)},
+            {0: MinuteMetrics(invocations=10, errors=1)},
+            {0: MinuteMetrics(invocations=90, errors=0, timed=90, slow=1)},
         ),
         look(
             3,
-            {0: Point(invocations=10, errors=1, timed=10, slow=2)},
-            {0: Point(invocations=90, errors=0, timed=90, slow=1)},
+            {0: MinuteMetrics(invocations=10, errors=1, timed=10, slow=2)},
+            {0: MinuteMetrics(invocations=90, errors=0, timed=90, slow=1)},
         ),
         measures=("error_rate", "slow_rate"),
     )
     assert seen.contrasts == {
-        "error_rate": (Contrast(Share(1, 10), Share(0, 90)),),
-        "slow_rate": (Contrast(Share(2, 10), Share(1, 90)),),
+        "error_rate": (Contrast(Proportion(1, 10), Proportion(0, 90)),),
+        "slow_rate": (Contrast(Proportion(2, 10), Proportion(1, 90)),),
     }
 
 
@@ -174,4 +174,4 @@ def test_however_it_trickles_in_every_request_counts_once(
 )
 def test_what_is_no_measurement_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Point.model_validate(wrong)
+        MinuteMetrics.model_validate(wrong)

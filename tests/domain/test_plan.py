@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.domain.preflight_rules import UNRESERVED_MINIMUM, Build, Facts, Intent, refusals
+from workflows.domain.preflight_rules import UNRESERVED_MINIMUM, FunctionBuild, PreflightFacts, ReleaseIntent, find_refusals
 from workflows.domain.routing import Routing
 
-BUILD = Build(
+BUILD = FunctionBuild(
     code_sha256="abc", role="role", package_type="Zip", state="Active", last_update="Successful"
 )
-FACTS = Facts(
+FACTS = PreflightFacts(
     latest=BUILD, source=BUILD, routing=Routing(version="7"), stable=BUILD, unreserved=1000
 )
-INTENT = Intent(
+INTENT = ReleaseIntent(
     alias="live",
     weighted=True,
     writes_latest=True,
@@ -29,11 +29,11 @@ INTENT = Intent(
 )
 
 
-def refused(intent: Intent = INTENT, facts: Facts = FACTS, **changes: Any) -> list[str]:
+def refused(intent: ReleaseIntent = INTENT, facts: PreflightFacts = FACTS, **changes: Any) -> list[str]:
     """The refusals, with changes to the intent or the facts."""
     mine = {name: value for name, value in changes.items() if hasattr(INTENT, name)}
     found = {name: value for name, value in changes.items() if name not in mine}
-    return refusals(replace(intent, **mine), replace(facts, **found))
+    return find_refusals(replace(intent, **mine), replace(facts, **found))
 
 
 def test_nothing_speaks_against_an_ordinary_release() -> None:
@@ -88,11 +88,11 @@ def test_one_thing_that_speaks_against_it_is_one_refusal(
     changes: dict[str, Any], field: str
 ) -> None:
     if "alarms" in changes:
-        found = refusals(
+        found = find_refusals(
             replace(INTENT, alarms=("errors", "latency")), replace(FACTS, alarms=changes["alarms"])
         )
     elif "reserved" in changes:
-        found = refusals(replace(INTENT, reserved=changes["reserved"]), FACTS)
+        found = find_refusals(replace(INTENT, reserved=changes["reserved"]), FACTS)
     else:
         found = refused(**changes)
     assert [line for line in found if line.startswith(field)] == found
@@ -121,7 +121,7 @@ def test_what_does_not_matter_is_no_refusal(changes: dict[str, Any]) -> None:
 def test_aws_would_take_every_reservation_that_is_not_refused(
     wanted: int, had: int | None, unreserved: int
 ) -> None:
-    found = refusals(
+    found = find_refusals(
         replace(INTENT, reserved=wanted), replace(FACTS, reserved=had, unreserved=unreserved)
     )
     leaves = unreserved + (had or 0) - wanted
@@ -134,7 +134,7 @@ def test_aws_would_take_every_reservation_that_is_not_refused(
 def test_provisioned_concurrency_of_both_versions_has_to_fit_into_the_reservation(
     wanted: int, stays: int, reserved: int | None
 ) -> None:
-    found = refusals(
+    found = find_refusals(
         replace(INTENT, provisioned=wanted),
         replace(FACTS, version_provisioned=stays, reserved=reserved),
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from workflows.domain.inputs import Latency
-from workflows.domain.probe import LARGEST, LARGEST_SENT, LARGEST_TOGETHER, Expectation, Probe
+from workflows.domain.probe import MAX_REQUEST_BYTES, MAX_SENT_BYTES, MAX_STEP_BYTES, Expectation, Probe
 from workflows.domain.strategy import Steps
 
 ONE: dict[str, Any] = {"payload": {"id": 1}, "expect": [{"path": "$.status", "equals": "ok"}]}
@@ -180,17 +180,17 @@ def test_a_number_that_json_has_not_is_refused(place: bytes, number: bytes) -> N
 
 
 def test_a_request_has_at_most_100_kb_and_all_of_them_256() -> None:
-    whole = {"payload": "x" * (LARGEST - 30)}
+    whole = {"payload": "x" * (MAX_REQUEST_BYTES - 30)}
     assert probe(whole, whole).requests
-    assert problems({"payload": "x" * LARGEST}) == {
+    assert problems({"payload": "x" * MAX_REQUEST_BYTES}) == {
         "requests": "number 0 is larger than 100000 bytes, with all that is expected of it"
     }
     assert (
         "number 1 is"
-        in problems(ONE, {"expect": [{"path": "$.a", "equals": "é" * (LARGEST // 2)}]})["requests"]
+        in problems(ONE, {"expect": [{"path": "$.a", "equals": "é" * (MAX_REQUEST_BYTES // 2)}]})["requests"]
     )
     assert problems(whole, whole, whole) == {
-        "requests": f"larger than {LARGEST_TOGETHER} bytes together"
+        "requests": f"larger than {MAX_STEP_BYTES} bytes together"
     }
 
 
@@ -198,7 +198,7 @@ def test_what_a_step_sends_in_all_is_bounded_since_the_history_holds_it_each_tim
     large = {"payload": "x" * 50_000}
     assert probe(large, count=39).times == 39
     assert problems(large, count=40) == {
-        "count": f"more than {LARGEST_SENT} bytes would be sent in all"
+        "count": f"more than {MAX_SENT_BYTES} bytes would be sent in all"
     }
 
 

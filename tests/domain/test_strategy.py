@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from workflows.domain.formatting import format_duration
 from workflows.domain.inputs import Duration, Percent
-from workflows.domain.strategy import Approval, Bake, SetWeight, Steps, Strategy, preset
+from workflows.domain.strategy import Approval, Bake, SetWeight, Steps, Strategy, parse_preset
 
 SPELT: TypeAdapter[Steps] = TypeAdapter(Strategy)
 DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
@@ -35,7 +35,7 @@ CODEDEPLOY = {
 def test_every_name_of_codedeploy_works(name: str) -> None:
     percents, minutes = CODEDEPLOY[name]
     bake = Bake(duration=timedelta(minutes=minutes)) if minutes else None
-    assert preset(name) == Steps(
+    assert parse_preset(name) == Steps(
         steps=tuple(
             step for percent in percents for step in (SetWeight(percent=percent), bake) if step
         )
@@ -44,7 +44,7 @@ def test_every_name_of_codedeploy_works(name: str) -> None:
 
 @given(st.integers(1, 99), st.integers(1, 99_999))
 def test_a_canary_is_one_weight_and_one_bake(percent: int, minutes: int) -> None:
-    assert preset(f"Canary{percent}Percent{minutes}Minutes").steps == (
+    assert parse_preset(f"Canary{percent}Percent{minutes}Minutes").steps == (
         SetWeight(percent=percent),
         Bake(duration=timedelta(minutes=minutes)),
     )
@@ -52,7 +52,7 @@ def test_a_canary_is_one_weight_and_one_bake(percent: int, minutes: int) -> None
 
 @given(st.integers(1, 99), st.integers(1, 99_999))
 def test_a_linear_rises_in_equal_steps_and_ends_below_all(percent: int, minutes: int) -> None:
-    steps = preset(f"Linear{percent}PercentEvery{minutes}Minutes").steps
+    steps = parse_preset(f"Linear{percent}PercentEvery{minutes}Minutes").steps
     weights = [step.percent for step in steps if isinstance(step, SetWeight)]
     assert weights == list(range(percent, 100, percent))
     assert steps[1::2] == (Bake(duration=timedelta(minutes=minutes)),) * len(weights)
@@ -78,7 +78,7 @@ def test_what_is_no_preset_is_refused_with_the_presets_there_are(name: str) -> N
     )
 )
 def test_a_preset_written_out_as_steps_is_the_same_strategy(name: str) -> None:
-    assert SPELT.validate_json(SPELT.dump_json(preset(name))) == preset(name)
+    assert SPELT.validate_json(SPELT.dump_json(parse_preset(name))) == parse_preset(name)
 
 
 steps = st.lists(
@@ -108,8 +108,8 @@ def test_a_strategy_is_weighted_where_two_versions_share_the_traffic(
 
 
 def test_a_strategy_reads_as_a_sentence() -> None:
-    assert str(preset("Canary10Percent5Minutes")) == "10%, 5 min, 100%"
-    assert str(preset("AllAtOnce")) == "100%"
+    assert str(parse_preset("Canary10Percent5Minutes")) == "10%, 5 min, 100%"
+    assert str(parse_preset("AllAtOnce")) == "100%"
     asked = Steps(steps=(SetWeight(percent=5), Approval(), Approval(timeout=timedelta(hours=6))))
     assert str(asked) == "5%, approval, approval within 6 h, 100%"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from workflows.domain.assessment import Verdict
 from workflows.domain.journal import Journal
-from workflows.domain.markdown import bar, markdown, measured_words, sure_words
+from workflows.domain.markdown import draw_bar, render_page, describe_metrics, describe_confidence
 from workflows.domain.probe import Probe, ProbeRequest
 from workflows.domain.routing import Routing
 from workflows.domain.status import (
@@ -20,7 +20,7 @@ from workflows.domain.status import (
     TrafficSplit,
     VersionMetrics,
 )
-from workflows.domain.strategy import Approval, Steps, preset
+from workflows.domain.strategy import Approval, Steps, parse_preset
 from workflows.domain.target import Target
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -84,14 +84,14 @@ def test_a_journal_is_empty_until_something_may_have_to_be_put_back() -> None:
 
 @given(st.integers(0, 100))
 def test_a_bar_is_as_full_as_the_traffic(percent: int) -> None:
-    drawn = bar(percent)
+    drawn = draw_bar(percent)
     assert len(drawn) == 20
     assert abs(drawn.count("█") / 20 - percent / 100) <= 0.025
 
 
 def test_the_page_shows_traffic_time_left_and_steps() -> None:
-    page = markdown(
-        BAKING, preset("Canary10Percent5Minutes"), [(NOW, "The candidate is version 8")], now=NOW
+    page = render_page(
+        BAKING, parse_preset("Canary10Percent5Minutes"), [(NOW, "The candidate is version 8")], now=NOW
     )
     assert "checkout:live: baking" in page
     assert "`██░░░░░░░░░░░░░░░░░░` **10%** to version 8, the rest to version 7" in page
@@ -103,20 +103,20 @@ def test_the_page_shows_traffic_time_left_and_steps() -> None:
 
 
 def test_the_page_of_a_paused_release_counts_no_time() -> None:
-    page = markdown(BAKING.model_copy(update={"paused": True}), preset("AllAtOnce"), [], now=NOW)
+    page = render_page(BAKING.model_copy(update={"paused": True}), parse_preset("AllAtOnce"), [], now=NOW)
     assert "baking (paused)" in page
     assert "Ends at" not in page
 
 
 def test_the_page_of_a_finished_release_has_every_step_done() -> None:
     done = BAKING.model_copy(update={"phase": Phase.SUCCEEDED, "ends_at": None})
-    page = markdown(done, Steps(steps=(Approval(timeout=timedelta(hours=6)),)), [], now=NOW)
+    page = render_page(done, Steps(steps=(Approval(timeout=timedelta(hours=6)),)), [], now=NOW)
     assert "1. ✅ Wait for approval, at most 6 h\n2. ✅ All traffic to the candidate" in page
 
 
 def test_the_page_stays_short() -> None:
     told = [(NOW, f"note {number}") for number in range(100)]
-    page = markdown(BAKING, preset("AllAtOnce"), told, now=NOW)
+    page = render_page(BAKING, parse_preset("AllAtOnce"), told, now=NOW)
     assert "note 99" in page
     assert "note 50" not in page
 
@@ -125,7 +125,7 @@ def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
     strategy = Steps(
         steps=(Probe(requests=(ProbeRequest(),), count=20), Probe(requests=(ProbeRequest(),)))
     )
-    page = markdown(BAKING.model_copy(update={"step": 0, "steps": 2}), strategy, [], now=NOW)
+    page = render_page(BAKING.model_copy(update={"step": 0, "steps": 2}), strategy, [], now=NOW)
     assert "1. ▶️ Probe the candidate 20 times, every 1 s\n2. ▫️ Probe the candidate once\n" in page
 
 
@@ -146,7 +146,7 @@ def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
 def test_what_was_measured_is_told_with_all_its_digits_and_no_more_than_people_read(
     told: VersionMetrics, words: str
 ) -> None:
-    assert measured_words(told) == words
+    assert describe_metrics(told) == words
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_what_was_measured_is_told_with_all_its_digits_and_no_more_than_people_r
 )
 def test_nothing_is_said_to_be_surer_than_it_is(not_worse: float, worse: float, words: str) -> None:
     assert (
-        sure_words(
+        describe_confidence(
             AnalysisStatus(verdict=Verdict.PENDING, reason="", not_worse=not_worse, worse=worse)
         )
         == words

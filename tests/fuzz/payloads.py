@@ -12,7 +12,7 @@ from temporalio.api.common.v1 import Payload
 
 from tests.fuzz.arena import PLACE
 from tests.fuzz.documents import HOSTILE, MARK, spoilt, written
-from workflows.temporal.plugin import _LARGEST as LARGEST
+from workflows.temporal.payloads import MAX_BYTES as LARGEST
 
 _T = TypeVar("_T")
 _JSON = b"json/plain"

@@ -19,11 +19,11 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities import operations
+from activities import list_operations
 from tests.fake_lambda import FakeLambda
-from tests.workflows.scene import ALL_AT_ONCE
+from tests.harness import ALL_AT_ONCE
 from workflows.temporal.plugin import LambdaReleases
-from workflows.temporal.sandbox import sandboxed, unasked
+from workflows.temporal.sandbox import make_sandboxed_runner, drop_serialization_context
 
 
 class Sealing(PayloadCodec, WithSerializationContext):
@@ -71,7 +71,7 @@ async def test_a_codec_that_binds_payloads_to_where_they_belong_is_told_where(
         "artifact": {"kind": "version", "version": "1"},
         **ALL_AT_ONCE,
     }
-    async with Worker(client, task_queue="sealed", activities=operations(aws)):
+    async with Worker(client, task_queue="sealed", activities=list_operations(aws)):
         handle = await client.start_workflow(
             "Release", asked, id=f"sealed-{uuid4()}", task_queue="sealed"
         )
@@ -86,12 +86,12 @@ async def test_a_codec_that_binds_payloads_to_where_they_belong_is_told_where(
 
 
 def test_it_is_asked_nothing_where_nobody_wants_to_know() -> None:
-    runner = sandboxed(None)
+    runner = make_sandboxed_runner(None)
     assert (
-        unasked(runner, dataclasses.replace(DataConverter.default, payload_codec=Sealing()))
+        drop_serialization_context(runner, dataclasses.replace(DataConverter.default, payload_codec=Sealing()))
         is runner
     )
-    quiet = unasked(runner, DataConverter.default)
+    quiet = drop_serialization_context(runner, DataConverter.default)
     assert quiet is not runner
     assert isinstance(quiet, SandboxedWorkflowRunner)
     assert quiet.restrictions == runner.restrictions

@@ -12,14 +12,14 @@ from typing import NoReturn
 
 from workflows.cli import controls, explain, schedule, start, status, watch
 from workflows.cli.app import app, command
-from workflows.temporal.process_exit import exiting
+from workflows.temporal.process_exit import run_and_exit
 
 __all__ = ["app", "main"]
 
 
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit with its status."""
-    exiting(app)
+    run_and_exit(app)
 
 
 app.command()(command(start.start))

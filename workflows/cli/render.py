@@ -19,7 +19,7 @@ from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import Retry, WatchUpdate
 from workflows.domain.assessment import Verdict
 from workflows.domain.formatting import format_duration, format_number
-from workflows.domain.markdown import bar, measured_words, step_words, sure_words
+from workflows.domain.markdown import draw_bar, describe_metrics, describe_step, describe_confidence
 from workflows.domain.status import AnalysisStatus, Phase, ReleaseStatus
 from workflows.domain.strategy import Steps
 from workflows.plan import ReleasePlan
@@ -67,7 +67,7 @@ def status_page(status: ReleaseStatus, strategy: Steps | None, *, now: datetime)
     lines: list[RenderableType] = [head, Text(f"  {status.note}")]
     if status.candidate:
         percent = status.routing.percent
-        traffic = f"  {bar(percent)} {percent}% to version {status.candidate}"
+        traffic = f"  {draw_bar(percent)} {percent}% to version {status.candidate}"
         lines.append(
             Text(
                 traffic
@@ -93,25 +93,25 @@ def measured_line(status: ReleaseStatus) -> Text | None:
     if told is None or not (told.candidate.invocations or told.verdict is not Verdict.PENDING):
         return None
     versions = "; ".join(
-        f"version {name}: {measured_words(one)}"
+        f"version {name}: {describe_metrics(one)}"
         for name, one in ((status.candidate, told.candidate), (status.stable, told.stable))
     )
     return Text.assemble(
         f"         {versions}; ",
         (told.verdict, _VERDICTS.get(told.verdict, _BUSY)),
-        sure_words(told),
+        describe_confidence(told),
     )
 
 
 def _analysis(told: AnalysisStatus, status: ReleaseStatus) -> Iterator[Text]:
-    yield Text.assemble("  ", (told.verdict, _VERDICTS.get(told.verdict, _BUSY)), sure_words(told))
-    yield Text(f"    version {status.candidate}: {measured_words(told.candidate)}")
-    yield Text(f"    version {status.stable}: {measured_words(told.stable)}")
+    yield Text.assemble("  ", (told.verdict, _VERDICTS.get(told.verdict, _BUSY)), describe_confidence(told))
+    yield Text(f"    version {status.candidate}: {describe_metrics(told.candidate)}")
+    yield Text(f"    version {status.stable}: {describe_metrics(told.stable)}")
     yield Text(f"    {_cut(told.reason)}", style=_DIM)
 
 
 def _steps(status: ReleaseStatus, strategy: Steps, now: datetime) -> Iterator[Text]:
-    shown = [*map(step_words, strategy.steps), "All traffic to the candidate"]
+    shown = [*map(describe_step, strategy.steps), "All traffic to the candidate"]
     done = len(shown) if status.phase is Phase.SUCCEEDED else status.step
     for number, words in enumerate(shown):
         if number < done:
@@ -187,7 +187,7 @@ def running_table(runs: Sequence[Run], *, now: datetime) -> Table:
     for run in runs:
         status = run.status
         since = format_duration(max(now - run.started_at, _NOT_LONG))
-        traffic = f"{bar(status.routing.percent)} {status.routing.percent}%"
+        traffic = f"{draw_bar(status.routing.percent)} {status.routing.percent}%"
         row = (
             str(status.target),
             run.where,
@@ -328,15 +328,15 @@ def _what(line: Line, run: Run) -> Text:
     verdict = (found.verdict, _VERDICTS.get(found.verdict, _BUSY))
     if line.kind is Kind.VERDICT:
         return Text.assemble(
-            (_cut(line.text), _VERDICTS.get(found.verdict, _BUSY)), sure_words(found)
+            (_cut(line.text), _VERDICTS.get(found.verdict, _BUSY)), describe_confidence(found)
         )
     status = (run.ending and run.ending.status) or run.status
     candidate, stable = (
         f"version {name}" if name else words
         for name, words in ((status.candidate, "the candidate"), (status.stable, "stable"))
     )
-    versions = f"{line.text}: {candidate}: {measured_words(found.candidate)}\n{stable}: {measured_words(found.stable)}\n"
-    return Text.assemble(versions, verdict, sure_words(found))
+    versions = f"{line.text}: {candidate}: {describe_metrics(found.candidate)}\n{stable}: {describe_metrics(found.stable)}\n"
+    return Text.assemble(versions, verdict, describe_confidence(found))
 
 
 def _cut(text: str) -> str:

@@ -17,7 +17,7 @@ from workflows.client.runs import Run, RunEnding, RunOutcome
 from workflows.client.stop_cause import StopCause, StopCauseFinder
 from workflows.domain.assessment import Verdict
 from workflows.domain.measurement import COMPLETE
-from workflows.domain.rules import Rules, key
+from workflows.domain.rules import Rules, metric_key
 from workflows.domain.status import AnalysisStatus
 from workflows.metric_mapping import others_of, rules_of
 from workflows.request import ReleaseRequest
@@ -75,11 +75,11 @@ class Judge:
     @property
     def missing(self) -> tuple[str, ...]:
         """Of the rules, those that nothing was recorded for."""
-        known = {key(other) for other in others_of(self._recorded)}
+        known = {metric_key(other) for other in others_of(self._recorded)}
         unknown = [
             str(limit)
             for limit in self.rules.limits
-            if not isinstance(limit.metric, str) and key(limit.metric) not in known
+            if not isinstance(limit.metric, str) and metric_key(limit.metric) not in known
         ]
         if self._slow_above is None:
             unknown += [str(rule) for rule in self.rules.not_worse if rule.metric == "slow_rate"]

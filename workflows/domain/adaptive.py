@@ -25,7 +25,7 @@ from workflows.domain.inputs import Duration, Input
 from workflows.domain.measurement import COMPLETE, MINUTE, Measurements
 from workflows.domain.rules import Alpha, Margin, NotWorse, Rules
 
-MOST: Final = 50
+MAX_PERCENT: Final = 50
 """Percent of the traffic that a dose takes at most: a comparison needs stable's requests as well."""
 
 _SHORTEST: Final = timedelta(seconds=12)
@@ -41,7 +41,7 @@ class Adaptive(Input):
     model_config = ConfigDict(populate_by_name=True)
 
     kind: Literal["adaptive"] = "adaptive"
-    start: Annotated[int, Field(alias="from", strict=True, ge=1, le=MOST)] = 1
+    start: Annotated[int, Field(alias="from", strict=True, ge=1, le=MAX_PERCENT)] = 1
     factor: float = Field(default=2, ge=1, le=100)
     margin: Margin = 0.025
     max_duration: Duration = timedelta(hours=2)
@@ -54,12 +54,12 @@ class Adaptive(Input):
 
     def __str__(self) -> str:
         return (
-            f"{self.start}% of a minute's requests, then {self.factor:g} times that for each 1 of evidence, at most {MOST}% of the traffic; 100% when "
+            f"{self.start}% of a minute's requests, then {self.factor:g} times that for each 1 of evidence, at most {MAX_PERCENT}% of the traffic; 100% when "
             f"errors are surely not {100 * self.margin:g} points above stable's (alpha {self.alpha:g}); a person after {format_duration(self.max_duration)}"
         )
 
 
-class Move(StrEnum):
+class RampAction(StrEnum):
     """What a ramp does next."""
 
     SEND = "send"
@@ -102,23 +102,23 @@ class Ramp:
 
 
 @dataclass(frozen=True)
-class Advice:
+class RampDecision:
     """What to do now: have ``percent`` of the traffic on the candidate.
 
     To be asked again with ``ramp`` and what was measured by then: as soon as CloudWatch tells more, and at ``again`` if it does not. After PROMOTE and ROLL_BACK there is nothing more to ask. HOLD leaves the candidate without
     traffic and waits for a person.
     """
 
-    move: Move
+    move: RampAction
     percent: int
     reason: str
     again: datetime
     ramp: Ramp
 
 
-def advise(
+def decide_next_action(
     adaptive: Adaptive, *, judgement: Assessment, seen: Measurements, ramp: Ramp, now: datetime
-) -> Advice:
+) -> RampDecision:
     """The next move of a ramp: the first of these that applies.
 
     1. a rule failed: roll back, whatever else is under way;
@@ -134,30 +134,30 @@ def advise(
     """
     over = ramp.began + adaptive.max_duration
     if judgement.outcome is Verdict.FAILED:
-        return Advice(Move.ROLL_BACK, 0, judgement.reason, now, ramp)
+        return RampDecision(RampAction.ROLL_BACK, 0, judgement.reason, now, ramp)
     if judgement.outcome is Verdict.PASSED:
-        return Advice(Move.PROMOTE, 100, judgement.reason, now, ramp)
+        return RampDecision(RampAction.PROMOTE, 100, judgement.reason, now, ramp)
     if now >= over:
         reason = f"no certainty within {format_duration(adaptive.max_duration)}: {judgement.reason}"
-        return Advice(Move.HOLD, 0, reason, now, ramp)
+        return RampDecision(RampAction.HOLD, 0, reason, now, ramp)
     advice = _traffic(adaptive, judgement, seen, ramp, now)
     return replace(advice, again=min(advice.again, over))
 
 
 def _traffic(
     adaptive: Adaptive, judgement: Assessment, seen: Measurements, ramp: Ramp, now: datetime
-) -> Advice:
+) -> RampDecision:
     """Rules 4 to 8."""
     dose, patience = ramp.dose, ramp.patience
     if dose is not None and now < dose.ends:
-        return Advice(
-            Move.SEND, dose.percent, f"{dose.percent}% until {dose.ends:%H:%M:%S}", dose.ends, ramp
+        return RampDecision(
+            RampAction.SEND, dose.percent, f"{dose.percent}% until {dose.ends:%H:%M:%S}", dose.ends, ramp
         )
     if seen.status != COMPLETE:
-        return Advice(Move.WAIT, 0, judgement.reason, ramp.began + adaptive.max_duration, ramp)
+        return RampDecision(RampAction.WAIT, 0, judgement.reason, ramp.began + adaptive.max_duration, ramp)
     if dose is not None and patience is not None and now < patience and not _told(dose, seen):
-        return Advice(
-            Move.WAIT,
+        return RampDecision(
+            RampAction.WAIT,
             0,
             f"waiting for what CloudWatch tells of {dose.minute:%H:%M}",
             patience,
@@ -165,14 +165,14 @@ def _traffic(
         )
     left = now.replace(second=0, microsecond=0) + MINUTE - now
     if left < _SHORTEST:
-        return Advice(Move.WAIT, 0, "the next dose begins with the next minute", now + left, ramp)
+        return RampDecision(RampAction.WAIT, 0, "the next dose begins with the next minute", now + left, ramp)
     size, because = _size(
         adaptive, [finding.evidence for finding in judgement.findings if finding.evidence]
     )
-    percent = min(MOST, max(1, int(size * (MINUTE / left))))
+    percent = min(MAX_PERCENT, max(1, int(size * (MINUTE / left))))
     ends = now + min(left, MINUTE * (size / percent))
-    reason = f"{percent}% for {format_duration(ends - now)}, {min(size, MOST):.2g}% of a minute's requests: {because}"
-    return Advice(Move.SEND, percent, reason, ends, ramp.after(Dose(percent, now, ends)))
+    reason = f"{percent}% for {format_duration(ends - now)}, {min(size, MAX_PERCENT):.2g}% of a minute's requests: {because}"
+    return RampDecision(RampAction.SEND, percent, reason, ends, ramp.after(Dose(percent, now, ends)))
 
 
 def _told(dose: Dose, seen: Measurements) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from workflows.domain.evidence import Bets, Evidence, Share
+from workflows.domain.evidence import SequentialTest, Evidence, Proportion
 from workflows.domain.formatting import format_number
 from workflows.domain.measurement import COMPLETE, Measure, Measurements
 from workflows.domain.rules import Limit, NotWorse, Rules
@@ -49,27 +49,27 @@ class Assessment:
         )
 
 
-class Ledger:
+class EvidenceCache:
     """The bets of relative rules, kept from one judgement to the next, so that each contrast is bet on once. Only saves time."""
 
     def __init__(self) -> None:
         """Nothing is bet yet."""
-        self._bets: dict[tuple[Measure, float], Bets] = {}
+        self._bets: dict[tuple[Measure, float], SequentialTest] = {}
 
     def evidence(self, rule: NotWorse, seen: Measurements) -> Evidence:
         """What the bets of a rule stand at: the same as of bets that are made anew."""
         contrasts = seen.contrasts.get(rule.metric, ())
-        bets = self._bets.get((rule.metric, rule.margin)) or Bets(
-            rule.margin, seen.before.get(rule.metric) or Share()
+        bets = self._bets.get((rule.metric, rule.margin)) or SequentialTest(
+            rule.margin, seen.before.get(rule.metric) or Proportion()
         )
         self._bets[rule.metric, rule.margin] = bets = functools.reduce(
-            Bets.after, contrasts[bets.turn :], bets
+            SequentialTest.after, contrasts[bets.turn :], bets
         )
         return bets.evidence
 
 
 def assess(
-    rules: Rules, seen: Measurements, *, until: datetime, ledger: Ledger | None = None
+    rules: Rules, seen: Measurements, *, until: datetime, ledger: EvidenceCache | None = None
 ) -> Assessment:
     """Judge a candidate by what was measured. ``until`` is when the time for it is over; ``ledger`` is of earlier judgements of the same release.
 
@@ -92,7 +92,7 @@ def assess(
     findings = (
         *(_limited(limit, seen) for limit in rules.limits),
         *(
-            _compared(rule, rules, (ledger or Ledger()).evidence(rule, seen))
+            _compared(rule, rules, (ledger or EvidenceCache()).evidence(rule, seen))
             for rule in rules.not_worse
         ),
         *_enough(rules, seen),

@@ -31,7 +31,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-NEAREST: Final = 2.0
+NEAREST_ALTERNATIVE: Final = 2.0
 """The smallest difference that the bet for harm looks for, in margins. It pays from a third of that (where errors are rare) to a half of it
 (where they are not), so from 0.6 to 1 margin: a candidate that is worse by a margin or more is found for certain, given requests enough."""
 
@@ -45,7 +45,7 @@ _LARGEST: Final = 1e300
 
 
 @dataclass(frozen=True)
-class Share:
+class Proportion:
     """``hits`` requests of ``of`` that had it: an error, say. Not always whole numbers: CloudWatch interpolates some of its counts."""
 
     hits: float = 0
@@ -56,21 +56,21 @@ class Share:
         """How often; 0 of 0 is 0."""
         return self.hits / self.of if self.of else 0.0
 
-    def __add__(self, other: Share) -> Share:
-        return Share(self.hits + other.hits, self.of + other.of)
+    def __add__(self, other: Proportion) -> Proportion:
+        return Proportion(self.hits + other.hits, self.of + other.of)
 
-    def __sub__(self, other: Share) -> Share:
+    def __sub__(self, other: Proportion) -> Proportion:
         """What is new since ``other``. CloudWatch's counts only grow: one that seems to have shrunk counts as unchanged."""
         of = max(0.0, self.of - other.of)
-        return Share(min(of, max(0.0, self.hits - other.hits)), of)
+        return Proportion(min(of, max(0.0, self.hits - other.hits)), of)
 
 
 @dataclass(frozen=True)
 class Contrast:
     """What both versions did in the same stretch of time."""
 
-    candidate: Share
-    stable: Share
+    candidate: Proportion
+    stable: Proportion
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ class Evidence:
     worse: float = 1.0
     harm: float = 1.0
     not_worse: float = 1.0
-    candidate: Share = Share()
-    stable: Share = Share()
+    candidate: Proportion = Proportion()
+    stable: Proportion = Proportion()
 
 
 @dataclass(frozen=True)
-class Bets:
+class SequentialTest:
     """The bets of one rule, contrast by contrast: what is bet next depends on what was known before, and on nothing else.
 
     ``known`` is what is known of stable; to begin with, how it did before the release. That only makes the alternatives fit better: a wrong one
@@ -97,14 +97,14 @@ class Bets:
     """
 
     margin: float
-    known: Share = Share()
+    known: Proportion = Proportion()
     turn: int = 0
     waiting: float = 1.0
     stakes: tuple[float, ...] = ()
     log_not_worse: float = 0.0
     evidence: Evidence = Evidence()
 
-    def after(self, contrast: Contrast) -> Bets:
+    def after(self, contrast: Contrast) -> SequentialTest:
         """What they stand at when one more contrast is known."""
         known, told, alternatives = self.known, self.evidence, _alternatives(self.margin)
         usual = (known.hits + 0.5) / (known.of + 100.0)  # with nothing known: one in two hundred
@@ -118,12 +118,12 @@ class Bets:
         for had, (excess, part) in zip(
             self.stakes or [0.0] * len(alternatives), alternatives, strict=True
         ):
-            bet = Contrast(Share(min(usual + excess, (1 + usual) / 2), 1), Share(usual, 1))
+            bet = Contrast(Proportion(min(usual + excess, (1 + usual) / 2), 1), Proportion(usual, 1))
             gain = _exp(_log_gain(contrast, bet, margin=0.0))
             stakes.append(min((had + part * stake) * gain, _LARGEST))
         harm = min(sum(stakes) + max(waiting, 0.0), _LARGEST)
         log_not_worse = self.log_not_worse + _log_gain(
-            contrast, Contrast(Share(usual, 1), Share(usual, 1)), margin=self.margin
+            contrast, Contrast(Proportion(usual, 1), Proportion(usual, 1)), margin=self.margin
         )
         found = Evidence(
             worse=max(told.worse, harm),
@@ -132,7 +132,7 @@ class Bets:
             candidate=told.candidate + contrast.candidate,
             stable=told.stable + contrast.stable,
         )
-        return Bets(
+        return SequentialTest(
             self.margin,
             known + contrast.stable,
             self.turn + 1,
@@ -143,17 +143,17 @@ class Bets:
         )
 
 
-def evidence(
-    contrasts: Iterable[Contrast], *, margin: float, before: Share | None = None
+def compute_evidence(
+    contrasts: Iterable[Contrast], *, margin: float, before: Proportion | None = None
 ) -> Evidence:
     """Bet on contrasts, in the order in which they became known. ``before`` is how stable did before the release."""
-    return functools.reduce(Bets.after, contrasts, Bets(margin, before or Share())).evidence
+    return functools.reduce(SequentialTest.after, contrasts, SequentialTest(margin, before or Proportion())).evidence
 
 
 @functools.lru_cache
 def _alternatives(margin: float) -> tuple[tuple[float, float], ...]:
     """How much worse a bad candidate may be, and which part of the stake is on that."""
-    excesses = [NEAREST * margin]
+    excesses = [NEAREST_ALTERNATIVE * margin]
     while excesses[-1] * _STEP < 0.5:  # noqa: PLR2004 - half of all requests
         excesses.append(excesses[-1] * _STEP)
     weights = [0.5**index for index in range(len(excesses))]
@@ -184,7 +184,7 @@ def _nearest(c: float, s: float, *, candidates: float, stables: float, margin: f
     return high
 
 
-def _log_ratio(seen: Share, rate: float, other: float) -> float:
+def _log_ratio(seen: Proportion, rate: float, other: float) -> float:
     """How much likelier ``seen`` is at ``rate`` than at ``other``, as a logarithm."""
     missed = seen.of - seen.hits
     return (seen.hits * math.log(rate / other) if seen.hits else 0.0) + (

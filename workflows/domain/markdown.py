@@ -29,13 +29,13 @@ _BAR = 20
 _LINES = 12
 
 
-def bar(percent: int) -> str:
+def draw_bar(percent: int) -> str:
     """A share of traffic as twenty characters: ``██░░░░░░░░░░░░░░░░░░``."""
     filled = round(percent * _BAR / 100)
     return "█" * filled + "░" * (_BAR - filled)
 
 
-def markdown(
+def render_page(
     status: ReleaseStatus, strategy: Steps, told: Sequence[tuple[datetime, str]], *, now: datetime
 ) -> str:
     """The page. ``told`` are the notes so far with their times; ``now`` is what "left" is counted from."""
@@ -49,7 +49,7 @@ def markdown(
     if status.candidate:
         percent = status.routing.percent
         lines += [
-            f"`{bar(percent)}` **{percent}%** to version {status.candidate}, the rest to version {status.stable or '–'}",
+            f"`{draw_bar(percent)}` **{percent}%** to version {status.candidate}, the rest to version {status.stable or '–'}",
             "",
         ]
     if status.ends_at and not status.paused:
@@ -75,15 +75,15 @@ def markdown(
 def analysis_lines(told: AnalysisStatus, *, candidate: str | None, stable: str | None) -> list[str]:
     """What was measured of both versions, and what that comes to."""
     return [
-        f"**{told.verdict}**{sure_words(told)}",
+        f"**{told.verdict}**{describe_confidence(told)}",
         "",
-        f"- version {candidate}: {measured_words(told.candidate)}",
-        f"- version {stable}: {measured_words(told.stable)}",
+        f"- version {candidate}: {describe_metrics(told.candidate)}",
+        f"- version {stable}: {describe_metrics(told.stable)}",
         f"- {told.reason}",
     ]
 
 
-def sure_words(told: AnalysisStatus) -> str:
+def describe_confidence(told: AnalysisStatus) -> str:
     """How sure a verdict is, where it compares: `` (99.2% sure that it is not worse, 0% that it is)``."""
     return (
         f" ({format_confidence(told.not_worse)} sure that it is not worse, {format_confidence(told.worse)} that it is)"
@@ -92,7 +92,7 @@ def sure_words(told: AnalysisStatus) -> str:
     )
 
 
-def measured_words(told: VersionMetrics) -> str:
+def describe_metrics(told: VersionMetrics) -> str:
     """``600 invocations, 5.00% errors, p99 100 ms``."""
     rate = "" if told.error_rate is None else f", {told.error_rate:.2%} errors"
     return f"{format_number(told.invocations)} invocations{rate}" + (
@@ -101,7 +101,7 @@ def measured_words(told: VersionMetrics) -> str:
 
 
 def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
-    shown = [step_words(step) for step in strategy.steps] + ["All traffic to the candidate"]
+    shown = [describe_step(step) for step in strategy.steps] + ["All traffic to the candidate"]
     done = len(shown) if status.phase is Phase.SUCCEEDED else status.step
     going = status.phase in {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
     return [
@@ -110,7 +110,7 @@ def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
     ]
 
 
-def step_words(step: Step, candidate: str = "the candidate") -> str:
+def describe_step(step: Step, candidate: str = "the candidate") -> str:
     """A step of a strategy as a line of a list."""
     match step:
         case SetWeight(percent=percent):

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeFloat
 
-from workflows.domain.evidence import Contrast, Share
+from workflows.domain.evidence import Contrast, Proportion
 
 MINUTE: Final = timedelta(minutes=1)
 _KEPT: Final = timedelta(hours=3)
@@ -25,7 +25,7 @@ Measure = Literal["error_rate", "throttle_rate", "slow_rate"]
 before the candidate had any traffic, such as stable's own p99: so latency is a count as well."""
 
 
-class Point(BaseModel):
+class MinuteMetrics(BaseModel):
     """One version in one minute. What CloudWatch does not tell is None, and None is not zero.
 
     ``timed`` and ``slow`` are of Duration: SampleCount, and TC(threshold:), the trimmed count of those above the threshold.
@@ -42,7 +42,7 @@ class Point(BaseModel):
     quantiles: Mapping[str, NonNegativeFloat] = Field(default_factory=dict[str, float])
     others: Mapping[str, float] = Field(default_factory=dict[str, float])
 
-    def share(self, measure: Measure) -> Share | None:
+    def share(self, measure: Measure) -> Proportion | None:
         """The measure in this minute; None where a part of it is missing. Throttles are in neither Invocations nor Errors, so they are added."""
         match measure:
             case "error_rate":
@@ -56,10 +56,10 @@ class Point(BaseModel):
                 )
             case "slow_rate":
                 hits, of = self.slow, self.timed
-        return None if hits is None or of is None else Share(min(hits, of), of)
+        return None if hits is None or of is None else Proportion(min(hits, of), of)
 
 
-class Look(BaseModel):
+class MetricsPoll(BaseModel):
     """One answer of CloudWatch. Minutes are named by their beginning.
 
     ``status`` is Complete, or the first StatusCode that was not (PartialData, InternalError, Forbidden), or the fault of a call that failed.
@@ -69,8 +69,8 @@ class Look(BaseModel):
 
     at: AwareDatetime
     status: str = COMPLETE
-    candidate: Mapping[AwareDatetime, Point] = Field(default_factory=dict[datetime, Point])
-    stable: Mapping[AwareDatetime, Point] = Field(default_factory=dict[datetime, Point])
+    candidate: Mapping[AwareDatetime, MinuteMetrics] = Field(default_factory=dict[datetime, MinuteMetrics])
+    stable: Mapping[AwareDatetime, MinuteMetrics] = Field(default_factory=dict[datetime, MinuteMetrics])
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,17 @@ class Measurements:
     """Everything told so far.
 
     ``contrasts`` holds, for each measure, what both versions did, in the order in which it became known: the very numbers that
-    :func:`~workflows.domain.evidence.evidence` bets on, each once. ``before`` is how stable did before the release. ``at`` is the last look,
+    :func:`~workflows.domain.evidence.compute_evidence` bets on, each once. ``before`` is how stable did before the release. ``at`` is the last look,
     ``status`` its status. ``candidate`` are the candidate's minutes of the last three hours as they were told last, ``stable`` stable's;
     ``earlier`` is how often the candidate was invoked before those. ``heard`` is the last minute of the candidate that anything was told of.
     """
 
     measures: tuple[Measure, ...]
-    before: Mapping[Measure, Share] = field(default_factory=dict["Measure", Share])
+    before: Mapping[Measure, Proportion] = field(default_factory=dict["Measure", Proportion])
     at: datetime | None = None
     status: str = COMPLETE
-    candidate: Mapping[datetime, Point] = field(default_factory=dict[datetime, Point])
-    stable: Mapping[datetime, Point] = field(default_factory=dict[datetime, Point])
+    candidate: Mapping[datetime, MinuteMetrics] = field(default_factory=dict[datetime, MinuteMetrics])
+    stable: Mapping[datetime, MinuteMetrics] = field(default_factory=dict[datetime, MinuteMetrics])
     earlier: float = 0.0
     heard: datetime | None = None
     contrasts: Mapping[Measure, tuple[Contrast, ...]] = field(
@@ -98,7 +98,7 @@ class Measurements:
         default_factory=dict[tuple["Measure", datetime], Contrast]
     )
 
-    def after(self, look: Look, *, settle: timedelta) -> Measurements:
+    def after(self, look: MetricsPoll, *, settle: timedelta) -> Measurements:
         """What is known after one more look.
 
         Of a look that is not Complete nothing is taken but its status. A minute is taken from ``settle`` after its end. ``settle`` is at least the
@@ -113,7 +113,7 @@ class Measurements:
         contrasts, counted = dict(self.contrasts), dict(self.counted)
         for measure in self.measures:
             for minute, total in _both(measure, look, settled):
-                known = counted.get((measure, minute), Contrast(Share(), Share()))
+                known = counted.get((measure, minute), Contrast(Proportion(), Proportion()))
                 new = Contrast(total.candidate - known.candidate, total.stable - known.stable)
                 if new.candidate.of and new.stable.of:
                     contrasts[measure] = (*contrasts.get(measure, ()), new)
@@ -147,12 +147,12 @@ class Measurements:
         return self.earlier + _invocations(self.candidate.values())
 
 
-def _invocations(points: Iterable[Point]) -> float:
+def _invocations(points: Iterable[MinuteMetrics]) -> float:
     return sum(point.invocations or 0.0 for point in points)
 
 
 def _both(
-    measure: Measure, look: Look, minutes: list[datetime]
+    measure: Measure, look: MetricsPoll, minutes: list[datetime]
 ) -> Iterator[tuple[datetime, Contrast]]:
     """The minutes of which both versions' share is known. One version alone proves nothing about the other: the minute waits."""
     for minute in minutes:

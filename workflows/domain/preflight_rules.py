@@ -15,7 +15,7 @@ UNRESERVED_MINIMUM = 100
 
 
 @dataclass(frozen=True)
-class Build:
+class FunctionBuild:
     """What of a version, or of ``$LATEST``, decides whether two of them may share an alias."""
 
     code_sha256: str | None = None
@@ -27,13 +27,13 @@ class Build:
 
 
 @dataclass(frozen=True)
-class Facts:
+class PreflightFacts:
     """What preflight found. ``stable`` is the version that is live, ``source`` what the candidate is made of."""
 
-    latest: Build
-    source: Build
+    latest: FunctionBuild
+    source: FunctionBuild
     routing: Routing | None
-    stable: Build | None = None
+    stable: FunctionBuild | None = None
     alias_provisioned: bool = False
     version_provisioned: int = 0
     reserved: int | None = None
@@ -42,7 +42,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Intent:
+class ReleaseIntent:
     """What is asked, as far as preflight has to know it."""
 
     alias: str
@@ -58,7 +58,7 @@ class Intent:
     hotfix: bool = False
 
 
-def refusals(intent: Intent, facts: Facts) -> list[str]:
+def find_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
     """Every reason not to begin; none means go."""
     return [
         *_function(intent, facts),
@@ -68,7 +68,7 @@ def refusals(intent: Intent, facts: Facts) -> list[str]:
     ]
 
 
-def _function(intent: Intent, facts: Facts) -> Iterator[str]:
+def _function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     latest, source, stable = facts.latest, facts.source, facts.stable
     if intent.writes_latest and (latest.last_update == "InProgress" or latest.state == "Pending"):
         yield f"an update of the function is in progress already (State {latest.state}, LastUpdateStatus {latest.last_update}): wait for it"
@@ -93,7 +93,7 @@ def _function(intent: Intent, facts: Facts) -> Iterator[str]:
             )
 
 
-def _alias(intent: Intent, facts: Facts) -> Iterator[str]:
+def _alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     if facts.routing is None:
         return
     if facts.routing.version == "$LATEST":
@@ -109,7 +109,7 @@ def _alias(intent: Intent, facts: Facts) -> Iterator[str]:
         yield f"concurrency.provisioned: {intent.alias} carries provisioned concurrency itself; a version it points to cannot have its own"
 
 
-def _concurrency(intent: Intent, facts: Facts) -> Iterator[str]:
+def _concurrency(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     reserved = facts.reserved if intent.reserved is None else intent.reserved
     if intent.reserved is not None and facts.unreserved is not None:
         left = facts.unreserved + (facts.reserved or 0) - intent.reserved
@@ -129,7 +129,7 @@ def _concurrency(intent: Intent, facts: Facts) -> Iterator[str]:
         )
 
 
-def _alarms(intent: Intent, facts: Facts) -> Iterator[str]:
+def _alarms(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     for name in intent.alarms:
         match facts.alarms.get(name):
             case None:

@@ -26,12 +26,12 @@ from pydantic import (
 from workflows.domain.formatting import format_duration
 from workflows.domain.inputs import Duration, Input, Latency
 
-MOST_PROBES: Final = 100
+MAX_REQUESTS: Final = 100
 """Requests that one step sends: each takes eleven events of the history, which may have 51,200."""
 
-LARGEST: Final = 100_000
-LARGEST_TOGETHER: Final = 256_000
-LARGEST_SENT: Final = 2_000_000
+MAX_REQUEST_BYTES: Final = 100_000
+MAX_STEP_BYTES: Final = 256_000
+MAX_SENT_BYTES: Final = 2_000_000
 """Bytes of JSON: of a request with all that is expected of it; of all requests of a step; and of all that it sends, which stands in the
 history once for each time."""
 
@@ -120,12 +120,12 @@ def _some_and_not_too_large(requests: tuple[ProbeRequest, ...]) -> tuple[ProbeRe
     if not requests:
         raise ValueError("at least one is needed")
     for number, request in enumerate(requests):
-        if request.size > LARGEST:
+        if request.size > MAX_REQUEST_BYTES:
             raise ValueError(
-                f"number {number} is larger than {LARGEST} bytes, with all that is expected of it"
+                f"number {number} is larger than {MAX_REQUEST_BYTES} bytes, with all that is expected of it"
             )
-    if sum(request.size for request in requests) > LARGEST_TOGETHER:
-        raise ValueError(f"larger than {LARGEST_TOGETHER} bytes together")
+    if sum(request.size for request in requests) > MAX_STEP_BYTES:
+        raise ValueError(f"larger than {MAX_STEP_BYTES} bytes together")
     return requests
 
 
@@ -141,10 +141,10 @@ class Probe(Input):
     requests: Annotated[
         tuple[ProbeRequest, ...], Field(max_length=20), AfterValidator(_some_and_not_too_large)
     ]
-    count: Annotated[int, Field(strict=True, ge=1, le=MOST_PROBES)] | None = None
+    count: Annotated[int, Field(strict=True, ge=1, le=MAX_REQUESTS)] | None = None
     every: Duration = timedelta(seconds=1)
     max_latency: Latency = timedelta(seconds=30)
-    max_failures: Annotated[int, Field(strict=True, ge=0, lt=MOST_PROBES)] = 0
+    max_failures: Annotated[int, Field(strict=True, ge=0, lt=MAX_REQUESTS)] = 0
 
     @field_validator("count")
     @classmethod
@@ -155,16 +155,16 @@ class Probe(Input):
         if (
             count is not None
             and requests
-            and sum(requests[number % len(requests)].size for number in range(count)) > LARGEST_SENT
+            and sum(requests[number % len(requests)].size for number in range(count)) > MAX_SENT_BYTES
         ):
-            raise ValueError(f"more than {LARGEST_SENT} bytes would be sent in all")
+            raise ValueError(f"more than {MAX_SENT_BYTES} bytes would be sent in all")
         return count
 
     @field_validator("max_failures")
     @classmethod
     def _not_all_may_fail(cls, most: int, info: ValidationInfo) -> int:
         requests: tuple[ProbeRequest, ...] = info.data.get("requests", ())
-        if most >= (info.data.get("count") or len(requests) or MOST_PROBES):
+        if most >= (info.data.get("count") or len(requests) or MAX_REQUESTS):
             raise ValueError("as many as are sent: at least one of them has to succeed")
         return most
 

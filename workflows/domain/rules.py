@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from workflows.domain.inputs import Input
-from workflows.domain.measurement import Measure, Point
+from workflows.domain.measurement import Measure, MinuteMetrics
 
 Margin = Annotated[float, Field(gt=0, le=0.2)]
 """How much more of all requests may fail before it matters: 0.02 is two of a hundred requests *more than stable's*, whatever stable's rate."""
@@ -54,7 +54,7 @@ class Expression(Input):
         return self.expression
 
 
-Other = CloudWatchMetric | Expression
+UserMetric = CloudWatchMetric | Expression
 
 
 def _which(value: object) -> str:
@@ -95,11 +95,11 @@ class Limit(Input):
             raise ValueError("a limit needs a max or a min")
         return self
 
-    def value(self, point: Point) -> float | None:
+    def value(self, point: MinuteMetrics) -> float | None:
         """The metric in one minute; None where CloudWatch does not tell it, or too few requests stand behind it."""
         match self.metric:
             case CloudWatchMetric() | Expression():
-                return point.others.get(key(self.metric))
+                return point.others.get(metric_key(self.metric))
             case "invocations":
                 return point.invocations
             case "error_rate" | "throttle_rate" | "slow_rate" as measure:
@@ -125,7 +125,7 @@ class Limit(Input):
         return f"{self.metric} {' and '.join(bounds)}"
 
 
-def key(metric: Other) -> str:
+def metric_key(metric: UserMetric) -> str:
     """What a metric of the user's own is called among what was measured."""
     return metric.model_dump_json()
 
@@ -158,11 +158,11 @@ class Rules(Input):
         return self
 
     @property
-    def others(self) -> tuple[Other, ...]:
+    def others(self) -> tuple[UserMetric, ...]:
         """The metrics of the user's own, each once."""
         found = (limit.metric for limit in self.limits)
         return tuple(
-            {key(metric): metric for metric in found if not isinstance(metric, str)}.values()
+            {metric_key(metric): metric for metric in found if not isinstance(metric, str)}.values()
         )
 
     @property

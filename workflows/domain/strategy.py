@@ -173,7 +173,7 @@ _CANARY = re.compile(r"Canary([1-9]\d?)Percent([1-9]\d{0,4})Minutes?", re.ASCII)
 _LINEAR = re.compile(r"Linear([1-9]\d?)PercentEvery([1-9]\d{0,4})Minutes?", re.ASCII)
 
 
-def preset(name: str) -> Steps:
+def parse_preset(name: str) -> Steps:
     """The steps that a preset's name stands for; every Lambda preset of AWS CodeDeploy is one. An unknown name is a ``ValueError``."""
     if name == "AllAtOnce":
         return Steps(steps=())
@@ -195,7 +195,7 @@ def preset(name: str) -> Steps:
 
 def _spelt_out(value: object) -> object:
     if isinstance(value, str):
-        return preset(value)
+        return parse_preset(value)
     if not isinstance(value, Mapping):
         return value
     given = cast("Mapping[str, object]", value)

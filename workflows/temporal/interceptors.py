@@ -22,10 +22,10 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from activities.limits.priority import ANNOUNCED, MOST_URGENT
+from activities.limits.priority import ROLLBACK_ANNOUNCEMENTS, HIGHEST_PRIORITY_KEY
 
 
-class Arity(Interceptor):
+class InputCount(Interceptor):
     """Refuses no input and surplus inputs, which would otherwise be retried for ever."""
 
     def workflow_interceptor_class(
@@ -66,7 +66,7 @@ class _ActivityArity(ActivityInboundInterceptor):
         return await super().execute_activity(input)
 
 
-class Urgent(Interceptor):
+class RollbackAnnouncer(Interceptor):
     """Lets the worker know of what restores service before Temporal does, so that it finds room for it; see :mod:`activities.limits.priority`."""
 
     def workflow_interceptor_class(
@@ -83,8 +83,8 @@ class _WorkflowUrgent(WorkflowInboundInterceptor):
 
 class _Announcing(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
-        if input.priority.priority_key == MOST_URGENT and not workflow.unsafe.is_replaying():
-            ANNOUNCED.announce()
+        if input.priority.priority_key == HIGHEST_PRIORITY_KEY and not workflow.unsafe.is_replaying():
+            ROLLBACK_ANNOUNCEMENTS.announce()
         return super().start_activity(input)
 
 

@@ -32,7 +32,7 @@ from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 _OURS = {*map(str, Fault), "ReleaseRejected", "ReleaseRolledBack", "RollbackFailed", "Refused"}
 
 
-def strict(given: DataConverter | None) -> DataConverter:
+def make_data_converter(given: DataConverter | None) -> DataConverter:
     """Our converters, with the user's own codec where there is one."""
     given = given or DataConverter.default
     return dataclasses.replace(
@@ -42,15 +42,15 @@ def strict(given: DataConverter | None) -> DataConverter:
     )
 
 
-LARGEST_INPUT = 1_000_000
+MAX_INPUT_BYTES = 1_000_000
 """Bytes of what a workflow may be started with. It goes on to a child and to activities, spelt out and perhaps encrypted, and Temporal
 refuses payloads of 2 MiB: it takes a larger input at the start, and then lets the workflow try for ever to pass it on."""
 
 
-_LARGEST: Mapping[type, int] = {
-    ReleaseRequest: LARGEST_INPUT,
-    RollbackRequest: LARGEST_INPUT,
-    RolloutRequest: 2 * LARGEST_INPUT,
+MAX_BYTES: Mapping[type, int] = {
+    ReleaseRequest: MAX_INPUT_BYTES,
+    RollbackRequest: MAX_INPUT_BYTES,
+    RolloutRequest: 2 * MAX_INPUT_BYTES,
 }
 """A ``Rollout``'s input was spelt out by the workflow that starts it, and may be somewhat larger than what somebody typed."""
 
@@ -67,7 +67,7 @@ class _StrictJSON(PydanticJSONPlainPayloadConverter):
         model = _input_of(type_hint)
         if model is None:
             return super().from_payload(payload, type_hint)
-        if len(payload.data) > (limit := _LARGEST.get(model, len(payload.data))):
+        if len(payload.data) > (limit := MAX_BYTES.get(model, len(payload.data))):
             raise _refusal(
                 model,
                 [

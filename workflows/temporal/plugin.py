@@ -16,15 +16,15 @@ from temporalio.worker import (
     WorkerConfig,
 )
 
-from workflows.eviction import DOZING
+from workflows.eviction import IDLE_WORKFLOWS
 from workflows.past_rollouts import read_journal_of, read_previous_version
 from workflows.plan import Plan
 from workflows.release import Release
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
-from workflows.temporal.interceptors import Arity, Urgent
-from workflows.temporal.payloads import strict
-from workflows.temporal.sandbox import sandboxed, unasked
+from workflows.temporal.interceptors import InputCount, RollbackAnnouncer
+from workflows.temporal.payloads import make_data_converter
+from workflows.temporal.sandbox import make_sandboxed_runner, drop_serialization_context
 
 WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan)
 
@@ -36,25 +36,25 @@ class LambdaReleases(SimplePlugin):
         """Join everything together."""
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             "lambda-releases",
-            data_converter=strict,
-            interceptors=[Arity(), Urgent()],
+            data_converter=make_data_converter,
+            interceptors=[InputCount(), RollbackAnnouncer()],
             activities=[read_previous_version, read_journal_of],
             workflows=WORKFLOWS,
-            workflow_runner=sandboxed,
+            workflow_runner=make_sandboxed_runner,
         )
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """See :class:`temporalio.plugin.SimplePlugin`; and the sandbox is asked no more than the client's converter needs."""
         configured = super().configure_worker(config)
         told = cast("dict[str, Any]", configured)
-        told["workflow_runner"] = unasked(
+        told["workflow_runner"] = drop_serialization_context(
             told["workflow_runner"], told["client"].config()["data_converter"]
         )
         return configured
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """See :class:`temporalio.plugin.SimplePlugin`; and workflows that only wait, for long, are forgotten meanwhile."""
-        forgetting = asyncio.create_task(DOZING.forget(worker))
+        forgetting = asyncio.create_task(IDLE_WORKFLOWS.forget(worker))
         try:
             await super().run_worker(worker, next)
         finally:

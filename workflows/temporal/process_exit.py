@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 
-def exiting(run: Callable[[], object]) -> NoReturn:
+def run_and_exit(run: Callable[[], object]) -> NoReturn:
     """Run a command line, and exit with its status."""
     status: object = None
     try:

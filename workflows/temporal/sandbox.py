@@ -13,7 +13,7 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import Info
 
-PASSED_THROUGH: Final = ("activities", "workflows")
+PASSTHROUGH_MODULES: Final = ("activities", "workflows")
 """What the sandbox does not load anew for each workflow: nothing of ours.
 
 Loading took half of a worker's time for a release, more where Python may not write bytecode, and a third of the memory of one that sleeps.
@@ -23,7 +23,7 @@ import. Built-ins, such as ``open``, the sandbox goes on refusing in all of it.
 """
 
 
-def sandboxed(given: WorkflowRunner | None) -> SandboxedWorkflowRunner:
+def make_sandboxed_runner(given: WorkflowRunner | None) -> SandboxedWorkflowRunner:
     """The sandbox that a worker or a replayer was given, or Temporal's own, with our modules passed through."""
     runner = (
         given
@@ -31,11 +31,11 @@ def sandboxed(given: WorkflowRunner | None) -> SandboxedWorkflowRunner:
         else SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default)
     )
     return dataclasses.replace(
-        runner, restrictions=runner.restrictions.with_passthrough_modules(*PASSED_THROUGH)
+        runner, restrictions=runner.restrictions.with_passthrough_modules(*PASSTHROUGH_MODULES)
     )
 
 
-def unasked(runner: WorkflowRunner, converter: DataConverter) -> WorkflowRunner:
+def drop_serialization_context(runner: WorkflowRunner, converter: DataConverter) -> WorkflowRunner:
     """The same sandbox, not asked for each payload in which context it is written, where nobody wants to know.
 
     Only a codec and a storage outside of Temporal may want to. Temporal asks all the same, six times for each payload, each time through the

@@ -12,10 +12,10 @@ from scipy import stats
 
 from tests.bench.judgement.traffic import MINUTE, Counts, Function
 from workflows.domain import adaptive as ramps
-from workflows.domain.adaptive import Adaptive, Move, advise
-from workflows.domain.assessment import Assessment, Ledger, assess
-from workflows.domain.evidence import Share
-from workflows.domain.measurement import Look, Measurements, Point
+from workflows.domain.adaptive import Adaptive, RampAction, decide_next_action
+from workflows.domain.assessment import Assessment, EvidenceCache, assess
+from workflows.domain.evidence import Proportion
+from workflows.domain.measurement import MetricsPoll, Measurements, MinuteMetrics
 from workflows.domain.rules import NotWorse, Rules
 
 End = Literal["promoted", "rolled back", "held"]
@@ -147,12 +147,12 @@ class Ramp:
             not_worse=(NotWorse(metric=measure, margin=adaptive.margin),), alpha=adaptive.alpha
         )
         requests, bad = function.before()
-        self._seen = Measurements((measure,), before={measure: Share(bad, requests)})
+        self._seen = Measurements((measure,), before={measure: Proportion(bad, requests)})
         self._epoch = datetime(2026, 1, 1, tzinfo=UTC)
         self._began = self._epoch + timedelta(seconds=function.phase)
         self._ramp = ramps.Ramp(self._began, settle=_SETTLE)
         self._told: object = None
-        self._ledger = Ledger()
+        self._ledger = EvidenceCache()
         self._judgement = self._judge()
 
     def next(self, now: float) -> Next:
@@ -163,23 +163,23 @@ class Ramp:
             self._told = told
             self._seen = self._seen.after(self._look(at, told), settle=_SETTLE)
             self._judgement = self._judge()
-        advice = advise(
+        advice = decide_next_action(
             self._adaptive, judgement=self._judgement, seen=self._seen, ramp=self._ramp, now=at
         )
         self._ramp = advice.ramp
         again = min((advice.again - self._began).total_seconds(), now + _LOOK)
         if (
-            advice.move is Move.WAIT
+            advice.move is RampAction.WAIT
             and advice.ramp.dose
             and now + _IDLE > (news := self._function.news(now)) > again
         ):
             again += (
                 math.ceil((news - again) / _LOOK) * _LOOK
             )  # looks in between would see nothing new
-        ends: dict[Move, End] = {
-            Move.PROMOTE: "promoted",
-            Move.ROLL_BACK: "rolled back",
-            Move.HOLD: "held",
+        ends: dict[RampAction, End] = {
+            RampAction.PROMOTE: "promoted",
+            RampAction.ROLL_BACK: "rolled back",
+            RampAction.HOLD: "held",
         }
         return Next(advice.percent, again, ends.get(advice.move))
 
@@ -191,10 +191,10 @@ class Ramp:
             ledger=self._ledger,
         )
 
-    def _look(self, at: datetime, told: Mapping[int, Counts]) -> Look:
+    def _look(self, at: datetime, told: Mapping[int, Counts]) -> MetricsPoll:
         recent = list(told)[-_LOOK_BACK:]
         minutes = [(self._epoch + timedelta(minutes=minute), told[minute]) for minute in recent]
-        return Look(
+        return MetricsPoll(
             at=at,
             candidate={
                 minute: _point(counts.candidate, counts.candidate_bad)
@@ -209,8 +209,8 @@ class Ramp:
         )
 
 
-def _point(requests: int, bad: int) -> Point:
-    return Point(invocations=requests, errors=bad, timed=requests, slow=bad)
+def _point(requests: int, bad: int) -> MinuteMetrics:
+    return MinuteMetrics(invocations=requests, errors=bad, timed=requests, slow=bad)
 
 
 def adaptive(function: Function) -> Policy:
