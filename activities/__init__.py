@@ -56,7 +56,7 @@ from activities.tags import Tags
 from activities.versions import Versions
 
 
-def operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
+def list_operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
     """Every activity there is, speaking through one port: what a worker registers. The first nine groups are the thirty operations."""
     groups: tuple[OperationGroup, ...] = (
         Functions(aws),

@@ -7,22 +7,22 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from activities.errors import AwsError
-from activities.operation import READ, WRITE, OperationGroup, again, operation
-from activities.pagination import ListRequest, collected
+from activities.operation import READ, WRITE, OperationGroup, is_retry, operation
+from activities.pagination import ListRequest, collect_items
 from activities.readback import (
-    MOVED,
-    NOT_FOUND,
-    TAKEN,
-    differences,
-    exists,
-    if_there,
-    stale,
-    unsettled,
+    PRECONDITION_FAILED,
+    RESOURCE_NOT_FOUND,
+    RESOURCE_CONFLICT,
+    find_differences,
+    exists_error,
+    read_or_none,
+    stale_error,
+    not_settled_error,
 )
-from activities.shapes import AliasName, Description, FunctionName, Real, Request, Response, Version
+from activities.shapes import AliasName, Description, FunctionName, Double, Request, Response, Version
 
 _Published = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[0-9]+$")]
-_Weight = Annotated[Real, Field(ge=0, le=1)]
+_Weight = Annotated[Double, Field(ge=0, le=1)]
 
 
 class AliasRoutingConfiguration(Request):
@@ -138,12 +138,12 @@ class Aliases(OperationGroup):
 
         AWS: CreateAlias.
         """
-        if again() and (found := await if_there(self._read(request))):
+        if is_retry() and (found := await read_or_none(self._read(request))):
             return self._ours(request, found)
         try:
             answer = await self.aws.call("lambda", "create_alias", request.parameters())
         except AwsError as error:
-            if error.code == TAKEN and (found := await if_there(self._read(request))):
+            if error.code == RESOURCE_CONFLICT and (found := await read_or_none(self._read(request))):
                 return self._ours(request, found)
             raise
         return AliasConfiguration.model_validate(answer)
@@ -159,7 +159,7 @@ class Aliases(OperationGroup):
         try:
             await self.aws.call("lambda", "delete_alias", request.parameters())
         except AwsError as error:
-            if error.code != NOT_FOUND:
+            if error.code != RESOURCE_NOT_FOUND:
                 raise
 
     @operation(READ)
@@ -176,7 +176,7 @@ class Aliases(OperationGroup):
 
         AWS: ListAliases.
         """
-        aliases, marker = await collected(
+        aliases, marker = await collect_items(
             self.aws, "list_aliases", request, member="Aliases", of=AliasConfiguration
         )
         return ListAliasesResponse(aliases=aliases, next_marker=marker)
@@ -191,7 +191,7 @@ class Aliases(OperationGroup):
 
         Send FunctionVersion and RoutingConfig together: AWS keeps an omitted RoutingConfig. AWS: UpdateAlias.
         """
-        if again():
+        if is_retry():
             found = await self._read(request)
             if not _differing(request, found):
                 return AliasConfiguration.model_validate(found)
@@ -200,7 +200,7 @@ class Aliases(OperationGroup):
         try:
             answer = await self.aws.call("lambda", "update_alias", request.parameters())
         except AwsError as error:
-            if error.code != MOVED:
+            if error.code != PRECONDITION_FAILED:
                 raise
             found = await self._read(request)
             if _differing(request, found):
@@ -221,7 +221,7 @@ class Aliases(OperationGroup):
             else request.model_copy(update={"routing_config": _EVERYTHING})
         )
         if differing := _differing(asked, found):
-            raise exists(
+            raise exists_error(
                 "create_alias", f"alias {request.name} of {request.function_name}", differing
             )
         return AliasConfiguration.model_validate(found)
@@ -240,20 +240,20 @@ def _differing(
         asked["RoutingConfig"] = {
             "AdditionalVersionWeights": request.routing_config.additional_version_weights or {}
         }
-    return differences(asked, found)
+    return find_differences(asked, found)
 
 
 def _foreign(request: UpdateAliasRequest, found: dict[str, Any]) -> Exception:
     there = AliasConfiguration.model_validate(found)
     if there.revision_id == request.revision_id:
-        return unsettled(
+        return not_settled_error(
             "update_alias",
             f"AWS refused revision {request.revision_id} of {request.name}, and still answers it",
         )
     weights = "".join(
         f", {100 * weight:g}% to version {version}" for version, weight in there.weights.items()
     )
-    return stale(
+    return stale_error(
         "update_alias",
         f"alias {request.name} of {request.function_name} points at version {there.function_version}{weights}"
         f" (revision {there.revision_id}), and not as it was read (revision {request.revision_id})",

@@ -31,10 +31,10 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 from temporalio import activity
 
-from activities.errors import AwsError, fault_of
-from activities.limits.rate import PACED, Limits
-from activities.redaction import named_only, redacted
-from activities.response_check import flaw
+from activities.errors import AwsError, classify_error
+from activities.limits.rate import RATE_LIMITED_SERVICES, Limits
+from activities.redaction import summarize_validation_report, redact
+from activities.response_check import find_mismatch
 
 
 class AwsConfigurationError(Exception):
@@ -74,10 +74,10 @@ async def connect(
             connection = Connection(
                 session, region, stack, limits or Limits(), timeouts or Timeouts()
             )
-            await connection.open("lambda", "write")
+            await connection.open_client("lambda", "write")
         except (BotoCoreError, ValueError) as problem:
             raise AwsConfigurationError(
-                f"AWS is not configured: {redacted(str(problem), {})}"
+                f"AWS is not configured: {redact(str(problem), {})}"
             ) from None
         yield connection
 
@@ -118,7 +118,7 @@ class Connection:
                     f"{member} is in {found}, this worker serves {self.region}; nothing was sent",
                 )
         send, shape = await self._method(service, operation)
-        if service in PACED:
+        if service in RATE_LIMITED_SERVICES:
             await self._limits.draw(operation)
         outcome = "Cancelled"
         try:
@@ -130,15 +130,15 @@ class Connection:
         except _FAILURES as failure:
             error = _translated(operation, failure, parameters)
             if (
-                service in PACED
+                service in RATE_LIMITED_SERVICES
                 and isinstance(failure, ClientError)
                 and failure.response.get("Reason", _RATE) == _RATE
             ):
-                self._limits.answered(operation, fault_of(error))
-            outcome = fault_of(error)
+                self._limits.answered(operation, classify_error(error))
+            outcome = classify_error(error)
             raise error from None
         except AwsError as error:
-            outcome = fault_of(error)
+            outcome = classify_error(error)
             raise
         finally:
             if service == "lambda" and activity.in_activity():
@@ -182,7 +182,7 @@ class Connection:
             ) from None
         return content
 
-    async def open(self, service: str, kind: str) -> Any:
+    async def open_client(self, service: str, kind: str) -> Any:
         """The client of this service for ``read``, ``write`` or ``invoke``: made when first asked for, then shared by all."""
         async with self._opening:
             if (service, kind) not in self._clients:
@@ -218,9 +218,9 @@ class Connection:
             else "write"
         )
         try:
-            client = await self.open(service, kind)
+            client = await self.open_client(service, kind)
         except (BotoCoreError, ValueError) as problem:
-            raise AwsError(operation, "InvalidConfigError", redacted(str(problem), {})) from None
+            raise AwsError(operation, "InvalidConfigError", redact(str(problem), {})) from None
         send = getattr(client, operation)
         return send, client.meta.service_model.operation_model(
             client.meta.method_to_api_mapping[operation]
@@ -283,7 +283,7 @@ def _translated(operation: str, failure: BaseException, sent: Mapping[str, Any])
             return _answered(operation, failure.response, sent)
         case ParamValidationError():
             return AwsError(
-                operation, "ParamValidationError", named_only(failure.kwargs.get("report", ""))
+                operation, "ParamValidationError", summarize_validation_report(failure.kwargs.get("report", ""))
             )
         case TimeoutError() if not isinstance(failure, BotoCoreError):
             return AwsError(operation, "ReadTimeoutError", "no answer in time")
@@ -303,7 +303,7 @@ def _translated(operation: str, failure: BaseException, sent: Mapping[str, Any])
                 for kind in type(failure).__mro__
                 if kind.__module__.startswith("botocore.")
             )
-            return AwsError(operation, code, redacted(str(failure), sent))
+            return AwsError(operation, code, redact(str(failure), sent))
         case aiohttp.ClientError() | OSError():
             return AwsError(
                 operation, "ConnectionError", f"the connection broke: {type(failure).__name__}"
@@ -319,13 +319,13 @@ def _answered(operation: str, response: Mapping[str, Any], sent: Mapping[str, An
     said, metadata = response["Error"], response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
     code, message = (
-        redacted(str(said.get("Code", "")), sent)[:_LONGEST_CODE],
-        redacted(str(said.get("Message", "")), sent),
+        redact(str(said.get("Code", "")), sent)[:_LONGEST_CODE],
+        redact(str(said.get("Message", "")), sent),
     )
     if not code or code.isdigit():
         code, message = f"Http{status}", f"answered HTTP {status}, and not in AWS's words"
     if reason := response.get("Reason"):
-        message = f"{message} [{redacted(str(reason), sent)[:_LONGEST_CODE]}]"
+        message = f"{message} [{redact(str(reason), sent)[:_LONGEST_CODE]}]"
     wait = str(
         response.get("retryAfterSeconds")
         or metadata.get("HTTPHeaders", {}).get("retry-after")
@@ -347,7 +347,7 @@ async def _plain(operation: str, answer: dict[str, Any]) -> dict[str, Any]:
 
 def _described(operation: str, answer: dict[str, Any], shape: Any) -> dict[str, Any]:
     """An answer, if it is as AWS describes it."""
-    if (wrong := flaw(operation, answer, shape)) is not None:
+    if (wrong := find_mismatch(operation, answer, shape)) is not None:
         raise AwsError(
             operation, "ResponseParserError", f"the answer is not as AWS describes it: {wrong}"
         )

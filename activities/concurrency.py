@@ -8,8 +8,8 @@ from pydantic import Field
 
 from activities.errors import AwsError
 from activities.operation import READ, WRITE, OperationGroup, operation
-from activities.readback import NOT_FOUND
-from activities.shapes import FunctionName, Request, Response, Whole
+from activities.readback import RESOURCE_NOT_FOUND
+from activities.shapes import FunctionName, Request, Response, Integer
 
 
 class PutFunctionConcurrencyRequest(Request):
@@ -17,7 +17,7 @@ class PutFunctionConcurrencyRequest(Request):
 
     function_name: FunctionName
     reserved_concurrent_executions: Annotated[
-        Whole, Field(ge=0, description="invocations at once; 0 stops the function")
+        Integer, Field(ge=0, description="invocations at once; 0 stops the function")
     ]
 
 
@@ -66,7 +66,7 @@ class ReservedConcurrency(OperationGroup):
         try:
             await self.aws.call("lambda", "delete_function_concurrency", request.parameters())
         except AwsError as error:
-            if error.code != NOT_FOUND:
+            if error.code != RESOURCE_NOT_FOUND:
                 raise
 
     @operation(READ)

@@ -13,14 +13,14 @@ from pydantic import BeforeValidator, Field
 from activities.shapes import (
     REGION,
     Description,
-    Flag,
-    Real,
+    Boolean,
+    Double,
     Request,
     ResourceArn,
     Response,
     RoleArn,
-    Text,
-    Whole,
+    BoundedText,
+    Integer,
 )
 
 Runtime = Annotated[
@@ -66,7 +66,7 @@ class VpcConfig(Request):
         ]
         | None
     ) = None
-    ipv6_allowed_for_dual_stack: Flag | None = None
+    ipv6_allowed_for_dual_stack: Boolean | None = None
 
 
 class DeadLetterConfig(Request):
@@ -125,7 +125,7 @@ class ImageConfig(Request):
 class EphemeralStorage(Request):
     """The size of ``/tmp``, in MB."""
 
-    size: Annotated[Whole, Field(ge=512, le=32768)]
+    size: Annotated[Integer, Field(ge=512, le=32768)]
 
 
 class SnapStart(Request):
@@ -137,7 +137,7 @@ class SnapStart(Request):
 class LoggingConfig(Request):
     """The form, the detail and the place of the function's logs."""
 
-    log_format: Literal["JSON", "Text"] | None = None
+    log_format: Literal["JSON", "BoundedText"] | None = None
     application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = None
     system_log_level: Literal["DEBUG", "INFO", "WARN"] | None = None
     log_group: (
@@ -162,8 +162,8 @@ class LambdaManagedInstancesCapacityProviderConfig(Request):
             pattern=rf"^arn:aws[a-zA-Z-]*:lambda:{REGION}:[0-9]{{12}}:capacity-provider:[a-zA-Z0-9_-]+$",
         ),
     ]
-    per_execution_environment_max_concurrency: Annotated[Whole, Field(ge=1, le=1600)] | None = None
-    execution_environment_memory_gib_per_v_cpu: Annotated[Real, Field(ge=2, le=8)] | None = None
+    per_execution_environment_max_concurrency: Annotated[Integer, Field(ge=1, le=1600)] | None = None
+    execution_environment_memory_gib_per_v_cpu: Annotated[Double, Field(ge=2, le=8)] | None = None
 
 
 class CapacityProviderConfig(Request):
@@ -176,24 +176,24 @@ class DurableConfig(Request):
     """Durable execution: how long its record is kept (days), and how long it may take (seconds)."""
 
     kms_key_arn: ResourceArn | None = None
-    retention_period_in_days: Annotated[Whole, Field(ge=1, le=90)] | None = None
-    execution_timeout: Annotated[Whole, Field(ge=1, le=31622400)] | None = None
+    retention_period_in_days: Annotated[Integer, Field(ge=1, le=90)] | None = None
+    execution_timeout: Annotated[Integer, Field(ge=1, le=31622400)] | None = None
 
 
-class Settings(Request):
+class FunctionSettings(Request):
     """The settings that a function can be created with and updated to, but for its role."""
 
     handler: Annotated[str, Field(max_length=128, pattern=r"^[^\s]+$")] | None = None
     description: Description | None = None
     timeout: (
         Annotated[
-            Whole, Field(ge=1, le=5400, description="seconds; above 900 on managed instances only")
+            Integer, Field(ge=1, le=5400, description="seconds; above 900 on managed instances only")
         ]
         | None
     ) = None
     memory_size: (
         Annotated[
-            Whole, Field(ge=128, le=32768, description="MB; above 10240 on managed instances only")
+            Integer, Field(ge=128, le=32768, description="MB; above 10240 on managed instances only")
         ]
         | None
     ) = None
@@ -213,7 +213,7 @@ class Settings(Request):
     durable_config: DurableConfig | None = None
 
 
-class ConfigurationChange(Settings):
+class ConfigurationChange(FunctionSettings):
     """New settings for ``$LATEST``. An absent one stays as it is."""
 
     role: RoleArn | None = None
@@ -221,26 +221,26 @@ class ConfigurationChange(Settings):
 
 # ── What AWS answers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-HIDDEN: Final = "***"
+HIDDEN_VALUE: Final = "***"
 """What stands in the place of every environment value that AWS answers."""
 
 
 def _hide(_: object) -> str:
-    return HIDDEN
+    return HIDDEN_VALUE
 
 
-class Problem(Response):
+class ErrorDetail(Response):
     """Why AWS could not answer a part: ``EnvironmentError``, ``ImageConfigError``, ``RuntimeVersionError``, … of AWS's model."""
 
     error_code: str | None = None
-    message: Text | None = None
+    message: BoundedText | None = None
 
 
 class EnvironmentResponse(Response):
     """The names of a function's environment variables. No value of one can be held here: each is ``***``."""
 
     variables: dict[str, Annotated[str, BeforeValidator(_hide)]] = Field(default_factory=dict)
-    error: Problem | None = None
+    error: ErrorDetail | None = None
 
 
 class VpcConfigResponse(Response):
@@ -287,7 +287,7 @@ class FileSystemConfigResponse(Response):
     s3_files_config: S3FilesConfigResponse | None = None
 
 
-class ImageSettings(Response):
+class ImageConfigValues(Response):
     """``ImageConfig`` of AWS's model, as it is answered."""
 
     entry_point: list[str] = Field(default_factory=list)
@@ -298,8 +298,8 @@ class ImageSettings(Response):
 class ImageConfigResponse(Response):
     """What the container image starts with."""
 
-    image_config: ImageSettings | None = None
-    error: Problem | None = None
+    image_config: ImageConfigValues | None = None
+    error: ErrorDetail | None = None
 
 
 class EphemeralStorageResponse(Response):
@@ -319,7 +319,7 @@ class RuntimeVersionConfig(Response):
     """The exact runtime that the function runs on."""
 
     runtime_version_arn: str | None = None
-    error: Problem | None = None
+    error: ErrorDetail | None = None
 
 
 class LoggingConfigResponse(Response):
@@ -394,12 +394,12 @@ class FunctionConfiguration(Response):
         default=None,
         description="Pending, Active, Inactive, Failed, Deactivating, Deactivated, ActiveNonInvocable or Deleting, so far",
     )
-    state_reason: Text | None = None
+    state_reason: BoundedText | None = None
     state_reason_code: str | None = None
     last_update_status: str | None = Field(
         default=None, description="Successful, Failed or InProgress, so far"
     )
-    last_update_status_reason: Text | None = None
+    last_update_status_reason: BoundedText | None = None
     last_update_status_reason_code: str | None = None
     file_system_configs: list[FileSystemConfigResponse] | None = None
     signing_profile_version_arn: str | None = None

@@ -20,19 +20,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from activities.errors import AwsError, Fault, fault_of
+from activities.errors import AwsError, Fault, classify_error
 from activities.operation import Aws
 
 
 @dataclass(frozen=True)
-class Parameter:
+class ParameterReference:
     """A parameter of Systems Manager: ``name`` as GetParameters takes it, with ``:version`` where one was asked for."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Secret:
+class SecretReference:
     """A secret of Secrets Manager, or one key of it; empty means the whole of it, and the current version."""
 
     secret_id: str
@@ -41,7 +41,7 @@ class Secret:
     version_id: str = ""
 
 
-Reference = Parameter | Secret
+Reference = ParameterReference | SecretReference
 
 _BEGINNING: Final = "{{resolve:"
 _REFERENCE: Final = re.compile(r"\{\{resolve:([^{}]*)\}\}")
@@ -55,7 +55,7 @@ _SECRET: Final = re.compile(
 )
 
 
-def references(value: str) -> list[Reference]:
+def parse_references(value: str) -> list[Reference]:
     """Every reference in a value, in order. Raises ``ValueError``, without the value, where one is malformed."""
     found = [_parsed(match[1]) for match in _REFERENCE.finditer(value)]
     if value.count(_BEGINNING) != len(found):
@@ -65,9 +65,9 @@ def references(value: str) -> list[Reference]:
 
 def _parsed(text: str) -> Reference:
     if match := _PARAMETER.fullmatch(text):
-        return Parameter(match[1])
+        return ParameterReference(match[1])
     if match := _SECRET.fullmatch(text):
-        secret = Secret(**{name: given or "" for name, given in match.groupdict().items()})
+        secret = SecretReference(**{name: given or "" for name, given in match.groupdict().items()})
         if secret.version_stage and secret.version_id:
             raise ValueError(
                 "a dynamic reference names a version stage and a version id, and only one of them can be followed"
@@ -78,7 +78,7 @@ def _parsed(text: str) -> Reference:
     )
 
 
-async def resolve(aws: Aws, values: Mapping[str, str]) -> dict[str, str]:
+async def resolve_references(aws: Aws, values: Mapping[str, str]) -> dict[str, str]:
     """The same variables with every reference replaced by what it stands for; each parameter and secret is fetched once.
 
     Raises AwsError ``InvalidReference`` (Invalid), naming the variable, where a reference is malformed or points to nothing;
@@ -87,16 +87,16 @@ async def resolve(aws: Aws, values: Mapping[str, str]) -> dict[str, str]:
     wanted: dict[Reference, str] = {}
     for variable, value in values.items():
         try:
-            for reference in references(value):
+            for reference in parse_references(value):
                 wanted.setdefault(reference, variable)
         except ValueError as malformed:
             raise _refused(variable, str(malformed)) from None
     known = await _parameters(
         aws,
-        {wish.name: variable for wish, variable in wanted.items() if isinstance(wish, Parameter)},
+        {wish.name: variable for wish, variable in wanted.items() if isinstance(wish, ParameterReference)},
     )
     known |= await _secrets(
-        aws, {wish: variable for wish, variable in wanted.items() if isinstance(wish, Secret)}
+        aws, {wish: variable for wish, variable in wanted.items() if isinstance(wish, SecretReference)}
     )
     return {
         variable: _REFERENCE.sub(lambda match: known[_parsed(match[1])], value)
@@ -116,19 +116,19 @@ async def _parameters(aws: Aws, wanted: Mapping[str, str]) -> dict[Reference, st
         )
         for parameter in answer.get("Parameters", ()):
             for name in (parameter["Name"], parameter.get("ARN", "")):
-                found[Parameter(f"{name}{parameter.get('Selector') or ''}")] = parameter["Value"]
+                found[ParameterReference(f"{name}{parameter.get('Selector') or ''}")] = parameter["Value"]
     for name, variable in wanted.items():
-        if Parameter(name) not in found:
+        if ParameterReference(name) not in found:
             raise _refused(
                 variable, "it refers to an SSM parameter, or a version of one, that does not exist"
             )
     return found
 
 
-async def _secrets(aws: Aws, wanted: Mapping[Secret, str]) -> dict[Reference, str]:
+async def _secrets(aws: Aws, wanted: Mapping[SecretReference, str]) -> dict[Reference, str]:
     """These secrets, each fetched once however many of its keys are asked for."""
     found: dict[Reference, str] = {}
-    texts: dict[Secret, str] = {}
+    texts: dict[SecretReference, str] = {}
     for wish, variable in wanted.items():
         whole = replace(wish, key="")
         if whole not in texts:
@@ -137,7 +137,7 @@ async def _secrets(aws: Aws, wanted: Mapping[Secret, str]) -> dict[Reference, st
     return found
 
 
-async def _secret(aws: Aws, secret: Secret, variable: str) -> str:
+async def _secret(aws: Aws, secret: SecretReference, variable: str) -> str:
     stage = {"VersionStage": secret.version_stage} if secret.version_stage else {}
     version = {"VersionId": secret.version_id} if secret.version_id else {}
     try:
@@ -145,7 +145,7 @@ async def _secret(aws: Aws, secret: Secret, variable: str) -> str:
             "secretsmanager", "get_secret_value", {"SecretId": secret.secret_id, **stage, **version}
         )
     except AwsError as error:
-        if fault_of(error) is Fault.NOT_FOUND:
+        if classify_error(error) is Fault.NOT_FOUND:
             raise _refused(
                 variable, "it refers to a secret, or a version of one, that does not exist"
             ) from None

@@ -48,7 +48,7 @@ class Fault(StrEnum):
     BUG = "Bug"
 
     @property
-    def passes(self) -> bool:
+    def is_retryable(self) -> bool:
         """Whether the same request may succeed later, with nobody changing anything."""
         return self in {
             Fault.UNAVAILABLE,
@@ -97,7 +97,7 @@ class AwsError(Exception):
 
 _MESSAGE_LENGTH: Final = 1_000
 
-_TABLE: Final[dict[Fault, str]] = {
+_CODES_BY_FAULT: Final[dict[Fault, str]] = {
     Fault.UNAVAILABLE: """
         ServiceException EC2UnexpectedException SnapStartTimeoutException SnapStartRegenerationFailureException
         EFSMountConnectivityException EFSMountTimeoutException S3FilesMountConnectivityException S3FilesMountTimeoutException
@@ -156,7 +156,7 @@ _TABLE: Final[dict[Fault, str]] = {
 }
 """Every code that AWS documents, those that it sends without documenting them, botocore's own, and (each last line) ours."""
 
-_CODES: Final = {code: fault for fault, codes in _TABLE.items() for code in codes.split()}
+_FAULT_BY_CODE: Final = {code: fault for fault, codes in _CODES_BY_FAULT.items() for code in codes.split()}
 
 _ADVICE: Final[dict[Fault, str]] = {
     Fault.UNAVAILABLE: "AWS or the network did not answer; if it lasts, look at the AWS Health Dashboard and at the worker's network.",
@@ -176,11 +176,11 @@ _ADVICE: Final[dict[Fault, str]] = {
 _ONCE_ADVICE: Final = "It was sent once and is not sent again, so it may or may not have happened."
 
 
-def fault_of(error: AwsError) -> Fault:
+def classify_error(error: AwsError) -> Fault:
     """The kind of failure that an error of AWS's is."""
     if error.code == "ResourceConflictException":
         return _conflict(error)
-    if fault := _CODES.get(error.code):
+    if fault := _FAULT_BY_CODE.get(error.code):
         return fault
     if error.status >= _SERVER_ERROR:
         return Fault.UNAVAILABLE
@@ -238,9 +238,9 @@ _FRESHLY_NAMED: Final = {
 """Writes that name a version which may have been published a moment ago."""
 
 
-def tries(error: AwsError) -> int | None:
+def max_attempts(error: AwsError) -> int | None:
     """How many attempts this error deserves in all: 1 when no repetition can help, None when there is no reason to ever stop."""
-    fault = fault_of(error)
+    fault = classify_error(error)
     match error.code:
         case "InvalidParameterValueException":
             said = error.message.lower()
@@ -254,16 +254,16 @@ def tries(error: AwsError) -> int | None:
         case _ if fault is Fault.UNKNOWN:
             return _A_FEW
         case _:
-            return None if fault.passes else 1
+            return None if fault.is_retryable else 1
 
 
-def failure(error: AwsError, *, attempt: int, once: bool) -> ApplicationError:
+def to_activity_failure(error: AwsError, *, attempt: int, once: bool) -> ApplicationError:
     """The activity failure for an error of AWS's: its fault as type, what to do next as text, and whether Temporal tries again.
 
     An operation that must happen ``once`` is never tried again, whatever went wrong. The details are one small mapping:
     operation, AWS's code, fault.
     """
-    fault, most = fault_of(error), tries(error)
+    fault, most = classify_error(error), max_attempts(error)
     advice = _ONCE_ADVICE if once and fault is Fault.UNAVAILABLE else fault.advice
     return ApplicationError(
         f"{error}. {advice}",

@@ -31,21 +31,21 @@ from activities.event_sources import (
     SourceAccessConfiguration,
     SourceAccessConfigurationResponse,
 )
-from activities.operation import READ, WRITE, OperationGroup, again, operation
-from activities.pagination import ListRequest, collected, pages
-from activities.readback import NOT_FOUND, TAKEN, differences, exists
+from activities.operation import READ, WRITE, OperationGroup, is_retry, operation
+from activities.pagination import ListRequest, collect_items, iterate_pages
+from activities.readback import RESOURCE_NOT_FOUND, RESOURCE_CONFLICT, find_differences, exists_error
 from activities.shapes import (
     Arn,
-    Flag,
+    Boolean,
     NamespacedFunctionName,
     Request,
     ResourceArn,
     Response,
     TagValues,
-    Text,
+    BoundedText,
     Uuid,
-    Whole,
-    apart,
+    Integer,
+    parse_function_name,
 )
 
 _IN_USE: Final = "ResourceInUseException"
@@ -54,9 +54,9 @@ _IN_USE: Final = "ResourceInUseException"
 class _Mapped(Request):
     """What can be asked of a mapping at its creation and afterwards."""
 
-    enabled: Flag | None = None
+    enabled: Boolean | None = None
     batch_size: (
-        Annotated[Whole, Field(ge=1, le=10000, description="records at most in one invocation")]
+        Annotated[Integer, Field(ge=1, le=10000, description="records at most in one invocation")]
         | None
     ) = None
     filter_criteria: FilterCriteria | None = None
@@ -64,19 +64,19 @@ class _Mapped(Request):
     metrics_config: EventSourceMappingMetricsConfig | None = None
     logging_config: EventSourceMappingLoggingConfig | None = None
     scaling_config: ScalingConfig | None = None
-    maximum_batching_window_in_seconds: Annotated[Whole, Field(ge=0, le=300)] | None = None
+    maximum_batching_window_in_seconds: Annotated[Integer, Field(ge=0, le=300)] | None = None
     parallelization_factor: (
-        Annotated[Whole, Field(ge=1, le=10, description="batches at once of one shard")] | None
+        Annotated[Integer, Field(ge=1, le=10, description="batches at once of one shard")] | None
     ) = None
     destination_config: DestinationConfig | None = None
     maximum_record_age_in_seconds: (
-        Annotated[Whole, Field(ge=-1, le=604800, description="-1: for ever")] | None
+        Annotated[Integer, Field(ge=-1, le=604800, description="-1: for ever")] | None
     ) = None
-    bisect_batch_on_function_error: Flag | None = None
+    bisect_batch_on_function_error: Boolean | None = None
     maximum_retry_attempts: (
-        Annotated[Whole, Field(ge=-1, le=10000, description="-1: for ever")] | None
+        Annotated[Integer, Field(ge=-1, le=10000, description="-1: for ever")] | None
     ) = None
-    tumbling_window_in_seconds: Annotated[Whole, Field(ge=0, le=900)] | None = None
+    tumbling_window_in_seconds: Annotated[Integer, Field(ge=0, le=900)] | None = None
     source_access_configurations: (
         Annotated[list[SourceAccessConfiguration], Field(max_length=23)] | None
     ) = None
@@ -165,9 +165,9 @@ class EventSourceMappingConfiguration(Response):
     scaling_config: ScalingConfigResponse | None = None
     function_arn: str | None = None
     last_modified: datetime | None = None
-    last_processing_result: Text | None = None
+    last_processing_result: BoundedText | None = None
     state: str | None = None
-    state_transition_reason: Text | None = None
+    state_transition_reason: BoundedText | None = None
     destination_config: DestinationConfigResponse | None = None
     topics: list[str] | None = None
     queues: list[str] | None = None
@@ -210,14 +210,14 @@ class EventSourceMappings(OperationGroup):
         ``Invalid`` for an unknown function, too; and a function that was created a moment ago may be unknown. AWS:
         CreateEventSourceMapping.
         """
-        if again() and (found := await self._existing(request)):
+        if is_retry() and (found := await self._existing(request)):
             return self._ours(request, found)
         try:
             answer = await self.aws.call(
                 "lambda", "create_event_source_mapping", request.parameters()
             )
         except AwsError as error:
-            if error.code == TAKEN and (found := await self._existing(request)):
+            if error.code == RESOURCE_CONFLICT and (found := await self._existing(request)):
                 return self._ours(request, found)
             raise
         return EventSourceMappingConfiguration.model_validate(answer)
@@ -236,11 +236,11 @@ class EventSourceMappings(OperationGroup):
                 "lambda", "delete_event_source_mapping", request.parameters()
             )
         except AwsError as error:
-            if error.code not in {NOT_FOUND, TAKEN, _IN_USE}:
+            if error.code not in {RESOURCE_NOT_FOUND, RESOURCE_CONFLICT, _IN_USE}:
                 raise
             answer = (
                 {"UUID": request.uuid, "State": "Deleted"}
-                if error.code == NOT_FOUND
+                if error.code == RESOURCE_NOT_FOUND
                 else await self._leaving(request, error)
             )
         return EventSourceMappingConfiguration.model_validate(answer)
@@ -260,7 +260,7 @@ class EventSourceMappings(OperationGroup):
 
         AWS: ListEventSourceMappings.
         """
-        mappings, marker = await collected(
+        mappings, marker = await collect_items(
             self.aws,
             "list_event_source_mappings",
             request,
@@ -278,7 +278,7 @@ class EventSourceMappings(OperationGroup):
         What is asked is absolute, so it may be sent again; tried again it is read first, and what is as asked is left alone. One that
         is just being changed is tried again. AWS: UpdateEventSourceMapping.
         """
-        if again() and not _differing(request, found := await self._read(request.uuid)):
+        if is_retry() and not _differing(request, found := await self._read(request.uuid)):
             return EventSourceMappingConfiguration.model_validate(found)
         answer = await self.aws.call("lambda", "update_event_source_mapping", request.parameters())
         return EventSourceMappingConfiguration.model_validate(answer)
@@ -307,10 +307,10 @@ class EventSourceMappings(OperationGroup):
             include={"topics", "queues", "self_managed_event_source"},
             exclude_none=True,
         )
-        async for page in pages(self.aws, "list_event_source_mappings", by):
+        async for page in iterate_pages(self.aws, "list_event_source_mappings", by):
             for found in page["EventSourceMappings"]:
                 mapped = _names(request.function_name, found.get("FunctionArn") or "")
-                if mapped and found.get("State") != "Deleting" and not differences(source, found):
+                if mapped and found.get("State") != "Deleting" and not find_differences(source, found):
                     return dict(found)
         return None
 
@@ -319,7 +319,7 @@ class EventSourceMappings(OperationGroup):
         request: CreateEventSourceMappingRequest, found: dict[str, Any]
     ) -> EventSourceMappingConfiguration:
         if differing := _differing(request, found):
-            raise exists(
+            raise exists_error(
                 "create_event_source_mapping",
                 f"mapping {found['UUID']} of this source to {request.function_name}",
                 differing,
@@ -332,7 +332,7 @@ _OFF: Final = {True: {"Disabled", "Disabling"}, False: {"Enabled", "Enabling"}}
 
 def _names(function: str, arn: str) -> bool:
     """Whether a name, partial ARN or ARN is that of this ARN; without a qualifier, ``$LATEST`` is meant."""
-    asked, there = apart(function), apart(arn)
+    asked, there = parse_function_name(function), parse_function_name(arn)
     return (
         asked.name == there.name
         and (asked.qualifier or "$LATEST") == (there.qualifier or "$LATEST")
@@ -348,7 +348,7 @@ def _differing(
     asked = request.model_dump(
         by_alias=True, exclude={"uuid", "function_name", "enabled", "tags"}, exclude_none=True
     )
-    differing = differences(asked, found)
+    differing = find_differences(asked, found)
     if request.function_name and not _names(request.function_name, found.get("FunctionArn") or ""):
         differing.append("FunctionName")
     if request.enabled is not None and found.get("State") in _OFF[request.enabled]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from activities.shapes import REGION, Arn, Request, Response, Text, Whole
+from activities.shapes import REGION, Arn, Request, Response, BoundedText, Integer
 
 _Uri = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[ a-zA-Z0-9/*:_+=.@-]*$")]
 _ARN = rf"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9-])+:({REGION})?:([0-9]{{12}})?:(.*)"
@@ -63,7 +63,7 @@ class EventSourceMappingLoggingConfig(Request):
 class ScalingConfig(Request):
     """How many invocations at once an SQS queue may cause. Empty takes the bound away."""
 
-    maximum_concurrency: Annotated[Whole, Field(ge=2, le=1000)] | None = None
+    maximum_concurrency: Annotated[Integer, Field(ge=2, le=1000)] | None = None
 
 
 class Destination(Request):
@@ -157,8 +157,8 @@ class DocumentDBEventSourceConfig(Request):
 class ProvisionedPollerConfig(Request):
     """How many pollers stand ready."""
 
-    minimum_pollers: Annotated[Whole, Field(ge=1, le=200)] | None = None
-    maximum_pollers: Annotated[Whole, Field(ge=1, le=10000)] | None = None
+    minimum_pollers: Annotated[Integer, Field(ge=1, le=200)] | None = None
+    maximum_pollers: Annotated[Integer, Field(ge=1, le=10000)] | None = None
     poller_group_name: Annotated[str, Field(max_length=128, pattern=r"^[a-zA-Z0-9_-]*$")] | None = (
         None
     )
@@ -170,7 +170,7 @@ class ProvisionedPollerConfig(Request):
 class FilterResponse(Response):
     """One filter."""
 
-    pattern: Text | None = None
+    pattern: BoundedText | None = None
 
 
 class FilterCriteriaResponse(Response):
@@ -183,7 +183,7 @@ class FilterCriteriaError(Response):
     """Why the filters could not be answered."""
 
     error_code: str | None = None
-    message: Text | None = None
+    message: BoundedText | None = None
 
 
 class EventSourceMappingMetricsConfigResponse(Response):

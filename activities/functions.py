@@ -10,27 +10,27 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from activities.concurrency import FunctionConcurrency
-from activities.configuration import Architectures, Problem, Settings, TenancyConfig
+from activities.configuration import Architectures, ErrorDetail, FunctionSettings, TenancyConfig
 from activities.configuration import ConfigurationChange as ConfigurationChange  # noqa: PLC0414 - what update_function_configuration takes
 from activities.configuration import FunctionConfiguration as FunctionConfiguration  # noqa: PLC0414 - what most operations here answer
-from activities.dynamic_references import resolve
+from activities.dynamic_references import resolve_references
 from activities.errors import AwsError
-from activities.operation import READ, WRITE, OperationGroup, again, operation
-from activities.pagination import ListRequest, collected
+from activities.operation import READ, WRITE, OperationGroup, is_retry, operation
+from activities.pagination import ListRequest, collect_items
 from activities.readback import (
-    MOVED,
-    NOT_FOUND,
-    TAKEN,
-    differences,
-    exists,
-    if_there,
-    stale,
-    unsettled,
+    PRECONDITION_FAILED,
+    RESOURCE_NOT_FOUND,
+    RESOURCE_CONFLICT,
+    find_differences,
+    exists_error,
+    read_or_none,
+    stale_error,
+    not_settled_error,
 )
 from activities.shapes import (
     REGION,
     Blob,
-    Flag,
+    Boolean,
     FunctionName,
     NamespacedFunctionName,
     Qualifier,
@@ -39,8 +39,8 @@ from activities.shapes import (
     Response,
     RoleArn,
     TagValues,
-    Text,
-    apart,
+    BoundedText,
+    parse_function_name,
 )
 
 
@@ -76,13 +76,13 @@ class FunctionCode(Request):
     source_kms_key_arn: ResourceArn | None = None
 
 
-class CreateFunctionRequest(Settings):
+class CreateFunctionRequest(FunctionSettings):
     """What may be asked of :meth:`Functions.create_function`."""
 
     function_name: FunctionName
     role: RoleArn
     code: FunctionCode
-    publish: Flag | None = None
+    publish: Boolean | None = None
     publish_to: Literal["LATEST_PUBLISHED"] | None = None
     package_type: Literal["Zip", "Image"] | None = None
     tags: TagValues | None = None
@@ -105,9 +105,9 @@ class UpdateFunctionCodeRequest(FunctionCode):
 
     function_name: FunctionName
     architectures: Architectures | None = None
-    publish: Flag | None = None
+    publish: Boolean | None = None
     publish_to: Literal["LATEST_PUBLISHED"] | None = None
-    dry_run: Flag | None = None
+    dry_run: Boolean | None = None
     revision_id: str | None = None
 
 
@@ -137,7 +137,7 @@ class DeleteFunctionRequest(Request):
 
     @model_validator(mode="after")
     def _says_what_it_means(self) -> Self:
-        name, named = apart(self.function_name)[-2:]
+        name, named = parse_function_name(self.function_name)[-2:]
         version = self.qualifier or named
         if version is None:
             if self.confirm != name:
@@ -196,7 +196,7 @@ class FunctionCodeLocation(Response):
     resolved_image_uri: str | None = None
     resolved_s3_object: ResolvedS3Object | None = None
     source_kms_key_arn: str | None = None
-    error: Problem | None = None
+    error: ErrorDetail | None = None
 
 
 class GetFunctionResponse(Response):
@@ -204,8 +204,8 @@ class GetFunctionResponse(Response):
 
     configuration: FunctionConfiguration | None = None
     code: FunctionCodeLocation | None = None
-    tags: dict[str, Text] | None = None
-    tags_error: Problem | None = None
+    tags: dict[str, BoundedText] | None = None
+    tags_error: ErrorDetail | None = None
     concurrency: FunctionConcurrency | None = None
 
 
@@ -231,12 +231,12 @@ class Functions(OperationGroup):
         ``Invalid`` for what AWS does not accept; a role that AWS has not heard of yet is tried again. AWS: CreateFunction.
         """
         parameters = await self._resolved(request)
-        if again() and (found := await if_there(self._look(request.function_name))):
+        if is_retry() and (found := await read_or_none(self._look(request.function_name))):
             return await self._created(request, parameters, found)
         try:
             answer = await self.aws.call("lambda", "create_function", parameters)
         except AwsError as error:
-            if error.code == TAKEN and (found := await if_there(self._look(request.function_name))):
+            if error.code == RESOURCE_CONFLICT and (found := await read_or_none(self._look(request.function_name))):
                 return await self._created(request, parameters, found)
             raise
         return FunctionConfiguration.model_validate(answer)
@@ -252,7 +252,7 @@ class Functions(OperationGroup):
         try:
             answer = await self.aws.call("lambda", "delete_function", request.parameters())
         except AwsError as error:
-            if error.code != NOT_FOUND:
+            if error.code != RESOURCE_NOT_FOUND:
                 raise
             answer = {"StatusCode": 204}
         return DeleteFunctionResponse.model_validate(answer)
@@ -286,7 +286,7 @@ class Functions(OperationGroup):
 
         AWS leaves ``State`` and ``LastUpdateStatus`` out of lists. AWS: ListFunctions.
         """
-        functions, marker = await collected(
+        functions, marker = await collect_items(
             self.aws, "list_functions", request, member="Functions", of=FunctionConfiguration
         )
         return ListFunctionsResponse(functions=functions, next_marker=marker)
@@ -308,7 +308,7 @@ class Functions(OperationGroup):
         A ``DryRun`` changes nothing and is simply sent. AWS: UpdateFunctionCode.
         """
         parameters = request.parameters()
-        if again() and not request.dry_run:
+        if is_retry() and not request.dry_run:
             found = await self._look(request.function_name)
             if _revision(found) != request.revision_id:
                 if await self._holds(request, found):
@@ -318,7 +318,7 @@ class Functions(OperationGroup):
         try:
             answer = await self.aws.call("lambda", "update_function_code", parameters)
         except AwsError as error:
-            if error.code != MOVED:
+            if error.code != PRECONDITION_FAILED:
                 raise
             found = await self._look(request.function_name)
             if await self._holds(request, found):
@@ -347,19 +347,19 @@ class Functions(OperationGroup):
             for name, value in parameters.items()
             if name not in {"FunctionName", "RevisionId"}
         }
-        if again():
+        if is_retry():
             found = await self._look(request.function_name)
-            if not (differing := differences(asked, _as_asked(found["Configuration"]))):
+            if not (differing := find_differences(asked, _as_asked(found["Configuration"]))):
                 return FunctionConfiguration.model_validate(found["Configuration"])
             if request.revision_id not in {None, _revision(found)}:
                 raise _foreign("update_function_configuration", request, found, differing)
         try:
             answer = await self.aws.call("lambda", "update_function_configuration", parameters)
         except AwsError as error:
-            if error.code != MOVED:
+            if error.code != PRECONDITION_FAILED:
                 raise
             found = await self._look(request.function_name)
-            if differing := differences(asked, _as_asked(found["Configuration"])):
+            if differing := find_differences(asked, _as_asked(found["Configuration"])):
                 raise _foreign("update_function_configuration", request, found, differing) from None
             answer = found["Configuration"]
         return FunctionConfiguration.model_validate(answer)
@@ -367,29 +367,29 @@ class Functions(OperationGroup):
     async def _look(self, function: str) -> dict[str, Any]:
         return await self.aws.call("lambda", "get_function", {"FunctionName": function})
 
-    async def _resolved(self, request: Settings) -> dict[str, Any]:
+    async def _resolved(self, request: FunctionSettings) -> dict[str, Any]:
         """The request's parameters, with every dynamic reference in its environment resolved."""
         parameters = request.parameters()
         if variables := parameters.get("Environment", {}).get("Variables"):
-            parameters["Environment"] = {"Variables": await resolve(self.aws, variables)}
+            parameters["Environment"] = {"Variables": await resolve_references(self.aws, variables)}
         return parameters
 
     async def _created(
         self, request: CreateFunctionRequest, parameters: dict[str, Any], found: dict[str, Any]
     ) -> FunctionConfiguration:
         asked = {name: value for name, value in parameters.items() if name not in _NOT_ANSWERED}
-        differing = differences(
+        differing = find_differences(
             asked, {**_as_asked(found["Configuration"]), "Tags": found.get("Tags")}
         )
-        if not _same_code(request.code, found, unknown=again()):
+        if not _same_code(request.code, found, unknown=is_retry()):
             differing.append("Code")
         if differing:
-            raise exists("create_function", f"function {request.function_name}", differing)
+            raise exists_error("create_function", f"function {request.function_name}", differing)
         return await self._already(request, found)
 
     async def _holds(self, request: UpdateFunctionCodeRequest, found: dict[str, Any]) -> bool:
         """Whether the function already has the code and the architecture that were asked."""
-        if differences(
+        if find_differences(
             request.model_dump(by_alias=True, include={"architectures"}, exclude_none=True),
             found["Configuration"],
         ):
@@ -474,7 +474,7 @@ def _same_code(code: FunctionCode, found: dict[str, Any], *, unknown: bool) -> b
         asked = code.model_dump(
             by_alias=True, include={"s3_bucket", "s3_key", "s3_object_version"}, exclude_none=True
         )
-        return not differences(asked, stored)
+        return not find_differences(asked, stored)
     return unknown
 
 
@@ -485,11 +485,11 @@ def _foreign(
     differing: list[str],
 ) -> Exception:
     if _revision(found) == request.revision_id:
-        return unsettled(
+        return not_settled_error(
             name,
             f"AWS refused revision {request.revision_id} of {request.function_name}, and still answers it",
         )
-    return stale(
+    return stale_error(
         name,
         f"{request.function_name} is at revision {_revision(found)} (modified {found['Configuration'].get('LastModified')}), and not as"
         f" it was read (revision {request.revision_id}); not as asked: {', '.join(differing)}",

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from activities.errors import Fault
-from activities.operation import ONCE, OperationGroup, again, operation
-from activities.readback import refusal
+from activities.operation import ONCE, OperationGroup, is_retry, operation
+from activities.readback import permanent_error
 from activities.shapes import Blob, NamespacedFunctionName, Qualifier, Request, Response
 
-MOST_PAYLOAD: Final = 1_048_576
+MAX_PAYLOAD_BYTES: Final = 1_048_576
 """Bytes of a function's answer that are kept: base64 makes 1.4 MB of them, and Temporal refuses 2 MB."""
 
-_MOST_LOG: Final = 4_096
+_MAX_LOG_BYTES: Final = 4_096
 
 
 class InvokeRequest(Request):
@@ -86,8 +86,8 @@ class Invocations(OperationGroup):
         answer = await self.aws.call("lambda", "invoke", request.parameters())
         payload = answer.get("Payload") or b""
         kept = {
-            "Payload": payload[:MOST_PAYLOAD],
-            "PayloadTruncated": len(payload) > MOST_PAYLOAD,
+            "Payload": payload[:MAX_PAYLOAD_BYTES],
+            "PayloadTruncated": len(payload) > MAX_PAYLOAD_BYTES,
             "LogResult": _text(answer.get("LogResult")),
         }
         return InvocationResponse.model_validate(answer | kept)
@@ -105,8 +105,8 @@ class Invocations(OperationGroup):
 
     @staticmethod
     def _refuse_again(name: str, request: InvokeRequest | InvokeAsyncRequest) -> None:
-        if again():
-            raise refusal(
+        if is_retry():
+            raise permanent_error(
                 Fault.UNAVAILABLE,
                 name,
                 f"{request.function_name} may have run already, and was not invoked again",
@@ -117,6 +117,6 @@ def _text(log: Any) -> str | None:
     if not log:
         return None
     try:
-        return base64.b64decode(log, validate=True)[-_MOST_LOG:].decode(errors="replace")
+        return base64.b64decode(log, validate=True)[-_MAX_LOG_BYTES:].decode(errors="replace")
     except (binascii.Error, ValueError):
         return None

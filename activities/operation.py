@@ -22,7 +22,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.workflow import ActivityCancellationType
 
-from activities.errors import AwsError, Fault, failure
+from activities.errors import AwsError, Fault, to_activity_failure
 
 
 class Aws(Protocol):
@@ -39,7 +39,7 @@ class Aws(Protocol):
 
 
 @dataclass(frozen=True)
-class Profile:
+class OperationPolicy:
     """The terms on which an operation is carried out: time-outs, retries, and what a cancel does to it.
 
     ``heartbeat`` is for operations that may take long: how soon a dead worker is noticed. Short ones beat never, so it costs nothing.
@@ -57,27 +57,27 @@ _PATIENT = RetryPolicy(
     maximum_interval=timedelta(seconds=30),
 )
 
-NOTICED: Final = timedelta(seconds=15)
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 """How soon the death of a worker is noticed in the middle of something long."""
 
-READ: Final = Profile(timedelta(seconds=15), _PATIENT, ActivityCancellationType.TRY_CANCEL)
+READ: Final = OperationPolicy(timedelta(seconds=15), _PATIENT, ActivityCancellationType.TRY_CANCEL)
 """Safe to repeat at any time. A cancel does not wait for it."""
 
-WRITE: Final = Profile(
+WRITE: Final = OperationPolicy(
     timedelta(seconds=20), _PATIENT, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 )
 """Changes something. Tried until AWS gave a clear answer; a cancel waits for that, so that no late write overtakes an undo."""
 
-ONCE: Final = Profile(
+ONCE: Final = OperationPolicy(
     timedelta(seconds=915),
     RetryPolicy(maximum_attempts=1),
     ActivityCancellationType.TRY_CANCEL,
-    NOTICED,
+    HEARTBEAT_TIMEOUT,
 )
 """Must not happen twice: sent once or not at all. Room for Lambda's longest function, 15 minutes; an undo does not wait for that."""
 
-SETTLE: Final = Profile(
-    timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL, NOTICED
+SETTLE: Final = OperationPolicy(
+    timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL, HEARTBEAT_TIMEOUT
 )
 """Looks until something has settled: about 20 s inside, then by a benign retry, which costs no history."""
 
@@ -94,18 +94,18 @@ class OperationGroup:
         return [
             getattr(self, name)
             for name, member in inspect.getmembers(type(self))
-            if hasattr(member, _PROFILE)
+            if hasattr(member, _POLICY_ATTRIBUTE)
         ]
 
 
-_PROFILE = "__profile__"
+_POLICY_ATTRIBUTE = "__operation_policy__"
 _Self = TypeVar("_Self", bound=OperationGroup)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def operation(
-    profile: Profile,
+    profile: OperationPolicy,
 ) -> Callable[
     [Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]],
     Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]],
@@ -121,9 +121,9 @@ def operation(
                     return _held(method.__name__, await method(self, *args, **kwargs))
             except TimeoutError:
                 error = AwsError(method.__name__, "ReadTimeoutError", "there was no answer in time")
-                raise failure(error, attempt=_attempt(), once=profile is ONCE) from None
+                raise to_activity_failure(error, attempt=_attempt(), once=profile is ONCE) from None
             except AwsError as error:
-                raise failure(error, attempt=_attempt(), once=profile is ONCE) from None
+                raise to_activity_failure(error, attempt=_attempt(), once=profile is ONCE) from None
             except (FailureError, asyncio.CancelledError):
                 raise
             except Exception as bug:
@@ -132,23 +132,23 @@ def operation(
                 ) from bug
 
         functools.update_wrapper(perform, method)
-        setattr(perform, _PROFILE, profile)
+        setattr(perform, _POLICY_ATTRIBUTE, profile)
         return activity.defn(name=method.__name__)(perform)
 
     return declare
 
 
-LARGEST: Final = 2_000_000
+MAX_RESULT_BYTES: Final = 2_000_000
 """Bytes of a result: Temporal refuses a little more than that, and would have it tried again for ever."""
 
 
 def _held(name: str, answer: _R) -> _R:
     """An answer, if a history can hold it."""
-    if isinstance(answer, BaseModel) and len(answer.model_dump_json(by_alias=True)) > LARGEST:
+    if isinstance(answer, BaseModel) and len(answer.model_dump_json(by_alias=True)) > MAX_RESULT_BYTES:
         raise AwsError(
             name,
             "ResponseTooLarge",
-            f"it is done, and AWS's answer is larger than the {LARGEST} bytes that a history may hold",
+            f"it is done, and AWS's answer is larger than the {MAX_RESULT_BYTES} bytes that a history may hold",
         )
     return answer
 
@@ -170,13 +170,13 @@ def _unforeseen(bug: Exception) -> str:
 _MOST_PROBLEMS: Final = 3
 
 
-def profile_of(method: Callable[..., Any]) -> Profile:
+def get_operation_policy(method: Callable[..., Any]) -> OperationPolicy:
     """The terms a method was declared with. A method that is no operation is a mistake of the caller's: ``AttributeError``."""
-    profile: Profile = getattr(method, _PROFILE)
+    profile: OperationPolicy = getattr(method, _POLICY_ATTRIBUTE)
     return profile
 
 
-def again() -> bool:
+def is_retry() -> bool:
     """Whether this activity was attempted before, so that an earlier attempt may have done its work already.
 
     False outside of an activity: a plain call of the method is a first attempt.
@@ -203,7 +203,7 @@ async def _beat(every: float) -> None:
         activity.heartbeat()
 
 
-def _within(profile: Profile) -> float | None:
+def _within(profile: OperationPolicy) -> float | None:
     """Seconds an attempt gives itself: a little less than Temporal gives it, so that it has ended before the next one begins."""
     return profile.start_to_close.total_seconds() - 1 if activity.in_activity() else None
 

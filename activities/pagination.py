@@ -9,10 +9,10 @@ from pydantic import Field
 
 from activities.errors import AwsError
 from activities.operation import Aws
-from activities.shapes import Request, Response, Whole
+from activities.shapes import Request, Response, Integer
 
-MOST_ITEMS: Final = 1_000
-MOST_BYTES: Final = 500_000
+MAX_ITEMS: Final = 1_000
+MAX_BYTES: Final = 500_000
 """A list ends with the page that reaches either. Temporal refuses a result of 2 MB, for ever; the last page needs room, too."""
 
 _PAGE: Final = 50
@@ -29,10 +29,10 @@ class ListRequest(Request):
     """
 
     marker: str | None = None
-    max_items: Annotated[Whole, Field(ge=1, le=10000)] | None = None
+    max_items: Annotated[Integer, Field(ge=1, le=10000)] | None = None
 
 
-async def pages(
+async def iterate_pages(
     aws: Aws, operation: str, parameters: Mapping[str, Any]
 ) -> AsyncIterator[dict[str, Any]]:
     """AWS's answers, one page after another, to the end."""
@@ -49,19 +49,19 @@ async def pages(
             raise AwsError(operation, "ResponseParserError", "a page is followed by itself")
 
 
-async def collected(
+async def collect_items(
     aws: Aws, operation: str, request: ListRequest, *, member: str, of: type[_Item]
 ) -> tuple[list[_Item], str | None]:
     """The items that were asked for, and the marker behind the last of them, or None where the list ends."""
-    wanted = min(request.max_items or MOST_ITEMS, MOST_ITEMS)
+    wanted = min(request.max_items or MAX_ITEMS, MAX_ITEMS)
     parameters = {**request.parameters(), "MaxItems": min(_PAGE, wanted)}
     items: list[_Item] = []
     size = 0
-    async for answer in pages(aws, operation, parameters):
+    async for answer in iterate_pages(aws, operation, parameters):
         found: list[dict[str, Any]] = answer.get(member, [])
         arrived = [of.model_validate(item) for item in found]
         items += arrived
         size += sum(len(item.model_dump_json()) for item in arrived)
-        if len(items) >= wanted or size >= MOST_BYTES:
+        if len(items) >= wanted or size >= MAX_BYTES:
             return items, answer.get("NextMarker") or None
     return items, None

@@ -12,17 +12,17 @@ from weakref import WeakValueDictionary
 from pydantic import Field, ValidationError
 
 from activities.errors import AwsError
-from activities.operation import READ, WRITE, Aws, OperationGroup, again, operation
-from activities.readback import MOVED, NOT_FOUND, TAKEN, exists, if_there
+from activities.operation import READ, WRITE, Aws, OperationGroup, is_retry, operation
+from activities.readback import PRECONDITION_FAILED, RESOURCE_NOT_FOUND, RESOURCE_CONFLICT, exists_error, read_or_none
 from activities.shapes import (
     Arn,
-    Flag,
+    Boolean,
     NamespacedFunctionName,
     Qualifier,
     Request,
     Response,
-    Text,
-    apart,
+    BoundedText,
+    parse_function_name,
 )
 
 _GRANT: Final = (
@@ -55,7 +55,7 @@ class AddPermissionRequest(Request):
     principal: Annotated[str, Field(max_length=2048, pattern=r"^[^\s]+$")]
     source_arn: Arn | None = None
     function_url_auth_type: Literal["NONE", "AWS_IAM"] | None = None
-    invoked_via_function_url: Flag | None = None
+    invoked_via_function_url: Boolean | None = None
     source_account: Annotated[str, Field(max_length=12, pattern=r"^[0-9]{12}$")] | None = None
     event_source_token: (
         Annotated[str, Field(max_length=256, pattern=r"^[a-zA-Z0-9._-]+$")] | None
@@ -93,13 +93,13 @@ class GetPolicyRequest(Request):
 class AddPermissionResponse(Response):
     """The statement, as JSON in a string."""
 
-    statement: Text | None = None
+    statement: BoundedText | None = None
 
 
 class GetPolicyResponse(Response):
     """The policy, as JSON in a string (AWS allows 20 kB), and its own RevisionId."""
 
-    policy: Text | None = None
+    policy: BoundedText | None = None
     revision_id: str | None = None
 
 
@@ -131,12 +131,12 @@ class Permissions(OperationGroup):
         ``Stale`` where the policy is no longer at the given ``RevisionId``. AWS: AddPermission.
         """
         async with self._alone(request.function_name):
-            if again() and (found := await self._statement(request)):
+            if is_retry() and (found := await self._statement(request)):
                 return _ours(request, found)
             try:
                 answer = await self.aws.call("lambda", "add_permission", request.parameters())
             except AwsError as error:
-                if error.code in {TAKEN, MOVED} and (found := await self._statement(request)):
+                if error.code in {RESOURCE_CONFLICT, PRECONDITION_FAILED} and (found := await self._statement(request)):
                     return _ours(request, found)
                 raise
         return AddPermissionResponse.model_validate(answer)
@@ -162,14 +162,14 @@ class Permissions(OperationGroup):
             try:
                 await self.aws.call("lambda", "remove_permission", request.parameters())
             except AwsError as error:
-                if error.code == NOT_FOUND or (
-                    error.code == MOVED and not await self._statement(request)
+                if error.code == RESOURCE_NOT_FOUND or (
+                    error.code == PRECONDITION_FAILED and not await self._statement(request)
                 ):
                     return
                 raise
 
     def _alone(self, function: str) -> asyncio.Lock:
-        return self._writing.setdefault(apart(function).name, asyncio.Lock())
+        return self._writing.setdefault(parse_function_name(function).name, asyncio.Lock())
 
     async def _statement(
         self, request: AddPermissionRequest | RemovePermissionRequest
@@ -178,7 +178,7 @@ class Permissions(OperationGroup):
         name = request.model_dump(
             by_alias=True, include={"function_name", "qualifier"}, exclude_none=True
         )
-        answer = await if_there(self.aws.call("lambda", "get_policy", name))
+        answer = await read_or_none(self.aws.call("lambda", "get_policy", name))
         statements = _statements(answer["Policy"]) if answer else []
         return next(
             (statement for statement in statements if statement.get("Sid") == request.statement_id),
@@ -204,7 +204,7 @@ def _ours(request: AddPermissionRequest, found: dict[str, Any]) -> AddPermission
         name for name in granted if name not in asked
     ]:
         what = f"statement {request.statement_id} of {request.function_name}"
-        raise exists(
+        raise exists_error(
             "add_permission",
             f"{what}:{request.qualifier}" if request.qualifier else what,
             differing,

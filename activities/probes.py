@@ -17,11 +17,11 @@ from pydantic import AfterValidator, Field, JsonValue
 from pydantic_core import from_json, to_json
 
 from activities.errors import Fault
-from activities.operation import ONCE, OperationGroup, again, operation
-from activities.readback import refusal
-from activities.shapes import NamespacedFunctionName, Qualifier, Request, Response, Whole
+from activities.operation import ONCE, OperationGroup, is_retry, operation
+from activities.readback import permanent_error
+from activities.shapes import NamespacedFunctionName, Qualifier, Request, Response, Integer
 
-LONGEST: Final = 900_000
+MAX_MILLISECONDS: Final = 900_000
 """Milliseconds: Lambda's longest function."""
 
 _OK: Final = 200
@@ -84,7 +84,7 @@ class ProbeFunctionRequest(Request):
     expectations: Annotated[list[ResponseExpectation], Field(max_length=10)] = Field(
         default_factory=list[ResponseExpectation]
     )
-    max_milliseconds: Annotated[Whole, Field(ge=1, le=LONGEST)] = LONGEST
+    max_milliseconds: Annotated[Integer, Field(ge=1, le=MAX_MILLISECONDS)] = MAX_MILLISECONDS
 
 
 class ProbeFunctionResponse(Response):
@@ -106,9 +106,9 @@ class Probes(OperationGroup):
 
         AWS: Invoke.
         """
-        if again():
+        if is_retry():
             what = f"version {request.qualifier} of {request.function_name} may have been probed already, and was not probed again"
-            raise refusal(Fault.UNAVAILABLE, "probe_function", what)
+            raise permanent_error(Fault.UNAVAILABLE, "probe_function", what)
         asked = {
             "FunctionName": request.function_name,
             "Qualifier": request.qualifier,

@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from activities.errors import AwsError, Fault, fault_of
+from activities.errors import AwsError, Fault, classify_error
 from activities.operation import READ, WRITE, OperationGroup, operation
-from activities.shapes import FunctionName, Qualifier, Request, Response, Text, Whole
+from activities.shapes import FunctionName, Qualifier, Request, Response, BoundedText, Integer
 
 
 class PutProvisionedConcurrencyConfigRequest(Request):
@@ -21,7 +21,7 @@ class PutProvisionedConcurrencyConfigRequest(Request):
     function_name: FunctionName
     qualifier: Qualifier
     provisioned_concurrent_executions: Annotated[
-        Whole, Field(ge=1, description="Environments to keep ready.")
+        Integer, Field(ge=1, description="Environments to keep ready.")
     ]
 
 
@@ -46,7 +46,7 @@ class ProvisionedConcurrencyConfig(Response):
     allocated_provisioned_concurrent_executions: int | None = None
     available_provisioned_concurrent_executions: int | None = None
     status: str | None = Field(default=None, description="IN_PROGRESS, READY or FAILED.")
-    status_reason: Text | None = None
+    status_reason: BoundedText | None = None
     last_modified: str | None = None
 
 
@@ -96,5 +96,5 @@ class ProvisionedConcurrency(OperationGroup):
                 "lambda", "delete_provisioned_concurrency_config", request.parameters()
             )
         except AwsError as error:
-            if fault_of(error) is not Fault.NOT_FOUND:
+            if classify_error(error) is not Fault.NOT_FOUND:
                 raise

@@ -16,26 +16,26 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import AwsError, Fault
 
-NOT_FOUND: Final = "ResourceNotFoundException"
-TAKEN: Final = "ResourceConflictException"
-MOVED: Final = "PreconditionFailedException"
+RESOURCE_NOT_FOUND: Final = "ResourceNotFoundException"
+RESOURCE_CONFLICT: Final = "ResourceConflictException"
+PRECONDITION_FAILED: Final = "PreconditionFailedException"
 """AWS's codes for *no such thing*, *exists or busy*, and *not the RevisionId you read*."""
 
 _WHOLE: Final = {"AdditionalVersionWeights", "Endpoints", "Variables"}
 _ORDERED: Final = {"Command", "EntryPoint", "Layers"}
 
 
-async def if_there(answer: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
+async def read_or_none(answer: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
     """AWS's answer, or None where there is no such thing. Any other error is raised."""
     try:
         return await answer
     except AwsError as error:
-        if error.code == NOT_FOUND:
+        if error.code == RESOURCE_NOT_FOUND:
             return None
         raise
 
 
-def differences(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+def find_differences(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     """The names of the members that were asked and are not so: ``Timeout``, ``Environment.Variables.LOG_LEVEL``.
 
     What was not asked does not count. Absent, empty, zero and false are one. Variables and weights must agree as a whole,
@@ -93,7 +93,7 @@ def _order(item: Any) -> str:
     return json.dumps(item, sort_keys=True, default=str)
 
 
-def refusal(fault: Fault, operation: str, what: str) -> ApplicationError:
+def permanent_error(fault: Fault, operation: str, what: str) -> ApplicationError:
     """A failure that no repetition mends, in our own words: ``Stale``, ``Exists`` … with what to do next."""
     return ApplicationError(
         f"{operation}: {what}. {fault.advice}",
@@ -103,19 +103,19 @@ def refusal(fault: Fault, operation: str, what: str) -> ApplicationError:
     )
 
 
-def exists(operation: str, what: str, differing: Sequence[str]) -> ApplicationError:
+def exists_error(operation: str, what: str, differing: Sequence[str]) -> ApplicationError:
     """The failure of a create that found another one of the same name."""
-    return refusal(
+    return permanent_error(
         Fault.EXISTS, operation, f"{what} exists already, and differs in {', '.join(differing)}"
     )
 
 
-def stale(operation: str, what: str) -> ApplicationError:
+def stale_error(operation: str, what: str) -> ApplicationError:
     """The failure of a change that found something else than what it was asked to change."""
-    return refusal(Fault.STALE, operation, f"{what}; nothing was overwritten")
+    return permanent_error(Fault.STALE, operation, f"{what}; nothing was overwritten")
 
 
-def unsettled(operation: str, what: str) -> ApplicationError:
+def not_settled_error(operation: str, what: str) -> ApplicationError:
     """AWS's own answers do not agree yet: tried again, and then read back first."""
     return ApplicationError(
         f"{operation}: {what}",

@@ -25,7 +25,7 @@ _PARAMETER: Final = re.compile(
 )
 
 
-def redacted(message: str, sent: Mapping[str, Any]) -> str:
+def redact(message: str, sent: Mapping[str, Any]) -> str:
     """An error message in one line, without anything confidential of the request that it answers."""
     message = _CANONICAL.sub(r"\1", _QUERY.sub(r"\1", _QUOTED.sub("Value ", message)))
     for value in sorted(set(_confidential(sent)), key=len, reverse=True):
@@ -41,7 +41,7 @@ _UNMISTAKABLE: Final = 6
 """From this length on a value is replaced within words, too; a shorter one (an environment's ``1``) only where it stands alone."""
 
 
-def named_only(report: str) -> str:
+def summarize_validation_report(report: str) -> str:
     """What botocore's parameter validation complains about, by parameter: its own report quotes the values."""
     found = [
         f"{match['what']} {match['name'].strip(chr(34))}" for match in _PARAMETER.finditer(report)

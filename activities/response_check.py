@@ -29,7 +29,7 @@ _ALWAYS: Final[Mapping[str, Sequence[str]]] = {
 an alias for one without a revision would take its own next move for somebody else's, and leave the weights as they are."""
 
 
-def flaw(operation: str, answer: Mapping[str, Any], shape: Any) -> str | None:
+def find_mismatch(operation: str, answer: Mapping[str, Any], shape: Any) -> str | None:
     """What is wrong with an answer: the first such member, by name, and no value; None where it is as AWS describes it.
 
     ``shape`` is botocore's description of the answer. An enumeration's value is never wrong: AWS adds to them.

@@ -18,16 +18,16 @@ from pydantic import Field
 from temporalio.workflow import ActivityCancellationType
 
 from activities.errors import AwsError
-from activities.operation import NOTICED, WRITE, Aws, OperationGroup, Profile, operation
-from activities.readback import MOVED, unsettled
-from activities.settling import refuse_failed, settled
+from activities.operation import HEARTBEAT_TIMEOUT, WRITE, Aws, OperationGroup, OperationPolicy, operation
+from activities.readback import PRECONDITION_FAILED, not_settled_error
+from activities.settling import raise_if_failed, poll_until_settled
 from activities.shapes import Description, FunctionName, Request, Response
 
 LARGEST_PACKAGE: Final = 52_428_800
 """Bytes (50 MB, zipped) that AWS takes in a request; a larger package comes from S3 only, and where from is not known."""
 
-RESTORE: Final = Profile(
-    timedelta(minutes=4), WRITE.retry, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED, NOTICED
+RESTORE: Final = OperationPolicy(
+    timedelta(minutes=4), WRITE.retry, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED, HEARTBEAT_TIMEOUT
 )
 """Room for a package of 50 MB to come and go, and for two changes to settle."""
 
@@ -99,7 +99,7 @@ class RestoreLatest(OperationGroup):
         source = await self.aws.call(
             "lambda", "get_function", {"FunctionName": function, "Qualifier": request.version}
         )
-        latest = await settled(self.aws, function, None, _NAME, superseded=request.superseded)
+        latest = await poll_until_settled(self.aws, function, None, _NAME, superseded=request.superseded)
         before = _sha256(latest)
         if request.replacing is not None:
             replaced = await self.aws.call(
@@ -144,8 +144,8 @@ class RestoreLatest(OperationGroup):
         )
 
     async def _changed(self, function: str) -> Mapping[str, Any]:
-        latest = await settled(self.aws, function, None, _NAME)
-        refuse_failed(_NAME, latest["Configuration"])
+        latest = await poll_until_settled(self.aws, function, None, _NAME)
+        raise_if_failed(_NAME, latest["Configuration"])
         return latest
 
     async def _copy_code(
@@ -208,8 +208,8 @@ class RestoreLatest(OperationGroup):
                 "lambda", operation, {**parameters, **({"RevisionId": seen} if seen else {})}
             )
         except AwsError as error:
-            if error.code == MOVED:
-                raise unsettled(_NAME, "$LATEST was changed after it had been looked at") from None
+            if error.code == PRECONDITION_FAILED:
+                raise not_settled_error(_NAME, "$LATEST was changed after it had been looked at") from None
             raise
 
 

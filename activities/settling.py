@@ -14,12 +14,12 @@ from typing import Any, Final, TypeVar
 from temporalio import activity
 
 from activities.configuration import FunctionConfiguration
-from activities.errors import AwsError, Fault, fault_of
-from activities.operation import SETTLE, Aws, OperationGroup, again, operation
+from activities.errors import AwsError, Fault, classify_error
+from activities.operation import SETTLE, Aws, OperationGroup, is_retry, operation
 from activities.provisioned import ProvisionedConcurrencyConfig
 from activities.shapes import FunctionName, Qualifier, Request
 
-INSIDE: Final = 20.0
+POLL_SECONDS_PER_ATTEMPT: Final = 20.0
 """Seconds of looking within one attempt."""
 
 _Seen = TypeVar("_Seen")
@@ -54,14 +54,14 @@ class Settling(OperationGroup):
         Invalid, in AWS's words, where the update or the creation failed. A version that was published a moment ago may
         not be found everywhere yet: a first attempt gives it five seconds; so has a change of a moment ago to be seen. Safe at any time.
         """
-        found = await settled(
+        found = await poll_until_settled(
             self.aws,
             request.function_name,
             request.qualifier,
             "settle_function",
             superseded=request.superseded,
         )
-        refuse_failed("settle_function", found["Configuration"])
+        raise_if_failed("settle_function", found["Configuration"])
         return FunctionConfiguration.model_validate(found["Configuration"])
 
     @operation(SETTLE)
@@ -86,7 +86,7 @@ class Settling(OperationGroup):
             return f"{ready or 0} of {wanted} environments are ready"
 
         name = "settle_provisioned_concurrency"
-        seen = await look_until(look, unsettled, name, first=2, longest=5)
+        seen = await poll_until(look, unsettled, name, first=2, longest=5)
         if seen.status == "FAILED":
             raise AwsError(
                 name,
@@ -96,7 +96,7 @@ class Settling(OperationGroup):
         return seen
 
 
-async def settled(
+async def poll_until_settled(
     aws: Aws, function_name: str, qualifier: str | None, name: str, *, superseded: str | None = None
 ) -> Mapping[str, Any]:
     """GetFunction's answer, once nothing about the function is under way any more, be it well or badly ended.
@@ -115,32 +115,32 @@ async def settled(
         except AwsError as error:
             young = (
                 qualifier is not None
-                and not again()
-                and asyncio.get_running_loop().time() < begun + _YOUNG
+                and not is_retry()
+                and asyncio.get_running_loop().time() < begun + _READ_LAG_SECONDS
             )
-            if fault_of(error) is Fault.NOT_FOUND and young:
+            if classify_error(error) is Fault.NOT_FOUND and young:
                 return None
             raise
 
     def unsettled(seen: Mapping[str, Any] | None) -> str | None:
         if seen is None:
             return "it is not to be found yet"
-        fresh = asyncio.get_running_loop().time() < begun + _YOUNG
+        fresh = asyncio.get_running_loop().time() < begun + _READ_LAG_SECONDS
         if (
             superseded is not None
             and fresh
             and seen["Configuration"].get("RevisionId") == superseded
         ):
             return "AWS still answers what it was before the change"
-        return under_way(seen["Configuration"])
+        return describe_pending_change(seen["Configuration"])
 
-    found = await look_until(look, unsettled, name, first=0.5, longest=2)
+    found = await poll_until(look, unsettled, name, first=0.5, longest=2)
     if found is None:
         raise AwsError(name, "InProgress", "it is not to be found yet", retry_after=1)
     return found
 
 
-def under_way(configuration: Mapping[str, Any]) -> str | None:
+def describe_pending_change(configuration: Mapping[str, Any]) -> str | None:
     """What AWS is still doing with a function (``FunctionConfiguration``), in words; None when it is doing nothing.
 
     A fresh version has no ``LastUpdateStatus``, so its ``State`` decides; a function keeps ``State`` Active while it is updated.
@@ -155,7 +155,7 @@ def under_way(configuration: Mapping[str, Any]) -> str | None:
     return None
 
 
-def refuse_failed(name: str, configuration: Mapping[str, Any]) -> None:
+def raise_if_failed(name: str, configuration: Mapping[str, Any]) -> None:
     """Raise what AWS says about a function (``FunctionConfiguration``) that could not be created or updated."""
     for member, code in (("State", "CreationFailed"), ("LastUpdateStatus", "UpdateFailed")):
         if configuration.get(member) == "Failed":
@@ -167,7 +167,7 @@ def refuse_failed(name: str, configuration: Mapping[str, Any]) -> None:
             )
 
 
-async def look_until(
+async def poll_until(
     look: Callable[[], Awaitable[_Seen]],
     unsettled: Callable[[_Seen], str | None],
     name: str,
@@ -177,10 +177,10 @@ async def look_until(
 ) -> _Seen:
     """Look until nothing is unsettled; seconds between two looks grow from ``first`` to ``longest``.
 
-    Raises ``InProgress`` (NotReady, benign) after :data:`INSIDE` seconds, and at once when the worker is to leave.
+    Raises ``InProgress`` (NotReady, benign) after :data:`POLL_SECONDS_PER_ATTEMPT` seconds, and at once when the worker is to leave.
     """
     loop = asyncio.get_running_loop()
-    end, pause = loop.time() + INSIDE, first
+    end, pause = loop.time() + POLL_SECONDS_PER_ATTEMPT, first
     while True:
         seen = await look()
         doing = unsettled(seen)
@@ -204,7 +204,7 @@ async def _worker_leaves_within(seconds: float) -> bool:
     return True
 
 
-_YOUNG: Final = 5.0
+_READ_LAG_SECONDS: Final = 5.0
 _TRANSIENT: Final = {"Pending", "Deactivating"}
 
 

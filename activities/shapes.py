@@ -79,9 +79,9 @@ class Response(Shape):
     model_config = ConfigDict(extra="ignore")
 
 
-Whole = Annotated[int, Field(strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
-Real = Annotated[float, Field(strict=True)]
+Integer = Annotated[int, Field(strict=True)]
+Boolean = Annotated[bool, Field(strict=True)]
+Double = Annotated[float, Field(strict=True)]
 """Numbers are numbers and flags are flags: ``"5"`` is no 5 and ``1`` is no true, though pydantic would let them pass."""
 
 Blob = Annotated[
@@ -139,7 +139,7 @@ _APART: Final = re.compile(
 )
 
 
-def apart(function: str) -> FunctionParts:
+def parse_function_name(function: str) -> FunctionParts:
     """Take a function's name, partial ARN or ARN apart. What is none of them is all name."""
     found = _APART.fullmatch(function)
     return (
@@ -206,5 +206,5 @@ def _cut(text: str) -> str:
     )
 
 
-Text = Annotated[str, AfterValidator(_cut)]
+BoundedText = Annotated[str, AfterValidator(_cut)]
 """AWS's own text, as far as a history may hold it: 100,000 characters, then cut with a word about it."""

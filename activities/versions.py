@@ -8,9 +8,9 @@ from pydantic import Field
 
 from activities.configuration import FunctionConfiguration
 from activities.errors import AwsError
-from activities.operation import READ, WRITE, OperationGroup, again, operation
-from activities.pagination import ListRequest, collected, pages
-from activities.readback import MOVED, if_there
+from activities.operation import READ, WRITE, OperationGroup, is_retry, operation
+from activities.pagination import ListRequest, collect_items, iterate_pages
+from activities.readback import PRECONDITION_FAILED, read_or_none
 from activities.shapes import Description, FunctionName, NamespacedFunctionName, Request, Response
 
 
@@ -63,7 +63,7 @@ class Versions(OperationGroup):
         takes traffic. AWS: PublishVersion.
         """
         parameters = request.parameters()
-        if again() and not await self._at_revision(request):
+        if is_retry() and not await self._at_revision(request):
             if ours := await self._published(request):
                 return ours
             if request.code_sha256:
@@ -71,7 +71,7 @@ class Versions(OperationGroup):
         try:
             answer = await self.aws.call("lambda", "publish_version", parameters)
         except AwsError as error:
-            if error.code == MOVED and (ours := await self._published(request)):
+            if error.code == PRECONDITION_FAILED and (ours := await self._published(request)):
                 return ours
             raise
         return FunctionConfiguration.model_validate(answer)
@@ -84,7 +84,7 @@ class Versions(OperationGroup):
 
         AWS leaves ``State`` and ``LastUpdateStatus`` out of lists. AWS: ListVersionsByFunction.
         """
-        versions, marker = await collected(
+        versions, marker = await collect_items(
             self.aws,
             "list_versions_by_function",
             request,
@@ -107,7 +107,7 @@ class Versions(OperationGroup):
         if not request.code_sha256 or not request.description:
             return None
         newest: dict[str, Any] | None = None
-        async for page in pages(
+        async for page in iterate_pages(
             self.aws, "list_versions_by_function", {"FunctionName": request.function_name}
         ):
             for version in page["Versions"]:
@@ -124,5 +124,5 @@ class Versions(OperationGroup):
         if newest is None:
             return None
         name = {"FunctionName": request.function_name, "Qualifier": newest["Version"]}
-        answer = await if_there(self.aws.call("lambda", "get_function", name))
+        answer = await read_or_none(self.aws.call("lambda", "get_function", name))
         return FunctionConfiguration.model_validate(answer["Configuration"] if answer else newest)

@@ -11,15 +11,15 @@ from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.errors import Fault
-from activities.limits.priority import MOST_URGENT
-from activities.operation import profile_of
+from activities.limits.priority import HIGHEST_PRIORITY_KEY
+from activities.operation import get_operation_policy
 
 _Group = TypeVar("_Group")
 _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
 
-HIGHEST_PRIORITY = Priority(priority_key=MOST_URGENT)
+HIGHEST_PRIORITY = Priority(priority_key=HIGHEST_PRIORITY_KEY)
 """Before everything else that waits: what restores service."""
 
 
@@ -36,7 +36,7 @@ async def call(
     Raises ``ActivityError``; :func:`fault_of` tells which kind.
     """
     raise_if_cancelled()
-    profile = profile_of(operation)
+    profile = get_operation_policy(operation)
     return await workflow.execute_activity_method(
         operation,
         request,

@@ -15,18 +15,18 @@ from temporalio import activity
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
-from activities.cloudwatch.batching import MOST, Batcher
+from activities.cloudwatch.batching import MAX_NAMES_PER_CALL, Batcher
 from activities.errors import AwsError
 from activities.limits.priority import prioritize_workflow
-from activities.operation import READ, Aws, OperationGroup, Profile, operation
+from activities.operation import READ, Aws, OperationGroup, OperationPolicy, operation
 from activities.shapes import Request, Response
 
-LOOK_EVERY: Final = timedelta(seconds=10)
+POLL_INTERVAL: Final = timedelta(seconds=10)
 """Between two looks of a watch: AWS evaluates an alarm every 10 s at best, mostly every 60 s."""
 
-WATCH: Final = Profile(
+WATCH: Final = OperationPolicy(
     timedelta(seconds=15),
-    RetryPolicy(initial_interval=LOOK_EVERY, backoff_coefficient=1),
+    RetryPolicy(initial_interval=POLL_INTERVAL, backoff_coefficient=1),
     ActivityCancellationType.TRY_CANCEL,
 )
 """One look an attempt, as many attempts as it takes. A cancel ends it at once."""
@@ -34,7 +34,7 @@ WATCH: Final = Profile(
 _REASON_LENGTH: Final = 300
 
 AlarmName = Annotated[str, Field(min_length=1, max_length=255)]
-AlarmNames = Annotated[list[AlarmName], Field(min_length=1, max_length=MOST)]
+AlarmNames = Annotated[list[AlarmName], Field(min_length=1, max_length=MAX_NAMES_PER_CALL)]
 _Reason = Annotated[
     str,
     AfterValidator(
@@ -132,14 +132,14 @@ class Alarms(OperationGroup):
                 "watch_alarms",
                 "Quiet",
                 f"no alarm: {', '.join(request.alarm_names)}",
-                retry_after=LOOK_EVERY.total_seconds(),
+                retry_after=POLL_INTERVAL.total_seconds(),
             )
         await _come_first()
         return seen
 
     async def _look(self, names: list[str]) -> DescribeAlarmsResponse:
         kinds = ["MetricAlarm", "CompositeAlarm"]  # without this AWS answers metric alarms only
-        parameters = {"AlarmNames": names, "AlarmTypes": kinds, "MaxRecords": MOST}
+        parameters = {"AlarmNames": names, "AlarmTypes": kinds, "MaxRecords": MAX_NAMES_PER_CALL}
         return DescribeAlarmsResponse.model_validate(
             await self.aws.call("cloudwatch", "describe_alarms", parameters)
         )

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, Self, TypeVar
 
-from activities.errors import AwsError, fault_of
+from activities.errors import AwsError, classify_error
 
-MOST: Final = 100
+MAX_NAMES_PER_CALL: Final = 100
 """Names in one call: AWS's largest page."""
 
-PATIENCE: Final = 1.0
+NEXT_CALL_DELAY_SECONDS: Final = 1.0
 """Seconds after which a call without an answer holds up the next one no longer."""
 
 
@@ -59,7 +59,7 @@ class Batcher(Generic[_Answer]):
             call = asyncio.create_task(self._answer(questions))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
-            await asyncio.wait([call], timeout=PATIENCE)
+            await asyncio.wait([call], timeout=NEXT_CALL_DELAY_SECONDS)
 
     def _next(self) -> list[_Question[_Answer]]:
         """The questions for one call, in their order, without those that nobody wants an answer to any more."""
@@ -67,7 +67,7 @@ class Batcher(Generic[_Answer]):
         names: set[str] = set()
         waiting = [question for question in self._waiting if not question.answer.done()]
         for question in waiting:
-            if taken and len(names | set(question.names)) > MOST:
+            if taken and len(names | set(question.names)) > MAX_NAMES_PER_CALL:
                 break
             names |= set(question.names)
             taken.append(question)
@@ -81,7 +81,7 @@ class Batcher(Generic[_Answer]):
                 list(dict.fromkeys(name for question in questions for name in question.names))
             )
         except Exception as problem:  # noqa: BLE001 - whatever it is, it is for whoever asked
-            passes = isinstance(problem, AwsError) and fault_of(problem).passes
+            passes = isinstance(problem, AwsError) and classify_error(problem).is_retryable
             if len(questions) > 1 and not passes:
                 for question in questions:
                     await self._answer([question])

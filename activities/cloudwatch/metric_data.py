@@ -13,20 +13,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, cast
 
-from activities.errors import AwsError, Fault, fault_of
+from activities.errors import AwsError, Fault, classify_error
 from activities.operation import Aws
 
 COMPLETE: Final = "Complete"
-BROKEN: Final = "InternalError"
+INTERNAL_ERROR: Final = "InternalError"
 """CloudWatch's own word for an answer that it could not make, and ours for one that nobody can read."""
 
-MOST_PAGES: Final = 5
+MAX_PAGES: Final = 5
 """Calls for one look. CloudWatch answers 100,800 points a page unless told otherwise; a look asks for some 6,000 at most."""
 
-PATIENCE: Final = 12.0
+FETCH_TIMEOUT_SECONDS: Final = 12.0
 """Seconds for all pages: less than an attempt has, so that silence is an answer as well."""
 
-_STATUSES: Final = {COMPLETE, "PartialData", BROKEN, "Forbidden"}
+_STATUSES: Final = {COMPLETE, "PartialData", INTERNAL_ERROR, "Forbidden"}
 _REASON_LENGTH: Final = 300
 
 
@@ -56,24 +56,24 @@ async def fetch_metric_data(
     }
     pages: list[Mapping[str, Any]] = []
     try:
-        async with asyncio.timeout(PATIENCE):
-            while len(pages) < MOST_PAGES:
+        async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+            while len(pages) < MAX_PAGES:
                 page = await aws.call("cloudwatch", "get_metric_data", parameters)
                 pages.append(page)
                 if not (token := page.get("NextToken")):
                     break
                 parameters = {**parameters, "NextToken": token}
             else:
-                return MetricData("PartialData", f"there is more than {MOST_PAGES} pages of it")
+                return MetricData("PartialData", f"there is more than {MAX_PAGES} pages of it")
     except AwsError as error:
-        return MetricData(fault_of(error).value, str(error)[:_REASON_LENGTH])
+        return MetricData(classify_error(error).value, str(error)[:_REASON_LENGTH])
     except TimeoutError:
-        return MetricData(Fault.UNAVAILABLE.value, f"there was no answer within {PATIENCE:g} s")
+        return MetricData(Fault.UNAVAILABLE.value, f"there was no answer within {FETCH_TIMEOUT_SECONDS:g} s")
     wanted = [str(query["Id"]) for query in queries if query.get("ReturnData", True)]
     try:
         return _read(pages, wanted, begin, end)
     except _UnreadableError as problem:
-        return MetricData(BROKEN, str(problem))
+        return MetricData(INTERNAL_ERROR, str(problem))
 
 
 class _UnreadableError(Exception):
@@ -83,7 +83,7 @@ class _UnreadableError(Exception):
 def _read(
     pages: Sequence[Mapping[str, Any]], wanted: Sequence[str], begin: datetime, end: datetime
 ) -> MetricData:
-    statuses = dict.fromkeys(wanted, BROKEN)
+    statuses = dict.fromkeys(wanted, INTERNAL_ERROR)
     points: dict[str, dict[datetime, float]] = {name: {} for name in wanted}
     for page in pages:
         for result in _items(page.get("MetricDataResults"), "MetricDataResults"):
@@ -96,7 +96,7 @@ def _read(
             status = one.get(
                 "StatusCode"
             )  # of several pages the last word counts: PartialData means that there is another page
-            statuses[name] = status if isinstance(status, str) and status in _STATUSES else BROKEN
+            statuses[name] = status if isinstance(status, str) and status in _STATUSES else INTERNAL_ERROR
             for time, value in _pairs(one, name):
                 if begin <= time < end and points[name].setdefault(time, value) != value:
                     raise _UnreadableError(

@@ -16,22 +16,22 @@ from temporalio import activity
 
 from activities.cloudwatch.alarms import WATCH
 from activities.cloudwatch.metric_data import COMPLETE, MetricData, fetch_metric_data
-from activities.cloudwatch.metric_digest import digest, said
-from activities.cloudwatch.metric_queries import Metric, OtherMetric, queries, query
+from activities.cloudwatch.metric_digest import compute_digest, said
+from activities.cloudwatch.metric_queries import Metric, CustomMetric, build_queries, build_query
 from activities.errors import AwsError
 from activities.operation import READ, Aws, OperationGroup, operation
-from activities.shapes import AliasName, FunctionName, Real, Request, Response, Version, apart
+from activities.shapes import AliasName, FunctionName, Double, Request, Response, Version, parse_function_name
 
-MOST_MINUTES: Final = 180
+MAX_MINUTES: Final = 180
 """Minutes in an answer: the newest ones."""
 
-MOST_OTHERS: Final = 20
+MAX_CUSTOM_METRICS: Final = 20
 """Metrics of the caller's own that one look can ask for."""
 
 _Moment = Annotated[
     AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))
 ]
-_Seconds = Annotated[Real, Field(ge=0, le=86_400, allow_inf_nan=False)]
+_Seconds = Annotated[Double, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 
 class MetricsRequest(Request):
@@ -47,8 +47,8 @@ class MetricsRequest(Request):
     versions: Annotated[list[Version], Field(min_length=1, max_length=2)]
     since: _Moment
     settle: _Seconds
-    slow_above: Annotated[Real, Field(gt=0, le=900_000, allow_inf_nan=False)] | None = None
-    others: Annotated[list[OtherMetric], Field(max_length=MOST_OTHERS)] = Field(
+    slow_above: Annotated[Double, Field(gt=0, le=900_000, allow_inf_nan=False)] | None = None
+    others: Annotated[list[CustomMetric], Field(max_length=MAX_CUSTOM_METRICS)] = Field(
         default_factory=list
     )
 
@@ -65,7 +65,7 @@ class MetricsRequest(Request):
 class WatchMetricsRequest(MetricsRequest):
     """The same, every so many seconds, until there is something that the answer whose ``digest`` is ``known`` did not say."""
 
-    every: Annotated[Real, Field(ge=5, le=300, allow_inf_nan=False)]
+    every: Annotated[Double, Field(ge=5, le=300, allow_inf_nan=False)]
     known: Annotated[str, Field(max_length=2_000)] | None = None
 
 
@@ -120,7 +120,7 @@ class MetricsResponse(Response):
     digest: str
 
 
-def now() -> datetime:
+def read_clock() -> datetime:
     """In an activity the time at which Temporal let this attempt begin, which is the clock of the workflow that waits for it; else this machine's."""
     return activity.info().started_time if activity.in_activity() else datetime.now(UTC)
 
@@ -128,7 +128,7 @@ def now() -> datetime:
 class Metrics(OperationGroup):
     """CloudWatch's numbers, which we read and never write."""
 
-    def __init__(self, aws: Aws, clock: Callable[[], datetime] = now) -> None:
+    def __init__(self, aws: Aws, clock: Callable[[], datetime] = read_clock) -> None:
         """Ask ``aws``; what has settled is told by ``clock``."""
         super().__init__(aws)
         self._clock = clock
@@ -158,7 +158,7 @@ class Metrics(OperationGroup):
     async def _look(self, request: MetricsRequest) -> MetricsResponse:
         at = self._clock().astimezone(UTC)
         end = _minute(at - timedelta(seconds=request.settle))
-        begin = max(_minute(request.since), end - MOST_MINUTES * _MINUTE)
+        begin = max(_minute(request.since), end - MAX_MINUTES * _MINUTE)
         asked = _asked(request)
         told = (
             await fetch_metric_data(
@@ -200,7 +200,7 @@ class _Asked:
 def _asked(request: MetricsRequest) -> list[_Asked]:
     """Everything that a request wants to know, and the queries for it."""
     asked: list[_Asked] = []
-    function = apart(request.function_name).name
+    function = parse_function_name(request.function_name).name
     for place, version in enumerate(request.versions):
         dimensions = {
             "FunctionName": function,
@@ -215,9 +215,9 @@ def _asked(request: MetricsRequest) -> list[_Asked]:
                     dimensions=dimensions,
                     stat=stat or _above(request.slow_above or 0),
                 )
-                asked.append(_Asked(version, name, (query(f"v{place}_{name}", one),)))
+                asked.append(_Asked(version, name, (build_query(f"v{place}_{name}", one),)))
     for place, other in enumerate(request.others):
-        asked.append(_Asked(None, other.id, tuple(queries(f"o{place}", other))))
+        asked.append(_Asked(None, other.id, tuple(build_queries(f"o{place}", other))))
     return asked
 
 
@@ -259,5 +259,5 @@ def _answer(at: datetime, asked: Sequence[_Asked], told: MetricData) -> MetricsR
         minutes=minutes,
         versions=series,
         others=others,
-        digest=digest(minutes, marked),
+        digest=compute_digest(minutes, marked),
     )

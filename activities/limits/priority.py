@@ -25,14 +25,14 @@ from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequ
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-_KEPT: Final = 1.0
+_ANNOUNCEMENT_SECONDS: Final = 1.0
 """Seconds that an announcement stands: the answer to a workflow task leaves within milliseconds, or not at all."""
 
-MOST_URGENT: Final = 1
+HIGHEST_PRIORITY_KEY: Final = 1
 """The priority key of what restores service."""
 
 
-class Urgency:
+class RollbackAnnouncements:
     """What was announced and has not come yet. Announced from threads that run workflows, taken from threads of Temporal's core."""
 
     def __init__(self) -> None:
@@ -48,16 +48,16 @@ class Urgency:
     def take(self) -> bool:
         """Whether one is on its way; from then on it is not, any more."""
         with self._lock:
-            since = time.monotonic() - _KEPT
+            since = time.monotonic() - _ANNOUNCEMENT_SECONDS
             self._announced = [at for at in self._announced if at > since]
             return bool(self._announced and self._announced.pop(0))
 
 
-ANNOUNCED: Final = Urgency()
+ROLLBACK_ANNOUNCEMENTS: Final = RollbackAnnouncements()
 """This process's."""
 
 
-_PATIENCE: Final = timedelta(seconds=1)
+_REQUEST_TIMEOUT: Final = timedelta(seconds=1)
 
 log = logging.getLogger("releases.urgency")
 
@@ -68,12 +68,12 @@ async def prioritize_workflow(client: Client, workflow_id: str, run_id: str | No
         namespace=client.namespace,
         workflow_execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id or ""),
         workflow_execution_options=WorkflowExecutionOptions(
-            priority=Priority(priority_key=MOST_URGENT)
+            priority=Priority(priority_key=HIGHEST_PRIORITY_KEY)
         ),
         update_mask=FieldMask(paths=["priority"]),
         identity=client.identity,
     )
     try:
-        await client.workflow_service.update_workflow_execution_options(request, timeout=_PATIENCE)
+        await client.workflow_service.update_workflow_execution_options(request, timeout=_REQUEST_TIMEOUT)
     except RPCError as error:
         log.info("%s is not put before others: %s", workflow_id, error.message)

@@ -5,7 +5,7 @@ invocations are not counted. CloudWatch allows about 9 DescribeAlarms and 50 Get
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html), of which dashboards and alarms of others need some: we take half. The workers of an account share these numbers evenly
 (:mod:`activities.limits.sharing` tells each its part). Within its part, each lets calls of one kind leave evenly spaced, never more than the
 rate in any second, and serves whoever waits by the priority of its activity, then in the order of arrival. What restores service (priority 1)
-does not wait: it borrows the next turn, up to :data:`BORROWED` of them, so that AWS may see so many more in one second.
+does not wait: it borrows the next turn, up to :data:`MAX_BORROWED_TURNS` of them, so that AWS may see so many more in one second.
 
 The lines stay short: a worker takes an activity from Temporal only while there is room in all of them (:mod:`activities.limits.slots`). The
 long queue is Temporal's, where a rollback overtakes, and where whichever worker has a turn to give takes the next.
@@ -23,7 +23,7 @@ from typing import Final
 from temporalio import activity
 
 from activities.errors import AwsError, Fault
-from activities.limits.priority import MOST_URGENT
+from activities.limits.priority import HIGHEST_PRIORITY_KEY
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Rates:
         return Rates(control_plane, *(other * part for other in others))
 
 
-class Bucket:
+class TokenBucket:
     """Lets so many through each second, evenly spaced, the most urgent first. ``served`` is called whenever its line became shorter."""
 
     def __init__(self, per_second: float, served: Callable[[], None] = lambda: None) -> None:
@@ -69,9 +69,9 @@ class Bucket:
             self._last = now
             return
         if (
-            priority <= MOST_URGENT
+            priority <= HIGHEST_PRIORITY_KEY
             and now >= self._paused_until
-            and self._last < now + (BORROWED - 1) * self._interval
+            and self._last < now + (MAX_BORROWED_TURNS - 1) * self._interval
         ):
             self._last = max(self._last + self._interval, now)
             return
@@ -124,20 +124,20 @@ class Bucket:
         self._served()
 
 
-BORROWED: Final = 3
+MAX_BORROWED_TURNS: Final = 3
 """Turns that what restores service may take ahead of time, one after the other."""
 
-PATIENCE: Final = 4.0
+TURN_TIMEOUT_SECONDS: Final = 4.0
 """Seconds that a call waits for its turn before it gives up, unsent: its activity's time-out must not find it on the way."""
 
-HORIZON: Final = 0.5
-"""Seconds of waiting that a line may hold: enough that no turn is lost while the next activity is fetched, and far from :data:`PATIENCE`."""
+MAX_QUEUE_SECONDS: Final = 0.5
+"""Seconds of waiting that a line may hold: enough that no turn is lost while the next activity is fetched, and far from :data:`TURN_TIMEOUT_SECONDS`."""
 
-PACED: Final = {"lambda", "cloudwatch"}
+RATE_LIMITED_SERVICES: Final = {"lambda", "cloudwatch"}
 """The services whose calls :class:`Limits` is for."""
 
-_BACK_OFF: Final = 1.0
-_OUTSIDE: Final = {"invoke", "invoke_async"}
+_BACK_OFF_SECONDS: Final = 1.0
+_UNLIMITED_OPERATIONS: Final = {"invoke", "invoke_async"}
 
 
 @dataclass
@@ -152,33 +152,33 @@ class Limits:
     def __post_init__(self) -> None:
         """One bucket per limit."""
         self._moved = asyncio.Event()
-        self._others = Bucket(self.rates.control_plane, self.stir)
+        self._others = TokenBucket(self.rates.control_plane, self.stir)
         self._own = {
-            "get_function": Bucket(self.rates.get_function, self.stir),
-            "get_policy": Bucket(self.rates.get_policy, self.stir),
-            "describe_alarms": Bucket(self.rates.describe_alarms, self.stir),
-            "get_metric_data": Bucket(self.rates.get_metric_data, self.stir),
+            "get_function": TokenBucket(self.rates.get_function, self.stir),
+            "get_policy": TokenBucket(self.rates.get_policy, self.stir),
+            "describe_alarms": TokenBucket(self.rates.describe_alarms, self.stir),
+            "get_metric_data": TokenBucket(self.rates.get_metric_data, self.stir),
         }
 
     async def draw(self, operation: str) -> None:
-        """Wait until this operation may be called; raises ``RateLimited`` (a throttle, nothing was sent) after :data:`PATIENCE` seconds."""
-        if operation in _OUTSIDE:
+        """Wait until this operation may be called; raises ``RateLimited`` (a throttle, nothing was sent) after :data:`TURN_TIMEOUT_SECONDS` seconds."""
+        if operation in _UNLIMITED_OPERATIONS:
             return
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TURN_TIMEOUT_SECONDS):
                 await self._bucket(operation).draw(_priority())
         except TimeoutError:
             raise AwsError(
                 operation,
                 "RateLimited",
-                f"not sent: {PATIENCE:g} s were not enough to get a turn under AWS's rate limit",
+                f"not sent: {TURN_TIMEOUT_SECONDS:g} s were not enough to get a turn under AWS's rate limit",
                 retry_after=1,
             ) from None
 
     def answered(self, operation: str, fault: Fault) -> None:
         """AWS refused a call: if for its rate, somebody else calls too, so hold this kind of call back for a second."""
-        if fault is Fault.THROTTLED and operation not in _OUTSIDE:
-            self._bucket(operation).pause(_BACK_OFF)
+        if fault is Fault.THROTTLED and operation not in _UNLIMITED_OPERATIONS:
+            self._bucket(operation).pause(_BACK_OFF_SECONDS)
 
     def share(self, workers: float) -> None:
         """Go on at this worker's part of the rates, of so many workers'. What waits already waits by the new rate."""
@@ -193,9 +193,9 @@ class Limits:
         return self._others.per_second
 
     def room_for(self, more: int) -> bool:
-        """Whether so many more would get their turn within :data:`HORIZON`, whichever call they make. An empty line has room for one."""
+        """Whether so many more would get their turn within :data:`MAX_QUEUE_SECONDS`, whichever call they make. An empty line has room for one."""
         lines = (self._others, self._own["get_function"], self._own["get_policy"])
-        return all(bucket.line + more <= max(1, bucket.per_second * HORIZON) for bucket in lines)
+        return all(bucket.line + more <= max(1, bucket.per_second * MAX_QUEUE_SECONDS) for bucket in lines)
 
     async def change(self) -> None:
         """Wait until there may be more room than now."""
@@ -206,7 +206,7 @@ class Limits:
         self._moved.set()
         self._moved.clear()
 
-    def _bucket(self, operation: str) -> Bucket:
+    def _bucket(self, operation: str) -> TokenBucket:
         return self._own.get(operation, self._others)
 
 

@@ -23,21 +23,21 @@ from temporalio.service import RPCError
 
 from activities.limits.rate import Limits
 
-BEAT: Final = timedelta(seconds=2)
+HEARTBEAT_INTERVAL: Final = timedelta(seconds=2)
 """How often a worker says that it is there (``Runtime(worker_heartbeat_interval=…)``), and how often each asks."""
 
-CAREFUL: Final = 2.5 * BEAT.total_seconds()
+REDUCED_SHARE_SECONDS: Final = 2.5 * HEARTBEAT_INTERVAL.total_seconds()
 """Seconds that a new worker keeps to half of its part: it is listed after one beat, and everybody has asked after another."""
 
-SILENT: Final = 4 * BEAT.total_seconds()
+HEARTBEAT_EXPIRY_SECONDS: Final = 4 * HEARTBEAT_INTERVAL.total_seconds()
 """Seconds without a beat after which a worker is gone."""
 
-_SILENT_POLLER: Final = timedelta(seconds=75)
+_POLLER_EXPIRY: Final = timedelta(seconds=75)
 """A worker that has nothing to do polls once a minute."""
 
-_PATIENCE: Final = timedelta(seconds=5)
-_MOST: Final = 1_000
-_KINDS: Final = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+_REQUEST_TIMEOUT: Final = timedelta(seconds=5)
+_PAGE_SIZE: Final = 1_000
+_TASK_QUEUE_TYPES: Final = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
 
 log = logging.getLogger("releases.share")
 
@@ -60,9 +60,9 @@ class RateShare:
 
     async def keep(self) -> None:
         """Go on at its part, whoever comes and goes. Without end."""
-        before, until = 0, asyncio.get_running_loop().time() + CAREFUL
+        before, until = 0, asyncio.get_running_loop().time() + REDUCED_SHARE_SECONDS
         while True:
-            await asyncio.sleep(BEAT.total_seconds())
+            await asyncio.sleep(HEARTBEAT_INTERVAL.total_seconds())
             await self._count()
             if asyncio.get_running_loop().time() < until:
                 self._limits.share(2 * self._workers)
@@ -80,7 +80,7 @@ class RateShare:
     async def _count(self) -> None:
         """How many workers serve the queue; as many as before where Temporal does not say."""
         try:
-            found = await self._beating() or await pollers(self._client, self._task_queue)
+            found = await self._beating() or await list_pollers(self._client, self._task_queue)
         except RPCError as error:
             log.warning("Temporal does not say who serves %s: %s", self._task_queue, error.message)
         else:
@@ -91,10 +91,10 @@ class RateShare:
         request = ListWorkersRequest(
             namespace=self._client.namespace,
             query=f'TaskQueue="{self._task_queue}"',
-            page_size=_MOST,
+            page_size=_PAGE_SIZE,
         )
         try:
-            answer = await self._client.workflow_service.list_workers(request, timeout=_PATIENCE)
+            answer = await self._client.workflow_service.list_workers(request, timeout=_REQUEST_TIMEOUT)
         except RPCError:  # not known, not allowed, or not there: the other question tells which
             return set()
         now, found = asyncio.get_running_loop().time(), set[str]()
@@ -107,23 +107,23 @@ class RateShare:
             beat = worker.heartbeat_time.ToNanoseconds()
             last, at = heard.get(worker.worker_instance_key, (0, 0.0))
             self._heard[worker.worker_instance_key] = (beat, now if beat != last else at)
-            if now - self._heard[worker.worker_instance_key][1] < SILENT:
+            if now - self._heard[worker.worker_instance_key][1] < HEARTBEAT_EXPIRY_SECONDS:
                 found.add(worker.worker_identity)
         return found
 
 
-async def pollers(client: Client, task_queue: str) -> set[str]:
+async def list_pollers(client: Client, task_queue: str) -> set[str]:
     """The identities of those that poll a queue, for workflows or for activities: one that is busy may poll for one of them only.
 
     Raises ``RPCError``.
     """
     found: set[str] = set()
-    for kind in _KINDS:
+    for kind in _TASK_QUEUE_TYPES:
         request = DescribeTaskQueueRequest(
             namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
         )
-        answer = await client.workflow_service.describe_task_queue(request, timeout=_PATIENCE)
-        since = datetime.now(UTC) - _SILENT_POLLER
+        answer = await client.workflow_service.describe_task_queue(request, timeout=_REQUEST_TIMEOUT)
+        since = datetime.now(UTC) - _POLLER_EXPIRY
         found |= {
             poller.identity
             for poller in answer.pollers

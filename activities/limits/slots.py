@@ -24,7 +24,7 @@ from temporalio.worker import (
     WorkerTuner,
 )
 
-from activities.limits.priority import ANNOUNCED
+from activities.limits.priority import ROLLBACK_ANNOUNCEMENTS
 from activities.limits.rate import Limits
 
 
@@ -36,7 +36,7 @@ class _Permit(SlotPermit):
         self.fetching = fetching
 
 
-class Slots(CustomSlotSupplier):
+class ActivitySlotSupplier(CustomSlotSupplier):
     """Leave to fetch activities: as many at a time as the lines have room for. Temporal's core calls all but ``reserve_slot`` from threads of its own."""
 
     def __init__(self, limits: Limits) -> None:
@@ -58,7 +58,7 @@ class Slots(CustomSlotSupplier):
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:  # noqa: ARG002 - Temporal's signature
         """One more if there is room, or if it is announced: for an activity that comes with the answer to a workflow task, past Temporal's queue."""
-        announced = ANNOUNCED.take()
+        announced = ROLLBACK_ANNOUNCEMENTS.take()
         return self._if_room() or (_Permit(fetching=False) if announced else None)
 
     def _if_room(self) -> _Permit | None:
@@ -88,16 +88,16 @@ class Slots(CustomSlotSupplier):
             self._loop.call_soon_threadsafe(self._limits.stir)
 
 
-WORKFLOW_TASKS: Final = 8
+MAX_CONCURRENT_WORKFLOW_TASKS: Final = 8
 """Workflow tasks that a worker has at a time. It works on one after the other, so more (the SDK: 100) would only wait here, where no priority counts."""
 
 
-def tuner(limits: Limits) -> WorkerTuner:
+def create_worker_tuner(limits: Limits) -> WorkerTuner:
     """A worker's slots: activities as there is room, few workflow tasks, everything else as the SDK has it."""
     usual = FixedSizeSlotSupplier(100)
     return WorkerTuner.create_composite(
-        workflow_supplier=FixedSizeSlotSupplier(WORKFLOW_TASKS),
-        activity_supplier=Slots(limits),
+        workflow_supplier=FixedSizeSlotSupplier(MAX_CONCURRENT_WORKFLOW_TASKS),
+        activity_supplier=ActivitySlotSupplier(limits),
         local_activity_supplier=usual,
         nexus_supplier=usual,
     )

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from activities.shapes import apart
+from activities.shapes import parse_function_name
 
 SERVICE = ServiceModel(Loader().load_service_model("lambda", "service-2"))
 
@@ -218,6 +218,6 @@ def matches(shape: Shape, text: str) -> bool:
         return False
     return (
         not shape.name.endswith("FunctionName")
-        or len(name := apart(text).name) <= 64
+        or len(name := parse_function_name(text).name) <= 64
         or "." in name
     )

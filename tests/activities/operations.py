@@ -16,7 +16,7 @@ from activities.concurrency import ReservedConcurrency
 from activities.event_source_mappings import EventSourceMappings
 from activities.functions import Functions
 from activities.invocations import Invocations
-from activities.operation import Aws, OperationGroup, profile_of
+from activities.operation import Aws, OperationGroup, get_operation_policy
 from activities.permissions import Permissions
 from activities.shapes import Request
 from activities.tags import Tags
@@ -71,7 +71,7 @@ METHODS: dict[str, tuple[type[OperationGroup], Callable[..., Coroutine[Any, Any,
     name: (group, method)
     for group in GROUPS
     for name, method in vars(group).items()
-    if hasattr(method, "__profile__")
+    if hasattr(method, "__operation_policy__")
 }
 
 
@@ -97,7 +97,7 @@ def bound(name: str, aws: Aws) -> Callable[..., Coroutine[Any, Any, Any]]:
     """An operation that speaks through this port."""
     group, _ = METHODS[name]
     method: Callable[..., Coroutine[Any, Any, Any]] = getattr(group(aws), name)
-    assert profile_of(method)
+    assert get_operation_policy(method)
     return method
 
 

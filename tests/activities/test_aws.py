@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 import activities.aws
 from activities.aws import AwsConfigurationError, Connection, Timeouts, connect
-from activities.errors import AwsError, Fault, fault_of, tries
+from activities.errors import AwsError, Fault, classify_error, max_attempts
 from tests.activities.stub import (
     BROKEN,
     NOT_JSON,
@@ -100,7 +100,7 @@ async def test_a_write_that_is_not_answered_in_time_is_unavailable_and_was_sent_
         {"Name": "live"} if operation == "update_alias" else {}
     )
     error = await refused(hasty, operation, **parameters)
-    assert (error.code, fault_of(error)) == ("ReadTimeoutError", Fault.UNAVAILABLE)
+    assert (error.code, classify_error(error)) == ("ReadTimeoutError", Fault.UNAVAILABLE)
     assert stub.sent(operation) == 1
 
 
@@ -160,7 +160,7 @@ async def test_clients_are_made_once_however_many_ask_at_the_same_time(
                 yield client
 
         environment.setattr(aws._session, "create_client", slowly)
-        clients = await asyncio.gather(*(aws.open("lambda", "read") for _ in range(5)))
+        clients = await asyncio.gather(*(aws.open_client("lambda", "read") for _ in range(5)))
     assert len(set(map(id, clients))) == 1
 
 
@@ -196,7 +196,7 @@ async def test_what_goes_wrong_has_a_code_and_a_fault(
 ) -> None:
     stub.meets(fault)
     error = await refused(aws, "update_alias", FunctionName="checkout", Name="live")
-    assert (error.code, fault_of(error), error.operation) == (code, kind, "update_alias")
+    assert (error.code, classify_error(error), error.operation) == (code, kind, "update_alias")
 
 
 async def test_a_page_from_something_in_between_is_not_repeated(
@@ -212,7 +212,7 @@ async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(
 ) -> None:
     async with door(environment, f"http://127.0.0.1:{free_port()}") as aws:
         error = await refused(aws, "get_function", FunctionName="checkout", Qualifier="live")
-    assert (error.code, fault_of(error)) == ("EndpointConnectionError", Fault.UNAVAILABLE)
+    assert (error.code, classify_error(error)) == ("EndpointConnectionError", Fault.UNAVAILABLE)
     assert "/functions/checkout" in error.message
     assert "?" not in error.message
 
@@ -243,13 +243,13 @@ async def test_an_answer_that_is_too_large_is_given_up(
 ) -> None:
     monkeypatch.setattr(activities.aws, "_LARGEST_ANSWER", 11)
     error = await refused(aws, "invoke", FunctionName="checkout")
-    assert (error.code, fault_of(error)) == ("ResponseTooLarge", Fault.EXHAUSTED)
+    assert (error.code, classify_error(error)) == ("ResponseTooLarge", Fault.EXHAUSTED)
 
 
 async def test_a_payload_that_breaks_off_is_unavailable(aws: Connection, stub: Stub) -> None:
     stub.meets(Truncated())
     error = await refused(aws, "invoke", FunctionName="checkout", Payload=b"{}")
-    assert fault_of(error) is Fault.UNAVAILABLE
+    assert classify_error(error) is Fault.UNAVAILABLE
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ async def test_a_validation_error_of_botocores_names_the_parameter_and_no_value(
         Environment={"Variables": {"PASSWORD": SECRET.encode(), "Other": "x"}},
         Timeout="soon",
     )
-    assert fault_of(error) is Fault.INVALID
+    assert classify_error(error) is Fault.INVALID
     assert error.message == (
         "Invalid type for parameter Timeout; Invalid type for parameter Environment.Variables.PASSWORD"
     ) or set(error.message.split("; ")) == {
@@ -381,7 +381,7 @@ async def test_a_function_of_another_region_is_refused_unsent(
     error = await refused(
         aws, "list_tags" if member == "Resource" else "get_function", **{member: name}
     )
-    assert fault_of(error) is Fault.INVALID
+    assert classify_error(error) is Fault.INVALID
     assert all(word in error.message for word in (member, "us-east-1", "eu-west-1"))
     assert not stub.requests
 
@@ -448,7 +448,7 @@ async def test_a_wrong_address_of_another_service_is_invalid_when_it_is_asked(
     async with door(environment, stub.url) as aws:
         environment.setenv("AWS_ENDPOINT_URL_SSM", "not a url")
         error = await refused(aws, "get_parameters", "ssm", Names=["/a"])
-    assert (error.code, fault_of(error)) == ("InvalidConfigError", Fault.INVALID)
+    assert (error.code, classify_error(error)) == ("InvalidConfigError", Fault.INVALID)
 
 
 @pytest.mark.usefixtures("environment")
@@ -514,7 +514,7 @@ async def test_a_package_over_the_limit_is_not_fetched_to_its_end(
 ) -> None:
     with pytest.raises(AwsError) as caught:
         await aws.download(f"{stub.url}/code/checkout/1", limit=2)
-    assert fault_of(caught.value) is Fault.EXHAUSTED
+    assert classify_error(caught.value) is Fault.EXHAUSTED
 
 
 # ── metrics ──
@@ -646,7 +646,7 @@ async def test_an_answer_that_is_not_as_aws_describes_it_is_none(
     error = await refused(aws, operation, **parameters.get(operation, {}))
     assert error.code == "ResponseParserError"
     assert wrong in error.message
-    assert tries(error) == 15
+    assert max_attempts(error) == 15
 
 
 async def test_an_answer_without_a_body_is_one_where_there_is_nothing_to_say(

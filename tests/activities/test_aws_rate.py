@@ -9,16 +9,16 @@ import pytest
 from temporalio.common import Priority
 from temporalio.testing import ActivityEnvironment
 
-from activities.errors import AwsError, Fault, fault_of
+from activities.errors import AwsError, Fault, classify_error
 from activities.limits import rate
-from activities.limits.rate import Bucket, Limits, Rates
+from activities.limits.rate import TokenBucket, Limits, Rates
 
 
 def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-class Watched(Bucket):
+class Watched(TokenBucket):
     """Remembers when exactly it let somebody through."""
 
     def __init__(self, per_second: float) -> None:
@@ -45,7 +45,7 @@ async def test_no_second_sees_more_than_the_rate(per_second: int) -> None:
 
 
 async def test_the_first_after_a_silence_goes_at_once_and_the_silence_saves_nothing_up() -> None:
-    bucket = Bucket(50)
+    bucket = TokenBucket(50)
     await asyncio.sleep(0.1)
     begun = now()
     for _ in range(3):
@@ -54,7 +54,7 @@ async def test_the_first_after_a_silence_goes_at_once_and_the_silence_saves_noth
 
 
 async def test_whoever_is_most_urgent_goes_first_and_then_whoever_came_first() -> None:
-    bucket, order = Bucket(100), list[str]()
+    bucket, order = TokenBucket(100), list[str]()
 
     async def caller(name: str, priority: int) -> None:
         await bucket.draw(priority)
@@ -67,7 +67,7 @@ async def test_whoever_is_most_urgent_goes_first_and_then_whoever_came_first() -
 
 
 async def test_what_restores_service_waits_for_nobody_and_whoever_is_next_waits_for_it() -> None:
-    bucket, begun = Bucket(20), now()
+    bucket, begun = TokenBucket(20), now()
     line = [asyncio.create_task(bucket.draw()) for _ in range(3)]
     await asyncio.sleep(0.01)
     await bucket.draw(1)
@@ -79,9 +79,9 @@ async def test_what_restores_service_waits_for_nobody_and_whoever_is_next_waits_
 
 
 async def test_no_more_than_a_few_turns_are_borrowed() -> None:
-    bucket, begun = Bucket(20), now()
+    bucket, begun = TokenBucket(20), now()
     await bucket.draw()
-    for _ in range(rate.BORROWED):
+    for _ in range(rate.MAX_BORROWED_TURNS):
         await bucket.draw(1)
     assert now() - begun < 0.04
     await bucket.draw(1)
@@ -89,14 +89,14 @@ async def test_no_more_than_a_few_turns_are_borrowed() -> None:
 
 
 async def test_nothing_is_borrowed_from_an_aws_that_throttles() -> None:
-    bucket, begun = Bucket(100), now()
+    bucket, begun = TokenBucket(100), now()
     bucket.pause(0.1)
     await bucket.draw(1)
     assert now() - begun > 0.09
 
 
 async def test_a_caller_that_leaves_takes_no_turn() -> None:
-    bucket = Bucket(4)
+    bucket = TokenBucket(4)
     await bucket.draw()
     leaving = asyncio.create_task(bucket.draw())
     await asyncio.sleep(0)
@@ -107,7 +107,7 @@ async def test_a_caller_that_leaves_takes_no_turn() -> None:
 
 
 async def test_a_pause_holds_everybody_back() -> None:
-    bucket = Bucket(1000)
+    bucket = TokenBucket(1000)
     waiting = asyncio.create_task(asyncio.wait_for(bucket.draw(), 5))
     await waiting
     bucket.pause(0.1)
@@ -164,12 +164,12 @@ async def test_an_activity_of_priority_one_is_a_rollback_and_goes_first() -> Non
 async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rate, "PATIENCE", 0.05)
+    monkeypatch.setattr(rate, "TURN_TIMEOUT_SECONDS", 0.05)
     limits = Limits(Rates(control_plane=1))
     await limits.draw("update_alias")
     with pytest.raises(AwsError) as caught:
         await limits.draw("update_alias")
-    assert fault_of(caught.value) is Fault.THROTTLED
+    assert classify_error(caught.value) is Fault.THROTTLED
     assert "not sent" in caught.value.message
 
 
@@ -186,7 +186,7 @@ async def test_at_another_rate_all_limits_keep_their_proportions() -> None:
 
 
 async def test_a_faster_rate_is_kept_by_those_who_wait_already() -> None:
-    bucket, begun = Bucket(1), now()
+    bucket, begun = TokenBucket(1), now()
     await bucket.draw()
     waiting = asyncio.gather(*(bucket.draw() for _ in range(5)))
     await asyncio.sleep(0)
@@ -196,7 +196,7 @@ async def test_a_faster_rate_is_kept_by_those_who_wait_already() -> None:
 
 
 async def test_a_slower_rate_is_kept_by_those_who_wait_already() -> None:
-    bucket, begun = Bucket(1000), now()
+    bucket, begun = TokenBucket(1000), now()
     await bucket.draw()
     waiting = asyncio.gather(bucket.draw(), bucket.draw())
     await asyncio.sleep(0)
@@ -206,7 +206,7 @@ async def test_a_slower_rate_is_kept_by_those_who_wait_already() -> None:
 
 
 async def test_a_rate_that_stays_the_same_sends_nobody_back_to_the_beginning_of_the_wait() -> None:
-    bucket, begun = Bucket(5), now()
+    bucket, begun = TokenBucket(5), now()
     await bucket.draw()
     waiting = asyncio.ensure_future(bucket.draw())
     for _ in range(5):

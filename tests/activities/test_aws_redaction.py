@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.redaction import named_only, redacted
+from activities.redaction import summarize_validation_report, redact
 
 PLAIN = st.text(
     st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=6, max_size=40
@@ -17,7 +17,7 @@ PLAIN = st.text(
 @given(value=PLAIN, before=st.text(max_size=20), after=st.text(max_size=20))
 def test_no_environment_value_survives(value: str, before: str, after: str) -> None:
     sent = {"FunctionName": "f", "Environment": {"Variables": {"A": value}}}
-    assert value not in redacted(f"{before}{value}{after}", sent).replace("…", "")
+    assert value not in redact(f"{before}{value}{after}", sent).replace("…", "")
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_no_environment_value_survives(value: str, before: str, after: str) -> N
     ],
 )
 def test_nothing_that_was_sent_in_confidence_survives(sent: dict[str, object]) -> None:
-    assert redacted("could not read tops3cret there", sent) == "could not read … there"
+    assert redact("could not read tops3cret there", sent) == "could not read … there"
 
 
 def test_what_is_no_secret_stays() -> None:
     assert (
-        redacted("Function not found: checkout", {"FunctionName": "checkout"})
+        redact("Function not found: checkout", {"FunctionName": "checkout"})
         == "Function not found: checkout"
     )
 
@@ -45,20 +45,20 @@ def test_what_is_no_secret_stays() -> None:
 def test_a_short_value_is_taken_out_where_it_stands_alone_and_nowhere_else() -> None:
     sent = {"Environment": {"Variables": {"MODE": "in"}}}
     assert (
-        redacted("An update is in progress, says in-house 'in'", sent)
+        redact("An update is in progress, says in-house 'in'", sent)
         == "An update is … progress, says …-house '…'"
     )
 
 
 def test_the_longer_of_two_values_is_taken_out_whole() -> None:
     sent = {"Environment": {"Variables": {"A": "secret", "B": "secret-two"}}}
-    assert redacted("it was secret-two", sent) == "it was …"
+    assert redact("it was secret-two", sent) == "it was …"
 
 
 def test_a_quoted_value_goes_even_where_we_did_not_send_it_so() -> None:
     message = "1 validation error detected: Value '{A=it''s; B=x}' at 'environment.variables' failed to satisfy constraint"
     assert (
-        redacted(message, {})
+        redact(message, {})
         == "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint"
     )
 
@@ -66,7 +66,7 @@ def test_a_quoted_value_goes_even_where_we_did_not_send_it_so() -> None:
 def test_an_address_loses_its_query() -> None:
     message = 'Could not connect to "https://bucket.s3.amazonaws.com/code.zip?X-Amz-Signature=abc&X-Amz-Security-Token=def": broken'
     assert (
-        redacted(message, {})
+        redact(message, {})
         == 'Could not connect to "https://bucket.s3.amazonaws.com/code.zip": broken'
     )
 
@@ -76,11 +76,11 @@ def test_a_refused_signature_is_said_without_the_request_it_signs() -> None:
         "The request signature we calculated does not match the signature you provided. Check your key.\n\n"
         "The Canonical String for this request should have been\n'POST\n/x\n\nx-amz-security-token:FwoGZXIv"
     )
-    assert redacted(message, {}) == "The request signature we calculated does not match"
+    assert redact(message, {}) == "The request signature we calculated does not match"
 
 
 def test_a_message_is_one_line() -> None:
-    assert redacted("one\n  two\tthree", {}) == "one two three"
+    assert redact("one\n  two\tthree", {}) == "one two three"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_message_is_one_line() -> None:
     ],
 )
 def test_a_report_of_botocores_is_told_by_parameter_without_values(report: str, names: str) -> None:
-    assert named_only(report) == names
+    assert summarize_validation_report(report) == names
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_a_report_of_botocores_is_told_by_parameter_without_values(report: str, 
     ],
 )
 def test_a_part_of_a_json_payload_does_not_survive_either(sent: dict[str, object]) -> None:
-    assert redacted("Could not parse hunter2-what-was-sent.", sent) == "Could not parse …."
+    assert redact("Could not parse hunter2-what-was-sent.", sent) == "Could not parse …."

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.workflow import ActivityCancellationType
 
 from activities.cloudwatch.alarms import (
-    LOOK_EVERY,
+    POLL_INTERVAL,
     WATCH,
     Alarms,
     DescribeAlarmsRequest,
@@ -20,7 +20,7 @@ from activities.cloudwatch.alarms import (
     WatchAlarmsRequest,
 )
 from activities.errors import AwsError
-from activities.operation import profile_of
+from activities.operation import get_operation_policy
 from tests.activities.scripted import Scripted
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -89,7 +89,7 @@ async def test_while_all_is_quiet_a_watch_fails_benignly_and_looks_again_ten_sec
         False,
         ApplicationErrorCategory.BENIGN,
     )
-    assert quiet.next_retry_delay == LOOK_EVERY == timedelta(seconds=10)
+    assert quiet.next_retry_delay == POLL_INTERVAL == timedelta(seconds=10)
 
 
 OFF = alarm("duration", "ALARM", "Threshold Crossed")
@@ -133,6 +133,6 @@ def test_a_hundred_alarms_at_most_each_with_a_name(names: list[str]) -> None:
 
 
 def test_a_watch_has_no_end_of_its_own_and_a_cancel_does_not_wait_for_it() -> None:
-    assert profile_of(Alarms.watch_alarms) is WATCH
+    assert get_operation_policy(Alarms.watch_alarms) is WATCH
     assert WATCH.retry.maximum_attempts == 0
     assert WATCH.cancellation is ActivityCancellationType.TRY_CANCEL

@@ -7,9 +7,9 @@ import sys
 
 from temporalio import activity
 
-from activities import operations
+from activities import list_operations
 from activities.functions import CreateFunctionRequest, FunctionConfiguration
-from activities.operation import ONCE, READ, WRITE, profile_of
+from activities.operation import ONCE, READ, WRITE, get_operation_policy
 from tests.activities.model import pascal
 from tests.activities.operations import METHODS, THIRTY
 from tests.activities.port import Port
@@ -18,7 +18,7 @@ from tests.activities.port import Port
 def test_a_worker_registers_each_of_the_thirty_operations_once_under_its_own_name(
     port: Port,
 ) -> None:
-    names = [activity._Definition.must_from_callable(method).name for method in operations(port)]
+    names = [activity._Definition.must_from_callable(method).name for method in list_operations(port)]
     assert len(names) == len({*names})
     assert {*names} >= {*THIRTY}
 
@@ -26,7 +26,7 @@ def test_a_worker_registers_each_of_the_thirty_operations_once_under_its_own_nam
 def test_temporal_knows_what_an_operation_takes_and_gives(port: Port) -> None:
     definitions = {
         method.__name__: activity._Definition.must_from_callable(method)
-        for method in operations(port)
+        for method in list_operations(port)
     }
     assert definitions["create_function"].arg_types == [CreateFunctionRequest]
     assert definitions["create_function"].ret_type is FunctionConfiguration
@@ -42,7 +42,7 @@ def test_reads_are_reads_writes_are_writes_and_invocations_happen_once() -> None
             if name.startswith(("get_", "list_"))
             else WRITE
         )
-        assert profile_of(method) is expected, name
+        assert get_operation_policy(method) is expected, name
 
 
 def test_every_operation_names_its_source() -> None:

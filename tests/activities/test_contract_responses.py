@@ -12,7 +12,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from pydantic import BaseModel, TypeAdapter
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.configuration import HIDDEN, FunctionConfiguration
+from activities.configuration import HIDDEN_VALUE, FunctionConfiguration
 from activities.event_source_mappings import EventSourceMappingConfiguration
 from activities.functions import GetFunctionResponse
 from activities.shapes import Response
@@ -243,7 +243,7 @@ def test_an_environment_value_cannot_be_held_at_all(door: str) -> None:
         else TypeAdapter(FunctionConfiguration).validate_json(json.dumps(document))
     )
     assert found.environment is not None
-    assert found.environment.variables == {"TOKEN": HIDDEN, "ODD": HIDDEN}
+    assert found.environment.variables == {"TOKEN": HIDDEN_VALUE, "ODD": HIDDEN_VALUE}
 
 
 def test_a_text_of_awss_is_cut_where_a_history_could_not_hold_it() -> None:

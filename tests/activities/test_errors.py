@@ -9,7 +9,7 @@ import pytest
 from temporalio.exceptions import ApplicationErrorCategory
 
 from activities import errors
-from activities.errors import AwsError, Fault, failure, fault_of, tries
+from activities.errors import AwsError, Fault, to_activity_failure, classify_error, max_attempts
 
 OPERATIONS = [
     "AddPermission",
@@ -76,7 +76,7 @@ def test_all_thirty_operations_and_provisioned_concurrency_are_looked_at() -> No
 
 @pytest.mark.parametrize("code", documented())
 def test_every_code_that_botocore_documents_is_known(code: str) -> None:
-    assert fault_of(error(code)) is not Fault.UNKNOWN
+    assert classify_error(error(code)) is not Fault.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_every_code_that_botocore_documents_is_known(code: str) -> None:
     ],
 )
 def test_every_code_that_aws_sends_without_documenting_it_is_known(code: str) -> None:
-    assert fault_of(error(code)) is not Fault.UNKNOWN
+    assert classify_error(error(code)) is not Fault.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ def test_every_code_that_aws_sends_without_documenting_it_is_known(code: str) ->
 )
 def test_every_failure_of_botocores_own_is_known(code: str) -> None:
     assert hasattr(botocore.exceptions, code)
-    assert fault_of(error(code)) is not Fault.UNKNOWN
+    assert classify_error(error(code)) is not Fault.UNKNOWN
 
 
 def test_no_code_stands_under_two_faults() -> None:
-    codes = [code for codes in errors._TABLE.values() for code in codes.split()]
+    codes = [code for codes in errors._CODES_BY_FAULT.values() for code in codes.split()]
     assert len(codes) == len(set(codes))
 
 
@@ -160,7 +160,7 @@ def test_every_fault_says_what_to_do_next(fault: Fault) -> None:
     ],
 )
 def test_a_code_means_a_fault(code: str, fault: Fault) -> None:
-    assert fault_of(error(code)) is fault
+    assert classify_error(error(code)) is fault
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ def test_a_code_means_a_fault(code: str, fault: Fault) -> None:
     ],
 )
 def test_a_code_never_seen_is_judged_by_its_status(status: int, fault: Fault) -> None:
-    assert fault_of(error("BrandNewException", status=status)) is fault
+    assert classify_error(error("BrandNewException", status=status)) is fault
 
 
 def test_a_known_code_counts_more_than_its_status() -> None:
-    assert fault_of(error("KMSAccessDeniedException", status=502)) is Fault.DENIED
+    assert classify_error(error("KMSAccessDeniedException", status=502)) is Fault.DENIED
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_a_known_code_counts_more_than_its_status() -> None:
 def test_a_conflict_is_existing_or_busy_or_referenced(
     operation: str, message: str, fault: Fault
 ) -> None:
-    assert fault_of(error("ResourceConflictException", message, operation)) is fault
+    assert classify_error(error("ResourceConflictException", message, operation)) is fault
 
 
 @pytest.mark.parametrize(
@@ -238,16 +238,16 @@ def test_what_aws_has_not_heard_of_yet_is_tried_for_five_minutes_and_then_invali
     message: str,
 ) -> None:
     problem = error("InvalidParameterValueException", message, "update_function_configuration")
-    assert fault_of(problem) is Fault.INVALID
+    assert classify_error(problem) is Fault.INVALID
     attempts = [
-        not failure(problem, attempt=attempt, once=False).non_retryable for attempt in range(1, 30)
+        not to_activity_failure(problem, attempt=attempt, once=False).non_retryable for attempt in range(1, 30)
     ]
     waited = sum(min(2**number, 30) for number in range(attempts.count(True)))
     assert 240 <= waited <= 360
 
 
 def test_any_other_invalid_parameter_is_final_at_once() -> None:
-    assert failure(
+    assert to_activity_failure(
         error("InvalidParameterValueException", "1 validation error"), attempt=1, once=False
     ).non_retryable
 
@@ -259,7 +259,7 @@ def test_any_other_invalid_parameter_is_final_at_once() -> None:
 def test_only_a_write_that_may_name_a_fresh_version_looks_for_it_a_few_times(
     operation: str, most: int
 ) -> None:
-    assert tries(error("ResourceNotFoundException", operation=operation)) == most
+    assert max_attempts(error("ResourceNotFoundException", operation=operation)) == most
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_only_a_write_that_may_name_a_fresh_version_looks_for_it_a_few_times(
     ["ServiceException", "TooManyRequestsException", "ResourceInUseException", "ReadTimeoutError"],
 )
 def test_what_passes_is_tried_without_end(code: str) -> None:
-    assert not failure(error(code), attempt=10_000, once=False).non_retryable
+    assert not to_activity_failure(error(code), attempt=10_000, once=False).non_retryable
 
 
 @pytest.mark.parametrize(
@@ -280,12 +280,12 @@ def test_what_passes_is_tried_without_end(code: str) -> None:
     ],
 )
 def test_what_does_not_pass_is_final_at_once(code: str) -> None:
-    assert failure(error(code), attempt=1, once=False).non_retryable
+    assert to_activity_failure(error(code), attempt=1, once=False).non_retryable
 
 
 def test_an_unknown_code_is_tried_five_times() -> None:
     assert [
-        failure(error("Strange"), attempt=attempt, once=False).non_retryable
+        to_activity_failure(error("Strange"), attempt=attempt, once=False).non_retryable
         for attempt in (1, 4, 5, 6)
     ] == [False, False, True, True]
 
@@ -294,18 +294,18 @@ def test_an_unknown_code_is_tried_five_times() -> None:
     "code", ["ServiceException", "TooManyRequestsException", "ReadTimeoutError", "Strange"]
 )
 def test_what_must_happen_once_is_never_tried_again(code: str) -> None:
-    assert failure(error(code, operation="invoke"), attempt=1, once=True).non_retryable
+    assert to_activity_failure(error(code, operation="invoke"), attempt=1, once=True).non_retryable
 
 
 def test_a_lost_invocation_is_said_to_have_perhaps_happened() -> None:
     assert (
         "may or may not have happened"
-        in failure(error("ReadTimeoutError", operation="invoke"), attempt=1, once=True).message
+        in to_activity_failure(error("ReadTimeoutError", operation="invoke"), attempt=1, once=True).message
     )
 
 
 def test_a_failure_carries_what_aws_said_what_to_do_and_a_small_detail() -> None:
-    told = failure(
+    told = to_activity_failure(
         error("ResourceNotFoundException", "Function not found: f", "get_function"),
         attempt=1,
         once=False,
@@ -324,17 +324,17 @@ def test_aws_decides_when_it_is_tried_again() -> None:
     throttle = AwsError(
         "update_alias", "TooManyRequestsException", "Rate exceeded", status=429, retry_after=7
     )
-    assert failure(throttle, attempt=1, once=False).next_retry_delay == timedelta(seconds=7)
-    assert failure(error("ServiceException"), attempt=1, once=False).next_retry_delay is None
+    assert to_activity_failure(throttle, attempt=1, once=False).next_retry_delay == timedelta(seconds=7)
+    assert to_activity_failure(error("ServiceException"), attempt=1, once=False).next_retry_delay is None
 
 
 def test_only_waiting_is_benign() -> None:
     benign = [
         code
-        for code in errors._CODES
-        if failure(error(code), attempt=1, once=False).category is ApplicationErrorCategory.BENIGN
+        for code in errors._FAULT_BY_CODE
+        if to_activity_failure(error(code), attempt=1, once=False).category is ApplicationErrorCategory.BENIGN
     ]
-    assert {fault_of(error(code)) for code in benign} == {Fault.NOT_READY}
+    assert {classify_error(error(code)) for code in benign} == {Fault.NOT_READY}
 
 
 def test_a_message_is_cut_to_a_thousand_characters() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.configuration import HIDDEN, Environment
+from activities.configuration import HIDDEN_VALUE, Environment
 from activities.errors import AwsError
 from activities.functions import (
     CreateFunctionRequest,
@@ -85,7 +85,7 @@ class TestCreate:
         created = await on_attempt(2, functions.create_function, CREATE)
         assert (created.function_name, created.timeout) == ("checkout", 10)
         assert created.environment is not None
-        assert created.environment.variables == {"TOKEN": HIDDEN}
+        assert created.environment.variables == {"TOKEN": HIDDEN_VALUE}
         assert port.calls("create_function") == ["create_function"]
 
     async def test_a_function_that_was_not_created_yet_is_created_by_the_second_attempt(
@@ -430,7 +430,7 @@ class TestConfiguration:
         changed = await on_attempt(1, made.update_function_configuration, request)
         assert latest(port)["Environment"]["Variables"] == {"TOKEN": SECRET, "LEVEL": "info"}
         assert changed.environment is not None
-        assert changed.environment.variables == {"TOKEN": HIDDEN, "LEVEL": HIDDEN}
+        assert changed.environment.variables == {"TOKEN": HIDDEN_VALUE, "LEVEL": HIDDEN_VALUE}
         assert (await on_attempt(2, made.update_function_configuration, request)).timeout == 9
 
     async def test_a_reference_to_nothing_is_refused_before_anything_is_written(

@@ -9,8 +9,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import AwsError
-from activities.invocations import MOST_PAYLOAD, Invocations, InvokeAsyncRequest, InvokeRequest
-from activities.operation import ONCE, profile_of
+from activities.invocations import MAX_PAYLOAD_BYTES, Invocations, InvokeAsyncRequest, InvokeRequest
+from activities.operation import ONCE, get_operation_policy
 from tests.activities.operations import on_attempt
 from tests.activities.port import Port
 from tests.activities.tiny_lambda import ROLE
@@ -46,7 +46,7 @@ async def test_a_lost_answer_is_not_tried_again(
         await on_attempt(1, getattr(invocations, name), request_)
     assert (lost.value.type, lost.value.non_retryable) == ("Unavailable", True)
     assert len(port.lambda_.invoked) == 1
-    assert profile_of(getattr(Invocations, name)) is ONCE
+    assert get_operation_policy(getattr(Invocations, name)) is ONCE
 
 
 async def test_a_throttled_invocation_is_not_tried_again_by_itself_either(
@@ -94,7 +94,7 @@ async def test_the_end_of_the_log_is_text_and_short(port: Port, invocations: Inv
 
 
 @pytest.mark.parametrize(
-    ("size", "cut"), [(MOST_PAYLOAD, False), (MOST_PAYLOAD + 1, True), (6 * MOST_PAYLOAD, True)]
+    ("size", "cut"), [(MAX_PAYLOAD_BYTES, False), (MAX_PAYLOAD_BYTES + 1, True), (6 * MAX_PAYLOAD_BYTES, True)]
 )
 async def test_an_answer_is_cut_where_a_history_could_not_hold_it_and_says_so(
     port: Port,
@@ -104,7 +104,7 @@ async def test_an_answer_is_cut_where_a_history_could_not_hold_it_and_says_so(
 ) -> None:
     port.instead("invoke", {"StatusCode": 200, "Payload": b"x" * size})
     answer = await on_attempt(1, invocations.invoke, INVOKE)
-    assert (len(answer.payload), answer.payload_truncated) == (min(size, MOST_PAYLOAD), cut)
+    assert (len(answer.payload), answer.payload_truncated) == (min(size, MAX_PAYLOAD_BYTES), cut)
     assert len(answer.model_dump_json()) < 2_000_000
 
 

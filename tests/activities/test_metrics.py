@@ -17,7 +17,7 @@ from temporalio.testing import ActivityEnvironment
 
 import activities.cloudwatch.metric_data
 from activities.cloudwatch.alarms import WATCH
-from activities.cloudwatch.metric_data import MOST_PAGES
+from activities.cloudwatch.metric_data import MAX_PAGES
 from activities.cloudwatch.metrics import (
     Metrics,
     MetricsRequest,
@@ -25,7 +25,7 @@ from activities.cloudwatch.metrics import (
     WatchMetricsRequest,
 )
 from activities.errors import AwsError
-from activities.operation import READ, profile_of
+from activities.operation import READ, get_operation_policy
 from tests.activities.scripted import Answer, Scripted
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -528,7 +528,7 @@ async def test_an_answer_on_several_pages_is_one() -> None:
 async def test_pages_without_end_are_partial_data() -> None:
     port = Scripted(get_metric_data=told() | {"NextToken": "more"})
     answer = await Metrics(port, lambda: minute(10)).get_metrics(asked())
-    assert (answer.status, port.times("get_metric_data")) == ("PartialData", MOST_PAGES)
+    assert (answer.status, port.times("get_metric_data")) == ("PartialData", MAX_PAGES)
 
 
 # ── failing ──
@@ -563,17 +563,17 @@ async def test_silence_is_an_answer_within_an_attempt(monkeypatch: pytest.Monkey
             await asyncio.sleep(60)
             raise AssertionError
 
-    monkeypatch.setattr(activities.cloudwatch.metric_data, "PATIENCE", 0.05)
+    monkeypatch.setattr(activities.cloudwatch.metric_data, "FETCH_TIMEOUT_SECONDS", 0.05)
     answer = await Metrics(Silent(), lambda: minute(10)).get_metrics(asked())
     assert answer.status == "Unavailable"
 
 
 def test_there_is_an_answer_before_the_attempt_is_over() -> None:
-    assert profile_of(Metrics.get_metrics) is READ
-    assert profile_of(Metrics.watch_metrics) is WATCH
+    assert get_operation_policy(Metrics.get_metrics) is READ
+    assert get_operation_policy(Metrics.watch_metrics) is WATCH
     assert (
         READ.start_to_close.total_seconds() - 1
-        > activities.cloudwatch.metric_data.PATIENCE
+        > activities.cloudwatch.metric_data.FETCH_TIMEOUT_SECONDS
         < WATCH.start_to_close.total_seconds() - 1
     )
 

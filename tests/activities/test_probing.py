@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities.aws import Connection
 from activities.errors import AwsError
 from activities.limits.rate import Limits, Rates
-from activities.operation import ONCE, profile_of
+from activities.operation import ONCE, get_operation_policy
 from activities.probes import (
     ProbeFunctionRequest,
     ProbeFunctionResponse,
@@ -100,7 +100,7 @@ async def test_a_second_attempt_sends_nothing(port: Port, probing: Probes) -> No
         await on_attempt(2, probing.probe_function, asked())
     assert (refused.value.type, refused.value.non_retryable) == ("Unavailable", True)
     assert port.sent == []
-    assert profile_of(Probes.probe_function) is ONCE
+    assert get_operation_policy(Probes.probe_function) is ONCE
 
 
 @pytest.mark.parametrize(

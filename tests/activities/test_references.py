@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.aws import Connection
-from activities.dynamic_references import Parameter, Reference, Secret, references, resolve
-from activities.errors import AwsError, Fault, fault_of
+from activities.dynamic_references import ParameterReference, Reference, SecretReference, parse_references, resolve_references
+from activities.errors import AwsError, Fault, classify_error
 from tests.activities.scripted import Scripted
 from tests.activities.stub import HttpRequest, HttpResponse, Stub
 
@@ -20,20 +20,20 @@ ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-Ab1Cd2"
 NAME = st.text("azAZ09_./-", min_size=1, max_size=20)
 PLAIN = st.text().filter(lambda text: "{{resolve:" not in text)
 REFERENCE = st.one_of(
-    st.builds(lambda name: (f"{{{{resolve:ssm:{name}}}}}", Parameter(name)), NAME),
+    st.builds(lambda name: (f"{{{{resolve:ssm:{name}}}}}", ParameterReference(name)), NAME),
     st.builds(
         lambda name, number: (
             f"{{{{resolve:ssm:{name}:{number}}}}}",
-            Parameter(f"{name}:{number}"),
+            ParameterReference(f"{name}:{number}"),
         ),
         NAME,
         st.integers(1, 10**6),
     ),
-    st.builds(lambda name: (f"{{{{resolve:secretsmanager:{name}}}}}", Secret(name)), NAME),
+    st.builds(lambda name: (f"{{{{resolve:secretsmanager:{name}}}}}", SecretReference(name)), NAME),
     st.builds(
         lambda name, key, stage: (
             f"{{{{resolve:secretsmanager:{name}:SecretString:{key}:{stage}}}}}",
-            Secret(name, key, stage),
+            SecretReference(name, key, stage),
         ),
         NAME,
         NAME,
@@ -45,29 +45,29 @@ REFERENCE = st.one_of(
 @pytest.mark.parametrize(
     ("text", "reference"),
     [
-        ("ssm:/path", Parameter("/path")),
-        ("ssm:/path:3", Parameter("/path:3")),
-        ("ssm-secure:/path", Parameter("/path")),
-        ("ssm-secure:/path:12", Parameter("/path:12")),
+        ("ssm:/path", ParameterReference("/path")),
+        ("ssm:/path:3", ParameterReference("/path:3")),
+        ("ssm-secure:/path", ParameterReference("/path")),
+        ("ssm-secure:/path:12", ParameterReference("/path:12")),
         (
             "ssm:arn:aws:ssm:eu-west-1:123456789012:parameter/path:3",
-            Parameter("arn:aws:ssm:eu-west-1:123456789012:parameter/path:3"),
+            ParameterReference("arn:aws:ssm:eu-west-1:123456789012:parameter/path:3"),
         ),
-        ("secretsmanager:db", Secret("db")),
-        ("secretsmanager:db:SecretString", Secret("db")),
-        ("secretsmanager:db:SecretString:password", Secret("db", "password")),
+        ("secretsmanager:db", SecretReference("db")),
+        ("secretsmanager:db:SecretString", SecretReference("db")),
+        ("secretsmanager:db:SecretString:password", SecretReference("db", "password")),
         (
             "secretsmanager:db:SecretString:password:AWSPREVIOUS",
-            Secret("db", "password", "AWSPREVIOUS"),
+            SecretReference("db", "password", "AWSPREVIOUS"),
         ),
-        ("secretsmanager:db:SecretString:password::1234", Secret("db", "password", "", "1234")),
-        ("secretsmanager:db::::", Secret("db")),
-        (f"secretsmanager:{ARN}", Secret(ARN)),
-        (f"secretsmanager:{ARN}:SecretString:password", Secret(ARN, "password")),
+        ("secretsmanager:db:SecretString:password::1234", SecretReference("db", "password", "", "1234")),
+        ("secretsmanager:db::::", SecretReference("db")),
+        (f"secretsmanager:{ARN}", SecretReference(ARN)),
+        (f"secretsmanager:{ARN}:SecretString:password", SecretReference(ARN, "password")),
     ],
 )
 def test_a_reference_is_read_as_cloudformation_reads_it(text: str, reference: Reference) -> None:
-    assert references(f"{{{{resolve:{text}}}}}") == [reference]
+    assert parse_references(f"{{{{resolve:{text}}}}}") == [reference]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_reference_is_read_as_cloudformation_reads_it(text: str, reference: Re
 )
 def test_a_malformed_reference_is_refused_without_its_text(value: str) -> None:
     with pytest.raises(ValueError, match="a dynamic reference") as caught:
-        references(value)
+        parse_references(value)
     assert "/path" not in str(caught.value)
 
 
@@ -101,13 +101,13 @@ def test_references_are_found_in_order_wherever_they_stand(
 ) -> None:
     value = "".join(before + text for before, (text, _) in parts) + end
     if value.count("{{resolve:") == len(parts):
-        assert references(value) == [reference for _, (_, reference) in parts]
+        assert parse_references(value) == [reference for _, (_, reference) in parts]
 
 
 @settings(deadline=None)
 @given(PLAIN)
 async def test_a_plain_value_stays_as_it_is_and_nothing_is_fetched(value: str) -> None:
-    assert await resolve(Scripted(), {"A": value}) == {"A": value}
+    assert await resolve_references(Scripted(), {"A": value}) == {"A": value}
 
 
 async def test_every_reference_is_replaced_and_the_rest_of_the_value_stays() -> None:
@@ -121,7 +121,7 @@ async def test_every_reference_is_replaced_and_the_rest_of_the_value_stays() -> 
         get_secret_value={"SecretString": '{"password": "hunter2", "port": 5432}'},
     )
     url = "pg://{{resolve:ssm:/user}}:{{resolve:secretsmanager:db:SecretString:password}}@{{resolve:ssm:/host}}:{{resolve:secretsmanager:db:SecretString:port}}/"
-    assert await resolve(port, {"URL": url, "PLAIN": "{{x}}"}) == {
+    assert await resolve_references(port, {"URL": url, "PLAIN": "{{x}}"}) == {
         "URL": "pg://{{not:resolved}}:hunter2@db.local:5432/",
         "PLAIN": "{{x}}",
     }
@@ -131,7 +131,7 @@ async def test_every_reference_is_replaced_and_the_rest_of_the_value_stays() -> 
 async def test_versions_of_one_parameter_are_told_apart() -> None:
     found = [{"Name": "/a", "Value": "old", "Selector": ":3"}, {"Name": "/a", "Value": "new"}]
     port = Scripted(get_parameters={"Parameters": found})
-    assert await resolve(port, {"A": "{{resolve:ssm:/a:3}} {{resolve:ssm-secure:/a}}"}) == {
+    assert await resolve_references(port, {"A": "{{resolve:ssm:/a:3}} {{resolve:ssm-secure:/a}}"}) == {
         "A": "old new"
     }
     assert port.last("get_parameters") == {"Names": ["/a:3", "/a"], "WithDecryption": True}
@@ -143,14 +143,14 @@ async def test_parameters_are_fetched_ten_at_a_time() -> None:
             "Parameters": [{"Name": f"/{number}", "Value": str(number)} for number in range(25)]
         }
     )
-    await resolve(port, {f"V{number}": f"{{{{resolve:ssm:/{number}}}}}" for number in range(25)})
+    await resolve_references(port, {f"V{number}": f"{{{{resolve:ssm:/{number}}}}}" for number in range(25)})
     assert [len(parameters["Names"]) for _, parameters in port.asked] == [10, 10, 5]
 
 
 async def test_a_shared_parameter_may_be_named_by_its_arn() -> None:
     arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/a"
     port = Scripted(get_parameters={"Parameters": [{"Name": "/a", "ARN": arn, "Value": "x"}]})
-    assert await resolve(port, {"A": f"{{{{resolve:ssm:{arn}}}}}"}) == {"A": "x"}
+    assert await resolve_references(port, {"A": f"{{{{resolve:ssm:{arn}}}}}"}) == {"A": "x"}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ async def test_a_secret_is_fetched_in_the_version_that_was_asked_for(
     text: str, asked: dict[str, str]
 ) -> None:
     port = Scripted(get_secret_value={"SecretString": '{"k": "v"}'})
-    await resolve(port, {"A": f"{{{{resolve:secretsmanager:{text}}}}}"})
+    await resolve_references(port, {"A": f"{{{{resolve:secretsmanager:{text}}}}}"})
     assert port.last("get_secret_value") == asked
 
 
@@ -203,8 +203,8 @@ async def test_a_reference_to_nothing_is_invalid_naming_the_variable_and_no_valu
     value: str, answers: dict[str, Any]
 ) -> None:
     with pytest.raises(AwsError) as caught:
-        await resolve(Scripted(**answers), {"FINE": "x", "DB_PASSWORD": value})
-    assert (caught.value.code, fault_of(caught.value)) == ("InvalidReference", Fault.INVALID)
+        await resolve_references(Scripted(**answers), {"FINE": "x", "DB_PASSWORD": value})
+    assert (caught.value.code, classify_error(caught.value)) == ("InvalidReference", Fault.INVALID)
     assert "environment variable DB_PASSWORD" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
@@ -216,8 +216,8 @@ async def test_what_aws_refuses_passes_through() -> None:
         )
     )
     with pytest.raises(AwsError) as caught:
-        await resolve(port, {"A": "{{resolve:ssm:/a}}"})
-    assert fault_of(caught.value) is Fault.DENIED
+        await resolve_references(port, {"A": "{{resolve:ssm:/a}}"})
+    assert classify_error(caught.value) is Fault.DENIED
 
 
 async def test_references_are_resolved_over_http_by_systems_manager_and_secrets_manager(
@@ -228,7 +228,7 @@ async def test_references_are_resolved_over_http_by_systems_manager_and_secrets_
 
     stub.handler = services
     values = {"A": "{{resolve:ssm:/a:2}}", "B": "{{resolve:secretsmanager:b:SecretString:k}}"}
-    assert await resolve(aws, values) == {"A": "x", "B": "y"}
+    assert await resolve_references(aws, values) == {"A": "x", "B": "y"}
 
 
 ANSWERS = {

@@ -15,7 +15,7 @@ from temporalio.workflow import ActivityCancellationType
 from activities import settling
 from activities.aws import Connection
 from activities.errors import AwsError
-from activities.operation import NOTICED, profile_of
+from activities.operation import HEARTBEAT_TIMEOUT, get_operation_policy
 from activities.restore_latest import (
     RESTORE,
     RestoreLatest,
@@ -205,12 +205,12 @@ async def test_each_change_settles_before_the_next(
 async def test_a_change_that_takes_long_is_waited_for_by_a_benign_retry(
     aws: Connection, stub: Stub, tiny: TinyLambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settling, "INSIDE", 0.05)
+    monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.05)
     tiny.settles_after = 3
     with pytest.raises(ApplicationError) as caught:
         await restored(aws)
     assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
-    monkeypatch.setattr(settling, "INSIDE", 20)
+    monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 20)
     tiny.settles_after = 0
     assert (await restored(aws, attempt=2)).restored == ["configuration"]
     assert stub.sent("update_function_code") == 1
@@ -497,6 +497,6 @@ def test_only_a_published_version_can_be_copied_from_and_only_its_parts(
 def test_a_restoring_whose_worker_died_is_taken_over_within_seconds_and_a_cancel_waits_for_it() -> (
     None
 ):
-    assert profile_of(RestoreLatest.restore_latest) is RESTORE
-    assert RESTORE.heartbeat == NOTICED
+    assert get_operation_policy(RestoreLatest.restore_latest) is RESTORE
+    assert RESTORE.heartbeat == HEARTBEAT_TIMEOUT
     assert RESTORE.cancellation is ActivityCancellationType.WAIT_CANCELLATION_COMPLETED

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import settling
 from activities.errors import AwsError
-from activities.operation import SETTLE, profile_of
+from activities.operation import SETTLE, get_operation_policy
 from activities.settling import SettleFunctionRequest, SettleProvisionedConcurrencyRequest, Settling
 from tests.activities.scripted import Answer, Scripted
 
@@ -41,13 +41,13 @@ PENDING = function(State="Pending", StateReason="The function is being created."
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience of a fifth of a second."""
-    monkeypatch.setattr(settling, "INSIDE", 0.2)
-    looks = settling.look_until
+    monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.2)
+    looks = settling.poll_until
 
     async def hurried(*args: Any, first: float, longest: float) -> Any:
         return await looks(*args, first=first / 50, longest=longest / 50)
 
-    monkeypatch.setattr(settling, "look_until", hurried)
+    monkeypatch.setattr(settling, "poll_until", hurried)
 
 
 async def unsettled(port: Scripted, request: Any = LATEST) -> ApplicationError:
@@ -91,7 +91,7 @@ async def test_an_answer_from_before_the_change_is_not_taken_for_settled() -> No
 async def test_a_revision_that_stays_is_believed_after_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(settling, "_YOUNG", 0.0)
+    monkeypatch.setattr(settling, "_READ_LAG_SECONDS", 0.0)
     port = Scripted(get_function=ACTIVE)
     assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r9"
 
@@ -186,7 +186,7 @@ async def test_a_version_published_a_moment_ago_may_be_missing_at_first() -> Non
 
 @pytest.mark.usefixtures("quickly")
 async def test_a_version_that_stays_missing_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "_YOUNG", 0.05)
+    monkeypatch.setattr(settling, "_READ_LAG_SECONDS", 0.05)
     failed = await unsettled(Scripted(get_function=MISSING), VERSION)
     assert (failed.type, failed.non_retryable) == ("NotFound", True)
 
@@ -270,5 +270,5 @@ async def test_environments_that_cannot_be_prepared_are_invalid_with_awss_reason
 
 def test_one_attempt_of_waiting_ends_well_before_its_time_out() -> None:
     for waiting in (Settling.settle_function, Settling.settle_provisioned_concurrency):
-        assert profile_of(waiting) is SETTLE
-    assert SETTLE.start_to_close.total_seconds() > settling.INSIDE + 17
+        assert get_operation_policy(waiting) is SETTLE
+    assert SETTLE.start_to_close.total_seconds() > settling.POLL_SECONDS_PER_ATTEMPT + 17

@@ -9,9 +9,9 @@ import pytest
 from temporalio.worker import FixedSizeSlotSupplier
 
 from activities.limits import priority
-from activities.limits.priority import ANNOUNCED
+from activities.limits.priority import ROLLBACK_ANNOUNCEMENTS
 from activities.limits.rate import Limits, Rates
-from activities.limits.slots import Slots, tuner
+from activities.limits.slots import ActivitySlotSupplier, create_worker_tuner
 
 CONTEXT: Any = None
 """What the core says about a slot, at which ours does not look."""
@@ -26,12 +26,12 @@ class Held:
         self.permit: Any = permit
 
 
-async def reserved(slots: Slots, seconds: float = 1) -> Any:
+async def reserved(slots: ActivitySlotSupplier, seconds: float = 1) -> Any:
     async with asyncio.timeout(seconds):
         return await slots.reserve_slot(CONTEXT)
 
 
-async def full(slots: Slots) -> bool:
+async def full(slots: ActivitySlotSupplier) -> bool:
     try:
         await reserved(slots, 0.05)
     except TimeoutError:
@@ -48,7 +48,7 @@ async def line(limits: Limits, length: int) -> list[asyncio.Task[None]]:
 
 
 async def test_no_more_is_fetched_than_could_be_served_soon() -> None:
-    slots = Slots(Limits(Rates(control_plane=6)))
+    slots = ActivitySlotSupplier(Limits(Rates(control_plane=6)))
     for _ in range(3):
         await reserved(slots)
     assert await full(slots)
@@ -56,7 +56,7 @@ async def test_no_more_is_fetched_than_could_be_served_soon() -> None:
 
 
 async def test_what_waits_for_something_else_takes_no_room() -> None:
-    slots = Slots(Limits(Rates(control_plane=2)))
+    slots = ActivitySlotSupplier(Limits(Rates(control_plane=2)))
     for _ in range(1000):
         slots.mark_slot_used(Held(await reserved(slots)))
 
@@ -64,7 +64,7 @@ async def test_what_waits_for_something_else_takes_no_room() -> None:
 async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that_hears_of_it() -> (
     None
 ):
-    slots = Slots(Limits(Rates(control_plane=2)))
+    slots = ActivitySlotSupplier(Limits(Rates(control_plane=2)))
     first = await reserved(slots)
     waiting = asyncio.create_task(reserved(slots))
     await asyncio.sleep(0.02)
@@ -76,9 +76,9 @@ async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that
 
 async def test_there_is_room_for_what_was_announced_and_once_only() -> None:
     limits = Limits(Rates(control_plane=2))
-    slots, waiting = Slots(limits), await line(limits, 5)
+    slots, waiting = ActivitySlotSupplier(limits), await line(limits, 5)
     assert slots.try_reserve_slot(CONTEXT) is None
-    ANNOUNCED.announce()
+    ROLLBACK_ANNOUNCEMENTS.announce()
     assert await full(slots)  # for what is fetched from Temporal's queue there is none
     assert slots.try_reserve_slot(CONTEXT) is not None
     assert slots.try_reserve_slot(CONTEXT) is None
@@ -89,10 +89,10 @@ async def test_there_is_room_for_what_was_announced_and_once_only() -> None:
 async def test_an_announcement_that_nothing_came_of_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(priority, "_KEPT", 0.02)
-    ANNOUNCED.announce()
+    monkeypatch.setattr(priority, "_ANNOUNCEMENT_SECONDS", 0.02)
+    ROLLBACK_ANNOUNCEMENTS.announce()
     await asyncio.sleep(0.03)
-    assert not ANNOUNCED.take()
+    assert not ROLLBACK_ANNOUNCEMENTS.take()
 
 
 async def test_nobody_is_woken_where_nobody_waits() -> None:
@@ -103,14 +103,14 @@ async def test_nobody_is_woken_where_nobody_waits() -> None:
             woken.append(None)
             super().stir()
 
-    slots = Slots(Woken(Rates(control_plane=2)))
+    slots = ActivitySlotSupplier(Woken(Rates(control_plane=2)))
     await asyncio.to_thread(slots.mark_slot_used, Held(await reserved(slots)))
     await asyncio.sleep(0.02)
     assert woken == []
 
 
 async def test_a_permit_that_was_used_makes_no_room_a_second_time_when_it_ends() -> None:
-    slots = Slots(Limits(Rates(control_plane=2)))
+    slots = ActivitySlotSupplier(Limits(Rates(control_plane=2)))
     permit = await reserved(slots)
     slots.mark_slot_used(Held(permit))
     slots.release_slot(Held(permit))
@@ -120,7 +120,7 @@ async def test_a_permit_that_was_used_makes_no_room_a_second_time_when_it_ends()
 
 async def test_while_the_line_is_long_nothing_is_fetched_and_with_every_turn_one_more_is() -> None:
     limits = Limits(Rates(control_plane=20))
-    slots = Slots(limits)
+    slots = ActivitySlotSupplier(limits)
     waiting = await line(limits, 10)
     assert await full(slots)
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -131,7 +131,7 @@ async def test_while_the_line_is_long_nothing_is_fetched_and_with_every_turn_one
 
 async def test_a_line_of_get_function_counts_too() -> None:
     limits = Limits(Rates(get_function=20))
-    slots = Slots(limits)
+    slots = ActivitySlotSupplier(limits)
     waiting = [asyncio.create_task(limits.draw("get_function")) for _ in range(13)]
     await asyncio.sleep(0)
     assert await full(slots)
@@ -141,7 +141,7 @@ async def test_a_line_of_get_function_counts_too() -> None:
 async def test_a_larger_share_makes_room() -> None:
     limits = Limits(Rates(control_plane=20))
     limits.share(10)
-    slots = Slots(limits)
+    slots = ActivitySlotSupplier(limits)
     await reserved(slots)
     waiting = asyncio.create_task(reserved(slots))
     await asyncio.sleep(0.02)
@@ -151,14 +151,14 @@ async def test_a_larger_share_makes_room() -> None:
 
 
 async def test_only_activities_are_taken_in_this_way() -> None:
-    made = tuner(Limits())
-    assert isinstance(made._get_activity_task_slot_supplier(), Slots)
-    assert not isinstance(made._get_workflow_task_slot_supplier(), Slots)
+    made = create_worker_tuner(Limits())
+    assert isinstance(made._get_activity_task_slot_supplier(), ActivitySlotSupplier)
+    assert not isinstance(made._get_workflow_task_slot_supplier(), ActivitySlotSupplier)
 
 
 async def test_few_workflow_tasks_are_taken_at_a_time_since_no_priority_counts_among_those() -> (
     None
 ):
-    supplier = tuner(Limits())._get_workflow_task_slot_supplier()
+    supplier = create_worker_tuner(Limits())._get_workflow_task_slot_supplier()
     assert isinstance(supplier, FixedSizeSlotSupplier)
     assert supplier.num_slots < 10

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.pagination import MOST_ITEMS
+from activities.pagination import MAX_ITEMS
 from activities.versions import ListVersionsByFunctionRequest, PublishVersionRequest, Versions
 from tests.activities.operations import on_attempt
 from tests.activities.port import Port
@@ -180,7 +180,7 @@ async def test_a_list_of_versions_ends_where_a_history_would_burst_and_says_wher
         versions.list_versions_by_function,
         ListVersionsByFunctionRequest(function_name="checkout"),
     )
-    assert (len(found.versions), found.next_marker) == (MOST_ITEMS, str(MOST_ITEMS))
+    assert (len(found.versions), found.next_marker) == (MAX_ITEMS, str(MAX_ITEMS))
     rest = await on_attempt(
         1,
         versions.list_versions_by_function,

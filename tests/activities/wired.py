@@ -82,8 +82,8 @@ async def connections(stub: Stub) -> AsyncIterator[tuple[Connection, Connection]
                 ("secretsmanager", "read"),
                 ("cloudwatch", "read"),
             ):
-                await patient.open(service, kind)
-                await hasty.open(service, kind)
+                await patient.open_client(service, kind)
+                await hasty.open_client(service, kind)
         yield patient, hasty
 
 

@@ -10,11 +10,10 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import operations
+from activities import list_operations
 from tests.fuzz.arena import QUEUE, Arena, Tally
 from tests.fuzz.everything import Everything
 from tests.fuzz.size import ANSWERS, INPUTS, ONLY, SEED
-from tests.workflows.conftest import temporal as temporal  # noqa: PLC0414 - the session's server, for this folder too
 
 _TALLIES: list[Tally] = []
 
@@ -26,7 +25,7 @@ async def arena(temporal: WorkflowEnvironment) -> AsyncIterator[Arena]:
         logging.CRITICAL
     )  # thousands of refusals are told by the figures
     aws = Everything()
-    worker = Worker(temporal.client, task_queue=QUEUE, activities=operations(aws))
+    worker = Worker(temporal.client, task_queue=QUEUE, activities=list_operations(aws))
     running = asyncio.ensure_future(worker.run())
     yield Arena(temporal, aws, running)
     assert not running.done(), "the worker died"

@@ -16,7 +16,7 @@ from temporalio.client import ActivityFailureError, ActivityHandle
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from activities import operations
+from activities import list_operations
 from activities.errors import Fault
 from tests.fuzz.arena import PLACE, QUEUE, Arena, Clock, Tally, meet_all
 from tests.fuzz.everything import Everything, by_name
@@ -43,8 +43,8 @@ KNOWN: Known = {
     ("workflow_id",): st.sampled_from(["nothing", "", "a" * 2000]),
     ("run_id",): st.sampled_from(["", "nothing", "00000000-0000-0000-0000-000000000000"]),
 }  # fmt: skip
-ACTIVITIES = by_name([*operations(Everything()), read_previous_version, read_journal_of])
-PASSES = {fault.value for fault in Fault if fault.passes}
+ACTIVITIES = by_name([*list_operations(Everything()), read_previous_version, read_journal_of])
+PASSES = {fault.value for fault in Fault if fault.is_retryable}
 HASTE = RetryPolicy(initial_interval=timedelta(milliseconds=20), backoff_coefficient=1)
 """What is tried again is so at once: to retry what is refused for good, or for ever, shows."""
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from temporalio.exceptions import ApplicationError
 
-from activities import operations
+from activities import list_operations
 from activities.aws import Connection, Timeouts, connect
 from activities.errors import Fault
 from activities.limits.rate import Limits
-from activities.operation import LARGEST
+from activities.operation import MAX_RESULT_BYTES
 from tests.activities.operations import ATTEMPTED, on_attempt
 from tests.activities.stub import HttpRequest, HttpResponse, Stub
 from tests.activities.tiny_lambda import REGION
@@ -42,7 +42,7 @@ _LAST = 15
 _LONGEST_FAILURE = 2_500
 _NONSENSE = {"ResponseParserError", "ResponseTooLarge"}
 _ENDLESS = {Fault.UNAVAILABLE, Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
-NAMES = list(by_name(operations(Everything())))
+NAMES = list(by_name(list_operations(Everything())))
 OWN = [
     {"Id": "cpu", "Namespace": "Shop", "MetricName": "Cpu", "Stat": "Average"},
     {
@@ -98,10 +98,10 @@ class Lane:
             connect(REGION, timeouts=Timeouts(connect=2, read=2, invoke=2))
         )
         for service in ("ssm", "secretsmanager", "cloudwatch", "s3"):
-            await self.aws.open(service, "read")
+            await self.aws.open_client(service, "read")
         for kind in ("read", "write", "invoke"):
-            await self.aws.open("lambda", kind)
-        self.activities = by_name(operations(self.aws))
+            await self.aws.open_client("lambda", kind)
+        self.activities = by_name(list_operations(self.aws))
 
     def prepare(self, question: Question) -> None:
         self._asked, self._count, self.met = question, itertools.count(1), 0
@@ -137,7 +137,7 @@ def questions(count: int) -> list[Case[Question]]:
         if ONLY
         else range(count)
     )
-    activities = by_name(operations(Everything()))
+    activities = by_name(list_operations(Everything()))
     asked = {name: _requests(name, activities[name]) for name in NAMES}
     return [Case("answer", number, _question(number, asked)) for number in numbers]
 
@@ -210,7 +210,7 @@ async def _ask(lane: Lane, question: Question, tally: Tally) -> None:
         told = (
             answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else str(answer)
         )
-        assert len(told) <= LARGEST, f"{len(told)} bytes of a result"
+        assert len(told) <= MAX_RESULT_BYTES, f"{len(told)} bytes of a result"
         assert TYPED not in told.replace(_echo(answer), ""), told[:300]
         assert KEPT not in told, told[:300]
         return

@@ -12,7 +12,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHandle
 
 from activities.errors import AwsError
-from activities.response_check import flaw
+from activities.response_check import find_mismatch
 from tests.fakes.functions import Answer
 from tests.fakes.judge import _model as model
 from tests.fuzz.arena import Arena, Tally, ended, meet_all, no_task_failed
@@ -105,7 +105,7 @@ class Nonsense:
             ),
             shape,
         )
-        if not isinstance(bad, dict) or (wrong := flaw(operation, bad, shape)):
+        if not isinstance(bad, dict) or (wrong := find_mismatch(operation, bad, shape)):
             raise AwsError(
                 operation,
                 "ResponseParserError",
