@@ -1,18 +1,68 @@
-"""Which tests may run side by side: those of one module never, and of those that need the whole machine only one at a time."""
+"""What all tests share: how they are grouped for xdist, the Temporal server, and the harness."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from tests.fake_lambda import FakeLambda
+from tests.harness import TEMPORAL_CLI, Accounts, Harness, create_harness, run_worker
+from workflows import search_attributes
+from workflows.temporal.plugin import LambdaReleases
 
 _WHOLE_MACHINE = {"survival", "chaos", "load"}
-"""Folders whose tests start several processes each, or kill them."""
+"""Folders whose tests start several processes each, or kill them: only one such test at a time."""
+
+_SERVER_SETTINGS = (
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    # A skipped timer fires at once, instead of within a second.
+    'history.timerProcessorMaxTimeShift="1ms"',
+    # The queues of the history service are polled when there is work, instead of every 50 ms.
+    *(f"history.{queue}ProcessorMaxPollRPS=2000" for queue in ("transfer", "timer", "visibility")),
+)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one module never run side by side, nor do two that need the whole machine."""
     for item in items:
         module = item.path.relative_to(Path(__file__).parent)
         group = "whole machine" if module.parts[0] in _WHOLE_MACHINE else module.as_posix()
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+    """A real Temporal server that skips time."""
+    env = await WorkflowEnvironment.start_time_skipping_v2(
+        plugins=[LambdaReleases()],
+        dev_server_existing_path=TEMPORAL_CLI,
+        dev_server_extra_args=[
+            part for setting in _SERVER_SETTINGS for part in ("--dynamic-config-value", setting)
+        ],
+        search_attributes=search_attributes.KEYS,
+    )
+    yield env
+    await env.shutdown()
+
+
+@pytest.fixture(scope="session")
+async def accounts(temporal: WorkflowEnvironment) -> AsyncIterator[Accounts]:
+    """One worker for all tests: starting one takes as long as a release."""
+    async with run_worker(temporal) as served:
+        yield served
+
+
+@pytest.fixture
+def aws() -> FakeLambda:
+    """An AWS of the test's own."""
+    return FakeLambda()
+
+
+@pytest.fixture
+def harness(temporal: WorkflowEnvironment, accounts: Accounts, aws: FakeLambda) -> Harness:
+    """A harness of the test's own: one function, two versions, the second live."""
+    return create_harness(temporal, accounts, aws)

@@ -1,8 +1,9 @@
-"""Records the histories that every later version must replay: ``python -m tests.workflows.record [SCENE …]``.
+"""Records the histories that later versions must replay: ``python -m tests.workflows.record [NAME …]``.
 
-Each scene is played on a real Temporal server, in real time, over an AWS in memory, and written to ``tests/histories/<scene>.<workflow>.json``.
-A history that is there already is left alone, always: it stands for a release that is in flight somewhere. A change of a workflow, gated with
-``workflow.patched``, adds a scene, or the same one under a new name.
+Each scenario runs on a real Temporal server, in real time, over an AWS in memory. Its histories are
+written to ``tests/histories/<scenario>.<workflow>.json``.
+A history that exists is never overwritten: it stands for a release that is in flight somewhere.
+A change of a workflow that is gated with ``workflow.patched`` adds a scenario, under a new name.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from typing import Any, Final
 from temporalio.testing import WorkflowEnvironment
 
 from tests.fake_lambda import FakeLambda
-from tests.workflows.conftest import stage
-from tests.workflows.scene import Handle, Scene, ending
+from tests.harness import TEMPORAL_CLI, Handle, Harness, create_harness, read_ending, run_worker
 from workflows import search_attributes
 from workflows.temporal.plugin import LambdaReleases
 
@@ -50,15 +50,15 @@ def refuse(_: object) -> dict[str, Any]:
     return {"accept": False, "reason": "the smoke test failed"}
 
 
-async def success(scene: Scene) -> Handle:
+async def success(harness: Harness) -> Handle:
     """Code, configuration, concurrency, hooks and guards: all that a release can do, and all goes well."""
-    scene.aws.hook("preflight", accept)
-    scene.aws.hook("smoke", accept)
-    scene.aws.alarms["errors"] = "OK"
-    return await scene.start(
+    harness.aws.hook("preflight", accept)
+    harness.aws.hook("smoke", accept)
+    harness.aws.alarms["errors"] = "OK"
+    return await harness.start(
         "Release",
-        scene.request(
-            artifact=scene.package("three"),
+        harness.request(
+            artifact=harness.package("three"),
             configuration={"MemorySize": 512},
             concurrency={"reserved": 50, "provisioned": 5},
             hooks={"before_traffic": "preflight", "after_traffic": "smoke"},
@@ -70,65 +70,73 @@ async def success(scene: Scene) -> Handle:
     )
 
 
-async def alarm(scene: Scene) -> Handle:
+async def alarm(harness: Harness) -> Handle:
     """An alarm goes off in the bake."""
-    scene.aws.alarms["errors"] = "OK"
-    handle = await scene.start(
+    harness.aws.alarms["errors"] = "OK"
+    handle = await harness.start(
         "Release",
-        scene.request(artifact=scene.package("three"), guards={"alarms": ["errors"]}, **LONG),
+        harness.request(artifact=harness.package("three"), guards={"alarms": ["errors"]}, **LONG),
     )
-    await scene.reaches("baking")
-    scene.aws.alarms["errors"] = "ALARM"
+    await harness.wait_for_phase("baking")
+    harness.aws.alarms["errors"] = "ALARM"
     return handle
 
 
-async def abort(scene: Scene) -> Handle:
+async def abort(harness: Harness) -> Handle:
     """A person pauses, resumes and aborts."""
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **LONG))
-    await scene.reaches("baking")
-    await scene.say("pause", reason="p99")
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **LONG)
+    )
+    await harness.wait_for_phase("baking")
+    await harness.send("pause", reason="p99")
     await asyncio.sleep(1)
-    await scene.say("resume")
-    await scene.say("abort", reason="wrong build")
+    await harness.send("resume")
+    await harness.send("abort", reason="wrong build")
     return handle
 
 
-async def cancel(scene: Scene) -> Handle:
+async def cancel(harness: Harness) -> Handle:
     """The release is cancelled in its bake."""
-    handle = await scene.start(
+    handle = await harness.start(
         "Release",
-        scene.request(artifact=scene.package("three"), configuration={"MemorySize": 512}, **LONG),
+        harness.request(
+            artifact=harness.package("three"), configuration={"MemorySize": 512}, **LONG
+        ),
     )
-    await scene.reaches("baking")
+    await harness.wait_for_phase("baking")
     await handle.cancel()
     return handle
 
 
-async def hook_refusal(scene: Scene) -> Handle:
+async def hook_refusal(harness: Harness) -> Handle:
     """The hook after traffic refuses."""
-    scene.aws.hook("smoke", refuse)
+    harness.aws.hook("smoke", refuse)
     hooks = {"hooks": {"after_traffic": "smoke"}}
-    return await scene.start(
+    return await harness.start(
         "Release",
-        scene.request(
-            artifact=scene.package("three"), concurrency={"reserved": 50}, **hooks, **SHORT
+        harness.request(
+            artifact=harness.package("three"), concurrency={"reserved": 50}, **hooks, **SHORT
         ),
     )
 
 
-async def approval(scene: Scene) -> Handle:
+async def approval(harness: Harness) -> Handle:
     """A person approves."""
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **ASKING))
-    await scene.reaches("awaiting_approval")
-    await scene.say("approve", note="looks good")
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **ASKING)
+    )
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("approve", note="looks good")
     return handle
 
 
-async def promotion(scene: Scene) -> Handle:
+async def promotion(harness: Harness) -> Handle:
     """A person promotes."""
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **LONG))
-    await scene.reaches("baking")
-    await scene.say("promote", reason="hotfix")
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **LONG)
+    )
+    await harness.wait_for_phase("baking")
+    await harness.send("promote", reason="hotfix")
     return handle
 
 
@@ -162,55 +170,57 @@ def broken(_: object) -> None:
     raise RuntimeError("broken")
 
 
-async def probe(scene: Scene) -> Handle:
+async def probe(harness: Harness) -> Handle:
     """The candidate is probed before it gets traffic; one of three requests fails, which may, and AWS throttles one."""
     answers = iter([broken, whole, whole])
 
     def in_turn(payload: object) -> object:
         return next(answers)(payload)
 
-    scene.aws.handlers[scene.function] = in_turn
-    scene.aws.fail("invoke", "TooManyRequestsException", skip=1)
+    harness.aws.handlers[harness.function] = in_turn
+    harness.aws.fail("invoke", "TooManyRequestsException", skip=1)
     steps = {"steps": [{**PROBES, "max_failures": 1}, *SHORT["strategy"]["steps"]]}
-    return await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), strategy=steps)
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), strategy=steps)
     )
 
 
-async def probe_refusal(scene: Scene) -> Handle:
+async def probe_refusal(harness: Harness) -> Handle:
     """The candidate fails a probe under traffic."""
-    scene.aws.handlers[scene.function] = broken
+    harness.aws.handlers[harness.function] = broken
     steps = {"steps": [{"kind": "set_weight", "percent": 10}, PROBES]}
-    return await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), strategy=steps)
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), strategy=steps)
     )
 
 
-async def first(scene: Scene) -> Handle:
+async def first(harness: Harness) -> Handle:
     """The first release of an alias."""
-    target = {"target": {"function": scene.function, "alias": "beta"}}
-    return await scene.start("Release", {**target, "artifact": scene.package("three")})
+    target = {"target": {"function": harness.function, "alias": "beta"}}
+    return await harness.start("Release", {**target, "artifact": harness.package("three")})
 
 
-async def nothing(scene: Scene) -> Handle:
+async def nothing(harness: Harness) -> Handle:
     """Nothing to do."""
-    return await scene.start("Release", scene.request(artifact=scene.package("two"), **SHORT))
+    return await harness.start("Release", harness.request(artifact=harness.package("two"), **SHORT))
 
 
-async def rejection(scene: Scene) -> Handle:
+async def rejection(harness: Harness) -> Handle:
     """Preflight refuses."""
-    return await scene.start(
-        "Release", scene.request(artifact={"kind": "version", "version": "99"})
+    return await harness.start(
+        "Release", harness.request(artifact={"kind": "version", "version": "99"})
     )
 
 
-async def foreign(scene: Scene) -> Handle:
+async def foreign(harness: Harness) -> Handle:
     """Somebody else moves the alias in the bake."""
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **SHORT))
-    await scene.reaches("baking")
-    scene.aws.somebody(
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **SHORT)
+    )
+    await harness.wait_for_phase("baking")
+    harness.aws.somebody(
         "update_alias",
-        FunctionName=scene.function,
+        FunctionName=harness.function,
         Name="live",
         FunctionVersion="1",
         RoutingConfig={},
@@ -218,59 +228,67 @@ async def foreign(scene: Scene) -> Handle:
     return handle
 
 
-async def foreign_upload(scene: Scene) -> Handle:
+async def foreign_upload(harness: Harness) -> Handle:
     """Somebody else uploads code before the release's own has settled."""
-    scene.aws.after("update_function_code", lambda _: scene.aws.overwrite(scene.function, "theirs"))
-    return await scene.start("Release", scene.request(artifact=scene.package("three"), **SHORT))
+    harness.aws.after(
+        "update_function_code", lambda _: harness.aws.overwrite(harness.function, "theirs")
+    )
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **SHORT)
+    )
 
 
-async def rollback(scene: Scene) -> Handle:
+async def rollback(harness: Harness) -> Handle:
     """An alias is put on an earlier version."""
-    return await scene.start("Rollback", scene.request(version="1", requested_by="ana"))
+    return await harness.start("Rollback", harness.request(version="1", requested_by="ana"))
 
 
-async def terminated(scene: Scene) -> Handle:
+async def terminated(harness: Harness) -> Handle:
     """The rollout is terminated, and mended by the release."""
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three"), **LONG))
-    await scene.reaches("baking")
-    await scene.rollout.terminate("an accident")
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **LONG)
+    )
+    await harness.wait_for_phase("baking")
+    await harness.rollout.terminate("an accident")
     return handle
 
 
-async def terminated_with_concurrency(scene: Scene) -> Handle:
+async def terminated_with_concurrency(harness: Harness) -> Handle:
     """The rollout is terminated, and what it may still have on its way to AWS is waited for before the rest is mended."""
     concurrency = {"concurrency": {"reserved": 50}}
-    handle = await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), **concurrency, **LONG)
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **concurrency, **LONG)
     )
-    await scene.reaches("baking")
-    await scene.rollout.terminate("an accident")
+    await harness.wait_for_phase("baking")
+    await harness.rollout.terminate("an accident")
     return handle
 
 
-async def judged(scene: Scene) -> Handle:
+async def judged(harness: Harness) -> Handle:
     """A candidate that does worse than stable is rolled back for what CloudWatch measured."""
-    scene.aws.callers(scene.function, error_rates={"3": 0.05, "2": 0.005})
+    harness.aws.callers(harness.function, error_rates={"3": 0.05, "2": 0.005})
     guards = {
         "guards": {
             "metrics": {"not_worse": [{}], "limits": [{"metric": "duration_p99", "max": 800}]}
         }
     }
-    return await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), **guards, **LONG)
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **guards, **LONG)
     )
 
 
-async def adaptive(scene: Scene) -> Handle:
+async def adaptive(harness: Harness) -> Handle:
     """A ramp: a dose, the wait for what CloudWatch tells of it, and everything."""
-    scene.aws.callers(scene.function, error_rates={"3": 0.005, "2": 0.005})
+    harness.aws.callers(harness.function, error_rates={"3": 0.005, "2": 0.005})
     ramp = {"strategy": {"adaptive": {"from": 20, "margin": 0.1}}}
-    return await scene.start("Release", scene.request(artifact=scene.package("three"), **ramp))
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **ramp)
+    )
 
 
-async def unmeasurable(scene: Scene) -> Handle:
+async def unmeasurable(harness: Harness) -> Handle:
     """CloudWatch answers in part only: a person decides, twice."""
-    scene.aws.metrics_status = "PartialData"
+    harness.aws.metrics_status = "PartialData"
     metrics = {"guards": {"metrics": {"not_worse": [{}]}}}
     short = {"duration": "1s", "max_duration": "2s"}
     steps = [
@@ -278,31 +296,35 @@ async def unmeasurable(scene: Scene) -> Handle:
         {"kind": "bake", **short},
         {"kind": "analysis", "not_worse": [{}], **short},
     ]
-    handle = await scene.start(
+    handle = await harness.start(
         "Release",
-        scene.request(artifact=scene.package("three"), strategy={"steps": steps}, **metrics),
+        harness.request(artifact=harness.package("three"), strategy={"steps": steps}, **metrics),
     )
-    await scene.reaches("awaiting_approval")
-    await scene.say("approve")
-    await scene.reaches("baking")
-    await scene.reaches("awaiting_approval")
-    await scene.say("approve")
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("approve")
+    await harness.wait_for_phase("baking")
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("approve")
     return handle
 
 
-async def hotfix(scene: Scene) -> Handle:
+async def hotfix(harness: Harness) -> Handle:
     """A hotfix ships while an alarm is red, and is watched over for a moment."""
-    scene.aws.alarms = {"errors": "ALARM", "latency": "OK"}
+    harness.aws.alarms = {"errors": "ALARM", "latency": "OK"}
     guards = {"guards": {"alarms": ["errors", "latency"], "after": "1s"}}
-    asked = scene.request(
-        artifact=scene.package("three"), hotfix=True, reason="INC-7", strategy="AllAtOnce", **guards
+    asked = harness.request(
+        artifact=harness.package("three"),
+        hotfix=True,
+        reason="INC-7",
+        strategy="AllAtOnce",
+        **guards,
     )
-    return await scene.start("Release", asked)
+    return await harness.start("Release", asked)
 
 
-SCENES: Final[dict[str, Callable[[Scene], Awaitable[Handle]]]] = {
-    scene.__name__: scene
-    for scene in (
+SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
+    scenario.__name__: scenario
+    for scenario in (
         success,
         alarm,
         abort,
@@ -329,23 +351,28 @@ SCENES: Final[dict[str, Callable[[Scene], Awaitable[Handle]]]] = {
 
 
 async def main(names: list[str]) -> None:
-    """Play the scenes that have no history yet, and write it down."""
-    missing = [name for name in names or SCENES if not [*HISTORIES.glob(f"{name}.*.json")]]
+    """Run the scenarios that have no history yet, and write their histories."""
+    missing = [name for name in names or SCENARIOS if not [*HISTORIES.glob(f"{name}.*.json")]]
+    if not missing:
+        return
     async with await WorkflowEnvironment.start_local(
         plugins=[LambdaReleases()],
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        dev_server_existing_path=TEMPORAL_CLI,
         search_attributes=search_attributes.KEYS,
     ) as env:
         for name in missing:
-            async with stage(env, FakeLambda()) as scene:
-                handle = await SCENES[name](scene)
-                end = await ending(handle, patience=300)  # CloudWatch's minutes are real ones
+            async with run_worker(env) as accounts:
+                harness = create_harness(env, accounts, FakeLambda())
+                handle = await SCENARIOS[name](harness)
+                end = await read_ending(handle, seconds=300)  # CloudWatch's minutes are real ones
                 await _write(name, "holder", handle)
                 alias = "beta" if name == "first" else "live"
                 await _write(
                     name,
                     "rollout",
-                    scene.client.get_workflow_handle(scene.lock.removesuffix("live") + alias),
+                    harness.client.get_workflow_handle(
+                        harness.rollout_id.removesuffix("live") + alias
+                    ),
                 )
                 sys.stdout.write(f"{name}: {end.kind}, {end.text}\n")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.scene import CANARY, Ending, Scene, ending
+from tests.harness import CANARY, Ending, Harness, read_ending
 
 GUARDED = {"guards": {"metrics": {"not_worse": [{"metric": "error_rate"}]}}}
 BAD, USUAL = 0.05, 0.005
@@ -26,47 +26,47 @@ def analysis(**keys: Any) -> dict[str, Any]:
 
 
 def callers(
-    scene: Scene, *, candidate: float, stable: float = USUAL, per_minute: float = 6000
+    harness: Harness, *, candidate: float, stable: float = USUAL, per_minute: float = 6000
 ) -> None:
     """A hundred requests a second; so many of them fail."""
-    scene.aws.callers(
-        scene.function, per_minute=per_minute, error_rates={"3": candidate, "2": stable}
+    harness.aws.callers(
+        harness.function, per_minute=per_minute, error_rates={"3": candidate, "2": stable}
     )
 
 
-async def took(scene: Scene) -> timedelta:
-    described = await scene.rollout.describe()
+async def took(harness: Harness) -> timedelta:
+    described = await harness.rollout.describe()
     assert described.close_time is not None
     return described.close_time - described.start_time
 
 
-def promoted(end: Ending, scene: Scene) -> None:
+def promoted(end: Ending, harness: Harness) -> None:
     assert end.kind == "Completed", end
-    assert scene.aws.routing(scene.function) == ("3", {})
+    assert harness.aws.routing(harness.function) == ("3", {})
 
 
-def rolled_back(end: Ending, scene: Scene, why: str) -> None:
+def rolled_back(end: Ending, harness: Harness, why: str) -> None:
     assert end.kind == "ReleaseRolledBack", end
     assert why in end.text
-    assert scene.aws.routing(scene.function) == ("2", {})
+    assert harness.aws.routing(harness.function) == ("2", {})
 
 
 # --- guards ----------------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_candidate_that_is_worse_than_stable_is_rolled_back_before_its_bake_ends(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    callers(scene, candidate=BAD)
-    end = await scene.release(
-        artifact=scene.package("three"), **GUARDED, **strategy(bake(duration="1h"))
+    callers(harness, candidate=BAD)
+    end = await harness.release(
+        artifact=harness.package("three"), **GUARDED, **strategy(bake(duration="1h"))
     )
     rolled_back(
         end,
-        scene,
+        harness,
         "version 3 does worse than it may: error_rate not worse than stable's by 2.5 points: ",
     )
-    assert await took(scene) < timedelta(minutes=5)
+    assert await took(harness) < timedelta(minutes=5)
     assert end.status is not None
     assert end.status.analysis is not None
     told = end.status.analysis
@@ -79,25 +79,25 @@ async def test_a_candidate_that_is_worse_than_stable_is_rolled_back_before_its_b
     assert told.worse > 0.99
 
 
-async def test_a_candidate_that_is_as_good_as_stable_is_promoted(scene: Scene) -> None:
-    callers(scene, candidate=USUAL)
-    promoted(await scene.release(artifact=scene.package("three"), **GUARDED, **CANARY), scene)
-    status = (await scene.rollout.result()).analysis
+async def test_a_candidate_that_is_as_good_as_stable_is_promoted(harness: Harness) -> None:
+    callers(harness, candidate=USUAL)
+    promoted(await harness.release(artifact=harness.package("three"), **GUARDED, **CANARY), harness)
+    status = (await harness.rollout.result()).analysis
     assert status is not None
     assert status.verdict == "passed"
     assert status.not_worse > 0.99
 
 
-async def test_a_limit_guards_by_itself(scene: Scene) -> None:
-    callers(scene, candidate=BAD, stable=BAD)
+async def test_a_limit_guards_by_itself(harness: Harness) -> None:
+    callers(harness, candidate=BAD, stable=BAD)
     limit = {"guards": {"metrics": {"limits": [{"metric": "error_rate", "max": 0.02}]}}}
-    end = await scene.release(artifact=scene.package("three"), **limit, **strategy(bake()))
-    rolled_back(end, scene, "error_rate at most 0.02: 0.0")
+    end = await harness.release(artifact=harness.package("three"), **limit, **strategy(bake()))
+    rolled_back(end, harness, "error_rate at most 0.02: 0.0")
 
 
-async def test_any_metric_of_cloudwatchs_can_be_a_limit(scene: Scene) -> None:
-    callers(scene, candidate=USUAL)
-    scene.aws.other_metrics = {"Refused": lambda _: 7.0, "Orders": lambda _: 100.0}
+async def test_any_metric_of_cloudwatchs_can_be_a_limit(harness: Harness) -> None:
+    callers(harness, candidate=USUAL)
+    harness.aws.other_metrics = {"Refused": lambda _: 7.0, "Orders": lambda _: 100.0}
     refused = {
         "namespace": "Shop",
         "name": "Refused",
@@ -110,29 +110,29 @@ async def test_any_metric_of_cloudwatchs_can_be_a_limit(scene: Scene) -> None:
             "metrics": {"limits": [{"metric": refused, "max": 10}, {"metric": share, "max": 5}]}
         }
     }
-    end = await scene.release(artifact=scene.package("three"), **limits, **strategy(bake()))
-    rolled_back(end, scene, "100 * r / o at most 5: 7")
-    asked = scene.aws.of("get_metric_data")[-1]["MetricDataQueries"]
+    end = await harness.release(artifact=harness.package("three"), **limits, **strategy(bake()))
+    rolled_back(end, harness, "100 * r / o at most 5: 7")
+    asked = harness.aws.of("get_metric_data")[-1]["MetricDataQueries"]
     dimensions = [
         query["MetricStat"]["Metric"]["Dimensions"] for query in asked if "MetricStat" in query
     ]
     assert [
         {"Name": "Version", "Value": "3"},
-        {"Name": "Function", "Value": scene.function},
+        {"Name": "Function", "Value": harness.function},
     ] in dimensions
 
 
-async def test_every_look_is_one_call_and_a_bake_has_a_bounded_history(scene: Scene) -> None:
-    callers(scene, candidate=USUAL)
+async def test_every_look_is_one_call_and_a_bake_has_a_bounded_history(harness: Harness) -> None:
+    callers(harness, candidate=USUAL)
     promoted(
-        await scene.release(
-            artifact=scene.package("three"), **GUARDED, **strategy(bake(duration="20m"))
+        await harness.release(
+            artifact=harness.package("three"), **GUARDED, **strategy(bake(duration="20m"))
         ),
-        scene,
+        harness,
     )
-    looks = len(scene.aws.of("get_metric_data"))
+    looks = len(harness.aws.of("get_metric_data"))
     assert 20 <= looks <= 20 * 5 + 10  # one each 15 s
-    assert await scene.events() < 20 * 9 + 150
+    assert await harness.history_length() < 20 * 9 + 150
 
 
 # --- silence ---------------------------------------------------------------------------------------------------------------------
@@ -140,177 +140,181 @@ async def test_every_look_is_one_call_and_a_bake_has_a_bounded_history(scene: Sc
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
 async def test_a_bake_whose_metrics_cannot_be_read_holds_for_a_person(
-    scene: Scene, status: str
+    harness: Harness, status: str
 ) -> None:
-    callers(scene, candidate=USUAL)
-    scene.aws.metrics_status = status
-    handle = await scene.begin(
-        artifact=scene.package("three"),
+    callers(harness, candidate=USUAL)
+    harness.aws.metrics_status = status
+    handle = await harness.begin(
+        artifact=harness.package("three"),
         **GUARDED,
         **strategy(bake(duration="1m", max_duration="2m")),
     )
-    await scene.reaches("baking")
-    await scene.forward(timedelta(minutes=5))
-    held = await scene.reaches("awaiting_approval")
+    await harness.wait_for_phase("baking")
+    await harness.fast_forward(timedelta(minutes=5))
+    held = await harness.wait_for_phase("awaiting_approval")
     assert f"CloudWatch answered {status}" in held.note
     assert held.routing.percent == 10
-    await scene.say("approve", note="looked at the logs")
-    promoted(await scene.finished(handle), scene)
+    await harness.send("approve", note="looked at the logs")
+    promoted(await harness.finish(handle), harness)
 
 
 @pytest.mark.parametrize("kind", ["nobody calls", "throttled", "denied later"])
 @pytest.mark.parametrize("step", ["bake", "analysis"])
-async def test_silence_is_no_pass(scene: Scene, kind: str, step: str) -> None:
-    callers(scene, candidate=USUAL, per_minute=0 if kind == "nobody calls" else 6000)
+async def test_silence_is_no_pass(harness: Harness, kind: str, step: str) -> None:
+    callers(harness, candidate=USUAL, per_minute=0 if kind == "nobody calls" else 6000)
     match kind:
         case "throttled":
-            scene.aws.fail("get_metric_data", "ThrottlingException", "Rate exceeded", times=None)
+            harness.aws.fail("get_metric_data", "ThrottlingException", "Rate exceeded", times=None)
         case "denied later":
-            scene.aws.fail(
+            harness.aws.fail(
                 "get_metric_data", "AccessDeniedException", "not allowed", skip=1, times=None
             )
         case _:
             pass
     patient = {"duration": "1m", "max_duration": "3m", "on_no_data": "fail"}
     steps = {"bake": bake(**patient), "analysis": analysis(**patient)}
-    end = await scene.release(artifact=scene.package("three"), **GUARDED, **strategy(steps[step]))
+    end = await harness.release(
+        artifact=harness.package("three"), **GUARDED, **strategy(steps[step])
+    )
     assert end.kind == "ReleaseRolledBack", end
-    assert scene.aws.routing(scene.function) == ("2", {})
+    assert harness.aws.routing(harness.function) == ("2", {})
 
 
-async def test_who_wants_it_passes_without_data(scene: Scene) -> None:
-    callers(scene, candidate=USUAL, per_minute=0)
-    end = await scene.release(
-        artifact=scene.package("three"),
+async def test_who_wants_it_passes_without_data(harness: Harness) -> None:
+    callers(harness, candidate=USUAL, per_minute=0)
+    end = await harness.release(
+        artifact=harness.package("three"),
         **GUARDED,
         **strategy(bake(duration="1m", on_no_data="pass")),
     )
-    promoted(end, scene)
+    promoted(end, harness)
 
 
-async def test_metrics_that_may_not_be_read_are_a_reason_not_to_begin(scene: Scene) -> None:
-    scene.aws.fail(
+async def test_metrics_that_may_not_be_read_are_a_reason_not_to_begin(harness: Harness) -> None:
+    harness.aws.fail(
         "get_metric_data",
         "AccessDeniedException",
         "User is not authorized to perform: cloudwatch:GetMetricData",
         times=None,
     )
-    end = await scene.release(artifact=scene.package("three"), **GUARDED, **CANARY)
+    end = await harness.release(artifact=harness.package("three"), **GUARDED, **CANARY)
     assert end.kind == "ReleaseRejected", end
     assert "guards.metrics: CloudWatch cannot be asked" in end.text
-    assert not scene.aws.writes
+    assert not harness.aws.writes
 
 
-async def test_late_numbers_are_waited_for(scene: Scene) -> None:
-    callers(scene, candidate=BAD)
-    scene.aws.metrics_delay = timedelta(minutes=4)
-    end = await scene.release(
-        artifact=scene.package("three"), **GUARDED, **strategy(bake(duration="1m"))
+async def test_late_numbers_are_waited_for(harness: Harness) -> None:
+    callers(harness, candidate=BAD)
+    harness.aws.metrics_delay = timedelta(minutes=4)
+    end = await harness.release(
+        artifact=harness.package("three"), **GUARDED, **strategy(bake(duration="1m"))
     )
-    rolled_back(end, scene, "does worse than it may")
+    rolled_back(end, harness, "does worse than it may")
 
 
 # --- bakes that wait for requests ------------------------------------------------------------------------------------------------
 
 
-async def test_a_bake_lasts_until_enough_was_measured(scene: Scene) -> None:
-    callers(scene, candidate=USUAL, per_minute=600)
+async def test_a_bake_lasts_until_enough_was_measured(harness: Harness) -> None:
+    callers(harness, candidate=USUAL, per_minute=600)
     steps = strategy(bake(duration="1m", min_invocations=500, max_duration="1h"))
-    promoted(await scene.release(artifact=scene.package("three"), **steps), scene)
-    assert timedelta(minutes=8) < await took(scene) < timedelta(minutes=13)
+    promoted(await harness.release(artifact=harness.package("three"), **steps), harness)
+    assert timedelta(minutes=8) < await took(harness) < timedelta(minutes=13)
 
 
-async def test_a_bake_that_never_sees_enough_holds(scene: Scene) -> None:
-    callers(scene, candidate=USUAL, per_minute=60)
+async def test_a_bake_that_never_sees_enough_holds(harness: Harness) -> None:
+    callers(harness, candidate=USUAL, per_minute=60)
     steps = strategy(bake(duration="1m", min_invocations=500, max_duration="10m"))
-    handle = await scene.begin(artifact=scene.package("three"), **steps)
-    await scene.reaches("baking")
-    await scene.forward(timedelta(minutes=15))
-    held = await scene.reaches("awaiting_approval")
+    handle = await harness.begin(artifact=harness.package("three"), **steps)
+    await harness.wait_for_phase("baking")
+    await harness.fast_forward(timedelta(minutes=15))
+    held = await harness.wait_for_phase("awaiting_approval")
     assert "not enough to judge by within 10 min: " in held.note
-    await scene.say("abort", reason="too little traffic")
-    rolled_back(await scene.finished(handle), scene, "too little traffic")
+    await harness.send("abort", reason="too little traffic")
+    rolled_back(await harness.finish(handle), harness, "too little traffic")
 
 
 # --- analysis steps --------------------------------------------------------------------------------------------------------------
 
 
-async def test_an_analysis_rolls_back_what_is_worse(scene: Scene) -> None:
-    callers(scene, candidate=BAD)
+async def test_an_analysis_rolls_back_what_is_worse(harness: Harness) -> None:
+    callers(harness, candidate=BAD)
     rolled_back(
-        await scene.release(artifact=scene.package("three"), **strategy(analysis())),
-        scene,
+        await harness.release(artifact=harness.package("three"), **strategy(analysis())),
+        harness,
         "does worse than it may",
     )
-    assert await took(scene) < timedelta(minutes=5)
+    assert await took(harness) < timedelta(minutes=5)
 
 
-async def test_an_analysis_that_is_paused_rolls_back_what_is_worse(scene: Scene) -> None:
-    callers(scene, candidate=BAD)
-    handle = await scene.begin(artifact=scene.package("three"), **strategy(analysis()))
-    await scene.reaches("baking")
-    await scene.say("pause", reason="lunch")
-    rolled_back(await scene.finished(handle), scene, "does worse than it may")
+async def test_an_analysis_that_is_paused_rolls_back_what_is_worse(harness: Harness) -> None:
+    callers(harness, candidate=BAD)
+    handle = await harness.begin(artifact=harness.package("three"), **strategy(analysis()))
+    await harness.wait_for_phase("baking")
+    await harness.send("pause", reason="lunch")
+    rolled_back(await harness.finish(handle), harness, "does worse than it may")
 
 
 async def test_an_analysis_lasts_as_long_as_it_says_and_ends_early_only_where_that_is_allowed(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    callers(scene, candidate=USUAL)
-    promoted(await scene.release(artifact=scene.package("three"), **strategy(analysis())), scene)
-    assert timedelta(minutes=10) <= await took(scene) < timedelta(minutes=11)
-
-
-async def test_an_analysis_may_end_early_on_evidence(scene: Scene) -> None:
-    callers(scene, candidate=USUAL)
+    callers(harness, candidate=USUAL)
     promoted(
-        await scene.release(artifact=scene.package("three"), **strategy(analysis(early=True))),
-        scene,
+        await harness.release(artifact=harness.package("three"), **strategy(analysis())), harness
     )
-    assert await took(scene) < timedelta(minutes=5)
+    assert timedelta(minutes=10) <= await took(harness) < timedelta(minutes=11)
 
 
-async def test_an_analysis_that_comes_to_no_verdict_holds(scene: Scene) -> None:
-    callers(scene, candidate=USUAL, per_minute=60)
-    handle = await scene.begin(
-        artifact=scene.package("three"), **strategy(analysis(max_duration="15m"))
+async def test_an_analysis_may_end_early_on_evidence(harness: Harness) -> None:
+    callers(harness, candidate=USUAL)
+    promoted(
+        await harness.release(artifact=harness.package("three"), **strategy(analysis(early=True))),
+        harness,
     )
-    await scene.reaches("baking")
-    await scene.forward(timedelta(minutes=20))
-    held = await scene.reaches("awaiting_approval")
+    assert await took(harness) < timedelta(minutes=5)
+
+
+async def test_an_analysis_that_comes_to_no_verdict_holds(harness: Harness) -> None:
+    callers(harness, candidate=USUAL, per_minute=60)
+    handle = await harness.begin(
+        artifact=harness.package("three"), **strategy(analysis(max_duration="15m"))
+    )
+    await harness.wait_for_phase("baking")
+    await harness.fast_forward(timedelta(minutes=20))
+    held = await harness.wait_for_phase("awaiting_approval")
     assert "no verdict within 15 min" in held.note
     assert held.analysis is not None
-    await scene.say("approve")
-    promoted(await scene.finished(handle), scene)
+    await harness.send("approve")
+    promoted(await harness.finish(handle), harness)
 
 
-async def test_slower_requests_are_counted_against_stables_own_p99(scene: Scene) -> None:
+async def test_slower_requests_are_counted_against_stables_own_p99(harness: Harness) -> None:
     def measured(version: str, minute: Any) -> dict[str, float | None]:
-        count = round(6000 * scene.aws.share(scene.function, version, minute))
+        count = round(6000 * harness.aws.share(harness.function, version, minute))
         slow = round(count * (0.08 if version == "3" else 0.01))
         return {"invocations": count, "slow": slow, "p99": 100} if count else {}
 
-    scene.aws.measured = measured
+    harness.aws.measured = measured
     steps = strategy(analysis(not_worse=[{"metric": "slow_rate", "margin": 0.02}]))
     rolled_back(
-        await scene.release(artifact=scene.package("three"), **steps),
-        scene,
+        await harness.release(artifact=harness.package("three"), **steps),
+        harness,
         "slow_rate not worse than stable's by 2 points",
     )
     stats = {
         query["MetricStat"]["Stat"]
-        for query in scene.aws.of("get_metric_data")[-1]["MetricDataQueries"]
+        for query in harness.aws.of("get_metric_data")[-1]["MetricDataQueries"]
     }
     assert "TC(100:)" in stats
 
 
-async def test_a_verdict_stands_in_the_history_with_its_numbers(scene: Scene) -> None:
-    callers(scene, candidate=USUAL)
+async def test_a_verdict_stands_in_the_history_with_its_numbers(harness: Harness) -> None:
+    callers(harness, candidate=USUAL)
     promoted(
-        await scene.release(artifact=scene.package("three"), **strategy(analysis(early=True))),
-        scene,
+        await harness.release(artifact=harness.package("three"), **strategy(analysis(early=True))),
+        harness,
     )
-    verdict = await (await scene.rollout.describe()).memo_value("verdict")
+    verdict = await (await harness.rollout.describe()).memo_value("verdict")
     assert verdict["verdict"] == "passed"
     assert "against" in verdict["reason"]
 
@@ -318,52 +322,52 @@ async def test_a_verdict_stands_in_the_history_with_its_numbers(scene: Scene) ->
 # --- a broken baseline -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_hotfix_ships_while_alarms_are_red_if_it_is_no_worse(scene: Scene) -> None:
-    callers(scene, candidate=0.01, stable=0.4)
-    scene.aws.alarms = {"errors": "ALARM", "latency": "OK"}
+async def test_a_hotfix_ships_while_alarms_are_red_if_it_is_no_worse(harness: Harness) -> None:
+    callers(harness, candidate=0.01, stable=0.4)
+    harness.aws.alarms = {"errors": "ALARM", "latency": "OK"}
     guards = {
         "guards": {
             "alarms": ["errors", "latency"],
             "metrics": {"limits": [{"metric": "error_rate", "max": 0.001}]},
         }
     }
-    end = await scene.release(
-        artifact=scene.package("three"), hotfix=True, reason="INC-7", **guards, **CANARY
+    end = await harness.release(
+        artifact=harness.package("three"), hotfix=True, reason="INC-7", **guards, **CANARY
     )
-    promoted(end, scene)
+    promoted(end, harness)
     assert end.status is not None
     assert end.status.hotfix
 
 
-async def test_a_hotfix_that_makes_it_worse_is_rolled_back(scene: Scene) -> None:
-    callers(scene, candidate=0.6, stable=0.4)
-    scene.aws.alarms = {"errors": "ALARM"}
-    end = await scene.release(
-        artifact=scene.package("three"),
+async def test_a_hotfix_that_makes_it_worse_is_rolled_back(harness: Harness) -> None:
+    callers(harness, candidate=0.6, stable=0.4)
+    harness.aws.alarms = {"errors": "ALARM"}
+    end = await harness.release(
+        artifact=harness.package("three"),
         hotfix=True,
         reason="INC-7",
         guards={"alarms": ["errors"]},
         **strategy(bake(duration="1h")),
     )
-    rolled_back(end, scene, "does worse than it may")
+    rolled_back(end, harness, "does worse than it may")
 
 
-async def test_an_alarm_that_goes_off_after_a_hotfix_began_still_counts(scene: Scene) -> None:
-    callers(scene, candidate=0.4, stable=0.4)
-    scene.aws.alarms = {"errors": "ALARM", "latency": "OK"}
+async def test_an_alarm_that_goes_off_after_a_hotfix_began_still_counts(harness: Harness) -> None:
+    callers(harness, candidate=0.4, stable=0.4)
+    harness.aws.alarms = {"errors": "ALARM", "latency": "OK"}
     guards = {"guards": {"alarms": ["errors", "latency"]}}
-    handle = await scene.begin(
-        artifact=scene.package("three"), hotfix=True, reason="INC-7", **guards, **strategy(bake())
+    handle = await harness.begin(
+        artifact=harness.package("three"), hotfix=True, reason="INC-7", **guards, **strategy(bake())
     )
-    await scene.reaches("baking")
-    scene.aws.alarms["latency"] = "ALARM"
-    rolled_back(await scene.finished(handle), scene, "alarm latency went off")
+    await harness.wait_for_phase("baking")
+    harness.aws.alarms["latency"] = "ALARM"
+    rolled_back(await harness.finish(handle), harness, "alarm latency went off")
 
 
-async def test_without_hotfix_a_red_alarm_refuses_and_says_how(scene: Scene) -> None:
-    scene.aws.alarms = {"errors": "ALARM"}
-    end = await scene.release(
-        artifact=scene.package("three"), guards={"alarms": ["errors"]}, **CANARY
+async def test_without_hotfix_a_red_alarm_refuses_and_says_how(harness: Harness) -> None:
+    harness.aws.alarms = {"errors": "ALARM"}
+    end = await harness.release(
+        artifact=harness.package("three"), guards={"alarms": ["errors"]}, **CANARY
     )
     assert end.kind == "ReleaseRejected"
     assert "hotfix" in end.text
@@ -372,42 +376,42 @@ async def test_without_hotfix_a_red_alarm_refuses_and_says_how(scene: Scene) -> 
 # --- after 100 % -----------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_regression_after_100_percent_is_rolled_back_in_one_call(scene: Scene) -> None:
-    scene.aws.alarms = {"errors": "OK"}
+async def test_a_regression_after_100_percent_is_rolled_back_in_one_call(harness: Harness) -> None:
+    harness.aws.alarms = {"errors": "OK"}
     guards = {"guards": {"alarms": ["errors"], "after": "3d"}}
-    handle = await scene.begin(artifact=scene.package("three"), **guards, strategy="AllAtOnce")
-    watched = await scene.reaches("baking", percent=100)
+    handle = await harness.begin(artifact=harness.package("three"), **guards, strategy="AllAtOnce")
+    watched = await harness.wait_for_phase("baking", percent=100)
     assert watched.ends_at is not None
-    assert scene.aws.routing(scene.function) == ("3", {})
-    before = len(scene.aws.writes)
-    scene.aws.alarms["errors"] = "ALARM"
-    rolled_back(await scene.finished(handle), scene, "alarm errors went off")
-    assert scene.aws.writes[before] == "update_alias"
+    assert harness.aws.routing(harness.function) == ("3", {})
+    before = len(harness.aws.writes)
+    harness.aws.alarms["errors"] = "ALARM"
+    rolled_back(await harness.finish(handle), harness, "alarm errors went off")
+    assert harness.aws.writes[before] == "update_alias"
 
 
-async def test_a_limit_after_100_percent_counts(scene: Scene) -> None:
-    callers(scene, candidate=BAD)
+async def test_a_limit_after_100_percent_counts(harness: Harness) -> None:
+    callers(harness, candidate=BAD)
     limit = {
         "guards": {"metrics": {"limits": [{"metric": "error_rate", "max": 0.02}]}, "after": "3h"}
     }
-    end = await scene.release(artifact=scene.package("three"), **limit, strategy="AllAtOnce")
-    rolled_back(end, scene, "error_rate at most 0.02")
+    end = await harness.release(artifact=harness.package("three"), **limit, strategy="AllAtOnce")
+    rolled_back(end, harness, "error_rate at most 0.02")
 
 
-async def test_the_watch_after_100_percent_ends_by_itself(scene: Scene) -> None:
+async def test_the_watch_after_100_percent_ends_by_itself(harness: Harness) -> None:
     promoted(
-        await scene.release(
-            artifact=scene.package("three"), guards={"after": "3h"}, strategy="AllAtOnce"
+        await harness.release(
+            artifact=harness.package("three"), guards={"after": "3h"}, strategy="AllAtOnce"
         ),
-        scene,
+        harness,
     )
-    assert await took(scene) > timedelta(hours=3)
+    assert await took(harness) > timedelta(hours=3)
 
 
-async def test_a_promotion_ends_the_watch_after_100_percent(scene: Scene) -> None:
-    handle = await scene.begin(
-        artifact=scene.package("three"), guards={"after": "3h"}, strategy="AllAtOnce"
+async def test_a_promotion_ends_the_watch_after_100_percent(harness: Harness) -> None:
+    handle = await harness.begin(
+        artifact=harness.package("three"), guards={"after": "3h"}, strategy="AllAtOnce"
     )
-    await scene.reaches("baking", percent=100)
-    await scene.say("promote", reason="the next release waits")
-    assert (await ending(handle)).kind == "Completed"
+    await harness.wait_for_phase("baking", percent=100)
+    await harness.send("promote", reason="the next release waits")
+    assert (await read_ending(handle)).kind == "Completed"

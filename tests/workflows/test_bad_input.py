@@ -12,25 +12,25 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import ActivityFailureError, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 
-from tests.workflows.scene import ALL_AT_ONCE, Ending, Scene, ending
+from tests.harness import ALL_AT_ONCE, Ending, Harness, read_ending
 
 _numbers = itertools.count(1)
 
 GOOD: dict[str, Any] = {"target": {"function": "checkout"}, "artifact": {"kind": "latest"}}
 
 
-async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
+async def refused(harness: Harness, workflow: str, *inputs: Any) -> Ending:
     """It failed within two seconds as ReleaseRejected, in its first task, with AWS not asked and nothing left running."""
     started = time.monotonic()
-    handle = await scene.start(
-        workflow, *inputs, id=f"bad-{next(_numbers)}/{scene.function}", skipping=False
+    handle = await harness.start(
+        workflow, *inputs, id=f"bad-{next(_numbers)}/{harness.function}", skipping=False
     )
-    end = await ending(handle, patience=5)
+    end = await read_ending(handle, seconds=5)
     assert time.monotonic() - started < 2
     assert end.kind == "ReleaseRejected", end
-    assert scene.aws.calls == []
+    assert harness.aws.calls == []
     assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
-    assert await scene.events(handle) <= 5
+    assert await harness.history_length(handle) <= 5
     return end
 
 
@@ -260,23 +260,23 @@ async def refused(scene: Scene, workflow: str, *inputs: Any) -> Ending:
     ],
 )
 async def test_what_is_wrong_is_named_by_its_path(
-    scene: Scene, wrong: dict[str, Any], path: str, problem: str
+    harness: Harness, wrong: dict[str, Any], path: str, problem: str
 ) -> None:
     request = {
         key: value
         for key, value in {**GOOD, **wrong}.items()
         if value is not None or key == "artifact"
     }
-    end = await refused(scene, "Release", request)
+    end = await refused(harness, "Release", request)
     assert f"{path}: " in end.text.removeprefix("invalid ReleaseRequest: ")[: len(path) + 2], (
         end.text
     )
     assert problem in end.text, end.text
 
 
-async def test_every_problem_is_listed(scene: Scene) -> None:
+async def test_every_problem_is_listed(harness: Harness) -> None:
     end = await refused(
-        scene,
+        harness,
         "Release",
         {
             "target": {"function": "a b"},
@@ -300,8 +300,8 @@ async def test_every_problem_is_listed(scene: Scene) -> None:
         assert f"{path}: " in end.text
 
 
-async def test_problems_are_told_to_programs_too(scene: Scene) -> None:
-    handle = await scene.start("Release", {"target": {"function": 7}}, skipping=False)
+async def test_problems_are_told_to_programs_too(harness: Harness) -> None:
+    handle = await harness.start("Release", {"target": {"function": 7}}, skipping=False)
     with pytest.raises(Exception, match="execution failed") as failure:
         await handle.result()
     cause = failure.value.__cause__
@@ -312,29 +312,29 @@ async def test_problems_are_told_to_programs_too(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
-async def test_no_input_is_refused(scene: Scene, workflow: str) -> None:
-    end = await refused(scene, workflow)
+async def test_no_input_is_refused(harness: Harness, workflow: str) -> None:
+    end = await refused(harness, workflow)
     assert f"{workflow}: exactly one input is needed, 0 were given" in end.text
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
-async def test_two_inputs_are_refused(scene: Scene, workflow: str) -> None:
-    end = await refused(scene, workflow, GOOD, GOOD)
+async def test_two_inputs_are_refused(harness: Harness, workflow: str) -> None:
+    end = await refused(harness, workflow, GOOD, GOOD)
     assert f"{workflow}: exactly one input is needed, 2 were given" in end.text
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
 @pytest.mark.parametrize("value", [None, "checkout", 7, True, [], [GOOD]])
-async def test_what_is_no_object_is_refused(scene: Scene, workflow: str, value: Any) -> None:
-    end = await refused(scene, workflow, value)
+async def test_what_is_no_object_is_refused(harness: Harness, workflow: str, value: Any) -> None:
+    end = await refused(harness, workflow, value)
     assert "invalid " in end.text or "null" in end.text
 
 
 @pytest.mark.parametrize("data", [b"{", b"", b"\xff", b'{"target": NaN}', b"[" * 5000])
-async def test_what_is_no_json_is_refused(scene: Scene, data: bytes) -> None:
+async def test_what_is_no_json_is_refused(harness: Harness, data: bytes) -> None:
     payload = Payload(metadata={"encoding": b"json/plain"}, data=data)
-    handle = await scene.start_raw("Release", payload)
-    end = await ending(handle, patience=5)
+    handle = await harness.start_raw("Release", payload)
+    end = await read_ending(handle, seconds=5)
     assert end.kind == "ReleaseRejected", end
 
 
@@ -350,15 +350,15 @@ async def test_what_is_no_json_is_refused(scene: Scene, data: bytes) -> None:
     ],
 )
 async def test_a_rollback_is_read_as_strictly(
-    scene: Scene, wrong: dict[str, Any], path: str
+    harness: Harness, wrong: dict[str, Any], path: str
 ) -> None:
-    end = await refused(scene, "Rollback", {"target": {"function": "checkout"}, **wrong})
+    end = await refused(harness, "Rollback", {"target": {"function": "checkout"}, **wrong})
     assert f"{path}: " in end.text
 
 
-async def test_a_rollout_names_the_paths_of_what_it_is_started_with(scene: Scene) -> None:
+async def test_a_rollout_names_the_paths_of_what_it_is_started_with(harness: Harness) -> None:
     end = await refused(
-        scene,
+        harness,
         "Rollout",
         {"target": {"function": "a b"}, "artifact": {"kind": "latest"}, "strategy": "Fast"},
     )
@@ -366,7 +366,7 @@ async def test_a_rollout_names_the_paths_of_what_it_is_started_with(scene: Scene
     assert "strategy: no such preset" in end.text
 
 
-async def test_what_was_typed_is_never_repeated(scene: Scene) -> None:
+async def test_what_was_typed_is_never_repeated(harness: Harness) -> None:
     secret = "hunter2-hunter2"
     for wrong in (
         {"configuration": {"Environment": {"Variables": {"TOKEN": {"nested": secret}}}}},
@@ -375,32 +375,32 @@ async def test_what_was_typed_is_never_repeated(scene: Scene) -> None:
         {"configuration": {"Environment": secret}},
         {"configuration": secret},
     ):
-        end = await refused(scene, "Release", {**GOOD, **wrong})
+        end = await refused(harness, "Release", {**GOOD, **wrong})
         assert "configuration" in end.text
         assert secret not in end.text
         assert secret not in str(end)
 
 
-async def test_a_null_is_as_good_as_absent(scene: Scene) -> None:
+async def test_a_null_is_as_good_as_absent(harness: Harness) -> None:
     nulls = dict.fromkeys(
         ["configuration", "concurrency", "hooks", "guards", "requested_by", "reason"]
     )
-    end = await scene.release(
+    end = await harness.release(
         artifact={"kind": "version", "version": "1"}, strategy="AllAtOnce", **nulls
     )
     assert end.kind == "Completed"
 
 
-async def test_a_workflow_refused_leaves_the_alias_free(scene: Scene) -> None:
-    await refused(scene, "Release", scene.request(artifact={"kind": "latest"}, strategy="Fast"))
+async def test_a_workflow_refused_leaves_the_alias_free(harness: Harness) -> None:
+    await refused(harness, "Release", harness.request(artifact={"kind": "latest"}, strategy="Fast"))
     assert (
-        await scene.release(artifact=scene.package("three"), strategy="AllAtOnce")
+        await harness.release(artifact=harness.package("three"), strategy="AllAtOnce")
     ).kind == "Completed"
 
 
-async def test_configuration_is_spelt_as_aws_spells_it_and_not_otherwise(scene: Scene) -> None:
-    end = await ending(
-        await scene.start("Release", scene.request(configuration={"memory_size": 512}))
+async def test_configuration_is_spelt_as_aws_spells_it_and_not_otherwise(harness: Harness) -> None:
+    end = await read_ending(
+        await harness.start("Release", harness.request(configuration={"memory_size": 512}))
     )
     assert (end.kind, end.text) == (
         "ReleaseRejected",
@@ -415,34 +415,36 @@ async def test_configuration_is_spelt_as_aws_spells_it_and_not_otherwise(scene: 
     ("workflow", "size"), [("Release", 1_000_001), ("Rollback", 2_000_000), ("Rollout", 2_000_001)]
 )
 async def test_an_input_that_is_too_large_to_be_passed_on_is_refused(
-    scene: Scene, workflow: str, size: int
+    harness: Harness, workflow: str, size: int
 ) -> None:
-    request = scene.request(reason="x" * size)
-    end = await refused(scene, workflow, request)
+    request = harness.request(reason="x" * size)
+    end = await refused(harness, workflow, request)
     assert "(input): larger than the " in end.text
 
 
-async def test_the_largest_input_is_passed_on(scene: Scene) -> None:
-    big = scene.request(
+async def test_the_largest_input_is_passed_on(harness: Harness) -> None:
+    big = harness.request(
         configuration={"Environment": {"Variables": {"BIG": "x" * 999_000}}}, **ALL_AT_ONCE
     )
-    end = await ending(await scene.start("Release", big))
+    end = await read_ending(await harness.start("Release", big))
     assert end.kind == "Completed", end
 
 
 @pytest.mark.parametrize("value", ["checkout", 7, [GOOD]])
-async def test_a_rollout_that_is_no_object_is_named_as_the_input(scene: Scene, value: Any) -> None:
-    end = await refused(scene, "Rollout", value)
+async def test_a_rollout_that_is_no_object_is_named_as_the_input(
+    harness: Harness, value: Any
+) -> None:
+    end = await refused(harness, "Rollout", value)
     assert end.text == "invalid RolloutRequest: (input): Input should be an object"
 
 
-async def test_an_operations_own_default_is_no_problem_of_the_input(scene: Scene) -> None:
+async def test_an_operations_own_default_is_no_problem_of_the_input(harness: Harness) -> None:
     with pytest.raises(ActivityFailureError) as failure:
-        await scene.client.execute_activity(
+        await harness.client.execute_activity(
             "add_permission",
             {"FunctionName": "checkout", "Action": "lambda:*", "Principal": 7},
-            id=f"permit-{scene.function}",
-            task_queue=scene.queue,
+            id=f"permit-{harness.function}",
+            task_queue=harness.queue,
             start_to_close_timeout=timedelta(seconds=30),
         )
     assert isinstance(failure.value.cause, ApplicationError)

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from tests.fakes.rules import Hold
-from tests.workflows.scene import ALL_AT_ONCE, CANARY, Handle, Scene, ending
+from tests.harness import ALL_AT_ONCE, CANARY, Handle, Harness, read_ending
 
 STEPS: dict[str, Any] = {
     "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
@@ -16,15 +16,14 @@ STEPS: dict[str, Any] = {
 WRITES = ["update_function_code", "publish_version", "update_alias"]
 
 
-def back(scene: Scene) -> None:
+def back(harness: Harness) -> None:
     """Everything is as it was."""
-    assert scene.aws.routing(scene.function) == ("2", {})
-    assert scene.state.latest["CodeSha256"] == scene.state.versions["2"]["CodeSha256"]
+    assert harness.aws.routing(harness.function) == ("2", {})
+    assert harness.state.latest["CodeSha256"] == harness.state.versions["2"]["CodeSha256"]
 
 
-async def reached(scene: Scene, hold: Hold) -> None:
-    async with scene.patience():
-        await hold.reached.wait()
+async def reached(harness: Harness, hold: Hold) -> None:
+    await harness.wait_for(hold.reached)
 
 
 async def over(handle: Handle) -> WorkflowExecutionStatus | None:
@@ -35,133 +34,135 @@ async def over(handle: Handle) -> WorkflowExecutionStatus | None:
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize("moment", ["before", "after"])
 async def test_a_cancel_during_a_write_waits_for_it_and_then_puts_it_back(
-    scene: Scene, whom: str, write: str, moment: Any
+    harness: Harness, whom: str, write: str, moment: Any
 ) -> None:
-    hold = scene.aws.hold(write, moment=moment)
-    handle = await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE)
+    hold = harness.aws.hold(write, moment=moment)
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **ALL_AT_ONCE)
     )
-    await reached(scene, hold)
-    await (handle if whom == "release" else scene.rollout).cancel()
-    for _ in range(5):
-        await scene.moment()
-    assert scene.aws.calls[-1].operation == write  # nothing overtakes it
+    await reached(harness, hold)
+    await (handle if whom == "release" else harness.rollout).cancel()
+    await harness.wait_briefly()
+    assert harness.aws.calls[-1].operation == write  # nothing overtakes it
     hold.release()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == ("Canceled" if whom == "release" else "ReleaseRolledBack")
-    assert await over(scene.rollout) is WorkflowExecutionStatus.CANCELED
+    assert await over(harness.rollout) is WorkflowExecutionStatus.CANCELED
     assert not {
         "update_function_code": {"publish_version"},
         "publish_version": {"update_alias"},
-    }.get(write, set()) & {*scene.aws.operations}
-    back(scene)
+    }.get(write, set()) & {*harness.aws.operations}
+    back(harness)
 
 
 @pytest.mark.parametrize("phase", ["baking", "awaiting_approval", "paused"])
-async def test_a_cancel_while_it_waits_puts_everything_back(scene: Scene, phase: str) -> None:
-    handle = await scene.begin(
-        artifact=scene.package("three"), **(CANARY if phase != "awaiting_approval" else STEPS)
+async def test_a_cancel_while_it_waits_puts_everything_back(harness: Harness, phase: str) -> None:
+    handle = await harness.begin(
+        artifact=harness.package("three"), **(CANARY if phase != "awaiting_approval" else STEPS)
     )
-    await scene.reaches("baking" if phase == "paused" else phase)
+    await harness.wait_for_phase("baking" if phase == "paused" else phase)
     if phase == "paused":
-        await scene.say("pause")
+        await harness.send("pause")
     await handle.cancel()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "Canceled"
-    back(scene)
+    back(harness)
 
 
-async def test_a_cancel_of_the_rollout_alone_ends_the_release_as_rolled_back(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
-    await scene.rollout.cancel()
-    end = await ending(handle)
+async def test_a_cancel_of_the_rollout_alone_ends_the_release_as_rolled_back(
+    harness: Harness,
+) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
+    await harness.rollout.cancel()
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
-    back(scene)
+    back(harness)
 
 
-async def test_a_cancel_before_anything_was_changed_changes_nothing(scene: Scene) -> None:
-    hold = scene.aws.hold("get_function", skip=2)
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
-    await reached(scene, hold)
+async def test_a_cancel_before_anything_was_changed_changes_nothing(harness: Harness) -> None:
+    hold = harness.aws.hold("get_function", skip=2)
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await reached(harness, hold)
     await handle.cancel()
-    assert (await ending(handle)).kind == "Canceled"  # nobody waits for a read
+    assert (await read_ending(handle)).kind == "Canceled"  # nobody waits for a read
     hold.release()
-    assert scene.aws.writes == []
+    assert harness.aws.writes == []
 
 
-async def test_a_cancel_while_the_function_is_looked_for_starts_nothing(scene: Scene) -> None:
-    hold = scene.aws.hold("get_function")
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
-    await reached(scene, hold)
+async def test_a_cancel_while_the_function_is_looked_for_starts_nothing(harness: Harness) -> None:
+    hold = harness.aws.hold("get_function")
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await reached(harness, hold)
     await handle.cancel()
-    assert (await ending(handle)).kind == "Canceled"  # nobody waits for a read
+    assert (await read_ending(handle)).kind == "Canceled"  # nobody waits for a read
     hold.release()
-    assert scene.aws.writes == []
+    assert harness.aws.writes == []
 
 
-async def test_a_cancel_during_the_undo_does_not_stop_it(scene: Scene) -> None:
-    scene.aws.fail("update_alias", "ServiceException", skip=1)
-    hold = scene.aws.hold("update_alias", skip=1)
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
-    await scene.say("abort")
-    await reached(scene, hold)
+async def test_a_cancel_during_the_undo_does_not_stop_it(harness: Harness) -> None:
+    harness.aws.fail("update_alias", "ServiceException", skip=1)
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
+    await harness.send("abort")
+    await reached(harness, hold)
     await handle.cancel()
-    await scene.rollout.cancel()
+    await harness.rollout.cancel()
     hold.release()
-    end = await scene.finished(handle)
+    end = await harness.finish(handle)
     assert end.kind == "Canceled"
-    back(scene)
+    back(harness)
 
 
-async def test_a_cancel_while_an_abort_waits_for_a_write_does_not_overtake_it(scene: Scene) -> None:
-    hold = scene.aws.hold("update_alias")
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
-    await reached(scene, hold)
-    await scene.say("abort")
+async def test_a_cancel_while_an_abort_waits_for_a_write_does_not_overtake_it(
+    harness: Harness,
+) -> None:
+    hold = harness.aws.hold("update_alias")
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await reached(harness, hold)
+    await harness.send("abort")
     await handle.cancel()
-    await scene.rollout.cancel()
-    for _ in range(5):
-        await scene.moment()
-    assert scene.aws.calls[-1].operation == "update_alias"
+    await harness.rollout.cancel()
+    await harness.wait_briefly()
+    assert harness.aws.calls[-1].operation == "update_alias"
     hold.release()
-    assert (await ending(handle)).kind == "Canceled"
-    back(scene)
+    assert (await read_ending(handle)).kind == "Canceled"
+    back(harness)
 
 
-async def test_a_second_cancel_changes_nothing(scene: Scene) -> None:
-    hold = scene.aws.hold("update_alias", skip=1)
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
+async def test_a_second_cancel_changes_nothing(harness: Harness) -> None:
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
     await handle.cancel()
-    await reached(scene, hold)
+    await reached(harness, hold)
     await handle.cancel()
-    await scene.rollout.cancel()
+    await harness.rollout.cancel()
     hold.release()
-    assert (await ending(handle)).kind == "Canceled"
-    back(scene)
+    assert (await read_ending(handle)).kind == "Canceled"
+    back(harness)
 
 
-async def test_a_cancel_tells_why_the_release_was_stopped(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
+async def test_a_cancel_tells_why_the_release_was_stopped(harness: Harness) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
     await handle.cancel()
-    await ending(handle)
-    status = await scene.status()
+    await read_ending(handle)
+    status = await harness.status()
     assert status.phase == "rolled_back"
     assert "cancelled" in status.note
     assert status.routing.percent == 0
 
 
-async def test_a_cancel_that_comes_too_late_leaves_the_candidate_live(scene: Scene) -> None:
-    hold = scene.aws.hold("update_alias")
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
-    await reached(scene, hold)
+async def test_a_cancel_that_comes_too_late_leaves_the_candidate_live(harness: Harness) -> None:
+    hold = harness.aws.hold("update_alias")
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await reached(harness, hold)
     hold.release()
-    assert (await ending(handle)).kind == "Completed"
+    assert (await read_ending(handle)).kind == "Completed"
     await handle.cancel()
-    assert scene.aws.routing(scene.function) == ("3", {})
+    assert harness.aws.routing(harness.function) == ("3", {})
 
 
 # --- terminate -----------------------------------------------------------------------------------------------------------------
@@ -169,145 +170,149 @@ async def test_a_cancel_that_comes_too_late_leaves_the_candidate_live(scene: Sce
 
 @pytest.mark.parametrize("phase", ["baking", "awaiting_approval"])
 async def test_terminating_the_release_makes_its_rollout_put_everything_back(
-    scene: Scene, phase: str
+    harness: Harness, phase: str
 ) -> None:
-    handle = await scene.begin(
-        artifact=scene.package("three"), **(CANARY if phase == "baking" else STEPS)
+    handle = await harness.begin(
+        artifact=harness.package("three"), **(CANARY if phase == "baking" else STEPS)
     )
-    await scene.reaches(phase)
+    await harness.wait_for_phase(phase)
     await handle.terminate("out of the way")
-    end = await ending(scene.rollout)
+    end = await read_ending(harness.rollout)
     assert end.kind == "Canceled"
-    back(scene)
+    back(harness)
 
 
 @pytest.mark.parametrize("phase", ["baking", "awaiting_approval"])
 async def test_terminating_the_rollout_makes_the_release_put_everything_back(
-    scene: Scene, phase: str
+    harness: Harness, phase: str
 ) -> None:
-    handle = await scene.begin(
-        artifact=scene.package("three"), **(CANARY if phase == "baking" else STEPS)
+    handle = await harness.begin(
+        artifact=harness.package("three"), **(CANARY if phase == "baking" else STEPS)
     )
-    await scene.reaches(phase)
-    before = len(scene.aws.calls)
-    await scene.rollout.terminate("oops")
-    end = await ending(handle)
+    await harness.wait_for_phase(phase)
+    before = len(harness.aws.calls)
+    await harness.rollout.terminate("oops")
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
     assert "terminated" in end.text
     assert "all traffic is on version 2" in end.text
     assert end.status is not None
     assert (end.status.phase, end.status.stable, end.status.candidate) == ("rolled_back", "2", "3")
-    back(scene)
-    assert scene.aws.since(before)[:2] == ["get_alias", "update_alias"]
+    back(harness)
+    assert harness.aws.since(before)[:2] == ["get_alias", "update_alias"]
 
 
 @pytest.mark.parametrize("write", WRITES)
 async def test_terminating_the_rollout_during_a_write_puts_everything_back(
-    scene: Scene, write: str
+    harness: Harness, write: str
 ) -> None:
-    hold = scene.aws.hold(write, moment="after")
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
+    hold = harness.aws.hold(write, moment="after")
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
     hold.release()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
-    back(scene)
+    back(harness)
 
 
-async def test_terminating_the_rollout_in_the_middle_of_its_undo_is_mended(scene: Scene) -> None:
-    hold = scene.aws.hold("update_alias", skip=1)
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
-    await scene.say("abort")
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
+async def test_terminating_the_rollout_in_the_middle_of_its_undo_is_mended(
+    harness: Harness,
+) -> None:
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
+    await harness.send("abort")
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
     hold.release()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
-    back(scene)
+    back(harness)
 
 
 async def test_terminating_the_rollout_after_the_alias_is_back_still_restores_the_rest(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    hold = scene.aws.hold("update_function_code", skip=1)
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
-    await scene.say("abort")
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
+    hold = harness.aws.hold("update_function_code", skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
+    await harness.send("abort")
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
     hold.release()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
-    back(scene)
+    back(harness)
 
 
 async def test_terminating_the_rollout_before_it_wrote_anything_writes_nothing(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    hold = scene.aws.hold("get_function", skip=2)
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
+    hold = harness.aws.hold("get_function", skip=2)
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
     hold.release()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
     assert "before it changed anything" in end.text
-    assert scene.aws.writes == []
+    assert harness.aws.writes == []
 
 
 async def test_terminating_the_rollout_of_a_first_release_takes_the_alias_away(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    del scene.state.aliases["live"]
-    hold = scene.aws.hold("create_alias", moment="after")
-    handle = await scene.begin(artifact=scene.package("three"))
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
+    del harness.state.aliases["live"]
+    hold = harness.aws.hold("create_alias", moment="after")
+    handle = await harness.begin(artifact=harness.package("three"))
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
     hold.release()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
-    assert "live" not in scene.state.aliases
+    assert "live" not in harness.state.aliases
 
 
-async def test_terminating_the_rollout_restores_concurrency(scene: Scene) -> None:
-    scene.aws.somebody(
-        "put_function_concurrency", FunctionName=scene.function, ReservedConcurrentExecutions=20
+async def test_terminating_the_rollout_restores_concurrency(harness: Harness) -> None:
+    harness.aws.somebody(
+        "put_function_concurrency", FunctionName=harness.function, ReservedConcurrentExecutions=20
     )
-    handle = await scene.begin(
-        artifact=scene.package("three"), concurrency={"reserved": 50, "provisioned": 5}, **CANARY
+    handle = await harness.begin(
+        artifact=harness.package("three"), concurrency={"reserved": 50, "provisioned": 5}, **CANARY
     )
-    await scene.reaches("baking")
-    await scene.rollout.terminate("oops")
-    assert (await ending(handle)).kind == "ReleaseRolledBack"
-    back(scene)
-    assert (scene.state.reserved, scene.state.provisioned) == (20, {})
+    await harness.wait_for_phase("baking")
+    await harness.rollout.terminate("oops")
+    assert (await read_ending(handle)).kind == "ReleaseRolledBack"
+    back(harness)
+    assert (harness.state.reserved, harness.state.provisioned) == (20, {})
 
 
-async def test_what_somebody_else_did_after_a_terminate_is_left_alone(scene: Scene) -> None:
+async def test_what_somebody_else_did_after_a_terminate_is_left_alone(harness: Harness) -> None:
     def somebody(_: object) -> None:
-        scene.aws.somebody(
+        harness.aws.somebody(
             "update_alias",
-            FunctionName=scene.function,
+            FunctionName=harness.function,
             Name="live",
             FunctionVersion="1",
             RoutingConfig={},
         )
 
-    scene.aws.before("get_alias", somebody, skip=1)
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
-    await scene.rollout.terminate("oops")
-    end = await ending(handle)
+    harness.aws.before("get_alias", somebody, skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
+    await harness.rollout.terminate("oops")
+    end = await read_ending(handle)
     assert end.kind == "RollbackFailed"
     assert "version 1" in end.text
-    assert scene.aws.routing(scene.function) == ("1", {})
+    assert harness.aws.routing(harness.function) == ("1", {})
 
 
-async def test_after_a_terminate_the_alias_can_be_released_again(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
+async def test_after_a_terminate_the_alias_can_be_released_again(harness: Harness) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
     await handle.terminate("oops")
-    await ending(scene.rollout)
-    assert (await scene.release(artifact=scene.package("four"), **ALL_AT_ONCE)).kind == "Completed"
+    await read_ending(harness.rollout)
+    assert (
+        await harness.release(artifact=harness.package("four"), **ALL_AT_ONCE)
+    ).kind == "Completed"

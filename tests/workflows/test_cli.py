@@ -23,7 +23,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 from typer.testing import CliRunner, Result
 
-from tests.workflows.scene import Scene
+from tests.harness import Harness
 from workflows.cli import app
 from workflows.cli.flags import Flags
 from workflows.cli.release_file import checked, request_document
@@ -65,26 +65,26 @@ class Shell:
 
 
 @pytest.fixture
-def shell(temporal: WorkflowEnvironment, scene: Scene) -> Shell:
-    return Shell(temporal.client.service_client.config.target_host, scene.queue)
+def shell(temporal: WorkflowEnvironment, harness: Harness) -> Shell:
+    return Shell(temporal.client.service_client.config.target_host, harness.queue)
 
 
 @pytest.fixture
-def package(scene: Scene) -> str:
-    scene.package("three[b]")
+def package(harness: Harness) -> str:
+    harness.package("three[b]")
     return "s3://artifacts/three[b].zip"
 
 
-async def waiting(shell: Shell, scene: Scene, package: str) -> None:
+async def waiting(shell: Shell, harness: Harness, package: str) -> None:
     """A release that waits for approval."""
     assert (
-        await shell("start", scene.function, "--s3", package, "--strategy", APPROVAL)
+        await shell("start", harness.function, "--s3", package, "--strategy", APPROVAL)
     ).exit_code == 0
-    releases = ReleaseClient(scene.client)
+    releases = ReleaseClient(harness.client)
     async with asyncio.timeout(10):
         while True:
             with contextlib.suppress(NoSuchRelease):
-                if (await releases.status(scene.function)).phase == "awaiting_approval":
+                if (await releases.status(harness.function)).phase == "awaiting_approval":
                     return
             await asyncio.sleep(0.02)
 
@@ -299,40 +299,42 @@ def test_flags_that_mean_nothing_are_said_so(flags: dict[str, Any], problem: str
 
 
 async def test_start_returns_at_once_and_says_how_to_watch(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
     result = await shell(
         "start",
-        scene.function,
+        harness.function,
         "--s3",
         package,
         "--strategy",
         "AllAtOnce",
         "--id",
-        f"ci-{scene.function}",
+        f"ci-{harness.function}",
     )
     assert result.exit_code == 0
     assert result.stdout == (
-        f"Started ci-{scene.function}: {package} → {scene.function}:live (100%)\nWatch it:  releases watch ci-{scene.function}\n"
+        f"Started ci-{harness.function}: {package} → {harness.function}:live (100%)\nWatch it:  releases watch ci-{harness.function}\n"
     )
 
 
 async def test_start_waits_and_exits_with_0_when_all_traffic_has_moved(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
     result = await shell(
-        "start", scene.function, "--s3", package, "--strategy", "AllAtOnce", "--wait"
+        "start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--wait"
     )
     assert (result.exit_code, result.stdout.splitlines()[1:]) == (
         0,
         ["✓ All traffic is on version 3"],
     )
-    assert scene.aws.routing(scene.function) == ("3", {})
+    assert harness.aws.routing(harness.function) == ("3", {})
 
 
-async def test_start_with_watch_tells_the_story(shell: Shell, scene: Scene, package: str) -> None:
+async def test_start_with_watch_tells_the_story(
+    shell: Shell, harness: Harness, package: str
+) -> None:
     result = await shell(
-        "start", scene.function, "--s3", package, "--strategy", "AllAtOnce", "--watch"
+        "start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--watch"
     )
     assert result.exit_code == 0
     lines = [line[9:] for line in result.stdout.splitlines()[1:]]
@@ -344,32 +346,32 @@ async def test_start_with_watch_tells_the_story(shell: Shell, scene: Scene, pack
     assert result.stdout.splitlines()[-1] == "✓ All traffic is on version 3"
 
 
-async def test_a_file_may_come_from_stdin(shell: Shell, scene: Scene) -> None:
+async def test_a_file_may_come_from_stdin(shell: Shell, harness: Harness) -> None:
     given = {
-        "target": {"function": scene.function},
+        "target": {"function": harness.function},
         "artifact": {"kind": "version", "version": "1"},
         "strategy": "AllAtOnce",
     }
     result = await shell("start", "-f", "-", "--wait", stdin=json.dumps(given))
     assert result.exit_code == 0
-    assert scene.aws.routing(scene.function) == ("1", {})
+    assert harness.aws.routing(harness.function) == ("1", {})
 
 
 async def test_a_rejected_release_exits_with_1_and_says_that_nothing_was_touched(
-    shell: Shell, scene: Scene
+    shell: Shell, harness: Harness
 ) -> None:
-    result = await shell("start", scene.function, "--version", "99", "--wait")
+    result = await shell("start", harness.function, "--version", "99", "--wait")
     assert result.exit_code == 1
     assert "✗ rejected, nothing was touched: artifact.version: " in result.stdout
 
 
 async def test_a_release_that_is_rolled_back_exits_with_1_and_says_why(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
-    scene.aws.hook("refuses", lambda _: {"accept": False, "reason": "smoke"})
+    harness.aws.hook("refuses", lambda _: {"accept": False, "reason": "smoke"})
     result = await shell(
         "start",
-        scene.function,
+        harness.function,
         "--s3",
         package,
         "--strategy",
@@ -380,32 +382,32 @@ async def test_a_release_that_is_rolled_back_exits_with_1_and_says_why(
     )
     assert result.exit_code == 1
     assert "↩ rolled back: hook refuses (after_traffic) refused version 3: smoke" in result.stdout
-    assert scene.aws.routing(scene.function) == ("2", {})
+    assert harness.aws.routing(harness.function) == ("2", {})
 
 
 async def test_a_release_that_could_not_be_rolled_back_exits_with_4(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
-    await waiting(shell, scene, package)
-    scene.aws.somebody(
+    await waiting(shell, harness, package)
+    harness.aws.somebody(
         "update_alias",
-        FunctionName=scene.function,
+        FunctionName=harness.function,
         Name="live",
         FunctionVersion="1",
         RoutingConfig={},
     )
-    await shell("abort", scene.function)
-    result = await shell("watch", scene.function)
+    await shell("abort", harness.function)
+    result = await shell("watch", harness.function)
     assert result.exit_code == 4
     assert "✗ NOT ROLLED BACK, look at the alias: " in result.stdout
 
 
 async def test_bad_input_exits_with_2_lists_every_problem_and_needs_no_temporal(
-    scene: Scene, shell: Shell
+    harness: Harness, shell: Shell
 ) -> None:
     result = await shell(
         "start",
-        scene.function,
+        harness.function,
         "--set",
         "MemorySize=1",
         "--set",
@@ -420,36 +422,36 @@ async def test_bad_input_exits_with_2_lists_every_problem_and_needs_no_temporal(
 
 
 async def test_a_rollback_goes_to_the_version_before_or_to_the_one_that_is_named(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
-    await shell("start", scene.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
-    result = await shell("rollback", scene.function, "--wait")
+    await shell("start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
+    result = await shell("rollback", harness.function, "--wait")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         0,
         "✓ All traffic is on version 2",
     )
     result = await shell(
-        "rollback", f"{scene.function}:live", "--to", "1", "--reason", "older", "--watch"
+        "rollback", f"{harness.function}:live", "--to", "1", "--reason", "older", "--watch"
     )
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         0,
         "✓ All traffic is on version 1",
     )
-    assert (await shell("rollback", scene.function, "--to", "one")).exit_code == 2
+    assert (await shell("rollback", harness.function, "--to", "one")).exit_code == 2
 
 
 async def test_a_plan_is_shown_and_exits_with_1_if_it_would_be_rejected(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
-    result = await shell("plan", scene.function, "--s3", package)
+    result = await shell("plan", harness.function, "--s3", package)
     assert result.exit_code == 0
     assert f"  1. Put {package} into $LATEST\n" in result.stdout
     assert "takes 5 min at least" in result.stdout
-    result = await shell("plan", scene.function, "--s3", package, "--alarm", "typo")
+    result = await shell("plan", harness.function, "--s3", package, "--alarm", "typo")
     assert result.exit_code == 1
     assert "✗ guards.alarms: there is no alarm typo" in result.stdout
     assert (
-        json.loads((await shell("plan", scene.function, "--latest", "--json")).stdout)["at_least"]
+        json.loads((await shell("plan", harness.function, "--latest", "--json")).stdout)["at_least"]
         == "PT5M"
     )
 
@@ -458,13 +460,13 @@ async def test_a_plan_is_shown_and_exits_with_1_if_it_would_be_rejected(
 
 
 async def test_status_shows_phase_traffic_and_steps(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
-    await waiting(shell, scene, package)
-    result = await shell("status", scene.function)
+    await waiting(shell, harness, package)
+    result = await shell("status", harness.function)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        f"{scene.function}:live  awaiting approval",
+        f"{harness.function}:live  awaiting approval",
         "  Waiting for approval",
         "  ██░░░░░░░░░░░░░░░░░░ 10% to version 3, 90% to version 2",
         "  ✓ 10% to the candidate",
@@ -472,63 +474,71 @@ async def test_status_shows_phase_traffic_and_steps(
         "  · All traffic to the candidate",
     ]
     assert (
-        json.loads((await shell("status", scene.function, "--json")).stdout)["phase"]
+        json.loads((await shell("status", harness.function, "--json")).stdout)["phase"]
         == "awaiting_approval"
     )
-    assert f"{scene.function}:live" in (await shell("status")).stdout
-    assert scene.lock in [run["id"] for run in json.loads((await shell("status", "--json")).stdout)]
+    assert f"{harness.function}:live" in (await shell("status")).stdout
+    assert harness.rollout_id in [
+        run["id"] for run in json.loads((await shell("status", "--json")).stdout)
+    ]
 
 
 async def test_the_status_of_a_release_that_never_began_says_why(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
-    await waiting(shell, scene, package)
-    await shell("start", scene.function, "--latest", "--id", f"second-{scene.function}", "--wait")
-    result = await shell("status", f"second-{scene.function}")
+    await waiting(shell, harness, package)
+    await shell(
+        "start", harness.function, "--latest", "--id", f"second-{harness.function}", "--wait"
+    )
+    result = await shell("status", f"second-{harness.function}")
     assert (result.exit_code, result.stdout.splitlines()[0]) == (
         0,
-        f"{scene.function}:live  rejected",
+        f"{harness.function}:live  rejected",
     )
     assert "is being released already" in result.stdout
 
 
 async def test_controls_show_how_it_stands_then_and_a_refusal_exits_with_1(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
-    await waiting(shell, scene, package)
-    result = await shell("pause", scene.function, "--reason", "[bold]p99[/bold]")
+    await waiting(shell, harness, package)
+    result = await shell("pause", harness.function, "--reason", "[bold]p99[/bold]")
     assert (result.exit_code, result.stdout.splitlines()[:2]) == (
         0,
-        [f"{scene.function}:live  awaiting approval (paused)", "  Paused by ana: [bold]p99[/bold]"],
+        [
+            f"{harness.function}:live  awaiting approval (paused)",
+            "  Paused by ana: [bold]p99[/bold]",
+        ],
     )
-    result = await shell("pause", scene.function)
+    result = await shell("pause", harness.function)
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "releases: paused already\n")
-    assert "Resumed by ben" in (await shell("resume", scene.function, "--by", "ben")).stdout
+    assert "Resumed by ben" in (await shell("resume", harness.function, "--by", "ben")).stdout
     assert (
-        "Approved by ana: fine" in (await shell("approve", scene.function, "--note", "fine")).stdout
+        "Approved by ana: fine"
+        in (await shell("approve", harness.function, "--note", "fine")).stdout
     )
-    assert (await shell("watch", scene.function)).exit_code == 0
-    result = await shell("promote", scene.function)
+    assert (await shell("watch", harness.function)).exit_code == 0
+    result = await shell("promote", harness.function)
     assert (result.exit_code, result.stderr) == (
         1,
-        f"releases: {scene.function}:live is not being released now: the last time it succeeded\n",
+        f"releases: {harness.function}:live is not being released now: the last time it succeeded\n",
     )
 
 
 async def test_history_tells_when_by_whom_what_and_how_it_ended(
-    shell: Shell, scene: Scene, package: str
+    shell: Shell, harness: Harness, package: str
 ) -> None:
-    await shell("start", scene.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
-    await shell("start", scene.function, "--version", "99", "--wait", "--by", "ben")
-    result = await shell("history", scene.function)
+    await shell("start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
+    await shell("start", harness.function, "--version", "99", "--wait", "--by", "ben")
+    result = await shell("history", harness.function)
     heading, last, *_, first = result.stdout.splitlines()
     assert heading.split() == ["WHEN", "BY", "WHAT", "VERSION", "OUTCOME", "TOOK"]
     assert "ben" in last
     assert "✗ rejected" in last
     assert "ana" in first
-    assert f"{package} → {scene.function}:live (100%)" in first
+    assert f"{package} → {harness.function}:live (100%)" in first
     assert "✓ All traffic is on version 3" in first
-    runs = json.loads((await shell("history", scene.function, "--json")).stdout)
+    runs = json.loads((await shell("history", harness.function, "--json")).stdout)
     assert [run["ending"]["outcome"] for run in runs] == ["rejected", "succeeded"]
 
 
@@ -542,14 +552,14 @@ async def test_what_was_never_released_exits_with_2(shell: Shell) -> None:
 
 
 async def test_a_schedule_is_made_listed_paused_resumed_triggered_and_deleted(
-    shell: Shell, scene: Scene
+    shell: Shell, harness: Harness
 ) -> None:
-    name = f"cli-{scene.function}"
+    name = f"cli-{harness.function}"
     create = (
         "schedule",
         "create",
         name,
-        scene.function,
+        harness.function,
         "--version",
         "1",
         "--strategy",
@@ -568,7 +578,7 @@ async def test_a_schedule_is_made_listed_paused_resumed_triggered_and_deleted(
     )
     assert (result.exit_code, result.stdout) == (
         0,
-        f"Created schedule {name}: version 1 → {scene.function}:live (100%)\n",
+        f"Created schedule {name}: version 1 → {harness.function}:live (100%)\n",
     )
     assert (await shell(*create, "--cron", "30 2 * * *")).exit_code == 1
     assert (await shell("schedule", "trigger", name)).exit_code == 0
@@ -662,7 +672,7 @@ def bucket() -> Iterator[tuple[str, list[tuple[str, str]]]]:
 
 
 async def test_a_local_package_is_uploaded_once_under_its_hash(
-    shell: Shell, scene: Scene, build: Path, bucket: Any
+    shell: Shell, harness: Harness, build: Path, bucket: Any
 ) -> None:
     endpoint, asked = bucket
     aws = {
@@ -671,12 +681,12 @@ async def test_a_local_package_is_uploaded_once_under_its_hash(
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
     }
-    start = ("start", scene.function, "--zip", str(build), "--bucket", "artifacts", "--wait")
+    start = ("start", harness.function, "--zip", str(build), "--bucket", "artifacts", "--wait")
     first = await shell(*start, **aws)
     assert first.exit_code == 1  # this S3 is not the one of the function's AWS
     [head, put] = asked
     assert head == ("HEAD", put[1])
-    assert put[1].startswith(f"/artifacts/{scene.function}/")
+    assert put[1].startswith(f"/artifacts/{harness.function}/")
     assert "artifacts" + put[1].removeprefix("/artifacts") in first.stdout
     assert "(v1)" in first.stdout
     await shell(*start, **aws)
@@ -684,7 +694,7 @@ async def test_a_local_package_is_uploaded_once_under_its_hash(
 
 
 async def test_a_local_package_without_credentials_is_an_error_and_nothing_is_started(
-    shell: Shell, scene: Scene, build: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shell: Shell, harness: Harness, build: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(variable)
@@ -694,14 +704,14 @@ async def test_a_local_package_without_credentials_is_an_error_and_nothing_is_st
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no"),
     }
     result = await shell(
-        "start", scene.function, "--zip", str(build), "--bucket", "artifacts", **nowhere
+        "start", harness.function, "--zip", str(build), "--bucket", "artifacts", **nowhere
     )
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("releases: --zip: no AWS credentials")
 
 
-async def test_what_is_no_zip_file_is_not_uploaded(shell: Shell, scene: Scene) -> None:
-    result = await shell("start", scene.function, "--zip", __file__, "--bucket", "artifacts")
+async def test_what_is_no_zip_file_is_not_uploaded(shell: Shell, harness: Harness) -> None:
+    result = await shell("start", harness.function, "--zip", __file__, "--bucket", "artifacts")
     assert (result.exit_code, result.stderr) == (
         2,
         f"releases: --zip: {__file__} is not a .zip file\n",
@@ -739,15 +749,15 @@ async def test_a_namespace_or_a_profile_that_there_is_not_is_one_line_and_exit_3
 
 
 @pytest.fixture
-async def live(shell: Shell, scene: Scene, package: str) -> Shell:
-    await waiting(shell, scene, package)
+async def live(shell: Shell, harness: Harness, package: str) -> Shell:
+    await waiting(shell, harness, package)
     return shell
 
 
 async def test_an_interrupted_watch_exits_with_130_and_the_release_goes_on(
-    live: Shell, scene: Scene
+    live: Shell, harness: Harness
 ) -> None:
-    process = await live.process("watch", scene.function)
+    process = await live.process("watch", harness.function)
     assert process.stdout is not None
     async with asyncio.timeout(20):
         while "awaiting approval" not in (await process.stdout.readline()).decode():
@@ -758,15 +768,15 @@ async def test_an_interrupted_watch_exits_with_130_and_the_release_goes_on(
         130,
         "releases: interrupted; what was started goes on\n",
     )
-    assert (await live("approve", scene.function)).exit_code == 0
-    assert (await live("watch", scene.function)).exit_code == 0
+    assert (await live("approve", harness.function)).exit_code == 0
+    assert (await live("watch", harness.function)).exit_code == 0
 
 
 async def test_whoever_waits_for_a_release_that_nobody_works_on_is_told(
-    shell: Shell, scene: Scene
+    shell: Shell, harness: Harness
 ) -> None:
     process = await shell.process(
-        "start", scene.function, "--latest", "--wait", "--task-queue", "nobody"
+        "start", harness.function, "--latest", "--wait", "--task-queue", "nobody"
     )
     assert process.stderr is not None
     async with asyncio.timeout(20):
@@ -777,10 +787,10 @@ async def test_whoever_waits_for_a_release_that_nobody_works_on_is_told(
 
 
 async def test_on_a_terminal_the_story_stays_and_the_present_is_redrawn(
-    live: Shell, scene: Scene
+    live: Shell, harness: Harness
 ) -> None:
     ours, theirs = pty.openpty()
-    process = await live.process("watch", scene.function, stdout=theirs)
+    process = await live.process("watch", harness.function, stdout=theirs)
     os.close(theirs)
     shown = b""
     async with asyncio.timeout(20):
@@ -788,7 +798,7 @@ async def test_on_a_terminal_the_story_stays_and_the_present_is_redrawn(
             errors="ignore"
         ) or "10% to version 3, 90%" not in shown.decode(errors="ignore"):
             shown += await asyncio.to_thread(os.read, ours, 4096)
-        assert (await live("approve", scene.function)).exit_code == 0
+        assert (await live("approve", harness.function)).exit_code == 0
         with contextlib.suppress(OSError):
             while more := await asyncio.to_thread(os.read, ours, 4096):
                 shown += more

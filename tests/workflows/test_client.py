@@ -20,9 +20,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import operations
+from activities import list_operations
 from tests.fake_lambda import FakeLambda
-from tests.workflows.scene import Scene
+from tests.harness import Harness
 from workflows import search_attributes
 from workflows.client import ReleaseClient, client, watch
 from workflows.client.errors import (
@@ -64,22 +64,22 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_TICK", 0.5)
 
 
-def request(scene: Scene, package: str = "three", **keys: Any) -> ReleaseRequest:
+def request(harness: Harness, package: str = "three", **keys: Any) -> ReleaseRequest:
     keys = {
-        "artifact": scene.package(package),
+        "artifact": harness.package(package),
         "strategy": "AllAtOnce",
         "requested_by": "ana",
         **keys,
     }
-    return ReleaseRequest.model_validate({"target": {"function": scene.function}, **keys})
+    return ReleaseRequest.model_validate({"target": {"function": harness.function}, **keys})
 
 
 async def begun(
-    releases: ReleaseClient, scene: Scene, phase: Phase = Phase.AWAITING_APPROVAL, **keys: Any
+    releases: ReleaseClient, harness: Harness, phase: Phase = Phase.AWAITING_APPROVAL, **keys: Any
 ) -> str:
     """Start a release that waits for approval; its id."""
     handle = await releases.start(
-        request(scene, **{"strategy": APPROVAL, **keys}), task_queue=scene.queue
+        request(harness, **{"strategy": APPROVAL, **keys}), task_queue=harness.queue
     )
     async with asyncio.timeout(10):
         while True:
@@ -261,28 +261,30 @@ async def test_what_was_never_released_is_not_found(releases: ReleaseClient, nam
 
 
 async def test_a_release_is_started_and_its_handle_gives_the_final_status(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    handle = await releases.start(request(scene), task_queue=scene.queue)
-    assert handle.id.startswith(f"release/{scene.function}:live/")
+    handle = await releases.start(request(harness), task_queue=harness.queue)
+    assert handle.id.startswith(f"release/{harness.function}:live/")
     assert (await handle.result()).phase == "succeeded"
-    assert scene.aws.routing(scene.function) == ("3", {})
+    assert harness.aws.routing(harness.function) == ("3", {})
 
 
 async def test_a_second_start_of_the_same_id_is_refused_while_the_first_runs(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
     name = f"ci-{next(_names)}"
-    await releases.start(request(scene, strategy=APPROVAL), id=name, task_queue=scene.queue)
+    await releases.start(request(harness, strategy=APPROVAL), id=name, task_queue=harness.queue)
     with pytest.raises(Refused, match=f"{name} is running already"):
-        await releases.start(request(scene), id=name, task_queue=scene.queue)
+        await releases.start(request(harness), id=name, task_queue=harness.queue)
 
 
-async def test_a_rollback_is_started_as_a_release_is(releases: ReleaseClient, scene: Scene) -> None:
-    rollback = RollbackRequest(target=Target(function=scene.function), version="1")
-    handle = await releases.start_rollback(rollback, task_queue=scene.queue)
+async def test_a_rollback_is_started_as_a_release_is(
+    releases: ReleaseClient, harness: Harness
+) -> None:
+    rollback = RollbackRequest(target=Target(function=harness.function), version="1")
+    handle = await releases.start_rollback(rollback, task_queue=harness.queue)
     assert (await handle.result()).candidate == "1"
-    assert scene.aws.routing(scene.function) == ("1", {})
+    assert harness.aws.routing(harness.function) == ("1", {})
 
 
 async def test_temporal_that_is_not_there_is_said_in_a_sentence_within_seconds(
@@ -308,7 +310,7 @@ async def test_a_server_that_accepts_and_says_nothing_is_given_up_after_five_sec
 
 
 async def test_a_namespace_that_temporal_does_not_know_is_said_so(
-    temporal: WorkflowEnvironment, scene: Scene
+    temporal: WorkflowEnvironment, harness: Harness
 ) -> None:
     address = temporal.client.service_client.config.target_host
     elsewhere = ReleaseClient(
@@ -317,7 +319,7 @@ async def test_a_namespace_that_temporal_does_not_know_is_said_so(
     for attempt in (
         elsewhere.running(),
         elsewhere.status("checkout"),
-        elsewhere.start(request(scene)),
+        elsewhere.start(request(harness)),
         elsewhere.schedules.list(),
     ):
         with pytest.raises(Unreachable, match="TEMPORAL_NAMESPACE"):
@@ -328,10 +330,10 @@ async def test_a_namespace_that_temporal_does_not_know_is_said_so(
 
 
 async def test_the_status_is_the_one_that_the_rollout_gives(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    name = await begun(releases, scene)
-    for target in (scene.function, name, scene.lock):
+    name = await begun(releases, harness)
+    for target in (harness.function, name, harness.rollout_id):
         status = await releases.status(target)
         assert (status.phase, status.routing.percent, status.candidate) == (
             "awaiting_approval",
@@ -344,10 +346,10 @@ async def test_the_status_of_a_release_that_is_over_needs_no_worker(
     releases: ReleaseClient, temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
     queue, function = f"over-{next(_names)}", f"over-{next(_names)}"
-    scene = Scene(temporal, temporal.client, aws, queue, function)
+    harness = Harness(temporal, temporal.client, aws, queue, function)
     aws.create(function, "one", "two")
-    async with Worker(releases.temporal, task_queue=queue, activities=operations(aws)):
-        await (await releases.start(request(scene), task_queue=queue)).result()
+    async with Worker(releases.temporal, task_queue=queue, activities=list_operations(aws)):
+        await (await releases.start(request(harness), task_queue=queue)).result()
     status = await releases.status(function)
     assert (status.phase, status.candidate, status.note) == (
         "succeeded",
@@ -357,10 +359,10 @@ async def test_the_status_of_a_release_that_is_over_needs_no_worker(
 
 
 async def test_the_status_of_a_release_that_was_refused_before_it_began_says_why(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    await begun(releases, scene)
-    second = await releases.start(request(scene), task_queue=scene.queue)
+    await begun(releases, harness)
+    second = await releases.start(request(harness), task_queue=harness.queue)
     assert [
         sight.ending.outcome for sight in await watched(releases, second.id) if sight.ending
     ] == [RunOutcome.REJECTED]
@@ -385,24 +387,24 @@ async def test_without_a_worker_the_status_is_not_guessed_and_what_is_listed_is_
     )
 
 
-async def test_releases_under_way_are_listed(releases: ReleaseClient, scene: Scene) -> None:
-    await begun(releases, scene)
-    [run] = [run for run in await releases.running() if run.id == scene.lock]
+async def test_releases_under_way_are_listed(releases: ReleaseClient, harness: Harness) -> None:
+    await begun(releases, harness)
+    [run] = [run for run in await releases.running() if run.id == harness.rollout_id]
     assert (str(run.status.target), run.requested_by, run.status.phase) == (
-        f"{scene.function}:live",
+        f"{harness.function}:live",
         "ana",
         "awaiting_approval",
     )
 
 
 async def test_the_history_of_an_alias_tells_each_release_with_its_ending(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    await (await releases.start(request(scene, "three"), task_queue=scene.queue)).result()
-    aborted = await begun(releases, scene, package="four", requested_by="ben")
+    await (await releases.start(request(harness, "three"), task_queue=harness.queue)).result()
+    aborted = await begun(releases, harness, package="four", requested_by="ben")
     await releases.abort(aborted, by="ben", reason="wrong build")
     await watched(releases, aborted)
-    last, first = await releases.history(scene.function)
+    last, first = await releases.history(harness.function)
     assert (first.requested_by, first.ending and first.ending.outcome, first.status.candidate) == (
         "ana",
         RunOutcome.SUCCEEDED,
@@ -415,54 +417,54 @@ async def test_the_history_of_an_alias_tells_each_release_with_its_ending(
     )
     assert last.ending is not None
     assert "aborted by ben: wrong build" in last.ending.note
-    assert last.words == f"s3://artifacts/four.zip → {scene.function}:live (10%, approval, 100%)"
-    assert len(await releases.history(scene.function, limit=1)) == 1
+    assert last.words == f"s3://artifacts/four.zip → {harness.function}:live (10%, approval, 100%)"
+    assert len(await releases.history(harness.function, limit=1)) == 1
 
 
 # --- steering ------------------------------------------------------------------------------------------------------------------
 
 
 async def test_each_control_answers_how_the_release_stands_then(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    await begun(releases, scene)
-    assert (await releases.pause(scene.function, by="ana", reason="p99")).paused
-    assert not (await releases.resume(scene.function, by="ana")).paused
+    await begun(releases, harness)
+    assert (await releases.pause(harness.function, by="ana", reason="p99")).paused
+    assert not (await releases.resume(harness.function, by="ana")).paused
     assert (
-        await releases.approve(scene.function, by="ana", note="fine")
+        await releases.approve(harness.function, by="ana", note="fine")
     ).note == "Approved by ana: fine"
 
 
 async def test_promote_and_abort_answer_before_they_are_done(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    first = await begun(releases, scene)
+    first = await begun(releases, harness)
     assert (
-        await releases.promote(scene.function, by="ana", reason="hotfix")
+        await releases.promote(harness.function, by="ana", reason="hotfix")
     ).note == "Promoted by ana: hotfix"
     assert (await watched(releases, first))[-1].ending is not None
-    await begun(releases, scene, package="four")
-    assert (await releases.abort(scene.function, by="ana")).note == "Aborted by ana"
-    described = await scene.rollout.describe()
+    await begun(releases, harness, package="four")
+    assert (await releases.abort(harness.function, by="ana")).note == "Aborted by ana"
+    described = await harness.rollout.describe()
     assert (
         described.raw_description.workflow_execution_info.priority.priority_key == 1
     )  # before the workflow tasks of all others
 
 
 async def test_nonsense_is_refused_in_the_words_of_the_release(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    await begun(releases, scene)
+    await begun(releases, harness)
     with pytest.raises(Refused, match=r"^not paused$"):
-        await releases.resume(scene.function, by="ana")
+        await releases.resume(harness.function, by="ana")
 
 
 async def test_a_control_is_refused_where_nothing_is_under_way(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    await (await releases.start(request(scene), task_queue=scene.queue)).result()
+    await (await releases.start(request(harness), task_queue=harness.queue)).result()
     with pytest.raises(Refused, match="is not being released now: the last time it succeeded"):
-        await releases.pause(scene.function, by="ana")
+        await releases.pause(harness.function, by="ana")
 
 
 @pytest.mark.usefixtures("impatient")
@@ -479,15 +481,15 @@ async def test_a_control_that_nobody_takes_up_is_given_up_and_says_that_it_may_s
 
 
 async def test_a_watch_tells_what_happened_before_it_and_then_everything_to_the_end(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    name = await begun(releases, scene)
-    watching_it = asyncio.create_task(watched(releases, scene.function))
+    name = await begun(releases, harness)
+    watching_it = asyncio.create_task(watched(releases, harness.function))
     await asyncio.sleep(0.5)
     await releases.approve(name, by="ana", note="fine")
     sights = await watching_it
     story = told(sights)
-    assert story[0] == f"s3://artifacts/three.zip → {scene.function}:live (10%, approval, 100%)"
+    assert story[0] == f"s3://artifacts/three.zip → {harness.function}:live (10%, approval, 100%)"
     assert (
         story.index("Publish a version")
         < story.index("10% to version 3")
@@ -500,22 +502,24 @@ async def test_a_watch_tells_what_happened_before_it_and_then_everything_to_the_
     assert sights[-1].status.phase == "succeeded"
 
 
-async def test_watching_adds_nothing_to_the_history(releases: ReleaseClient, scene: Scene) -> None:
-    name = await begun(releases, scene)
-    before = (await scene.rollout.describe()).history_length
+async def test_watching_adds_nothing_to_the_history(
+    releases: ReleaseClient, harness: Harness
+) -> None:
+    name = await begun(releases, harness)
+    before = (await harness.rollout.describe()).history_length
     watchers = [asyncio.create_task(watched(releases, name)) for _ in range(3)]
     await asyncio.sleep(1)
-    assert (await scene.rollout.describe()).history_length == before
+    assert (await harness.rollout.describe()).history_length == before
     await releases.promote(name, by="ana")
     await asyncio.gather(*watchers)
 
 
 async def test_what_is_tried_again_is_shown_with_its_attempt_and_its_failure(
-    releases: ReleaseClient, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    releases: ReleaseClient, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "_TICK", 0.2)
-    rule = scene.aws.fail("publish_version", "ServiceException", "try later", times=None)
-    handle = await releases.start(request(scene), task_queue=scene.queue)
+    rule = harness.aws.fail("publish_version", "ServiceException", "try later", times=None)
+    handle = await releases.start(request(harness), task_queue=harness.queue)
     retries = []
     async for sight in releases.watch(handle.id):
         retries += sight.retries
@@ -531,11 +535,11 @@ async def test_a_watch_outlives_the_worker_and_goes_on_with_the_next(
     releases: ReleaseClient, temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
     queue, function = f"mortal-{next(_names)}", f"mortal-{next(_names)}"
-    scene = Scene(temporal, temporal.client, aws, queue, function)
+    harness = Harness(temporal, temporal.client, aws, queue, function)
     aws.create(function, "one", "two")
     seen = Seen()
-    async with Worker(releases.temporal, task_queue=queue, activities=operations(aws)):
-        name = await begun(releases, scene)
+    async with Worker(releases.temporal, task_queue=queue, activities=list_operations(aws)):
+        name = await begun(releases, harness)
         task = asyncio.create_task(seen.watch(releases, name))
         await seen.until(lambda sight: sight.status and sight.answering)
     last = await seen.until(lambda sight: not sight.answering)
@@ -544,7 +548,7 @@ async def test_a_watch_outlives_the_worker_and_goes_on_with_the_next(
     again = await Client.connect(
         temporal.client.service_client.config.target_host, plugins=[LambdaReleases()]
     )
-    async with Worker(again, task_queue=queue, activities=operations(aws)):
+    async with Worker(again, task_queue=queue, activities=list_operations(aws)):
         await seen.until(lambda sight: sight.answering)
         await releases.approve(name, by="ana")
         last = await seen.until(lambda sight: sight.ending)
@@ -647,22 +651,24 @@ async def test_after_a_broken_connection_every_event_is_told_once(releases: Rele
 
 
 async def test_a_rollout_that_is_killed_ends_as_the_release_that_mends_it(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    name = await begun(releases, scene)
+    name = await begun(releases, harness)
     task = asyncio.create_task(watched(releases, name))
-    await scene.rollout.terminate(reason="by mistake")
+    await harness.rollout.terminate(reason="by mistake")
     ending = (await task)[-1].ending
     assert ending is not None
     assert ending.outcome is RunOutcome.ROLLED_BACK
     assert "the rollout was terminated" in ending.note
-    assert (await releases.status(scene.function)).phase == "rolled_back"
-    assert [run.ending for run in await releases.history(scene.function)] == [ending]
-    assert scene.aws.routing(scene.function) == ("2", {})
+    assert (await releases.status(harness.function)).phase == "rolled_back"
+    assert [run.ending for run in await releases.history(harness.function)] == [ending]
+    assert harness.aws.routing(harness.function) == ("2", {})
 
 
-async def test_a_cancelled_release_ends_rolled_back(releases: ReleaseClient, scene: Scene) -> None:
-    name = await begun(releases, scene)
+async def test_a_cancelled_release_ends_rolled_back(
+    releases: ReleaseClient, harness: Harness
+) -> None:
+    name = await begun(releases, harness)
     await releases.temporal.get_workflow_handle(name).cancel()
     sights = await watched(releases, name)
     assert any(text.startswith("cancel") for text in told(sights))
@@ -671,12 +677,12 @@ async def test_a_cancelled_release_ends_rolled_back(releases: ReleaseClient, sce
 
 
 async def test_an_alias_that_somebody_else_moved_ends_not_rolled_back(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    name = await begun(releases, scene)
-    scene.aws.somebody(
+    name = await begun(releases, harness)
+    harness.aws.somebody(
         "update_alias",
-        FunctionName=scene.function,
+        FunctionName=harness.function,
         Name="live",
         FunctionVersion="1",
         RoutingConfig={},
@@ -691,16 +697,21 @@ async def test_an_alias_that_somebody_else_moved_ends_not_rolled_back(
 
 
 async def test_a_plan_tells_the_steps_and_the_calls_and_changes_nothing(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    scene.aws.alarms = {"errors": "OK"}
+    harness.aws.alarms = {"errors": "OK"}
     keys: dict[str, Any] = {
         "strategy": "Linear25PercentEvery10Minutes",
         "guards": {"alarms": ["errors"]},
         "configuration": {"MemorySize": 512},
     }
-    plan = await releases.plan(request(scene, **keys), task_queue=scene.queue)
-    assert (plan.refusals, plan.stable, plan.candidate, plan.rollout) == ((), "2", None, scene.lock)
+    plan = await releases.plan(request(harness, **keys), task_queue=harness.queue)
+    assert (plan.refusals, plan.stable, plan.candidate, plan.rollout) == (
+        (),
+        "2",
+        None,
+        harness.rollout_id,
+    )
     assert plan.steps == (
         "Put s3://artifacts/three.zip into $LATEST",
         "Configure $LATEST: MemorySize",
@@ -716,21 +727,21 @@ async def test_a_plan_tells_the_steps_and_the_calls_and_changes_nothing(
     )
     assert plan.at_least.total_seconds() == 1800
     assert plan.calls["update_alias"] == 4
-    assert [call for call in scene.aws.calls if call.writes] == []
+    assert [call for call in harness.aws.calls if call.writes] == []
 
 
 async def test_a_plan_counts_the_calls_to_alias_and_version_that_the_release_then_makes(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
     wanted = request(
-        scene,
+        harness,
         strategy={"steps": [{"kind": "set_weight", "percent": 5}]},
         concurrency={"reserved": 20, "provisioned": 2},
     )
-    plan = await releases.plan(wanted, task_queue=scene.queue)
-    scene.aws.calls.clear()
-    await (await releases.start(wanted, task_queue=scene.queue)).result()
-    made = [call.operation for call in scene.aws.calls if call.writes]
+    plan = await releases.plan(wanted, task_queue=harness.queue)
+    harness.aws.calls.clear()
+    await (await releases.start(wanted, task_queue=harness.queue)).result()
+    made = [call.operation for call in harness.aws.calls if call.writes]
     assert sorted(made) == sorted(
         name
         for name, count in plan.calls.items()
@@ -740,11 +751,11 @@ async def test_a_plan_counts_the_calls_to_alias_and_version_that_the_release_the
 
 
 async def test_a_plan_that_would_be_rejected_lists_why(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    scene.aws.alarms = {"errors": "ALARM"}
+    harness.aws.alarms = {"errors": "ALARM"}
     plan = await releases.plan(
-        request(scene, guards={"alarms": ["errors", "typo"]}), task_queue=scene.queue
+        request(harness, guards={"alarms": ["errors", "typo"]}), task_queue=harness.queue
     )
     assert "errors is in ALARM already" in "; ".join(plan.refusals)
     assert "there is no alarm typo" in "; ".join(plan.refusals)
@@ -752,32 +763,34 @@ async def test_a_plan_that_would_be_rejected_lists_why(
 
 
 async def test_a_plan_of_what_is_live_already_is_to_do_nothing(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
     plan = await releases.plan(
-        request(scene, artifact={"kind": "version", "version": "2"}), task_queue=scene.queue
+        request(harness, artifact={"kind": "version", "version": "2"}), task_queue=harness.queue
     )
     assert plan.steps == ("Nothing else: version 2 is live already",)
 
 
 async def test_a_plan_may_be_made_while_a_release_runs(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    await begun(releases, scene)
+    await begun(releases, harness)
     assert (
-        await releases.plan(request(scene), task_queue=scene.queue)
-    ).target.name == scene.function
+        await releases.plan(request(harness), task_queue=harness.queue)
+    ).target.name == harness.function
 
 
 async def test_bad_input_that_only_the_worker_notices_is_refused(
-    releases: ReleaseClient, scene: Scene
+    releases: ReleaseClient, harness: Harness
 ) -> None:
-    bad = request(scene).model_copy(update={"reason": "x" * 2000})
+    bad = request(harness).model_copy(update={"reason": "x" * 2000})
     with pytest.raises(Refused, match="invalid ReleaseRequest: reason"):
-        await releases.plan(bad, task_queue=scene.queue)
+        await releases.plan(bad, task_queue=harness.queue)
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_plan_that_nobody_makes_is_given_up(releases: ReleaseClient, scene: Scene) -> None:
+async def test_a_plan_that_nobody_makes_is_given_up(
+    releases: ReleaseClient, harness: Harness
+) -> None:
     with pytest.raises(NoWorker, match="no worker on nobody"):
-        await releases.plan(request(scene), task_queue="nobody")
+        await releases.plan(request(harness), task_queue="nobody")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.scene import ALL_AT_ONCE, CANARY, Scene, ending
+from tests.harness import ALL_AT_ONCE, CANARY, Harness, read_ending
 
 MINUTE = timedelta(minutes=1)
 APPROVED = {
@@ -26,162 +26,165 @@ BAKES = {
 }
 
 
-async def baking(scene: Scene, **keys: Any) -> Any:
-    handle = await scene.begin(artifact=scene.package("three"), **(keys or CANARY))
-    await scene.reaches("baking")
+async def baking(harness: Harness, **keys: Any) -> Any:
+    handle = await harness.begin(artifact=harness.package("three"), **(keys or CANARY))
+    await harness.wait_for_phase("baking")
     return handle
 
 
-async def skipped(scene: Scene) -> timedelta:
+async def skipped(harness: Harness) -> timedelta:
     """How much of the rollout's time has passed in all."""
-    now = await scene.env.get_current_time(scene.rollout)
-    return now - (await scene.rollout.describe()).start_time
+    now = await harness.env.get_current_time(harness.rollout)
+    return now - (await harness.rollout.describe()).start_time
 
 
 # --- approve -------------------------------------------------------------------------------------------------------------------
 
 
-async def test_an_approval_lets_the_release_go_on(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **APPROVED)
-    await scene.reaches("awaiting_approval")
-    answer = await scene.say("approve", note="looks good")
+async def test_an_approval_lets_the_release_go_on(harness: Harness) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
+    await harness.wait_for_phase("awaiting_approval")
+    answer = await harness.send("approve", note="looks good")
     assert answer.note == "Approved by ana: looks good"
-    assert (await ending(handle)).kind == "Completed"
-    assert scene.aws.routing(scene.function) == ("3", {})
+    assert (await read_ending(handle)).kind == "Completed"
+    assert harness.aws.routing(harness.function) == ("3", {})
 
 
-async def test_nobody_approving_in_time_rolls_back(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **APPROVED)
-    status = await scene.reaches("awaiting_approval")
+async def test_nobody_approving_in_time_rolls_back(harness: Harness) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
+    status = await harness.wait_for_phase("awaiting_approval")
     assert status.ends_at is not None
-    end = await scene.finished(handle)
+    end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack"
     assert "nobody approved within 6 h" in end.text
-    assert scene.aws.routing(scene.function) == ("2", {})
+    assert harness.aws.routing(harness.function) == ("2", {})
 
 
-async def test_an_approval_without_a_timeout_waits_for_ever(scene: Scene) -> None:
+async def test_an_approval_without_a_timeout_waits_for_ever(harness: Harness) -> None:
     steps = [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}, {"kind": "approval"}]
-    handle = await scene.begin(artifact=scene.package("three"), strategy={"steps": steps})
-    status = await scene.reaches("awaiting_approval")
+    handle = await harness.begin(artifact=harness.package("three"), strategy={"steps": steps})
+    status = await harness.wait_for_phase("awaiting_approval")
     assert status.ends_at is None
-    await scene.say("approve")
-    async with scene.patience():
-        while (await scene.status()).step < 2:
-            await scene.moment()
-    assert (await scene.status()).phase == "awaiting_approval"  # one approval is not two
-    await scene.say("approve")
-    assert (await ending(handle)).kind == "Completed"
+    await harness.send("approve")
+
+    async def is_at_second_approval() -> bool:
+        return (await harness.status()).step == 2
+
+    await harness.wait_until(is_at_second_approval)
+    assert (await harness.status()).phase == "awaiting_approval"  # one approval is not two
+    await harness.send("approve")
+    assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_a_pause_stops_the_clock_of_an_approval(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **APPROVED)
-    await scene.reaches("awaiting_approval")
-    await scene.say("pause")
-    assert (await scene.status()).ends_at is None
+async def test_a_pause_stops_the_clock_of_an_approval(harness: Harness) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("pause")
+    assert (await harness.status()).ends_at is None
     with pytest.raises(TimeoutError):
-        await ending(handle, patience=0.5)
-    await scene.say("resume")
-    assert (await scene.status()).ends_at is not None
-    await scene.say("approve")
-    assert (await ending(handle)).kind == "Completed"
+        await read_ending(handle, seconds=0.5)
+    await harness.send("resume")
+    assert (await harness.status()).ends_at is not None
+    await harness.send("approve")
+    assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_an_approval_given_during_a_pause_counts_after_it(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **APPROVED)
-    await scene.reaches("awaiting_approval")
-    await scene.say("pause")
-    await scene.say("approve")
-    assert scene.aws.routing(scene.function) == ("2", {"3": 0.1})
-    await scene.say("resume")
-    assert (await ending(handle)).kind == "Completed"
+async def test_an_approval_given_during_a_pause_counts_after_it(harness: Harness) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("pause")
+    await harness.send("approve")
+    assert harness.aws.routing(harness.function) == ("2", {"3": 0.1})
+    await harness.send("resume")
+    assert (await read_ending(handle)).kind == "Completed"
 
 
 # --- pause and resume ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_pause_does_not_eat_the_bake(scene: Scene) -> None:
-    handle = await baking(scene)
-    await scene.forward(2 * MINUTE)
-    answer = await scene.say("pause", reason="p99")
+async def test_a_pause_does_not_eat_the_bake(harness: Harness) -> None:
+    handle = await baking(harness)
+    await harness.fast_forward(2 * MINUTE)
+    answer = await harness.send("pause", reason="p99")
     assert (answer.paused, answer.note) == (True, "Paused by ana: p99")
-    await scene.env.fast_forward(scene.rollout, 0.001)  # without a timer nothing is skipped
-    assert (await scene.status()).ends_at is None
-    resumed = await scene.say("resume")
+    await harness.env.fast_forward(harness.rollout, 0.001)  # without a timer nothing is skipped
+    assert (await harness.status()).ends_at is None
+    resumed = await harness.send("resume")
     assert not resumed.paused
-    status = await scene.reaches("baking")
-    now = await scene.env.get_current_time(scene.rollout)
+    status = await harness.wait_for_phase("baking")
+    now = await harness.env.get_current_time(harness.rollout)
     assert status.ends_at is not None
     assert 2.9 * MINUTE < status.ends_at - now <= 3 * MINUTE
-    await scene.forward(2.9 * MINUTE)
-    assert (await scene.status()).phase == "baking"
-    assert (await scene.finished(handle)).kind == "Completed"
+    await harness.fast_forward(2.9 * MINUTE)
+    assert (await harness.status()).phase == "baking"
+    assert (await harness.finish(handle)).kind == "Completed"
 
 
-async def test_a_pause_while_traffic_moves_holds_before_the_next_step(scene: Scene) -> None:
-    hold = scene.aws.hold("update_alias")
-    handle = await scene.begin(
-        artifact=scene.package("three"), strategy={"steps": [{"kind": "set_weight", "percent": 10}]}
+async def test_a_pause_while_traffic_moves_holds_before_the_next_step(harness: Harness) -> None:
+    hold = harness.aws.hold("update_alias")
+    handle = await harness.begin(
+        artifact=harness.package("three"),
+        strategy={"steps": [{"kind": "set_weight", "percent": 10}]},
     )
     await hold.reached.wait()
-    await scene.say("pause")
+    await harness.send("pause")
     hold.release()
     with pytest.raises(TimeoutError):
-        await ending(handle, patience=0.5)
-    assert scene.aws.routing(scene.function) == ("2", {"3": 0.1})
-    await scene.say("resume")
-    assert (await ending(handle)).kind == "Completed"
+        await read_ending(handle, seconds=0.5)
+    assert harness.aws.routing(harness.function) == ("2", {"3": 0.1})
+    await harness.send("resume")
+    assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_a_pause_while_preparing_holds_before_any_traffic_moves(scene: Scene) -> None:
-    hold = scene.aws.hold("publish_version")
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
+async def test_a_pause_while_preparing_holds_before_any_traffic_moves(harness: Harness) -> None:
+    hold = harness.aws.hold("publish_version")
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
     await hold.reached.wait()
-    await scene.say("pause")
+    await harness.send("pause")
     hold.release()
     with pytest.raises(TimeoutError):
-        await ending(handle, patience=0.5)
-    assert "update_alias" not in scene.aws.operations
-    await scene.say("resume")
-    assert (await ending(handle)).kind == "Completed"
+        await read_ending(handle, seconds=0.5)
+    assert "update_alias" not in harness.aws.operations
+    await harness.send("resume")
+    assert (await read_ending(handle)).kind == "Completed"
 
 
 # --- promote -------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_promotion_skips_what_is_left(scene: Scene) -> None:
-    handle = await baking(scene, strategy="Linear10PercentEvery10Minutes")
-    answer = await scene.say("promote", reason="hotfix")
+async def test_a_promotion_skips_what_is_left(harness: Harness) -> None:
+    handle = await baking(harness, strategy="Linear10PercentEvery10Minutes")
+    answer = await harness.send("promote", reason="hotfix")
     assert answer.note == "Promoted by ana: hotfix"
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "Completed"
     assert [
-        move["RoutingConfig"]["AdditionalVersionWeights"] for move in scene.aws.of("update_alias")
+        move["RoutingConfig"]["AdditionalVersionWeights"] for move in harness.aws.of("update_alias")
     ] == [{"3": 0.1}, {}]
     assert end.status is not None
     assert (end.status.step, end.status.steps) == (18, 18)
 
 
-async def test_a_promotion_ends_a_pause(scene: Scene) -> None:
-    handle = await baking(scene)
-    await scene.say("pause")
-    answer = await scene.say("promote")
+async def test_a_promotion_ends_a_pause(harness: Harness) -> None:
+    handle = await baking(harness)
+    await harness.send("pause")
+    answer = await harness.send("promote")
     assert not answer.paused
-    assert (await ending(handle)).kind == "Completed"
+    assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_a_promotion_needs_no_approval(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **APPROVED)
-    await scene.reaches("awaiting_approval")
-    await scene.say("promote")
-    assert (await ending(handle)).kind == "Completed"
+async def test_a_promotion_needs_no_approval(harness: Harness) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("promote")
+    assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_a_promotion_does_not_skip_the_hook(scene: Scene) -> None:
-    scene.aws.hook("smoke", lambda _: {"accept": False, "reason": "no"})
-    handle = await baking(scene, hooks={"after_traffic": "smoke"}, **CANARY)
-    await scene.say("promote")
-    assert (await ending(handle)).kind == "ReleaseRolledBack"
+async def test_a_promotion_does_not_skip_the_hook(harness: Harness) -> None:
+    harness.aws.hook("smoke", lambda _: {"accept": False, "reason": "no"})
+    handle = await baking(harness, hooks={"after_traffic": "smoke"}, **CANARY)
+    await harness.send("promote")
+    assert (await read_ending(handle)).kind == "ReleaseRolledBack"
 
 
 # --- abort ---------------------------------------------------------------------------------------------------------------------
@@ -190,8 +193,8 @@ async def test_a_promotion_does_not_skip_the_hook(scene: Scene) -> None:
 @pytest.mark.parametrize(
     "moment", ["update_code", "publish", "shift", "bake", "paused", "approval", "promote", "hook"]
 )
-async def test_an_abort_puts_everything_back_in_every_phase(scene: Scene, moment: str) -> None:
-    scene.aws.hook("smoke", lambda _: {"accept": True})
+async def test_an_abort_puts_everything_back_in_every_phase(harness: Harness, moment: str) -> None:
+    harness.aws.hook("smoke", lambda _: {"accept": True})
     names = {
         "update_code": "update_function_code",
         "publish": "publish_version",
@@ -199,105 +202,106 @@ async def test_an_abort_puts_everything_back_in_every_phase(scene: Scene, moment
         "hook": "invoke",
     }
     hold = (
-        scene.aws.hold("update_alias", skip=1)
+        harness.aws.hold("update_alias", skip=1)
         if moment == "promote"
-        else scene.aws.hold(names[moment])
+        else harness.aws.hold(names[moment])
         if moment in names
         else None
     )
     strategy = APPROVED if moment == "approval" else ALL_AT_ONCE if moment == "hook" else CANARY
-    handle = await scene.begin(
-        artifact=scene.package("three"), hooks={"after_traffic": "smoke"}, **strategy
+    handle = await harness.begin(
+        artifact=harness.package("three"), hooks={"after_traffic": "smoke"}, **strategy
     )
     if moment == "promote":
-        await scene.reaches("baking")
-        await scene.say("promote")
+        await harness.wait_for_phase("baking")
+        await harness.send("promote")
     if hold is not None:
-        async with scene.patience():
-            await hold.reached.wait()
+        await harness.wait_for(hold.reached)
     else:
-        await scene.reaches("awaiting_approval" if moment == "approval" else "baking")
+        await harness.wait_for_phase("awaiting_approval" if moment == "approval" else "baking")
     if moment == "paused":
-        await scene.say("pause")
-    answer = await scene.say("abort", reason="wrong build")
+        await harness.send("pause")
+    answer = await harness.send("abort", reason="wrong build")
     assert answer.note == "Aborted by ana: wrong build"
     if hold is not None:
         hold.release()
-    end = await scene.finished(handle)
+    end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
     assert "aborted by ana: wrong build" in end.text
-    assert scene.aws.routing(scene.function) == ("2", {})
-    assert scene.state.latest["CodeSha256"] == scene.state.versions["2"]["CodeSha256"]
+    assert harness.aws.routing(harness.function) == ("2", {})
+    assert harness.state.latest["CodeSha256"] == harness.state.versions["2"]["CodeSha256"]
 
 
-async def test_an_abort_before_anything_was_changed_says_so(scene: Scene) -> None:
-    hold = scene.aws.hold("get_function", skip=2)  # the last read of preflight
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
+async def test_an_abort_before_anything_was_changed_says_so(harness: Harness) -> None:
+    hold = harness.aws.hold("get_function", skip=2)  # the last read of preflight
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
     await hold.reached.wait()
-    await scene.say("abort")
+    await harness.send("abort")
     hold.release()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
     assert "nothing had been changed" in end.text
-    assert scene.aws.writes == []
+    assert harness.aws.writes == []
 
 
 # --- nonsense ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_what_makes_no_sense_while_preparing_is_refused(scene: Scene) -> None:
-    hold = scene.aws.hold("publish_version")
-    handle = await scene.begin(artifact=scene.package("three"), **ALL_AT_ONCE)
+async def test_what_makes_no_sense_while_preparing_is_refused(harness: Harness) -> None:
+    hold = harness.aws.hold("publish_version")
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
     await hold.reached.wait()
-    assert "nothing to approve" in await scene.refused("approve")
-    assert "not paused" in await scene.refused("resume")
-    assert "too early" in await scene.refused("promote")
+    assert "nothing to approve" in await harness.expect_refusal("approve")
+    assert "not paused" in await harness.expect_refusal("resume")
+    assert "too early" in await harness.expect_refusal("promote")
     hold.release()
-    await ending(handle)
+    await read_ending(handle)
 
 
-async def test_what_makes_no_sense_while_baking_is_refused(scene: Scene) -> None:
-    handle = await baking(scene)
-    assert "nothing to approve: the release is baking" in await scene.refused("approve")
-    assert "not paused" in await scene.refused("resume")
-    await scene.say("pause")
-    assert "paused already" in await scene.refused("pause")
-    await scene.say("abort")
-    await ending(handle)
+async def test_what_makes_no_sense_while_baking_is_refused(harness: Harness) -> None:
+    handle = await baking(harness)
+    assert "nothing to approve: the release is baking" in await harness.expect_refusal("approve")
+    assert "not paused" in await harness.expect_refusal("resume")
+    await harness.send("pause")
+    assert "paused already" in await harness.expect_refusal("pause")
+    await harness.send("abort")
+    await read_ending(handle)
 
 
-async def test_nothing_is_said_twice_to_an_approval(scene: Scene) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **APPROVED)
-    await scene.reaches("awaiting_approval")
-    await scene.say("pause")
-    await scene.say("approve")
-    assert "nothing to approve" in await scene.refused("approve")
-    await scene.say("resume")
-    await ending(handle)
+async def test_nothing_is_said_twice_to_an_approval(harness: Harness) -> None:
+    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("pause")
+    await harness.send("approve")
+    assert "nothing to approve" in await harness.expect_refusal("approve")
+    await harness.send("resume")
+    await read_ending(handle)
 
 
-async def test_what_makes_no_sense_while_promoting_is_refused(scene: Scene) -> None:
-    hold = scene.aws.hold("update_alias", skip=1)
-    handle = await baking(scene)
-    await scene.say("promote")
+async def test_what_makes_no_sense_while_promoting_is_refused(harness: Harness) -> None:
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await baking(harness)
+    await harness.send("promote")
     await hold.reached.wait()
-    assert "being promoted already" in await scene.refused("promote")
-    assert "too late" in await scene.refused("pause")
-    assert "not paused" in await scene.refused("resume")
-    assert "nothing to approve" in await scene.refused("approve")
+    assert "being promoted already" in await harness.expect_refusal("promote")
+    assert "too late" in await harness.expect_refusal("pause")
+    assert "not paused" in await harness.expect_refusal("resume")
+    assert "nothing to approve" in await harness.expect_refusal("approve")
     hold.release()
-    assert (await ending(handle)).kind == "Completed"
+    assert (await read_ending(handle)).kind == "Completed"
 
 
 @pytest.mark.parametrize("what", ["approve", "pause", "resume", "promote", "abort"])
-async def test_nothing_can_be_said_to_a_release_on_its_way_back(scene: Scene, what: str) -> None:
-    hold = scene.aws.hold("update_alias", skip=1)
-    handle = await baking(scene)
-    await scene.say("abort", reason="wrong build")
+async def test_nothing_can_be_said_to_a_release_on_its_way_back(
+    harness: Harness, what: str
+) -> None:
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await baking(harness)
+    await harness.send("abort", reason="wrong build")
     await hold.reached.wait()
-    assert "too late: the release is rolling back" in await scene.refused(what)
+    assert "too late: the release is rolling back" in await harness.expect_refusal(what)
     hold.release()
-    assert (await ending(handle)).kind == "ReleaseRolledBack"
+    assert (await read_ending(handle)).kind == "ReleaseRolledBack"
 
 
 @pytest.mark.parametrize(
@@ -314,26 +318,26 @@ async def test_nothing_can_be_said_to_a_release_on_its_way_back(scene: Scene, wh
     ],
 )
 async def test_a_malformed_control_is_refused_by_its_path(
-    scene: Scene, what: str, said: list[Any], why: str
+    harness: Harness, what: str, said: list[Any], why: str
 ) -> None:
-    handle = await baking(scene)
-    assert why in await scene.refused(what, *said)
-    assert (await scene.status()).phase == "baking"
-    await scene.say("abort")
-    await ending(handle)
+    handle = await baking(harness)
+    assert why in await harness.expect_refusal(what, *said)
+    assert (await harness.status()).phase == "baking"
+    await harness.send("abort")
+    await read_ending(handle)
 
 
-async def test_a_control_without_an_input_is_refused(scene: Scene) -> None:
-    handle = await baking(scene)
-    assert "exactly one input" in await scene.refused_with("abort", [])
-    assert (await scene.status()).phase == "baking"
-    await scene.say("abort")
-    await ending(handle)
+async def test_a_control_without_an_input_is_refused(harness: Harness) -> None:
+    handle = await baking(harness)
+    assert "exactly one input" in await harness.expect_refusal_of("abort", [])
+    assert (await harness.status()).phase == "baking"
+    await harness.send("abort")
+    await read_ending(handle)
 
 
-async def test_a_control_that_does_not_exist_is_refused(scene: Scene) -> None:
-    handle = await baking(scene)
+async def test_a_control_that_does_not_exist_is_refused(harness: Harness) -> None:
+    handle = await baking(harness)
     with pytest.raises(Exception, match="update failed"):
-        await scene.say("cancel_everything")
-    await scene.say("abort")
-    assert (await ending(handle)).kind == "ReleaseRolledBack"
+        await harness.send("cancel_everything")
+    await harness.send("abort")
+    assert (await read_ending(handle)).kind == "ReleaseRolledBack"

@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from tests.workflows.scene import CANARY, Scene, ending
+from tests.harness import CANARY, Harness, read_ending
 from workflows.release import Release
 from workflows.rollout import Rollout
 
@@ -41,43 +41,43 @@ async def releases() -> int:
 
 
 async def test_a_release_that_sleeps_for_minutes_is_forgotten_and_its_rollout_is_not(
-    scene: Scene, releases: int
+    harness: Harness, releases: int
 ) -> None:
     rollouts = in_memory(Rollout)
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
     await forgotten(releases)
     assert in_memory(Rollout) == rollouts + 1
-    assert (await scene.finished(handle)).kind == "Completed"
+    assert (await harness.finish(handle)).kind == "Completed"
 
 
 async def test_a_forgotten_release_that_is_cancelled_rolls_back(
-    scene: Scene, releases: int
+    harness: Harness, releases: int
 ) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
     await forgotten(releases)
     await handle.cancel()
-    assert (await ending(handle)).kind == "Canceled"
-    assert scene.state.aliases["live"]["FunctionVersion"] == "2"
+    assert (await read_ending(handle)).kind == "Canceled"
+    assert harness.state.aliases["live"]["FunctionVersion"] == "2"
 
 
 async def test_a_forgotten_release_mends_what_a_killed_rollout_leaves(
-    scene: Scene, releases: int
+    harness: Harness, releases: int
 ) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
     await forgotten(releases)
-    await scene.rollout.terminate()
-    assert (await ending(handle)).kind == "ReleaseRolledBack"
-    assert scene.state.aliases["live"]["FunctionVersion"] == "2"
+    await harness.rollout.terminate()
+    assert (await read_ending(handle)).kind == "ReleaseRolledBack"
+    assert harness.state.aliases["live"]["FunctionVersion"] == "2"
 
 
 async def test_a_release_that_is_over_within_a_minute_is_not_forgotten(
-    scene: Scene, releases: int
+    harness: Harness, releases: int
 ) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **HURRIED)
-    await scene.reaches("baking")
+    handle = await harness.begin(artifact=harness.package("three"), **HURRIED)
+    await harness.wait_for_phase("baking")
     await asyncio.sleep(2.5)
     assert in_memory(Release) == releases + 1
-    assert (await scene.finished(handle)).kind == "Completed"
+    assert (await harness.finish(handle)).kind == "Completed"

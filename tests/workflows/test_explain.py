@@ -14,8 +14,8 @@ from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
 from activities.cloudwatch.metrics import MetricsRequest, MetricsResponse, Series
+from tests.harness import CANARY, Harness, read_ending
 from tests.workflows.record import HISTORIES
-from tests.workflows.scene import CANARY, Scene, ending
 from tests.workflows.test_analysis import BAD, GUARDED, USUAL, bake, callers, strategy
 from tests.workflows.test_cli import Shell
 from workflows.client import ReleaseClient
@@ -43,30 +43,30 @@ STRICT = Rules.model_validate({"not_worse": [{"margin": 0.01}]})
 
 
 @pytest.fixture
-def shell(temporal: WorkflowEnvironment, scene: Scene) -> Shell:
-    return Shell(temporal.client.service_client.config.target_host, scene.queue)
+def shell(temporal: WorkflowEnvironment, harness: Harness) -> Shell:
+    return Shell(temporal.client.service_client.config.target_host, harness.queue)
 
 
 @pytest.fixture
-def releases(scene: Scene) -> ReleaseClient:
-    return ReleaseClient(scene.client)
+def releases(harness: Harness) -> ReleaseClient:
+    return ReleaseClient(harness.client)
 
 
-def target(scene: Scene) -> Target:
-    return Target(function=scene.function)
+def target(harness: Harness) -> Target:
+    return Target(function=harness.function)
 
 
 async def test_it_tells_rules_measurements_verdict_and_end_of_a_release_that_was_rolled_back(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
-    callers(scene, candidate=BAD)
-    await scene.release(
-        artifact=scene.package("three"),
+    callers(harness, candidate=BAD)
+    await harness.release(
+        artifact=harness.package("three"),
         requested_by="ci",
         **GUARDED,
         **strategy(bake(duration="1h")),
     )
-    told = await releases.explain(target(scene))
+    told = await releases.explain(target(harness))
     assert told.judged_by == (
         "all the time: error_rate not worse than stable's by 2.5 points (alpha 0.01)",
     )
@@ -86,25 +86,25 @@ async def test_it_tells_rules_measurements_verdict_and_end_of_a_release_that_was
 
 @pytest.mark.parametrize("who", ["alarm", "hook", "person", "promoted"])
 async def test_releases_that_are_not_measured_are_explained_as_well(
-    scene: Scene, releases: ReleaseClient, who: str
+    harness: Harness, releases: ReleaseClient, who: str
 ) -> None:
-    scene.aws.alarms = {"errors": "OK"}
+    harness.aws.alarms = {"errors": "OK"}
     hooks: dict[str, Any] = {}
     if who == "hook":
-        scene.aws.hook("smoke", lambda _: {"accept": False, "reason": "no"})
+        harness.aws.hook("smoke", lambda _: {"accept": False, "reason": "no"})
         hooks = {"hooks": {"after_traffic": "smoke"}}
-    handle = await scene.begin(
-        artifact=scene.package("three"), guards={"alarms": ["errors"]}, **hooks, **CANARY
+    handle = await harness.begin(
+        artifact=harness.package("three"), guards={"alarms": ["errors"]}, **hooks, **CANARY
     )
-    await scene.reaches("baking")
-    under_way = await releases.explain(target(scene))
+    await harness.wait_for_phase("baking")
+    under_way = await releases.explain(target(harness))
     assert (under_way.ending, under_way.stopped_by) == (None, None)
     if who == "alarm":
-        scene.aws.alarms["errors"] = "ALARM"
+        harness.aws.alarms["errors"] = "ALARM"
     if who == "person":
-        await scene.say("abort", reason="wrong build")
-    await scene.finished(handle)
-    told = await releases.explain(target(scene))
+        await harness.send("abort", reason="wrong build")
+    await harness.finish(handle)
+    told = await releases.explain(target(harness))
     assert told.stopped_by == (None if who == "promoted" else StopCause(who))
     texts = {(line.kind, line.text) for line in told.lines}
     answer = {
@@ -128,86 +128,86 @@ async def test_releases_that_are_not_measured_are_explained_as_well(
 
 
 async def test_a_probe_that_failed_is_who_stopped_it_once_more_have_failed_than_may(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
     answers = iter([{"status": "bad"}, {"status": "ok"}, {"status": "ok"}, {"status": "bad"}])
-    scene.aws.handlers[scene.function] = lambda _: next(answers)
+    harness.aws.handlers[harness.function] = lambda _: next(answers)
     request = {"payload": {}, "expect": [{"path": "$.status", "equals": "ok"}]}
     steps = [
         {"kind": "probe", "requests": [request], "count": 2, "max_failures": most}
         for most in (1, 0)
     ]
-    await scene.release(artifact=scene.package("three"), **strategy(*steps))
-    told = await releases.explain(target(scene))
+    await harness.release(artifact=harness.package("three"), **strategy(*steps))
+    told = await releases.explain(target(harness))
     assert told.stopped_by is StopCause.PROBE
     probed = [line.text.partition(": ")[2] for line in told.lines if line.kind is Kind.ANSWERED]
     assert [text.endswith("as expected") for text in probed] == [False, True, True, False]
 
 
-async def test_probes_that_may_fail_stop_nothing(scene: Scene, releases: ReleaseClient) -> None:
+async def test_probes_that_may_fail_stop_nothing(harness: Harness, releases: ReleaseClient) -> None:
     answers = iter([{"status": "bad"}, {"status": "ok"}])
-    scene.aws.handlers[scene.function] = lambda _: next(answers)
+    harness.aws.handlers[harness.function] = lambda _: next(answers)
     request = {"payload": {}, "expect": [{"path": "$.status", "equals": "ok"}]}
     probe = {"kind": "probe", "requests": [request], "count": 2, "max_failures": 1}
-    handle = await scene.begin(
-        artifact=scene.package("three"), **strategy(probe, {"kind": "approval"})
+    handle = await harness.begin(
+        artifact=harness.package("three"), **strategy(probe, {"kind": "approval"})
     )
-    await scene.reaches("awaiting_approval")
-    await scene.say("abort", reason="wrong build")
-    await scene.finished(handle)
-    assert (await releases.explain(target(scene))).stopped_by is StopCause.PERSON
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("abort", reason="wrong build")
+    await harness.finish(handle)
+    assert (await releases.explain(target(harness))).stopped_by is StopCause.PERSON
 
 
 async def test_a_killed_rollout_is_explained_with_what_mended_it(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
-    await scene.rollout.terminate(reason="an accident")
-    assert (await scene.finished(handle)).kind == "ReleaseRolledBack"
-    told = await releases.explain(target(scene))
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
+    await harness.rollout.terminate(reason="an accident")
+    assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
+    told = await releases.explain(target(harness))
     assert told.ending is not None
     assert told.ending.outcome == "rolled_back"
     texts = [line.text for line in told.lines]
     assert texts.index("terminated: an accident") < texts.index(
-        f"Put {scene.function}:live back on version 2"
+        f"Put {harness.function}:live back on version 2"
     )
 
 
 async def test_a_release_that_never_had_a_rollout_is_explained_by_its_own_id(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
-    handle = await scene.start(
+    handle = await harness.start(
         "Release",
         {"target": {"function": "nowhere"}, "artifact": {"kind": "latest"}, "reason": "PR 1"},
     )
-    await ending(handle)
+    await read_ending(handle)
     told = await releases.explain(handle.id)
     assert told.ending is not None
     assert (told.ending.outcome, told.reason, told.stopped_by) == ("rejected", "PR 1", None)
 
 
 async def test_an_older_run_is_explained_by_its_id_or_its_releases(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
-    handle = await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), strategy="AllAtOnce")
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), strategy="AllAtOnce")
     )
-    await ending(handle)
-    older = await releases.explain(target(scene))
-    await scene.release(artifact=scene.package("four"), strategy="AllAtOnce")
-    assert (await releases.explain(target(scene))).run.run_id != older.run.run_id
-    assert await releases.explain(target(scene), run_id=older.run.run_id) == older
+    await read_ending(handle)
+    older = await releases.explain(target(harness))
+    await harness.release(artifact=harness.package("four"), strategy="AllAtOnce")
+    assert (await releases.explain(target(harness))).run.run_id != older.run.run_id
+    assert await releases.explain(target(harness), run_id=older.run.run_id) == older
     assert await releases.explain(handle.id) == older
     for unknown in ("nonsense", "01a212e5-84a7-77bf-884b-b245962d338e"):
         with pytest.raises(NoSuchRelease, match="releases history --json lists them"):
-            await releases.explain(target(scene), run_id=unknown)
+            await releases.explain(target(harness), run_id=unknown)
 
 
 async def test_each_measurement_is_told_with_the_verdict_by_the_rules_of_its_step(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
-    callers(scene, candidate=USUAL)
+    callers(harness, candidate=USUAL)
     analysis = {
         "kind": "analysis",
         "duration": "5m",
@@ -216,12 +216,12 @@ async def test_each_measurement_is_told_with_the_verdict_by_the_rules_of_its_ste
     guards = {
         "guards": {"metrics": {"not_worse": [{"margin": 0.01}], "min_invocations": 1_000_000}}
     }
-    await scene.release(
-        artifact=scene.package("three"),
+    await harness.release(
+        artifact=harness.package("three"),
         **guards,
         **strategy({"kind": "set_weight", "percent": 10}, bake(), analysis),
     )
-    told = await releases.explain(target(scene))
+    told = await releases.explain(target(harness))
     since = next(line.at for line in told.lines if line.text == "Analysis for 5 min")
     measured = [
         (line.at >= since, line.assessed.verdict)
@@ -298,7 +298,7 @@ def recorded(path: Path) -> WorkflowHistory:
 @pytest.mark.parametrize(
     "path", sorted(HISTORIES.glob("*.rollout.json")), ids=lambda path: path.name.split(".")[0]
 )
-async def test_every_release_that_was_recorded_is_explained(scene: Scene, path: Path) -> None:
+async def test_every_release_that_was_recorded_is_explained(harness: Harness, path: Path) -> None:
     history = recorded(path)
 
     async def events() -> AsyncIterator[HistoryEvent]:
@@ -313,7 +313,7 @@ async def test_every_release_that_was_recorded_is_explained(scene: Scene, path: 
         started_at=datetime.now(UTC),
     )
     told = await explain(
-        run, HistoryReader(history.workflow_id, scene.client.data_converter).facts(events())
+        run, HistoryReader(history.workflow_id, harness.client.data_converter).facts(events())
     )
     assert told.ending is not None
     assert told.stopped_by == STOPPED_BY.get(path.name.split(".")[0])
@@ -322,28 +322,28 @@ async def test_every_release_that_was_recorded_is_explained(scene: Scene, path: 
 
 
 async def test_rollbacks_and_rejected_releases_are_not_judged(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
-    callers(scene, candidate=USUAL)
-    await scene.release(artifact=scene.package("three"), **GUARDED, **strategy(bake()))
-    await scene.roll_back()
-    await scene.release(artifact={"kind": "version", "version": "99"})
-    await scene.seen(3)
-    [judged] = await releases.rejudge(target(scene), STRICT)
+    callers(harness, candidate=USUAL)
+    await harness.release(artifact=harness.package("three"), **GUARDED, **strategy(bake()))
+    await harness.roll_back()
+    await harness.release(artifact={"kind": "version", "version": "99"})
+    await harness.wait_for_closed_runs(3)
+    [judged] = await releases.rejudge(target(harness), STRICT)
     assert (judged.was, judged.cause, judged.verdict) == (Was.GOOD, None, Verdict.PASSED)
     assert judged.after is not None
     assert (judged.requests > 0, judged.errors > 0) == (True, True)
 
 
 async def test_the_same_rules_come_to_the_same_as_the_release_did(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
-    callers(scene, candidate=0.02, stable=0.02, per_minute=300)
+    callers(harness, candidate=0.02, stable=0.02, per_minute=300)
     metrics = {"not_worse": [{"margin": 0.02}, {"metric": "slow_rate", "margin": 0.05}]}
-    ended = await scene.release(
-        artifact=scene.package("three"), guards={"metrics": metrics}, **strategy(bake())
+    ended = await harness.release(
+        artifact=harness.package("three"), guards={"metrics": metrics}, **strategy(bake())
     )
-    [judged] = await releases.rejudge(target(scene), Rules.model_validate(metrics))
+    [judged] = await releases.rejudge(target(harness), Rules.model_validate(metrics))
     assert ended.status is not None
     assert ended.status.analysis is not None
     assert ended.status.analysis.verdict is Verdict.PENDING
@@ -354,7 +354,7 @@ async def test_the_same_rules_come_to_the_same_as_the_release_did(
 
 
 async def test_past_releases_are_judged_by_other_rules(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
     loose = {
         "guards": {
@@ -364,17 +364,17 @@ async def test_past_releases_are_judged_by_other_rules(
             }
         }
     }
-    callers(scene, candidate=BAD)
-    await scene.release(artifact=scene.package("three"), **loose, **strategy(bake()))
-    callers(scene, candidate=0)
-    scene.aws.callers(
-        scene.function, per_minute=6000, error_rates={"4": 0.03, "3": 0.03, "2": USUAL}
+    callers(harness, candidate=BAD)
+    await harness.release(artifact=harness.package("three"), **loose, **strategy(bake()))
+    callers(harness, candidate=0)
+    harness.aws.callers(
+        harness.function, per_minute=6000, error_rates={"4": 0.03, "3": 0.03, "2": USUAL}
     )
     assert (
-        await scene.release(artifact=scene.package("four"), **loose, **strategy(bake()))
+        await harness.release(artifact=harness.package("four"), **loose, **strategy(bake()))
     ).kind == "Completed"
-    await scene.seen(2)
-    newest, oldest = await releases.rejudge(target(scene), STRICT)
+    await harness.wait_for_closed_runs(2)
+    newest, oldest = await releases.rejudge(target(harness), STRICT)
     assert (newest.was, newest.verdict) == (
         Was.GOOD,
         Verdict.FAILED,
@@ -389,32 +389,32 @@ async def test_past_releases_are_judged_by_other_rules(
     )
 
 
-async def test_what_was_not_recorded_is_said(scene: Scene, releases: ReleaseClient) -> None:
-    callers(scene, candidate=USUAL)
-    await scene.release(artifact=scene.package("three"), **GUARDED, **strategy(bake()))
+async def test_what_was_not_recorded_is_said(harness: Harness, releases: ReleaseClient) -> None:
+    callers(harness, candidate=USUAL)
+    await harness.release(artifact=harness.package("three"), **GUARDED, **strategy(bake()))
     other = Rules.model_validate(
         {"limits": [{"metric": {"namespace": "Shop", "name": "Refused"}, "max": 3}]}
     )
-    [judged] = await releases.rejudge(target(scene), other)
+    [judged] = await releases.rejudge(target(harness), other)
     assert judged.missing == ("Sum of Shop Refused at most 3",)
     assert judged.verdict is Verdict.PENDING
 
 
 async def test_a_release_without_measurements_is_not_judged(
-    scene: Scene, releases: ReleaseClient
+    harness: Harness, releases: ReleaseClient
 ) -> None:
-    await scene.release(artifact=scene.package("three"), **CANARY)
-    [judged] = await releases.rejudge(target(scene), STRICT)
+    await harness.release(artifact=harness.package("three"), **CANARY)
+    [judged] = await releases.rejudge(target(harness), STRICT)
     assert judged.verdict is None
     assert "1 without measurements" in summary([judged])
 
 
 async def test_the_command_line_explains_and_rejudges(
-    scene: Scene, shell: Shell, tmp_path: Path
+    harness: Harness, shell: Shell, tmp_path: Path
 ) -> None:
-    callers(scene, candidate=BAD)
-    await scene.release(artifact=scene.package("three"), **GUARDED, **strategy(bake()))
-    explained = await shell("explain", scene.function)
+    callers(harness, candidate=BAD)
+    await harness.release(artifact=harness.package("three"), **GUARDED, **strategy(bake()))
+    explained = await shell("explain", harness.function)
     assert explained.exit_code == 0
     for words in (
         "judged by: all the time: error_rate not worse",
@@ -423,30 +423,32 @@ async def test_the_command_line_explains_and_rejudges(
         "Stopped by: what CloudWatch measured",
     ):
         assert words in explained.stdout
-    status = await shell("status", scene.function)
+    status = await shell("status", harness.function)
     assert (
         "failed (0% sure that it is not worse, 99." in status.stdout
         or "over 99.9% that it is)" in status.stdout
     )
-    older = await shell("explain", scene.function, "--run", "nonsense")
+    older = await shell("explain", harness.function, "--run", "nonsense")
     assert (older.exit_code, older.stderr.count("\n")) == (2, 1)
-    told = json.loads((await shell("explain", scene.function, "--json")).stdout)
+    told = json.loads((await shell("explain", harness.function, "--json")).stdout)
     assert (told["stopped_by"], told["run"]["ending"]["outcome"], told["lines"][-1]["percent"]) == (
         "metrics",
         "rolled_back",
         0,
     )
-    watched = await shell("watch", scene.function)
+    watched = await shell("watch", harness.function)
     assert "Measure versions" not in watched.stdout
     policy = tmp_path / "policy.yaml"
     policy.write_text("not_worse: [{metric: error_rate, margin: 0.01}]")
-    rejudged = await shell("rejudge", scene.function, "--policy", str(policy))
+    rejudged = await shell("rejudge", harness.function, "--policy", str(policy))
     assert rejudged.exit_code == 0
     assert "1 of 1 bad releases would have been stopped, 0 of 0 good ones" in rejudged.stdout
     assert "bad: stopped by what CloudWatch measured" in rejudged.stdout
     [judged] = json.loads(
         (
-            await shell("rejudge", scene.function, "--policy", str(policy), "--runs", "5", "--json")
+            await shell(
+                "rejudge", harness.function, "--policy", str(policy), "--runs", "5", "--json"
+            )
         ).stdout
     )
     assert (judged["was"], judged["verdict"], judged["assessed"]["verdict"]) == (
@@ -468,8 +470,8 @@ async def test_the_command_line_explains_and_rejudges(
     ],
 )
 async def test_a_policy_that_is_none_is_refused(
-    shell: Shell, scene: Scene, policy: str, problem: str
+    shell: Shell, harness: Harness, policy: str, problem: str
 ) -> None:
-    refused = await shell("rejudge", scene.function, "--policy", policy)
+    refused = await shell("rejudge", harness.function, "--policy", policy)
     assert refused.exit_code == 2
     assert problem in refused.stderr

@@ -11,201 +11,195 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.errors import AwsError
 from tests.fakes.rules import Hold
-from tests.workflows.scene import ALL_AT_ONCE, CANARY, Scene, ending
+from tests.harness import ALL_AT_ONCE, CANARY, Harness, read_ending
 
 APPROVED: dict[str, Any] = {"strategy": {"steps": [{"kind": "approval"}]}}
 GUARDED: dict[str, Any] = {"guards": {"alarms": ["errors"]}}
 
 
-async def reached(scene: Scene, hold: Hold) -> None:
-    async with scene.patience():
-        await hold.reached.wait()
+async def reached(harness: Harness, hold: Hold) -> None:
+    await harness.wait_for(hold.reached)
 
 
-def refusing(scene: Scene) -> dict[str, Any]:
+def refusing(harness: Harness) -> dict[str, Any]:
     """A hook after the last move that refuses, so that everything has to be put back."""
-    scene.aws.hook("smoke", lambda _: {"accept": False, "reason": "500"})
+    harness.aws.hook("smoke", lambda _: {"accept": False, "reason": "500"})
     return {"hooks": {"after_traffic": "smoke"}}
 
 
-def back(scene: Scene) -> None:
-    assert scene.aws.routing(scene.function) == ("2", {})
-    assert scene.state.latest["CodeSha256"] == scene.state.versions["2"]["CodeSha256"]
+def back(harness: Harness) -> None:
+    assert harness.aws.routing(harness.function) == ("2", {})
+    assert harness.state.latest["CodeSha256"] == harness.state.versions["2"]["CodeSha256"]
 
 
 # --- late writes -----------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_move_that_a_terminated_rollout_still_had_on_its_way_is_refused(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    hold = scene.aws.hold("update_alias")
-    handle = await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE)
+    hold = harness.aws.hold("update_alias")
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **ALL_AT_ONCE)
     )
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
-    end = await ending(handle)
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack", end
     hold.release()
-    for _ in range(10):
-        await scene.moment()
-    back(scene)
+    await harness.wait_briefly()
+    back(harness)
 
 
 async def test_a_move_that_takes_effect_while_a_terminated_rollout_is_mended_is_put_back(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    hold = scene.aws.hold("update_alias")
+    hold = harness.aws.hold("update_alias")
 
     async def lands(_: object) -> None:
         hold.release()
-        for _ in range(10):
-            await scene.moment()
+        await harness.wait_briefly()
 
-    scene.aws.after("get_alias", lands, skip=1)
-    handle = await scene.start(
-        "Release", scene.request(artifact=scene.package("three"), **ALL_AT_ONCE)
+    harness.aws.after("get_alias", lands, skip=1)
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **ALL_AT_ONCE)
     )
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
-    end = await ending(handle)
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack", end
-    back(scene)
+    back(harness)
 
 
 async def test_an_alias_that_a_terminated_rollout_was_still_creating_is_taken_away(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    del scene.state.aliases["live"]
-    hold = scene.aws.hold("create_alias")
+    del harness.state.aliases["live"]
+    hold = harness.aws.hold("create_alias")
 
     async def lands(_: object) -> None:
         hold.release()
-        for _ in range(10):
-            await scene.moment()
+        await harness.wait_briefly()
 
-    scene.aws.before("get_alias", lands, skip=2)  # the second look after the wait
-    handle = await scene.start("Release", scene.request(artifact=scene.package("three")))
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
-    assert (await ending(handle)).kind == "ReleaseRolledBack"
-    assert "live" not in scene.state.aliases
+    harness.aws.before("get_alias", lands, skip=2)  # the second look after the wait
+    handle = await harness.start("Release", harness.request(artifact=harness.package("three")))
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
+    assert (await read_ending(handle)).kind == "ReleaseRolledBack"
+    assert "live" not in harness.state.aliases
 
 
 @pytest.mark.parametrize("operation", ["put_function_concurrency", "update_function_code"])
 async def test_what_a_terminated_rollout_still_had_on_its_way_is_put_back_too(
-    scene: Scene, operation: str
+    harness: Harness, operation: str
 ) -> None:
-    hold = scene.aws.hold(operation)
-    keys: dict[str, Any] = {"artifact": scene.package("three"), "concurrency": {"reserved": 50}}
-    handle = await scene.begin(**keys, **CANARY)
-    await reached(scene, hold)
-    await scene.rollout.terminate("oops")
-    async with scene.patience():
-        while not [
-            event
-            async for event in handle.fetch_history_events()
-            if event.HasField("timer_started_event_attributes")
-        ]:
-            await scene.moment()
+    hold = harness.aws.hold(operation)
+    keys: dict[str, Any] = {"artifact": harness.package("three"), "concurrency": {"reserved": 50}}
+    handle = await harness.begin(**keys, **CANARY)
+    await reached(harness, hold)
+    await harness.rollout.terminate("oops")
+
+    async def has_timer() -> bool:
+        events = (await handle.fetch_history()).events
+        return any(event.HasField("timer_started_event_attributes") for event in events)
+
+    await harness.wait_until(has_timer)
     hold.release()
-    for _ in range(10):
-        await scene.moment()
-    end = await scene.finished(handle)
+    await harness.wait_briefly()
+    end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
-    assert scene.state.reserved is None
-    back(scene)
+    assert harness.state.reserved is None
+    back(harness)
 
 
-async def test_a_refusal_of_the_first_move_is_no_failure_of_the_undo(scene: Scene) -> None:
-    scene.aws.fail("update_alias", "AccessDeniedException", "no lambda:UpdateAlias", times=None)
-    end = await scene.release(artifact=scene.package("three"), **CANARY)
+async def test_a_refusal_of_the_first_move_is_no_failure_of_the_undo(harness: Harness) -> None:
+    harness.aws.fail("update_alias", "AccessDeniedException", "no lambda:UpdateAlias", times=None)
+    end = await harness.release(artifact=harness.package("three"), **CANARY)
     assert end.kind == "ReleaseRolledBack", end
-    back(scene)
+    back(harness)
 
 
 async def test_a_move_that_takes_effect_after_its_answer_was_given_up_is_refused(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
     late: list[dict[str, Any]] = []
-    scene.aws.before("update_alias", lambda call: late.append(dict(call.parameters)))
-    scene.aws.fail("update_alias", "ReadTimeoutError")
-    hold = scene.aws.hold("get_alias", skip=1)  # the look before the second attempt
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await reached(scene, hold)
-    await scene.say("abort")
+    harness.aws.before("update_alias", lambda call: late.append(dict(call.parameters)))
+    harness.aws.fail("update_alias", "ReadTimeoutError")
+    hold = harness.aws.hold("get_alias", skip=1)  # the look before the second attempt
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await reached(harness, hold)
+    await harness.send("abort")
     hold.release()
-    assert (await scene.finished(handle)).kind == "ReleaseRolledBack"
+    assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
     with pytest.raises(AwsError, match="PreconditionFailedException"):
-        scene.aws.somebody("update_alias", **late[0])
-    back(scene)
+        harness.aws.somebody("update_alias", **late[0])
+    back(harness)
 
 
 async def test_an_abort_while_aws_is_down_does_not_wait_for_the_write_that_is_tried_again(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    scene.aws.fail("update_function_code", "ServiceException", times=5)
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    async with scene.patience():
-        while not scene.aws.of("update_function_code"):
-            await scene.moment()
-    await scene.say("abort")
-    end = await scene.finished(handle)
+    harness.aws.fail("update_function_code", "ServiceException", times=5)
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_until(lambda: bool(harness.aws.of("update_function_code")))
+    await harness.send("abort")
+    end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
-    back(scene)
+    back(harness)
 
 
 # --- lost records ----------------------------------------------------------------------------------------------------------------
 
 
 async def test_deleting_the_rollout_ends_the_release_and_does_not_leave_it_waiting(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
-    await scene.client.workflow_service.delete_workflow_execution(
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
+    await harness.client.workflow_service.delete_workflow_execution(
         DeleteWorkflowExecutionRequest(
-            namespace=scene.client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=scene.lock),
+            namespace=harness.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=harness.rollout_id),
         )
     )
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "RollbackFailed", end
-    assert scene.lock in end.text
+    assert harness.rollout_id in end.text
 
 
-async def test_a_cancel_while_a_terminated_rollout_is_mended_ends_as_canceled(scene: Scene) -> None:
-    hold = scene.aws.hold("update_alias", skip=1)
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY)
-    await scene.reaches("baking")
-    await scene.rollout.terminate("oops")
-    await reached(scene, hold)
+async def test_a_cancel_while_a_terminated_rollout_is_mended_ends_as_canceled(
+    harness: Harness,
+) -> None:
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for_phase("baking")
+    await harness.rollout.terminate("oops")
+    await reached(harness, hold)
     await handle.cancel()
     hold.release()
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "Canceled", end
-    back(scene)
+    back(harness)
 
 
 # --- long names ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_names_of_any_length_fit_into_the_timeline(scene: Scene) -> None:
+async def test_names_of_any_length_fit_into_the_timeline(harness: Harness) -> None:
     alarms = [f"{number:03}-" + "ü" * 200 for number in range(100)]
-    scene.aws.alarms |= dict.fromkeys(alarms, "OK")
+    harness.aws.alarms |= dict.fromkeys(alarms, "OK")
     key = "ä" * 500 + ".zip"
-    scene.aws.upload(key, "three")
-    handle = await scene.start(
+    harness.aws.upload(key, "three")
+    handle = await harness.start(
         "Release",
-        scene.request(
+        harness.request(
             artifact={"kind": "s3", "bucket": "artifacts", "key": key},
             guards={"alarms": alarms},
             requested_by="ü" * 200,
             **CANARY,
         ),
     )
-    end = await ending(handle)
+    end = await read_ending(handle)
     assert end.kind == "Completed", end
 
 
@@ -213,104 +207,108 @@ async def test_names_of_any_length_fit_into_the_timeline(scene: Scene) -> None:
 
 
 async def test_an_alarm_while_the_first_step_waits_for_approval_stops_the_release(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    scene.aws.alarms["errors"] = "OK"
-    handle = await scene.begin(artifact=scene.package("three"), **APPROVED, **GUARDED)
-    await scene.reaches("awaiting_approval")
-    scene.aws.alarms["errors"] = "ALARM"
-    end = await scene.finished(handle)
+    harness.aws.alarms["errors"] = "OK"
+    handle = await harness.begin(artifact=harness.package("three"), **APPROVED, **GUARDED)
+    await harness.wait_for_phase("awaiting_approval")
+    harness.aws.alarms["errors"] = "ALARM"
+    end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
     assert "alarm errors went off" in end.text
-    assert "update_alias" not in scene.aws.writes
+    assert "update_alias" not in harness.aws.writes
 
 
-async def test_an_alarm_just_before_the_approval_still_counts(scene: Scene) -> None:
-    scene.aws.alarms["errors"] = "OK"
-    handle = await scene.begin(artifact=scene.package("three"), **APPROVED, **GUARDED)
-    await scene.reaches("awaiting_approval")
-    scene.aws.alarms["errors"] = "ALARM"
-    await scene.say("approve")
-    end = await scene.finished(handle)
+async def test_an_alarm_just_before_the_approval_still_counts(harness: Harness) -> None:
+    harness.aws.alarms["errors"] = "OK"
+    handle = await harness.begin(artifact=harness.package("three"), **APPROVED, **GUARDED)
+    await harness.wait_for_phase("awaiting_approval")
+    harness.aws.alarms["errors"] = "ALARM"
+    await harness.send("approve")
+    end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
-    assert "update_alias" not in scene.aws.writes
+    assert "update_alias" not in harness.aws.writes
 
 
 @pytest.mark.parametrize("alias", ["live", "beta"])
 async def test_an_alarm_that_went_off_during_the_preparation_stops_a_move_of_all_traffic(
-    scene: Scene, alias: str
+    harness: Harness, alias: str
 ) -> None:
-    scene.aws.alarms["errors"] = "OK"
-    scene.aws.after("publish_version", lambda _: scene.aws.alarms.update(errors="ALARM"))
-    target = {"function": scene.function, "alias": alias}
-    request = {"target": target, "artifact": scene.package("three"), **ALL_AT_ONCE, **GUARDED}
-    end = await ending(await scene.start("Release", request))
+    harness.aws.alarms["errors"] = "OK"
+    harness.aws.after("publish_version", lambda _: harness.aws.alarms.update(errors="ALARM"))
+    target = {"function": harness.function, "alias": alias}
+    request = {"target": target, "artifact": harness.package("three"), **ALL_AT_ONCE, **GUARDED}
+    end = await read_ending(await harness.start("Release", request))
     assert end.kind == "ReleaseRolledBack", end
-    assert not {"update_alias", "create_alias"} & set(scene.aws.writes)
+    assert not {"update_alias", "create_alias"} & set(harness.aws.writes)
 
 
 async def test_an_alarm_during_a_pause_before_the_first_move_stops_the_release(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    scene.aws.alarms["errors"] = "OK"
-    hold = scene.aws.hold("publish_version")
-    handle = await scene.begin(artifact=scene.package("three"), **CANARY, **GUARDED)
-    await reached(scene, hold)
-    await scene.say("pause")
+    harness.aws.alarms["errors"] = "OK"
+    hold = harness.aws.hold("publish_version")
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY, **GUARDED)
+    await reached(harness, hold)
+    await harness.send("pause")
     hold.release()
-    scene.aws.alarms["errors"] = "ALARM"
-    end = await scene.finished(handle)
+    harness.aws.alarms["errors"] = "ALARM"
+    end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
-    assert "update_alias" not in scene.aws.writes
+    assert "update_alias" not in harness.aws.writes
 
 
 # --- what is put back ------------------------------------------------------------------------------------------------------------
 
 
-async def test_provisioned_concurrency_is_lowered_before_the_reservation(scene: Scene) -> None:
-    name = {"FunctionName": scene.function}
-    scene.aws.somebody("put_function_concurrency", **name, ReservedConcurrentExecutions=20)
-    scene.aws.somebody(
+async def test_provisioned_concurrency_is_lowered_before_the_reservation(harness: Harness) -> None:
+    name = {"FunctionName": harness.function}
+    harness.aws.somebody("put_function_concurrency", **name, ReservedConcurrentExecutions=20)
+    harness.aws.somebody(
         "put_provisioned_concurrency_config",
         **name,
         Qualifier="1",
         ProvisionedConcurrentExecutions=10,
     )
-    end = await scene.release(
+    end = await harness.release(
         artifact={"kind": "version", "version": "1"},
         concurrency={"reserved": 50, "provisioned": 40},
-        **refusing(scene),
+        **refusing(harness),
         **CANARY,
     )
     assert end.kind == "ReleaseRolledBack"
     assert "could not be put back" not in end.text
-    assert scene.state.reserved == 20
-    assert scene.state.provisioned["1"]["RequestedProvisionedConcurrentExecutions"] == 10
+    assert harness.state.reserved == 20
+    assert harness.state.provisioned["1"]["RequestedProvisionedConcurrentExecutions"] == 10
 
 
-async def test_a_function_keeps_its_description(scene: Scene) -> None:
-    scene.state.latest["Description"] = "the checkout"
-    assert (await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)).kind == "Completed"
-    end = await scene.release(
-        configuration={"Timeout": 9, "Description": "new"}, **refusing(scene), **ALL_AT_ONCE
+async def test_a_function_keeps_its_description(harness: Harness) -> None:
+    harness.state.latest["Description"] = "the checkout"
+    assert (
+        await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
+    ).kind == "Completed"
+    end = await harness.release(
+        configuration={"Timeout": 9, "Description": "new"}, **refusing(harness), **ALL_AT_ONCE
     )
     assert end.kind == "ReleaseRolledBack"
-    assert scene.state.latest["Timeout"] == 3
-    assert scene.state.latest["Description"] == "the checkout"
+    assert harness.state.latest["Timeout"] == 3
+    assert harness.state.latest["Description"] == "the checkout"
 
 
-async def test_a_rollback_that_fails_tells_of_the_weights_that_it_put_back(scene: Scene) -> None:
+async def test_a_rollback_that_fails_tells_of_the_weights_that_it_put_back(
+    harness: Harness,
+) -> None:
     routing = {"AdditionalVersionWeights": {"2": 0.25}}
-    scene.aws.somebody(
+    harness.aws.somebody(
         "update_alias",
-        FunctionName=scene.function,
+        FunctionName=harness.function,
         Name="live",
         FunctionVersion="1",
         RoutingConfig=routing,
     )
-    end = await scene.roll_back(version="2", **refusing(scene))
+    end = await harness.roll_back(version="2", **refusing(harness))
     assert end.kind == "ReleaseRolledBack"
-    assert scene.aws.routing(scene.function) == ("1", {"2": 0.25})
+    assert harness.aws.routing(harness.function) == ("1", {"2": 0.25})
     assert "all traffic is on version 1" not in end.text
     assert "version 1 with 0.25 of the traffic to version 2" in end.text
 
@@ -319,60 +317,61 @@ async def test_a_rollback_that_fails_tells_of_the_weights_that_it_put_back(scene
     "write", ["put_function_concurrency", "put_provisioned_concurrency_config", "publish_version"]
 )
 async def test_a_cancel_where_there_is_nothing_to_do_puts_concurrency_back(
-    scene: Scene, write: str
+    harness: Harness, write: str
 ) -> None:
-    hold = scene.aws.hold(write)
-    handle = await scene.start(
+    hold = harness.aws.hold(write)
+    handle = await harness.start(
         "Release",
-        scene.request(
-            artifact=scene.package("two"), concurrency={"reserved": 50, "provisioned": 5}
+        harness.request(
+            artifact=harness.package("two"), concurrency={"reserved": 50, "provisioned": 5}
         ),
     )
-    await reached(scene, hold)
+    await reached(harness, hold)
     await handle.cancel()
-    for _ in range(5):
-        await scene.moment()
+    await harness.wait_briefly()
     hold.release()
-    assert (await ending(handle)).kind == "Canceled"
-    back(scene)
-    assert (scene.state.reserved, scene.state.provisioned) == (None, {})
-    told = await scene.rollout.query("__temporal_workflow_metadata")
+    assert (await read_ending(handle)).kind == "Canceled"
+    back(harness)
+    assert (harness.state.reserved, harness.state.provisioned) == (None, {})
+    told = await harness.rollout.query("__temporal_workflow_metadata")
     assert "Nothing to do" not in str(told)
 
 
 # --- foreign changes -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_foreign_move_after_a_step_of_all_traffic_is_found(scene: Scene) -> None:
+async def test_a_foreign_move_after_a_step_of_all_traffic_is_found(harness: Harness) -> None:
     steps = [{"kind": "set_weight", "percent": 100}, {"kind": "bake", "duration": "5m"}]
-    handle = await scene.begin(artifact=scene.package("three"), strategy={"steps": steps})
-    await scene.reaches("baking")
-    scene.aws.somebody(
-        "update_alias", FunctionName=scene.function, Name="live", FunctionVersion="1"
+    handle = await harness.begin(artifact=harness.package("three"), strategy={"steps": steps})
+    await harness.wait_for_phase("baking")
+    harness.aws.somebody(
+        "update_alias", FunctionName=harness.function, Name="live", FunctionVersion="1"
     )
-    end = await scene.finished(handle)
+    end = await harness.finish(handle)
     assert end.kind == "RollbackFailed", end
     assert "version 1" in end.text
-    assert scene.aws.routing(scene.function) == ("1", {})
+    assert harness.aws.routing(harness.function) == ("1", {})
 
 
 @pytest.mark.parametrize("part", ["code", "configuration"])
-async def test_what_somebody_else_did_to_latest_in_the_bake_stays(scene: Scene, part: str) -> None:
-    handle = await scene.begin(
-        artifact=scene.package("three"), configuration={"Timeout": 9}, **CANARY
+async def test_what_somebody_else_did_to_latest_in_the_bake_stays(
+    harness: Harness, part: str
+) -> None:
+    handle = await harness.begin(
+        artifact=harness.package("three"), configuration={"Timeout": 9}, **CANARY
     )
-    await scene.reaches("baking")
+    await harness.wait_for_phase("baking")
     if part == "code":
-        scene.aws.overwrite(scene.function, "theirs")
+        harness.aws.overwrite(harness.function, "theirs")
     else:
-        scene.state.latest.update(Timeout=77, RevisionId="theirs")
-    theirs = dict(scene.state.latest)
-    await scene.say("abort")
-    end = await scene.finished(handle)
+        harness.state.latest.update(Timeout=77, RevisionId="theirs")
+    theirs = dict(harness.state.latest)
+    await harness.send("abort")
+    end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack"
     assert "changed" in end.text
-    assert scene.aws.routing(scene.function) == ("2", {})
-    assert (scene.state.latest["CodeSha256"], scene.state.latest["Timeout"]) == (
+    assert harness.aws.routing(harness.function) == ("2", {})
+    assert (harness.state.latest["CodeSha256"], harness.state.latest["Timeout"]) == (
         theirs["CodeSha256"],
         theirs["Timeout"],
     )
@@ -386,27 +385,27 @@ async def test_what_somebody_else_did_to_latest_in_the_bake_stays(scene: Scene, 
 )
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
 async def test_an_input_in_another_encoding_is_refused(
-    scene: Scene, workflow: str, encoding: str
+    harness: Harness, workflow: str, encoding: str
 ) -> None:
     payload = Payload(
         metadata={"encoding": encoding.encode(), "messageType": b"temporal.api.common.v1.Payload"},
         data=b"{}",
     )
-    handle = await scene.start_raw(workflow, payload)
-    end = await ending(handle, patience=5)
+    handle = await harness.start_raw(workflow, payload)
+    end = await read_ending(handle, seconds=5)
     assert end.kind == "ReleaseRejected", end
     assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
 
 
-async def test_a_read_that_fails_for_good_in_whatever_way_rejects(scene: Scene) -> None:
-    scene.aws.fail(
+async def test_a_read_that_fails_for_good_in_whatever_way_rejects(harness: Harness) -> None:
+    harness.aws.fail(
         "get_function", "ResponseTooLarge", "the answer is larger than 8000000 bytes", times=None
     )
-    end = await scene.release(artifact=scene.package("three"))
+    end = await harness.release(artifact=harness.package("three"))
     assert end.kind == "ReleaseRejected", end
 
 
-async def test_a_function_without_an_arn_rejects(scene: Scene) -> None:
-    scene.state.latest["FunctionArn"] = "arn:of:nothing"
-    end = await scene.release(artifact=scene.package("three"))
+async def test_a_function_without_an_arn_rejects(harness: Harness) -> None:
+    harness.state.latest["FunctionArn"] = "arn:of:nothing"
+    end = await harness.release(artifact=harness.package("three"))
     assert end.kind == "ReleaseRejected", end

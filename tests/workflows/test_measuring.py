@@ -12,7 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities import operations
+from activities import list_operations
 from activities.cloudwatch.alarms import WATCH
 from activities.cloudwatch.metrics import Metrics, MetricsResponse, WatchMetricsRequest
 from tests.fake_lambda import FakeLambda
@@ -63,7 +63,7 @@ async def worker(temporal: WorkflowEnvironment, aws: FakeLambda) -> AsyncIterato
     )
     del aws.routed["checkout", "live"][0]  # as if it had been so always
     async with Worker(
-        temporal.client, task_queue=_QUEUE, workflows=[Measuring], activities=operations(aws)
+        temporal.client, task_queue=_QUEUE, workflows=[Measuring], activities=list_operations(aws)
     ) as serving:
         yield serving
 

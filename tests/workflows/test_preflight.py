@@ -7,71 +7,71 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.scene import ALL_AT_ONCE, CANARY, Ending, Scene, ending
+from tests.harness import ALL_AT_ONCE, CANARY, Ending, Harness, read_ending
 
 OTHER_ROLE = "arn:aws:iam::123456789012:role/other"
 QUEUE = "arn:aws:sqs:eu-central-1:123456789012:failed"
 
 
-def rejected(end: Ending, scene: Scene, *words: str) -> None:
+def rejected(end: Ending, harness: Harness, *words: str) -> None:
     """It was rejected in these words, and AWS was only read."""
     assert end.kind == "ReleaseRejected", end
     assert all(word in end.text for word in words), end.text
     assert end.status is not None
     assert end.status.phase == "rejected"
-    assert scene.aws.writes == []
-    assert scene.aws.of("invoke") == []
+    assert harness.aws.writes == []
+    assert harness.aws.of("invoke") == []
 
 
-def _no_role_in_common(scene: Scene) -> None:
-    scene.state.versions["1"]["Role"] = OTHER_ROLE
+def _no_role_in_common(harness: Harness) -> None:
+    harness.state.versions["1"]["Role"] = OTHER_ROLE
 
 
-def _weights(scene: Scene) -> None:
+def _weights(harness: Harness) -> None:
     routing = {"AdditionalVersionWeights": {"2": 0.25}}
-    scene.aws.somebody(
+    harness.aws.somebody(
         "update_alias",
-        FunctionName=scene.function,
+        FunctionName=harness.function,
         Name="live",
         FunctionVersion="1",
         RoutingConfig=routing,
     )
 
 
-def _latest(scene: Scene) -> None:
-    scene.aws.somebody(
-        "update_alias", FunctionName=scene.function, Name="live", FunctionVersion="$LATEST"
+def _latest(harness: Harness) -> None:
+    harness.aws.somebody(
+        "update_alias", FunctionName=harness.function, Name="live", FunctionVersion="$LATEST"
     )
 
 
-def _updating(scene: Scene) -> None:
-    scene.state.latest["LastUpdateStatus"], scene.state.looks = "InProgress", 9
+def _updating(harness: Harness) -> None:
+    harness.state.latest["LastUpdateStatus"], harness.state.looks = "InProgress", 9
 
 
-def _alias_provisioned(scene: Scene) -> None:
-    scene.aws.somebody(
+def _alias_provisioned(harness: Harness) -> None:
+    harness.aws.somebody(
         "put_provisioned_concurrency_config",
-        FunctionName=scene.function,
+        FunctionName=harness.function,
         Qualifier="live",
         ProvisionedConcurrentExecutions=1,
     )
 
 
-def _version_provisioned(scene: Scene) -> None:
-    scene.aws.somebody(
+def _version_provisioned(harness: Harness) -> None:
+    harness.aws.somebody(
         "put_provisioned_concurrency_config",
-        FunctionName=scene.function,
+        FunctionName=harness.function,
         Qualifier="2",
         ProvisionedConcurrentExecutions=4,
     )
 
 
-def _alarming(scene: Scene) -> None:
-    scene.aws.alarms["errors"] = "ALARM"
+def _alarming(harness: Harness) -> None:
+    harness.aws.alarms["errors"] = "ALARM"
 
 
-def _nothing(scene: Scene) -> None:
-    del scene
+def _nothing(harness: Harness) -> None:
+    del harness
 
 
 VERSION_1 = {"artifact": {"kind": "version", "version": "1"}}
@@ -152,113 +152,123 @@ IMAGE = {
     ],
 )
 async def test_preflight_refuses_it_and_nothing_is_written(
-    scene: Scene, arrange: Callable[[Scene], None], keys: dict[str, Any], words: list[str]
+    harness: Harness, arrange: Callable[[Harness], None], keys: dict[str, Any], words: list[str]
 ) -> None:
-    scene.package("three")
-    arrange(scene)
-    rejected(await scene.release(**keys), scene, *words)
+    harness.package("three")
+    arrange(harness)
+    rejected(await harness.release(**keys), harness, *words)
 
 
-async def test_a_package_for_a_function_of_images_is_refused(scene: Scene) -> None:
-    scene.aws.create(scene.function, "checkout", image=True)
+async def test_a_package_for_a_function_of_images_is_refused(harness: Harness) -> None:
+    harness.aws.create(harness.function, "checkout", image=True)
     rejected(
-        await scene.release(artifact=scene.package("three")), scene, "artifact", "not .zip packages"
+        await harness.release(artifact=harness.package("three")),
+        harness,
+        "artifact",
+        "not .zip packages",
     )
 
 
-async def test_a_function_that_does_not_exist_is_refused(scene: Scene) -> None:
-    end = await ending(
-        await scene.start(
+async def test_a_function_that_does_not_exist_is_refused(harness: Harness) -> None:
+    end = await read_ending(
+        await harness.start(
             "Release", {"target": {"function": "nobody"}, "artifact": {"kind": "latest"}}
         )
     )
-    rejected(end, scene, "target.function", "nobody")
+    rejected(end, harness, "target.function", "nobody")
 
 
-async def test_a_function_of_another_region_is_refused(scene: Scene) -> None:
-    scene.aws.fail(
+async def test_a_function_of_another_region_is_refused(harness: Harness) -> None:
+    harness.aws.fail(
         "get_function",
         "WrongRegion",
         "the function is in eu-west-1, and this worker in eu-central-1",
         times=None,
     )
-    target = {"function": f"arn:aws:lambda:eu-west-1:123456789012:function:{scene.function}"}
+    target = {"function": f"arn:aws:lambda:eu-west-1:123456789012:function:{harness.function}"}
     rejected(
-        await ending(
-            await scene.start("Release", {"target": target, "artifact": {"kind": "latest"}})
+        await read_ending(
+            await harness.start("Release", {"target": target, "artifact": {"kind": "latest"}})
         ),
-        scene,
+        harness,
         "target.function",
         "eu-west-1",
     )
 
 
-async def test_all_that_speaks_against_a_release_is_said_at_once(scene: Scene) -> None:
-    _weights(scene)
-    scene.aws.alarms["errors"] = "ALARM"
-    end = await scene.release(
+async def test_all_that_speaks_against_a_release_is_said_at_once(harness: Harness) -> None:
+    _weights(harness)
+    harness.aws.alarms["errors"] = "ALARM"
+    end = await harness.release(
         **CODE, guards={"alarms": ["errors", "typo"]}, concurrency={"reserved": 901}
     )
     rejected(
-        end, scene, "target.alias", "errors is in ALARM", "no alarm typo", "concurrency.reserved"
+        end, harness, "target.alias", "errors is in ALARM", "no alarm typo", "concurrency.reserved"
     )
 
 
-async def test_several_things_that_cannot_be_found_are_all_named(scene: Scene) -> None:
-    end = await scene.release(**CODE, hooks={"before_traffic": "nobody", "after_traffic": "no-one"})
-    rejected(end, scene, "hooks.before_traffic", "hooks.after_traffic")
+async def test_several_things_that_cannot_be_found_are_all_named(harness: Harness) -> None:
+    end = await harness.release(
+        **CODE, hooks={"before_traffic": "nobody", "after_traffic": "no-one"}
+    )
+    rejected(end, harness, "hooks.before_traffic", "hooks.after_traffic")
 
 
 async def test_a_configuration_alone_never_ships_code_that_somebody_left_in_latest(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    live, left = scene.state.latest["CodeSha256"], scene.aws.overwrite(scene.function, "half-done")
-    rejected(await scene.release(configuration={"Timeout": 9}), scene, live, left, "latest")
+    live, left = (
+        harness.state.latest["CodeSha256"],
+        harness.aws.overwrite(harness.function, "half-done"),
+    )
+    rejected(await harness.release(configuration={"Timeout": 9}), harness, live, left, "latest")
 
 
-async def test_a_role_that_differs_may_still_go_live_all_at_once(scene: Scene) -> None:
-    end = await scene.release(configuration={"Role": OTHER_ROLE}, **ALL_AT_ONCE)
+async def test_a_role_that_differs_may_still_go_live_all_at_once(harness: Harness) -> None:
+    end = await harness.release(configuration={"Role": OTHER_ROLE}, **ALL_AT_ONCE)
     assert end.kind == "Completed"
-    assert scene.state.versions["3"]["Role"] == OTHER_ROLE
+    assert harness.state.versions["3"]["Role"] == OTHER_ROLE
 
 
 async def test_an_alias_with_provisioned_concurrency_of_its_own_may_move_all_at_once(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    _alias_provisioned(scene)
-    end = await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)
+    _alias_provisioned(harness)
+    end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed"
 
 
-async def test_an_update_in_progress_does_not_hinder_a_published_version(scene: Scene) -> None:
-    _updating(scene)
-    end = await scene.release(**VERSION_1, **CANARY)
+async def test_an_update_in_progress_does_not_hinder_a_published_version(harness: Harness) -> None:
+    _updating(harness)
+    end = await harness.release(**VERSION_1, **CANARY)
     assert end.kind == "Completed"
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback"])
-async def test_a_version_that_cannot_serve_traffic_gets_none(scene: Scene, workflow: str) -> None:
-    scene.state.versions["1"]["State"] = "Failed"
+async def test_a_version_that_cannot_serve_traffic_gets_none(
+    harness: Harness, workflow: str
+) -> None:
+    harness.state.versions["1"]["State"] = "Failed"
     what = VERSION_1 if workflow == "Release" else {"version": "1"}
     rejected(
-        await ending(await scene.start(workflow, scene.request(**what))),
-        scene,
+        await read_ending(await harness.start(workflow, harness.request(**what))),
+        harness,
         "cannot serve traffic, its State is Failed",
     )
 
 
-async def test_reads_that_fail_for_a_while_do_not_reject(scene: Scene) -> None:
-    scene.aws.fail("get_alias", "TooManyRequestsException", retry_after=1)
-    scene.aws.fail("get_function", "ServiceException", times=2)
-    end = await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)
+async def test_reads_that_fail_for_a_while_do_not_reject(harness: Harness) -> None:
+    harness.aws.fail("get_alias", "TooManyRequestsException", retry_after=1)
+    harness.aws.fail("get_function", "ServiceException", times=2)
+    end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed"
 
 
-async def test_reads_that_are_denied_reject_and_name_the_field(scene: Scene) -> None:
-    scene.aws.fail("get_alias", "AccessDeniedException", "no lambda:GetAlias", times=None)
+async def test_reads_that_are_denied_reject_and_name_the_field(harness: Harness) -> None:
+    harness.aws.fail("get_alias", "AccessDeniedException", "no lambda:GetAlias", times=None)
     rejected(
-        await scene.release(artifact=scene.package("three")),
-        scene,
+        await harness.release(artifact=harness.package("three")),
+        harness,
         "target.alias",
         "no lambda:GetAlias",
     )

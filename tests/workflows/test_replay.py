@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from tests.workflows.record import HISTORIES, SCENES
+from tests.workflows.record import HISTORIES, SCENARIOS
 from workflows.temporal.plugin import LambdaReleases
 
 RECORDED = sorted(HISTORIES.glob("*.json"))
@@ -23,7 +23,7 @@ async def replay(name: str, history: dict[str, Any]) -> None:
 
 
 def test_every_scene_has_been_recorded() -> None:
-    assert {path.name.split(".")[0] for path in RECORDED} >= set(SCENES)
+    assert {path.name.split(".")[0] for path in RECORDED} >= set(SCENARIOS)
 
 
 @pytest.mark.parametrize("name", [path.name for path in RECORDED])

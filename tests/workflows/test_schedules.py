@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleOverlapPolicy
 from temporalio.testing import WorkflowEnvironment
 
-from tests.workflows.scene import Scene
+from tests.harness import Harness
 from workflows.client import ReleaseClient
 from workflows.client.errors import BadRequest, NoSuchRelease, Refused
 from workflows.client.schedules import Scheduled, Times
@@ -49,14 +49,14 @@ async def name(releases: ReleaseClient) -> AsyncIterator[str]:
         await releases.schedules.delete(name)
 
 
-def request(scene: Scene, **keys: Any) -> ReleaseRequest:
+def request(harness: Harness, **keys: Any) -> ReleaseRequest:
     keys = {
         "artifact": {"kind": "version", "version": "1"},
         "strategy": "AllAtOnce",
         "requested_by": "ana",
         **keys,
     }
-    return ReleaseRequest.model_validate({"target": {"function": scene.function}, **keys})
+    return ReleaseRequest.model_validate({"target": {"function": harness.function}, **keys})
 
 
 async def shown(
@@ -122,13 +122,13 @@ def test_times_that_mean_nothing_are_refused(bad: dict[str, object]) -> None:
 
 
 async def test_a_schedule_is_made_on_good_terms(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
     times = Times.model_validate(
         {"cron": ["30 9 * * MON-FRI"], "time_zone": "Europe/Berlin", "jitter": "5m"}
     )
     await releases.schedules.create(
-        name, request(scene, reason="weekdays"), times, task_queue=scene.queue
+        name, request(harness, reason="weekdays"), times, task_queue=harness.queue
     )
     made = (await releases.temporal.get_schedule_handle(name).describe()).schedule
     assert made.policy.overlap is ScheduleOverlapPolicy.SKIP
@@ -137,67 +137,67 @@ async def test_a_schedule_is_made_on_good_terms(
     assert (made.spec.time_zone_name, made.spec.jitter) == ("Europe/Berlin", timedelta(minutes=5))
     assert made.state.note == "weekdays"
     assert isinstance(made.action, ScheduleActionStartWorkflow)
-    assert (made.action.workflow, made.action.task_queue) == ("Release", scene.queue)
+    assert (made.action.workflow, made.action.task_queue) == ("Release", harness.queue)
     assert json.loads(made.action.args[0].data)["target"] == {
-        "function": scene.function,
+        "function": harness.function,
         "alias": "live",
     }
     listed = await shown(releases, name)
     assert (listed.target, listed.what) == (
-        f"{scene.function}:live",
-        f"version 1 → {scene.function}:live (100%)",
+        f"{harness.function}:live",
+        f"version 1 → {harness.function}:live (100%)",
     )
     assert len(listed.next_at) > 1
     assert not listed.paused
 
 
 async def test_a_second_schedule_of_the_same_id_is_refused(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
-    await releases.schedules.create(name, request(scene), NIGHTLY, task_queue=scene.queue)
+    await releases.schedules.create(name, request(harness), NIGHTLY, task_queue=harness.queue)
     with pytest.raises(Refused, match="already"):
-        await releases.schedules.create(name, request(scene), NIGHTLY, task_queue=scene.queue)
+        await releases.schedules.create(name, request(harness), NIGHTLY, task_queue=harness.queue)
 
 
 async def test_times_that_temporal_cannot_read_are_refused_in_its_words(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
     with pytest.raises(Refused, match="CronString"):
         await releases.schedules.create(
-            name, request(scene), Times(cron=("nonsense",)), task_queue=scene.queue
+            name, request(harness), Times(cron=("nonsense",)), task_queue=harness.queue
         )
 
 
 async def test_a_time_that_is_past_is_refused(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
     past = Times(at=datetime.now(UTC) - timedelta(seconds=1))
     with pytest.raises(BadRequest, match="is past"):
-        await releases.schedules.create(name, request(scene), past, task_queue=scene.queue)
+        await releases.schedules.create(name, request(harness), past, task_queue=harness.queue)
 
 
 # --- running -------------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_release_at_one_time_starts_then_and_never_again(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
     soon = Times(at=datetime.now(UTC) + timedelta(seconds=2))
-    await releases.schedules.create(name, request(scene), soon, task_queue=scene.queue)
+    await releases.schedules.create(name, request(harness), soon, task_queue=harness.queue)
     over = await shown(releases, name, lambda schedule: schedule.last == "succeeded")
     assert over.last_id is not None
-    assert over.last_id.startswith(f"release/{scene.function}:live/{name}-")
+    assert over.last_id.startswith(f"release/{harness.function}:live/{name}-")
     assert over.next_at == ()
-    assert scene.aws.routing(scene.function) == ("1", {})
+    assert harness.aws.routing(harness.function) == ("1", {})
     described = await releases.temporal.get_schedule_handle(name).describe()
     assert (described.info.num_actions, described.schedule.state.remaining_actions) == (1, 0)
 
 
 async def test_a_broken_release_pauses_its_schedule_with_the_reason_as_its_note(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
-    broken = request(scene, artifact={"kind": "version", "version": "99"})
-    await releases.schedules.create(name, broken, EACH_SECOND, task_queue=scene.queue)
+    broken = request(harness, artifact={"kind": "version", "version": "99"})
+    await releases.schedules.create(name, broken, EACH_SECOND, task_queue=harness.queue)
     paused = await shown(releases, name, lambda schedule: schedule.paused)
     assert "artifact.version" in paused.note
     assert "99" in paused.note
@@ -205,12 +205,12 @@ async def test_a_broken_release_pauses_its_schedule_with_the_reason_as_its_note(
 
 
 async def test_a_release_that_is_under_way_is_not_overtaken_by_the_next(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
     waits = request(
-        scene, strategy={"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
+        harness, strategy={"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
     )
-    await releases.schedules.create(name, waits, EACH_SECOND, task_queue=scene.queue)
+    await releases.schedules.create(name, waits, EACH_SECOND, task_queue=harness.queue)
     handle = releases.temporal.get_schedule_handle(name)
     async with asyncio.timeout(20):
         while True:
@@ -221,25 +221,25 @@ async def test_a_release_that_is_under_way_is_not_overtaken_by_the_next(
     assert info.num_actions == 1
     assert (await shown(releases, name)).last == "running"
     await releases.schedules.delete(name)
-    assert (await releases.promote(scene.function, by="ana")).note == "Promoted by ana"
+    assert (await releases.promote(harness.function, by="ana")).note == "Promoted by ana"
 
 
 async def test_what_is_latest_is_resolved_when_the_schedule_fires(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
     await releases.schedules.create(
-        name, request(scene, artifact={"kind": "latest"}), NIGHTLY, task_queue=scene.queue
+        name, request(harness, artifact={"kind": "latest"}), NIGHTLY, task_queue=harness.queue
     )
-    scene.aws.overwrite(scene.function, "three")
+    harness.aws.overwrite(harness.function, "three")
     await releases.schedules.trigger(name)
     await shown(releases, name, lambda schedule: schedule.last == "succeeded")
-    assert scene.aws.routing(scene.function) == ("3", {})
+    assert harness.aws.routing(harness.function) == ("3", {})
 
 
 async def test_a_paused_schedule_keeps_the_reason_until_it_is_resumed(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
-    await releases.schedules.create(name, request(scene), NIGHTLY, task_queue=scene.queue)
+    await releases.schedules.create(name, request(harness), NIGHTLY, task_queue=harness.queue)
     await releases.schedules.pause(name, reason="freeze")
     assert (await shown(releases, name, lambda schedule: schedule.paused)).note == "freeze"
     await releases.schedules.resume(name, reason="thaw")
@@ -258,22 +258,22 @@ async def test_a_schedule_that_there_is_not_is_said_so(releases: ReleaseClient) 
 
 
 async def test_temporals_own_command_line_makes_such_schedules_as_well(
-    releases: ReleaseClient, scene: Scene, name: str
+    releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
     given = {
-        "target": {"function": scene.function},
+        "target": {"function": harness.function},
         "artifact": {"kind": "version", "version": "1"},
         "strategy": "AllAtOnce",
     }
     await _temporal(releases, "schedule", "create", "-s", name, "--cron", "30 2 * * *", "--type", "Release", "-w", name,
-                    "--task-queue", scene.queue, "--input", json.dumps(given))  # fmt: skip
+                    "--task-queue", harness.queue, "--input", json.dumps(given))  # fmt: skip
     await releases.schedules.trigger(name)
     listed = await shown(releases, name, lambda schedule: schedule.last == "succeeded")
     assert (listed.target, listed.what) == (
-        f"{scene.function}:live",
-        f"version 1 → {scene.function}:live (100%)",
+        f"{harness.function}:live",
+        f"version 1 → {harness.function}:live (100%)",
     )
-    assert scene.aws.routing(scene.function) == ("1", {})
+    assert harness.aws.routing(harness.function) == ("1", {})
 
 
 async def _temporal(releases: ReleaseClient, *arguments: str) -> None:

@@ -12,23 +12,23 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.limits.rate import Limits
-from activities.limits.sharing import BEAT, RateShare
-from activities.limits.slots import tuner
+from activities.limits.sharing import HEARTBEAT_INTERVAL, RateShare
+from activities.limits.slots import create_worker_tuner
 from workflows.temporal.plugin import LambdaReleases
 
 
 @asynccontextmanager
 async def serving(address: str, identity: str) -> AsyncIterator[Limits]:
     """A worker as ``worker.py`` makes it, on a queue of this test."""
-    runtime = Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=BEAT)
+    runtime = Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=HEARTBEAT_INTERVAL)
     client = await Client.connect(
         address, identity=identity, plugins=[LambdaReleases()], runtime=runtime
     )
     limits = Limits()
     share = RateShare(client, task_queue="shared", limits=limits)
-    await share.begin()
-    async with Worker(client, task_queue="shared", tuner=tuner(limits)):
-        keeping = asyncio.create_task(share.keep())
+    await share.start()
+    async with Worker(client, task_queue="shared", tuner=create_worker_tuner(limits)):
+        keeping = asyncio.create_task(share.maintain())
         try:
             yield limits
         finally:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fakes.functions import sha256
-from tests.workflows.scene import ALL_AT_ONCE, Scene
+from tests.harness import ALL_AT_ONCE, Harness
 
 
-def lags(scene: Scene, operation: str, *, reads: int = 1) -> None:
+def lags(harness: Harness, operation: str, *, reads: int = 1) -> None:
     """After the next such write, so many GetFunctions of ``$LATEST`` are answered as if it had not happened."""
-    look = scene.aws.lambda_get_function
+    look = harness.aws.lambda_get_function
     before: dict[str, Any] = {}
     left = [reads]
 
     def remember(_: object) -> None:
-        before.update(look({"FunctionName": scene.function}))
+        before.update(look({"FunctionName": harness.function}))
 
     def answer(parameters: dict[str, Any]) -> dict[str, Any]:
         if "Qualifier" in parameters or not left[0]:
@@ -23,23 +23,23 @@ def lags(scene: Scene, operation: str, *, reads: int = 1) -> None:
         left[0] -= 1
         return before
 
-    scene.aws.before(operation, remember)
-    scene.aws.after(operation, lambda _: setattr(scene.aws, "lambda_get_function", answer))
+    harness.aws.before(operation, remember)
+    harness.aws.after(operation, lambda _: setattr(harness.aws, "lambda_get_function", answer))
 
 
 async def test_a_release_is_not_stopped_by_an_answer_from_before_its_own_upload(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    lags(scene, "update_function_code", reads=2)
-    end = await scene.release(artifact=scene.package("three"), **ALL_AT_ONCE)
+    lags(harness, "update_function_code", reads=2)
+    end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed", end
-    assert scene.state.versions["3"]["CodeSha256"] == sha256(b"three")
+    assert harness.state.versions["3"]["CodeSha256"] == sha256(b"three")
 
 
 async def test_a_release_is_not_stopped_by_an_answer_from_before_its_own_configuration(
-    scene: Scene,
+    harness: Harness,
 ) -> None:
-    lags(scene, "update_function_configuration")
-    end = await scene.release(configuration={"MemorySize": 512}, **ALL_AT_ONCE)
+    lags(harness, "update_function_configuration")
+    end = await harness.release(configuration={"MemorySize": 512}, **ALL_AT_ONCE)
     assert end.kind == "Completed", end
-    assert scene.state.versions["3"]["MemorySize"] == 512
+    assert harness.state.versions["3"]["MemorySize"] == 512

@@ -1,0 +1,308 @@
+"""The harness of a workflow test: one function in an AWS in memory, and a client of Temporal.
+
+``tests/conftest.py`` has the fixtures: a test takes ``harness`` and gets one of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import itertools
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from temporalio import activity
+from temporalio.api.common.v1 import Payload
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities import list_operations
+from tests.fake_lambda import FakeLambda
+from tests.fakes.functions import ACCOUNT, REGION, Function
+from workflows.domain.status import ReleaseStatus
+
+Handle = WorkflowHandle[Any, ReleaseStatus]
+
+TEMPORAL_CLI: Final = str(Path(sys.executable).parent / "temporal")
+QUEUE: Final = "lambda-releases"
+CANARY: Final = {"strategy": "Canary10Percent5Minutes"}
+ALL_AT_ONCE: Final = {"strategy": "AllAtOnce"}
+
+_POLL_SECONDS: Final = 0.02
+_FUNCTION = re.compile(r"checkout-\d+")
+_function_numbers = itertools.count(1)
+_workflow_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a workflow ended.
+
+    ``kind`` is ``Completed``, ``Canceled``, or the type of its failure; ``text`` is the failure's
+    message, or the note of the result; ``status`` is the status in the result or the failure.
+    """
+
+    kind: str
+    text: str
+    status: ReleaseStatus | None
+
+
+@dataclass
+class Harness:
+    """One function with its own AWS, and what a test does with its releases."""
+
+    env: WorkflowEnvironment
+    client: Client
+    aws: FakeLambda
+    queue: str
+    function: str
+
+    @property
+    def rollout_id(self) -> str:
+        """The workflow id of the function's ``Rollout``."""
+        return f"lambda/{ACCOUNT}/{REGION}/{self.function}:live"
+
+    @property
+    def state(self) -> Function:
+        """The function as AWS has it."""
+        return self.aws.functions[self.function]
+
+    @property
+    def rollout(self) -> Handle:
+        """The ``Rollout`` of the function, whichever run is the latest."""
+        return self.client.get_workflow_handle(self.rollout_id, result_type=ReleaseStatus)
+
+    def package(self, text: str) -> dict[str, Any]:
+        """Upload a package with this text to S3; return the artifact that names it."""
+        self.aws.upload(f"{text}.zip", text)
+        return {"kind": "s3", "bucket": "artifacts", "key": f"{text}.zip"}
+
+    # --- Start and finish ---
+
+    async def start(
+        self, workflow: str, *inputs: Any, id: str | None = None, skipping: bool = True
+    ) -> Handle:
+        """Start a workflow with exactly these inputs. With ``skipping``, its timers take no time."""
+        id = id or f"{workflow.lower()}-{next(_workflow_numbers)}/{self.function}"  # noqa: A001 - the parameter's name is Temporal's
+        options: dict[str, Any] = {
+            "id": id,
+            "task_queue": self.queue,
+            "args": inputs,
+            "result_type": ReleaseStatus,
+        }
+        if skipping:
+            return await self.client.start_workflow(workflow, **options)
+        with self.env.with_time_skipping_disabled():
+            return await self.client.start_workflow(workflow, **options)
+
+    async def start_raw(self, workflow: str, payload: Payload) -> Handle:
+        """Start a workflow with a payload that our own clients would not send."""
+        return await self.start(workflow, RawValue(payload), skipping=False)
+
+    def request(self, **keys: Any) -> dict[str, Any]:
+        """The input of a ``Release`` or ``Rollback`` of the function."""
+        return {"target": {"function": self.function}, **keys}
+
+    async def begin(self, workflow: str = "Release", **keys: Any) -> Handle:
+        """Start a release in real time, so that a test can act meanwhile; see :meth:`finish`."""
+        return await self.start(workflow, self.request(**keys), skipping=False)
+
+    async def release(self, **keys: Any) -> Ending:
+        """Run a release to its end, skipping time."""
+        return await read_ending(await self.start("Release", self.request(**keys)))
+
+    async def roll_back(self, **keys: Any) -> Ending:
+        """Run a ``Rollback`` to its end, skipping time."""
+        return await read_ending(await self.start("Rollback", self.request(**keys)))
+
+    async def fast_forward(self, duration: timedelta | None = None) -> None:
+        """Skip so much time for the rollout; without a duration, all until it ends."""
+        await self.env.fast_forward(self.rollout, duration)
+
+    async def finish(self, handle: Handle) -> Ending:
+        """Skip all the time that a release of :meth:`begin` still needs; return its ending."""
+        with contextlib.suppress(RPCError):  # it has ended already
+            await self.fast_forward()
+        return await read_ending(handle)
+
+    # --- Wait and read ---
+
+    async def status(self) -> ReleaseStatus:
+        """The rollout's status, by query."""
+        answer: ReleaseStatus = await self.rollout.query("status", result_type=ReleaseStatus)
+        return answer
+
+    async def wait_for_phase(
+        self, *phases: str, percent: int | None = None, seconds: float = 60
+    ) -> ReleaseStatus:
+        """Wait, in real time, until the rollout is in one of these phases.
+
+        Fails at once if the rollout ended in another phase.
+        """
+        read: object = None
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    read = status = await self.status()
+                    if status.phase in phases and percent in {None, status.routing.percent}:
+                        return status
+                except Exception as problem:  # noqa: BLE001 - the rollout has not started yet
+                    read = problem
+                if isinstance(read, ReleaseStatus) and read.phase in {
+                    "succeeded",
+                    "rolled_back",
+                    "rejected",
+                } - set(phases):
+                    raise AssertionError(f"the release is over: {read}")
+                await asyncio.sleep(_POLL_SECONDS)
+
+    @staticmethod
+    async def wait_until(
+        condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 60
+    ) -> None:
+        """Poll a condition, in real time, until it holds."""
+        async with asyncio.timeout(seconds):
+            while True:
+                holds = condition()
+                if await holds if inspect.isawaitable(holds) else holds:
+                    return
+                await asyncio.sleep(_POLL_SECONDS)
+
+    @staticmethod
+    async def wait_for(event: asyncio.Event, *, seconds: float = 60) -> None:
+        """Wait for an event, in real time."""
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+    @staticmethod
+    async def wait_briefly() -> None:
+        """Wait a fifth of a second, in real time: enough for what must not happen to happen."""
+        await asyncio.sleep(0.2)
+
+    async def wait_for_closed_runs(self, count: int) -> None:
+        """Wait until visibility lists so many closed runs of the rollout."""
+        query = f"WorkflowId = '{self.rollout_id}' AND ExecutionStatus != 'Running'"
+
+        async def are_listed() -> bool:
+            return (await self.client.count_workflows(query)).count >= count
+
+        await self.wait_until(are_listed)
+
+    async def history_length(self, handle: Handle | None = None) -> int:
+        """The number of events in a history; the rollout's by default."""
+        return (await (handle or self.rollout).describe()).history_length
+
+    # --- Updates ---
+
+    async def send(self, update: str, **fields: Any) -> ReleaseStatus:
+        """Send an update to the rollout, by ana; return its answer."""
+        return await self._send(update, [{"by": "ana", **fields}])
+
+    async def _send(self, update: str, inputs: Sequence[Any]) -> ReleaseStatus:
+        answer: ReleaseStatus = await self.rollout.execute_update(
+            update, args=inputs, result_type=ReleaseStatus
+        )
+        return answer
+
+    async def expect_refusal(self, update: str, *inputs: Any) -> str:
+        """Send an update that must be refused, by ana if there is no input; return the reason."""
+        return await self.expect_refusal_of(update, inputs or [{"by": "ana"}])
+
+    async def expect_refusal_of(self, update: str, inputs: Sequence[Any]) -> str:
+        """Send an update with exactly these inputs, which must be refused; return the reason.
+
+        A refused update adds no event to the history.
+        """
+        before = await self.history_length()
+        with pytest.raises(WorkflowUpdateFailedError, match="update failed") as refusal:
+            await self._send(update, inputs)
+        cause = refusal.value.cause
+        assert isinstance(cause, ApplicationError)
+        assert cause.type == "Refused", cause
+        assert await self.history_length() == before
+        return cause.message
+
+
+async def read_ending(handle: Handle, *, seconds: float = 60) -> Ending:
+    """Wait for a workflow to end, in real time; return how it ended."""
+    async with asyncio.timeout(seconds):
+        try:
+            status = await handle.result()
+        except WorkflowFailureError as failure:
+            match failure.cause:
+                case ApplicationError() as cause:
+                    return Ending(cause.type or "", cause.message, _status_in(cause))
+                case CancelledError() as cause:
+                    return Ending("Canceled", cause.message, None)
+                case cause:
+                    return Ending(type(cause).__name__, str(cause), None)
+        return Ending("Completed", status.note, status)
+
+
+def _status_in(cause: ApplicationError) -> ReleaseStatus | None:
+    match cause.details:
+        case [{"phase": _} as detail, *_]:
+            return ReleaseStatus.model_validate(detail)
+    return None
+
+
+class Accounts:
+    """The AWS port of a worker that serves all tests.
+
+    Each call goes to the AWS of the test whose function the calling workflow is about.
+    """
+
+    def __init__(self) -> None:
+        self._by_function: dict[str, FakeLambda] = {}
+        self._newest = FakeLambda()
+
+    def add(self, function: str, aws: FakeLambda) -> None:
+        """Serve this function from this AWS."""
+        self._by_function[function] = self._newest = aws
+
+    def _account(self) -> FakeLambda:
+        named = _FUNCTION.search(activity.info().workflow_id or "")
+        return self._by_function.get(named[0], self._newest) if named else self._newest
+
+    async def call(
+        self, service: str, operation: str, parameters: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Call an operation in the account of the calling workflow."""
+        return await self._account().call(service, operation, parameters)
+
+    async def download(self, url: str, *, limit: int) -> bytes:
+        """Download from the account of the calling workflow."""
+        return await self._account().download(url, limit=limit)
+
+
+@asynccontextmanager
+async def run_worker(temporal: WorkflowEnvironment) -> AsyncIterator[Accounts]:
+    """Run a worker that serves all accounts that are added."""
+    accounts = Accounts()
+    async with Worker(temporal.client, task_queue=QUEUE, activities=list_operations(accounts)):
+        yield accounts
+
+
+def create_harness(temporal: WorkflowEnvironment, accounts: Accounts, aws: FakeLambda) -> Harness:
+    """Create a function whose versions are "one" and "two", the second live."""
+    function = f"checkout-{next(_function_numbers)}"
+    aws.create(function, "one", "two")
+    accounts.add(function, aws)
+    return Harness(temporal, temporal.client, aws, QUEUE, function)
