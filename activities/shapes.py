@@ -69,7 +69,7 @@ class Request(Shape):
 
     model_config = ConfigDict(extra="forbid")
 
-    refused_as: ClassVar[str] = "Invalid"
+    failure_type: ClassVar[str] = "Invalid"
     """The failure type that a malformed one ends with (see :mod:`workflows.temporal.plugin`)."""
 
 

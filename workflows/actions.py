@@ -331,7 +331,7 @@ def alarm_in(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) -> str | N
     """What the alarms have against a release: one that went off, and why; or one that is gone, and so guards nothing any more."""
     for alarm in answer.firing:
         return f"alarm {alarm.alarm_name} went off: {(alarm.state_reason or 'no reason given').rstrip('.')}"
-    missing = answer.missing(alarms)
+    missing = answer.find_missing(alarms)
     return f"alarm {', '.join(missing)}, which guards this release, is gone" if missing else None
 
 

@@ -61,7 +61,7 @@ class AnalysisRun:
             if measure != "slow_rate"
         }
         self.seen = replace(
-            self.seen, before={measure: share for measure, share in before.items() if share.of}
+            self.seen, baseline={measure: share for measure, share in before.items() if share.total}
         )
         slowest = [point.quantiles["p99"] for point in points if point.quantiles.get("p99")]
         self.slow_above = median(slowest) if slowest else None
@@ -69,7 +69,7 @@ class AnalysisRun:
     def read(self, told: MetricsResponse, *, candidate: str) -> None:
         """Read one more answer about both versions."""
         look = look_of(told, self._others, candidate=candidate, stable=self._stable)
-        self.seen = self.seen.after(look, settle=self.settle)
+        self.seen = self.seen.with_poll(look, settle=self.settle)
         contrasts = self.seen.contrasts.get("error_rate", ())
         for new in contrasts[self._counted :]:
             self._errors = Contrast(
@@ -79,13 +79,13 @@ class AnalysisRun:
 
     def assess(self, rules: Rules, *, until: datetime = EVER) -> Assessment:
         """What is to be thought of the candidate by these rules, if there is time ``until`` then."""
-        return assess(rules, self.seen, until=until, ledger=self._ledger)
+        return assess(rules, self.seen, deadline=until, cache=self._ledger)
 
     def assessed(self, judged: Assessment) -> AnalysisStatus:
         """What is thought of the candidate, for the status of the release."""
         found = [finding.evidence for finding in judged.findings if finding.evidence]
         return AnalysisStatus(
-            verdict=judged.outcome,
+            verdict=judged.verdict,
             reason=judged.reason[:_REASON],
             worse=max((_sure(one.worse) for one in found), default=0.0),
             not_worse=min((_sure(one.not_worse) for one in found), default=0.0),
@@ -101,7 +101,7 @@ def _sure(e: float) -> float:
 
 
 def _sum(points: Iterable[MinuteMetrics], measure: Measure) -> Proportion:
-    return sum((share for point in points if (share := point.share(measure))), Proportion())
+    return sum((share for point in points if (share := point.proportion(measure))), Proportion())
 
 
 def _measured(errors: Proportion, points: Mapping[datetime, MinuteMetrics]) -> VersionMetrics:
@@ -114,5 +114,5 @@ def _measured(errors: Proportion, points: Mapping[datetime, MinuteMetrics]) -> V
         None,
     )
     return VersionMetrics(
-        invocations=errors.of, error_rate=round(errors.rate, 6) if errors.of else None, p99=last
+        invocations=errors.total, error_rate=round(errors.rate, 6) if errors.total else None, p99=last
     )

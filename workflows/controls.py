@@ -21,7 +21,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 class ControlRequest(Input):
     """Who says it. A malformed one is refused as any other nonsense is."""
 
-    refused_as = "Refused"
+    failure_type = "Refused"
 
     by: Name
 

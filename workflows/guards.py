@@ -106,7 +106,7 @@ class Judged(Steered):
             *([self._judgement] if self._rules else []),
         ]
         for found in binding:
-            if found.outcome is Verdict.FAILED and not self._controls.stopped:
+            if found.verdict is Verdict.FAILED and not self._controls.stopped:
                 self._record(found)
                 self._controls.stop(
                     f"version {self._journal.candidate} does worse than it may: {found.reason}"

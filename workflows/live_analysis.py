@@ -88,7 +88,7 @@ class LiveAnalysis(AnalysisRun):
 
     def heard(self, since: datetime) -> bool:
         """Whether CloudWatch answers, and has told of invocations of the candidate in a minute that began after ``since``: a part of one is little."""
-        heard = self.seen.heard
+        heard = self.seen.last_invoked_minute
         return self.seen.status == COMPLETE and heard is not None and heard >= since
 
     def invocations_since(self, since: datetime) -> float:

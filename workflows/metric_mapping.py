@@ -32,7 +32,7 @@ def is_measured(strategy: Steps, guards: Rules | None) -> bool:
 
 def others_of(rules: Iterable[Rules]) -> tuple[UserMetric, ...]:
     """The metrics of the user's own that rules need, each once."""
-    return tuple({metric_key(metric): metric for one in rules for metric in one.others}.values())
+    return tuple({metric_key(metric): metric for one in rules for metric in one.user_metrics}.values())
 
 
 def asked(others: Iterable[UserMetric], names: Mapping[str, str]) -> list[CustomMetric]:
@@ -81,7 +81,7 @@ def look_of(
             if value is not None:
                 point = points.get(minute, MinuteMetrics())
                 points[minute] = point.model_copy(
-                    update={"others": {**point.others, metric_key(metric): value}}
+                    update={"user_metrics": {**point.user_metrics, metric_key(metric): value}}
                 )
     return MetricsPoll(at=told.at, status=told.status, candidate=points, stable=points_of(told, stable))
 

@@ -36,7 +36,7 @@ class PreviousVersionRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    refused_as: ClassVar[str] = "Invalid"
+    failure_type: ClassVar[str] = "Invalid"
 
     lock: Annotated[str, StringConstraints(pattern=r"^[^'\"\\]+$")]
     live: str
@@ -80,7 +80,7 @@ class JournalRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    refused_as: ClassVar[str] = "Invalid"
+    failure_type: ClassVar[str] = "Invalid"
 
     workflow_id: Annotated[str, StringConstraints(min_length=1)]
     run_id: str

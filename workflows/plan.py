@@ -159,7 +159,7 @@ def _operations(step: Step, *, look: str) -> str:
         case Adaptive():
             return f"update_alias update_alias {look}"
         case Probe():
-            return " ".join([*["probe_function"] * step.times, look])
+            return " ".join([*["probe_function"] * step.request_count, look])
         case _:
             return look
 
@@ -173,7 +173,7 @@ def _bakes(request: ReleaseRequest) -> Iterator[timedelta]:
             case Analysis() if not step.early:
                 yield step.duration
             case Probe():
-                yield step.at_least
+                yield step.min_duration
             case _:
                 pass
     if request.guards.after:

@@ -99,7 +99,7 @@ async def locate(target: Target) -> GetFunctionResponse:
 def place_of(found: GetFunctionResponse) -> Place:
     """Where a function lives, by its ARN. Rejects where AWS does not tell."""
     try:
-        return Place.of(_configuration(found).function_arn)
+        return Place.from_arn(_configuration(found).function_arn)
     except ValueError as problem:
         raise Rejected(f"target.function: {problem}") from None
 
@@ -123,7 +123,7 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
     published = None if routing is None or routing.version == "$LATEST" else routing.version
     wants_provisioned = request.concurrency.provisioned is not None
 
-    with_alias = published and (request.strategy.weighted or wants_provisioned)
+    with_alias = published and (request.strategy.is_weighted or wants_provisioned)
     rest = (
         _maybe(_read(target, published, field="target.alias") if published else None),
         _maybe(
@@ -182,7 +182,7 @@ def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Releas
     configuration = request.configuration if isinstance(request, ReleaseRequest) else None
     return ReleaseIntent(
         alias=request.target.alias,
-        weighted=moves and request.strategy.weighted,
+        is_weighted=moves and request.strategy.is_weighted,
         writes_latest=isinstance(artifact, S3Package | Image | Latest) or configuration is not None,
         configuration_only=artifact is None and configuration is not None,
         image=isinstance(artifact, Image),

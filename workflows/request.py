@@ -106,7 +106,7 @@ class MetricGuards(Rules):
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
-        if not self.judge:
+        if not self.has_criteria:
             raise ValueError("name what is judged: limits, not_worse or both")
         return self
 
@@ -256,4 +256,4 @@ class RolloutRequest(
 ):
     """What a ``Rollout`` is started with: the input of the ``Release`` or the ``Rollback`` that starts it, as it is."""
 
-    refused_as: ClassVar[str] = Input.refused_as
+    failure_type: ClassVar[str] = Input.failure_type

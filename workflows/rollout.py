@@ -281,7 +281,7 @@ class Rollout(Trial):
             raise self._failed(f"{why}; {problem}") from problem
         ending = "; ".join(
             [
-                f"{why}; {'nothing had been changed' if self._journal.empty else restored(self._journal.before)}",
+                f"{why}; {'nothing had been changed' if self._journal.is_empty else restored(self._journal.before)}",
                 *leftovers,
             ]
         )

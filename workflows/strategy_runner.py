@@ -98,15 +98,15 @@ class Trial(Judged):
     async def _probe(self, probe: Probe, candidate: str) -> None:
         """Send the candidate requests, one after the other, and refuse it with the first failure that is one too many."""
         sent, failed, version = 0, 0, f"version {candidate}"
-        self._tell(Phase.BAKING, f"Probing {version} {probe.words}")
-        for request in probe.sent:
+        self._tell(Phase.BAKING, f"Probing {version} {probe.summary}")
+        for request in probe.planned_requests:
             if sent and await self._wait(
                 probe.every,
-                summary=f"Until the next probe of {version}: {sent} of {probe.times} sent",
+                summary=f"Until the next probe of {version}: {sent} of {probe.request_count} sent",
             ):
                 break
             sent += 1
-            which = f"{sent} of {probe.times}" + (f", {request.name}" if request.name else "")
+            which = f"{sent} of {probe.request_count}" + (f", {request.name}" if request.name else "")
             failure = await actions.probe(
                 self._journal.target.name, candidate, request, within=probe.max_latency, which=which
             )
@@ -123,7 +123,7 @@ class Trial(Judged):
                         )
                     )
                 self._tell(note=f"V{told[1:]}; {failed} failed, {probe.max_failures} may")
-        self._tell(note=f"Probed {version}: {sent} of {probe.times} sent, {failed} failed")
+        self._tell(note=f"Probed {version}: {sent} of {probe.request_count} sent, {failed} failed")
 
     # --- what is measured --------------------------------------------------------------------------------------------------------
 
@@ -145,10 +145,10 @@ class Trial(Judged):
         if not heard():
             enough = f"{least} invocations" if least else "what CloudWatch measured"
             self._tell(
-                note=f"The bake goes on until there is {enough}, at most {format_duration(bake.longest)} in all"
+                note=f"The bake goes on until there is {enough}, at most {format_duration(bake.effective_max_duration)} in all"
             )
             await self._wait(
-                since + bake.longest - workflow.now(), summary=f"Bake on for {enough}", until=heard
+                since + bake.effective_max_duration - workflow.now(), summary=f"Bake on for {enough}", until=heard
             )
         if not heard():
             told = (
@@ -157,8 +157,8 @@ class Trial(Judged):
                 else analyst.silence
             )
             await self._lack(
-                bake.silence,
-                f"not enough to judge by within {format_duration(bake.longest)}: {told}",
+                bake.effective_on_no_data,
+                f"not enough to judge by within {format_duration(bake.effective_max_duration)}: {told}",
             )
 
     async def _analyse(self, step: Analysis, candidate: str) -> None:
@@ -166,15 +166,15 @@ class Trial(Judged):
         analyst, since = self._measured, workflow.now()
 
         def passed() -> bool:
-            return self._judgement.outcome is Verdict.PASSED and analyst.heard(since)
+            return self._judgement.verdict is Verdict.PASSED and analyst.heard(since)
 
-        self._tell(Phase.BAKING, f"Judging version {candidate}: {step.words}")
+        self._tell(Phase.BAKING, f"Judging version {candidate}: {step.summary}")
         early = passed if step.early else lambda: False
         await self._wait(
             step.duration, summary=f"Analysis for {format_duration(step.duration)}", until=early
         )
         await self._wait(
-            since + step.longest - workflow.now(), summary="Wait for more to judge by", until=passed
+            since + step.effective_max_duration - workflow.now(), summary="Wait for more to judge by", until=passed
         )
         if self._controls.promoted:
             return
@@ -184,8 +184,8 @@ class Trial(Judged):
             self._tell(note=f"Version {candidate} passed: {judgement.reason}")
         else:
             await self._lack(
-                step.silence,
-                f"no verdict within {format_duration(step.longest)}: {judgement.reason or analyst.silence}",
+                step.effective_on_no_data,
+                f"no verdict within {format_duration(step.effective_max_duration)}: {judgement.reason or analyst.silence}",
             )
 
     async def _lack(self, policy: OnNoData, why: str) -> None:
@@ -209,10 +209,10 @@ class Trial(Judged):
         while not self._controls.promoted:
             now, news = workflow.now(), analyst.news
             judgement = analyst.assess(rules, until=ramp.began + step.max_duration)
-            advice = decide_next_action(step, judgement=judgement, seen=analyst.seen, ramp=ramp, now=now)
-            if advice.move in {RampAction.PROMOTE, RampAction.ROLL_BACK}:
+            advice = decide_next_action(step, assessment=judgement, measurements=analyst.seen, ramp=ramp, now=now)
+            if advice.action in {RampAction.PROMOTE, RampAction.ROLL_BACK}:
                 self._record(judgement)
-            match advice.move:
+            match advice.action:
                 case RampAction.PROMOTE:
                     self._tell(note=f"Version {candidate} passed: {advice.reason}")
                     return
@@ -230,13 +230,13 @@ class Trial(Judged):
                     await self._have(advice.percent, stable, candidate, advice.reason)
             if (
                 advice.reason != self._progress.status.note and advice.ramp.dose is not ramp.dose
-            ) or advice.move is RampAction.WAIT:
+            ) or advice.action is RampAction.WAIT:
                 self._tell(Phase.BAKING, advice.reason, ends_at=ramp.began + step.max_duration)
             ramp = _sent(advice.ramp) if advice.ramp.dose is not ramp.dose else ramp
-            stirred = await self._stirred(analyst, news, advice.again, summary=advice.reason[:200])
+            stirred = await self._stirred(analyst, news, advice.review_at, summary=advice.reason[:200])
             if self._controls.paused:
                 ramp = await self._pause_ramp(ramp, stable, candidate)
-            elif not stirred and advice.move is RampAction.WAIT:
+            elif not stirred and advice.action is RampAction.WAIT:
                 await analyst.look(candidate)
 
     async def _stirred(
@@ -259,7 +259,7 @@ class Trial(Judged):
         paused_at = workflow.now()
         await self._have(0, stable, candidate, f"Paused: no traffic to version {candidate}")
         await self._unpaused()
-        dose = ramp.dose and replace(ramp.dose, ends=min(ramp.dose.ends, paused_at))
+        dose = ramp.dose and replace(ramp.dose, end=min(ramp.dose.end, paused_at))
         return replace(ramp, began=ramp.began + (workflow.now() - paused_at), dose=dose)
 
     async def _watch_over(self, candidate: str) -> None:
@@ -319,4 +319,4 @@ class Trial(Judged):
 def _sent(ramp: Ramp) -> Ramp:
     """A dose begins when AWS has it, which may be later than it was decided."""
     now = workflow.now()
-    return ramp.after(Dose(ramp.dose.percent, now, max(now, ramp.dose.ends))) if ramp.dose else ramp
+    return ramp.with_dose(Dose(ramp.dose.percent, now, max(now, ramp.dose.end))) if ramp.dose else ramp

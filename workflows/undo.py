@@ -133,7 +133,7 @@ async def _look(journal: Journal) -> AliasConfiguration | None:
     alias = await actions.read_alias(journal.target, priority=HIGHEST_PRIORITY)
     if alias is not None:
         found = actions.routing_of(alias)
-        if found != journal.before and not found.between(journal.stable, journal.candidate):
+        if found != journal.before and not found.is_limited_to(journal.stable, journal.candidate):
             raise NotPutBack(
                 f"somebody else moved {journal.target}: found {str(found)[:500]}; it was left like that"
             )

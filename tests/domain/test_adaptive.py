@@ -48,7 +48,7 @@ def next_move(
 ) -> RampDecision:
     sent = Dose(dose[0], second(dose[1]), second(dose[2])) if dose else None
     return decide_next_action(
-        adaptive, judgement=judgement, seen=seen, ramp=Ramp(NINE, dose=sent), now=second(now)
+        adaptive, assessment=judgement, measurements=seen, ramp=Ramp(NINE, dose=sent), now=second(now)
     )
 
 
@@ -98,7 +98,7 @@ def test_the_first_rule_that_applies_decides(
     expected: tuple[RampAction, int],
 ) -> None:
     advice = next_move(now, judgement, seen, dose)
-    assert (advice.move, advice.percent) == expected
+    assert (advice.action, advice.percent) == expected
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
@@ -111,7 +111,7 @@ def test_silence_never_widens_or_promotes(status: str, now: float, not_worse: fl
         FIRST,
     )
     assert advice.percent == 0
-    assert advice.move in {RampAction.WAIT, RampAction.HOLD}
+    assert advice.action in {RampAction.WAIT, RampAction.HOLD}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_silence_never_widens_or_promotes(status: str, now: float, not_worse: fl
 def test_a_dose_is_as_large_as_the_evidence(found: tuple[Evidence, ...], size: float) -> None:
     dose = next_move(60, judged(Verdict.PENDING, *found), told(0), FIRST).ramp.dose
     assert dose is not None
-    assert dose.percent * (dose.ends - dose.begins).total_seconds() / 60 == pytest.approx(size)
+    assert dose.percent * (dose.end - dose.start).total_seconds() / 60 == pytest.approx(size)
 
 
 @given(
@@ -151,19 +151,19 @@ def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
         None,
         adaptive,
     )
-    if advice.move is RampAction.SEND:
+    if advice.action is RampAction.SEND:
         dose = advice.ramp.dose
         assert dose is not None
         assert 1 <= advice.percent == dose.percent <= MAX_PERCENT
-        assert second(now) == dose.begins < dose.ends <= dose.minute + timedelta(minutes=1)
+        assert second(now) == dose.start < dose.end <= dose.minute + timedelta(minutes=1)
         asked = start * max(1.0, factor * not_worse)
         assert (
-            dose.percent * (dose.ends - dose.begins).total_seconds()
+            dose.percent * (dose.end - dose.start).total_seconds()
             <= 60 * asked * (1 + 1e-6) + 1e-3
         )
     else:
-        assert (advice.move, advice.percent) == (RampAction.WAIT, 0)
-    assert second(now) < advice.again <= second(now) + timedelta(minutes=1)
+        assert (advice.action, advice.percent) == (RampAction.WAIT, 0)
+    assert second(now) < advice.review_at <= second(now) + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
@@ -189,13 +189,13 @@ def test_it_says_when_to_ask_again_if_cloudwatch_tells_nothing_new(
     dose: tuple[int, float, float],
     again: float,
 ) -> None:
-    assert next_move(now, judgement, seen, dose).again == second(again)
+    assert next_move(now, judgement, seen, dose).review_at == second(again)
 
 
 def test_minutes_that_settle_late_are_waited_for_longer() -> None:
     ramp = Ramp(NINE, settle=timedelta(minutes=15), dose=Dose(1, second(0), second(60)))
-    advice = decide_next_action(ADAPTIVE, judgement=judged(), seen=told(), ramp=ramp, now=second(300))
-    assert (advice.move, advice.again) == (RampAction.WAIT, second(240 + 15 * 60))
+    advice = decide_next_action(ADAPTIVE, assessment=judged(), measurements=told(), ramp=ramp, now=second(300))
+    assert (advice.action, advice.review_at) == (RampAction.WAIT, second(240 + 15 * 60))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class Scene:
     p: float
     q: float
     margin: float = 0.02
-    before: Proportion = NOTHING
+    baseline: Proportion = NOTHING
     past: tuple[Contrast, ...] = ()
 
     def no_worse(self) -> Scene:
@@ -42,7 +42,7 @@ class Scene:
         return replace(self, p=max(self.p, q + self.margin), q=q)
 
     def evidence(self, *more: Contrast) -> Evidence:
-        return compute_evidence([*self.past, *more], margin=self.margin, before=self.before)
+        return compute_evidence([*self.past, *more], margin=self.margin, baseline=self.baseline)
 
     def expected(self, of: str) -> float:
         """The exact mean of what a bet comes to after the next contrast, over everything that may happen in it."""
@@ -87,8 +87,8 @@ def test_a_bet_on_a_good_candidate_is_not_expected_to_win_while_it_is_worse_by_t
 def test_a_bet_does_win_where_its_hypothesis_is_false() -> None:
     """The two tests above can fail: the same sums, outside of the hypothesis."""
     known = Proportion(5, 1000)
-    assert Scene(8, 8, p=0.5, q=0.005, before=known).expected("harm") > 2
-    assert Scene(8, 8, p=0.0, q=0.0, margin=0.2, before=known).expected("not_worse") > 2
+    assert Scene(8, 8, p=0.5, q=0.005, baseline=known).expected("harm") > 2
+    assert Scene(8, 8, p=0.0, q=0.0, margin=0.2, baseline=known).expected("not_worse") > 2
 
 
 # --- looking all the time ------------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def looked_at_every_minute(contrasts: list[Contrast]) -> float:
     for contrast in contrasts:
         candidate, stable = candidate + contrast.candidate, stable + contrast.stable
         both = (candidate + stable).rate
-        spread = (both * (1 - both) * (1 / candidate.of + 1 / stable.of)) ** 0.5
+        spread = (both * (1 - both) * (1 / candidate.total + 1 / stable.total)) ** 0.5
         largest = max(largest, (candidate.rate - stable.rate) / spread if spread else 0.0)
     return largest
 
@@ -129,7 +129,7 @@ def looked_at_every_minute(contrasts: list[Contrast]) -> float:
 def test_looking_every_minute_raises_no_more_false_alarms_than_alpha() -> None:
     rng, releases, alpha = random.Random(4), 600, 0.05
     seen = [list(minutes(rng, 30, 0.0)) for _ in range(releases)]
-    got = [compute_evidence(contrasts, margin=0.02, before=Proportion(5, 1000)) for contrasts in seen]
+    got = [compute_evidence(contrasts, margin=0.02, baseline=Proportion(5, 1000)) for contrasts in seen]
     assert ever(1 / alpha, got) <= too_many(alpha, releases)
     assert sum(looked_at_every_minute(contrasts) > 1.645 for contrasts in seen) > too_many(
         alpha, releases
@@ -163,7 +163,7 @@ def test_a_version_that_goes_bad_late_is_found_though_it_was_good_for_an_hour() 
 
 def test_errors_that_both_versions_have_are_no_evidence_of_harm() -> None:
     outage = Contrast(Proportion(30, 60), Proportion(2970, 5940))
-    assert compute_evidence([outage] * 10, margin=0.02, before=Proportion(5, 1000)).worse < 2
+    assert compute_evidence([outage] * 10, margin=0.02, baseline=Proportion(5, 1000)).worse < 2
 
 
 # --- what it is made of --------------------------------------------------------------------------------------------------------

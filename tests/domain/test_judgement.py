@@ -38,7 +38,7 @@ def seen(
 
 
 def of(rules: Rules, measured: Measurements) -> Verdict:
-    return assess(rules, measured, until=END).outcome
+    return assess(rules, measured, deadline=END).verdict
 
 
 RELATIVE = Rules(not_worse=(NotWorse(margin=0.02),))
@@ -83,10 +83,10 @@ def test_alpha_is_divided_among_the_rules_that_may_stop_a_release_and_not_among_
         RELATIVE,
         Rules(not_worse=(NotWorse(margin=0.02), NotWorse(metric="slow_rate", margin=0.02))),
     )
-    assert (one.harmful, one.convincing) == (100, 100)
-    assert (two.harmful, two.convincing) == (200, 100)
+    assert (one.harm_threshold, one.pass_threshold) == (100, 100)
+    assert (two.harm_threshold, two.pass_threshold) == (200, 100)
     just = Contrast(Proportion(4, 64), Proportion(33, 5000))
-    (finding,) = assess(one, seen(just), until=END).findings
+    (finding,) = assess(one, seen(just), deadline=END).findings
     assert finding.evidence is not None
     assert 100 <= finding.evidence.worse < 200
     assert of(one, seen(just)) is Verdict.FAILED
@@ -252,17 +252,17 @@ def test_a_judgement_says_why_with_its_numbers() -> None:
         limits=(Limit(metric="duration_p99", max=800),), not_worse=(NotWorse(margin=0.02),)
     )
     failed = assess(
-        rules, seen(BAD, points=(MinuteMetrics(invocations=9, quantiles={"p99": 950}),)), until=END
+        rules, seen(BAD, points=(MinuteMetrics(invocations=9, quantiles={"p99": 950}),)), deadline=END
     )
     assert failed.reason == (
         "duration_p99 at most 800: 950; error_rate not worse than stable's by 2 points: 100 of 1000 against 5 of 1000; "
         "evidence of harm over 10000, 100 stop a release"
     )
-    late = assess(RELATIVE, seen(THIN, at=END), until=END)
+    late = assess(RELATIVE, seen(THIN, at=END), deadline=END)
     assert late.reason == (
         "error_rate not worse than stable's by 2 points: 0 of 10 against 0 of 100; evidence of that 1.2 of 100, of harm 0.79 of 100"
     )
-    silent = assess(RELATIVE, seen(THIN, status="Forbidden"), until=END)
+    silent = assess(RELATIVE, seen(THIN, status="Forbidden"), deadline=END)
     assert silent.reason == "CloudWatch answered Forbidden"
 
 

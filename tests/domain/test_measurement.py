@@ -37,13 +37,13 @@ def look(
 def after(*looks: MetricsPoll, measures: tuple[Measure, ...] = ("error_rate",)) -> Measurements:
     seen = Measurements(measures)
     for one in looks:
-        seen = seen.after(one, settle=SETTLE)
+        seen = seen.with_poll(one, settle=SETTLE)
     return seen
 
 
 def errors(seen: Measurements) -> list[tuple[float, ...]]:
     return [
-        (one.candidate.hits, one.candidate.of, one.stable.hits, one.stable.of)
+        (one.candidate.hits, one.candidate.total, one.stable.hits, one.stable.total)
         for one in seen.contrasts.get("error_rate", ())
     ]
 
@@ -67,7 +67,7 @@ def errors(seen: Measurements) -> list[tuple[float, ...]]:
 def test_a_share_is_known_when_all_its_parts_are(
     given_point: MinuteMetrics, measure: Measure, share: Proportion | None
 ) -> None:
-    assert given_point.share(measure) == share
+    assert given_point.proportion(measure) == share
 
 
 def test_both_versions_are_read_side_by_side_minute_by_minute() -> None:

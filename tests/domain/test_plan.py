@@ -20,7 +20,7 @@ FACTS = PreflightFacts(
 )
 INTENT = ReleaseIntent(
     alias="live",
-    weighted=True,
+    is_weighted=True,
     writes_latest=True,
     configuration_only=False,
     image=False,
@@ -76,7 +76,7 @@ def test_nothing_speaks_against_a_first_release() -> None:
         ({"routing": Routing(version="7", weights={"6": 0.1})}, "target.alias: "),
         ({"alias_provisioned": True}, "target.alias: "),
         (
-            {"alias_provisioned": True, "weighted": False, "provisioned": 1},
+            {"alias_provisioned": True, "is_weighted": False, "provisioned": 1},
             "concurrency.provisioned: ",
         ),
         ({"reserved": 950}, "concurrency.reserved: "),
@@ -103,8 +103,8 @@ def test_one_thing_that_speaks_against_it_is_one_refusal(
     "changes",
     [
         {"writes_latest": False, "latest": replace(BUILD, last_update="InProgress")},
-        {"weighted": False, "source": replace(BUILD, role="other", dead_letter="queue")},
-        {"weighted": False, "alias_provisioned": True},
+        {"is_weighted": False, "source": replace(BUILD, role="other", dead_letter="queue")},
+        {"is_weighted": False, "alias_provisioned": True},
         {"clears_weights": True, "routing": Routing(version="7", weights={"6": 0.1})},
         {"configuration_only": True, "package": False, "routing": None, "stable": None},
     ],

@@ -35,8 +35,8 @@ def problems(*requests: Any, **keys: Any) -> dict[str, str]:
 
 def test_without_a_word_each_request_is_sent_once_a_second_and_none_may_fail() -> None:
     one = probe(ONE, {})
-    assert one.sent == one.requests
-    assert (one.times, one.every, one.max_latency, one.max_failures) == (
+    assert one.planned_requests == one.requests
+    assert (one.request_count, one.every, one.max_latency, one.max_failures) == (
         2,
         timedelta(seconds=1),
         timedelta(seconds=30),
@@ -47,8 +47,8 @@ def test_without_a_word_each_request_is_sent_once_a_second_and_none_may_fail() -
 
 def test_more_than_there_are_requests_go_round() -> None:
     one = probe({"payload": 1}, {"payload": 2}, {"payload": 3}, count=7, every="5s")
-    assert [request.payload for request in one.sent] == [1, 2, 3, 1, 2, 3, 1]
-    assert one.at_least == timedelta(seconds=30)
+    assert [request.payload for request in one.planned_requests] == [1, 2, 3, 1, 2, 3, 1]
+    assert one.min_duration == timedelta(seconds=30)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_request_has_at_most_100_kb_and_all_of_them_256() -> None:
 
 def test_what_a_step_sends_in_all_is_bounded_since_the_history_holds_it_each_time() -> None:
     large = {"payload": "x" * 50_000}
-    assert probe(large, count=39).times == 39
+    assert probe(large, count=39).request_count == 39
     assert problems(large, count=40) == {
         "count": f"more than {MAX_SENT_BYTES} bytes would be sent in all"
     }

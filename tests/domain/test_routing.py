@@ -38,10 +38,10 @@ def test_a_routing_survives_the_way_to_json_and_back(percent: int) -> None:
 
 def test_a_routing_knows_whether_others_get_traffic() -> None:
     mixed = Routing(version="7", weights={"8": 0.1})
-    assert mixed.between("7", "8")
-    assert mixed.between("8", "7", None)
-    assert not mixed.between("7", None)
-    assert not mixed.between("8")
+    assert mixed.is_limited_to("7", "8")
+    assert mixed.is_limited_to("8", "7", None)
+    assert not mixed.is_limited_to("7", None)
+    assert not mixed.is_limited_to("8")
 
 
 def test_a_version_that_is_not_there_gets_nothing() -> None:

@@ -104,7 +104,7 @@ def test_a_strategy_is_weighted_where_two_versions_share_the_traffic(
     shares = any(
         isinstance(step, SetWeight) and step.percent not in {0, 100} for step in given_steps
     )
-    assert Steps(steps=tuple(given_steps)).weighted is shares
+    assert Steps(steps=tuple(given_steps)).is_weighted is shares
 
 
 def test_a_strategy_reads_as_a_sentence() -> None:

@@ -59,10 +59,10 @@ def test_an_alias_is_letters_digits_and_not_digits_only(alias: str) -> None:
 @given(names)
 def test_the_lock_names_account_region_function_and_alias(name: str) -> None:
     assert (
-        Place.of(ARN + name).rollout_id("live") == f"lambda/123456789012/eu-central-1/{name}:live"
+        Place.from_arn(ARN + name).rollout_id("live") == f"lambda/123456789012/eu-central-1/{name}:live"
     )
     assert (
-        Place.of(f"{ARN}{name}:7").rollout_id("live")
+        Place.from_arn(f"{ARN}{name}:7").rollout_id("live")
         == f"lambda/123456789012/eu-central-1/{name}:live"
     )
 
@@ -70,4 +70,4 @@ def test_the_lock_names_account_region_function_and_alias(name: str) -> None:
 @given(st.text())
 def test_what_is_no_arn_of_a_function_has_no_place(text: str) -> None:
     with pytest.raises(ValueError, match="not the ARN of a function"):
-        Place.of(text)
+        Place.from_arn(text)

@@ -66,12 +66,12 @@ def test_a_status_of_a_later_version_can_still_be_read() -> None:
 
 
 def test_a_journal_of_a_later_version_can_still_be_read() -> None:
-    assert Journal.model_validate({"target": {"function": "checkout"}, "later": 1}).empty
+    assert Journal.model_validate({"target": {"function": "checkout"}, "later": 1}).is_empty
 
 
 def test_a_journal_is_empty_until_something_may_have_to_be_put_back() -> None:
     journal = Journal(target=TARGET, before=Routing(version="7"), candidate="8", reserved=3)
-    assert journal.empty
+    assert journal.is_empty
     assert journal.stable == "7"
     for change in (
         {"shifting": True},
@@ -79,7 +79,7 @@ def test_a_journal_is_empty_until_something_may_have_to_be_put_back() -> None:
         {"provisioned": {"8": None}},
         {"latest": ("code",)},
     ):
-        assert not journal.model_copy(update=change).empty
+        assert not journal.model_copy(update=change).is_empty
 
 
 @given(st.integers(0, 100))

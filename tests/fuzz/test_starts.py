@@ -14,15 +14,15 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.fakes.functions import ACCOUNT, REGION
-from tests.fuzz.arena import (
-    PLACE,
-    Arena,
+from tests.fuzz.harness import (
+    FUNCTION_PLACEHOLDER,
+    FuzzHarness,
     Clock,
     Tally,
-    check_answered,
-    ended,
-    meet_all,
-    no_task_failed,
+    assert_answered,
+    wait_for_ending,
+    run_cases,
+    assert_no_task_failed,
 )
 from tests.fuzz.everything import LONG, MANY
 from tests.fuzz.naming import check_refusal, names_a_member
@@ -34,7 +34,7 @@ from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 
 _HOOKS = st.sampled_from(["hook-yes", "hook-yes", "hook-yes", "hook-no", "nobody"])
 KNOWN: Known = {
-    ("target", "function"): st.sampled_from([PLACE.decode()] * 9 + ["nobody", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout-fuzz"]),
+    ("target", "function"): st.sampled_from([FUNCTION_PLACEHOLDER.decode()] * 9 + ["nobody", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout-fuzz"]),
     ("target", "alias"): st.sampled_from(["live"] * 9 + ["next"]),
     ("strategy",): st.one_of(STRATEGIES, st.deferred(lambda: _STEPS)),
     ("hooks", "before_traffic"): _HOOKS,
@@ -101,7 +101,7 @@ def _padded(size: int) -> bytes:
     ("workflow", "percent"), [("Release", 10), ("Rollback", 5), ("Rollout", 5), ("Plan", 5)]
 )
 async def test_every_start_ends(
-    cleared: Arena, tallies: list[Tally], workflow: str, percent: int
+    cleared: FuzzHarness, tallies: list[Tally], workflow: str, percent: int
 ) -> None:
     reads, shaped = MODELS[workflow]
 
@@ -110,14 +110,14 @@ async def test_every_start_ends(
 
     huge = [_HUGE] if workflow != "Rollback" else []
     inputs = sent(of_model(shaped, KNOWN), lambda data: read(reads, data) is not None, huge)
-    tally = await meet_all(f"start {workflow}", drawn(inputs, share(percent), door=workflow), meet)
+    tally = await run_cases(f"start {workflow}", drawn(inputs, share(percent), door=workflow), meet)
     tallies.append(tally)
     tally.check()
     cleared.alive()
     await cleared.nothing_runs()
 
 
-async def _start(arena: Arena, workflow: str, one: Sent, tally: Tally) -> None:
+async def _start(arena: FuzzHarness, workflow: str, one: Sent, tally: Tally) -> None:
     reads, _ = MODELS[workflow]
     name = arena.function()
     payloads = one.about(name)
@@ -131,15 +131,15 @@ async def _start(arena: Arena, workflow: str, one: Sent, tally: Tally) -> None:
             id=_lock(name, request) if workflow == "Rollout" and request else None,
         )
     except RPCError as error:
-        check_answered(error, *_TOO_LARGE)
+        assert_answered(error, *_TOO_LARGE)
         tally.ends["refused by the server for its size"] += 1
         return
     if request is not None and _waits(request):
         await asyncio.sleep(0.2)
         await handle.cancel()
-    kind, failure = await ended(arena.client, handle)
+    kind, failure = await wait_for_ending(arena.client, handle)
     tally.ends[f"{kind}{'' if request else ' (input)'}"] += 1
-    await no_task_failed(arena.client, handle)
+    await assert_no_task_failed(arena.client, handle)
     if request is None:
         tally.refused(clock)
         assert kind == "ReleaseRejected", f"{kind}: {failure}"
@@ -168,7 +168,7 @@ def _waits(request: Any) -> bool:
         return True
     baked = sum(
         (
-            step.duration if step.kind == "bake" else step.at_least
+            step.duration if step.kind == "bake" else step.min_duration
             for step in steps
             if step.kind in {"bake", "probe"}
         ),

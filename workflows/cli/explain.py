@@ -76,7 +76,7 @@ async def rejudge(
     stopped it. What was not measured at the time is said, not guessed; nor is known what callers would have met had these rules sent other traffic.
     """
     rules = checked(_policy(policy), Rules)
-    if not rules.judge:
+    if not rules.has_criteria:
         raise BadRequest(["--policy: name what is judged: limits, not_worse or both"])
     rejudged = await (await connect()).rejudge(target, rules, limit=limit)
     if json:

@@ -295,9 +295,9 @@ def _judged_by(request: ReleaseRequest | RollbackRequest) -> Iterator[str]:
             case Adaptive():
                 yield f"step {number}, the ramp: {_told(step.rules)}"
             case Analysis():
-                yield f"step {number}, analysis: {step.words} (alpha {step.alpha:g})"
+                yield f"step {number}, analysis: {step.summary} (alpha {step.alpha:g})"
             case Probe():
-                yield f"step {number}, probe: {step.words}; {step.max_failures} may fail"
+                yield f"step {number}, probe: {step.summary}; {step.max_failures} may fail"
             case _:
                 pass
     if alarms := request.guards.alarms:

@@ -76,7 +76,7 @@ async def _released(client: Client, target: str | Target) -> list[str]:
 def _named(place: Target) -> list[str]:
     """The one id that a full ARN names."""
     return (
-        [Place.of(place.function).rollout_id(place.alias)]
+        [Place.from_arn(place.function).rollout_id(place.alias)]
         if place.function.startswith(_FULL)
         else []
     )

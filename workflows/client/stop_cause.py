@@ -70,6 +70,6 @@ class StopCauseFinder:
         self._sent, self._failed = self._sent + 1, self._failed + (failure is not None)
         if self._failed > step.max_failures:
             return StopCause.PROBE
-        if self._sent == step.times:
+        if self._sent == step.request_count:
             self._probes, self._sent, self._failed = self._probes[1:], 0, 0
         return None

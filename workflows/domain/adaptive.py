@@ -74,13 +74,13 @@ class Dose:
     """Traffic for the candidate: this percent of it, within one minute of CloudWatch's."""
 
     percent: int
-    begins: datetime
-    ends: datetime
+    start: datetime
+    end: datetime
 
     @property
     def minute(self) -> datetime:
         """The minute that CloudWatch counts it in."""
-        return self.begins.replace(second=0, microsecond=0)
+        return self.start.replace(second=0, microsecond=0)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Ramp:
     settle: timedelta = timedelta()
     dose: Dose | None = None
 
-    def after(self, dose: Dose) -> Ramp:
+    def with_dose(self, dose: Dose) -> Ramp:
         """The same ramp, with one more dose sent."""
         return replace(self, dose=dose)
 
@@ -109,15 +109,15 @@ class RampDecision:
     traffic and waits for a person.
     """
 
-    move: RampAction
+    action: RampAction
     percent: int
     reason: str
-    again: datetime
+    review_at: datetime
     ramp: Ramp
 
 
 def decide_next_action(
-    adaptive: Adaptive, *, judgement: Assessment, seen: Measurements, ramp: Ramp, now: datetime
+    adaptive: Adaptive, *, assessment: Assessment, measurements: Measurements, ramp: Ramp, now: datetime
 ) -> RampDecision:
     """The next move of a ramp: the first of these that applies.
 
@@ -133,29 +133,29 @@ def decide_next_action(
     Without traffic for the candidate nothing gets worse while it waits.
     """
     over = ramp.began + adaptive.max_duration
-    if judgement.outcome is Verdict.FAILED:
-        return RampDecision(RampAction.ROLL_BACK, 0, judgement.reason, now, ramp)
-    if judgement.outcome is Verdict.PASSED:
-        return RampDecision(RampAction.PROMOTE, 100, judgement.reason, now, ramp)
+    if assessment.verdict is Verdict.FAILED:
+        return RampDecision(RampAction.ROLL_BACK, 0, assessment.reason, now, ramp)
+    if assessment.verdict is Verdict.PASSED:
+        return RampDecision(RampAction.PROMOTE, 100, assessment.reason, now, ramp)
     if now >= over:
-        reason = f"no certainty within {format_duration(adaptive.max_duration)}: {judgement.reason}"
+        reason = f"no certainty within {format_duration(adaptive.max_duration)}: {assessment.reason}"
         return RampDecision(RampAction.HOLD, 0, reason, now, ramp)
-    advice = _traffic(adaptive, judgement, seen, ramp, now)
-    return replace(advice, again=min(advice.again, over))
+    advice = _traffic(adaptive, assessment, measurements, ramp, now)
+    return replace(advice, review_at=min(advice.review_at, over))
 
 
 def _traffic(
-    adaptive: Adaptive, judgement: Assessment, seen: Measurements, ramp: Ramp, now: datetime
+    adaptive: Adaptive, assessment: Assessment, measurements: Measurements, ramp: Ramp, now: datetime
 ) -> RampDecision:
     """Rules 4 to 8."""
     dose, patience = ramp.dose, ramp.patience
-    if dose is not None and now < dose.ends:
+    if dose is not None and now < dose.end:
         return RampDecision(
-            RampAction.SEND, dose.percent, f"{dose.percent}% until {dose.ends:%H:%M:%S}", dose.ends, ramp
+            RampAction.SEND, dose.percent, f"{dose.percent}% until {dose.end:%H:%M:%S}", dose.end, ramp
         )
-    if seen.status != COMPLETE:
-        return RampDecision(RampAction.WAIT, 0, judgement.reason, ramp.began + adaptive.max_duration, ramp)
-    if dose is not None and patience is not None and now < patience and not _told(dose, seen):
+    if measurements.status != COMPLETE:
+        return RampDecision(RampAction.WAIT, 0, assessment.reason, ramp.began + adaptive.max_duration, ramp)
+    if dose is not None and patience is not None and now < patience and not _told(dose, measurements):
         return RampDecision(
             RampAction.WAIT,
             0,
@@ -167,16 +167,16 @@ def _traffic(
     if left < _SHORTEST:
         return RampDecision(RampAction.WAIT, 0, "the next dose begins with the next minute", now + left, ramp)
     size, because = _size(
-        adaptive, [finding.evidence for finding in judgement.findings if finding.evidence]
+        adaptive, [finding.evidence for finding in assessment.findings if finding.evidence]
     )
     percent = min(MAX_PERCENT, max(1, int(size * (MINUTE / left))))
     ends = now + min(left, MINUTE * (size / percent))
     reason = f"{percent}% for {format_duration(ends - now)}, {min(size, MAX_PERCENT):.2g}% of a minute's requests: {because}"
-    return RampDecision(RampAction.SEND, percent, reason, ends, ramp.after(Dose(percent, now, ends)))
+    return RampDecision(RampAction.SEND, percent, reason, ends, ramp.with_dose(Dose(percent, now, ends)))
 
 
-def _told(dose: Dose, seen: Measurements) -> bool:
-    return all((measure, dose.minute) in seen.counted for measure in seen.measures)
+def _told(dose: Dose, measurements: Measurements) -> bool:
+    return all((measure, dose.minute) in measurements.counted for measure in measurements.measures)
 
 
 def _size(adaptive: Adaptive, found: list[Evidence]) -> tuple[float, str]:

@@ -29,7 +29,7 @@ class Finding:
     """What one rule says, and why, as a sentence with its numbers. ``evidence`` is there for a rule that compares."""
 
     rule: str
-    outcome: Verdict
+    verdict: Verdict
     reason: str
     evidence: Evidence | None = None
 
@@ -38,14 +38,14 @@ class Finding:
 class Assessment:
     """What all rules together say."""
 
-    outcome: Verdict
+    verdict: Verdict
     findings: tuple[Finding, ...]
 
     @property
     def reason(self) -> str:
         """The findings that the outcome rests on, as one line."""
         return "; ".join(
-            finding.reason for finding in self.findings if finding.outcome is self.outcome
+            finding.reason for finding in self.findings if finding.verdict is self.verdict
         )
 
 
@@ -60,16 +60,16 @@ class EvidenceCache:
         """What the bets of a rule stand at: the same as of bets that are made anew."""
         contrasts = seen.contrasts.get(rule.metric, ())
         bets = self._bets.get((rule.metric, rule.margin)) or SequentialTest(
-            rule.margin, seen.before.get(rule.metric) or Proportion()
+            rule.margin, seen.baseline.get(rule.metric) or Proportion()
         )
         self._bets[rule.metric, rule.margin] = bets = functools.reduce(
-            SequentialTest.after, contrasts[bets.turn :], bets
+            SequentialTest.with_contrast, contrasts[bets.turn :], bets
         )
         return bets.evidence
 
 
 def assess(
-    rules: Rules, seen: Measurements, *, until: datetime, ledger: EvidenceCache | None = None
+    rules: Rules, seen: Measurements, *, deadline: datetime, cache: EvidenceCache | None = None
 ) -> Assessment:
     """Judge a candidate by what was measured. ``until`` is when the time for it is over; ``ledger`` is of earlier judgements of the same release.
 
@@ -92,12 +92,12 @@ def assess(
     findings = (
         *(_limited(limit, seen) for limit in rules.limits),
         *(
-            _compared(rule, rules, (ledger or EvidenceCache()).evidence(rule, seen))
+            _compared(rule, rules, (cache or EvidenceCache()).evidence(rule, seen))
             for rule in rules.not_worse
         ),
         *_enough(rules, seen),
     )
-    outcomes = {finding.outcome for finding in findings}
+    outcomes = {finding.verdict for finding in findings}
     if Verdict.FAILED in outcomes:
         return Assessment(Verdict.FAILED, findings)
     if seen.status != COMPLETE:
@@ -105,11 +105,11 @@ def assess(
         return Assessment(Verdict.UNMEASURABLE, (*findings, silent))
     if outcomes == {Verdict.PASSED}:
         return Assessment(Verdict.PASSED, findings)
-    if seen.at is None or seen.at < until:
+    if seen.at is None or seen.at < deadline:
         return Assessment(Verdict.PENDING, findings)
     late = tuple(
         Finding(finding.rule, Verdict.INCONCLUSIVE, finding.reason, finding.evidence)
-        if finding.outcome is Verdict.PENDING
+        if finding.verdict is Verdict.PENDING
         else finding
         for finding in findings
     )
@@ -129,24 +129,24 @@ def _limited(limit: Limit, seen: Measurements) -> Finding:
             f"{limit}: {len(values)} of {limit.minutes} minutes measured",
         )
     told = f"{limit}: {', '.join(f'{value:.4g}' for value in values)}"
-    if any(map(limit.holds, values)):
+    if any(map(limit.is_within_bounds, values)):
         return Finding(str(limit), Verdict.PASSED, told)
     return Finding(str(limit), Verdict.FAILED, told)
 
 
 def _compared(rule: NotWorse, rules: Rules, found: Evidence) -> Finding:
-    if found.worse >= rules.harmful:
+    if found.worse >= rules.harm_threshold:
         outcome, sure = (
             Verdict.FAILED,
-            f"evidence of harm {_number(found.worse)}, {rules.harmful:g} stop a release",
+            f"evidence of harm {_number(found.worse)}, {rules.harm_threshold:g} stop a release",
         )
-    elif found.not_worse >= rules.convincing:
+    elif found.not_worse >= rules.pass_threshold:
         outcome, sure = (
             Verdict.PASSED,
-            f"evidence of that {_number(found.not_worse)}, {rules.convincing:g} are enough",
+            f"evidence of that {_number(found.not_worse)}, {rules.pass_threshold:g} are enough",
         )
     else:
-        sure = f"evidence of that {_number(found.not_worse)} of {rules.convincing:g}, of harm {_number(found.harm)} of {rules.harmful:g}"
+        sure = f"evidence of that {_number(found.not_worse)} of {rules.pass_threshold:g}, of harm {_number(found.harm)} of {rules.harm_threshold:g}"
         outcome = Verdict.PENDING
     told = f"{rule}: {_counted(found)}; {sure}"
     return Finding(str(rule), outcome, told, found)
@@ -164,7 +164,7 @@ def _enough(rules: Rules, seen: Measurements) -> Iterator[Finding]:
 
 def _counted(found: Evidence) -> str:
     candidate, stable = found.candidate, found.stable
-    return f"{format_number(candidate.hits)} of {format_number(candidate.of)} against {format_number(stable.hits)} of {format_number(stable.of)}"
+    return f"{format_number(candidate.hits)} of {format_number(candidate.total)} against {format_number(stable.hits)} of {format_number(stable.total)}"
 
 
 def _number(value: float) -> str:

@@ -49,19 +49,19 @@ class Proportion:
     """``hits`` requests of ``of`` that had it: an error, say. Not always whole numbers: CloudWatch interpolates some of its counts."""
 
     hits: float = 0
-    of: float = 0
+    total: float = 0
 
     @property
     def rate(self) -> float:
         """How often; 0 of 0 is 0."""
-        return self.hits / self.of if self.of else 0.0
+        return self.hits / self.total if self.total else 0.0
 
     def __add__(self, other: Proportion) -> Proportion:
-        return Proportion(self.hits + other.hits, self.of + other.of)
+        return Proportion(self.hits + other.hits, self.total + other.total)
 
     def __sub__(self, other: Proportion) -> Proportion:
         """What is new since ``other``. CloudWatch's counts only grow: one that seems to have shrunk counts as unchanged."""
-        of = max(0.0, self.of - other.of)
+        of = max(0.0, self.total - other.total)
         return Proportion(min(of, max(0.0, self.hits - other.hits)), of)
 
 
@@ -104,10 +104,10 @@ class SequentialTest:
     log_not_worse: float = 0.0
     evidence: Evidence = Evidence()
 
-    def after(self, contrast: Contrast) -> SequentialTest:
+    def with_contrast(self, contrast: Contrast) -> SequentialTest:
         """What they stand at when one more contrast is known."""
         known, told, alternatives = self.known, self.evidence, _alternatives(self.margin)
-        usual = (known.hits + 0.5) / (known.of + 100.0)  # with nothing known: one in two hundred
+        usual = (known.hits + 0.5) / (known.total + 100.0)  # with nothing known: one in two hundred
         stake = (
             _FROM_THE_START
             if self.turn == 0
@@ -144,10 +144,10 @@ class SequentialTest:
 
 
 def compute_evidence(
-    contrasts: Iterable[Contrast], *, margin: float, before: Proportion | None = None
+    contrasts: Iterable[Contrast], *, margin: float, baseline: Proportion | None = None
 ) -> Evidence:
     """Bet on contrasts, in the order in which they became known. ``before`` is how stable did before the release."""
-    return functools.reduce(SequentialTest.after, contrasts, SequentialTest(margin, before or Proportion())).evidence
+    return functools.reduce(SequentialTest.with_contrast, contrasts, SequentialTest(margin, baseline or Proportion())).evidence
 
 
 @functools.lru_cache
@@ -165,7 +165,7 @@ def _alternatives(margin: float) -> tuple[tuple[float, float], ...]:
 def _log_gain(seen: Contrast, bet: Contrast, *, margin: float) -> float:
     """What a bet on the rates ``bet`` gains, against "the candidate's rate is stable's plus ``margin``, or further away from ``bet``"."""
     c, s = bet.candidate.rate, bet.stable.rate
-    s0 = _nearest(c, s, candidates=seen.candidate.of, stables=seen.stable.of, margin=margin)
+    s0 = _nearest(c, s, candidates=seen.candidate.total, stables=seen.stable.total, margin=margin)
     return _log_ratio(seen.candidate, c, s0 + margin) + _log_ratio(seen.stable, s, s0)
 
 
@@ -186,7 +186,7 @@ def _nearest(c: float, s: float, *, candidates: float, stables: float, margin: f
 
 def _log_ratio(seen: Proportion, rate: float, other: float) -> float:
     """How much likelier ``seen`` is at ``rate`` than at ``other``, as a logarithm."""
-    missed = seen.of - seen.hits
+    missed = seen.total - seen.hits
     return (seen.hits * math.log(rate / other) if seen.hits else 0.0) + (
         missed * math.log((1 - rate) / (1 - other)) if missed else 0.0
     )

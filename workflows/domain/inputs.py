@@ -26,7 +26,7 @@ class Input(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    refused_as: ClassVar[str] = "ReleaseRejected"
+    failure_type: ClassVar[str] = "ReleaseRejected"
     """The failure type that a malformed one ends with (see :mod:`workflows.temporal.plugin`)."""
 
     @model_validator(mode="before")

@@ -41,6 +41,6 @@ class Journal(BaseModel):
         return self.before.version if self.before else None
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there is nothing to put back."""
         return not (self.shifting or self.reserving or self.provisioned or self.latest)

@@ -120,7 +120,7 @@ def describe_step(step: Step, candidate: str = "the candidate") -> str:
                 f", and until {step.min_invocations} invocations" if step.min_invocations else ""
             )
         case Analysis(duration=duration):
-            return f"Analysis for {format_duration(duration)}: {step.words}"
+            return f"Analysis for {format_duration(duration)}: {step.summary}"
         case Adaptive():
             return f"Adaptive: {step}"
         case Approval(timeout=timeout):
@@ -128,4 +128,4 @@ def describe_step(step: Step, candidate: str = "the candidate") -> str:
                 f", at most {format_duration(timeout)}" if timeout else ""
             )
         case Probe():
-            return f"Probe {candidate} {step.words}"
+            return f"Probe {candidate} {step.summary}"

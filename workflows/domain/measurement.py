@@ -40,9 +40,9 @@ class MinuteMetrics(BaseModel):
     timed: NonNegativeFloat | None = None
     slow: NonNegativeFloat | None = None
     quantiles: Mapping[str, NonNegativeFloat] = Field(default_factory=dict[str, float])
-    others: Mapping[str, float] = Field(default_factory=dict[str, float])
+    user_metrics: Mapping[str, float] = Field(default_factory=dict[str, float])
 
-    def share(self, measure: Measure) -> Proportion | None:
+    def proportion(self, measure: Measure) -> Proportion | None:
         """The measure in this minute; None where a part of it is missing. Throttles are in neither Invocations nor Errors, so they are added."""
         match measure:
             case "error_rate":
@@ -80,17 +80,17 @@ class Measurements:
     ``contrasts`` holds, for each measure, what both versions did, in the order in which it became known: the very numbers that
     :func:`~workflows.domain.evidence.compute_evidence` bets on, each once. ``before`` is how stable did before the release. ``at`` is the last look,
     ``status`` its status. ``candidate`` are the candidate's minutes of the last three hours as they were told last, ``stable`` stable's;
-    ``earlier`` is how often the candidate was invoked before those. ``heard`` is the last minute of the candidate that anything was told of.
+    ``earlier_invocations`` is how often the candidate was invoked before those. ``last_invoked_minute`` is the last minute of the candidate that anything was told of.
     """
 
     measures: tuple[Measure, ...]
-    before: Mapping[Measure, Proportion] = field(default_factory=dict["Measure", Proportion])
+    baseline: Mapping[Measure, Proportion] = field(default_factory=dict["Measure", Proportion])
     at: datetime | None = None
     status: str = COMPLETE
     candidate: Mapping[datetime, MinuteMetrics] = field(default_factory=dict[datetime, MinuteMetrics])
     stable: Mapping[datetime, MinuteMetrics] = field(default_factory=dict[datetime, MinuteMetrics])
-    earlier: float = 0.0
-    heard: datetime | None = None
+    earlier_invocations: float = 0.0
+    last_invoked_minute: datetime | None = None
     contrasts: Mapping[Measure, tuple[Contrast, ...]] = field(
         default_factory=dict["Measure", tuple[Contrast, ...]]
     )
@@ -98,7 +98,7 @@ class Measurements:
         default_factory=dict[tuple["Measure", datetime], Contrast]
     )
 
-    def after(self, look: MetricsPoll, *, settle: timedelta) -> Measurements:
+    def with_poll(self, look: MetricsPoll, *, settle: timedelta) -> Measurements:
         """What is known after one more look.
 
         Of a look that is not Complete nothing is taken but its status. A minute is taken from ``settle`` after its end. ``settle`` is at least the
@@ -112,10 +112,10 @@ class Measurements:
         ]
         contrasts, counted = dict(self.contrasts), dict(self.counted)
         for measure in self.measures:
-            for minute, total in _both(measure, look, settled):
+            for minute, total in _compare_minutes(measure, look, settled):
                 known = counted.get((measure, minute), Contrast(Proportion(), Proportion()))
                 new = Contrast(total.candidate - known.candidate, total.stable - known.stable)
-                if new.candidate.of and new.stable.of:
+                if new.candidate.total and new.stable.total:
                     contrasts[measure] = (*contrasts.get(measure, ()), new)
                     counted[measure, minute] = Contrast(
                         known.candidate + new.candidate, known.stable + new.stable
@@ -132,10 +132,10 @@ class Measurements:
                 for minute, point in {**self.stable, **look.stable}.items()
                 if minute > old
             },
-            earlier=self.earlier
+            earlier_invocations=self.earlier_invocations
             + _invocations(point for minute, point in points.items() if minute <= old),
-            heard=max(
-                (minute for minute in settled if points[minute].invocations), default=self.heard
+            last_invoked_minute=max(
+                (minute for minute in settled if points[minute].invocations), default=self.last_invoked_minute
             ),
             contrasts=contrasts,
             counted={known: contrast for known, contrast in counted.items() if known[1] > old},
@@ -144,19 +144,19 @@ class Measurements:
     @property
     def invocations(self) -> float:
         """How often the candidate was invoked, as far as told."""
-        return self.earlier + _invocations(self.candidate.values())
+        return self.earlier_invocations + _invocations(self.candidate.values())
 
 
 def _invocations(points: Iterable[MinuteMetrics]) -> float:
     return sum(point.invocations or 0.0 for point in points)
 
 
-def _both(
+def _compare_minutes(
     measure: Measure, look: MetricsPoll, minutes: list[datetime]
 ) -> Iterator[tuple[datetime, Contrast]]:
     """The minutes of which both versions' share is known. One version alone proves nothing about the other: the minute waits."""
     for minute in minutes:
-        candidate = look.candidate[minute].share(measure)
-        stable = look.stable[minute].share(measure) if minute in look.stable else None
+        candidate = look.candidate[minute].proportion(measure)
+        stable = look.stable[minute].proportion(measure) if minute in look.stable else None
         if candidate is not None and stable is not None:
             yield minute, Contrast(candidate, stable)

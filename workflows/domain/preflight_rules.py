@@ -46,7 +46,7 @@ class ReleaseIntent:
     """What is asked, as far as preflight has to know it."""
 
     alias: str
-    weighted: bool
+    is_weighted: bool
     writes_latest: bool
     configuration_only: bool
     image: bool
@@ -83,7 +83,7 @@ def _function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
             f"configuration: $LATEST holds other code ({latest.code_sha256}) than the live version ({stable.code_sha256}), which a release "
             'of configuration alone would ship: name the artifact, {"kind": "latest"} if that code is meant'
         )
-    if intent.weighted and stable:
+    if intent.is_weighted and stable:
         if source.role != stable.role:
             yield f"strategy: two versions with different roles ({stable.role}, {source.role}) cannot share an alias: use AllAtOnce"
         if source.dead_letter != stable.dead_letter:
@@ -100,7 +100,7 @@ def _alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
         yield f"target.alias: {intent.alias} points to $LATEST, which cannot be gone back to: point it to a published version first"
     if facts.routing.weights and not intent.clears_weights:
         yield f"target.alias: {intent.alias} still has weights ({facts.routing}): another release was left half-way; roll back or clear them first"
-    if facts.alias_provisioned and intent.weighted:
+    if facts.alias_provisioned and intent.is_weighted:
         yield (
             f"target.alias: {intent.alias} carries provisioned concurrency itself, which does not go with weights: put it on the version "
             "(`concurrency.provisioned`) and delete the alias' own, or use AllAtOnce"

@@ -169,25 +169,25 @@ class Probe(Input):
         return most
 
     @property
-    def sent(self) -> tuple[ProbeRequest, ...]:
+    def planned_requests(self) -> tuple[ProbeRequest, ...]:
         """All that is sent, in order."""
-        return tuple(self.requests[number % len(self.requests)] for number in range(self.times))
+        return tuple(self.requests[number % len(self.requests)] for number in range(self.request_count))
 
     @property
-    def times(self) -> int:
+    def request_count(self) -> int:
         """How many requests are sent."""
         return len(self.requests) if self.count is None else self.count
 
     @property
-    def at_least(self) -> timedelta:
+    def min_duration(self) -> timedelta:
         """How long the step takes if the function answers at once."""
-        return self.every * (self.times - 1)
+        return self.every * (self.request_count - 1)
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """``20 times, every 1 s``."""
         return (
             "once"
-            if self.times == 1
-            else f"{self.times} times, every {format_duration(self.every)}"
+            if self.request_count == 1
+            else f"{self.request_count} times, every {format_duration(self.every)}"
         )

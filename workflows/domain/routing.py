@@ -30,7 +30,7 @@ class Routing(BaseModel):
             return round(100 * (1 - sum(self.weights.values())))
         return round(100 * self.weights.get(version, 0))
 
-    def between(self, *versions: str | None) -> bool:
+    def is_limited_to(self, *versions: str | None) -> bool:
         """Whether no traffic goes anywhere but to these versions."""
         return {self.version, *self.weights} <= set(versions)
 

@@ -99,12 +99,12 @@ class Limit(Input):
         """The metric in one minute; None where CloudWatch does not tell it, or too few requests stand behind it."""
         match self.metric:
             case CloudWatchMetric() | Expression():
-                return point.others.get(metric_key(self.metric))
+                return point.user_metrics.get(metric_key(self.metric))
             case "invocations":
                 return point.invocations
             case "error_rate" | "throttle_rate" | "slow_rate" as measure:
-                share = point.share(measure)
-                return share.rate if share and share.of >= max(1, self.of) else None
+                share = point.proportion(measure)
+                return share.rate if share and share.total >= max(1, self.of) else None
             case quantile:
                 return (
                     point.quantiles.get(quantile.removeprefix("duration_"))
@@ -112,7 +112,7 @@ class Limit(Input):
                     else None
                 )
 
-    def holds(self, value: float) -> bool:
+    def is_within_bounds(self, value: float) -> bool:
         """Whether a value is within the bounds; the bounds themselves are."""
         return (self.max is None or value <= self.max) and (self.min is None or value >= self.min)
 
@@ -158,7 +158,7 @@ class Rules(Input):
         return self
 
     @property
-    def others(self) -> tuple[UserMetric, ...]:
+    def user_metrics(self) -> tuple[UserMetric, ...]:
         """The metrics of the user's own, each once."""
         found = (limit.metric for limit in self.limits)
         return tuple(
@@ -175,16 +175,16 @@ class Rules(Input):
         return ", ".join([*map(str, self.not_worse), *map(str, self.limits), *enough])
 
     @property
-    def judge(self) -> bool:
+    def has_criteria(self) -> bool:
         """Whether there is anything that they judge by."""
         return bool(self.limits or self.not_worse)
 
     @property
-    def harmful(self) -> float:
+    def harm_threshold(self) -> float:
         """The evidence of harm that stops a release: ``alpha`` is divided among the rules, since each may stop it."""
         return max(1, len(self.not_worse)) / self.alpha
 
     @property
-    def convincing(self) -> float:
+    def pass_threshold(self) -> float:
         """The evidence of "not worse" that a rule is passed with. It is not divided: *all* rules must pass."""
         return 1 / self.alpha

@@ -46,12 +46,12 @@ class _Patient(Input):
         return self
 
     @property
-    def longest(self) -> timedelta:
+    def effective_max_duration(self) -> timedelta:
         """How long it may last: if nothing is said, twice its duration, and ten minutes more than it at least."""
         return self.max_duration or self.duration + max(self.duration, _MORE)
 
     @property
-    def silence(self) -> OnNoData:
+    def effective_on_no_data(self) -> OnNoData:
         """What silence means: a person decides, if nothing is said."""
         return self.on_no_data or "hold"
 
@@ -74,12 +74,12 @@ class Analysis(Rules, _Patient):
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
-        if not self.judge:
+        if not self.has_criteria:
             raise ValueError("an analysis needs rules: limits, not_worse or both")
         return self
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         """What it judges, in a line."""
         return Rules.__str__(self)
 
@@ -139,7 +139,7 @@ class Steps(Input):
         return self
 
     @property
-    def weighted(self) -> bool:
+    def is_weighted(self) -> bool:
         """Whether the alias will send traffic to two versions at once."""
         return any(
             isinstance(step, Adaptive) or (isinstance(step, SetWeight) and 0 < step.percent < _ALL)
@@ -166,7 +166,7 @@ def _words(step: Step) -> str:
         case Approval(timeout=timeout):
             return f"approval within {format_duration(timeout)}" if timeout else "approval"
         case Probe():
-            return f"probe {step.words}"
+            return f"probe {step.summary}"
 
 
 _CANARY = re.compile(r"Canary([1-9]\d?)Percent([1-9]\d{0,4})Minutes?", re.ASCII)

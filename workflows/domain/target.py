@@ -68,7 +68,7 @@ class Place(BaseModel):
     function: str
 
     @classmethod
-    def of(cls, arn: str) -> Place:
+    def from_arn(cls, arn: str) -> Place:
         """The place that a function's ARN names. Anything else is a ``ValueError``."""
         if not (found := _ARN.fullmatch(arn)):
             raise ValueError(f"not the ARN of a function: {arn}")

@@ -44,25 +44,25 @@ class _WorkflowArity(WorkflowInboundInterceptor):
             input.headers
         )  # the mapping that Temporal gives keeps everything that came with it
         run = functools.partial(input.run_fn, None)
-        _bind(run, input.args, what=workflow.info().workflow_type, refused_as="ReleaseRejected")
+        _bind(run, input.args, what=workflow.info().workflow_type, failure_type="ReleaseRejected")
         return await super().execute_workflow(input)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         handler = getattr(workflow.instance(), input.update, None)
         if handler is not None:
-            _bind(handler, input.args, what=input.update, refused_as="Refused")
+            _bind(handler, input.args, what=input.update, failure_type="Refused")
         super().handle_update_validator(input)
 
     async def handle_query(self, input: HandleQueryInput) -> Any:
         handler = getattr(workflow.instance(), input.query, None)
         if handler is not None:
-            _bind(handler, input.args, what=input.query, refused_as="Refused")
+            _bind(handler, input.args, what=input.query, failure_type="Refused")
         return await super().handle_query(input)
 
 
 class _ActivityArity(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        _bind(input.fn, input.args, what=activity.info().activity_type, refused_as="Invalid")
+        _bind(input.fn, input.args, what=activity.info().activity_type, failure_type="Invalid")
         return await super().execute_activity(input)
 
 
@@ -88,10 +88,10 @@ class _Announcing(WorkflowOutboundInterceptor):
         return super().start_activity(input)
 
 
-def _bind(function: Callable[..., Any], args: Sequence[Any], *, what: str, refused_as: str) -> None:
+def _bind(function: Callable[..., Any], args: Sequence[Any], *, what: str, failure_type: str) -> None:
     signature = inspect.signature(function)
     try:
         signature.bind(*args)
     except TypeError:
         text = f"{what}: {'exactly one input is needed' if signature.parameters else 'no input is taken'}, {len(args)} were given"
-        raise ApplicationError(text, type=refused_as, non_retryable=True) from None
+        raise ApplicationError(text, type=failure_type, non_retryable=True) from None

@@ -58,7 +58,7 @@ MAX_BYTES: Mapping[type, int] = {
 class _StrictJSON(PydanticJSONPlainPayloadConverter):
     """Pydantic's JSON, where a malformed *input* is a failure for good, with every problem named by its path.
 
-    Inputs are the models that say how they are ``refused_as``. Anything else that does not decode, a result say, is a bug of ours or a
+    Inputs are the models that say how they are ``failure_type``. Anything else that does not decode, a result say, is a bug of ours or a
     version too old: that must not end a release, so it goes on as pydantic's own error, which Temporal retries until it is mended.
     """
 
@@ -153,7 +153,7 @@ def _input_of(hint: object) -> type | None:
         (
             member
             for member in members
-            if isinstance(member, type) and hasattr(member, "refused_as")
+            if isinstance(member, type) and hasattr(member, "failure_type")
         ),
         None,
     )
@@ -162,7 +162,7 @@ def _input_of(hint: object) -> type | None:
 def _refusal(model: Any, problems: list[dict[str, str]]) -> ApplicationError:
     text = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
     return ApplicationError(
-        f"invalid {model.__name__}: {text}", problems, type=model.refused_as, non_retryable=True
+        f"invalid {model.__name__}: {text}", problems, type=model.failure_type, non_retryable=True
     )
 
 

@@ -54,7 +54,7 @@ class LambdaReleases(SimplePlugin):
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
         """See :class:`temporalio.plugin.SimplePlugin`; and workflows that only wait, for long, are forgotten meanwhile."""
-        forgetting = asyncio.create_task(IDLE_WORKFLOWS.forget(worker))
+        forgetting = asyncio.create_task(IDLE_WORKFLOWS.evict_from(worker))
         try:
             await super().run_worker(worker, next)
         finally:

@@ -147,7 +147,7 @@ class Ramp:
             not_worse=(NotWorse(metric=measure, margin=adaptive.margin),), alpha=adaptive.alpha
         )
         requests, bad = function.before()
-        self._seen = Measurements((measure,), before={measure: Proportion(bad, requests)})
+        self._seen = Measurements((measure,), baseline={measure: Proportion(bad, requests)})
         self._epoch = datetime(2026, 1, 1, tzinfo=UTC)
         self._began = self._epoch + timedelta(seconds=function.phase)
         self._ramp = ramps.Ramp(self._began, settle=_SETTLE)
@@ -161,15 +161,15 @@ class Ramp:
         told = self._function.told(now)
         if told is not self._told:
             self._told = told
-            self._seen = self._seen.after(self._look(at, told), settle=_SETTLE)
+            self._seen = self._seen.with_poll(self._look(at, told), settle=_SETTLE)
             self._judgement = self._judge()
         advice = decide_next_action(
-            self._adaptive, judgement=self._judgement, seen=self._seen, ramp=self._ramp, now=at
+            self._adaptive, assessment=self._judgement, measurements=self._seen, ramp=self._ramp, now=at
         )
         self._ramp = advice.ramp
-        again = min((advice.again - self._began).total_seconds(), now + _LOOK)
+        again = min((advice.review_at - self._began).total_seconds(), now + _LOOK)
         if (
-            advice.move is RampAction.WAIT
+            advice.action is RampAction.WAIT
             and advice.ramp.dose
             and now + _IDLE > (news := self._function.news(now)) > again
         ):
@@ -181,14 +181,14 @@ class Ramp:
             RampAction.ROLL_BACK: "rolled back",
             RampAction.HOLD: "held",
         }
-        return Next(advice.percent, again, ends.get(advice.move))
+        return Next(advice.percent, again, ends.get(advice.action))
 
     def _judge(self) -> Assessment:
         return assess(
             self._rules,
             self._seen,
-            until=self._began + self._adaptive.max_duration,
-            ledger=self._ledger,
+            deadline=self._began + self._adaptive.max_duration,
+            cache=self._ledger,
         )
 
     def _look(self, at: datetime, told: Mapping[int, Counts]) -> MetricsPoll:
