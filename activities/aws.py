@@ -119,7 +119,7 @@ class Connection:
                 )
         send, shape = await self._method(service, operation)
         if service in RATE_LIMITED_SERVICES:
-            await self._limits.draw(operation)
+            await self._limits.acquire(operation)
         outcome = "Cancelled"
         try:
             async with asyncio.timeout(self._total(operation, parameters)):
@@ -134,7 +134,7 @@ class Connection:
                 and isinstance(failure, ClientError)
                 and failure.response.get("Reason", _RATE) == _RATE
             ):
-                self._limits.answered(operation, classify_error(error))
+                self._limits.report_fault(operation, classify_error(error))
             outcome = classify_error(error)
             raise error from None
         except AwsError as error:

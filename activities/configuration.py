@@ -137,7 +137,7 @@ class SnapStart(Request):
 class LoggingConfig(Request):
     """The form, the detail and the place of the function's logs."""
 
-    log_format: Literal["JSON", "BoundedText"] | None = None
+    log_format: Literal["JSON", "Text"] | None = None
     application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = None
     system_log_level: Literal["DEBUG", "INFO", "WARN"] | None = None
     log_group: (
