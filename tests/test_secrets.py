@@ -28,7 +28,7 @@ from temporalio.service import RPCError
 from deploy.local.processes import Process
 from tests.activities.stub import HttpRequest, HttpResponse, Stub
 from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, Refused, TinyLambda
-from tests.survival.scene import ROOT, Server, free_port
+from tests.survival.harness import ROOT, TemporalServer, free_port
 
 CANARIES = {
     "a function's environment value": "Cny0Env4fQ7xZ",
@@ -238,7 +238,7 @@ class Stage:
 @pytest.fixture(scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     directory = tmp_path_factory.mktemp("secrets")
-    server, aws, queue = Server(directory), Secretive(), "secrets"
+    server, aws, queue = TemporalServer(directory), Secretive(), "secrets"
     async with contextlib.AsyncExitStack() as stack:
         stub = await stack.enter_async_context(Stub(aws))
         aws.code_url = stub.url

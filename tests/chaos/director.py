@@ -15,11 +15,11 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from tests.chaos.endings import patiently, wait_for
+from tests.chaos.harness import build_package
 from tests.chaos.proxy import Proxy
 from tests.chaos.releases import Order
 from tests.chaos.schedule import FOREIGN, Act, Schedule
-from tests.chaos.stage import package
-from tests.survival.scene import Server, Workman
+from tests.survival.harness import TemporalServer, WorkerProcess
 
 _HOLDS = 3.0
 """Seconds that a request is held until somebody's doing, which was to come before or after it, is done."""
@@ -54,8 +54,8 @@ class Director:
         schedule: Schedule,
         *,
         client: Client,
-        server: Server,
-        workers: list[Workman],
+        server: TemporalServer,
+        workers: list[WorkerProcess],
         queue: str,
     ) -> None:
         self.done: list[Done] = []
@@ -259,7 +259,9 @@ class Director:
                     case "foreign description":
                         await self.lambdas.update_alias(**alias, Description="somebody was here")
                     case "foreign code":
-                        await self.lambdas.update_function_code(**function, ZipFile=package(900))
+                        await self.lambdas.update_function_code(
+                            **function, ZipFile=build_package(900)
+                        )
                     case _:
                         await self.lambdas.update_function_configuration(**function, Timeout=42)
             except (

@@ -21,7 +21,7 @@ from aiohttp import web
 from tests.activities.stub import BROKEN, Answer, HttpRequest
 from tests.chaos.ledger import Entry, Ledger, Who
 from tests.chaos.schedule import READS, Meet, Window
-from tests.survival.killing import forwarded
+from tests.survival.kill_proxy import forward_request
 
 THROTTLED: Final = Answer(
     429, "TooManyRequestsException", "Rate exceeded", {"Reason": "CallerRateLimitExceeded"}
@@ -187,7 +187,7 @@ class Proxy:
     ) -> web.Response:
         operation, [function, *_] = _named(call)
         if call.method == "GET" or operation in {"invoke", *READS}:
-            answer = await forwarded(self._session, self._endpoint, request)
+            answer = await forward_request(self._session, self._endpoint, request)
             if operation in READS:
                 self._read[function, call.target].append((time.time(), answer))
                 self._targets[call.target] = operation
@@ -195,7 +195,7 @@ class Proxy:
             return _again(answer)
         async with self._locks[function]:
             await self._remember(function)
-            answer = await forwarded(self._session, self._endpoint, request)
+            answer = await forward_request(self._session, self._endpoint, request)
             self._write_down(call, arrived, mishap, by=by, request=request, answer=answer)
             if answer.status in _SUCCESS:
                 self._changes[function].append(time.time())

@@ -21,14 +21,14 @@ from deploy.local.emulator import LocalLambda
 from deploy.local.sample import Clients
 from tests.chaos.director import Director
 from tests.chaos.endings import Ending, ending, rollout_of, wait_for
+from tests.chaos.harness import create_aws_state, read_states
 from tests.chaos.invariants import violations
 from tests.chaos.ledger import Ledger
 from tests.chaos.proxy import Proxy
 from tests.chaos.schedule import Schedule
-from tests.chaos.stage import build, look
 from tests.chaos.story import Story
 from tests.chaos.watcher import watch
-from tests.survival.scene import Server, Workman
+from tests.survival.harness import TemporalServer, WorkerProcess
 
 QUEUE: Final = "chaos"
 QUIET: Final = 1.5
@@ -60,7 +60,7 @@ async def run(
     began = time.time()
     try:
         async with _stage(schedule, workers, directory) as (director, clients, client, ledger):
-            before = await look(schedule.functions, lambdas=clients.awslambda)
+            before = await read_states(schedule.functions, lambdas=clients.awslambda)
             watching = asyncio.create_task(watch(schedule, ledger, clients.awslambda))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(director.direct(), limit)
@@ -70,7 +70,7 @@ async def run(
             await asyncio.sleep(QUIET)
             watching.cancel()
             problems = (await asyncio.gather(watching, return_exceptions=True))[0]
-            after = await look(schedule.functions, lambdas=clients.awslambda)
+            after = await read_states(schedule.functions, lambdas=clients.awslambda)
         story = Story(
             schedule=schedule,
             entries=tuple(ledger.entries),
@@ -119,12 +119,14 @@ async def _stage(
         local = await stack.enter_async_context(
             LocalLambda.start(settle=0.3, provision=0.3, log=directory / "lambda.log")
         )
-        server = Server(directory)
+        server = TemporalServer(directory)
         stack.push_async_callback(server.stop)
         await server.start()
         client = await server.connect()
         men = [
-            Workman(f"worker-{number}", temporal=server.address, directory=directory, queue=QUEUE)
+            WorkerProcess(
+                f"worker-{number}", temporal=server.address, directory=directory, queue=QUEUE
+            )
             for number in range(workers)
         ]
         director = Director(schedule, client=client, server=server, workers=men, queue=QUEUE)
@@ -132,7 +134,7 @@ async def _stage(
             Proxy(local.endpoint_url, schedule.meets, ledger, moment=director.moment)
         )
         direct = await stack.enter_async_context(Clients.connect(local))
-        await build(
+        await create_aws_state(
             schedule.functions, lambdas=direct.awslambda, s3=direct.s3, cloudwatch=direct.cloudwatch
         )
         aside = await stack.enter_async_context(Clients.connect(proxy.side_door))

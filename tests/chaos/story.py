@@ -8,10 +8,10 @@ from functools import cached_property
 
 from tests.chaos.director import Done
 from tests.chaos.endings import Ending
+from tests.chaos.harness import State
 from tests.chaos.ledger import Entry, Routing
 from tests.chaos.releases import Function, Order
 from tests.chaos.schedule import Schedule
-from tests.chaos.stage import State
 
 WRITES = frozenset(
     {

@@ -10,10 +10,10 @@ import pytest
 from tests.chaos import invariants
 from tests.chaos.director import Done
 from tests.chaos.endings import Ending
+from tests.chaos.harness import State
 from tests.chaos.ledger import Entry, Ledger, Routing
 from tests.chaos.releases import Function, Order
 from tests.chaos.schedule import Act, Deed, Schedule
-from tests.chaos.stage import State
 from tests.chaos.story import Story
 from tests.chaos.watcher import told_at, too_bold
 

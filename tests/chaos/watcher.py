@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from tests.chaos.harness import alias_of
 from tests.chaos.ledger import Ledger, Routing
 from tests.chaos.schedule import Schedule
-from tests.chaos.stage import alias_of
 from tests.chaos.story import alias_at
 from workflows.domain.strategy import SetWeight
 from workflows.request import ReleaseRequest

@@ -11,15 +11,15 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities import list_operations
-from tests.fuzz.arena import QUEUE, Arena, Tally
 from tests.fuzz.everything import Everything
+from tests.fuzz.harness import QUEUE, FuzzHarness, Tally
 from tests.fuzz.size import ANSWERS, INPUTS, ONLY, SEED
 
 _TALLIES: list[Tally] = []
 
 
 @pytest.fixture(scope="session")
-async def arena(temporal: WorkflowEnvironment) -> AsyncIterator[Arena]:
+async def harness(temporal: WorkflowEnvironment) -> AsyncIterator[FuzzHarness]:
     """A worker that must outlive whatever it is sent."""
     logging.getLogger("temporalio").setLevel(
         logging.CRITICAL
@@ -27,17 +27,17 @@ async def arena(temporal: WorkflowEnvironment) -> AsyncIterator[Arena]:
     aws = Everything()
     worker = Worker(temporal.client, task_queue=QUEUE, activities=list_operations(aws))
     running = asyncio.ensure_future(worker.run())
-    yield Arena(temporal, aws, running)
+    yield FuzzHarness(temporal, aws, running)
     assert not running.done(), "the worker died"
     await worker.shutdown()
     await running
 
 
 @pytest.fixture
-async def cleared(arena: Arena) -> AsyncIterator[Arena]:
-    """The arena; whatever a failed test leaves running in it is ended."""
-    yield arena
-    await arena.clear()
+async def cleared(harness: FuzzHarness) -> AsyncIterator[FuzzHarness]:
+    """The harness; whatever a failed test leaves running in it is ended."""
+    yield harness
+    await harness.clear()
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from temporalio.api.common.v1 import Payload
 
-from tests.fuzz.arena import PLACE
 from tests.fuzz.documents import HOSTILE, MARK, spoilt, written
+from tests.fuzz.harness import FUNCTION_PLACEHOLDER
 from workflows.temporal.payloads import MAX_BYTES as LARGEST
 
 _T = TypeVar("_T")
@@ -53,7 +53,7 @@ class Sent:
     def about(self, function: str) -> tuple[Payload, ...]:
         """The payloads, about this function."""
         return tuple(
-            _payload(encoding, data.replace(PLACE, function.encode()))
+            _payload(encoding, data.replace(FUNCTION_PLACEHOLDER, function.encode()))
             for encoding, data in self.parts
         )
 

@@ -18,8 +18,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities import list_operations
 from activities.errors import Fault
-from tests.fuzz.arena import PLACE, QUEUE, Arena, Clock, Tally, meet_all
 from tests.fuzz.everything import Everything, by_name
+from tests.fuzz.harness import FUNCTION_PLACEHOLDER, QUEUE, Clock, FuzzHarness, Tally, run_cases
 from tests.fuzz.naming import check_refusal
 from tests.fuzz.payloads import Sent, accepted, read, sent
 from tests.fuzz.shaped import Known, of_model
@@ -28,7 +28,7 @@ from workflows.past_rollouts import read_journal_of, read_previous_version
 
 _ids = itertools.count(1)
 _FUNCTIONS = st.sampled_from(
-    [PLACE.decode()] * 6
+    [FUNCTION_PLACEHOLDER.decode()] * 6
     + ["nobody", "arn:aws:lambda:eu-central-1:123456789012:function:checkout-fuzz", "hook-yes"]
 )
 KNOWN: Known = {
@@ -76,7 +76,7 @@ def requests(activity: Callable[..., Any]) -> st.SearchStrategy[Any]:
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # a cancel or an eviction drops coroutines
-async def test_every_standalone_activity_ends(cleared: Arena, tallies: list[Tally]) -> None:
+async def test_every_standalone_activity_ends(cleared: FuzzHarness, tallies: list[Tally]) -> None:
     cases: list[tuple[str, Case[Sent]]] = []
     for name, activity in ACTIVITIES.items():
         inputs = sent(
@@ -88,7 +88,7 @@ async def test_every_standalone_activity_ends(cleared: Arena, tallies: list[Tall
             for case in drawn(inputs, max(4, -(-share(46) // len(ACTIVITIES))), door=name)
         ]
     names = {id(case): name for name, case in cases}
-    tally = await meet_all(
+    tally = await run_cases(
         "standalone activities",
         [case for _, case in cases],
         lambda case, tally: _meet(cleared, names[id(case)], case.value, tally),
@@ -98,8 +98,8 @@ async def test_every_standalone_activity_ends(cleared: Arena, tallies: list[Tall
     cleared.alive()
 
 
-async def _meet(arena: Arena, name: str, one: Sent, tally: Tally) -> None:
-    activity, function = ACTIVITIES[name], arena.function()
+async def _meet(harness: FuzzHarness, name: str, one: Sent, tally: Tally) -> None:
+    activity, function = ACTIVITIES[name], harness.function()
     payloads = one.about(function)
     nothing = not payloads or (
         len(payloads) == 1
@@ -109,7 +109,7 @@ async def _meet(arena: Arena, name: str, one: Sent, tally: Tally) -> None:
     good = optional(activity) if nothing else accepted(model_of(activity), payloads) is not None
     clock = Clock()
     tally.kinds[one.kind] += 1
-    handle: ActivityHandle[Any] = await arena.client.start_activity(
+    handle: ActivityHandle[Any] = await harness.client.start_activity(
         name,
         args=[RawValue(each) for each in payloads],
         id=f"{name}-{next(_ids)}/{function}",

@@ -27,8 +27,8 @@ from tests.activities.stub import HttpRequest, HttpResponse, Stub
 from tests.activities.tiny_lambda import REGION
 from tests.activities.wired import UNLIMITED, credentials
 from tests.fuzz.answering import KEPT, good
-from tests.fuzz.arena import Tally, meet_all
 from tests.fuzz.everything import Everything, by_name
+from tests.fuzz.harness import Tally, run_cases
 from tests.fuzz.mutation import TYPED, WAYS
 from tests.fuzz.shaped import Known, of_model
 from tests.fuzz.size import ANSWERS, ONLY, SEED, Case, of_chunk, share
@@ -188,7 +188,7 @@ async def test_every_answer_ends_an_operation(lanes: list[Lane], tallies: list[T
         finally:
             free.put_nowait(lane)
 
-    tally = await meet_all(
+    tally = await run_cases(
         "answers, one operation", questions(share(85, ANSWERS)), meet, at_once=_LANES
     )
     tallies.append(tally)

@@ -15,8 +15,8 @@ from activities.errors import AwsError
 from activities.response_check import find_mismatch
 from tests.fakes.functions import Answer
 from tests.fakes.judge import _model as model
-from tests.fuzz.arena import Arena, Tally, ended, meet_all, no_task_failed
 from tests.fuzz.documents import written
+from tests.fuzz.harness import FuzzHarness, Tally, assert_no_task_failed, run_cases, wait_for_ending
 from tests.fuzz.mutation import spoil
 from tests.fuzz.size import ANSWERS, ONLY, SEED, Case, share
 from tests.fuzz.test_answers import KEPT
@@ -145,7 +145,7 @@ def _case(number: int) -> Case[Nonsense]:
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # a cancel or an eviction drops coroutines
 async def test_every_release_ends_whatever_aws_answers(
-    cleared: Arena, tallies: list[Tally]
+    cleared: FuzzHarness, tallies: list[Tally]
 ) -> None:
     numbers = (
         [int(ONLY.partition("#")[2])]
@@ -154,7 +154,7 @@ async def test_every_release_ends_whatever_aws_answers(
         if ONLY
         else range(share(25, ANSWERS))
     )
-    tally = await meet_all(
+    tally = await run_cases(
         "answers, whole releases",
         list(map(_case, numbers)),
         lambda case, tally: _release(cleared, case.value, tally),
@@ -166,30 +166,30 @@ async def test_every_release_ends_whatever_aws_answers(
     await cleared.nothing_runs()
 
 
-async def _release(arena: Arena, nonsense: Nonsense, tally: Tally) -> None:
+async def _release(harness: FuzzHarness, nonsense: Nonsense, tally: Tally) -> None:
     workflow, keys, _ = SCENES[nonsense.scene]
-    name = arena.function()
-    function = arena.aws.functions[name]
+    name = harness.function()
+    function = harness.aws.functions[name]
     function.latest["Description"] = "ours"
     if nonsense.scene.startswith("first"):
         del function.aliases["live"]
     if nonsense.scene == "configuration, refused":
         for one in (function.latest, *function.versions.values()):
             one["Environment"] = {"Variables": {"TOKEN": KEPT}}
-    before, latest = _routing(arena, name), dict(function.latest)
-    arena.aws.spoilers[name] = nonsense
+    before, latest = _routing(harness, name), dict(function.latest)
+    harness.aws.spoilers[name] = nonsense
     document = {"target": {"function": name}, **keys}
-    handle = await arena.start(
+    handle = await harness.start(
         workflow,
         [Payload(metadata={"encoding": b"json/plain"}, data=written(document))],
         id=f"nonsense/{name}",
     )
-    kind, failure = await ended(arena.client, handle, patience=_PATIENCE)
+    kind, failure = await wait_for_ending(harness.client, handle, patience=_PATIENCE)
     tally.kinds[f"{nonsense.error or 'spoilt'}"[:30] if nonsense.met else "(not met)"] += 1
     tally.ends[kind] += 1
     tally.kinds["(answers in all)"] += nonsense.met
-    await no_task_failed(arena.client, handle)
-    after = _routing(arena, name)
+    await assert_no_task_failed(harness.client, handle)
+    after = _routing(harness, name)
     if failure:
         assert failure.message
         assert len(failure.message) <= 6_000, f"{len(failure.message)} characters"
@@ -225,8 +225,8 @@ async def _check_done(handle: WorkflowHandle[Any, Any], before: Any, after: Any)
     ), status
 
 
-def _routing(arena: Arena, name: str) -> tuple[str, dict[str, float]] | None:
-    return arena.aws.routing(name) if "live" in arena.aws.functions[name].aliases else None
+def _routing(harness: FuzzHarness, name: str) -> tuple[str, dict[str, float]] | None:
+    return harness.aws.routing(name) if "live" in harness.aws.functions[name].aliases else None
 
 
 def _same(latest: Mapping[str, Any], before: Mapping[str, Any]) -> bool:

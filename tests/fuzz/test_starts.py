@@ -14,17 +14,17 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.fakes.functions import ACCOUNT, REGION
+from tests.fuzz.everything import LONG, MANY
 from tests.fuzz.harness import (
     FUNCTION_PLACEHOLDER,
-    FuzzHarness,
     Clock,
+    FuzzHarness,
     Tally,
     assert_answered,
-    wait_for_ending,
-    run_cases,
     assert_no_task_failed,
+    run_cases,
+    wait_for_ending,
 )
-from tests.fuzz.everything import LONG, MANY
 from tests.fuzz.naming import check_refusal, names_a_member
 from tests.fuzz.payloads import Sent, accepted, read, sent
 from tests.fuzz.shaped import STRATEGIES, Known, of_model
@@ -117,15 +117,15 @@ async def test_every_start_ends(
     await cleared.nothing_runs()
 
 
-async def _start(arena: FuzzHarness, workflow: str, one: Sent, tally: Tally) -> None:
+async def _start(harness: FuzzHarness, workflow: str, one: Sent, tally: Tally) -> None:
     reads, _ = MODELS[workflow]
-    name = arena.function()
+    name = harness.function()
     payloads = one.about(name)
     request = accepted(reads, payloads)
     clock = Clock()
     tally.kinds[one.kind] += 1
     try:
-        handle = await arena.start(
+        handle = await harness.start(
             workflow,
             payloads,
             id=_lock(name, request) if workflow == "Rollout" and request else None,
@@ -137,9 +137,9 @@ async def _start(arena: FuzzHarness, workflow: str, one: Sent, tally: Tally) -> 
     if request is not None and _waits(request):
         await asyncio.sleep(0.2)
         await handle.cancel()
-    kind, failure = await wait_for_ending(arena.client, handle)
+    kind, failure = await wait_for_ending(harness.client, handle)
     tally.ends[f"{kind}{'' if request else ' (input)'}"] += 1
-    await assert_no_task_failed(arena.client, handle)
+    await assert_no_task_failed(harness.client, handle)
     if request is None:
         tally.refused(clock)
         assert kind == "ReleaseRejected", f"{kind}: {failure}"

@@ -18,17 +18,17 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.fakes.functions import ACCOUNT, REGION
-from tests.fuzz.arena import (
-    QUEUE,
-    Arena,
-    Clock,
-    Tally,
-    check_answered,
-    ended,
-    meet_all,
-    no_task_failed,
-)
 from tests.fuzz.documents import MARK
+from tests.fuzz.harness import (
+    QUEUE,
+    Clock,
+    FuzzHarness,
+    Tally,
+    assert_answered,
+    assert_no_task_failed,
+    run_cases,
+    wait_for_ending,
+)
 from tests.fuzz.naming import check_refusal
 from tests.fuzz.payloads import Sent, accepted, any_of, read, sent
 from tests.fuzz.shaped import of_model
@@ -96,8 +96,8 @@ def _words(names: Sequence[str], model: dict[str, type[BaseModel]]) -> st.Search
 class Stage:
     """A rollout in one situation; another one where somebody has ended it."""
 
-    def __init__(self, arena: Arena, doing: str) -> None:
-        self.arena = arena
+    def __init__(self, harness: FuzzHarness, doing: str) -> None:
+        self.harness = harness
         self.doing = doing
         self.begun: list[tuple[WorkflowHandle[Any, Any], WorkflowHandle[Any, Any]]] = []
 
@@ -109,13 +109,13 @@ class Stage:
         """Begin a release, in real time, and wait until it is where it should be."""
         if self.begun and await self._stands():
             return
-        function, client = self.arena.function(), self.arena.client
+        function, client = self.harness.function(), self.harness.client
         request = {
             "target": {"function": function},
             "artifact": {"kind": "version", "version": "1"},
             "strategy": {"steps": [STAGES[self.doing]]},
         }
-        with self.arena.env.with_time_skipping_disabled():
+        with self.harness.env.with_time_skipping_disabled():
             outer = await client.start_workflow(
                 "Release", request, id=f"stage-{next(_numbers)}", task_queue=QUEUE
             )
@@ -138,17 +138,17 @@ class Stage:
         """Cancel it, and see to it that everything ended well."""
         for outer, rollout in self.begun:
             await outer.cancel()
-            kind, _ = await ended(self.arena.client, outer)
+            kind, _ = await wait_for_ending(self.harness.client, outer)
             assert kind in {"CancelledError", "Completed", "ReleaseRolledBack"}, kind
-            await no_task_failed(self.arena.client, rollout)
+            await assert_no_task_failed(self.harness.client, rollout)
 
 
-async def _all(arena: Arena, title: str, cases: list[Case[Word]], say: Any) -> Tally:
+async def _all(harness: FuzzHarness, title: str, cases: list[Case[Word]], say: Any) -> Tally:
     stages: dict[str, asyncio.Queue[Stage]] = {}
     for doing in STAGES:
         stages[doing] = asyncio.Queue()
         for _ in range(6):
-            stages[doing].put_nowait(Stage(arena, doing))
+            stages[doing].put_nowait(Stage(harness, doing))
 
     async def meet(case: Case[Word], tally: Tally) -> None:
         free = stages[case.value.stage]
@@ -159,7 +159,7 @@ async def _all(arena: Arena, title: str, cases: list[Case[Word]], say: Any) -> T
         finally:
             free.put_nowait(stage)
 
-    tally = await meet_all(title, cases, meet, at_once=12)
+    tally = await run_cases(title, cases, meet, at_once=12)
     every = [free.get_nowait() for free in stages.values() for _ in range(free.qsize())]
     await asyncio.gather(*(stage.close() for stage in every))
     return tally
@@ -169,7 +169,7 @@ async def _all(arena: Arena, title: str, cases: list[Case[Word]], say: Any) -> T
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # a cancel or an eviction drops coroutines
-async def test_every_update_is_answered(cleared: Arena, tallies: list[Tally]) -> None:
+async def test_every_update_is_answered(cleared: FuzzHarness, tallies: list[Tally]) -> None:
     words = any_of([*[_words(_OFTEN, dict(UPDATES))] * 5, _words(_UNKNOWN, {})])
     tally = await _all(cleared, "updates", drawn(words, share(16), door="update"), _update)
     tallies.append(tally)
@@ -194,7 +194,7 @@ async def _update(stage: Stage, word: Word, tally: Tally) -> None:
             (error.type or "?") if isinstance(error, ApplicationError) else type(error).__name__
         )
     except RPCError as problem:
-        check_answered(problem)
+        assert_answered(problem)
         refused = f"server: {problem.status.name}"
     tally.ends[f"{refused or 'done'}{'' if good else ' (input)' if model else ' (name)'}"] += 1
     assert refused or good, f"{word.name!r} was taken"
@@ -218,7 +218,7 @@ async def _update(stage: Stage, word: Word, tally: Tally) -> None:
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # a cancel or an eviction drops coroutines
-async def test_every_query_is_answered(cleared: Arena, tallies: list[Tally]) -> None:
+async def test_every_query_is_answered(cleared: FuzzHarness, tallies: list[Tally]) -> None:
     tally = await _all(
         cleared, "queries", drawn(_words(_QUERIES, {}), share(13), door="query"), _query
     )
@@ -239,7 +239,7 @@ async def _query(stage: Stage, word: Word, tally: Tally) -> None:
     except WorkflowQueryFailedError as failure:
         failed = str(failure)
     except RPCError as problem:
-        check_answered(problem, RPCStatusCode.INVALID_ARGUMENT)
+        assert_answered(problem, RPCStatusCode.INVALID_ARGUMENT)
         failed = problem.message
     tally.refused(clock)
     tally.ends["answered" if failed is None else "refused"] += 1

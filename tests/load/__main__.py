@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tests.load.burst import burst
 from tests.load.crowd import Plan, crowd
-from worker import CACHED
+from worker import DEFAULT_CACHED_WORKFLOWS
 
 application = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -46,7 +46,9 @@ def at_once(
 @application.command("crowd")
 def in_flight(
     canaries: Annotated[int, typer.Option(help="Canaries in flight.")] = 1_000,
-    cached: Annotated[int, typer.Option(help="RELEASES_CACHED_WORKFLOWS of the worker.")] = CACHED,
+    cached: Annotated[
+        int, typer.Option(help="RELEASES_CACHED_WORKFLOWS of the worker.")
+    ] = DEFAULT_CACHED_WORKFLOWS,
     aws_rate: Annotated[
         float,
         typer.Option(

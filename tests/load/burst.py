@@ -12,7 +12,16 @@ from typing import Any, Final
 from temporalio.client import WorkflowHandle
 
 from tests.bench import pipeline, usage
-from tests.load.scene import AWS, Call, Stage, busiest_second, ending, in_bake, operations, stage
+from tests.load.harness import (
+    AWS_RATE,
+    Call,
+    LoadHarness,
+    count_busiest_second,
+    format_operations,
+    open_harness,
+    read_ending,
+    wait_until_baking,
+)
 
 LONG: Final = {"kind": "bake", "duration": "PT30M"}
 STEPS: Final = {"steps": [{"kind": "set_weight", "percent": 10}, LONG]}
@@ -40,7 +49,7 @@ class Burst:
     @property
     def floor(self) -> float:
         """The least that AWS allows for these calls."""
-        return sum(call.control_plane and not call.throttled for call in self.calls) / AWS
+        return sum(call.control_plane and not call.throttled for call in self.calls) / AWS_RATE
 
     @property
     def throttled(self) -> float:
@@ -50,7 +59,7 @@ class Burst:
     @property
     def busiest(self) -> int:
         """The most control-plane calls within a second."""
-        return busiest_second(self.calls)
+        return count_busiest_second(self.calls)
 
     def rows(self) -> list[tuple[str, str]]:
         """The table."""
@@ -61,7 +70,7 @@ class Burst:
             ("floor (control-plane calls ÷ 15)", f"{self.floor:.1f} s"),
             ("wall ÷ floor", f"{self.wall / self.floor:.3f}"),
             ("CPU", ", ".join(f"{who} {seconds:.1f} s" for who, seconds in self.cpu.items())),
-            ("calls that reached AWS", f"{len(self.calls)} ({operations(self.calls)})"),
+            ("calls that reached AWS", f"{len(self.calls)} ({format_operations(self.calls)})"),
             ("throttled", f"{self.throttled:.2%}"),
             ("control-plane calls in the busiest second", str(self.busiest)),
             ("abort → alias back, nothing else going on", _spread(self.idle)),
@@ -76,51 +85,51 @@ def _spread(seconds: list[float]) -> str:
 
 async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int = 4) -> Burst:
     """Release so many functions at once; stop ``rollbacks`` others meanwhile, and let an alarm stop two."""
-    async with stage(directory) as scene:
-        await scene.aws("functions", "new", releases, 1)
-        await scene.aws("functions", "stopped", rollbacks + 2, 2)
-        await scene.aws("functions", "alarmed", 2, 2)
-        processes = await scene.workers(workers)
-        others = await _others(scene, rollbacks + 2)
-        idle = [await stopped(scene, f"stopped-{rollbacks + number}") for number in range(2)]
+    async with open_harness(directory) as harness:
+        await harness.aws("functions", "new", releases, 1)
+        await harness.aws("functions", "stopped", rollbacks + 2, 2)
+        await harness.aws("functions", "alarmed", 2, 2)
+        processes = await harness.workers(workers)
+        others = await _others(harness, rollbacks + 2)
+        idle = [await stopped(harness, f"stopped-{rollbacks + number}") for number in range(2)]
 
         meter = usage.Meter(
             {
-                "server": scene.ground.temporal.pid,
+                "server": harness.ground.temporal.pid,
                 **{process.name: process.pid for process in processes},
             }
         )
         begun = time.time()
         handles = await asyncio.gather(
-            *(scene.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases))
+            *(harness.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases))
         )
-        length = releases * _CALLS / AWS
+        length = releases * _CALLS / AWS_RATE
         aborts: list[float] = []
         for number in range(rollbacks):
             await asyncio.sleep(
                 max(0.0, begun + length * (number + 1) / (rollbacks + 2) - time.time())
             )
-            aborts.append(await stopped(scene, f"stopped-{number}"))
+            aborts.append(await stopped(harness, f"stopped-{number}"))
             if number == rollbacks // 2:
                 for alarm in range(2):
-                    await scene.aws("alarm", f"alarm-{alarm}", "ALARM")
-        endings = Counter(await asyncio.gather(*map(ending, handles)))
+                    await harness.aws("alarm", f"alarm-{alarm}", "ALARM")
+        endings = Counter(await asyncio.gather(*map(read_ending, handles)))
         cpu = meter.read()
         endings.update(
             "as it was" if how == "ReleaseRolledBack" else how
-            for how in await asyncio.gather(*map(ending, others))
+            for how in await asyncio.gather(*map(read_ending, others))
         )
-        calls = await scene.calls(begun)
+        calls = await harness.calls(begun)
         last = max(call.at for call in calls if call.which.startswith("new-"))
         wrong = [
             name
-            for name, told in (await scene.functions("new")).items()
+            for name, told in (await harness.functions("new")).items()
             if (told["live"], told["weights"]) != ("2", {})
         ]
         for prefix in ("stopped", "alarmed"):
             wrong += [
                 name
-                for name, told in (await scene.functions(prefix)).items()
+                for name, told in (await harness.functions(prefix)).items()
                 if (told["live"], told["weights"]) != ("1", {})
             ]
         if wrong:
@@ -139,25 +148,27 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
 
 
 def _new(function: str) -> dict[str, object]:
-    wanted = pipeline.release(function)
+    wanted = pipeline.build_release(function)
     return {"artifact": wanted["artifact"], "strategy": wanted["strategy"]}
 
 
-async def _others(scene: Stage, stopped: int) -> list[WorkflowHandle[Any, Any]]:
+async def _others(harness: LoadHarness, stopped: int) -> list[WorkflowHandle[Any, Any]]:
     """Releases that are baking already, to be stopped by a person or by an alarm."""
     artifact = {"kind": "version", "version": "2"}
     others = [
-        await scene.start(f"stopped-{number}", artifact=artifact, strategy=STEPS)
+        await harness.start(f"stopped-{number}", artifact=artifact, strategy=STEPS)
         for number in range(stopped)
     ]
     for number in range(2):
-        await scene.aws("alarm", f"alarm-{number}", "OK")
+        await harness.aws("alarm", f"alarm-{number}", "OK")
         guards = {"alarms": [f"alarm-{number}"]}
         others.append(
-            await scene.start(f"alarmed-{number}", artifact=artifact, strategy=STEPS, guards=guards)
+            await harness.start(
+                f"alarmed-{number}", artifact=artifact, strategy=STEPS, guards=guards
+            )
         )
-    await in_bake(
-        scene,
+    await wait_until_baking(
+        harness,
         [
             *(f"stopped-{number}" for number in range(stopped)),
             *(f"alarmed-{number}" for number in range(2)),
@@ -167,12 +178,12 @@ async def _others(scene: Stage, stopped: int) -> list[WorkflowHandle[Any, Any]]:
     return others
 
 
-async def stopped(scene: Stage, function: str) -> float:
+async def stopped(harness: LoadHarness, function: str) -> float:
     """Abort a release; the seconds until its alias is back."""
     begun = time.time()
-    await scene.abort(function)
+    await harness.abort(function)
     while True:
-        told = (await scene.functions(function.rpartition("-")[0]))[function]
+        told = (await harness.functions(function.rpartition("-")[0]))[function]
         if not told["weights"]:
             return float(told["moved_at"] - begun)
         await asyncio.sleep(0.02)

@@ -17,7 +17,15 @@ from temporalio.client import WorkflowHandle
 from deploy.local.processes import Process
 from tests.bench import usage
 from tests.load.burst import LONG, heard, stopped
-from tests.load.scene import AWS, Call, Stage, busiest_second, ending, in_bake, stage
+from tests.load.harness import (
+    AWS_RATE,
+    Call,
+    LoadHarness,
+    count_busiest_second,
+    open_harness,
+    read_ending,
+    wait_until_baking,
+)
 
 _CALLS_TO_BAKE: Final = 3
 """Control-plane calls until the bake of a canary of a published version begins: the alias twice, and what is provisioned on it."""
@@ -34,7 +42,7 @@ class Plan:
 
     canaries: int
     cached: int
-    start_rate: float = AWS
+    start_rate: float = AWS_RATE
     rollbacks: int = 20
     """So many are aborted, and as many stopped by an alarm, amid the burst."""
     rest: float = 10
@@ -101,7 +109,7 @@ class Crowd:
     @property
     def floor(self) -> float:
         """The least that AWS allows for the burst."""
-        return sum(call.control_plane and not call.throttled for call in self.burst) / AWS
+        return sum(call.control_plane and not call.throttled for call in self.burst) / AWS_RATE
 
     @property
     def throttled(self) -> float:
@@ -112,7 +120,7 @@ class Crowd:
     @property
     def busiest(self) -> int:
         """The most control-plane calls within a second of the burst."""
-        return busiest_second(self.burst)
+        return count_busiest_second(self.burst)
 
     def rows(self) -> list[tuple[str, str]]:
         """The table."""
@@ -144,7 +152,7 @@ class Crowd:
             ),
             ("CPU asleep, a minute", _used(self.cpu)),
             ("endings", ", ".join(f"{count} {how}" for how, count in self.endings.items())),
-            ("burst: control-plane calls at 15 a second", f"{self.floor * AWS:.0f}"),
+            ("burst: control-plane calls at 15 a second", f"{self.floor * AWS_RATE:.0f}"),
             (
                 "burst: wall time, and the floor",
                 f"{self.wall:.0f} s, {self.floor:.0f} s ({self.wall / max(self.floor, 0.1):.3f})",
@@ -176,28 +184,28 @@ async def crowd(directory: Path, plan: Plan) -> Crowd:
     kept = min(
         plan.cached * 9 // 10, plan.canaries // 2
     )  # a tenth for the others, and for those awake, which are two workflows each
-    async with stage(directory) as scene:
-        await scene.aws("functions", "canary", plan.canaries, 2)
-        await scene.aws("functions", "stopped", plan.rollbacks + 5, 2)
-        await scene.aws("functions", "alarmed", plan.rollbacks, 2)
-        await scene.aws("rate", plan.start_rate)
+    async with open_harness(directory) as harness:
+        await harness.aws("functions", "canary", plan.canaries, 2)
+        await harness.aws("functions", "stopped", plan.rollbacks + 5, 2)
+        await harness.aws("functions", "alarmed", plan.rollbacks, 2)
+        await harness.aws("rate", plan.start_rate)
         settings = {"RELEASES_CACHED_WORKFLOWS": str(plan.cached), "RELEASES_LOG_LEVEL": "warning"}
-        worker = await scene.worker("worker", RELEASES_AWS_RATE=str(plan.start_rate), **settings)
-        others = await _others(scene, plan)
-        await _stop(scene, range(plan.rollbacks, plan.rollbacks + 2))
-        seen.moments["before the first"] = _memory(scene, worker, 0)
+        worker = await harness.worker("worker", RELEASES_AWS_RATE=str(plan.start_rate), **settings)
+        others = await _others(harness, plan)
+        await _stop(harness, range(plan.rollbacks, plan.rollbacks + 2))
+        seen.moments["before the first"] = _memory(harness, worker, 0)
 
         together = time.time() + plan.starting * 1.15 + plan.slack
         _say(
             f"started {2 * plan.rollbacks} that will be stopped; all bakes end in {together - time.time():.0f} s"
         )
-        handles = await _start(scene, plan, range(kept), together)
-        await in_bake(scene, [f"canary-{kept - 1}"], seconds=plan.starting + 60)
+        handles = await _start(harness, plan, range(kept), together)
+        await wait_until_baking(harness, [f"canary-{kept - 1}"], seconds=plan.starting + 60)
         await asyncio.sleep(5)
-        seen.moments["as many as are kept in memory"] = _memory(scene, worker, kept)
-        handles += await _start(scene, plan, range(kept, plan.canaries), together)
-        await in_bake(
-            scene,
+        seen.moments["as many as are kept in memory"] = _memory(harness, worker, kept)
+        handles += await _start(harness, plan, range(kept, plan.canaries), together)
+        await wait_until_baking(
+            harness,
             (f"canary-{number}" for number in range(plan.canaries)),
             seconds=plan.starting + 60,
         )
@@ -205,71 +213,71 @@ async def crowd(directory: Path, plan: Plan) -> Crowd:
         _say(
             f"all {plan.canaries} are asleep, {together - time.time():.0f} s before the end of their bakes"
         )
-        seen.moments["all asleep"] = _memory(scene, worker, plan.canaries)
-        seen.cpu = await _asleep(scene, worker, plan.rest)
-        seen.idle = await _stop(scene, range(plan.rollbacks + 2, plan.rollbacks + 5))
+        seen.moments["all asleep"] = _memory(harness, worker, plan.canaries)
+        seen.cpu = await _asleep(harness, worker, plan.rest)
+        seen.idle = await _stop(harness, range(plan.rollbacks + 2, plan.rollbacks + 5))
 
         await worker.stop()
-        await scene.aws("rate", AWS)
-        worker = await scene.worker("worker-again", RELEASES_AWS_RATE=str(AWS), **settings)
-        seen.moments["after the restart"] = _memory(scene, worker, plan.canaries)
+        await harness.aws("rate", AWS_RATE)
+        worker = await harness.worker("worker-again", RELEASES_AWS_RATE=str(AWS_RATE), **settings)
+        seen.moments["after the restart"] = _memory(harness, worker, plan.canaries)
         _say("the worker was restarted")
         if time.time() > together:
             raise TimeoutError(
                 f"the bakes were over {time.time() - together:.0f} s before all were asleep: this machine is too slow for it"
             )
-        seen.starting = await scene.calls()
+        seen.starting = await harness.calls()
         await asyncio.sleep(together - time.time())
 
-        meter = usage.Meter({"worker": worker.pid, "server": scene.ground.temporal.pid})
-        await _burst(scene, plan, seen, together)
+        meter = usage.Meter({"worker": worker.pid, "server": harness.ground.temporal.pid})
+        await _burst(harness, plan, seen, together)
         seen.effort = meter.read()
         _say(f"the burst is over, after {time.time() - together:.0f} s")
-        seen.moments["after the burst"] = _memory(scene, worker, 0)
+        seen.moments["after the burst"] = _memory(harness, worker, 0)
         seen.endings.update(await _endings(handles))
         seen.endings.update(
             "as it was" if how == "ReleaseRolledBack" else how for how in await _endings(others)
         )
-        seen.burst = await scene.calls(together)
+        seen.burst = await harness.calls(together)
         seen.wall = (
             max(call.at for call in seen.burst if call.which.startswith("canary-")) - together
         )
         seen.alarms = [heard(seen.burst, number) for number in range(plan.rollbacks)]
         for prefix, live in (("canary", "2"), ("stopped", "1"), ("alarmed", "1")):
-            states = (await scene.functions(prefix)).values()
+            states = (await harness.functions(prefix)).values()
             if wrong := sum((told["live"], told["weights"]) != (live, {}) for told in states):
                 seen.endings[f"{prefix}: wrong"] = wrong
         return seen
 
 
-async def _others(scene: Stage, plan: Plan) -> list[WorkflowHandle[Any, Any]]:
+async def _others(harness: LoadHarness, plan: Plan) -> list[WorkflowHandle[Any, Any]]:
     """Canaries that will be stopped. Their bakes last until then."""
     strategy = {"steps": [{"kind": "set_weight", "percent": 10}, LONG]}
     others = []
     for number in range(plan.rollbacks):
-        await scene.aws("alarm", f"alarm-{number}", "OK")
+        await harness.aws("alarm", f"alarm-{number}", "OK")
         guards = {"alarms": [f"alarm-{number}"]}
         others.append(
-            await scene.start(
+            await harness.start(
                 f"alarmed-{number}", artifact=CANDIDATE, strategy=strategy, guards=guards
             )
         )
     others += [
-        await scene.start(f"stopped-{number}", artifact=CANDIDATE, strategy=strategy)
+        await harness.start(f"stopped-{number}", artifact=CANDIDATE, strategy=strategy)
         for number in range(plan.rollbacks + 5)
     ]
-    await in_bake(scene, [f"alarmed-{number}" for number in range(plan.rollbacks)])
-    await in_bake(scene, [f"stopped-{number}" for number in range(plan.rollbacks + 5)])
+    await wait_until_baking(harness, [f"alarmed-{number}" for number in range(plan.rollbacks)])
+    await wait_until_baking(harness, [f"stopped-{number}" for number in range(plan.rollbacks + 5)])
     await asyncio.sleep(1)
     return others
 
 
-async def _stop(scene: Stage, numbers: range) -> list[float]:
-    return [await stopped(scene, f"stopped-{number}") for number in numbers]
+async def _stop(harness: LoadHarness, numbers: range) -> list[float]:
+    return [await stopped(harness, f"stopped-{number}") for number in numbers]
 
 
 async def _start(
-    scene: Stage, plan: Plan, numbers: range, together: float
+    harness: LoadHarness, plan: Plan, numbers: range, together: float
 ) -> list[WorkflowHandle[Any, Any]]:
     """Start canaries, evenly, whose bakes all end at the same moment."""
     begun, started = time.time(), list[WorkflowHandle[Any, Any]]()
@@ -278,29 +286,29 @@ async def _start(
         left = max(1, round(together - time.time() - 0.5))
         steps = [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": f"PT{left}S"}]
         started.append(
-            await scene.start(f"canary-{number}", artifact=CANDIDATE, strategy={"steps": steps})
+            await harness.start(f"canary-{number}", artifact=CANDIDATE, strategy={"steps": steps})
         )
     return started
 
 
-async def _asleep(scene: Stage, worker: Process, seconds: float) -> dict[str, float]:
+async def _asleep(harness: LoadHarness, worker: Process, seconds: float) -> dict[str, float]:
     """CPU seconds that a minute of sleep costs."""
-    meter = usage.Meter({"worker": worker.pid, "server": scene.ground.temporal.pid})
+    meter = usage.Meter({"worker": worker.pid, "server": harness.ground.temporal.pid})
     await asyncio.sleep(seconds)
     return {who: used * 60 / seconds for who, used in meter.read().items()}
 
 
-async def _burst(scene: Stage, plan: Plan, seen: Crowd, together: float) -> None:
+async def _burst(harness: LoadHarness, plan: Plan, seen: Crowd, together: float) -> None:
     """Stop some, spread over the first half of the burst, and let alarms stop others at its beginning."""
-    length = plan.canaries / AWS / 2
+    length = plan.canaries / AWS_RATE / 2
     for number in range(plan.rollbacks):
-        await scene.aws("alarm", f"alarm-{number}", "ALARM")
+        await harness.aws("alarm", f"alarm-{number}", "ALARM")
     for number in range(plan.rollbacks):
         moment = together + 1 + length * (number + random.random()) / plan.rollbacks
         await asyncio.sleep(max(0.0, moment - time.time()))
-        seen.aborts.append(await stopped(scene, f"stopped-{number}"))
+        seen.aborts.append(await stopped(harness, f"stopped-{number}"))
     while time.time() < together + 2 * length * 1.5 + 120:
-        if not any(told["weights"] for told in (await scene.functions("canary")).values()):
+        if not any(told["weights"] for told in (await harness.functions("canary")).values()):
             return
         await asyncio.sleep(2)
 
@@ -311,7 +319,7 @@ async def _endings(handles: list[WorkflowHandle[Any, Any]]) -> list[str]:
 
     async def one(handle: WorkflowHandle[Any, Any]) -> str:
         async with gate, asyncio.timeout(120):
-            return await ending(handle)
+            return await read_ending(handle)
 
     return list(await asyncio.gather(*map(one, handles)))
 
@@ -320,11 +328,11 @@ def _say(what: str) -> None:
     typer.echo(f"{time.strftime('%H:%M:%S')} {what}")
 
 
-def _memory(scene: Stage, worker: Process, canaries: int) -> Memory:
-    return Memory(canaries, _tree(worker.pid), _tree(scene.ground.temporal.pid))
+def _memory(harness: LoadHarness, worker: Process, canaries: int) -> Memory:
+    return Memory(canaries, _tree(worker.pid), _tree(harness.ground.temporal.pid))
 
 
 def _tree(pid: int) -> int:
     """Bytes of a process and its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return usage.memory(pid) + sum(_tree(int(child)) for child in children)
+    return usage.read_memory_bytes(pid) + sum(_tree(int(child)) for child in children)

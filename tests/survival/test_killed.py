@@ -13,8 +13,17 @@ from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError
 
 from deploy.local.emulator import LocalLambda
-from tests.survival.killing import Killer, When
-from tests.survival.scene import REFUSING, Server, Workman, aws, code, create, package, state
+from tests.survival.harness import (
+    REFUSING,
+    TemporalServer,
+    WorkerProcess,
+    build_package,
+    create_function,
+    open_client,
+    read_state,
+    zip_source,
+)
+from tests.survival.kill_proxy import KillProxy, When
 
 
 @dataclass(frozen=True)
@@ -82,16 +91,16 @@ AS_BEFORE = {
 @pytest.fixture
 async def local() -> AsyncIterator[LocalLambda]:
     async with LocalLambda.start(settle=0.2, provision=0.2) as running:
-        async with aws(running, "s3") as s3:
+        async with open_client(running, "s3") as s3:
             await s3.create_bucket(Bucket="artifacts")
-            await s3.put_object(Bucket="artifacts", Key="2.zip", Body=code(2))
-        await create(running, "smoke", package(REFUSING))
+            await s3.put_object(Bucket="artifacts", Key="2.zip", Body=build_package(2))
+        await create_function(running, "smoke", zip_source(REFUSING))
         yield running
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path)
+async def server(tmp_path: Path) -> AsyncIterator[TemporalServer]:
+    server = TemporalServer(tmp_path)
     await server.start()
     yield server
     await server.stop()
@@ -110,7 +119,7 @@ def request(moment: Moment) -> dict[str, Any]:
     }
 
 
-async def release(server: Server, name: str, asked: dict[str, Any]) -> str:
+async def release(server: TemporalServer, name: str, asked: dict[str, Any]) -> str:
     """Start one and say how it ended. The client may lose its server meanwhile."""
     client = await server.connect()
     handle = await client.start_workflow("Release", asked, id=f"release {name}", task_queue=name)
@@ -129,13 +138,13 @@ async def survives(
     moment: Moment,
     *,
     local: LocalLambda,
-    server: Server,
-    worker: Workman,
+    server: TemporalServer,
+    worker: WorkerProcess,
     kill: Callable[[], Awaitable[None]],
 ) -> str | None:
     """Play the release, kill at its moment, and say what is wrong afterwards, if anything."""
-    await create(local, str(moment), code(1))
-    async with Killer(
+    await create_function(local, str(moment), build_package(1))
+    async with KillProxy(
         local.endpoint_url, moment.write, moment.occurrence, moment.when, kill
     ) as killer:
         worker.start(local, killer.url)
@@ -145,7 +154,7 @@ async def survives(
             outcome = f"no end; the worker said: {worker.log()[-2000:]}"
         finally:
             await worker.stop()
-    found = outcome, await state(local, str(moment))
+    found = outcome, await read_state(local, str(moment))
     wanted = ("ReleaseRolledBack", AS_BEFORE) if moment.broken else ("Completed", RELEASED)
     return (
         None
@@ -167,10 +176,10 @@ async def all_survive(runs: list[Coroutine[Any, Any, str | None]]) -> str:
 
 @pytest.mark.timeout(300)
 async def test_a_worker_killed_around_any_write_still_publishes_one_version_and_ends_right(
-    local: LocalLambda, server: Server, tmp_path: Path
+    local: LocalLambda, server: TemporalServer, tmp_path: Path
 ) -> None:
     def run(moment: Moment) -> Coroutine[Any, Any, str | None]:
-        worker = Workman(str(moment), temporal=server.address, directory=tmp_path)
+        worker = WorkerProcess(str(moment), temporal=server.address, directory=tmp_path)
         return survives(moment, local=local, server=server, worker=worker, kill=worker.kill)
 
     assert await all_survive([run(moment) for moment in (*RELEASING, *UNDOING)]) == ""
@@ -181,26 +190,26 @@ PROBE = {"kind": "probe", "requests": [{"expect": [{"path": "$.build", "equals":
 
 @pytest.mark.timeout(300)
 async def test_a_probe_around_which_a_worker_is_killed_counts_as_failed_and_is_not_sent_again(
-    local: LocalLambda, server: Server, tmp_path: Path
+    local: LocalLambda, server: TemporalServer, tmp_path: Path
 ) -> None:
     async def run(when: When, may_fail: int, outcome: str, sent: int) -> str | None:
         """Kill the worker around the second probe of three; how the release ends, and how many were sent by then."""
         name = f"probed-{when}-{may_fail}"
-        await create(local, name, code(1))
-        worker = Workman(name, temporal=server.address, directory=tmp_path)
+        await create_function(local, name, build_package(1))
+        worker = WorkerProcess(name, temporal=server.address, directory=tmp_path)
         artifact = {"kind": "s3", "bucket": "artifacts", "key": "2.zip"}
         asked = {
             "target": {"function": name},
             "artifact": artifact,
             "strategy": {"steps": [{**PROBE, "max_failures": may_fail}]},
         }
-        async with Killer(local.endpoint_url, "invoke", 2, when, worker.kill) as killer:
+        async with KillProxy(local.endpoint_url, "invoke", 2, when, worker.kill) as killer:
             worker.start(local, killer.url)
             try:
                 found = await asyncio.wait_for(release(server, name, asked), 120)
             finally:
                 await worker.stop()
-        live = (await state(local, name))["live"]
+        live = (await read_state(local, name))["live"]
         wanted = (outcome, "2" if outcome == "Completed" else "1", sent)
         return (
             None
@@ -222,10 +231,10 @@ async def test_a_temporal_server_killed_around_any_write_loses_nothing(
 ) -> None:
     async def run(moment: Moment) -> str | None:
         (own := tmp_path / str(moment)).mkdir()
-        server = Server(own)
+        server = TemporalServer(own)
         await server.start()
         try:
-            worker = Workman(str(moment), temporal=server.address, directory=own)
+            worker = WorkerProcess(str(moment), temporal=server.address, directory=own)
             return await survives(
                 moment, local=local, server=server, worker=worker, kill=server.restart
             )

@@ -21,7 +21,7 @@ from temporalio.service import RPCError
 
 from deploy.local.emulator import LocalLambda
 from deploy.local.processes import Process
-from deploy.local.stack import AT_ONCE
+from deploy.local.stack import LOW_LATENCY_SETTINGS
 from workflows.temporal.plugin import LambdaReleases
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ ROLE = "arn:aws:iam::000000000000:role/lambda"
 REFUSING = "def handler(event, context):\n    return {'accept': False, 'reason': 'the smoke test failed'}\n"
 
 
-def package(source: str) -> bytes:
+def zip_source(source: str) -> bytes:
     """A .zip package of one module."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -37,13 +37,13 @@ def package(source: str) -> bytes:
     return buffer.getvalue()
 
 
-def code(number: int) -> bytes:
+def build_package(number: int) -> bytes:
     """Version ``number`` of the function under release."""
-    return package(f"def handler(event, context):\n    return {{'build': {number}}}\n")
+    return zip_source(f"def handler(event, context):\n    return {{'build': {number}}}\n")
 
 
 @asynccontextmanager
-async def aws(local: LocalLambda, service: str) -> AsyncIterator[Any]:
+async def open_client(local: LocalLambda, service: str) -> AsyncIterator[Any]:
     """A client of the local AWS."""
     client = get_session().create_client(
         service,
@@ -56,9 +56,9 @@ async def aws(local: LocalLambda, service: str) -> AsyncIterator[Any]:
         yield opened
 
 
-async def create(local: LocalLambda, name: str, body: bytes) -> None:
+async def create_function(local: LocalLambda, name: str, body: bytes) -> None:
     """A function with version 1 behind ``live``, 8 reserved executions, and 2 provisioned on version 1."""
-    async with aws(local, "lambda") as client:
+    async with open_client(local, "lambda") as client:
         await client.create_function(
             FunctionName=name,
             Runtime="python3.11",
@@ -66,9 +66,9 @@ async def create(local: LocalLambda, name: str, body: bytes) -> None:
             Handler="index.handler",
             Code={"ZipFile": body},
         )
-        await active(client, name)
+        await wait_until_active(client, name)
         await client.publish_version(FunctionName=name)
-        await active(client, name, Qualifier="1")
+        await wait_until_active(client, name, Qualifier="1")
         await client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
         await client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=8)
         await client.put_provisioned_concurrency_config(
@@ -76,7 +76,7 @@ async def create(local: LocalLambda, name: str, body: bytes) -> None:
         )
 
 
-async def active(client: Any, name: str, **qualifier: str) -> None:
+async def wait_until_active(client: Any, name: str, **qualifier: str) -> None:
     """Wait until a function, or a version, is ready."""
     for _ in range(100):
         found = (await client.get_function(FunctionName=name, **qualifier))["Configuration"]
@@ -89,9 +89,9 @@ async def active(client: Any, name: str, **qualifier: str) -> None:
     raise TimeoutError(name)
 
 
-async def state(local: LocalLambda, name: str) -> dict[str, Any]:
+async def read_state(local: LocalLambda, name: str) -> dict[str, Any]:
     """Everything a release can change, and what it published."""
-    async with aws(local, "lambda") as client:
+    async with open_client(local, "lambda") as client:
         alias = await client.get_alias(FunctionName=name, Name="live")
         versions = (await client.list_versions_by_function(FunctionName=name))["Versions"]
         function = await client.get_function(FunctionName=name)
@@ -138,7 +138,7 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
-class Server:
+class TemporalServer:
     """A Temporal dev server on SQLite that can be killed and started again on the same file and port."""
 
     def __init__(self, directory: Path) -> None:
@@ -165,7 +165,7 @@ class Server:
             str(self._directory / "temporal.db"),
             "--log-level",
             "error",
-            *AT_ONCE,
+            *LOW_LATENCY_SETTINGS,
         ]
         log = self._directory / "temporal.log"
         self._process = Process.start(
@@ -199,7 +199,7 @@ class Server:
             await self._process.stop()
 
 
-class Workman:
+class WorkerProcess:
     """A worker process, ``python worker.py``, that can be killed and started again."""
 
     def __init__(

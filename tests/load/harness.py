@@ -15,17 +15,17 @@ from typing import Any, Final
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from activities.limits.sharing import BEAT, CAREFUL, pollers
+from activities.limits.sharing import HEARTBEAT_INTERVAL, REDUCED_SHARE_SECONDS, list_pollers
 from deploy.local.emulator import ROOT
 from deploy.local.processes import Process
-from deploy.local.stack import AT_ONCE, ready
-from tests.bench.ground import Ground
+from deploy.local.stack import LOW_LATENCY_SETTINGS, wait_until_ready
+from tests.bench.services import Services
 from workflows.client import ReleaseClient
 from workflows.domain.status import ReleaseStatus
 
 QUEUE: Final = "lambda-releases"
 PLACE: Final = "lambda/123456789012/us-east-1"
-AWS: Final = 15.0
+AWS_RATE: Final = 15.0
 """Control-plane calls a second that AWS allows."""
 
 _UNLIMITED: Final = {"get_function", "get_policy", "describe_alarms"}
@@ -54,11 +54,11 @@ class Call:
 
 
 @dataclass
-class Stage:
+class LoadHarness:
     """Everything that runs."""
 
     directory: Path
-    ground: Ground
+    ground: Services
     stack: AsyncExitStack
 
     async def aws(self, *path: object) -> None:
@@ -85,7 +85,7 @@ class Stage:
 
     async def worker(self, name: str, **settings: str) -> Process:
         """Start ``python worker.py``; it polls when this returns."""
-        known = await pollers(self.ground.client, QUEUE)
+        known = await list_pollers(self.ground.client, QUEUE)
         log = self.directory / f"{name}.log"
         process = Process.start(
             name,
@@ -98,9 +98,9 @@ class Stage:
         self.stack.push_async_callback(process.stop)
 
         async def new() -> set[str]:
-            return await pollers(self.ground.client, QUEUE) - known
+            return await list_pollers(self.ground.client, QUEUE) - known
 
-        await ready(process, new)
+        await wait_until_ready(process, new)
         return process
 
     async def workers(self, count: int, **settings: str) -> list[Process]:
@@ -110,7 +110,7 @@ class Stage:
                 *(self.worker(f"worker-{number}", **settings) for number in range(count))
             )
         )
-        await asyncio.sleep(CAREFUL + 2 * BEAT.total_seconds())
+        await asyncio.sleep(REDUCED_SHARE_SECONDS + 2 * HEARTBEAT_INTERVAL.total_seconds())
         return started
 
     async def start(self, function: str, **request: Any) -> WorkflowHandle[Any, ReleaseStatus]:
@@ -143,18 +143,18 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(directory: Path) -> AsyncIterator[Stage]:
+async def open_harness(directory: Path) -> AsyncIterator[LoadHarness]:
     """Start AWS and Temporal; all that was started has ended when the block has."""
     async with (
         AsyncExitStack() as stack
     ):  # in memory: what is under test is not the disk of this machine
         ground = await stack.enter_async_context(
-            Ground.laid(directory, standin="tests.load.standin", settings=AT_ONCE)
+            Services.laid(directory, standin="tests.load.standin", settings=LOW_LATENCY_SETTINGS)
         )
-        yield Stage(directory, ground, stack)
+        yield LoadHarness(directory, ground, stack)
 
 
-async def ending(handle: WorkflowHandle[Any, ReleaseStatus]) -> str:
+async def read_ending(handle: WorkflowHandle[Any, ReleaseStatus]) -> str:
     """How a release ended: ``succeeded``, or the type of its failure."""
     try:
         return (await handle.result()).phase
@@ -163,7 +163,7 @@ async def ending(handle: WorkflowHandle[Any, ReleaseStatus]) -> str:
         return (cause.type if isinstance(cause, ApplicationError) else None) or type(cause).__name__
 
 
-def busiest_second(calls: Iterable[Call]) -> int:
+def count_busiest_second(calls: Iterable[Call]) -> int:
     """The most control-plane calls in any second, also one that begins between two."""
     times = [call.at for call in calls if call.control_plane]
     most = first = 0
@@ -174,7 +174,7 @@ def busiest_second(calls: Iterable[Call]) -> int:
     return most
 
 
-def operations(calls: Sequence[Call]) -> str:
+def format_operations(calls: Sequence[Call]) -> str:
     """Calls by operation."""
     return ", ".join(
         f"{name} {count}"
@@ -182,7 +182,9 @@ def operations(calls: Sequence[Call]) -> str:
     )
 
 
-async def in_bake(stage: Stage, functions: Iterable[str], *, seconds: float = 60) -> None:
+async def wait_until_baking(
+    harness: LoadHarness, functions: Iterable[str], *, seconds: float = 60
+) -> None:
     """Wait until these carry weights."""
     names = set(functions)
     async with asyncio.timeout(seconds):
@@ -190,7 +192,7 @@ async def in_bake(stage: Stage, functions: Iterable[str], *, seconds: float = 60
             for prefix in {name.rpartition("-")[0] for name in names}:
                 names -= {
                     name
-                    for name, told in (await stage.functions(prefix)).items()
+                    for name, told in (await harness.functions(prefix)).items()
                     if told["weights"]
                 }
             await asyncio.sleep(0.2)

@@ -8,15 +8,14 @@ from typing import Any
 
 from tests.chaos.ledger import Routing
 from tests.chaos.releases import BUCKET, BUILDS, HOOKS, Function
-from tests.survival.scene import ROLE, active
-from tests.survival.scene import package as zipped
+from tests.survival.harness import ROLE, wait_until_active, zip_source
 
 _AT_ONCE = 12
 
 
-def package(number: int) -> bytes:
+def build_package(number: int) -> bytes:
     """Build ``number``: no two are of one size, by which S3 tells them apart."""
-    return zipped(
+    return zip_source(
         f"def handler(event, context):\n    return {{'build': {number}}}\n" + "#" * number
     )
 
@@ -37,13 +36,15 @@ class State:
     """Code, memory and time-out by version."""
 
 
-async def build(functions: tuple[Function, ...], *, lambdas: Any, s3: Any, cloudwatch: Any) -> None:
+async def create_aws_state(
+    functions: tuple[Function, ...], *, lambdas: Any, s3: Any, cloudwatch: Any
+) -> None:
     """Everything that releases find."""
     await s3.create_bucket(Bucket=BUCKET)
     for number in range(1, BUILDS + 1):
-        await s3.put_object(Bucket=BUCKET, Key=f"{number}.zip", Body=package(number))
+        await s3.put_object(Bucket=BUCKET, Key=f"{number}.zip", Body=build_package(number))
     for name, source in HOOKS.items():
-        code = {"ZipFile": zipped(source)}
+        code = {"ZipFile": zip_source(source)}
         await lambdas.create_function(
             FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code=code
         )
@@ -58,18 +59,18 @@ async def build(functions: tuple[Function, ...], *, lambdas: Any, s3: Any, cloud
 
 async def _create(number: int, function: Function, *, lambdas: Any, cloudwatch: Any) -> None:
     name = {"FunctionName": function.name}
-    first = {"ZipFile": package(101)}
+    first = {"ZipFile": build_package(101)}
     await lambdas.create_function(
         **name, Runtime="python3.11", Role=ROLE, Handler="index.handler", Code=first
     )
     for version in range(1, function.versions + 1):
         if version > 1:
-            await lambdas.update_function_code(**name, ZipFile=package(100 + version))
-        await active(lambdas, function.name)
+            await lambdas.update_function_code(**name, ZipFile=build_package(100 + version))
+        await wait_until_active(lambdas, function.name)
         await lambdas.publish_version(**name)
-    await active(lambdas, function.name, Qualifier=str(function.versions))
+    await wait_until_active(lambdas, function.name, Qualifier=str(function.versions))
     if function.fresh_latest:
-        await lambdas.update_function_code(**name, ZipFile=package(150 + number % 40))
+        await lambdas.update_function_code(**name, ZipFile=build_package(150 + number % 40))
     if function.alias:
         await lambdas.create_alias(**name, Name="live", FunctionVersion=str(function.versions))
     if function.reserved is not None:
@@ -82,7 +83,7 @@ async def _create(number: int, function: Function, *, lambdas: Any, cloudwatch: 
             Qualifier=str(function.versions),
             ProvisionedConcurrentExecutions=function.provisioned,
         )
-    await active(lambdas, function.name)
+    await wait_until_active(lambdas, function.name)
     await cloudwatch.put_metric_alarm(
         AlarmName=function.alarm,
         Namespace="Chaos",
@@ -104,7 +105,7 @@ async def alias_of(lambdas: Any, function: str) -> Routing | None:
         return None
 
 
-async def look(functions: tuple[Function, ...], *, lambdas: Any) -> dict[str, State]:
+async def read_states(functions: tuple[Function, ...], *, lambdas: Any) -> dict[str, State]:
     """How everything is."""
     gate = asyncio.Semaphore(_AT_ONCE)
 

@@ -29,7 +29,7 @@ _WRITES = {
 }
 
 
-def write_of(method: str, path: str) -> str | None:
+def classify_write(method: str, path: str) -> str | None:
     """The write that a request is, if it is one."""
     return next(
         (
@@ -41,7 +41,7 @@ def write_of(method: str, path: str) -> str | None:
     )
 
 
-async def forwarded(
+async def forward_request(
     session: aiohttp.ClientSession, endpoint: str, request: web.BaseRequest
 ) -> web.Response:
     """Pass a request on, and bring the answer back as it is."""
@@ -65,7 +65,7 @@ async def forwarded(
 
 
 @dataclass
-class Killer:
+class KillProxy:
     """``async with Killer(endpoint, "update_alias", 2, "after", kill)``: kills once, at the second ``update_alias``, after it happened."""
 
     endpoint: str
@@ -98,7 +98,7 @@ class Killer:
         await self._session.close()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
-        write = write_of(request.method, request.path)
+        write = classify_write(request.method, request.path)
         if write:
             self.seen.append(write)
         strikes = (
@@ -108,7 +108,7 @@ class Killer:
         )
         if strikes and self.when == "before":
             return await self._strike(request)
-        answer = await forwarded(self._session, self.endpoint, request)
+        answer = await forward_request(self._session, self.endpoint, request)
         return await self._strike(request) if strikes else answer
 
     async def _strike(self, request: web.Request) -> web.StreamResponse:

@@ -23,16 +23,16 @@ from tests.fuzz.everything import Everything
 from tests.fuzz.size import Case
 
 QUEUE = "fuzz"
-PLACE = b"checkout-fuzz"
+FUNCTION_PLACEHOLDER = b"checkout-fuzz"
 """Stands in a document for the function that an input is about: each has one of its own."""
 
-PATIENCE = 120.0
+HANG_SECONDS = 120.0
 """Seconds until something hangs. Nothing takes more than a few, but on a machine that is busy with other things."""
 
 _STARVED = 2
 """Tasks of a workflow that may find the worker without a processor for ten seconds, and be given to it again."""
 
-AT_ONCE = 24
+CONCURRENCY = 24
 
 _T = TypeVar("_T")
 _numbers = itertools.count(1)
@@ -84,12 +84,12 @@ class Clock:
         return time.monotonic() - self._begun
 
 
-async def meet_all(
+async def run_cases(
     title: str,
     cases: Sequence[Case[_T]],
     meet: Callable[[Case[_T], Tally], Awaitable[None]],
     *,
-    at_once: int = AT_ONCE,
+    at_once: int = CONCURRENCY,
 ) -> Tally:
     """Meet all of them, so many at a time; whatever goes wrong is told with the case, when all have been met."""
     tally, clock, waiting = Tally(title), Clock(), iter(cases)
@@ -108,7 +108,7 @@ async def meet_all(
 
 
 @dataclass
-class Arena:
+class FuzzHarness:
     """The server, AWS, and the worker that must not die."""
 
     env: WorkflowEnvironment
@@ -149,7 +149,7 @@ class Arena:
         """Wait until nothing is left running, and fail if something is."""
         left: list[str] = []
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(HANG_SECONDS):
                 while left := await self.running():
                     await asyncio.sleep(0.1)
         assert not left, f"{len(left)} workflows are left running: {left[:5]}"
@@ -157,17 +157,17 @@ class Arena:
     async def clear(self) -> None:
         """End what a failed test left."""
         for id_ in await self.running():
-            await end(self.client.get_workflow_handle(id_))
+            await terminate(self.client.get_workflow_handle(id_))
 
 
-async def end(handle: WorkflowHandle[Any, Any]) -> None:
+async def terminate(handle: WorkflowHandle[Any, Any]) -> None:
     """End a workflow, if it has not ended meanwhile."""
     with contextlib.suppress(RPCError):
         await handle.terminate()
 
 
-async def ended(
-    client: Client, handle: WorkflowHandle[Any, Any], *, patience: float = PATIENCE
+async def wait_for_ending(
+    client: Client, handle: WorkflowHandle[Any, Any], *, patience: float = HANG_SECONDS
 ) -> tuple[str, ApplicationError | None]:
     """How a workflow ended: ``Completed``, ``CancelledError``, or its failure; one that does not end is ended, and says why it hung."""
     try:
@@ -182,19 +182,19 @@ async def ended(
         )
     except TimeoutError:
         why = await _stuck(client, handle)
-        await end(handle)
+        await terminate(handle)
         raise AssertionError(f"{handle.id} never ended: {why}") from None
     return "Completed", None
 
 
-async def no_task_failed(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
+async def assert_no_task_failed(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
     """No workflow task failed on the way, here or in a child: a failed one is tried again, for ever if it must."""
     history = await handle.fetch_history()
     starved = 0
     for event in history.events:
         if event.HasField("child_workflow_execution_started_event_attributes"):
             child = event.child_workflow_execution_started_event_attributes.workflow_execution
-            await no_task_failed(
+            await assert_no_task_failed(
                 client, client.get_workflow_handle(child.workflow_id, run_id=child.run_id)
             )
         if event.HasField("workflow_task_failed_event_attributes"):
@@ -231,7 +231,7 @@ async def _stuck(client: Client, handle: WorkflowHandle[Any, Any]) -> str:
     return f"pending: {pending}; last: {history.events[-1].event_type}"
 
 
-def check_answered(error: RPCError, *expected: RPCStatusCode) -> None:
+def assert_answered(error: RPCError, *expected: RPCStatusCode) -> None:
     """The server said something, and not just nothing in time; one of these, if any are named."""
     assert error.status not in {
         RPCStatusCode.DEADLINE_EXCEEDED,
