@@ -85,11 +85,11 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
     """Connect, serve the queue until ``stop`` is set, drain. Raises :class:`WorkerStartError` or :class:`AwsConfigurationError` before anything is begun."""
     client = await _temporal(settings.metrics)
     await _register_search_attributes(client)
-    limits = Limits(Rates().at(settings.aws_rate))
+    limits = Limits(Rates().scale_to(settings.aws_rate))
     share = RateShare(client, task_queue=settings.task_queue, limits=limits)
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     async with connect(region=region, limits=limits) as aws:
-        await share.begin()
+        await share.start()
         worker = Worker(
             client,
             task_queue=settings.task_queue,
@@ -102,7 +102,7 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
         )
         gc.collect()
         gc.freeze()  # what is there by now stays: collecting is about workflows, and those forgotten are collected soon
-        sharing = asyncio.ensure_future(share.keep())
+        sharing = asyncio.ensure_future(share.maintain())
         failed = asyncio.ensure_future(_run(worker, stop))
         log.info(
             "working",

@@ -60,7 +60,7 @@ class ResponseExpectation(Request):
     test: Literal["equals", "exists"]
     value: Json = None
 
-    def flaw(self, answer: JsonValue) -> str | None:
+    def find_flaw(self, answer: JsonValue) -> str | None:
         """What is wrong with an answer, if anything is, without any of it."""
         found = _found(_compiled(self.path), answer)
         holds = (
@@ -146,7 +146,7 @@ def _flaw(answer: Mapping[str, Any], expectations: Sequence[ResponseExpectation]
         content: JsonValue = from_json(answer.get("Payload") or b"", allow_inf_nan=False)
     except ValueError:  # quotes the answer
         return "its answer is not JSON"
-    return next((flaw for each in expectations if (flaw := each.flaw(content)) is not None), None)
+    return next((flaw for each in expectations if (flaw := each.find_flaw(content)) is not None), None)
 
 
 def _found(query: jsonpath.JSONPath, answer: JsonValue) -> list[Any]:

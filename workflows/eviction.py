@@ -12,11 +12,11 @@ from typing import Final
 
 from temporalio.worker import Worker
 
-_LOOK: Final = 1.0
+_POLL_SECONDS: Final = 1.0
 """Seconds between two looks at who dozes."""
 
 
-class Dozing:
+class IdleWorkflows:
     """Runs that only wait from now on. Told from threads that run workflows, to all workers of the process: one of them has it."""
 
     def __init__(self) -> None:
@@ -24,20 +24,20 @@ class Dozing:
         self._lock = threading.Lock()
         self._told: list[list[str]] = []
 
-    def begin(self, run_id: str) -> None:
+    def mark_idle(self, run_id: str) -> None:
         """Nothing is to be done for this run for a long time."""
         with self._lock:
             for runs in self._told:
                 runs.append(run_id)
 
-    async def forget(self, worker: Worker) -> None:
+    async def evict_from(self, worker: Worker) -> None:
         """Have a worker forget whoever dozes. Without end. One that has woken up meanwhile, is over, or is another worker's, is none the worse for it."""
         runs: list[str] = []
         with self._lock:
             self._told.append(runs)
         try:
             while True:
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_POLL_SECONDS)
                 with self._lock:
                     dozing, runs[:] = list(runs), []
                 for run_id in dozing:
@@ -47,5 +47,5 @@ class Dozing:
                 self._told = [others for others in self._told if others is not runs]
 
 
-DOZING: Final = Dozing()
+IDLE_WORKFLOWS: Final = IdleWorkflows()
 """Those of this process."""

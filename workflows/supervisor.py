@@ -31,7 +31,7 @@ from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Analysis, Approval, Bake
 from workflows.domain.target import Target
-from workflows.eviction import DOZING
+from workflows.eviction import IDLE_WORKFLOWS
 from workflows.past_rollouts import read_journal
 from workflows.preflight import Rejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
@@ -82,7 +82,7 @@ class Supervisor:
         except WorkflowAlreadyStartedError:
             raise self._rejected(target, f"{target} is being released already: {lock}") from None
         if _unhurried(request):
-            DOZING.begin(workflow.info().run_id)
+            IDLE_WORKFLOWS.mark_idle(workflow.info().run_id)
         try:
             status = await rollout
         except ChildWorkflowError as error:

@@ -88,12 +88,12 @@ class DescribeAlarmsResponse(Response):
         """Those in state ALARM."""
         return [alarm for alarm in self.alarms if alarm.state_value == "ALARM"]
 
-    def missing(self, names: Iterable[str]) -> list[str]:
+    def find_missing(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that do not exist, in their order."""
         there = {alarm.alarm_name for alarm in self.alarms}
         return [name for name in names if name not in there]
 
-    def about(self, names: Sequence[str]) -> Self:
+    def filter_by_name(self, names: Sequence[str]) -> Self:
         """The part of it that is about these alarms."""
         return self.model_copy(
             update={
@@ -127,7 +127,7 @@ class Alarms(OperationGroup):
         Too little data is no alarm: ``INSUFFICIENT_DATA`` is watched on. Safe at any time.
         """
         seen = await self._looks.ask(request.alarm_names)
-        if not seen.firing and not seen.missing(request.alarm_names):
+        if not seen.firing and not seen.find_missing(request.alarm_names):
             raise AwsError(
                 "watch_alarms",
                 "Quiet",

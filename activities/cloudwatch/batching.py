@@ -22,7 +22,7 @@ NEXT_CALL_DELAY_SECONDS: Final = 1.0
 
 
 class _Told(Protocol):
-    def about(self, names: Sequence[str]) -> Self:
+    def filter_by_name(self, names: Sequence[str]) -> Self:
         """The part of an answer that is about these names."""
         ...
 
@@ -92,7 +92,7 @@ class Batcher(Generic[_Answer]):
         else:
             for question in questions:
                 if not question.answer.done():
-                    question.answer.set_result(answer.about(question.names))
+                    question.answer.set_result(answer.filter_by_name(question.names))
 
 
 def _anew(problem: Exception) -> Exception:

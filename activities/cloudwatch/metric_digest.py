@@ -23,7 +23,7 @@ _FORM: Final = re.compile(
 )
 
 
-def digest(minutes: Sequence[datetime], columns: Mapping[str, Sequence[float | None]]) -> str:
+def compute_digest(minutes: Sequence[datetime], columns: Mapping[str, Sequence[float | None]]) -> str:
     """For ascending minutes, and columns of numbers by name, each as long as ``minutes``."""
     if not minutes:
         return COMPLETE

@@ -39,7 +39,7 @@ class Metric(Request):
     stat: _Stat
 
 
-class OtherMetric(Request):
+class CustomMetric(Request):
     """A metric of the caller's own, or metric math over several; ``id`` names it in the answer.
 
     Either ``namespace``, ``metric_name``, ``dimensions`` and ``stat``, or ``expression`` and its ``metrics`` by the ids that it calls them. Ids in an
@@ -100,7 +100,7 @@ _WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*", re.ASCII)
 _SEVERAL: Final = re.compile(r"\b(SEARCH|METRICS|SELECT)\b", re.IGNORECASE)
 
 
-def query(name: str, metric: Metric) -> dict[str, Any]:
+def build_query(name: str, metric: Metric) -> dict[str, Any]:
     """The MetricDataQuery for a metric, a point a minute."""
     dimensions = [
         {"Name": dimension, "Value": value} for dimension, value in metric.dimensions.items()
@@ -113,12 +113,12 @@ def query(name: str, metric: Metric) -> dict[str, Any]:
     return {"Id": name, "MetricStat": {"Metric": what, "Period": 60, "Stat": metric.stat}}
 
 
-def queries(name: str, other: OtherMetric) -> Iterator[dict[str, Any]]:
+def build_queries(name: str, other: CustomMetric) -> Iterator[dict[str, Any]]:
     """Those for one that is the caller's own; the first tells. Their ids begin with ``name`` and hold nothing of the caller's, so no two callers' can meet."""
     if other.expression is None:
-        yield query(name, Metric.model_validate(other.model_dump(include={*Metric.model_fields})))
+        yield build_query(name, Metric.model_validate(other.model_dump(include={*Metric.model_fields})))
         return
     names = {inner: f"{name}m{place}" for place, inner in enumerate(other.metrics)}
     yield {"Id": name, "Expression": _renamed(other.expression, names)}
     for inner, metric in other.metrics.items():
-        yield query(names[inner], metric) | {"ReturnData": False}
+        yield build_query(names[inner], metric) | {"ReturnData": False}

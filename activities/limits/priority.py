@@ -45,7 +45,7 @@ class RollbackAnnouncements:
         with self._lock:
             self._announced.append(time.monotonic())
 
-    def take(self) -> bool:
+    def consume(self) -> bool:
         """Whether one is on its way; from then on it is not, any more."""
         with self._lock:
             since = time.monotonic() - _ANNOUNCEMENT_SECONDS

@@ -36,7 +36,7 @@ class Rates:
     describe_alarms: float = 5
     get_metric_data: float = 25
 
-    def at(self, control_plane: float) -> Rates:
+    def scale_to(self, control_plane: float) -> Rates:
         """The same proportions, for so many control-plane calls a second."""
         part = control_plane / self.control_plane
         others = (self.get_function, self.get_policy, self.describe_alarms, self.get_metric_data)
@@ -54,14 +54,14 @@ class TokenBucket:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
-        self._served = served
+        self._on_dequeue = served
 
     @property
-    def line(self) -> int:
+    def queue_length(self) -> int:
         """How many wait."""
         return len(self._waiting)
 
-    async def draw(self, priority: int = 3) -> None:
+    async def acquire(self, priority: int = 3) -> None:
         """Wait for a token; 1 is more urgent than 5, and borrows one. A caller that is cancelled while it waits takes none."""
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -85,14 +85,14 @@ class TokenBucket:
             if place in self._waiting:
                 self._waiting.remove(place)
                 heapq.heapify(self._waiting)
-                self._served()
+                self._on_dequeue()
             raise
 
     def pause(self, seconds: float) -> None:
         """Let nobody through for so long."""
         self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
-    def adapt(self, per_second: float) -> None:
+    def set_rate(self, per_second: float) -> None:
         """Go on at another rate: whoever is next waits by the new one, counted from whoever was last."""
         if per_second == self.per_second:
             return
@@ -121,7 +121,7 @@ class TokenBucket:
                 self._last = now
         if self._waiting:
             self._wake()
-        self._served()
+        self._on_dequeue()
 
 
 MAX_BORROWED_TURNS: Final = 3
@@ -152,21 +152,21 @@ class Limits:
     def __post_init__(self) -> None:
         """One bucket per limit."""
         self._moved = asyncio.Event()
-        self._others = TokenBucket(self.rates.control_plane, self.stir)
-        self._own = {
-            "get_function": TokenBucket(self.rates.get_function, self.stir),
-            "get_policy": TokenBucket(self.rates.get_policy, self.stir),
-            "describe_alarms": TokenBucket(self.rates.describe_alarms, self.stir),
-            "get_metric_data": TokenBucket(self.rates.get_metric_data, self.stir),
+        self._shared_bucket = TokenBucket(self.rates.control_plane, self.notify_waiters)
+        self._operation_buckets = {
+            "get_function": TokenBucket(self.rates.get_function, self.notify_waiters),
+            "get_policy": TokenBucket(self.rates.get_policy, self.notify_waiters),
+            "describe_alarms": TokenBucket(self.rates.describe_alarms, self.notify_waiters),
+            "get_metric_data": TokenBucket(self.rates.get_metric_data, self.notify_waiters),
         }
 
-    async def draw(self, operation: str) -> None:
+    async def acquire(self, operation: str) -> None:
         """Wait until this operation may be called; raises ``RateLimited`` (a throttle, nothing was sent) after :data:`TURN_TIMEOUT_SECONDS` seconds."""
         if operation in _UNLIMITED_OPERATIONS:
             return
         try:
             async with asyncio.timeout(TURN_TIMEOUT_SECONDS):
-                await self._bucket(operation).draw(_priority())
+                await self._bucket(operation).acquire(_priority())
         except TimeoutError:
             raise AwsError(
                 operation,
@@ -175,39 +175,39 @@ class Limits:
                 retry_after=1,
             ) from None
 
-    def answered(self, operation: str, fault: Fault) -> None:
+    def report_fault(self, operation: str, fault: Fault) -> None:
         """AWS refused a call: if for its rate, somebody else calls too, so hold this kind of call back for a second."""
         if fault is Fault.THROTTLED and operation not in _UNLIMITED_OPERATIONS:
             self._bucket(operation).pause(_BACK_OFF_SECONDS)
 
-    def share(self, workers: float) -> None:
+    def divide_rates(self, workers: float) -> None:
         """Go on at this worker's part of the rates, of so many workers'. What waits already waits by the new rate."""
-        self._others.adapt(self.rates.control_plane / workers)
-        for operation, bucket in self._own.items():
-            bucket.adapt(getattr(self.rates, operation) / workers)
-        self.stir()
+        self._shared_bucket.set_rate(self.rates.control_plane / workers)
+        for operation, bucket in self._operation_buckets.items():
+            bucket.set_rate(getattr(self.rates, operation) / workers)
+        self.notify_waiters()
 
     @property
     def control_plane(self) -> float:
         """Control-plane calls a second that this worker makes at most."""
-        return self._others.per_second
+        return self._shared_bucket.per_second
 
-    def room_for(self, more: int) -> bool:
+    def has_room_for(self, more: int) -> bool:
         """Whether so many more would get their turn within :data:`MAX_QUEUE_SECONDS`, whichever call they make. An empty line has room for one."""
-        lines = (self._others, self._own["get_function"], self._own["get_policy"])
-        return all(bucket.line + more <= max(1, bucket.per_second * MAX_QUEUE_SECONDS) for bucket in lines)
+        lines = (self._shared_bucket, self._operation_buckets["get_function"], self._operation_buckets["get_policy"])
+        return all(bucket.queue_length + more <= max(1, bucket.per_second * MAX_QUEUE_SECONDS) for bucket in lines)
 
-    async def change(self) -> None:
+    async def wait_for_change(self) -> None:
         """Wait until there may be more room than now."""
         await self._moved.wait()
 
-    def stir(self) -> None:
+    def notify_waiters(self) -> None:
         """Have everybody who waits for room look again."""
         self._moved.set()
         self._moved.clear()
 
     def _bucket(self, operation: str) -> TokenBucket:
-        return self._own.get(operation, self._others)
+        return self._operation_buckets.get(operation, self._shared_bucket)
 
 
 _DEFAULT_PRIORITY: Final = 3

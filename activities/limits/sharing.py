@@ -53,21 +53,21 @@ class RateShare:
         self._workers = 1
         self._heard: dict[str, tuple[int, float]] = {}
 
-    async def begin(self) -> None:
+    async def start(self) -> None:
         """Count the workers that there are and this one, and begin with half of its part: before it polls for the first time."""
         await self._count()
-        self._limits.share(2 * self._workers)
+        self._limits.divide_rates(2 * self._workers)
 
-    async def keep(self) -> None:
+    async def maintain(self) -> None:
         """Go on at its part, whoever comes and goes. Without end."""
         before, until = 0, asyncio.get_running_loop().time() + REDUCED_SHARE_SECONDS
         while True:
             await asyncio.sleep(HEARTBEAT_INTERVAL.total_seconds())
             await self._count()
             if asyncio.get_running_loop().time() < until:
-                self._limits.share(2 * self._workers)
+                self._limits.divide_rates(2 * self._workers)
                 continue
-            self._limits.share(self._workers)
+            self._limits.divide_rates(self._workers)
             if self._workers != before:
                 log.info(
                     "%d workers serve %s: %.3g calls to AWS a second each",

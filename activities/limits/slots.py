@@ -51,19 +51,19 @@ class ActivitySlotSupplier(CustomSlotSupplier):
         self._looking += 1
         try:
             while (permit := self._if_room()) is None:
-                await self._limits.change()
+                await self._limits.wait_for_change()
         finally:
             self._looking -= 1
         return permit
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:  # noqa: ARG002 - Temporal's signature
         """One more if there is room, or if it is announced: for an activity that comes with the answer to a workflow task, past Temporal's queue."""
-        announced = ROLLBACK_ANNOUNCEMENTS.take()
+        announced = ROLLBACK_ANNOUNCEMENTS.consume()
         return self._if_room() or (_Permit(fetching=False) if announced else None)
 
     def _if_room(self) -> _Permit | None:
         with self._lock:
-            if not self._limits.room_for(self._fetching + 1):
+            if not self._limits.has_room_for(self._fetching + 1):
                 return None
             self._fetching += 1
         return _Permit()
@@ -85,7 +85,7 @@ class ActivitySlotSupplier(CustomSlotSupplier):
         if (
             self._looking and not self._loop.is_closed()
         ):  # else nobody is to be woken, and a wake-up costs as much as all the rest of this
-            self._loop.call_soon_threadsafe(self._limits.stir)
+            self._loop.call_soon_threadsafe(self._limits.notify_waiters)
 
 
 MAX_CONCURRENT_WORKFLOW_TASKS: Final = 8

@@ -17,14 +17,14 @@ from typing import Final, TypeVar
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.limits.sharing import pollers
+from activities.limits.sharing import list_pollers
 from deploy.local.emulator import ROOT, LocalLambda
 from deploy.local.ports import Ports
-from deploy.local.processes import PartError, Process
+from deploy.local.processes import ProcessError, Process
 
 _T = TypeVar("_T")
 
-AT_ONCE: Final = (
+LOW_LATENCY_SETTINGS: Final = (
     *(
         argument
         for queue in ("transfer", "timer", "visibility")
@@ -37,7 +37,7 @@ AT_ONCE: Final = (
 middle of a workflow task, for a read of the database behind all that others write: 70 ms while hundreds of activities come in.
 As a server in production is set."""
 
-ON_FILE: Final = ("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL")
+SQLITE_SETTINGS: Final = ("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL")
 """Settings of its SQLite on a file without which it flushes the disk at every step: half of the server's work for a release.
 
 What it has written survives the death of the server; the last moments may not survive that of the machine."""
@@ -91,7 +91,7 @@ class Stack:
         """Run all parts for as long as the block runs. When it ends – in whatever way – they end, the last one first.
 
         With ``keep``, Temporal's histories and everything in the local AWS are there again next time; without it every start is a new one.
-        Raises :class:`~deploy.local.processes.PartError` with the reason, and the end of the log, when a part does not come up.
+        Raises :class:`~deploy.local.processes.ProcessError` with the reason, and the end of the log, when a part does not come up.
         """
         ports.check_free()
         async with AsyncExitStack() as ending:
@@ -99,7 +99,7 @@ class Stack:
             _clear(directory, keep=keep)
             temporal = _start_temporal(ports, directory)
             ending.push_async_callback(temporal.stop)
-            client = await ready(temporal, lambda: _connect(ports))
+            client = await wait_until_ready(temporal, lambda: _connect(ports))
             local_lambda = LocalLambda.start(
                 ports.awslambda,
                 state=directory / "aws" if keep else None,
@@ -110,7 +110,7 @@ class Stack:
             aws = await ending.enter_async_context(local_lambda)
             worker = _start_worker(ports, aws, directory)
             ending.push_async_callback(worker.stop)
-            await ready(worker, lambda: pollers(client, _TASK_QUEUE))
+            await wait_until_ready(worker, lambda: list_pollers(client, _TASK_QUEUE))
             yield cls(ports, directory, aws, client, (temporal, aws.process, worker))
 
 
@@ -123,7 +123,7 @@ def _occupied(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise PartError(
+            raise ProcessError(
                 f"another local stack runs in {directory}: end it, or use --directory"
             ) from None
         yield
@@ -152,7 +152,7 @@ def _start_temporal(ports: Ports, directory: Path) -> Process:
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:
-        raise PartError("there is no `temporal` command: run `make install`")
+        raise ProcessError("there is no `temporal` command: run `make install`")
     command = [
         found,
         "server",
@@ -170,8 +170,8 @@ def _start_temporal(ports: Ports, directory: Path) -> Process:
         "--log-level",
         "error",
         "--ui-disable-news-fetch",
-        *AT_ONCE,
-        *ON_FILE,
+        *LOW_LATENCY_SETTINGS,
+        *SQLITE_SETTINGS,
     ]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")
@@ -204,13 +204,13 @@ async def _connect(ports: Ports) -> Client | None:
         return None
 
 
-async def ready(part: Process, look: Callable[[], Awaitable[_T | None]]) -> _T:
-    """What ``look`` finds once the part is up. Raises ``PartError`` with the end of its log where it ends, or takes too long."""
+async def wait_until_ready(part: Process, look: Callable[[], Awaitable[_T | None]]) -> _T:
+    """What ``look`` finds once the part is up. Raises ``ProcessError`` with the end of its log where it ends, or takes too long."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if part.ended:
-            raise PartError(f"{part.name} ended while it was starting ({part.log}):\n{part.tail()}")
+            raise ProcessError(f"{part.name} ended while it was starting ({part.log}):\n{part.tail()}")
         if found := await look():
             return found
         await asyncio.sleep(0.05)
-    raise PartError(f"{part.name} is not up after {_PATIENCE:.0f} s ({part.log}):\n{part.tail()}")
+    raise ProcessError(f"{part.name} is not up after {_PATIENCE:.0f} s ({part.log}):\n{part.tail()}")

@@ -35,7 +35,7 @@ class Watched(TokenBucket):
 @pytest.mark.parametrize("per_second", [40, 200])
 async def test_no_second_sees_more_than_the_rate(per_second: int) -> None:
     bucket = Watched(per_second)
-    await asyncio.gather(*(bucket.draw() for _ in range(int(per_second * 1.2) + 1)))
+    await asyncio.gather(*(bucket.acquire() for _ in range(int(per_second * 1.2) + 1)))
     assert len(bucket.granted) == int(per_second * 1.2)
     assert all(
         later - earlier > 1 - 1e-6
@@ -49,7 +49,7 @@ async def test_the_first_after_a_silence_goes_at_once_and_the_silence_saves_noth
     await asyncio.sleep(0.1)
     begun = now()
     for _ in range(3):
-        await bucket.draw()
+        await bucket.acquire()
     assert now() - begun > 0.038
 
 
@@ -57,7 +57,7 @@ async def test_whoever_is_most_urgent_goes_first_and_then_whoever_came_first() -
     bucket, order = TokenBucket(100), list[str]()
 
     async def caller(name: str, priority: int) -> None:
-        await bucket.draw(priority)
+        await bucket.acquire(priority)
         order.append(name)
 
     bucket.pause(0.1)  # all have come before the first is served
@@ -68,9 +68,9 @@ async def test_whoever_is_most_urgent_goes_first_and_then_whoever_came_first() -
 
 async def test_what_restores_service_waits_for_nobody_and_whoever_is_next_waits_for_it() -> None:
     bucket, begun = TokenBucket(20), now()
-    line = [asyncio.create_task(bucket.draw()) for _ in range(3)]
+    line = [asyncio.create_task(bucket.acquire()) for _ in range(3)]
     await asyncio.sleep(0.01)
-    await bucket.draw(1)
+    await bucket.acquire(1)
     assert now() - begun < 0.04
     await asyncio.gather(*line)
     assert (
@@ -80,39 +80,39 @@ async def test_what_restores_service_waits_for_nobody_and_whoever_is_next_waits_
 
 async def test_no_more_than_a_few_turns_are_borrowed() -> None:
     bucket, begun = TokenBucket(20), now()
-    await bucket.draw()
+    await bucket.acquire()
     for _ in range(rate.MAX_BORROWED_TURNS):
-        await bucket.draw(1)
+        await bucket.acquire(1)
     assert now() - begun < 0.04
-    await bucket.draw(1)
+    await bucket.acquire(1)
     assert now() - begun > 0.09
 
 
 async def test_nothing_is_borrowed_from_an_aws_that_throttles() -> None:
     bucket, begun = TokenBucket(100), now()
     bucket.pause(0.1)
-    await bucket.draw(1)
+    await bucket.acquire(1)
     assert now() - begun > 0.09
 
 
 async def test_a_caller_that_leaves_takes_no_turn() -> None:
     bucket = TokenBucket(4)
-    await bucket.draw()
-    leaving = asyncio.create_task(bucket.draw())
+    await bucket.acquire()
+    leaving = asyncio.create_task(bucket.acquire())
     await asyncio.sleep(0)
     leaving.cancel()
     begun = now()
-    await bucket.draw()
+    await bucket.acquire()
     assert now() - begun < 0.45
 
 
 async def test_a_pause_holds_everybody_back() -> None:
     bucket = TokenBucket(1000)
-    waiting = asyncio.create_task(asyncio.wait_for(bucket.draw(), 5))
+    waiting = asyncio.create_task(asyncio.wait_for(bucket.acquire(), 5))
     await waiting
     bucket.pause(0.1)
     begun = now()
-    await asyncio.gather(bucket.draw(), bucket.draw())
+    await asyncio.gather(bucket.acquire(), bucket.acquire())
     assert now() - begun > 0.09
 
 
@@ -120,7 +120,7 @@ async def test_each_kind_of_call_has_a_limit_of_its_own() -> None:
     limits = Limits(Rates(control_plane=1, get_function=1, get_policy=1))
     begun = now()
     for operation in ("update_alias", "get_function", "get_policy"):
-        await limits.draw(operation)
+        await limits.acquire(operation)
     assert now() - begun < 0.5
 
 
@@ -128,16 +128,16 @@ async def test_all_other_calls_share_one_limit() -> None:
     limits = Limits(Rates(control_plane=20))
     begun = now()
     for operation in ("update_alias", "get_alias", "list_tags"):
-        await limits.draw(operation)
+        await limits.acquire(operation)
     assert now() - begun > 0.09
 
 
 async def test_an_invocation_waits_for_nobody() -> None:
     limits = Limits(Rates(control_plane=0.1))
-    await limits.draw("update_alias")
+    await limits.acquire("update_alias")
     begun = now()
     for _ in range(100):
-        await limits.draw("invoke")
+        await limits.acquire("invoke")
     assert now() - begun < 0.5
 
 
@@ -145,12 +145,12 @@ async def test_an_activity_of_priority_one_is_a_rollback_and_goes_first() -> Non
     limits, order = Limits(Rates(control_plane=50)), list[str]()
 
     async def call(name: str) -> None:
-        await limits.draw("update_alias")
+        await limits.acquire("update_alias")
         order.append(name)
 
     rollback = ActivityEnvironment()
     rollback.info = dataclasses.replace(rollback.info, priority=Priority(priority_key=1))
-    await limits.draw("update_alias")
+    await limits.acquire("update_alias")
     releases = [
         asyncio.create_task(ActivityEnvironment().run(call, f"release {number}"))
         for number in range(3)
@@ -166,9 +166,9 @@ async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(
 ) -> None:
     monkeypatch.setattr(rate, "TURN_TIMEOUT_SECONDS", 0.05)
     limits = Limits(Rates(control_plane=1))
-    await limits.draw("update_alias")
+    await limits.acquire("update_alias")
     with pytest.raises(AwsError) as caught:
-        await limits.draw("update_alias")
+        await limits.acquire("update_alias")
     assert classify_error(caught.value) is Fault.THROTTLED
     assert "not sent" in caught.value.message
 
@@ -180,38 +180,38 @@ async def test_the_default_rates_are_aws_lambdas_own() -> None:
 
 
 async def test_at_another_rate_all_limits_keep_their_proportions() -> None:
-    assert Rates().at(30) == Rates(
+    assert Rates().scale_to(30) == Rates(
         control_plane=30, get_function=200, get_policy=30, describe_alarms=10, get_metric_data=50
     )
 
 
 async def test_a_faster_rate_is_kept_by_those_who_wait_already() -> None:
     bucket, begun = TokenBucket(1), now()
-    await bucket.draw()
-    waiting = asyncio.gather(*(bucket.draw() for _ in range(5)))
+    await bucket.acquire()
+    waiting = asyncio.gather(*(bucket.acquire() for _ in range(5)))
     await asyncio.sleep(0)
-    bucket.adapt(100)
+    bucket.set_rate(100)
     await waiting
     assert 0.04 < now() - begun < 0.5
 
 
 async def test_a_slower_rate_is_kept_by_those_who_wait_already() -> None:
     bucket, begun = TokenBucket(1000), now()
-    await bucket.draw()
-    waiting = asyncio.gather(bucket.draw(), bucket.draw())
+    await bucket.acquire()
+    waiting = asyncio.gather(bucket.acquire(), bucket.acquire())
     await asyncio.sleep(0)
-    bucket.adapt(10)
+    bucket.set_rate(10)
     await waiting
     assert now() - begun > 0.19
 
 
 async def test_a_rate_that_stays_the_same_sends_nobody_back_to_the_beginning_of_the_wait() -> None:
     bucket, begun = TokenBucket(5), now()
-    await bucket.draw()
-    waiting = asyncio.ensure_future(bucket.draw())
+    await bucket.acquire()
+    waiting = asyncio.ensure_future(bucket.acquire())
     for _ in range(5):
         await asyncio.sleep(0.03)
-        bucket.adapt(5)
+        bucket.set_rate(5)
     await waiting
     assert now() - begun < 0.3
 
@@ -222,36 +222,36 @@ async def test_a_share_is_the_same_part_of_each_limit() -> None:
             control_plane=12, get_function=90, get_policy=6, describe_alarms=3, get_metric_data=15
         )
     )
-    limits.share(3)
+    limits.divide_rates(3)
     assert limits.control_plane == 4
-    shares = {name: bucket.per_second for name, bucket in limits._own.items()}
+    shares = {name: bucket.per_second for name, bucket in limits._operation_buckets.items()}
     assert shares == {
         "get_function": 30,
         "get_policy": 2,
         "describe_alarms": 1,
         "get_metric_data": 5,
     }
-    limits.share(1)
+    limits.divide_rates(1)
     assert limits.control_plane == 12
 
 
 async def test_looking_at_alarms_and_metrics_takes_no_turn_from_lambda() -> None:
     limits = Limits(Rates(control_plane=1, describe_alarms=1, get_metric_data=1))
     begun = now()
-    await limits.draw("update_alias")
-    await limits.draw("describe_alarms")
-    await limits.draw("get_metric_data")
+    await limits.acquire("update_alias")
+    await limits.acquire("describe_alarms")
+    await limits.acquire("get_metric_data")
     assert now() - begun < 0.5
 
 
 async def test_a_throttle_of_aws_holds_its_own_kind_of_call_back() -> None:
     limits = Limits(Rates(1000, 1000, 1000, 1000, 1000))
-    limits.answered("update_alias", Fault.THROTTLED)
-    limits.answered("get_function", Fault.CONFLICT)
+    limits.report_fault("update_alias", Fault.THROTTLED)
+    limits.report_fault("get_function", Fault.CONFLICT)
     begun = now()
-    await limits.draw("get_function")
+    await limits.acquire("get_function")
     assert now() - begun < 0.5
-    await limits.draw("get_alias")
+    await limits.acquire("get_alias")
     assert now() - begun > 0.9
 
 
@@ -259,20 +259,20 @@ async def test_a_throttle_of_aws_holds_its_own_kind_of_call_back() -> None:
 async def test_there_is_room_for_as_many_as_get_their_turn_soon_and_always_for_one(
     per_second: float, room: int
 ) -> None:
-    limits = Limits(Rates().at(per_second))
-    assert limits.room_for(room)
-    assert not limits.room_for(room + 1)
+    limits = Limits(Rates().scale_to(per_second))
+    assert limits.has_room_for(room)
+    assert not limits.has_room_for(room + 1)
 
 
 async def test_a_line_takes_room_until_it_is_served_or_left() -> None:
     limits = Limits(Rates(control_plane=4))
-    await limits.draw("update_alias")
-    first, second = (asyncio.ensure_future(limits.draw("update_alias")) for _ in range(2))
+    await limits.acquire("update_alias")
+    first, second = (asyncio.ensure_future(limits.acquire("update_alias")) for _ in range(2))
     await asyncio.sleep(0)
-    assert not limits.room_for(1)
+    assert not limits.has_room_for(1)
     second.cancel()
     async with asyncio.timeout(0.1):
-        await limits.change()
-    assert limits.room_for(1)
+        await limits.wait_for_change()
+    assert limits.has_room_for(1)
     await first
-    assert limits.room_for(2)
+    assert limits.has_room_for(2)

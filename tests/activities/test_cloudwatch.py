@@ -115,7 +115,7 @@ async def test_an_alarm_is_told_where_there_is_no_temporal_to_tell_that_it_comes
 async def test_a_watch_ends_when_an_alarm_is_not_there_since_nobody_would_hear_it() -> None:
     found = await watched(seen(alarm("errors")), "errors", "gone", "lost")
     assert found.firing == []
-    assert found.missing(["errors", "gone", "lost"]) == ["gone", "lost"]
+    assert found.find_missing(["errors", "gone", "lost"]) == ["gone", "lost"]
 
 
 async def test_a_watch_that_cannot_see_says_so_and_goes_on() -> None:

@@ -20,7 +20,7 @@ from tests.fake_lambda import FakeLambda
 class Told:
     names: Sequence[str]
 
-    def about(self, names: Sequence[str]) -> Told:
+    def filter_by_name(self, names: Sequence[str]) -> Told:
         return Told([name for name in self.names if name in names])
 
 
@@ -125,7 +125,7 @@ async def test_who_leaves_is_not_asked_for_and_takes_nobody_along() -> None:
 async def test_a_call_that_hangs_holds_the_next_up_for_a_moment_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batching, "PATIENCE", 0.05)
+    monkeypatch.setattr(batching, "NEXT_CALL_DELAY_SECONDS", 0.05)
     oracle = Oracle(delay=5)
     together = Batcher(oracle.ask)
     hanging = asyncio.create_task(together.ask(["a"]))
@@ -151,5 +151,5 @@ async def test_each_release_hears_of_its_own_alarms_only() -> None:
     assert not isinstance(yours, BaseException)
     assert [alarm.alarm_name for alarm in yours.firing] == ["yours"]
     assert not isinstance(gone, BaseException)
-    assert gone.missing(["gone"]) == ["gone"]
+    assert gone.find_missing(["gone"]) == ["gone"]
     assert len(aws.calls) == 1

@@ -368,7 +368,7 @@ NEVER_HAPPENED: dict[str, Fault] = {
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a throttle, calls are held back for a moment only."""
-    monkeypatch.setattr(rate, "_BACK_OFF", 0.01)
+    monkeypatch.setattr(rate, "_BACK_OFF_SECONDS", 0.01)
 
 
 async def attempt(aws: Connection, case: Case, request: Request, number: int) -> Any:

@@ -330,7 +330,7 @@ async def test_a_page_of_somebody_elses_is_no_answer(aws: Connection, stub: Stub
 
 async def test_it_waits_for_no_turn_of_the_control_plane(aws: Connection) -> None:
     aws._limits = Limits(Rates(0.001, 0.001, 0.001, 0.001))
-    await aws._limits.draw("update_alias")  # the next turn comes in a quarter of an hour
+    await aws._limits.acquire("update_alias")  # the next turn comes in a quarter of an hour
     answer = await on_attempt(1, Probes(aws).probe_function, asked())
     assert answer.failure is None
 
@@ -339,5 +339,5 @@ def test_an_expectation_without_a_value_expects_null() -> None:
     again = ResponseExpectation.model_validate_json(
         ResponseExpectation(path="$.a", test="equals", value=None).model_dump_json(by_alias=True)
     )
-    assert again.flaw({"a": None}) is None
-    assert again.flaw({"a": 0}) is not None
+    assert again.find_flaw({"a": None}) is None
+    assert again.find_flaw({"a": 0}) is not None

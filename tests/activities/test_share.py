@@ -69,9 +69,9 @@ class Temporal:
 
 @pytest.fixture
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "BEAT", timedelta(seconds=0.05))
-    monkeypatch.setattr(sharing, "CAREFUL", 0.12)
-    monkeypatch.setattr(sharing, "SILENT", 0.2)
+    monkeypatch.setattr(sharing, "HEARTBEAT_INTERVAL", timedelta(seconds=0.05))
+    monkeypatch.setattr(sharing, "REDUCED_SHARE_SECONDS", 0.12)
+    monkeypatch.setattr(sharing, "HEARTBEAT_EXPIRY_SECONDS", 0.2)
 
 
 def shared(temporal: Any) -> tuple[RateShare, Limits]:
@@ -87,13 +87,13 @@ async def becomes(limits: Limits, rate: float) -> None:
 
 async def test_a_worker_that_just_started_counts_itself_and_keeps_to_half_of_its_part() -> None:
     mine, limits = shared(Temporal(beats={"a": 1, "b": 1}))
-    await mine.begin()
+    await mine.start()
     assert limits.control_plane == 12 / 3 / 2
 
 
 async def test_one_that_is_alone_begins_with_half_too_since_others_may_begin_with_it() -> None:
     mine, limits = shared(Temporal())
-    await mine.begin()
+    await mine.start()
     assert limits.control_plane == 6
 
 
@@ -101,8 +101,8 @@ async def test_one_that_is_alone_begins_with_half_too_since_others_may_begin_wit
 async def test_the_part_follows_whoever_comes_and_goes() -> None:
     temporal = Temporal(beats={"me": 1, "a": 1})
     mine, limits = shared(temporal)
-    await mine.begin()
-    keeping = asyncio.create_task(mine.keep())
+    await mine.start()
+    keeping = asyncio.create_task(mine.maintain())
 
     async def beat() -> None:
         while True:
@@ -126,8 +126,8 @@ async def test_the_part_follows_whoever_comes_and_goes() -> None:
 async def test_a_beat_by_a_clock_that_is_an_hour_off_is_a_beat() -> None:
     temporal = Temporal(beats={"me": 1, "ahead": 4_000_000_000})
     mine, limits = shared(temporal)
-    await mine.begin()
-    keeping = asyncio.create_task(mine.keep())
+    await mine.start()
+    keeping = asyncio.create_task(mine.maintain())
     for _ in range(15):
         await asyncio.sleep(0.03)
         temporal.beats = {name: at + 1 for name, at in temporal.beats.items()}
@@ -139,8 +139,8 @@ async def test_a_beat_by_a_clock_that_is_an_hour_off_is_a_beat() -> None:
 async def test_while_temporal_does_not_answer_the_part_stays_as_it_is() -> None:
     temporal = Temporal(beats={"me": 1, "a": 1, "b": 1})
     mine, limits = shared(temporal)
-    await mine.begin()
-    keeping = asyncio.create_task(mine.keep())
+    await mine.start()
+    keeping = asyncio.create_task(mine.maintain())
     await becomes(limits, 4)
     temporal.away = True
     await asyncio.sleep(0.4)
@@ -157,5 +157,5 @@ async def test_where_temporal_keeps_no_list_whoever_polls_for_workflows_or_activ
         polls=[{"me": 1, "workflows only": 60, "dead": 80}, {"me": 1, "activities only": 2}],
     )
     mine, limits = shared(temporal)
-    await mine.begin()
+    await mine.start()
     assert limits.control_plane == 12 / 3 / 2

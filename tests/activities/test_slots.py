@@ -41,8 +41,8 @@ async def full(slots: ActivitySlotSupplier) -> bool:
 
 async def line(limits: Limits, length: int) -> list[asyncio.Task[None]]:
     """So many who wait for a turn in a line that nobody is served from for a while."""
-    limits._others.pause(0.3)
-    waiting = [asyncio.create_task(limits.draw("update_alias")) for _ in range(length)]
+    limits._shared_bucket.pause(0.3)
+    waiting = [asyncio.create_task(limits.acquire("update_alias")) for _ in range(length)]
     await asyncio.sleep(0)
     return waiting
 
@@ -92,16 +92,16 @@ async def test_an_announcement_that_nothing_came_of_is_forgotten(
     monkeypatch.setattr(priority, "_ANNOUNCEMENT_SECONDS", 0.02)
     ROLLBACK_ANNOUNCEMENTS.announce()
     await asyncio.sleep(0.03)
-    assert not ROLLBACK_ANNOUNCEMENTS.take()
+    assert not ROLLBACK_ANNOUNCEMENTS.consume()
 
 
 async def test_nobody_is_woken_where_nobody_waits() -> None:
     woken: list[None] = []
 
     class Woken(Limits):
-        def stir(self) -> None:
+        def notify_waiters(self) -> None:
             woken.append(None)
-            super().stir()
+            super().notify_waiters()
 
     slots = ActivitySlotSupplier(Woken(Rates(control_plane=2)))
     await asyncio.to_thread(slots.mark_slot_used, Held(await reserved(slots)))
@@ -132,7 +132,7 @@ async def test_while_the_line_is_long_nothing_is_fetched_and_with_every_turn_one
 async def test_a_line_of_get_function_counts_too() -> None:
     limits = Limits(Rates(get_function=20))
     slots = ActivitySlotSupplier(limits)
-    waiting = [asyncio.create_task(limits.draw("get_function")) for _ in range(13)]
+    waiting = [asyncio.create_task(limits.acquire("get_function")) for _ in range(13)]
     await asyncio.sleep(0)
     assert await full(slots)
     await asyncio.gather(*waiting)
@@ -140,13 +140,13 @@ async def test_a_line_of_get_function_counts_too() -> None:
 
 async def test_a_larger_share_makes_room() -> None:
     limits = Limits(Rates(control_plane=20))
-    limits.share(10)
+    limits.divide_rates(10)
     slots = ActivitySlotSupplier(limits)
     await reserved(slots)
     waiting = asyncio.create_task(reserved(slots))
     await asyncio.sleep(0.02)
     assert not waiting.done()
-    limits.share(1)
+    limits.divide_rates(1)
     await waiting
 
 

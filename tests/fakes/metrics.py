@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.cloudwatch.metrics import now
-from deploy.local.awslambda.expressions import Expression
+from activities.cloudwatch.metrics import read_clock
+from deploy.local.awslambda.metric_math import Expression
 from tests.fakes.functions import Answer, Parameters
 
 MINUTE = timedelta(minutes=1)
@@ -96,7 +96,7 @@ class MetricsOfAws:
         """Remember where an alias sends its callers from now on; somebody else's clock may be behind the workflow's."""
         moments = self.routed.setdefault((function, alias), [])
         weights = {version: 1 - sum(others.values()), **others}
-        moments.append((max(now(), moments[-1][0]) if moments else now(), weights))
+        moments.append((max(read_clock(), moments[-1][0]) if moments else read_clock(), weights))
 
     # --- asking --------------------------------------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class MetricsOfAws:
         begin, end = (parameters[name].astimezone(UTC) for name in ("StartTime", "EndTime"))
         minutes = list(
             _minutes(
-                begin, min(end, now() - self.metrics_delay - MINUTE + timedelta(microseconds=1))
+                begin, min(end, read_clock() - self.metrics_delay - MINUTE + timedelta(microseconds=1))
             )
         )
         series = {

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from activities.aws import connect
-from activities.cloudwatch.metric_queries import OtherMetric
+from activities.cloudwatch.metric_queries import CustomMetric
 from activities.cloudwatch.metrics import Metrics, MetricsRequest
 from deploy.local.emulator import LocalLambda
-from tests.local.bench import Bench, clients, refused
+from tests.local.harness import LocalHarness, open_clients, raises_client_error
 
 NAMES = (f"metric-{number}" for number in itertools.count())
 MIXED = "import time\ndef handler(event, context):\n    time.sleep(event.get('sleep', 0))\n    assert not event.get('fail')\n"
@@ -24,7 +24,7 @@ def minute(moment: datetime) -> datetime:
 
 
 async def recorded(
-    bench: Bench, *values: float, at: datetime | None = None, name: str | None = None
+    harness: LocalHarness, *values: float, at: datetime | None = None, name: str | None = None
 ) -> str:
     """A metric with these values."""
     name = name or next(NAMES)
@@ -32,16 +32,16 @@ async def recorded(
         {"MetricName": name, "Value": value, "Timestamp": at or datetime.now(UTC)}
         for value in values
     ]
-    await (await bench.clients.of("cloudwatch")).put_metric_data(Namespace="Tests", MetricData=data)
+    await (await harness.clients.of("cloudwatch")).put_metric_data(Namespace="Tests", MetricData=data)
     return name
 
 
 async def asked(
-    bench: Bench, *queries: dict[str, Any], **more: Any
+    harness: LocalHarness, *queries: dict[str, Any], **more: Any
 ) -> dict[str, dict[datetime, float]]:
     now = datetime.now(UTC)
     times = {"StartTime": now - timedelta(hours=1), "EndTime": now + timedelta(minutes=1)} | more
-    answer = await (await bench.clients.of("cloudwatch")).get_metric_data(
+    answer = await (await harness.clients.of("cloudwatch")).get_metric_data(
         MetricDataQueries=[*queries], **times
     )
     assert {result["StatusCode"] for result in answer["MetricDataResults"]} == {"Complete"}
@@ -73,11 +73,11 @@ def query(
     ],
 )  # fmt: skip
 async def test_a_statistic_is_as_cloudwatch_defines_it(
-    bench: Bench, stat: str, expected: float
+    harness: LocalHarness, stat: str, expected: float
 ) -> None:
     moment = datetime.now(UTC) - timedelta(minutes=5)
-    name = await recorded(bench, *range(100, 0, -10), at=moment)
-    [value] = (await asked(bench, query(name, stat)))["m"].values()
+    name = await recorded(harness, *range(100, 0, -10), at=moment)
+    [value] = (await asked(harness, query(name, stat)))["m"].values()
     assert value == pytest.approx(expected)
 
 
@@ -85,14 +85,14 @@ async def test_a_statistic_is_as_cloudwatch_defines_it(
     "stat", ["tm90", "IQM", "TS(30:)", "TC(10%:90%)", "TC(:)", "median", "p", "p101"]
 )
 async def test_a_statistic_that_is_not_emulated_is_refused_and_is_no_average(
-    bench: Bench, stat: str
+    harness: LocalHarness, stat: str
 ) -> None:
-    name = await recorded(bench, 1)
-    with refused("ValidationError", 400, stat):
-        await asked(bench, query(name, stat))
+    name = await recorded(harness, 1)
+    with raises_client_error("ValidationError", 400, stat):
+        await asked(harness, query(name, stat))
 
 
-async def test_an_alarm_on_a_statistic_that_is_not_emulated_is_refused(bench: Bench) -> None:
+async def test_an_alarm_on_a_statistic_that_is_not_emulated_is_refused(harness: LocalHarness) -> None:
     alarm = {
         "AlarmName": "trimmed",
         "Namespace": "Tests",
@@ -102,24 +102,24 @@ async def test_an_alarm_on_a_statistic_that_is_not_emulated_is_refused(bench: Be
         "Threshold": 1,
     }
     alarm |= {"ComparisonOperator": "GreaterThanThreshold"}
-    cloudwatch = await bench.clients.of("cloudwatch")
-    with refused("ValidationError", 400, "tm90"):
+    cloudwatch = await harness.clients.of("cloudwatch")
+    with raises_client_error("ValidationError", 400, "tm90"):
         await cloudwatch.put_metric_alarm(**alarm, ExtendedStatistic="tm90")
     await cloudwatch.put_metric_alarm(**alarm, ExtendedStatistic="TC(300:)")
 
 
 async def test_each_minute_has_its_own_values_and_an_expression_those_of_its_minutes(
-    bench: Bench,
+    harness: LocalHarness,
 ) -> None:
     now = minute(datetime.now(UTC))
     first, second, third = (now - timedelta(minutes=number) for number in (9, 8, 6))
     errors, calls = next(NAMES), next(NAMES)
-    await recorded(bench, 1, 2, at=first, name=errors)
-    await recorded(bench, 10, at=first, name=calls)
-    await recorded(bench, 20, at=second, name=calls)
-    await recorded(bench, 5, at=third, name=errors)
+    await recorded(harness, 1, 2, at=first, name=errors)
+    await recorded(harness, 10, at=first, name=calls)
+    await recorded(harness, 20, at=second, name=calls)
+    await recorded(harness, 5, at=third, name=errors)
     found = await asked(
-        bench,
+        harness,
         query(errors, "Sum", id="e", period=60),
         query(calls, "Sum", id="c", period=60, ReturnData=False),
         {"Id": "rate", "Expression": "e / c"},
@@ -133,15 +133,15 @@ async def test_each_minute_has_its_own_values_and_an_expression_those_of_its_min
 
 
 async def test_what_is_asked_for_begins_with_the_start_and_ends_before_the_end(
-    bench: Bench,
+    harness: LocalHarness,
 ) -> None:
     now = minute(datetime.now(UTC))
     moments = [now - timedelta(minutes=number) for number in (9, 8, 7, 6)]
     name = next(NAMES)
     for moment in moments:
-        await recorded(bench, 1, at=moment, name=name)
+        await recorded(harness, 1, at=moment, name=name)
     found = await asked(
-        bench,
+        harness,
         query(name, "Sum", period=60),
         StartTime=moments[1],
         EndTime=moments[3],
@@ -154,17 +154,17 @@ async def test_what_is_asked_for_begins_with_the_start_and_ends_before_the_end(
 
 
 @pytest.fixture
-async def late() -> AsyncIterator[Bench]:
+async def late() -> AsyncIterator[LocalHarness]:
     """A local Lambda that tells of a minute 20 s after its end."""
     async with (
         LocalLambda.start(settle=0.05, provision=0.1, metrics=20) as aws,
-        clients(aws.endpoint_url) as made,
+        open_clients(aws.endpoint_url) as made,
     ):
-        yield await Bench.of(made)
+        yield await LocalHarness.of(made)
 
 
 async def test_a_minute_is_told_so_long_after_its_end_and_an_alarm_sees_it_at_once(
-    late: Bench,
+    late: LocalHarness,
 ) -> None:
     now = datetime.now(UTC)
     name = next(NAMES)
@@ -178,10 +178,10 @@ async def test_a_minute_is_told_so_long_after_its_end_and_an_alarm_sees_it_at_on
 
 
 @pytest.fixture
-async def shop(bench: Bench) -> str:
+async def shop(harness: LocalHarness) -> str:
     """A function with a stable version 1 and a candidate 2 behind an alias, half of the traffic each."""
-    name = await bench.function(MIXED, versions=2)
-    await bench.client.create_alias(
+    name = await harness.function(MIXED, versions=2)
+    await harness.client.create_alias(
         FunctionName=name,
         Name="live",
         FunctionVersion="1",
@@ -191,7 +191,7 @@ async def shop(bench: Bench) -> str:
 
 
 async def test_each_versions_numbers_are_what_was_sent_through_the_alias(
-    bench: Bench, shop: str, fast: str, monkeypatch: pytest.MonkeyPatch
+    harness: LocalHarness, shop: str, fast: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable, value in (
         ("AWS_ENDPOINT_URL", fast),
@@ -202,7 +202,7 @@ async def test_each_versions_numbers_are_what_was_sent_through_the_alias(
     if time.time() % 60 > 40:  # so that all of it falls into one minute
         await asyncio.sleep(60 - time.time() % 60)
     for version in "12":  # warm, and not through the alias
-        await bench.invoke(shop, {"fail": 1}, Qualifier=version)
+        await harness.invoke(shop, {"fail": 1}, Qualifier=version)
     begun = datetime.now(UTC)
     sent = {
         "1": {"invocations": 0, "errors": 0, "slow": 0},
@@ -211,7 +211,7 @@ async def test_each_versions_numbers_are_what_was_sent_through_the_alias(
     sending = 0
     while sending < 24 or not all(counted["slow"] for counted in sent.values()):
         event: dict[str, float] = ({}, {"sleep": 1.2}, {"fail": 1}, {}, {}, {})[sending % 6]
-        answer, _ = await bench.invoke(shop, event, Qualifier="live")
+        answer, _ = await harness.invoke(shop, event, Qualifier="live")
         counted = sent[answer["ExecutedVersion"]]
         counted["invocations"] += 1
         counted["errors"] += "fail" in event
@@ -233,7 +233,7 @@ async def test_each_versions_numbers_are_what_was_sent_through_the_alias(
         since=begun,
         settle=0,
         slow_above=1000,
-        others=[OtherMetric.model_validate(rate)],
+        others=[CustomMetric.model_validate(rate)],
     )
     async with connect("us-east-1") as aws:
         told = await Metrics(
