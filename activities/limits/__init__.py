@@ -2,8 +2,8 @@
 
 Reading order:
 
-- :mod:`~activities.limits.rate`: AWS's limits on calls per second, kept by token buckets
-- :mod:`~activities.limits.sharing`: the workers of one queue share those rates evenly
+- :mod:`~activities.limits.rate`: AWS's limits on calls per second, enforced by token buckets
+- :mod:`~activities.limits.sharing`: the workers of one task queue share those rates evenly
 - :mod:`~activities.limits.slots`: when a worker takes an activity from Temporal
-- :mod:`~activities.limits.priority`: rollbacks go before everything else
+- :mod:`~activities.limits.priority`: rollbacks are served before all other work
 """

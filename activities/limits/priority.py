@@ -1,13 +1,16 @@
-"""What restores service comes first: word from a workflow to the worker that runs it, and from whoever stops a release to Temporal.
+"""Rollbacks first: how a workflow reserves room in its worker, and raises its own priority.
 
-An activity that restores service is announced, since it comes with the answer to a workflow task.
-Temporal hands such an activity over with the next word to the worker, past every queue, if the worker says that it has room (an "eager"
-activity). A worker that is busy has none, and cannot see for what it is asked: it would send the rollback to the end of the one queue in four that
-Temporal happens to put it in. So the workflow's outbound interceptor announces it, and :mod:`activities.limits.slots` finds room for what was announced.
+Temporal can hand an activity to a worker together with the response to a workflow task, without
+a task queue in between (an "eager" activity). It does so only if the worker reserves a slot for
+it. A busy worker has no free slot, and the request for a slot does not name the activity. The
+rollback would then wait in one of the queue's four partitions. So the workflow's outbound
+interceptor announces each rollback activity to its own process first, and
+:mod:`activities.limits.slots` reserves a slot for what was announced.
 
-Before that, the workflow must hear of the verdict. When the bakes of thousands end together, each of them wakes up, and the verdict waits in one line with
-them all. So whoever gives it – the watch on an alarm, a person's abort – first tells Temporal that this workflow comes before all others
-from now on (:func:`prioritize_workflow`).
+The workflow must also learn early that it has to roll back. When the bakes of thousands of
+releases end together, all their workflow tasks wait in one queue. So the sender (the watch on an
+alarm, or an operator's abort) first raises the priority of that workflow in Temporal
+(:func:`prioritize_workflow`).
 """
 
 from __future__ import annotations
@@ -25,45 +28,50 @@ from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequ
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-_ANNOUNCEMENT_SECONDS: Final = 1.0
-"""Seconds that an announcement stands: the answer to a workflow task leaves within milliseconds, or not at all."""
-
 HIGHEST_PRIORITY_KEY: Final = 1
-"""The priority key of what restores service."""
+"""Temporal's priority key of rollback activities: 1 is served before 5."""
 
-
-class RollbackAnnouncements:
-    """What was announced and has not come yet. Announced from threads that run workflows, taken from threads of Temporal's core."""
-
-    def __init__(self) -> None:
-        """Nothing was announced."""
-        self._lock = threading.Lock()
-        self._announced: list[float] = []
-
-    def announce(self) -> None:
-        """One more urgent activity is on its way."""
-        with self._lock:
-            self._announced.append(time.monotonic())
-
-    def consume(self) -> bool:
-        """Whether one is on its way; from then on it is not, any more."""
-        with self._lock:
-            since = time.monotonic() - _ANNOUNCEMENT_SECONDS
-            self._announced = [at for at in self._announced if at > since]
-            return bool(self._announced and self._announced.pop(0))
-
-
-ROLLBACK_ANNOUNCEMENTS: Final = RollbackAnnouncements()
-"""This process's."""
-
+_ANNOUNCEMENT_SECONDS: Final = 1.0
+"""How long an announcement is valid: a workflow task's response leaves within milliseconds."""
 
 _REQUEST_TIMEOUT: Final = timedelta(seconds=1)
 
 log = logging.getLogger("releases.urgency")
 
 
+class RollbackAnnouncements:
+    """Rollback activities that are about to be scheduled on this process's workers.
+
+    Thread-safe: threads that run workflows announce, threads of Temporal's core consume.
+    """
+
+    def __init__(self) -> None:
+        """Start without an announcement."""
+        self._lock = threading.Lock()
+        self._announced_at: list[float] = []
+
+    def announce(self) -> None:
+        """Add one rollback activity."""
+        with self._lock:
+            self._announced_at.append(time.monotonic())
+
+    def consume(self) -> bool:
+        """Remove the oldest valid announcement; return whether there was one."""
+        with self._lock:
+            oldest = time.monotonic() - _ANNOUNCEMENT_SECONDS
+            self._announced_at = [at for at in self._announced_at if at > oldest]
+            return bool(self._announced_at and self._announced_at.pop(0))
+
+
+ROLLBACK_ANNOUNCEMENTS: Final = RollbackAnnouncements()
+"""The announcements of this process."""
+
+
 async def prioritize_workflow(client: Client, workflow_id: str, run_id: str | None) -> None:
-    """Have a workflow's own turns served before all others' from now on. Again is as once; where Temporal does not do it, all goes on without."""
+    """Have the workflow tasks of one workflow served before all others from now on.
+
+    Idempotent. An error of Temporal's is logged and ignored: the workflow then keeps its priority.
+    """
     request = UpdateWorkflowExecutionOptionsRequest(
         namespace=client.namespace,
         workflow_execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id or ""),
@@ -74,6 +82,8 @@ async def prioritize_workflow(client: Client, workflow_id: str, run_id: str | No
         identity=client.identity,
     )
     try:
-        await client.workflow_service.update_workflow_execution_options(request, timeout=_REQUEST_TIMEOUT)
+        await client.workflow_service.update_workflow_execution_options(
+            request, timeout=_REQUEST_TIMEOUT
+        )
     except RPCError as error:
         log.info("%s is not put before others: %s", workflow_id, error.message)

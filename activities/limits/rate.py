@@ -1,14 +1,21 @@
-"""How many calls a second we make to AWS: AWS's own limits, kept exactly by all workers together, and rollbacks go first.
+"""Rate limits for calls to AWS, enforced by token buckets in which rollbacks go first.
 
-AWS allows one account in one region 100 GetFunction, 15 GetPolicy and, all together, 15 other control-plane calls of Lambda's a second;
-invocations are not counted. CloudWatch allows about 9 DescribeAlarms and 50 GetMetricData
-(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html), of which dashboards and alarms of others need some: we take half. The workers of an account share these numbers evenly
-(:mod:`activities.limits.sharing` tells each its part). Within its part, each lets calls of one kind leave evenly spaced, never more than the
-rate in any second, and serves whoever waits by the priority of its activity, then in the order of arrival. What restores service (priority 1)
-does not wait: it borrows the next turn, up to :data:`MAX_BORROWED_TURNS` of them, so that AWS may see so many more in one second.
+In one account and region AWS allows 100 GetFunction, 15 GetPolicy, and 15 other control-plane
+calls of Lambda per second in total. Invocations do not count
+(https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). CloudWatch allows about
+9 DescribeAlarms and 50 GetMetricData per second
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html). Dashboards
+and other alarms need some of those, so we use half.
 
-The lines stay short: a worker takes an activity from Temporal only while there is room in all of them (:mod:`activities.limits.slots`). The
-long queue is Temporal's, where a rollback overtakes, and where whichever worker has a turn to give takes the next.
+The workers of an account share these rates evenly; :mod:`activities.limits.sharing` computes each
+worker's share. Within its share a worker spaces calls of one kind evenly and never exceeds the
+rate in any second. Callers that wait are served by the priority of their activity, then in the
+order of arrival. A rollback activity (priority 1) does not wait: it borrows the next turn. It can
+borrow :data:`MAX_BORROWED_TURNS` in a row, so AWS may receive that many more calls in one second.
+
+The queues here stay short: a worker takes an activity from Temporal only while all of them have
+room (:mod:`activities.limits.slots`). The long queue is Temporal's. There a rollback overtakes
+other work, and any worker with a free turn can take the next activity.
 """
 
 from __future__ import annotations
@@ -25,10 +32,37 @@ from temporalio import activity
 from activities.errors import AwsError, Fault
 from activities.limits.priority import HIGHEST_PRIORITY_KEY
 
+MAX_BORROWED_TURNS: Final = 3
+"""Turns that rollback activities may take ahead of time, one after the other."""
+
+TURN_TIMEOUT_SECONDS: Final = 4.0
+"""How long a call waits for its turn before it fails unsent.
+
+It is shorter than any activity's time-out, so that no activity times out with a call on its way.
+"""
+
+MAX_QUEUE_SECONDS: Final = 0.5
+"""Waiting time that a queue may hold.
+
+It is enough that no turn is lost while the next activity is fetched, and far below
+:data:`TURN_TIMEOUT_SECONDS`.
+"""
+
+RATE_LIMITED_SERVICES: Final = {"lambda", "cloudwatch"}
+"""The services whose calls :class:`Limits` applies to."""
+
+_BACK_OFF_SECONDS: Final = 1.0
+_UNLIMITED_OPERATIONS: Final = {"invoke", "invoke_async"}
+_DEFAULT_PRIORITY_KEY: Final = 3
+"""Temporal's own default: https://docs.temporal.io/develop/task-queue-priority-fairness."""
+
 
 @dataclass(frozen=True)
 class Rates:
-    """Calls a second that the workers of one account and region may make, all together. The defaults are AWS's for Lambda, half of it for CloudWatch."""
+    """Calls per second of all workers of one account and region together.
+
+    The defaults are AWS's limits for Lambda, and half of AWS's limits for CloudWatch.
+    """
 
     control_plane: float = 15
     get_function: float = 100
@@ -37,32 +71,38 @@ class Rates:
     get_metric_data: float = 25
 
     def scale_to(self, control_plane: float) -> Rates:
-        """The same proportions, for so many control-plane calls a second."""
-        part = control_plane / self.control_plane
+        """Return rates in the same proportions, for this many control-plane calls per second."""
+        factor = control_plane / self.control_plane
         others = (self.get_function, self.get_policy, self.describe_alarms, self.get_metric_data)
-        return Rates(control_plane, *(other * part for other in others))
+        return Rates(control_plane, *(other * factor for other in others))
 
 
 class TokenBucket:
-    """Lets so many through each second, evenly spaced, the most urgent first. ``served`` is called whenever its line became shorter."""
+    """A number of turns per second, evenly spaced, served by priority.
 
-    def __init__(self, per_second: float, served: Callable[[], None] = lambda: None) -> None:
-        """Begin with one token: the first comes through at once."""
+    ``on_dequeue`` is called whenever the queue became shorter.
+    """
+
+    def __init__(self, per_second: float, on_dequeue: Callable[[], None] = lambda: None) -> None:
+        """Start with one token: the first caller does not wait."""
         self.per_second = per_second
         self._interval = 1 / per_second
         self._last = self._paused_until = 0.0
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
-        self._on_dequeue = served
+        self._on_dequeue = on_dequeue
 
     @property
     def queue_length(self) -> int:
-        """How many wait."""
+        """The number of callers that wait."""
         return len(self._waiting)
 
-    async def acquire(self, priority: int = 3) -> None:
-        """Wait for a token; 1 is more urgent than 5, and borrows one. A caller that is cancelled while it waits takes none."""
+    async def acquire(self, priority: int = _DEFAULT_PRIORITY_KEY) -> None:
+        """Wait for a token. Priority 1 is served before 5, and borrows a token instead of waiting.
+
+        A caller that is cancelled while it waits takes no token.
+        """
         loop = asyncio.get_running_loop()
         now = loop.time()
         if not self._waiting and now >= self._open_at:
@@ -78,7 +118,7 @@ class TokenBucket:
         turn = loop.create_future()
         place = (priority, next(self._arrivals), turn)
         heapq.heappush(self._waiting, place)
-        self._wake()
+        self._schedule()
         try:
             await turn
         except asyncio.CancelledError:
@@ -89,11 +129,11 @@ class TokenBucket:
             raise
 
     def pause(self, seconds: float) -> None:
-        """Let nobody through for so long."""
+        """Serve nobody for this many seconds from now on."""
         self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
     def set_rate(self, per_second: float) -> None:
-        """Go on at another rate: whoever is next waits by the new one, counted from whoever was last."""
+        """Change the rate. It applies to waiting callers too, counted from the last turn."""
         if per_second == self.per_second:
             return
         self.per_second, self._interval = per_second, 1 / per_second
@@ -101,13 +141,13 @@ class TokenBucket:
             self._timer.cancel()
             self._timer = None
         if self._waiting:
-            self._wake()
+            self._schedule()
 
     @property
     def _open_at(self) -> float:
         return max(self._last + self._interval, self._paused_until)
 
-    def _wake(self) -> None:
+    def _schedule(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(self._open_at, self._serve)
 
@@ -120,38 +160,23 @@ class TokenBucket:
                 turn.set_result(None)
                 self._last = now
         if self._waiting:
-            self._wake()
+            self._schedule()
         self._on_dequeue()
-
-
-MAX_BORROWED_TURNS: Final = 3
-"""Turns that what restores service may take ahead of time, one after the other."""
-
-TURN_TIMEOUT_SECONDS: Final = 4.0
-"""Seconds that a call waits for its turn before it gives up, unsent: its activity's time-out must not find it on the way."""
-
-MAX_QUEUE_SECONDS: Final = 0.5
-"""Seconds of waiting that a line may hold: enough that no turn is lost while the next activity is fetched, and far from :data:`TURN_TIMEOUT_SECONDS`."""
-
-RATE_LIMITED_SERVICES: Final = {"lambda", "cloudwatch"}
-"""The services whose calls :class:`Limits` is for."""
-
-_BACK_OFF_SECONDS: Final = 1.0
-_UNLIMITED_OPERATIONS: Final = {"invoke", "invoke_async"}
 
 
 @dataclass
 class Limits:
-    """The limits of AWS Lambda's control plane, and CloudWatch's, for one account and region: this worker's part of them.
+    """This worker's share of the rate limits of one account and region.
 
-    ``rates`` are those of all workers together. Until :meth:`share` says otherwise there is one worker.
+    ``rates`` are those of all workers together. Until :meth:`divide_rates` is called, this worker
+    uses all of them.
     """
 
     rates: Rates = field(default_factory=Rates)
 
     def __post_init__(self) -> None:
-        """One bucket per limit."""
-        self._moved = asyncio.Event()
+        """Create one bucket for each limit."""
+        self._changed = asyncio.Event()
         self._shared_bucket = TokenBucket(self.rates.control_plane, self.notify_waiters)
         self._operation_buckets = {
             "get_function": TokenBucket(self.rates.get_function, self.notify_waiters),
@@ -161,27 +186,29 @@ class Limits:
         }
 
     async def acquire(self, operation: str) -> None:
-        """Wait until this operation may be called; raises ``RateLimited`` (a throttle, nothing was sent) after :data:`TURN_TIMEOUT_SECONDS` seconds."""
+        """Wait until this operation may be called.
+
+        After :data:`TURN_TIMEOUT_SECONDS` it raises ``RateLimited``, a throttle: nothing was sent.
+        """
         if operation in _UNLIMITED_OPERATIONS:
             return
         try:
             async with asyncio.timeout(TURN_TIMEOUT_SECONDS):
-                await self._bucket(operation).acquire(_priority())
+                await self._bucket(operation).acquire(_activity_priority())
         except TimeoutError:
-            raise AwsError(
-                operation,
-                "RateLimited",
-                f"not sent: {TURN_TIMEOUT_SECONDS:g} s were not enough to get a turn under AWS's rate limit",
-                retry_after=1,
-            ) from None
+            message = (
+                f"not sent: {TURN_TIMEOUT_SECONDS:g} s were not enough "
+                "to get a turn under AWS's rate limit"
+            )
+            raise AwsError(operation, "RateLimited", message, retry_after=1) from None
 
     def report_fault(self, operation: str, fault: Fault) -> None:
-        """AWS refused a call: if for its rate, somebody else calls too, so hold this kind of call back for a second."""
+        """Hold this kind of call back for a second if AWS throttled it: others call AWS as well."""
         if fault is Fault.THROTTLED and operation not in _UNLIMITED_OPERATIONS:
             self._bucket(operation).pause(_BACK_OFF_SECONDS)
 
     def divide_rates(self, workers: float) -> None:
-        """Go on at this worker's part of the rates, of so many workers'. What waits already waits by the new rate."""
+        """Use one part of the rates divided by this number of workers, for waiting calls too."""
         self._shared_bucket.set_rate(self.rates.control_plane / workers)
         for operation, bucket in self._operation_buckets.items():
             bucket.set_rate(getattr(self.rates, operation) / workers)
@@ -189,31 +216,38 @@ class Limits:
 
     @property
     def control_plane(self) -> float:
-        """Control-plane calls a second that this worker makes at most."""
+        """Control-plane calls per second that this worker may make."""
         return self._shared_bucket.per_second
 
-    def has_room_for(self, more: int) -> bool:
-        """Whether so many more would get their turn within :data:`MAX_QUEUE_SECONDS`, whichever call they make. An empty line has room for one."""
-        lines = (self._shared_bucket, self._operation_buckets["get_function"], self._operation_buckets["get_policy"])
-        return all(bucket.queue_length + more <= max(1, bucket.per_second * MAX_QUEUE_SECONDS) for bucket in lines)
+    def has_room_for(self, calls: int) -> bool:
+        """Whether this many more calls, of any operation, get turns within the queue's limit.
+
+        The limit is :data:`MAX_QUEUE_SECONDS`. An empty queue has room for one call.
+        """
+        buckets = (
+            self._shared_bucket,
+            self._operation_buckets["get_function"],
+            self._operation_buckets["get_policy"],
+        )
+        return all(
+            bucket.queue_length + calls <= max(1, bucket.per_second * MAX_QUEUE_SECONDS)
+            for bucket in buckets
+        )
 
     async def wait_for_change(self) -> None:
         """Wait until there may be more room than now."""
-        await self._moved.wait()
+        await self._changed.wait()
 
     def notify_waiters(self) -> None:
-        """Have everybody who waits for room look again."""
-        self._moved.set()
-        self._moved.clear()
+        """Wake every caller of :meth:`wait_for_change`."""
+        self._changed.set()
+        self._changed.clear()
 
     def _bucket(self, operation: str) -> TokenBucket:
         return self._operation_buckets.get(operation, self._shared_bucket)
 
 
-_DEFAULT_PRIORITY: Final = 3
-
-
-def _priority() -> int:
-    """The priority key of the activity that is calling; Temporal's default where it has none."""
+def _activity_priority() -> int:
+    """The priority key of the calling activity; Temporal's default where it has none."""
     key = activity.info().priority.priority_key if activity.in_activity() else None
-    return key or _DEFAULT_PRIORITY
+    return key or _DEFAULT_PRIORITY_KEY

@@ -1,11 +1,12 @@
-"""Which part of AWS's rates is this worker's: as many workers as serve the queue now, so many equal parts.
+"""This worker's share of AWS's rates: all workers of the task queue have equal shares.
 
-Nobody sets it: every worker lets Temporal know every two seconds that it is there, asks as often who else is, and goes on at its part.
-One that just started counts itself at once, and keeps to half of its part until the others must have noticed it. One that is gone,
-stopped or killed, is forgotten within ten seconds. While Temporal does not answer, everything stays as it is.
+The share is not configured. Each worker sends a heartbeat to Temporal every two seconds, lists
+the live workers as often, and adjusts its share. A new worker counts itself at once, and uses half
+of its share until the others must have observed it. A worker that stopped or was killed no longer
+counts after ten seconds. While Temporal does not respond, the share stays unchanged.
 
-A Temporal that keeps no list of workers (server before 1.30, or switched off) is asked who polls the queue: there a worker that is
-gone counts for another 75 seconds.
+Some Temporal servers keep no list of workers (before 1.30, or switched off). There the pollers of
+the task queue are listed instead, and a worker that is gone counts for another 75 seconds.
 """
 
 from __future__ import annotations
@@ -24,46 +25,55 @@ from temporalio.service import RPCError
 from activities.limits.rate import Limits
 
 HEARTBEAT_INTERVAL: Final = timedelta(seconds=2)
-"""How often a worker says that it is there (``Runtime(worker_heartbeat_interval=…)``), and how often each asks."""
+"""How often a worker sends a heartbeat, and how often it lists the workers.
+
+The worker's runtime must have it too: ``Runtime(worker_heartbeat_interval=…)``.
+"""
 
 REDUCED_SHARE_SECONDS: Final = 2.5 * HEARTBEAT_INTERVAL.total_seconds()
-"""Seconds that a new worker keeps to half of its part: it is listed after one beat, and everybody has asked after another."""
+"""How long a new worker uses half of its share.
+
+It is listed after one interval, and all others have read the list after another.
+"""
 
 HEARTBEAT_EXPIRY_SECONDS: Final = 4 * HEARTBEAT_INTERVAL.total_seconds()
-"""Seconds without a beat after which a worker is gone."""
+"""A worker without a heartbeat for this long is gone."""
 
 _POLLER_EXPIRY: Final = timedelta(seconds=75)
-"""A worker that has nothing to do polls once a minute."""
+"""A poller that did not poll for this long is gone. An idle worker polls once a minute."""
 
 _REQUEST_TIMEOUT: Final = timedelta(seconds=5)
 _PAGE_SIZE: Final = 1_000
-_TASK_QUEUE_TYPES: Final = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+_TASK_QUEUE_TYPES: Final = (
+    TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+)
 
 log = logging.getLogger("releases.share")
 
 
 class RateShare:
-    """This worker's part of the rates. The identity of its client must be its own."""
+    """This worker's share of the rates. The identity of its client must be unique."""
 
     def __init__(self, client: Client, *, task_queue: str, limits: Limits) -> None:
-        """Nobody was asked yet."""
+        """Prepare to adjust ``limits``; nothing is requested yet."""
         self._client = client
         self._task_queue = task_queue
         self._limits = limits
         self._workers = 1
-        self._heard: dict[str, tuple[int, float]] = {}
+        self._heartbeats: dict[str, tuple[int, float]] = {}
 
     async def start(self) -> None:
-        """Count the workers that there are and this one, and begin with half of its part: before it polls for the first time."""
-        await self._count()
+        """Count the workers and use half of this one's share. Call it before the first poll."""
+        await self._count_workers()
         self._limits.divide_rates(2 * self._workers)
 
     async def maintain(self) -> None:
-        """Go on at its part, whoever comes and goes. Without end."""
+        """Adjust the share whenever workers come or go. Runs until it is cancelled."""
         before, until = 0, asyncio.get_running_loop().time() + REDUCED_SHARE_SECONDS
         while True:
             await asyncio.sleep(HEARTBEAT_INTERVAL.total_seconds())
-            await self._count()
+            await self._count_workers()
             if asyncio.get_running_loop().time() < until:
                 self._limits.divide_rates(2 * self._workers)
                 continue
@@ -77,56 +87,67 @@ class RateShare:
                 )
             before = self._workers
 
-    async def _count(self) -> None:
-        """How many workers serve the queue; as many as before where Temporal does not say."""
+    async def _count_workers(self) -> None:
+        """Count the workers of the queue; keep the last count if Temporal does not respond."""
         try:
-            found = await self._beating() or await list_pollers(self._client, self._task_queue)
+            found = await self._list_live_workers() or await list_pollers(
+                self._client, self._task_queue
+            )
         except RPCError as error:
             log.warning("Temporal does not say who serves %s: %s", self._task_queue, error.message)
         else:
             self._workers = len({self._client.identity, *found})
 
-    async def _beating(self) -> set[str]:
-        """The identities of those whose beat was heard of late, by our own clock; none where Temporal keeps no list."""
+    async def _list_live_workers(self) -> set[str]:
+        """The identities of workers with a recent heartbeat; none if Temporal keeps no list.
+
+        A heartbeat's age is measured with this machine's clock, from when its timestamp was first
+        observed to change: the clocks of other workers may be wrong.
+        """
         request = ListWorkersRequest(
             namespace=self._client.namespace,
             query=f'TaskQueue="{self._task_queue}"',
             page_size=_PAGE_SIZE,
         )
         try:
-            answer = await self._client.workflow_service.list_workers(request, timeout=_REQUEST_TIMEOUT)
-        except RPCError:  # not known, not allowed, or not there: the other question tells which
+            response = await self._client.workflow_service.list_workers(
+                request, timeout=_REQUEST_TIMEOUT
+            )
+        except RPCError:  # unknown, not allowed, or unreachable: list_pollers shows which
             return set()
         now, found = asyncio.get_running_loop().time(), set[str]()
-        heard = self._heard
-        self._heard = {}
-        for info in answer.workers_info:
+        previous = self._heartbeats
+        self._heartbeats = {}
+        for info in response.workers_info:
             worker = info.worker_heartbeat
             if worker.status == WorkerStatus.WORKER_STATUS_SHUTDOWN:
                 continue
-            beat = worker.heartbeat_time.ToNanoseconds()
-            last, at = heard.get(worker.worker_instance_key, (0, 0.0))
-            self._heard[worker.worker_instance_key] = (beat, now if beat != last else at)
-            if now - self._heard[worker.worker_instance_key][1] < HEARTBEAT_EXPIRY_SECONDS:
+            key, sent_at = worker.worker_instance_key, worker.heartbeat_time.ToNanoseconds()
+            last_sent_at, observed_at = previous.get(key, (0, 0.0))
+            observed_at = now if sent_at != last_sent_at else observed_at
+            self._heartbeats[key] = (sent_at, observed_at)
+            if now - observed_at < HEARTBEAT_EXPIRY_SECONDS:
                 found.add(worker.worker_identity)
         return found
 
 
 async def list_pollers(client: Client, task_queue: str) -> set[str]:
-    """The identities of those that poll a queue, for workflows or for activities: one that is busy may poll for one of them only.
+    """The identities of a task queue's pollers, for workflow tasks or for activities.
 
-    Raises ``RPCError``.
+    Both are listed because a busy worker may poll for one kind only. Raises ``RPCError``.
     """
     found: set[str] = set()
     for kind in _TASK_QUEUE_TYPES:
         request = DescribeTaskQueueRequest(
             namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
         )
-        answer = await client.workflow_service.describe_task_queue(request, timeout=_REQUEST_TIMEOUT)
+        response = await client.workflow_service.describe_task_queue(
+            request, timeout=_REQUEST_TIMEOUT
+        )
         since = datetime.now(UTC) - _POLLER_EXPIRY
         found |= {
             poller.identity
-            for poller in answer.pollers
+            for poller in response.pollers
             if poller.last_access_time.ToDatetime(tzinfo=UTC) > since
         }
     return found

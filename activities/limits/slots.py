@@ -1,11 +1,15 @@
-"""When a worker takes an activity from Temporal: while the calls to AWS that it would make get their turn soon.
+"""When a worker takes an activity from Temporal: while its calls to AWS get their turns soon.
 
-A worker with a fixed number of slots is wrong in both directions. A hundred activities that all wait for a turn at 15 a second give up
-after four seconds, and a rollback that comes then waits behind them in Temporal; a hundred hooks of a quarter of an hour each would keep
-every rollback from being taken at all. So the number of activities under way has no limit here – one that waits for a hook, or for
-AWS to settle, costs a few kilobytes – but nothing is fetched while a line of :mod:`activities.limits.rate` is long. With every turn
-that is given one more is fetched, the most urgent that Temporal has, and no worker hoards what another could do. What restores service has
-room always: its workflow announces it (:mod:`activities.limits.priority`).
+A fixed number of slots is wrong in both directions. A hundred activities that all wait for a turn
+at 15 calls per second fail after four seconds, and a rollback then waits behind their retries in
+Temporal. A hundred hooks of 15 minutes each would keep every rollback out.
+
+So the number of running activities has no limit here: one that waits for a hook, or for AWS to
+settle, costs a few kilobytes. Instead, no activity is fetched while a queue of
+:mod:`activities.limits.rate` is long. With each turn that is served one more activity is fetched,
+the one of the highest priority in Temporal, and no worker hoards work that another could do.
+Rollback activities always have room: their workflow announces them
+(:mod:`activities.limits.priority`).
 """
 
 from __future__ import annotations
@@ -27,9 +31,22 @@ from temporalio.worker import (
 from activities.limits.priority import ROLLBACK_ANNOUNCEMENTS
 from activities.limits.rate import Limits
 
+MAX_CONCURRENT_WORKFLOW_TASKS: Final = 8
+"""Workflow tasks that a worker holds at a time.
+
+It works on one after the other. More of them (the SDK's default is 100) would only wait here,
+where no priority counts.
+"""
+
+_OTHER_SLOTS: Final = 100
+"""The SDK's own default, for local activities and Nexus tasks, of which we have none."""
+
 
 class _Permit(SlotPermit):
-    """Leave to fetch one activity; ``fetching`` until it is there, if it takes room until then."""
+    """A permit to fetch one activity.
+
+    ``fetching`` is true until the activity arrives, if it counts against the room until then.
+    """
 
     def __init__(self, *, fetching: bool = True) -> None:
         super().__init__()
@@ -37,31 +54,37 @@ class _Permit(SlotPermit):
 
 
 class ActivitySlotSupplier(CustomSlotSupplier):
-    """Leave to fetch activities: as many at a time as the lines have room for. Temporal's core calls all but ``reserve_slot`` from threads of its own."""
+    """Permits to fetch activities: as many at a time as the queues have room for.
+
+    Temporal's core calls all methods but ``reserve_slot`` from its own threads.
+    """
 
     def __init__(self, limits: Limits) -> None:
-        """Nothing is being fetched."""
+        """Start with no activity being fetched. Needs a running event loop."""
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._fetching = self._looking = 0
+        self._fetching = self._waiting = 0
 
     async def reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit:  # noqa: ARG002 - Temporal's signature
         """Wait until there is room for one more, beside those that are being fetched."""
-        self._looking += 1
+        self._waiting += 1
         try:
-            while (permit := self._if_room()) is None:
+            while (permit := self._reserve_if_room()) is None:
                 await self._limits.wait_for_change()
         finally:
-            self._looking -= 1
+            self._waiting -= 1
         return permit
 
     def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:  # noqa: ARG002 - Temporal's signature
-        """One more if there is room, or if it is announced: for an activity that comes with the answer to a workflow task, past Temporal's queue."""
-        announced = ROLLBACK_ANNOUNCEMENTS.consume()
-        return self._if_room() or (_Permit(fetching=False) if announced else None)
+        """Reserve a slot for an eager activity, which bypasses Temporal's task queue.
 
-    def _if_room(self) -> _Permit | None:
+        There is one if the queues have room, or if a rollback activity was announced.
+        """
+        announced = ROLLBACK_ANNOUNCEMENTS.consume()
+        return self._reserve_if_room() or (_Permit(fetching=False) if announced else None)
+
+    def _reserve_if_room(self) -> _Permit | None:
         with self._lock:
             if not self._limits.has_room_for(self._fetching + 1):
                 return None
@@ -69,35 +92,30 @@ class ActivitySlotSupplier(CustomSlotSupplier):
         return _Permit()
 
     def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
-        """It is there: from now on it is in a line, or needs none."""
-        self._fetched(ctx.permit)
+        """The activity arrived: from now on it waits in a queue of the rate limits, or in none."""
+        self._end_fetch(ctx.permit)
 
     def release_slot(self, ctx: SlotReleaseContext) -> None:
-        """It has ended, or there was none to fetch."""
-        self._fetched(ctx.permit)
+        """The activity ended, or there was none to fetch."""
+        self._end_fetch(ctx.permit)
 
-    def _fetched(self, permit: SlotPermit) -> None:
+    def _end_fetch(self, permit: SlotPermit) -> None:
         with self._lock:
             if not isinstance(permit, _Permit) or not permit.fetching:
                 return
             permit.fetching = False
             self._fetching -= 1
-        if (
-            self._looking and not self._loop.is_closed()
-        ):  # else nobody is to be woken, and a wake-up costs as much as all the rest of this
+        # A wake-up of the event loop costs as much as all the rest of this: only if it has a use.
+        if self._waiting and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._limits.notify_waiters)
 
 
-MAX_CONCURRENT_WORKFLOW_TASKS: Final = 8
-"""Workflow tasks that a worker has at a time. It works on one after the other, so more (the SDK: 100) would only wait here, where no priority counts."""
-
-
 def create_worker_tuner(limits: Limits) -> WorkerTuner:
-    """A worker's slots: activities as there is room, few workflow tasks, everything else as the SDK has it."""
-    usual = FixedSizeSlotSupplier(100)
+    """A worker's slots: activities as there is room, few workflow tasks, else the SDK's default."""
+    fixed = FixedSizeSlotSupplier(_OTHER_SLOTS)
     return WorkerTuner.create_composite(
         workflow_supplier=FixedSizeSlotSupplier(MAX_CONCURRENT_WORKFLOW_TASKS),
         activity_supplier=ActivitySlotSupplier(limits),
-        local_activity_supplier=usual,
-        nexus_supplier=usual,
+        local_activity_supplier=fixed,
+        nexus_supplier=fixed,
     )
