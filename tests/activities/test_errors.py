@@ -9,6 +9,7 @@ import pytest
 from temporalio.exceptions import ApplicationErrorCategory
 
 from activities import errors
+from activities.error_codes import CODE_TABLES
 from activities.errors import AwsError, Fault, to_activity_failure, classify_error, max_attempts
 
 OPERATIONS = [
@@ -129,7 +130,7 @@ def test_every_failure_of_botocores_own_is_known(code: str) -> None:
 
 
 def test_no_code_stands_under_two_faults() -> None:
-    codes = [code for codes in errors._CODES_BY_FAULT.values() for code in codes.split()]
+    codes = [code for table in CODE_TABLES for codes in table.values() for code in codes.split()]
     assert len(codes) == len(set(codes))
 
 
@@ -240,10 +241,24 @@ def test_what_aws_has_not_heard_of_yet_is_tried_for_five_minutes_and_then_invali
     problem = error("InvalidParameterValueException", message, "update_function_configuration")
     assert classify_error(problem) is Fault.INVALID
     attempts = [
-        not to_activity_failure(problem, attempt=attempt, once=False).non_retryable for attempt in range(1, 30)
+        not to_activity_failure(problem, attempt=attempt, once=False).non_retryable
+        for attempt in range(1, 30)
     ]
     waited = sum(min(2**number, 30) for number in range(attempts.count(True)))
     assert 240 <= waited <= 360
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"), [("publish_version", Fault.STALE), ("create_function", Fault.INVALID)]
+)
+def test_publish_version_of_other_code_is_stale_and_not_retried(
+    operation: str, fault: Fault
+) -> None:
+    message = "CodeSHA256 (old) is different from current CodeSHA256 in $LATEST (new)."
+    refused = error("InvalidParameterValueException", message, operation, status=400)
+    assert classify_error(refused) is fault
+    assert to_activity_failure(refused, attempt=1, once=False).type == fault.value
+    assert to_activity_failure(refused, attempt=1, once=False).non_retryable
 
 
 def test_any_other_invalid_parameter_is_final_at_once() -> None:
@@ -300,7 +315,9 @@ def test_what_must_happen_once_is_never_tried_again(code: str) -> None:
 def test_a_lost_invocation_is_said_to_have_perhaps_happened() -> None:
     assert (
         "may or may not have happened"
-        in to_activity_failure(error("ReadTimeoutError", operation="invoke"), attempt=1, once=True).message
+        in to_activity_failure(
+            error("ReadTimeoutError", operation="invoke"), attempt=1, once=True
+        ).message
     )
 
 
@@ -324,15 +341,21 @@ def test_aws_decides_when_it_is_tried_again() -> None:
     throttle = AwsError(
         "update_alias", "TooManyRequestsException", "Rate exceeded", status=429, retry_after=7
     )
-    assert to_activity_failure(throttle, attempt=1, once=False).next_retry_delay == timedelta(seconds=7)
-    assert to_activity_failure(error("ServiceException"), attempt=1, once=False).next_retry_delay is None
+    assert to_activity_failure(throttle, attempt=1, once=False).next_retry_delay == timedelta(
+        seconds=7
+    )
+    assert (
+        to_activity_failure(error("ServiceException"), attempt=1, once=False).next_retry_delay
+        is None
+    )
 
 
 def test_only_waiting_is_benign() -> None:
     benign = [
         code
         for code in errors._FAULT_BY_CODE
-        if to_activity_failure(error(code), attempt=1, once=False).category is ApplicationErrorCategory.BENIGN
+        if to_activity_failure(error(code), attempt=1, once=False).category
+        is ApplicationErrorCategory.BENIGN
     ]
     assert {classify_error(error(code)) for code in benign} == {Fault.NOT_READY}
 

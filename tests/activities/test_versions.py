@@ -124,7 +124,7 @@ async def test_where_no_version_is_found_only_the_code_stays_as_a_guard(
 async def test_other_code_is_never_published(port: Port, versions: Versions) -> None:
     request = publish(port)
     change(port)
-    for attempt, fault in ((1, "Invalid"), (2, "Invalid")):
+    for attempt, fault in ((1, "Stale"), (2, "Stale")):
         with pytest.raises(ApplicationError) as refused:
             await on_attempt(
                 attempt, versions.publish_version, request.model_copy(update={"revision_id": None})

@@ -1,0 +1,94 @@
+"""The error codes that this program knows, by the fault that each of them means.
+
+Keys are the values of :class:`~activities.errors.Fault`; codes are separated by white space. Codes
+that mean different faults by operation and message are split in :mod:`activities.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+AWS_CODES: Final[Mapping[str, str]] = {
+    "Unavailable": """
+        ServiceException EC2UnexpectedException SnapStartTimeoutException
+        SnapStartRegenerationFailureException EFSMountConnectivityException EFSMountTimeoutException
+        S3FilesMountConnectivityException S3FilesMountTimeoutException InternalFailure InternalError
+        InternalServerError InternalServiceError InternalServiceFault ServiceUnavailable
+        ServiceUnavailableException RequestTimeout RequestTimeoutException
+    """,
+    "Throttled": """
+        TooManyRequestsException ThrottlingException Throttling ThrottledException RequestThrottled
+        RequestThrottledException RequestLimitExceeded SlowDown EC2ThrottledException
+    """,
+    "NotReady": """
+        ResourceNotReadyException ENINotReadyException SnapStartNotReadyException
+        CodeArtifactUserPendingException
+    """,
+    "Conflict": "ResourceInUseException ResourceConflictException ConcurrentModification",
+    "Stale": "PreconditionFailedException",
+    "Exists": "DurableExecutionAlreadyStartedException",
+    "NotFound": """
+        ResourceNotFoundException ResourceNotFound ProvisionedConcurrencyConfigNotFoundException
+        CodeSigningConfigNotFoundException NoPublishedVersionException KMSNotFoundException
+        ParameterNotFound ParameterVersionNotFound NoSuchBucket NoSuchKey NoSuchVersion
+    """,
+    "Invalid": """
+        InvalidParameterValueException ValidationException ValidationError
+        InvalidRequestContentException InvalidParameterException InvalidRequestException
+        InvalidParameterValue InvalidParameterCombination MissingParameter MissingRequiredParameter
+        SerializationException MalformedQueryString InvalidAction UnknownOperationException
+        InvalidNextToken InvalidKeyId UnsupportedMediaTypeException ModeNotSupportedException
+        InvalidRuntimeException InvalidZipFileException InvalidCodeSignatureException
+        CodeVerificationFailedException CodeArtifactUserDeletedException
+        CodeArtifactUserFailedException InvalidSecurityGroupIDException InvalidSubnetIDException
+        KMSDisabledException KMSInvalidStateException EFSIOException EFSMountFailureException
+        S3FilesMountFailureException SnapStartException PublicPolicyException
+        RecursiveInvocationException
+    """,
+    "Denied": """
+        AccessDeniedException AccessDenied UnauthorizedOperation NotAuthorized OptInRequired
+        SubscriptionRequiredException UnrecognizedClientException InvalidClientTokenId
+        InvalidSignatureException SignatureDoesNotMatch IncompleteSignature
+        IncompleteSignatureException MissingAuthenticationToken MissingAuthenticationTokenException
+        ExpiredTokenException ExpiredToken RequestExpired RequestTimeTooSkewed
+        KMSAccessDeniedException EC2AccessDeniedException DecryptionFailure
+    """,
+    "Exhausted": """
+        CodeStorageExceededException AliasLimitExceededException PolicyLengthExceededException
+        ServiceQuotaExceededException FunctionVersionsPerCapacityProviderLimitExceededException
+        ENILimitReachedException SubnetIPAddressLimitReachedException RequestTooLargeException
+        RequestEntityTooLargeException SerializedRequestEntityTooLargeException
+    """,
+}
+"""AWS's codes, those that it documents and those that it sends without documenting them."""
+
+BOTOCORE_ERRORS: Final[Mapping[str, str]] = {
+    "Unavailable": """
+        ReadTimeoutError ConnectTimeoutError EndpointConnectionError ConnectionClosedError
+        ConnectionError HTTPClientError IncompleteReadError ResponseStreamingError
+        ResponseParserError ProxyConnectionError SSLError ChecksumError FlexibleChecksumError
+        CredentialRetrievalError MetadataRetrievalError
+    """,
+    "Invalid": """
+        ParamValidationError UnknownServiceError EndpointResolutionError InvalidRegionError
+        NoRegionError InvalidConfigError ConfigParseError ProfileNotFound InvalidProxiesConfigError
+    """,
+    "Denied": """
+        NoCredentialsError PartialCredentialsError NoAuthTokenError TokenRetrievalError
+        UnauthorizedSSOTokenError SSOTokenLoadError SSOError LoginError LoginRefreshRequired
+        LoginInsufficientPermissions LoginTokenLoadError RefreshWithMFAUnsupportedError
+    """,
+}
+"""Names of botocore's exceptions, for requests that were not sent or had no response."""
+
+OWN_CODES: Final[Mapping[str, str]] = {
+    "Unavailable": "DownloadFailed",
+    "Throttled": "RateLimited",
+    "NotReady": "InProgress Quiet",
+    "Invalid": "WrongRegion InvalidReference UpdateFailed CreationFailed ProvisioningFailed",
+    "Exhausted": "ResponseTooLarge CannotRestore",
+}
+"""Codes that this program gives to errors of its own."""
+
+CODE_TABLES: Final = (AWS_CODES, BOTOCORE_ERRORS, OWN_CODES)
