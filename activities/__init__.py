@@ -75,4 +75,4 @@ def list_operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, 
         Alarms(aws),
         Metrics(aws),
     )
-    return [activity for group in groups for activity in group.activities()]
+    return [activity for group in groups for activity in group.list_activities()]

@@ -1,8 +1,9 @@
-"""How an AWS operation becomes a Temporal activity: the port it speaks through, and the terms it is carried out on.
+"""AWS operations as Temporal activities: the AWS port, and each operation's policy.
 
-An operation is a method of a resource class (:class:`OperationGroup`). ``@operation(WRITE)`` names the activity after the
-method, gives it its terms (time-outs, retries, what a cancel does) and turns whatever goes wrong into a
-:class:`~activities.errors.Fault`. The terms belong to the operation, never to the place that calls it.
+An operation is a method of a resource class (:class:`OperationGroup`). ``@operation(WRITE)`` names
+the activity after the method, gives it a policy (timeouts, retries, what a cancel does) and turns
+every error into a :class:`~activities.errors.Fault`. The policy belongs to the operation, never to
+the call site.
 """
 
 from __future__ import annotations
@@ -24,25 +25,37 @@ from temporalio.workflow import ActivityCancellationType
 
 from activities.errors import AwsError, Fault, to_activity_failure
 
+MAX_RESULT_BYTES: Final = 2_000_000
+"""Temporal refuses a result that is a little larger, and retries the activity without limit.
+
+The limit on payloads: https://docs.temporal.io/cloud/limits.
+"""
+
+_MAX_LISTED_PROBLEMS: Final = 3
+
+_POLICY_ATTRIBUTE: Final = "__operation_policy__"
+
 
 class Aws(Protocol):
-    """The one door to AWS, within one account and region."""
+    """The port to AWS, within one account and region."""
 
     async def call(
         self, service: str, operation: str, parameters: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Send one request, once, and return AWS's answer; ``service`` and ``operation`` as botocore's client methods spell them.
+        """Send one request, once, and return AWS's response.
 
-        Streams are read (bounded) to bytes. Raises :class:`~activities.errors.AwsError` and nothing else.
+        ``service`` and ``operation`` are spelled as botocore's client methods. Streams are read
+        (bounded) to bytes. Raises :class:`~activities.errors.AwsError` and nothing else.
         """
         ...
 
 
 @dataclass(frozen=True)
 class OperationPolicy:
-    """The terms on which an operation is carried out: time-outs, retries, and what a cancel does to it.
+    """How an operation is run: its timeouts, its retries, and what a cancel does to it.
 
-    ``heartbeat`` is for operations that may take long: how soon a dead worker is noticed. Short ones beat never, so it costs nothing.
+    ``start_to_close`` limits one attempt. ``heartbeat`` is for operations that may take long: the
+    time within which a dead worker is detected. Short operations send no heartbeats.
     """
 
     start_to_close: timedelta
@@ -51,22 +64,27 @@ class OperationPolicy:
     heartbeat: timedelta | None = None
 
 
-_PATIENT = RetryPolicy(
+_RETRY_POLICY: Final = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2,
     maximum_interval=timedelta(seconds=30),
 )
 
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
-"""How soon the death of a worker is noticed in the middle of something long."""
+"""The time within which the death of a worker is detected during a long operation."""
 
-READ: Final = OperationPolicy(timedelta(seconds=15), _PATIENT, ActivityCancellationType.TRY_CANCEL)
+READ: Final = OperationPolicy(
+    timedelta(seconds=15), _RETRY_POLICY, ActivityCancellationType.TRY_CANCEL
+)
 """Safe to repeat at any time. A cancel does not wait for it."""
 
 WRITE: Final = OperationPolicy(
-    timedelta(seconds=20), _PATIENT, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+    timedelta(seconds=20), _RETRY_POLICY, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 )
-"""Changes something. Tried until AWS gave a clear answer; a cancel waits for that, so that no late write overtakes an undo."""
+"""Changes something: retried until AWS's response is clear.
+
+A cancel waits for that, so that no late write overtakes an undo.
+"""
 
 ONCE: Final = OperationPolicy(
     timedelta(seconds=915),
@@ -74,23 +92,31 @@ ONCE: Final = OperationPolicy(
     ActivityCancellationType.TRY_CANCEL,
     HEARTBEAT_TIMEOUT,
 )
-"""Must not happen twice: sent once or not at all. Room for Lambda's longest function, 15 minutes; an undo does not wait for that."""
+"""Must not happen twice: sent once or not at all.
+
+The timeout covers Lambda's longest function (15 minutes). An undo does not wait for it.
+"""
 
 SETTLE: Final = OperationPolicy(
-    timedelta(seconds=60), _PATIENT, ActivityCancellationType.TRY_CANCEL, HEARTBEAT_TIMEOUT
+    timedelta(seconds=60), _RETRY_POLICY, ActivityCancellationType.TRY_CANCEL, HEARTBEAT_TIMEOUT
 )
-"""Looks until something has settled: about 20 s inside, then by a benign retry, which costs no history."""
+"""Polls until a resource has settled.
+
+One attempt polls for about 20 s. Then a benign retry follows, which adds no event to the history.
+"""
 
 
 class OperationGroup:
-    """The operations of one resource, spoken through one port to AWS."""
+    """The operations of one resource, over one port to AWS.
+
+    Groups share a port, and with it one HTTP connection pool and one rate limit.
+    """
 
     def __init__(self, aws: Aws) -> None:
-        """Speak through ``aws``; groups share one port, so one HTTP connection pool and one rate limit."""
         self.aws = aws
 
-    def activities(self) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
-        """Every operation of this group, ready to register with a worker."""
+    def list_activities(self) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
+        """Return every operation of this group, ready to register with a worker."""
         return [
             getattr(self, name)
             for name, member in inspect.getmembers(type(self))
@@ -98,115 +124,127 @@ class OperationGroup:
         ]
 
 
-_POLICY_ATTRIBUTE = "__operation_policy__"
 _Self = TypeVar("_Self", bound=OperationGroup)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 def operation(
-    profile: OperationPolicy,
+    policy: OperationPolicy,
 ) -> Callable[
     [Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]],
     Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]],
 ]:
-    """Make a method an activity of its own name, on these terms, whose every failure is a :class:`~activities.errors.Fault`."""
+    """Make a method an activity of the same name, with this policy.
 
-    def declare(
+    Every failure of it is an ``ApplicationError`` of a :class:`~activities.errors.Fault`. An error
+    that is not an :class:`~activities.errors.AwsError` is a ``Bug`` and is not retried.
+    """
+
+    def decorate(
         method: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]],
     ) -> Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _R]]:
-        async def perform(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        name = method.__name__
+
+        async def run(self: _Self, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
             try:
-                async with asyncio.timeout(_within(profile)), _beating(profile.heartbeat):
-                    return _held(method.__name__, await method(self, *args, **kwargs))
+                async with (
+                    asyncio.timeout(_attempt_timeout_seconds(policy)),
+                    _heartbeat(policy.heartbeat),
+                ):
+                    result = await method(self, *args, **kwargs)
+                    _refuse_large_result(name, result)
+                    return result
             except TimeoutError:
-                error = AwsError(method.__name__, "ReadTimeoutError", "there was no answer in time")
-                raise to_activity_failure(error, attempt=_attempt(), once=profile is ONCE) from None
+                error = AwsError(name, "ReadTimeoutError", "there was no response in time")
+                raise to_activity_failure(
+                    error, attempt=_current_attempt(), once=policy is ONCE
+                ) from None
             except AwsError as error:
-                raise to_activity_failure(error, attempt=_attempt(), once=profile is ONCE) from None
+                raise to_activity_failure(
+                    error, attempt=_current_attempt(), once=policy is ONCE
+                ) from None
             except (FailureError, asyncio.CancelledError):
                 raise
             except Exception as bug:
                 raise ApplicationError(
-                    f"{method.__name__}: {_unforeseen(bug)}", type=Fault.BUG, non_retryable=True
+                    f"{name}: {_describe_bug(bug)}", type=Fault.BUG, non_retryable=True
                 ) from bug
 
-        functools.update_wrapper(perform, method)
-        setattr(perform, _POLICY_ATTRIBUTE, profile)
-        return activity.defn(name=method.__name__)(perform)
+        functools.update_wrapper(run, method)
+        setattr(run, _POLICY_ATTRIBUTE, policy)
+        return activity.defn(name=name)(run)
 
-    return declare
-
-
-MAX_RESULT_BYTES: Final = 2_000_000
-"""Bytes of a result: Temporal refuses a little more than that, and would have it tried again for ever."""
+    return decorate
 
 
-def _held(name: str, answer: _R) -> _R:
-    """An answer, if a history can hold it."""
-    if isinstance(answer, BaseModel) and len(answer.model_dump_json(by_alias=True)) > MAX_RESULT_BYTES:
+def _refuse_large_result(name: str, result: object) -> None:
+    if (
+        isinstance(result, BaseModel)
+        and len(result.model_dump_json(by_alias=True)) > MAX_RESULT_BYTES
+    ):
         raise AwsError(
             name,
             "ResponseTooLarge",
-            f"it is done, and AWS's answer is larger than the {MAX_RESULT_BYTES} bytes that a history may hold",
+            "the operation is done, but AWS's response is larger than the"
+            f" {MAX_RESULT_BYTES} bytes that a history may hold",
         )
-    return answer
 
 
-def _unforeseen(bug: Exception) -> str:
-    """What nobody foresaw, without any value: mostly an answer of another form than AWS describes."""
+def _describe_bug(bug: Exception) -> str:
+    """An unexpected error without any value of it: mostly a response that no model accepts."""
     if not isinstance(bug, ValidationError):
         return f"{type(bug).__name__}. {Fault.BUG.advice}"
-    problems = bug.errors(include_url=False, include_input=False, include_context=False)[
-        :_MOST_PROBLEMS
-    ]
-    told = "; ".join(
+    problems = bug.errors(include_url=False, include_input=False, include_context=False)
+    listed = "; ".join(
         f"{'.'.join(map(str, problem['loc']))[:100]}: {problem['msg'][:200]}"
-        for problem in problems
+        for problem in problems[:_MAX_LISTED_PROBLEMS]
     )
-    return f"AWS's answer is not as AWS describes it: {told}. {Fault.BUG.advice}"
-
-
-_MOST_PROBLEMS: Final = 3
+    return f"AWS's answer is not as AWS describes it: {listed}. {Fault.BUG.advice}"
 
 
 def get_operation_policy(method: Callable[..., Any]) -> OperationPolicy:
-    """The terms a method was declared with. A method that is no operation is a mistake of the caller's: ``AttributeError``."""
-    profile: OperationPolicy = getattr(method, _POLICY_ATTRIBUTE)
-    return profile
+    """Return the policy of an operation; ``AttributeError`` for a method that is not one."""
+    policy: OperationPolicy = getattr(method, _POLICY_ATTRIBUTE)
+    return policy
 
 
 def is_retry() -> bool:
-    """Whether this activity was attempted before, so that an earlier attempt may have done its work already.
+    """Whether this activity was attempted before, so that an earlier attempt may have succeeded.
 
     False outside of an activity: a plain call of the method is a first attempt.
     """
-    return _attempt() > 1
+    return _current_attempt() > 1
 
 
 @asynccontextmanager
-async def _beating(noticed: timedelta | None) -> AsyncGenerator[None]:
-    """Let Temporal know, three times within ``noticed``, that the worker is alive."""
-    if noticed is None or not activity.in_activity():
+async def _heartbeat(within: timedelta | None) -> AsyncGenerator[None]:
+    """Send three heartbeats to Temporal in each period of ``within``; None: send none."""
+    if within is None or not activity.in_activity():
         yield
         return
-    beating = asyncio.create_task(_beat(noticed.total_seconds() / 3))
+    heartbeats = asyncio.create_task(_send_heartbeats(within.total_seconds() / 3))
     try:
         yield
     finally:
-        beating.cancel()
+        heartbeats.cancel()
 
 
-async def _beat(every: float) -> None:
+async def _send_heartbeats(interval_seconds: float) -> None:
     while True:
-        await asyncio.sleep(every)
+        await asyncio.sleep(interval_seconds)
         activity.heartbeat()
 
 
-def _within(profile: OperationPolicy) -> float | None:
-    """Seconds an attempt gives itself: a little less than Temporal gives it, so that it has ended before the next one begins."""
-    return profile.start_to_close.total_seconds() - 1 if activity.in_activity() else None
+def _attempt_timeout_seconds(policy: OperationPolicy) -> float | None:
+    """A second less than Temporal's own timeout, so that an attempt has ended before the next one.
+
+    Temporal's timeout does not stop the code of an attempt: without this limit a late request
+    could overlap with the next attempt.
+    https://docs.temporal.io/encyclopedia/detecting-activity-failures#start-to-close-timeout
+    """
+    return policy.start_to_close.total_seconds() - 1 if activity.in_activity() else None
 
 
-def _attempt() -> int:
+def _current_attempt() -> int:
     return activity.info().attempt if activity.in_activity() else 1
