@@ -10,8 +10,8 @@ from temporalio import activity
 
 from tests.activities.model import answered, sample
 from tests.fake_lambda import FakeLambda
-from tests.fakes.functions import Answer
-from tests.fakes.judge import check_answer
+from tests.fake_lambda.account import OPERATIONS, Answer
+from tests.fake_lambda.service_model import check_answer
 
 LONG = "🦄" * 1024
 """As long as a key in S3 may be by our reading, in characters that take four bytes each."""
@@ -56,7 +56,7 @@ class Everything(FakeLambda):
         return spoiler.meet(service, operation, answer)
 
     def perform(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Answer:
-        if hasattr(self, f"{service}_{operation}"):
+        if (service, operation) in OPERATIONS:
             return super().perform(service, operation, parameters)
         shape = answered(operation)
         answer: Answer = {} if shape is None else settled(sample(shape))

@@ -13,8 +13,8 @@ from temporalio.client import WorkflowHandle
 
 from activities.errors import AwsError
 from activities.response_check import find_mismatch
-from tests.fakes.functions import Answer
-from tests.fakes.judge import _model as model
+from tests.fake_lambda.account import Answer
+from tests.fake_lambda.service_model import get_operation
 from tests.fuzz.documents import written
 from tests.fuzz.harness import FuzzHarness, Tally, assert_no_task_failed, run_cases, wait_for_ending
 from tests.fuzz.mutation import spoil
@@ -96,7 +96,7 @@ class Nonsense:
             raise AwsError(
                 operation, self.error, "no reason", status=500 if self.error in _PASS else 400
             )
-        shape = model(service, operation).output_shape
+        shape = get_operation(service, operation).output_shape
         bad = _parsed(
             spoil(
                 answer,

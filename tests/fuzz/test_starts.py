@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from tests.fakes.functions import ACCOUNT, REGION
+from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.fuzz.everything import LONG, MANY
 from tests.fuzz.harness import (
     FUNCTION_PLACEHOLDER,

@@ -17,7 +17,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from tests.fakes.functions import ACCOUNT, REGION
+from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.fuzz.documents import MARK
 from tests.fuzz.harness import (
     QUEUE,

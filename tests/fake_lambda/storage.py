@@ -1,0 +1,37 @@
+"""What surrounds Lambda: packages in S3, parameters of Systems Manager, secrets."""
+
+from __future__ import annotations
+
+from tests.fake_lambda.account import Account, Answer, Parameters, compute_sha256, operation
+from tests.fake_lambda.refusals import Refusal, not_found
+
+
+@operation("s3")
+def head_object(account: Account, parameters: Parameters) -> Answer:
+    members = ("Bucket", "Key", "VersionId")
+    where = tuple(parameters[member] for member in members if member in parameters)
+    if where not in account.objects:
+        raise Refusal("404", "Not Found")
+    stored = account.objects[where]
+    checksum = {"ChecksumSHA256": compute_sha256(stored), "ChecksumType": "FULL_OBJECT"}
+    return {"ContentLength": len(stored)} | (checksum if account.checksums else {})
+
+
+@operation("ssm")
+def get_parameters(account: Account, parameters: Parameters) -> Answer:
+    names = parameters["Names"]
+    found = [
+        {"Name": name, "Value": account.parameters[name]}
+        for name in names
+        if name in account.parameters
+    ]
+    unknown = [name for name in names if name not in account.parameters]
+    return {"Parameters": found} | ({"InvalidParameters": unknown} if unknown else {})
+
+
+@operation("secretsmanager")
+def get_secret_value(account: Account, parameters: Parameters) -> Answer:
+    name = parameters["SecretId"]
+    if name not in account.secrets:
+        raise not_found("Secrets Manager can't find the specified secret.")
+    return {"Name": name, "SecretString": account.secrets[name]}
