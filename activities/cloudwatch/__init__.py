@@ -1,11 +1,11 @@
-"""What CloudWatch says of a function: its alarms, and what it measured.
+"""What CloudWatch knows about a function: the state of alarms, and metrics.
 
 Reading order:
 
-- :mod:`~activities.cloudwatch.alarms`: read alarms now, and watch them until one goes off
-- :mod:`~activities.cloudwatch.batching`: many readers of alarms share few calls
-- :mod:`~activities.cloudwatch.metrics`: what was measured of two versions, minute by minute
+- :mod:`~activities.cloudwatch.alarms`: read alarms, or watch them until one fires
+- :mod:`~activities.cloudwatch.batching`: concurrent requests for alarms share few calls
+- :mod:`~activities.cloudwatch.metrics`: the metrics of two versions, minute by minute
 - :mod:`~activities.cloudwatch.metric_queries`: the queries of one GetMetricData call
-- :mod:`~activities.cloudwatch.metric_data`: sends them and reads the answer
-- :mod:`~activities.cloudwatch.metric_digest`: whether an answer holds anything new
+- :mod:`~activities.cloudwatch.metric_data`: sends the queries and parses the response
+- :mod:`~activities.cloudwatch.metric_digest`: whether a response holds anything new
 """

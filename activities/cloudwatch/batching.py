@@ -1,8 +1,9 @@
-"""Asking together: what many want to know at the same time is asked in few calls, and each hears only of what it asked for.
+"""Batching: concurrent requests share few calls, and each gets only its part of the response.
 
-For CloudWatch's alarms. One release that looks is answered at once. A thousand that look every ten seconds would make a hundred calls a
-second, where AWS allows about nine: together they make as many as the rate allows, for up to a hundred alarms each. No answer is older
-than its question.
+It is used for CloudWatch's alarms. A single release gets its response at once. A thousand releases
+that poll every ten seconds would make a hundred calls per second, where AWS allows about nine.
+Batched, they make as many calls as the rate allows, for up to a hundred alarms each. No response
+is older than its request.
 """
 
 from __future__ import annotations
@@ -18,91 +19,94 @@ MAX_NAMES_PER_CALL: Final = 100
 """Names in one call: AWS's largest page."""
 
 NEXT_CALL_DELAY_SECONDS: Final = 1.0
-"""Seconds after which a call without an answer holds up the next one no longer."""
+"""How long a call without a response holds up the next one."""
 
 
-class _Told(Protocol):
+class _Filterable(Protocol):
     def filter_by_name(self, names: Sequence[str]) -> Self:
-        """The part of an answer that is about these names."""
+        """The part of a response that is about these names."""
         ...
 
 
-_Answer = TypeVar("_Answer", bound=_Told)
+_Batch = TypeVar("_Batch", bound=_Filterable)
 
 
 @dataclass(frozen=True)
-class _Question(Generic[_Answer]):
+class _PendingRequest(Generic[_Batch]):
     names: Sequence[str]
-    answer: asyncio.Future[_Answer]
+    response: asyncio.Future[_Batch]
 
 
-class Batcher(Generic[_Answer]):
-    """One question at a time, of all who ask meanwhile."""
+class Batcher(Generic[_Batch]):
+    """One call at a time, for all requests that arrived during the last one."""
 
-    def __init__(self, ask: Callable[[list[str]], Awaitable[_Answer]]) -> None:
-        """``ask`` asks about names, each one once."""
-        self._ask = ask
-        self._waiting: list[_Question[_Answer]] = []
-        self._asking: asyncio.Task[None] | None = None
+    def __init__(self, fetch: Callable[[list[str]], Awaitable[_Batch]]) -> None:
+        """Use ``fetch`` for each call; it is given every name once."""
+        self._fetch = fetch
+        self._pending: list[_PendingRequest[_Batch]] = []
+        self._sender: asyncio.Task[None] | None = None
         self._calls: set[asyncio.Task[None]] = set()
 
-    async def ask(self, names: Sequence[str]) -> _Answer:
-        """The answer about these names. What it raises is what AWS has against these names, and nobody else's."""
-        question = _Question[_Answer](names, asyncio.get_running_loop().create_future())
-        self._waiting.append(question)
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask_on())
-        return await question.answer
+    async def request(self, names: Sequence[str]) -> _Batch:
+        """The response for these names.
 
-    async def _ask_on(self) -> None:
-        while questions := self._next():
-            call = asyncio.create_task(self._answer(questions))
+        Raises what AWS answers for these names, never an error that other names caused.
+        """
+        pending = _PendingRequest[_Batch](names, asyncio.get_running_loop().create_future())
+        self._pending.append(pending)
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_pending())
+        return await pending.response
+
+    async def _send_pending(self) -> None:
+        while requests := self._take_batch():
+            call = asyncio.create_task(self._send(requests))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
             await asyncio.wait([call], timeout=NEXT_CALL_DELAY_SECONDS)
 
-    def _next(self) -> list[_Question[_Answer]]:
-        """The questions for one call, in their order, without those that nobody wants an answer to any more."""
-        taken: list[_Question[_Answer]] = []
+    def _take_batch(self) -> list[_PendingRequest[_Batch]]:
+        """Remove and return the requests for one call, in order, without cancelled ones."""
+        batch: list[_PendingRequest[_Batch]] = []
         names: set[str] = set()
-        waiting = [question for question in self._waiting if not question.answer.done()]
-        for question in waiting:
-            if taken and len(names | set(question.names)) > MAX_NAMES_PER_CALL:
+        waiting = [request for request in self._pending if not request.response.done()]
+        for request in waiting:
+            if batch and len(names | set(request.names)) > MAX_NAMES_PER_CALL:
                 break
-            names |= set(question.names)
-            taken.append(question)
-        self._waiting = waiting[len(taken) :]
-        return taken
+            names |= set(request.names)
+            batch.append(request)
+        self._pending = waiting[len(batch) :]
+        return batch
 
-    async def _answer(self, questions: list[_Question[_Answer]]) -> None:
-        """Ask for all of them; where AWS refuses that for good, each by itself, since one may be to blame."""
+    async def _send(self, requests: list[_PendingRequest[_Batch]]) -> None:
+        """Fetch for all; after a permanent error for each alone, since one may be the cause."""
         try:
-            answer = await self._ask(
-                list(dict.fromkeys(name for question in questions for name in question.names))
+            response = await self._fetch(
+                list(dict.fromkeys(name for request in requests for name in request.names))
             )
-        except Exception as problem:  # noqa: BLE001 - whatever it is, it is for whoever asked
-            passes = isinstance(problem, AwsError) and classify_error(problem).is_retryable
-            if len(questions) > 1 and not passes:
-                for question in questions:
-                    await self._answer([question])
+        except Exception as error:  # noqa: BLE001 - every error belongs to the callers
+            is_retryable = isinstance(error, AwsError) and classify_error(error).is_retryable
+            if len(requests) > 1 and not is_retryable:
+                for request in requests:
+                    await self._send([request])
                 return
-            for question in questions:
-                if not question.answer.done():
-                    question.answer.set_exception(_anew(problem))
+            for request in requests:
+                if not request.response.done():
+                    request.response.set_exception(_copy_error(error))
         else:
-            for question in questions:
-                if not question.answer.done():
-                    question.answer.set_result(answer.filter_by_name(question.names))
+            for request in requests:
+                if not request.response.done():
+                    request.response.set_result(response.filter_by_name(request.names))
 
 
-def _anew(problem: Exception) -> Exception:
-    """The same error for one more who waits for it: one that is raised in several places at once gathers the traces of all."""
-    if not isinstance(problem, AwsError):
-        return problem
+def _copy_error(error: Exception) -> Exception:
+    """A copy for each caller: one object raised in several tasks collects all their tracebacks."""
+    if not isinstance(error, AwsError):
+        return error
     return AwsError(
-        problem.operation,
-        problem.code,
-        problem.message,
-        status=problem.status,
-        retry_after=problem.retry_after,
+        error.operation,
+        error.code,
+        error.message,
+        status=error.status,
+        retry_after=error.retry_after,
     )

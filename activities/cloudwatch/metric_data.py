@@ -1,7 +1,8 @@
-"""What one GetMetricData tells: for each query its points, or why there are none to rely on.
+"""GetMetricData: send queries, and parse the points of each, or why there are none to rely on.
 
-Some of AWS's answers are answers in name only: HTTP 200 with a ``StatusCode`` PartialData, InternalError or Forbidden inside, a page that is
-followed by another, a query without a word about it. Whatever is not told completely is not told.
+Some responses of AWS's look successful and are not: HTTP 200 with a ``StatusCode`` of PartialData,
+InternalError or Forbidden inside, a page that is followed by another one, or a query without a
+result. A response that is not complete counts as no data.
 """
 
 from __future__ import annotations
@@ -18,21 +19,24 @@ from activities.operation import Aws
 
 COMPLETE: Final = "Complete"
 INTERNAL_ERROR: Final = "InternalError"
-"""CloudWatch's own word for an answer that it could not make, and ours for one that nobody can read."""
+"""CloudWatch's status for a response that it could not make, and ours for one we cannot parse."""
 
 MAX_PAGES: Final = 5
-"""Calls for one look. CloudWatch answers 100,800 points a page unless told otherwise; a look asks for some 6,000 at most."""
+"""Calls for one request. CloudWatch's page has 100,800 points; we request some 6,000 at most."""
 
 FETCH_TIMEOUT_SECONDS: Final = 12.0
-"""Seconds for all pages: less than an attempt has, so that silence is an answer as well."""
+"""For all pages together. Shorter than an attempt's time-out: no response is a result as well."""
 
-_STATUSES: Final = {COMPLETE, "PartialData", INTERNAL_ERROR, "Forbidden"}
-_REASON_LENGTH: Final = 300
+_STATUS_CODES: Final = {COMPLETE, "PartialData", INTERNAL_ERROR, "Forbidden"}
+_MAX_REASON_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True)
 class MetricData:
-    """``points`` by the id of the query and their time, if ``status`` is Complete; else ``reason`` says what is wrong."""
+    """The points of each query if ``status`` is Complete; else ``reason`` explains what is wrong.
+
+    ``points`` are values by the id of the query and their time.
+    """
 
     status: str
     reason: str | None = None
@@ -44,9 +48,10 @@ class MetricData:
 async def fetch_metric_data(
     aws: Aws, queries: Sequence[Mapping[str, Any]], begin: datetime, end: datetime
 ) -> MetricData:
-    """Ask for these ``MetricDataQueries``, from ``begin`` to before ``end``: one call, and one for each further page.
+    """Send ``MetricDataQueries`` from ``begin`` to before ``end``: one call for each page.
 
-    ``status`` is Complete; or, in the order of the queries, the first StatusCode that is not; or the fault of a call that failed. Raises nothing of AWS's.
+    ``status`` is Complete; or the first other StatusCode, in the order of the queries; or the
+    fault of a call that failed. Raises no error of AWS's.
     """
     parameters = {
         "MetricDataQueries": list(queries),
@@ -66,70 +71,71 @@ async def fetch_metric_data(
             else:
                 return MetricData("PartialData", f"there is more than {MAX_PAGES} pages of it")
     except AwsError as error:
-        return MetricData(classify_error(error).value, str(error)[:_REASON_LENGTH])
+        return MetricData(classify_error(error).value, str(error)[:_MAX_REASON_CHARACTERS])
     except TimeoutError:
-        return MetricData(Fault.UNAVAILABLE.value, f"there was no answer within {FETCH_TIMEOUT_SECONDS:g} s")
-    wanted = [str(query["Id"]) for query in queries if query.get("ReturnData", True)]
+        return MetricData(
+            Fault.UNAVAILABLE.value, f"there was no answer within {FETCH_TIMEOUT_SECONDS:g} s"
+        )
+    ids = [str(query["Id"]) for query in queries if query.get("ReturnData", True)]
     try:
-        return _read(pages, wanted, begin, end)
-    except _UnreadableError as problem:
-        return MetricData(INTERNAL_ERROR, str(problem))
+        return _parse_pages(pages, ids, begin, end)
+    except _UnreadableError as error:
+        return MetricData(INTERNAL_ERROR, str(error))
 
 
 class _UnreadableError(Exception):
-    """An answer of another shape than AWS describes."""
+    """A response of another shape than AWS documents."""
 
 
-def _read(
-    pages: Sequence[Mapping[str, Any]], wanted: Sequence[str], begin: datetime, end: datetime
+def _parse_pages(
+    pages: Sequence[Mapping[str, Any]], ids: Sequence[str], begin: datetime, end: datetime
 ) -> MetricData:
-    statuses = dict.fromkeys(wanted, INTERNAL_ERROR)
-    points: dict[str, dict[datetime, float]] = {name: {} for name in wanted}
+    statuses = dict.fromkeys(ids, INTERNAL_ERROR)
+    points: dict[str, dict[datetime, float]] = {id_: {} for id_ in ids}
     for page in pages:
-        for result in _items(page.get("MetricDataResults"), "MetricDataResults"):
-            if not isinstance(result, Mapping):
+        for item in _parse_list(page.get("MetricDataResults"), "MetricDataResults"):
+            if not isinstance(item, Mapping):
                 raise _UnreadableError("a result is no structure")
-            one = cast("Mapping[str, Any]", result)
-            name = one.get("Id")
-            if not isinstance(name, str) or name not in points:
+            result = cast("Mapping[str, Any]", item)
+            id_ = result.get("Id")
+            if not isinstance(id_, str) or id_ not in points:
                 continue
-            status = one.get(
-                "StatusCode"
-            )  # of several pages the last word counts: PartialData means that there is another page
-            statuses[name] = status if isinstance(status, str) and status in _STATUSES else INTERNAL_ERROR
-            for time, value in _pairs(one, name):
-                if begin <= time < end and points[name].setdefault(time, value) != value:
+            # The status on the last page counts: PartialData means that another page follows.
+            status = result.get("StatusCode")
+            if not isinstance(status, str) or status not in _STATUS_CODES:
+                status = INTERNAL_ERROR
+            statuses[id_] = status
+            for time, value in _parse_points(result, id_):
+                if begin <= time < end and points[id_].setdefault(time, value) != value:
                     raise _UnreadableError(
-                        f"{name} has two values for one time: is it more than one series?"
+                        f"{id_} has two values for one time: is it more than one series?"
                     )
-    for name in wanted:
-        if statuses[name] != COMPLETE:
-            return MetricData(statuses[name], f"{name} is {statuses[name]}")
+    for id_ in ids:
+        if statuses[id_] != COMPLETE:
+            return MetricData(statuses[id_], f"{id_} is {statuses[id_]}")
     return MetricData(COMPLETE, points=points)
 
 
-def _pairs(result: Mapping[str, Any], name: str) -> Iterator[tuple[datetime, float]]:
-    """The points of a result, each by the beginning of its minute; what is no finite number is not there."""
-    times, values = (
-        _items(result.get("Timestamps") or [], "Timestamps"),
-        _items(result.get("Values") or [], "Values"),
-    )
+def _parse_points(result: Mapping[str, Any], id_: str) -> Iterator[tuple[datetime, float]]:
+    """The points of a result by the beginning of their minute, without what is no finite number."""
+    times = _parse_list(result.get("Timestamps") or [], "Timestamps")
+    values = _parse_list(result.get("Values") or [], "Values")
     if len(times) != len(values):
-        raise _UnreadableError(f"{name} has {len(times)} times and {len(values)} values")
+        raise _UnreadableError(f"{id_} has {len(times)} times and {len(values)} values")
     for time, value in zip(times, values, strict=True):
         if not isinstance(time, datetime) or time.tzinfo is None:
-            raise _UnreadableError(f"{name} has a time that is none")
-        if (number := _number(value)) is not None:
+            raise _UnreadableError(f"{id_} has an invalid time")
+        if (number := _parse_number(value)) is not None:
             yield time.replace(second=0, microsecond=0), number
 
 
-def _items(value: Any, member: str) -> list[Any]:
+def _parse_list(value: Any, member: str) -> list[Any]:
     if not isinstance(value, list):
         raise _UnreadableError(f"{member} is no list")
     return list(cast("Any", value))
 
 
-def _number(value: Any) -> float | None:
+def _parse_number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -1,6 +1,7 @@
-"""Whether minutes tell something that was not known: a digest of them that is small, and that a later one can be compared with.
+"""A digest of metrics: small, and comparable with a later one to find whether data is new.
 
-A digest holds a mark for each minute, so one over other minutes is comparable: what fell out at the beginning is no news, and what came late is.
+A digest holds a short hash for each minute, so digests of different periods are comparable.
+Minutes that dropped out at the beginning are not new data; late data is.
 """
 
 from __future__ import annotations
@@ -14,51 +15,57 @@ from typing import Final
 
 from activities.cloudwatch.metric_data import COMPLETE
 
-_MARK: Final = 6
-"""Hexadecimal digits for each minute: one change of 17 million goes unnoticed, until the next one."""
+_HASH_DIGITS: Final = 6
+"""Hexadecimal digits for each minute: one change in 17 million is missed, until the next one."""
 
-_NONE: Final = "-" * _MARK
-_FORM: Final = re.compile(
-    rf"{COMPLETE} (?P<first>[0-9]{{1,12}}):(?P<marks>([0-9a-f]{{{_MARK}}}|{_NONE})+)"
+_NO_DATA: Final = "-" * _HASH_DIGITS
+_PATTERN: Final = re.compile(
+    rf"{COMPLETE} (?P<first>[0-9]{{1,12}}):(?P<hashes>([0-9a-f]{{{_HASH_DIGITS}}}|{_NO_DATA})+)"
 )
 
 
-def compute_digest(minutes: Sequence[datetime], columns: Mapping[str, Sequence[float | None]]) -> str:
-    """For ascending minutes, and columns of numbers by name, each as long as ``minutes``."""
+def compute_digest(
+    minutes: Sequence[datetime], columns: Mapping[str, Sequence[float | None]]
+) -> str:
+    """The digest of columns of numbers by name, each as long as the ascending ``minutes``."""
     if not minutes:
         return COMPLETE
-    marks: dict[int, str] = {}
-    for place, minute in enumerate(minutes):
-        told = [
+    hashes: dict[int, str] = {}
+    for index, minute in enumerate(minutes):
+        row = [
             (name, number)
             for name, numbers in columns.items()
-            if (number := numbers[place]) is not None
+            if (number := numbers[index]) is not None
         ]
-        marks[_number(minute)] = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:_MARK]
-    first, last = min(marks), max(marks)
+        digest = hashlib.sha256(json.dumps(row).encode()).hexdigest()
+        hashes[_number_minute(minute)] = digest[:_HASH_DIGITS]
+    first, last = min(hashes), max(hashes)
     return f"{COMPLETE} {first}:" + "".join(
-        marks.get(number, _NONE) for number in range(first, last + 1)
+        hashes.get(number, _NO_DATA) for number in range(first, last + 1)
     )
 
 
-def said(known: str | None, now: str) -> bool:
-    """Whether all that ``now`` stands for stood in ``known`` already. Anything but a digest of minutes, such as a fault, stands for itself alone."""
-    if known is None or known == now:
-        return known is not None
-    before, after = _marks(known), _marks(now)
-    return before is not None and after is not None and after.items() <= before.items()
+def has_new_data(*, known: str | None, current: str) -> bool:
+    """Whether ``current`` stands for anything that ``known`` does not contain.
+
+    Any text but a digest of minutes, such as a fault, stands for itself alone.
+    """
+    if known is None or known == current:
+        return known is None
+    before, after = _parse_hashes(known), _parse_hashes(current)
+    return before is None or after is None or not after.items() <= before.items()
 
 
-def _number(minute: datetime) -> int:
+def _number_minute(minute: datetime) -> int:
     return int(minute.timestamp()) // 60
 
 
-def _marks(text: str) -> dict[int, str] | None:
-    if text == COMPLETE:
+def _parse_hashes(digest: str) -> dict[int, str] | None:
+    """The hash of each minute by its number, or None if the text is no digest of minutes."""
+    if digest == COMPLETE:
         return {}
-    if not (found := _FORM.fullmatch(text)):
+    if not (match := _PATTERN.fullmatch(digest)):
         return None
-    marks = [
-        found["marks"][place : place + _MARK] for place in range(0, len(found["marks"]), _MARK)
-    ]
-    return {int(found["first"]) + place: mark for place, mark in enumerate(marks) if mark != _NONE}
+    text, first = match["hashes"], int(match["first"])
+    hashes = [text[at : at + _HASH_DIGITS] for at in range(0, len(text), _HASH_DIGITS)]
+    return {first + index: each for index, each in enumerate(hashes) if each != _NO_DATA}

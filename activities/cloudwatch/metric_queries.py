@@ -1,4 +1,4 @@
-"""A metric of CloudWatch's, or metric math over several, and the queries of GetMetricData that ask for it."""
+"""CloudWatch metrics and metric math, and the GetMetricData queries that request them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,18 @@ _Dimensions = Annotated[
 ]
 _Id = Annotated[str, Field(pattern=r"^[a-z][a-zA-Z0-9_]{0,30}$")]
 
+_PERIOD_SECONDS: Final = 60
+_MAX_EXPRESSION_CHARACTERS: Final = 2_048
+_LONGEST_ID: Final = "o19m9"
+"""An id as long as any that :func:`build_queries` makes: 20 custom metrics of 10 metrics each."""
+
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*", re.ASCII)
+_SEVERAL_SERIES: Final = re.compile(r"\b(SEARCH|METRICS|SELECT)\b", re.IGNORECASE)
+
 
 class Metric(Request):
-    """One statistic of one metric of CloudWatch's, a point a minute."""
+    """One statistic of one CloudWatch metric, with one point per minute."""
 
     namespace: _Namespace
     metric_name: _MetricName
@@ -40,10 +49,11 @@ class Metric(Request):
 
 
 class CustomMetric(Request):
-    """A metric of the caller's own, or metric math over several; ``id`` names it in the answer.
+    """A metric of the caller's choice, or metric math; ``id`` names it in the response.
 
-    Either ``namespace``, ``metric_name``, ``dimensions`` and ``stat``, or ``expression`` and its ``metrics`` by the ids that it calls them. Ids in an
-    expression are its own: two expressions may both call something ``e``. What may answer more than one series (SEARCH, METRICS, SELECT) is refused.
+    Either ``namespace``, ``metric_name``, ``dimensions`` and ``stat``, or ``expression`` and the
+    ``metrics`` in it by id. Ids are local to their expression: two expressions may both use ``e``.
+    Functions that may return more than one series (SEARCH, METRICS, SELECT) are invalid.
     """
 
     id: _Id
@@ -55,7 +65,7 @@ class CustomMetric(Request):
     metrics: Annotated[dict[_Id, Metric], Field(max_length=10)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _is_one_or_the_other(self) -> Self:
+    def _validate_metric_or_expression(self) -> Self:
         metric = (self.namespace, self.metric_name, self.stat)
         if self.expression is None:
             if None in metric or self.metrics:
@@ -65,43 +75,34 @@ class CustomMetric(Request):
             return self
         if metric != (None, None, None) or self.dimensions:
             raise ValueError(
-                "with an Expression, Namespace, MetricName, Dimensions and Stat belong into its Metrics"
+                "with an Expression, Namespace, MetricName, Dimensions and Stat "
+                "belong into its Metrics"
             )
-        bare = _QUOTED.sub("", self.expression)
-        if several := _SEVERAL.search(bare):
-            raise ValueError(f"{several[0]} may answer several series: name the metrics in Metrics")
-        named = {name for name in _WORD.findall(bare) if name[0].islower()}
-        if unknown := sorted(named - self.metrics.keys()):
+        unquoted = _QUOTED.sub("", self.expression)
+        if match := _SEVERAL_SERIES.search(unquoted):
+            raise ValueError(f"{match[0]} may answer several series: name the metrics in Metrics")
+        used = {word for word in _WORD.findall(unquoted) if word[0].islower()}
+        if unknown := sorted(used - self.metrics.keys()):
             raise ValueError(f"the expression names {', '.join(unknown)}, which Metrics has not")
-        if unused := sorted(self.metrics.keys() - named):
+        if unused := sorted(self.metrics.keys() - used):
             raise ValueError(f"the expression does not name {', '.join(unused)}, which Metrics has")
-        if not named:
+        if not used:
             raise ValueError("the expression names no metric")
-        if (
-            len(_renamed(self.expression, dict.fromkeys(self.metrics, "o19m9")))
-            > _LONGEST_EXPRESSION
-        ):
+        sent = _replace_ids(self.expression, dict.fromkeys(self.metrics, _LONGEST_ID))
+        if len(sent) > _MAX_EXPRESSION_CHARACTERS:
             raise ValueError("the expression is too long")
         return self
 
 
-def _renamed(expression: str, names: Mapping[str, str]) -> str:
-    """The expression with other ids for its metrics; what is quoted stays as it is."""
+def _replace_ids(expression: str, ids: Mapping[str, str]) -> str:
+    """The expression with other ids for its metrics; quoted text stays unchanged."""
     pieces = re.split(f"({_QUOTED.pattern})", expression)
-    pieces[::2] = [
-        _WORD.sub(lambda word: names.get(word[0], word[0]), piece) for piece in pieces[::2]
-    ]
+    pieces[::2] = [_WORD.sub(lambda word: ids.get(word[0], word[0]), each) for each in pieces[::2]]
     return "".join(pieces)
 
 
-_LONGEST_EXPRESSION: Final = 2_048
-_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
-_WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*", re.ASCII)
-_SEVERAL: Final = re.compile(r"\b(SEARCH|METRICS|SELECT)\b", re.IGNORECASE)
-
-
-def build_query(name: str, metric: Metric) -> dict[str, Any]:
-    """The MetricDataQuery for a metric, a point a minute."""
+def build_query(id_: str, metric: Metric) -> dict[str, Any]:
+    """The MetricDataQuery for a metric, with one point per minute."""
     dimensions = [
         {"Name": dimension, "Value": value} for dimension, value in metric.dimensions.items()
     ]
@@ -110,15 +111,21 @@ def build_query(name: str, metric: Metric) -> dict[str, Any]:
         "MetricName": metric.metric_name,
         "Dimensions": dimensions,
     }
-    return {"Id": name, "MetricStat": {"Metric": what, "Period": 60, "Stat": metric.stat}}
+    stat = {"Metric": what, "Period": _PERIOD_SECONDS, "Stat": metric.stat}
+    return {"Id": id_, "MetricStat": stat}
 
 
-def build_queries(name: str, other: CustomMetric) -> Iterator[dict[str, Any]]:
-    """Those for one that is the caller's own; the first tells. Their ids begin with ``name`` and hold nothing of the caller's, so no two callers' can meet."""
-    if other.expression is None:
-        yield build_query(name, Metric.model_validate(other.model_dump(include={*Metric.model_fields})))
+def build_queries(id_: str, metric: CustomMetric) -> Iterator[dict[str, Any]]:
+    """The MetricDataQueries for a custom metric; the first one returns its data.
+
+    All ids begin with ``id_`` and contain no text of the caller's, so they cannot collide with
+    those of another metric.
+    """
+    if metric.expression is None:
+        fields = metric.model_dump(include={*Metric.model_fields})
+        yield build_query(id_, Metric.model_validate(fields))
         return
-    names = {inner: f"{name}m{place}" for place, inner in enumerate(other.metrics)}
-    yield {"Id": name, "Expression": _renamed(other.expression, names)}
-    for inner, metric in other.metrics.items():
-        yield build_query(names[inner], metric) | {"ReturnData": False}
+    ids = {local: f"{id_}m{index}" for index, local in enumerate(metric.metrics)}
+    yield {"Id": id_, "Expression": _replace_ids(metric.expression, ids)}
+    for local, each in metric.metrics.items():
+        yield build_query(ids[local], each) | {"ReturnData": False}

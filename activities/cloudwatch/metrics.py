@@ -1,7 +1,9 @@
-"""What CloudWatch measured of two versions of a function behind an alias, minute by minute: one look now, and a watch that ends with news.
+"""CloudWatch metrics of two versions behind an alias, minute by minute: read now, or watched.
 
-One look is one GetMetricData, however many metrics it asks for. A number that CloudWatch does not tell is None and never zero. That nothing can be
-measured – CloudWatch does not answer, forbids it, or has only a part – is an answer as well: a release must not take silence for health.
+One poll is one GetMetricData, however many metrics it requests. A number that CloudWatch does not
+return is None, never zero. When nothing can be measured, because CloudWatch does not respond,
+denies access, or has only part of the data, that is a response as well: a release must not take
+missing data for health.
 """
 
 from __future__ import annotations
@@ -16,17 +18,41 @@ from temporalio import activity
 
 from activities.cloudwatch.alarms import WATCH
 from activities.cloudwatch.metric_data import COMPLETE, MetricData, fetch_metric_data
-from activities.cloudwatch.metric_digest import compute_digest, said
-from activities.cloudwatch.metric_queries import Metric, CustomMetric, build_queries, build_query
+from activities.cloudwatch.metric_digest import compute_digest, has_new_data
+from activities.cloudwatch.metric_queries import CustomMetric, Metric, build_queries, build_query
 from activities.errors import AwsError
 from activities.operation import READ, Aws, OperationGroup, operation
-from activities.shapes import AliasName, FunctionName, Double, Request, Response, Version, parse_function_name
+from activities.shapes import (
+    AliasName,
+    Double,
+    FunctionName,
+    Request,
+    Response,
+    Version,
+    parse_function_name,
+)
 
 MAX_MINUTES: Final = 180
-"""Minutes in an answer: the newest ones."""
+"""Minutes in a response: the newest ones."""
 
 MAX_CUSTOM_METRICS: Final = 20
-"""Metrics of the caller's own that one look can ask for."""
+"""Custom metrics in one request."""
+
+_MINUTE: Final = timedelta(minutes=1)
+_MIN_UNROUNDED: Final = 1e15
+"""Numbers from here on are sent unchanged: a float has no more digits than that."""
+
+_LAMBDA_METRICS: Final = {
+    "invocations": ("Invocations", "Sum"),
+    "errors": ("Errors", "Sum"),
+    "throttles": ("Throttles", "Sum"),
+    "timed": ("Duration", "SampleCount"),
+    "slow": ("Duration", None),
+    "p50": ("Duration", "p50"),
+    "p90": ("Duration", "p90"),
+    "p99": ("Duration", "p99"),
+}
+"""CloudWatch's metric and statistic for each field of :class:`Series`; None: a trimmed count."""
 
 _Moment = Annotated[
     AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))
@@ -35,11 +61,12 @@ _Seconds = Annotated[Double, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 
 class MetricsRequest(Request):
-    """Which minutes of which versions.
+    """The versions and the minutes to read.
 
-    ``name`` is the alias that the traffic comes through. ``since`` is the first minute wanted; of more than 180 minutes the newest are answered.
-    Minutes that ended less than ``settle`` seconds ago are left out: numbers of theirs may still be missing. ``slow_above`` (ms) also counts the
-    invocations that took longer.
+    ``name`` is the alias that receives the traffic. ``since`` is in the first requested minute; of
+    more than 180 minutes the newest are returned. Minutes that ended less than ``settle`` seconds
+    ago are left out, as they may be incomplete. ``slow_above`` (ms) also counts the invocations
+    that took longer. ``others`` are custom metrics.
     """
 
     function_name: FunctionName
@@ -53,43 +80,45 @@ class MetricsRequest(Request):
     )
 
     @model_validator(mode="after")
-    def _names_each_once(self) -> Self:
+    def _validate_unique_names(self) -> Self:
         if len({*self.versions}) < len(self.versions):
             raise ValueError("Versions names one twice")
         ids = [other.id for other in self.others]
-        if twice := sorted({name for name in ids if ids.count(name) > 1}):
-            raise ValueError(f"Others has {', '.join(twice)} twice")
+        if duplicates := sorted({id_ for id_ in ids if ids.count(id_) > 1}):
+            raise ValueError(f"Others has {', '.join(duplicates)} twice")
         return self
 
 
 class WatchMetricsRequest(MetricsRequest):
-    """The same, every so many seconds, until there is something that the answer whose ``digest`` is ``known`` did not say."""
+    """Metrics to poll every ``every`` seconds until there is new data.
+
+    ``known`` is the ``digest`` of the last response. Data that it contains is not new.
+    """
 
     every: Annotated[Double, Field(ge=5, le=300, allow_inf_nan=False)]
     known: Annotated[str, Field(max_length=2_000)] | None = None
 
 
-def _compact(number: float) -> int | float:
-    """Six significant digits, but a count is never rounded; a whole number as one."""
-    if abs(number) >= _HUGE:
+def _round_number(number: float) -> int | float:
+    """Six significant digits, but a count is never rounded; a whole number as an integer."""
+    if abs(number) >= _MIN_UNROUNDED:
         return number
     rounded = number if number == round(number) else float(f"{number:.6g}")
     return int(rounded) if rounded == round(rounded) else rounded
 
 
-_HUGE: Final = 1e15
-
-
 Number = Annotated[
-    float, Field(allow_inf_nan=False), PlainSerializer(_compact, return_type=int | float)
+    float, Field(allow_inf_nan=False), PlainSerializer(_round_number, return_type=int | float)
 ]
 Numbers = list[Number | None]
 
 
 class Series(Response):
-    """One version, minute by minute: each list is as long as ``minutes`` of the answer, and None where there is nothing at all.
+    """The numbers of one version, minute by minute.
 
-    ``timed`` is how many durations were recorded, ``slow`` how many of them were above ``slow_above``; ``p50`` … are durations in milliseconds.
+    Each list is as long as ``minutes`` of the response; None where a metric has no data at all.
+    ``timed`` is how many durations were recorded, ``slow`` how many of them were above
+    ``slow_above``. ``p50``, ``p90`` and ``p99`` are durations in milliseconds.
     """
 
     invocations: Numbers | None = None
@@ -103,12 +132,14 @@ class Series(Response):
 
 
 class MetricsResponse(Response):
-    """What CloudWatch told.
+    """The metrics of one request.
 
-    ``at`` is when it was asked. ``status`` is Complete, or else the first StatusCode that was not (PartialData, InternalError, Forbidden) or the
-    :class:`~activities.errors.Fault` of a call that failed; then ``reason`` says what was said, and there are no minutes. ``minutes`` are those for
-    which any series has a point, by their beginnings, ascending. ``digest`` stands for all but ``at`` and ``reason``. Where no minute that was
-    asked for has settled yet, CloudWatch is not asked at all: that is Complete, without minutes.
+    ``at`` is the time of the request. ``status`` is Complete; or the first other StatusCode
+    (PartialData, InternalError, Forbidden); or the :class:`~activities.errors.Fault` of a call that
+    failed. Unless it is Complete, ``reason`` explains it and there are no minutes. ``minutes`` are
+    those in which any series has a point, by their beginnings, ascending. ``digest`` covers all but
+    ``at`` and ``reason``. Where no requested minute has settled yet, CloudWatch is not called: the
+    response is Complete, without minutes.
     """
 
     at: AwareDatetime
@@ -121,143 +152,135 @@ class MetricsResponse(Response):
 
 
 def read_clock() -> datetime:
-    """In an activity the time at which Temporal let this attempt begin, which is the clock of the workflow that waits for it; else this machine's."""
+    """The time of this attempt.
+
+    In an activity it is when Temporal started the attempt: the clock of the waiting workflow.
+    Elsewhere it is this machine's clock.
+    """
     return activity.info().started_time if activity.in_activity() else datetime.now(UTC)
 
 
 class Metrics(OperationGroup):
-    """CloudWatch's numbers, which we read and never write."""
+    """Operations on CloudWatch metrics, all of them reads."""
 
     def __init__(self, aws: Aws, clock: Callable[[], datetime] = read_clock) -> None:
-        """Ask ``aws``; what has settled is told by ``clock``."""
+        """Call through ``aws``; ``clock`` decides which minutes have settled."""
         super().__init__(aws)
         self._clock = clock
 
     @operation(READ)
     async def get_metrics(self, request: MetricsRequest) -> MetricsResponse:
-        """One look, now. A call that fails is an answer, whose status is its fault. Safe at any time.
+        """Read the metrics now. A failed call is a response with its fault as status.
 
-        AWS: GetMetricData, once (and once for each further page, which so few points do not have).
+        Safe to repeat. AWS: GetMetricData, usually one call: a page holds all points.
         """
-        return await self._look(request)
+        return await self._read_metrics(request)
 
     @operation(WATCH)
     async def watch_metrics(self, request: WatchMetricsRequest) -> MetricsResponse:
-        """Return as soon as there is something that ``known`` did not say; until then NotReady, every so many seconds.
+        """Return as soon as there is data that ``known`` does not contain.
 
-        News is a minute, a number in a minute (late data), or another status; a minute that ``since`` no longer asks for is none. So a call that fails is
-        news once, and as long as it fails in the same way all is quiet. Safe at any time.
+        Until then each attempt ends in NotReady, every ``every`` seconds. New data is a minute, a
+        number in a known minute (late data), or another status. A failed call is new once: while
+        the same failure goes on, the watch goes on. A minute before ``since`` counts no longer.
+        Safe to repeat.
         """
-        seen = await self._look(request)
-        if said(request.known, seen.digest):
-            raise AwsError(
-                "watch_metrics", "Quiet", f"nothing new: {seen.status}", retry_after=request.every
-            )
-        return seen
+        response = await self._read_metrics(request)
+        if not has_new_data(known=request.known, current=response.digest):
+            message = f"nothing new: {response.status}"
+            raise AwsError("watch_metrics", "Quiet", message, retry_after=request.every)
+        return response
 
-    async def _look(self, request: MetricsRequest) -> MetricsResponse:
+    async def _read_metrics(self, request: MetricsRequest) -> MetricsResponse:
         at = self._clock().astimezone(UTC)
-        end = _minute(at - timedelta(seconds=request.settle))
-        begin = max(_minute(request.since), end - MAX_MINUTES * _MINUTE)
-        asked = _asked(request)
-        told = (
+        end = _floor_minute(at - timedelta(seconds=request.settle))
+        begin = max(_floor_minute(request.since), end - MAX_MINUTES * _MINUTE)
+        columns = _build_columns(request)
+        data = (
             await fetch_metric_data(
-                self.aws, [each for one in asked for each in one.queries], begin, end
+                self.aws, [query for column in columns for query in column.queries], begin, end
             )
             if begin < end
             else MetricData(COMPLETE)
         )
-        if told.status != COMPLETE:
+        if data.status != COMPLETE:
             return MetricsResponse(
-                at=at, status=told.status, reason=told.reason, digest=told.status
+                at=at, status=data.status, reason=data.reason, digest=data.status
             )
-        return _answer(at, asked, told)
+        return _build_response(at, columns, data)
 
 
-_MINUTE: Final = timedelta(minutes=1)
-
-
-def _minute(moment: datetime) -> datetime:
+def _floor_minute(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(second=0, microsecond=0)
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Something to know: whose (a version's, or None: the caller's own), what it is called, and the queries for it, of which the first tells."""
+class _Column:
+    """One series of numbers: a version's, or a custom metric (``version`` is None).
+
+    The first of its queries returns the data.
+    """
 
     version: str | None
     name: str
     queries: tuple[dict[str, Any], ...]
 
-    def number(self, told: MetricData, minute: datetime) -> float | None:
-        """Its number in that minute, as it is told on: compactly. A count or a duration below zero is none."""
-        found = told.points.get(self.queries[0]["Id"], {}).get(minute)
-        return (
-            None if found is None or (self.version is not None and found < 0) else _compact(found)
-        )
+    def read_number(self, data: MetricData, minute: datetime) -> float | None:
+        """The rounded number of a minute. A negative count or duration is no number."""
+        value = data.points.get(self.queries[0]["Id"], {}).get(minute)
+        if value is None or (self.version is not None and value < 0):
+            return None
+        return _round_number(value)
 
 
-def _asked(request: MetricsRequest) -> list[_Asked]:
-    """Everything that a request wants to know, and the queries for it."""
-    asked: list[_Asked] = []
+def _build_columns(request: MetricsRequest) -> list[_Column]:
+    columns: list[_Column] = []
     function = parse_function_name(request.function_name).name
-    for place, version in enumerate(request.versions):
+    for index, version in enumerate(request.versions):
         dimensions = {
             "FunctionName": function,
             "Resource": f"{function}:{request.name}",
             "ExecutedVersion": version,
         }
-        for name, (metric, stat) in _MEASURED.items():
+        for name, (metric_name, stat) in _LAMBDA_METRICS.items():
             if name != "slow" or request.slow_above is not None:
-                one = Metric(
+                metric = Metric(
                     namespace="AWS/Lambda",
-                    metric_name=metric,
+                    metric_name=metric_name,
                     dimensions=dimensions,
-                    stat=stat or _above(request.slow_above or 0),
+                    stat=stat or _format_trimmed_count(request.slow_above or 0),
                 )
-                asked.append(_Asked(version, name, (build_query(f"v{place}_{name}", one),)))
-    for place, other in enumerate(request.others):
-        asked.append(_Asked(None, other.id, tuple(build_queries(f"o{place}", other))))
-    return asked
+                columns.append(_Column(version, name, (build_query(f"v{index}_{name}", metric),)))
+    for index, other in enumerate(request.others):
+        columns.append(_Column(None, other.id, tuple(build_queries(f"o{index}", other))))
+    return columns
 
 
-_MEASURED: Final = {
-    "invocations": ("Invocations", "Sum"),
-    "errors": ("Errors", "Sum"),
-    "throttles": ("Throttles", "Sum"),
-    "timed": ("Duration", "SampleCount"),
-    "slow": ("Duration", None),
-    "p50": ("Duration", "p50"),
-    "p90": ("Duration", "p90"),
-    "p99": ("Duration", "p99"),
-}
-
-
-def _above(milliseconds: float) -> str:
-    """The trimmed count: how many were above it."""
+def _format_trimmed_count(milliseconds: float) -> str:
+    """The statistic that counts the durations above a threshold."""
     return f"TC({milliseconds:.3f}".rstrip("0").rstrip(".") + ":)"
 
 
-def _answer(at: datetime, asked: Sequence[_Asked], told: MetricData) -> MetricsResponse:
-    minutes = sorted({minute for points in told.points.values() for minute in points})
+def _build_response(at: datetime, columns: Sequence[_Column], data: MetricData) -> MetricsResponse:
+    minutes = sorted({minute for points in data.points.values() for minute in points})
     versions: dict[str, dict[str, Numbers]] = {
-        one.version: {} for one in asked if one.version is not None
+        column.version: {} for column in columns if column.version is not None
     }
     others: dict[str, Numbers] = {}
-    marked: dict[str, Numbers] = {}
-    for one in asked:
-        numbers = [one.number(told, minute) for minute in minutes]
-        marked[f"{one.version}/{one.name}"] = numbers
-        if one.version is None:
-            others[one.name] = numbers
+    digested: dict[str, Numbers] = {}
+    for column in columns:
+        numbers = [column.read_number(data, minute) for minute in minutes]
+        digested[f"{column.version}/{column.name}"] = numbers
+        if column.version is None:
+            others[column.name] = numbers
         elif any(number is not None for number in numbers):
-            versions[one.version][one.name] = numbers
-    series = {version: Series.model_validate(columns) for version, columns in versions.items()}
+            versions[column.version][column.name] = numbers
+    series = {version: Series.model_validate(values) for version, values in versions.items()}
     return MetricsResponse(
         at=at,
         status=COMPLETE,
         minutes=minutes,
         versions=series,
         others=others,
-        digest=compute_digest(minutes, marked),
+        digest=compute_digest(minutes, digested),
     )

@@ -45,16 +45,16 @@ async def test_who_asks_alone_is_answered_at_once_and_by_a_call_of_its_own() -> 
     oracle = Oracle()
     together = Batcher(oracle.ask)
     for _ in range(2):
-        assert (await together.ask(["a", "b"])).names == ["a", "b"]
+        assert (await together.request(["a", "b"])).names == ["a", "b"]
     assert oracle.asked == [["a", "b"], ["a", "b"]]
 
 
 async def test_who_asks_while_a_call_is_on_its_way_shares_the_next() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
-    first = asyncio.create_task(together.ask(["first"]))
+    first = asyncio.create_task(together.request(["first"]))
     await asyncio.sleep(0.005)
-    answers = await asyncio.gather(*(together.ask([f"{number}", "all"]) for number in range(20)))
+    answers = await asyncio.gather(*(together.request([f"{number}", "all"]) for number in range(20)))
     assert [answer.names for answer in answers] == [
         ["0", "all"],
         *([["all", f"{number}"] for number in range(1, 20)]),
@@ -68,7 +68,7 @@ async def test_a_call_is_about_a_hundred_names_at_most() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
     await asyncio.gather(
-        *(together.ask([f"{number}-{index}" for index in range(30)]) for number in range(10))
+        *(together.request([f"{number}-{index}" for index in range(30)]) for number in range(10))
     )
     assert [len(names) for names in oracle.asked] == [90, 90, 90, 30]
 
@@ -76,7 +76,7 @@ async def test_a_call_is_about_a_hundred_names_at_most() -> None:
 async def test_a_thousand_looks_make_ten_calls() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
-    await asyncio.gather(*(together.ask([f"{number}"]) for number in range(1000)))
+    await asyncio.gather(*(together.request([f"{number}"]) for number in range(1000)))
     assert len(oracle.asked) == 10
 
 
@@ -90,7 +90,7 @@ async def test_what_is_refused_for_one_alone_is_refused_to_that_one_alone(
 ) -> None:
     together = Batcher(Oracle(refuses={"b": problem}).ask)
     first, second, third = await asyncio.gather(
-        *(together.ask([name]) for name in "abc"), return_exceptions=True
+        *(together.request([name]) for name in "abc"), return_exceptions=True
     )
     assert isinstance(first, Told)
     assert str(second) == str(problem)
@@ -101,7 +101,7 @@ async def test_what_passes_is_told_to_all_and_not_asked_again_for_each() -> None
     oracle = Oracle(refuses={"b": THROTTLED})
     together = Batcher(oracle.ask)
     answers = await asyncio.gather(
-        *(together.ask([name]) for name in "abc"), return_exceptions=True
+        *(together.request([name]) for name in "abc"), return_exceptions=True
     )
     assert [str(answer) for answer in answers] == [str(THROTTLED)] * 3
     assert len({id(answer) for answer in answers}) == 3
@@ -111,9 +111,9 @@ async def test_what_passes_is_told_to_all_and_not_asked_again_for_each() -> None
 async def test_who_leaves_is_not_asked_for_and_takes_nobody_along() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
-    begun = [asyncio.create_task(together.ask([name])) for name in "ab"]
+    begun = [asyncio.create_task(together.request([name])) for name in "ab"]
     await asyncio.sleep(0.005)
-    later = [asyncio.create_task(together.ask([name])) for name in "cd"]
+    later = [asyncio.create_task(together.request([name])) for name in "cd"]
     await asyncio.sleep(0.005)
     begun[0].cancel()
     later[0].cancel()
@@ -128,11 +128,11 @@ async def test_a_call_that_hangs_holds_the_next_up_for_a_moment_only(
     monkeypatch.setattr(batching, "NEXT_CALL_DELAY_SECONDS", 0.05)
     oracle = Oracle(delay=5)
     together = Batcher(oracle.ask)
-    hanging = asyncio.create_task(together.ask(["a"]))
+    hanging = asyncio.create_task(together.request(["a"]))
     await asyncio.sleep(0.005)
     oracle.delay = 0
     async with asyncio.timeout(1):
-        assert (await together.ask(["b"])).names == ["b"]
+        assert (await together.request(["b"])).names == ["b"]
     hanging.cancel()
 
 
