@@ -204,7 +204,7 @@ def test_minutes_that_settle_late_are_waited_for_longer() -> None:
         (0, judged(), told(), None, "1% for 1 min, 1% of a minute's requests: no evidence yet"),
         (80, judged(Verdict.PENDING, Evidence(not_worse=4.2)), told(0), FIRST, "12% for 40 s, 8.4% of a minute's requests: the evidence for it is 4.2"),
         (60, judged(Verdict.PENDING, Evidence(0, 2.6, 0.1)), told(0), FIRST, "1% for 30 s, 0.5% of a minute's requests: the evidence is against it (2.6)"),
-        (60, judged(), told(), FIRST, "waiting for what CloudWatch tells of 09:00"),
+        (60, judged(), told(), FIRST, "waiting for CloudWatch's metrics of 09:00"),
         (30, judged(), told(), FIRST, "1% until 09:01:00"),
         (OVER, judged(Verdict.INCONCLUSIVE), told(), FIRST, "no certainty within 2 h: numbers"),
         (9, judged(Verdict.FAILED), told(), FIRST, "numbers"),

@@ -1,12 +1,29 @@
-"""The decisions of a release as plain values: no clock, no network, no AWS, no Temporal.
+"""The decisions of a release, as plain values.
 
-Reading order: :mod:`~workflows.domain.inputs` (durations and the strict base of what users type) ·
-:mod:`~workflows.domain.target` (what is released, and the lock that belongs to it) · :mod:`~workflows.domain.routing` (how an alias
-divides its traffic) · :mod:`~workflows.domain.strategy` (presets and steps) · :mod:`~workflows.domain.probe` (one kind of them) · :mod:`~workflows.domain.hook_answer` (what a hook or an alarm
-says) · :mod:`~workflows.domain.preflight_rules` (what preflight refuses) · :mod:`~workflows.domain.journal` (what would have to be put back) ·
-:mod:`~workflows.domain.status` (how it stands).
+No module here reads a clock or the network, and none imports Temporal or an AWS SDK.
 
-How a candidate is judged: :mod:`~workflows.domain.measurement` (what CloudWatch has told) · :mod:`~workflows.domain.evidence` (how sure that makes us) ·
-:mod:`~workflows.domain.rules` (rules, and what follows from them) · :mod:`~workflows.domain.adaptive` (the ramp that widens with the evidence).
-``docs/judgement.md`` tells the method and what it is worth.
+A release:
+
+- :mod:`~workflows.domain.inputs`: the base class of what users send, durations, percentages
+- :mod:`~workflows.domain.target`: the function and alias of a release, and the rollout id
+- :mod:`~workflows.domain.routing`: how an alias divides its traffic
+- :mod:`~workflows.domain.strategy`: steps and presets
+- :mod:`~workflows.domain.probe`: the step that sends requests to the candidate
+- :mod:`~workflows.domain.preflight_rules`: why a release must not start
+- :mod:`~workflows.domain.hook_answer`: what a hook answers
+- :mod:`~workflows.domain.journal`: what a rollback has to put back
+- :mod:`~workflows.domain.status`: the status of a release
+
+The assessment of a candidate (``docs/judgement.md`` describes the method and its limits):
+
+- :mod:`~workflows.domain.measurement`: what CloudWatch has reported of both versions
+- :mod:`~workflows.domain.evidence`: the sequential test
+- :mod:`~workflows.domain.rules`: limits and comparisons
+- :mod:`~workflows.domain.assessment`: the verdict that follows from them
+- :mod:`~workflows.domain.adaptive`: the ramp whose doses grow with the evidence
+
+Text for people:
+
+- :mod:`~workflows.domain.formatting`: durations, counts and probabilities
+- :mod:`~workflows.domain.markdown`: the page of a release in the Temporal UI
 """

@@ -1,12 +1,16 @@
-"""The ramp that widens with the evidence: small doses of traffic, each as large as what was learnt from those before it allows.
+"""The adaptive ramp: doses of traffic that grow with the evidence.
 
-CloudWatch tells of a minute about a minute after it is over. A weight that simply stays exposes callers all that time, and teaches nothing any
-sooner. So traffic goes to the candidate in *doses*: a share of one minute's requests, sent within that minute, and then nothing until CloudWatch
-has told how they fared. A version that fails meets few; a good one with much traffic is through in two to four doses.
+CloudWatch publishes a minute about a minute after it has ended. A weight that simply stays exposes
+callers during all of that time and yields no result sooner. So the candidate receives traffic in
+*doses*: a share of one minute's requests, sent within that minute. Then it receives nothing until
+CloudWatch has published the result. A version that fails serves few requests. A good version with
+much traffic is promoted after two to four doses.
 
-The size of a dose is a stake. The first is ``from`` percent of a minute's requests. With evidence for "not worse than stable by the margin" of
-e (1: none; see :mod:`~workflows.domain.evidence`) the next is ``factor`` times e times as large. With no evidence it is the first again, and with
-evidence against it smaller, down to half.
+The evidence decides the size of a dose. The first dose is ``from`` percent of a minute's requests.
+With an e-value of e for "not worse than stable by the margin", the next dose is ``factor`` times e
+times as large. An e-value of 1 means no evidence, see :mod:`~workflows.domain.evidence`. Without
+evidence, the next dose is as large as the first. With evidence against the candidate it is smaller,
+down to half of the first.
 """
 
 from __future__ import annotations
@@ -26,17 +30,27 @@ from workflows.domain.measurement import COMPLETE, MINUTE, Measurements
 from workflows.domain.rules import Alpha, Margin, NotWorse, Rules
 
 MAX_PERCENT: Final = 50
-"""Percent of the traffic that a dose takes at most: a comparison needs stable's requests as well."""
+"""The most that a dose takes: a comparison needs stable's requests, too."""
 
-_SHORTEST: Final = timedelta(seconds=12)
-"""What must be left of a minute for a dose to begin in it; changing an alias takes a second or two."""
+_MIN_DOSE_DURATION: Final = timedelta(seconds=12)
+"""A dose starts only if this much of its minute is left.
 
-_PATIENCE: Final = timedelta(minutes=3)
-"""How long after its minute a dose is waited for. If nothing was told by then, nobody called the candidate."""
+Changing an alias takes a second or two.
+"""
+
+_METRICS_TIMEOUT: Final = timedelta(minutes=3)
+"""How long the ramp waits for a dose's metrics, after its minute has settled.
+
+Without metrics by then, the candidate was not invoked.
+"""
 
 
 class Adaptive(Input):
-    """``{"from": 1, "factor": 2, "margin": 0.025, "max_duration": "PT2H"}``: widen as the evidence allows, and ask a person if it does not come."""
+    """A step that raises the candidate's traffic as the evidence allows.
+
+    Such as ``{"from": 1, "factor": 2, "margin": 0.025, "max_duration": "PT2H"}``. If the evidence
+    is not sufficient within ``max_duration``, a person decides.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -49,13 +63,15 @@ class Adaptive(Input):
 
     @property
     def rules(self) -> Rules:
-        """What the candidate is judged by, if nothing else is said."""
+        """The rules that the candidate is assessed by, where the release names no others."""
         return Rules(not_worse=(NotWorse(margin=self.margin),), alpha=self.alpha)
 
     def __str__(self) -> str:
         return (
-            f"{self.start}% of a minute's requests, then {self.factor:g} times that for each 1 of evidence, at most {MAX_PERCENT}% of the traffic; 100% when "
-            f"errors are surely not {100 * self.margin:g} points above stable's (alpha {self.alpha:g}); a person after {format_duration(self.max_duration)}"
+            f"{self.start}% of a minute's requests, then {self.factor:g} times that for each 1 of "
+            f"evidence, at most {MAX_PERCENT}% of the traffic; 100% when errors are surely not "
+            f"{100 * self.margin:g} points above stable's (alpha {self.alpha:g}); "
+            f"a person after {format_duration(self.max_duration)}"
         )
 
 
@@ -71,7 +87,7 @@ class RampAction(StrEnum):
 
 @dataclass(frozen=True)
 class Dose:
-    """Traffic for the candidate: this percent of it, within one minute of CloudWatch's."""
+    """``percent`` of the traffic for the candidate, within one minute."""
 
     percent: int
     start: datetime
@@ -79,34 +95,39 @@ class Dose:
 
     @property
     def minute(self) -> datetime:
-        """The minute that CloudWatch counts it in."""
+        """The start of the minute in which CloudWatch counts it."""
         return self.start.replace(second=0, microsecond=0)
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """A ramp under way: when it began, how long CloudWatch's minutes take to settle, and the dose that was sent last."""
+    """A ramp in progress, with the dose that was sent last.
 
-    began: datetime
+    ``settle`` is how long the numbers of a minute may stay incomplete after its end.
+    """
+
+    started_at: datetime
     settle: timedelta = timedelta()
     dose: Dose | None = None
 
     def with_dose(self, dose: Dose) -> Ramp:
-        """The same ramp, with one more dose sent."""
+        """The same ramp, after one more dose."""
         return replace(self, dose=dose)
 
     @property
-    def patience(self) -> datetime | None:
-        """When the last dose is waited for no longer."""
-        return self.dose.minute + MINUTE + self.settle + _PATIENCE if self.dose else None
+    def metrics_deadline(self) -> datetime | None:
+        """When the ramp stops waiting for the last dose's metrics; None without a dose."""
+        return self.dose.minute + MINUTE + self.settle + _METRICS_TIMEOUT if self.dose else None
 
 
 @dataclass(frozen=True)
 class RampDecision:
-    """What to do now: have ``percent`` of the traffic on the candidate.
+    """What to do now: route ``percent`` of the traffic to the candidate.
 
-    To be asked again with ``ramp`` and what was measured by then: as soon as CloudWatch tells more, and at ``again`` if it does not. After PROMOTE and ROLL_BACK there is nothing more to ask. HOLD leaves the candidate without
-    traffic and waits for a person.
+    The next decision takes ``ramp``. It is due as soon as CloudWatch publishes more, and at
+    ``review_at`` otherwise.
+    PROMOTE and ROLL_BACK are final. HOLD leaves the candidate without traffic until a person
+    decides.
     """
 
     action: RampAction
@@ -117,75 +138,94 @@ class RampDecision:
 
 
 def decide_next_action(
-    adaptive: Adaptive, *, assessment: Assessment, measurements: Measurements, ramp: Ramp, now: datetime
+    adaptive: Adaptive,
+    *,
+    assessment: Assessment,
+    measurements: Measurements,
+    ramp: Ramp,
+    now: datetime,
 ) -> RampDecision:
-    """The next move of a ramp: the first of these that applies.
+    """Decide the next action of a ramp, by the first of these rules that applies.
 
-    1. a rule failed: roll back, whatever else is under way;
+    1. a rule failed: roll back, also while a dose is being sent;
     2. every rule passed: promote;
-    3. ``max_duration`` is over: hold, for a person to decide;
-    4. a dose is under way: let it end;
-    5. CloudWatch did not answer completely: no traffic for the candidate until it does;
-    6. CloudWatch has not told of the last dose: no traffic until it has, for at most three minutes;
-    7. too little is left of this minute: begin with the next;
+    3. ``max_duration`` is over: hold until a person decides;
+    4. a dose is being sent: let it end;
+    5. the last poll of CloudWatch was not Complete: no traffic for the candidate until one is;
+    6. CloudWatch has not published the last dose: no traffic until it has, for at most three
+       minutes after the dose's minute has settled;
+    7. too little is left of this minute: start with the next;
     8. send the next dose.
 
-    Without traffic for the candidate nothing gets worse while it waits.
+    While the candidate has no traffic, waiting does no harm.
     """
-    over = ramp.began + adaptive.max_duration
+    deadline = ramp.started_at + adaptive.max_duration
     if assessment.verdict is Verdict.FAILED:
         return RampDecision(RampAction.ROLL_BACK, 0, assessment.reason, now, ramp)
     if assessment.verdict is Verdict.PASSED:
         return RampDecision(RampAction.PROMOTE, 100, assessment.reason, now, ramp)
-    if now >= over:
-        reason = f"no certainty within {format_duration(adaptive.max_duration)}: {assessment.reason}"
+    if now >= deadline:
+        reason = (
+            f"no certainty within {format_duration(adaptive.max_duration)}: {assessment.reason}"
+        )
         return RampDecision(RampAction.HOLD, 0, reason, now, ramp)
-    advice = _traffic(adaptive, assessment, measurements, ramp, now)
-    return replace(advice, review_at=min(advice.review_at, over))
+    decision = _decide_traffic(adaptive, assessment, measurements, ramp, now)
+    return replace(decision, review_at=min(decision.review_at, deadline))
 
 
-def _traffic(
-    adaptive: Adaptive, assessment: Assessment, measurements: Measurements, ramp: Ramp, now: datetime
+def _decide_traffic(
+    adaptive: Adaptive,
+    assessment: Assessment,
+    measurements: Measurements,
+    ramp: Ramp,
+    now: datetime,
 ) -> RampDecision:
     """Rules 4 to 8."""
-    dose, patience = ramp.dose, ramp.patience
+    dose, metrics_deadline = ramp.dose, ramp.metrics_deadline
     if dose is not None and now < dose.end:
-        return RampDecision(
-            RampAction.SEND, dose.percent, f"{dose.percent}% until {dose.end:%H:%M:%S}", dose.end, ramp
-        )
+        reason = f"{dose.percent}% until {dose.end:%H:%M:%S}"
+        return RampDecision(RampAction.SEND, dose.percent, reason, dose.end, ramp)
     if measurements.status != COMPLETE:
-        return RampDecision(RampAction.WAIT, 0, assessment.reason, ramp.began + adaptive.max_duration, ramp)
-    if dose is not None and patience is not None and now < patience and not _told(dose, measurements):
-        return RampDecision(
-            RampAction.WAIT,
-            0,
-            f"waiting for what CloudWatch tells of {dose.minute:%H:%M}",
-            patience,
-            ramp,
-        )
+        deadline = ramp.started_at + adaptive.max_duration
+        return RampDecision(RampAction.WAIT, 0, assessment.reason, deadline, ramp)
+    if (
+        dose is not None
+        and metrics_deadline is not None
+        and now < metrics_deadline
+        and not _is_measured(dose, measurements)
+    ):
+        reason = f"waiting for CloudWatch's metrics of {dose.minute:%H:%M}"
+        return RampDecision(RampAction.WAIT, 0, reason, metrics_deadline, ramp)
     left = now.replace(second=0, microsecond=0) + MINUTE - now
-    if left < _SHORTEST:
-        return RampDecision(RampAction.WAIT, 0, "the next dose begins with the next minute", now + left, ramp)
-    size, because = _size(
+    if left < _MIN_DOSE_DURATION:
+        reason = "the next dose begins with the next minute"
+        return RampDecision(RampAction.WAIT, 0, reason, now + left, ramp)
+    size, why = _size_dose(
         adaptive, [finding.evidence for finding in assessment.findings if finding.evidence]
     )
     percent = min(MAX_PERCENT, max(1, int(size * (MINUTE / left))))
-    ends = now + min(left, MINUTE * (size / percent))
-    reason = f"{percent}% for {format_duration(ends - now)}, {min(size, MAX_PERCENT):.2g}% of a minute's requests: {because}"
-    return RampDecision(RampAction.SEND, percent, reason, ends, ramp.with_dose(Dose(percent, now, ends)))
+    end = now + min(left, MINUTE * (size / percent))
+    reason = (
+        f"{percent}% for {format_duration(end - now)}, "
+        f"{min(size, MAX_PERCENT):.2g}% of a minute's requests: {why}"
+    )
+    next_ramp = ramp.with_dose(Dose(percent, now, end))
+    return RampDecision(RampAction.SEND, percent, reason, end, next_ramp)
 
 
-def _told(dose: Dose, measurements: Measurements) -> bool:
+def _is_measured(dose: Dose, measurements: Measurements) -> bool:
     return all((measure, dose.minute) in measurements.counted for measure in measurements.measures)
 
 
-def _size(adaptive: Adaptive, found: list[Evidence]) -> tuple[float, str]:
-    """How much to send, in percent of a minute's requests, and why. The rule with the least evidence decides."""
-    e = min((one.not_worse for one in found), default=1.0)
+def _size_dose(adaptive: Adaptive, found: list[Evidence]) -> tuple[float, str]:
+    """The size in percent of a minute's requests, and the reason.
+
+    The rule with the least evidence decides.
+    """
+    e = min((evidence.not_worse for evidence in found), default=1.0)
     if e > 1:
         return adaptive.start * adaptive.factor * e, f"the evidence for it is {e:.2g}"
-    if any(one.harm > 1 for one in found):
-        return adaptive.start * max(
-            e, 0.5
-        ), f"the evidence is against it ({max(one.harm for one in found):.2g})"
+    if any(evidence.harm > 1 for evidence in found):
+        harm = max(evidence.harm for evidence in found)
+        return adaptive.start * max(e, 0.5), f"the evidence is against it ({harm:.2g})"
     return float(adaptive.start), "no evidence yet" if e == 1 else f"the evidence for it is {e:.2g}"

@@ -1,4 +1,4 @@
-"""Assesses a candidate by rules, from what was measured of it and of stable."""
+"""The assessment of a candidate: what its metrics and stable's come to, by rules."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from workflows.domain.evidence import SequentialTest, Evidence, Proportion
+from workflows.domain.evidence import Evidence, Proportion, SequentialTest
 from workflows.domain.formatting import format_number
 from workflows.domain.measurement import COMPLETE, Measure, Measurements
 from workflows.domain.rules import Limit, NotWorse, Rules
 
+_MAX_SHOWN_E_VALUE: Final = 1e4
+_MAX_WITH_DECIMALS: Final = 100
+"""An e-value from here on is shown as a whole number."""
+
 
 class Verdict(StrEnum):
-    """What a judgement comes to."""
+    """The result of an assessment."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -26,7 +31,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What one rule says, and why, as a sentence with its numbers. ``evidence`` is there for a rule that compares."""
+    """The verdict of one rule, with the reason as a sentence with its numbers.
+
+    ``evidence`` is there for a rule that compares the candidate with stable.
+    """
 
     rule: str
     verdict: Verdict
@@ -36,138 +44,157 @@ class Finding:
 
 @dataclass(frozen=True)
 class Assessment:
-    """What all rules together say."""
+    """The verdict of all rules together."""
 
     verdict: Verdict
     findings: tuple[Finding, ...]
 
     @property
     def reason(self) -> str:
-        """The findings that the outcome rests on, as one line."""
+        """The findings that the verdict rests on, as one line."""
         return "; ".join(
             finding.reason for finding in self.findings if finding.verdict is self.verdict
         )
 
 
 class EvidenceCache:
-    """The bets of relative rules, kept from one judgement to the next, so that each contrast is bet on once. Only saves time."""
+    """The sequential tests of one release, kept between its assessments.
+
+    It only saves time: each contrast is bet on once instead of at every assessment.
+    """
 
     def __init__(self) -> None:
-        """Nothing is bet yet."""
-        self._bets: dict[tuple[Measure, float], SequentialTest] = {}
+        self._tests: dict[tuple[Measure, float], SequentialTest] = {}
 
-    def evidence(self, rule: NotWorse, seen: Measurements) -> Evidence:
-        """What the bets of a rule stand at: the same as of bets that are made anew."""
-        contrasts = seen.contrasts.get(rule.metric, ())
-        bets = self._bets.get((rule.metric, rule.margin)) or SequentialTest(
-            rule.margin, seen.baseline.get(rule.metric) or Proportion()
+    def update_evidence(self, rule: NotWorse, measurements: Measurements) -> Evidence:
+        """Bet on the contrasts that are new, and return the evidence.
+
+        The result is the same as that of a test of all contrasts from the beginning.
+        """
+        contrasts = measurements.contrasts.get(rule.metric, ())
+        test = self._tests.get((rule.metric, rule.margin)) or SequentialTest(
+            rule.margin, measurements.baseline.get(rule.metric) or Proportion()
         )
-        self._bets[rule.metric, rule.margin] = bets = functools.reduce(
-            SequentialTest.with_contrast, contrasts[bets.turn :], bets
+        self._tests[rule.metric, rule.margin] = test = functools.reduce(
+            SequentialTest.with_contrast, contrasts[test.contrast_count :], test
         )
-        return bets.evidence
+        return test.evidence
 
 
 def assess(
-    rules: Rules, seen: Measurements, *, deadline: datetime, cache: EvidenceCache | None = None
+    rules: Rules,
+    measurements: Measurements,
+    *,
+    deadline: datetime,
+    cache: EvidenceCache | None = None,
 ) -> Assessment:
-    """Judge a candidate by what was measured. ``until`` is when the time for it is over; ``ledger`` is of earlier judgements of the same release.
+    """Assess a candidate by rules.
+
+    At ``deadline``, rules that are still pending become inconclusive. ``cache`` is that of earlier
+    assessments of the same release.
 
     One rule:
 
-    - a *limit* has **failed** when its last ``minutes`` measured minutes are all out of bounds, and **passed** when they are not; with fewer
-      minutes measured it is **pending**. It speaks of now: a limit that is passed may be broken a minute later;
-    - a rule *relative to stable* has **failed** when the evidence of harm has ever reached (number of such rules) / ``alpha``, and
-      **passed** when the evidence of "not worse by the margin" is ``1/alpha``; else it is **pending**. Both at once is a failure;
+    - a *limit* has **failed** when its last ``minutes`` measured minutes are all out of bounds, and
+      **passed** when they are not. With fewer minutes measured it is **pending**. Its verdict is
+      about now: a limit that is passed may be broken a minute later;
+    - a rule *relative to stable* has **failed** when the evidence of harm has ever reached (number
+      of such rules) / ``alpha``. It has **passed** when the evidence of "not worse by the margin"
+      is ``1/alpha``; else it is **pending**. Both at once is a failure;
     - ``min_invocations`` is **pending** until so many invocations of the candidate were measured.
 
     All together, the first of these that is true:
 
-    1. **failed**: a rule failed. What was seen is not unseen because CloudWatch stopped answering;
-    2. **unmeasurable**: the last look was anything but Complete. Silence is neither zero errors nor a pass;
-    3. **pending**: a rule is pending, and there is time;
-    4. **inconclusive**: a rule is pending, and the time is over;
-    5. **passed**: every rule passed. Without rules there is nothing to pass: **inconclusive**.
+    1. **failed**: a rule failed. That stays so if CloudWatch stops answering later;
+    2. **unmeasurable**: the last poll was anything but Complete. Missing data is neither zero
+       errors nor a pass;
+    3. **passed**: every rule passed;
+    4. **pending**: a rule is pending, or there is none, and there is time before the deadline;
+    5. **inconclusive**: the same, and the deadline has passed.
     """
     findings = (
-        *(_limited(limit, seen) for limit in rules.limits),
+        *(_check_limit(limit, measurements) for limit in rules.limits),
         *(
-            _compared(rule, rules, (cache or EvidenceCache()).evidence(rule, seen))
+            _compare(rule, rules, (cache or EvidenceCache()).update_evidence(rule, measurements))
             for rule in rules.not_worse
         ),
-        *_enough(rules, seen),
+        *_check_invocations(rules, measurements),
     )
-    outcomes = {finding.verdict for finding in findings}
-    if Verdict.FAILED in outcomes:
+    verdicts = {finding.verdict for finding in findings}
+    if Verdict.FAILED in verdicts:
         return Assessment(Verdict.FAILED, findings)
-    if seen.status != COMPLETE:
-        silent = Finding("measurable", Verdict.UNMEASURABLE, f"CloudWatch answered {seen.status}")
-        return Assessment(Verdict.UNMEASURABLE, (*findings, silent))
-    if outcomes == {Verdict.PASSED}:
+    if measurements.status != COMPLETE:
+        unmeasurable = Finding(
+            "measurable", Verdict.UNMEASURABLE, f"CloudWatch answered {measurements.status}"
+        )
+        return Assessment(Verdict.UNMEASURABLE, (*findings, unmeasurable))
+    if verdicts == {Verdict.PASSED}:
         return Assessment(Verdict.PASSED, findings)
-    if seen.at is None or seen.at < deadline:
+    if measurements.at is None or measurements.at < deadline:
         return Assessment(Verdict.PENDING, findings)
-    late = tuple(
+    overdue = tuple(
         Finding(finding.rule, Verdict.INCONCLUSIVE, finding.reason, finding.evidence)
         if finding.verdict is Verdict.PENDING
         else finding
         for finding in findings
     )
-    return Assessment(Verdict.INCONCLUSIVE, late)
+    return Assessment(Verdict.INCONCLUSIVE, overdue)
 
 
-def _limited(limit: Limit, seen: Measurements) -> Finding:
+def _check_limit(limit: Limit, measurements: Measurements) -> Finding:
     values = [
         value
-        for _, point in sorted(seen.candidate.items())
-        if (value := limit.value(point)) is not None
+        for _, minute in sorted(measurements.candidate.items())
+        if (value := limit.read_value(minute)) is not None
     ][-limit.minutes :]
     if len(values) < limit.minutes:
-        return Finding(
-            str(limit),
-            Verdict.PENDING,
-            f"{limit}: {len(values)} of {limit.minutes} minutes measured",
-        )
-    told = f"{limit}: {', '.join(f'{value:.4g}' for value in values)}"
-    if any(map(limit.is_within_bounds, values)):
-        return Finding(str(limit), Verdict.PASSED, told)
-    return Finding(str(limit), Verdict.FAILED, told)
+        reason = f"{limit}: {len(values)} of {limit.minutes} minutes measured"
+        return Finding(str(limit), Verdict.PENDING, reason)
+    reason = f"{limit}: {', '.join(f'{value:.4g}' for value in values)}"
+    is_passed = any(map(limit.is_within_bounds, values))
+    return Finding(str(limit), Verdict.PASSED if is_passed else Verdict.FAILED, reason)
 
 
-def _compared(rule: NotWorse, rules: Rules, found: Evidence) -> Finding:
-    if found.worse >= rules.harm_threshold:
-        outcome, sure = (
-            Verdict.FAILED,
-            f"evidence of harm {_number(found.worse)}, {rules.harm_threshold:g} stop a release",
+def _compare(rule: NotWorse, rules: Rules, evidence: Evidence) -> Finding:
+    not_worse = _format_e_value(evidence.not_worse)
+    if evidence.worse >= rules.harm_threshold:
+        verdict = Verdict.FAILED
+        certainty = (
+            f"evidence of harm {_format_e_value(evidence.worse)}, "
+            f"{rules.harm_threshold:g} stop a release"
         )
-    elif found.not_worse >= rules.pass_threshold:
-        outcome, sure = (
-            Verdict.PASSED,
-            f"evidence of that {_number(found.not_worse)}, {rules.pass_threshold:g} are enough",
-        )
+    elif evidence.not_worse >= rules.pass_threshold:
+        verdict = Verdict.PASSED
+        certainty = f"evidence of that {not_worse}, {rules.pass_threshold:g} are enough"
     else:
-        sure = f"evidence of that {_number(found.not_worse)} of {rules.pass_threshold:g}, of harm {_number(found.harm)} of {rules.harm_threshold:g}"
-        outcome = Verdict.PENDING
-    told = f"{rule}: {_counted(found)}; {sure}"
-    return Finding(str(rule), outcome, told, found)
+        verdict = Verdict.PENDING
+        certainty = (
+            f"evidence of that {not_worse} of {rules.pass_threshold:g}, "
+            f"of harm {_format_e_value(evidence.harm)} of {rules.harm_threshold:g}"
+        )
+    return Finding(str(rule), verdict, f"{rule}: {_format_counts(evidence)}; {certainty}", evidence)
 
 
-def _enough(rules: Rules, seen: Measurements) -> Iterator[Finding]:
+def _check_invocations(rules: Rules, measurements: Measurements) -> Iterator[Finding]:
     if rules.min_invocations:
-        outcome = Verdict.PASSED if seen.invocations >= rules.min_invocations else Verdict.PENDING
+        is_reached = measurements.invocations >= rules.min_invocations
         yield Finding(
             "min_invocations",
-            outcome,
-            f"{format_number(seen.invocations)} of {rules.min_invocations} invocations measured",
+            Verdict.PASSED if is_reached else Verdict.PENDING,
+            f"{format_number(measurements.invocations)} of {rules.min_invocations} "
+            "invocations measured",
         )
 
 
-def _counted(found: Evidence) -> str:
-    candidate, stable = found.candidate, found.stable
-    return f"{format_number(candidate.hits)} of {format_number(candidate.total)} against {format_number(stable.hits)} of {format_number(stable.total)}"
+def _format_counts(evidence: Evidence) -> str:
+    candidate, stable = (
+        f"{format_number(proportion.hits)} of {format_number(proportion.total)}"
+        for proportion in (evidence.candidate, evidence.stable)
+    )
+    return f"{candidate} against {stable}"
 
 
-def _number(value: float) -> str:
-    if value >= 1e4:  # noqa: PLR2004 - a number to read
+def _format_e_value(e: float) -> str:
+    if e >= _MAX_SHOWN_E_VALUE:
         return "over 10000"
-    return f"{value:.2g}" if value < 100 else f"{value:.0f}"  # noqa: PLR2004 - the same
+    return f"{e:.2g}" if e < _MAX_WITH_DECIMALS else f"{e:.0f}"

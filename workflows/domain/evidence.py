@@ -1,26 +1,36 @@
-"""How sure we may be that a new version fails more often than the trusted one, however often somebody looks.
+"""The sequential test: whether a candidate fails more often than stable.
 
-Two versions serve the same traffic side by side; of each we know how many requests it served and how many of them failed, were throttled, or
-took too long. Evidence is an *e-value*: what a bet against a hypothesis has made of one coin. If the hypothesis is true, no way of betting is
-expected to gain anything, so the bet ever reaches 100 coins in at most one release of a hundred (Ville's inequality) – whenever one looks,
-however often, and whatever made one stop. Two hypotheses are bet against:
+Two versions serve the same traffic side by side. Of each version we know how many requests it
+served, and how many of them failed, were throttled, or took too long. Evidence is an *e-value*: the
+capital of a bet against a hypothesis that started with 1. If the hypothesis is true, no strategy of
+betting has an expected gain. So the capital ever reaches 100 in at most one release of a hundred
+(Ville's inequality). This holds at any time, for any number of assessments, and for any reason to
+stop. Two hypotheses are bet against:
 
-- **"the candidate is no worse than stable"**: when the bet reaches ``1/alpha``, it is worse: stop for harm;
-- **"the candidate is worse by the margin, or more"**: when that bet reaches ``1/alpha``, it is good enough: promote.
+- **"the candidate is no worse than stable"**: when the capital reaches ``1/alpha``, the candidate
+  is worse, and the release stops;
+- **"the candidate is worse by the margin, or more"**: when the capital reaches ``1/alpha``, the
+  candidate is good enough to promote.
 
-Between the two (worse, but by less than the margin) either may happen, or neither; ``alpha`` bounds the two errors that matter, each by itself.
+Between the two (worse, but by less than the margin) either may happen, or neither. ``alpha`` bounds
+each of the two errors by itself.
 
-The bet on one contrast (what both versions did in the same stretch of time) is that of Turner, Ly and Grünwald ("Generic E-variables for exact
-sequential k-sample tests", JSPI 230, 2024; for differences Turner and Grünwald, Statistics & Probability Letters 198, 2023): how much likelier
-it is under an alternative (``c``, ``s``: how often candidate and stable fail) than under the point of the hypothesis that is nearest to that
-alternative (``c0``, ``s0``). Why it cannot gain: a request that fails with probability ``p`` multiplies the bet by ``p·c/c0 + (1-p)(1-c)/(1-c0)``
-on average, which is linear in ``p``; so the logarithm of the whole contrast's mean is a concave function of how often either version truly
-fails, it is 0 at the nearest point, and there its gradient points straight out of the hypothesis: nowhere inside it is more than 0. Bets on
-contrasts that follow one another multiply.
+The bet on one contrast (both versions' counts of the same period) is that of Turner, Ly and
+Grünwald ("Generic E-variables for exact sequential k-sample tests", JSPI 230, 2024; for differences
+Turner and Grünwald, Statistics & Probability Letters 198, 2023). It is a likelihood ratio. The
+numerator is an alternative (``c``, ``s``): the failure rates of candidate and stable. The
+denominator is the point of the hypothesis that is nearest to that alternative (``c0``, ``s0``).
 
-What this needs: requests fail independently of each other, given the minute they fall into; within a contrast both versions meet the same
-conditions. What it does *not* need: that rates stand still. Load and errors may rise and fall for both versions together, and the
-share of the traffic may change from contrast to contrast, for any reason that is known before. ``docs/judgement.md`` has the rest.
+Why it has no expected gain: a request that fails with probability ``p`` multiplies the capital by
+``p·c/c0 + (1-p)(1-c)/(1-c0)`` on average, which is linear in ``p``. So the logarithm of the mean
+over the whole contrast is a concave function of both versions' true failure rates. It is 0 at the
+nearest point, and there its gradient points straight out of the hypothesis. So nowhere inside the
+hypothesis is it more than 0. The bets on consecutive contrasts multiply.
+
+What this needs: requests fail independently of each other, given their minute. Within a contrast,
+both versions serve under the same conditions. What it does *not* need: constant rates. Load and
+errors may rise and fall for both versions together. The share of the traffic may change from
+contrast to contrast, for any reason that is known before. ``docs/judgement.md`` has the rest.
 """
 
 from __future__ import annotations
@@ -32,42 +42,59 @@ from dataclasses import dataclass
 from typing import Final
 
 NEAREST_ALTERNATIVE: Final = 2.0
-"""The smallest difference that the bet for harm looks for, in margins. It pays from a third of that (where errors are rare) to a half of it
-(where they are not), so from 0.6 to 1 margin: a candidate that is worse by a margin or more is found for certain, given requests enough."""
+"""The smallest excess that the bet for harm assumes, in margins.
 
-_STEP: Final = 10.0
-"""Each further alternative is so many times as far away, short of half of all requests, and has half of the stake."""
+The bet gains from a third of it on where errors are rare, and from a half of it on where they are
+not: from 0.6 to 1 margin. A candidate that is worse by a margin or more is certainly detected,
+given enough requests.
+"""
 
-_FROM_THE_START: Final = 0.95
-"""The share of the stake that is bet on a candidate being bad from its first request; the rest waits for one that goes bad later."""
+_ALTERNATIVE_FACTOR: Final = 10.0
+"""Each further alternative assumes so many times the excess, for half the stake."""
 
-_LARGEST: Final = 1e300
+_MAX_EXCESS: Final = 0.5
+"""Half of all requests: alternatives stay below it."""
+
+_INITIAL_STAKE: Final = 0.95
+"""The share of the stake on a candidate that is bad from its first request.
+
+The rest is kept for a candidate that becomes bad later.
+"""
+
+_MAX_CAPITAL: Final = 1e300
+_MAX_EXPONENT: Final = 690.0
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """``hits`` requests of ``of`` that had it: an error, say. Not always whole numbers: CloudWatch interpolates some of its counts."""
+    """``hits`` of ``total`` requests, such as those that failed.
+
+    Not always whole numbers: CloudWatch interpolates some of its counts.
+    """
 
     hits: float = 0
     total: float = 0
 
     @property
     def rate(self) -> float:
-        """How often; 0 of 0 is 0."""
+        """The share of hits; 0 of 0 is 0."""
         return self.hits / self.total if self.total else 0.0
 
     def __add__(self, other: Proportion) -> Proportion:
         return Proportion(self.hits + other.hits, self.total + other.total)
 
     def __sub__(self, other: Proportion) -> Proportion:
-        """What is new since ``other``. CloudWatch's counts only grow: one that seems to have shrunk counts as unchanged."""
-        of = max(0.0, self.total - other.total)
-        return Proportion(min(of, max(0.0, self.hits - other.hits)), of)
+        """What is new since ``other``.
+
+        CloudWatch's counts only grow: one that seems to have shrunk counts as unchanged.
+        """
+        total = max(0.0, self.total - other.total)
+        return Proportion(min(total, max(0.0, self.hits - other.hits)), total)
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """What both versions did in the same stretch of time."""
+    """Both versions' counts of the same period."""
 
     candidate: Proportion
     stable: Proportion
@@ -75,10 +102,11 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the two bets stand at, and what they were on. 1 is where they begin: nothing is known.
+    """The capital of both bets, and the counts that they were made on.
 
-    ``worse`` is the highest that the bet against "no worse than stable" ever stood at: one that has once been enough stays enough.
-    ``harm`` is what it stands at now, ``not_worse`` the same of the bet against "worse by the margin".
+    A capital starts at 1: no evidence. ``harm`` is the capital of the bet against "no worse than
+    stable", and ``worse`` the highest that it ever was: evidence that has once been sufficient
+    stays sufficient. ``not_worse`` is the capital of the bet against "worse by the margin".
     """
 
     worse: float = 1.0
@@ -90,89 +118,108 @@ class Evidence:
 
 @dataclass(frozen=True)
 class SequentialTest:
-    """The bets of one rule, contrast by contrast: what is bet next depends on what was known before, and on nothing else.
+    """The state of both bets of one rule after some contrasts.
 
-    ``known`` is what is known of stable; to begin with, how it did before the release. That only makes the alternatives fit better: a wrong one
-    costs time, never the guarantee, since every alternative is fixed before the contrast that it is bet on.
+    Each bet depends only on what was known before its contrast. ``known`` is what is known of
+    stable: at the start, its counts before the release. That only makes the alternatives fit
+    better. A wrong alternative costs time, never the guarantee, since every alternative is fixed
+    before the contrast that it is bet on.
+
+    ``reserve`` is the stake that is not bet yet, ``capitals`` the capital on each alternative.
     """
 
     margin: float
     known: Proportion = Proportion()
-    turn: int = 0
-    waiting: float = 1.0
-    stakes: tuple[float, ...] = ()
+    contrast_count: int = 0
+    reserve: float = 1.0
+    capitals: tuple[float, ...] = ()
     log_not_worse: float = 0.0
     evidence: Evidence = Evidence()
 
     def with_contrast(self, contrast: Contrast) -> SequentialTest:
-        """What they stand at when one more contrast is known."""
-        known, told, alternatives = self.known, self.evidence, _alternatives(self.margin)
+        """The state after one more contrast."""
+        known, before, alternatives = self.known, self.evidence, _list_alternatives(self.margin)
         usual = (known.hits + 0.5) / (known.total + 100.0)  # with nothing known: one in two hundred
         stake = (
-            _FROM_THE_START
-            if self.turn == 0
-            else (1 - _FROM_THE_START) / (self.turn * (self.turn + 1))
+            _INITIAL_STAKE
+            if self.contrast_count == 0
+            else (1 - _INITIAL_STAKE) / (self.contrast_count * (self.contrast_count + 1))
         )
-        waiting = self.waiting - stake
-        stakes: list[float] = []
-        for had, (excess, part) in zip(
-            self.stakes or [0.0] * len(alternatives), alternatives, strict=True
+        reserve = self.reserve - stake
+        capitals: list[float] = []
+        for capital, (excess, part) in zip(
+            self.capitals or [0.0] * len(alternatives), alternatives, strict=True
         ):
-            bet = Contrast(Proportion(min(usual + excess, (1 + usual) / 2), 1), Proportion(usual, 1))
+            bet = Contrast(
+                Proportion(min(usual + excess, (1 + usual) / 2), 1), Proportion(usual, 1)
+            )
             gain = _exp(_log_gain(contrast, bet, margin=0.0))
-            stakes.append(min((had + part * stake) * gain, _LARGEST))
-        harm = min(sum(stakes) + max(waiting, 0.0), _LARGEST)
+            capitals.append(min((capital + part * stake) * gain, _MAX_CAPITAL))
+        harm = min(sum(capitals) + max(reserve, 0.0), _MAX_CAPITAL)
         log_not_worse = self.log_not_worse + _log_gain(
             contrast, Contrast(Proportion(usual, 1), Proportion(usual, 1)), margin=self.margin
         )
-        found = Evidence(
-            worse=max(told.worse, harm),
+        evidence = Evidence(
+            worse=max(before.worse, harm),
             harm=harm,
             not_worse=_exp(log_not_worse),
-            candidate=told.candidate + contrast.candidate,
-            stable=told.stable + contrast.stable,
+            candidate=before.candidate + contrast.candidate,
+            stable=before.stable + contrast.stable,
         )
         return SequentialTest(
-            self.margin,
-            known + contrast.stable,
-            self.turn + 1,
-            waiting,
-            tuple(stakes),
-            log_not_worse,
-            found,
+            margin=self.margin,
+            known=known + contrast.stable,
+            contrast_count=self.contrast_count + 1,
+            reserve=reserve,
+            capitals=tuple(capitals),
+            log_not_worse=log_not_worse,
+            evidence=evidence,
         )
 
 
 def compute_evidence(
     contrasts: Iterable[Contrast], *, margin: float, baseline: Proportion | None = None
 ) -> Evidence:
-    """Bet on contrasts, in the order in which they became known. ``before`` is how stable did before the release."""
-    return functools.reduce(SequentialTest.with_contrast, contrasts, SequentialTest(margin, baseline or Proportion())).evidence
+    """Bet on contrasts, in the order in which they became known.
+
+    ``baseline`` are stable's counts before the release.
+    """
+    start = SequentialTest(margin, baseline or Proportion())
+    return functools.reduce(SequentialTest.with_contrast, contrasts, start).evidence
 
 
 @functools.lru_cache
-def _alternatives(margin: float) -> tuple[tuple[float, float], ...]:
-    """How much worse a bad candidate may be, and which part of the stake is on that."""
+def _list_alternatives(margin: float) -> tuple[tuple[float, float], ...]:
+    """List the excesses of a bad candidate's rate, each with its part of the stake."""
     excesses = [NEAREST_ALTERNATIVE * margin]
-    while excesses[-1] * _STEP < 0.5:  # noqa: PLR2004 - half of all requests
-        excesses.append(excesses[-1] * _STEP)
+    while excesses[-1] * _ALTERNATIVE_FACTOR < _MAX_EXCESS:
+        excesses.append(excesses[-1] * _ALTERNATIVE_FACTOR)
     weights = [0.5**index for index in range(len(excesses))]
     return tuple(
         (excess, weight / sum(weights)) for excess, weight in zip(excesses, weights, strict=True)
     )
 
 
-def _log_gain(seen: Contrast, bet: Contrast, *, margin: float) -> float:
-    """What a bet on the rates ``bet`` gains, against "the candidate's rate is stable's plus ``margin``, or further away from ``bet``"."""
+def _log_gain(counts: Contrast, bet: Contrast, *, margin: float) -> float:
+    """The logarithm of what a bet on the rates ``bet`` gains.
+
+    The hypothesis is "the candidate's rate is stable's plus ``margin``, or further away from
+    ``bet``".
+    """
     c, s = bet.candidate.rate, bet.stable.rate
-    s0 = _nearest(c, s, candidates=seen.candidate.total, stables=seen.stable.total, margin=margin)
-    return _log_ratio(seen.candidate, c, s0 + margin) + _log_ratio(seen.stable, s, s0)
+    candidates, stables = counts.candidate.total, counts.stable.total
+    s0 = _find_nearest_rate(c, s, candidates=candidates, stables=stables, margin=margin)
+    return _log_ratio(counts.candidate, c, s0 + margin) + _log_ratio(counts.stable, s, s0)
 
 
-def _nearest(c: float, s: float, *, candidates: float, stables: float, margin: float) -> float:
-    """Stable's rate at the point of the line ``c0 = s0 + margin`` from which (``c``, ``s``) is hardest to tell (Kullback-Leibler).
+def _find_nearest_rate(
+    c: float, s: float, *, candidates: float, stables: float, margin: float
+) -> float:
+    """Find stable's rate at the hypothesis' point that is nearest to (``c``, ``s``).
 
-    The root of the derivative, which rises with ``s0`` and changes its sign between ``s`` and ``c - margin``; by bisection, to the last bit.
+    The nearest point of the line ``c0 = s0 + margin``, by the Kullback-Leibler divergence: the root
+    of the derivative, which rises with ``s0`` and changes its sign between ``s`` and ``c -
+    margin``. Found by bisection, to the last bit.
     """
     low, high = max(0.0, min(s, c - margin)), min(1.0 - margin, max(s, c - margin))
     while low < (middle := (low + high) / 2) < high:
@@ -184,13 +231,13 @@ def _nearest(c: float, s: float, *, candidates: float, stables: float, margin: f
     return high
 
 
-def _log_ratio(seen: Proportion, rate: float, other: float) -> float:
-    """How much likelier ``seen`` is at ``rate`` than at ``other``, as a logarithm."""
-    missed = seen.total - seen.hits
-    return (seen.hits * math.log(rate / other) if seen.hits else 0.0) + (
-        missed * math.log((1 - rate) / (1 - other)) if missed else 0.0
+def _log_ratio(counts: Proportion, rate: float, other: float) -> float:
+    """The log likelihood ratio of ``counts`` at ``rate`` against ``other``."""
+    misses = counts.total - counts.hits
+    return (counts.hits * math.log(rate / other) if counts.hits else 0.0) + (
+        misses * math.log((1 - rate) / (1 - other)) if misses else 0.0
     )
 
 
 def _exp(exponent: float) -> float:
-    return math.exp(min(exponent, 690.0))
+    return math.exp(min(exponent, _MAX_EXPONENT))

@@ -1,14 +1,18 @@
-"""Durations, counts and probabilities as people read them."""
+"""Durations, counts and probabilities as text for people."""
 
 from __future__ import annotations
 
 import math
 from datetime import timedelta
+from typing import Final
+
+_MAX_CONFIDENCE: Final = 0.999
+"""The highest confidence that is shown as a number."""
 
 
-def format_duration(span: timedelta) -> str:
-    """A span as people say it: ``5 min``, ``1 h 30 min``, ``45 s``, ``2 d``."""
-    seconds = round(span.total_seconds())
+def format_duration(duration: timedelta) -> str:
+    """Format a duration, to the second: ``5 min``, ``1 h 30 min``, ``45 s``, ``2 d``."""
+    seconds = round(duration.total_seconds())
     parts = [
         (seconds // 86400, "d"),
         (seconds % 86400 // 3600, "h"),
@@ -19,10 +23,15 @@ def format_duration(span: timedelta) -> str:
 
 
 def format_number(number: float) -> str:
-    """A count, or milliseconds, as people read it: all its digits, never ``5.9e+06``, and no more than two behind the point."""
+    """Format a count, or milliseconds: all its digits, with at most two decimals.
+
+    Never in scientific notation, such as ``5.9e+06``.
+    """
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
-def format_confidence(share: float) -> str:
-    """How sure, in percent, and never surer than that: ``99.7%``, ``over 99.9%``."""
-    return "over 99.9%" if share > 0.999 else f"{math.floor(share * 1000) / 10:g}%"  # noqa: PLR2004 - the surest that is told
+def format_confidence(probability: float) -> str:
+    """Format a probability in percent, never rounded up: ``99.7%``, ``over 99.9%``."""
+    if probability > _MAX_CONFIDENCE:
+        return "over 99.9%"
+    return f"{math.floor(probability * 1000) / 10:g}%"

@@ -1,12 +1,19 @@
-"""What others say about a release: the answer of a hook, and why a release has to stop."""
+"""The answer of a hook: whether a release may go on."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+
+_MAX_REASON_LENGTH: Final = 500
 
 
 class HookAnswer(BaseModel):
-    """What a hook answers: ``{"accept": true}`` or ``{"accept": false, "reason": "…"}``. Other keys are ignored."""
+    """``{"accept": true}`` or ``{"accept": false, "reason": "…"}``.
+
+    Other keys are ignored.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -15,7 +22,10 @@ class HookAnswer(BaseModel):
 
 
 def parse_hook_answer(answer: bytes | None, *, function_error: str | None) -> HookAnswer:
-    """Read a hook's answer. Whatever is not a clear yes is a no: a crash, no answer, or one that we cannot read."""
+    """Parse the answer of a hook.
+
+    Anything but a clear yes is a no: a crash, no answer, or an answer that is not of this form.
+    """
     if function_error:
         return HookAnswer(accept=False, reason=f"it failed ({function_error})")
     if not answer or answer.strip() == b"null":
@@ -29,5 +39,5 @@ def parse_hook_answer(answer: bytes | None, *, function_error: str | None) -> Ho
         )
     return HookAnswer(
         accept=given.accept,
-        reason=given.reason[:500] or ("" if given.accept else "it gave no reason"),
+        reason=given.reason[:_MAX_REASON_LENGTH] or ("" if given.accept else "it gave no reason"),
     )

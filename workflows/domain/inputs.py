@@ -1,10 +1,10 @@
-"""What people type, and how strictly it is read: the base of every input, durations, percentages and names of people."""
+"""The base class of every input, and the types of its values."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Final, cast
 
 from pydantic import (
     BaseModel,
@@ -16,22 +16,27 @@ from pydantic import (
     model_validator,
 )
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_SHORT = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-_LONGEST = timedelta(days=365)
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_SHORT_DURATION: Final = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_MILLISECONDS: Final = re.compile(r"(\d{1,6})ms", re.ASCII)
+_MAX_DURATION: Final = timedelta(days=365)
 
 
 class Input(BaseModel):
-    """Something a person or a program sends us: unknown keys are refused, and nothing of it is echoed in an error."""
+    """What a user or a program sends to a release.
+
+    Unknown keys are refused. Errors do not repeat the values. A null is an absent key, and absent
+    keys are not serialized.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     failure_type: ClassVar[str] = "ReleaseRejected"
-    """The failure type that a malformed one ends with (see :mod:`workflows.temporal.plugin`)."""
+    """The failure type of a malformed one (see :mod:`workflows.temporal.payloads`)."""
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, data: object) -> object:
+    def _drop_nulls(cls, data: object) -> object:
         if isinstance(data, dict):
             return {
                 key: value
@@ -41,16 +46,19 @@ class Input(BaseModel):
         return data
 
     @model_serializer(mode="wrap")
-    def _without_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _drop_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in serialize(self).items() if value is not None}
 
 
-def _duration(value: object) -> object:
-    """ISO 8601 goes on to pydantic; ``30s``, ``5m``, ``2h`` and ``3d`` are ours. A bare number is refused: of what?"""
+def _parse_duration(value: object) -> object:
+    """Parse ``30s``, ``5m``, ``2h`` and ``3d``; ISO 8601 is left to pydantic.
+
+    A bare number is refused, since it has no unit.
+    """
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str):
-        if short := _SHORT.fullmatch(value):
+        if short := _SHORT_DURATION.fullmatch(value):
             return timedelta(**{_UNITS[short[2]]: int(short[1])})
         if value.startswith("P"):
             return value
@@ -60,28 +68,29 @@ def _duration(value: object) -> object:
 
 
 Duration = Annotated[
-    timedelta, Field(ge=timedelta(seconds=1), le=_LONGEST), BeforeValidator(_duration)
+    timedelta, Field(ge=timedelta(seconds=1), le=_MAX_DURATION), BeforeValidator(_parse_duration)
 ]
-"""From one second (Temporal's timers are no finer) to a year."""
-
-_MILLISECONDS = re.compile(r"(\d{1,6})ms", re.ASCII)
+"""A duration from one second (Temporal's timers are no finer) to a year."""
 
 
-def _latency(value: object) -> object:
-    """A duration, or ``300ms``."""
+def _parse_latency(value: object) -> object:
+    """Parse a duration, or ``300ms``."""
     short = _MILLISECONDS.fullmatch(value) if isinstance(value, str) else None
-    return timedelta(milliseconds=int(short[1])) if short else _duration(value)
+    return timedelta(milliseconds=int(short[1])) if short else _parse_duration(value)
 
 
 Latency = Annotated[
     timedelta,
     Field(ge=timedelta(milliseconds=1), le=timedelta(minutes=15)),
-    BeforeValidator(_latency),
+    BeforeValidator(_parse_latency),
 ]
-"""How long a function may take to answer: from a millisecond to Lambda's longest, 15 minutes."""
+"""How long a function may take to answer.
+
+From a millisecond to 15 minutes, Lambda's maximum.
+"""
 
 Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
-"""Whole percent of an alias' traffic, 0 to 100."""
+"""Percent of an alias' traffic, a whole number from 0 to 100."""
 
 Person = Annotated[str, Field(max_length=200)]
 Reason = Annotated[str, Field(max_length=1000)]

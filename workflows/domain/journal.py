@@ -1,4 +1,7 @@
-"""What would have to be put back if a release failed now: written down before the first deed, and before each that it adds."""
+"""The journal of a release: what a rollback would have to put back now.
+
+It is recorded before the first change, and extended before each further one.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,24 @@ from pydantic import BaseModel, ConfigDict, Field
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 
-Part = Literal["code", "configuration"]
+LatestPart = Literal["code", "configuration"]
+"""A part of ``$LATEST`` that a release may overwrite."""
 
 
 class Journal(BaseModel):
-    """The state of things before a release, of the things that this release may change.
+    """The state before a release, of all that this release may change.
 
-    ``before`` is None where the alias did not exist. ``provisioned`` holds, for each version whose provisioned concurrency this release
-    may change, how much it had (None: none). ``latest`` are the parts of ``$LATEST`` that it may overwrite;
-    ``description`` is what the function was described as, if that changes too. ``revision`` is ``$LATEST``'s from before, ``uploaded`` the
-    code (base64 of its SHA-256) that the release put there, as soon as AWS has said so.
+    - ``before``: the routing of the alias; None where the alias did not exist.
+    - ``candidate``: the version that the release published, once there is one.
+    - ``shifting``: the release may have changed the routing of the alias.
+    - ``reserving``: the release may have changed the reserved concurrency, which was ``reserved``.
+    - ``provisioned``: for each version whose provisioned concurrency the release may change, what
+      it was (None: none).
+    - ``latest``: the parts of ``$LATEST`` that the release may overwrite. ``description`` is the
+      function's description before, if that changes too.
+    - ``revision``: the RevisionId of ``$LATEST`` before.
+    - ``uploaded``: base64 of the SHA-256 of the code that the release uploaded, as soon as AWS has
+      returned it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -30,7 +41,7 @@ class Journal(BaseModel):
     reserving: bool = False
     reserved: int | None = None
     provisioned: dict[str, int | None] = Field(default_factory=dict[str, int | None])
-    latest: tuple[Part, ...] = ()
+    latest: tuple[LatestPart, ...] = ()
     description: str | None = None
     revision: str | None = None
     uploaded: str | None = None

@@ -1,12 +1,13 @@
-"""The story of a release as one page of Markdown, for the details page of the Temporal UI.
+"""A release as one page of Markdown, for the details page of the Temporal UI.
 
-No tables and no check boxes: the UI draws neither well.
+Without tables and check boxes: the UI renders neither well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.formatting import format_confidence, format_duration, format_number
@@ -14,7 +15,7 @@ from workflows.domain.probe import Probe
 from workflows.domain.status import AnalysisStatus, Phase, ReleaseStatus, VersionMetrics
 from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step, Steps
 
-_SIGNS = {
+_SIGNS: Final = {
     Phase.PREPARING: "🔧",
     Phase.SHIFTING: "🔀",
     Phase.BAKING: "⏳",
@@ -25,20 +26,23 @@ _SIGNS = {
     Phase.ROLLED_BACK: "↩️",
     Phase.REJECTED: "⛔",
 }
-_BAR = 20
-_LINES = 12
-
-
-def draw_bar(percent: int) -> str:
-    """A share of traffic as twenty characters: ``██░░░░░░░░░░░░░░░░░░``."""
-    filled = round(percent * _BAR / 100)
-    return "█" * filled + "░" * (_BAR - filled)
+_ACTIVE_PHASES: Final = {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
+_BAR_WIDTH: Final = 20
+_MAX_NOTES: Final = 12
 
 
 def render_page(
-    status: ReleaseStatus, strategy: Steps, told: Sequence[tuple[datetime, str]], *, now: datetime
+    status: ReleaseStatus,
+    strategy: Steps,
+    notes: Sequence[tuple[datetime, str]],
+    *,
+    now: datetime,
 ) -> str:
-    """The page. ``told`` are the notes so far with their times; ``now`` is what "left" is counted from."""
+    """Render the page.
+
+    ``notes`` are all notes so far, with their times; the last twelve are shown. The time left is
+    counted from ``now``.
+    """
     paused = " (paused)" if status.paused else ""
     lines = [
         f"## {_SIGNS[status.phase]} {status.target}: {status.phase.replace('_', ' ')}{paused}",
@@ -47,71 +51,54 @@ def render_page(
         "",
     ]
     if status.candidate:
-        percent = status.routing.percent
+        percent, rest = status.routing.percent, f"the rest to version {status.stable or '–'}"
         lines += [
-            f"`{draw_bar(percent)}` **{percent}%** to version {status.candidate}, the rest to version {status.stable or '–'}",
+            f"`{draw_bar(percent)}` **{percent}%** to version {status.candidate}, {rest}",
             "",
         ]
     if status.ends_at and not status.paused:
-        lines += [
-            f"Ends at {status.ends_at:%H:%M:%S} UTC, {format_duration(status.ends_at - now)} from {now:%H:%M:%S}.",
-            "",
-        ]
+        left = format_duration(status.ends_at - now)
+        lines += [f"Ends at {status.ends_at:%H:%M:%S} UTC, {left} from {now:%H:%M:%S}.", ""]
     if status.analysis:
-        lines += [
-            *analysis_lines(status.analysis, candidate=status.candidate, stable=status.stable),
-            "",
-        ]
+        lines += [*_render_analysis(status, status.analysis), ""]
     if strategy.steps:
-        lines += [*_steps(status, strategy), ""]
+        lines += [*_render_steps(status, strategy), ""]
     lines += [
         "### What happened",
         "",
-        *[f"- {time:%H:%M:%S} {note}" for time, note in told[-_LINES:]],
+        *[f"- {time:%H:%M:%S} {note}" for time, note in notes[-_MAX_NOTES:]],
     ]
     return "\n".join(lines)
 
 
-def analysis_lines(told: AnalysisStatus, *, candidate: str | None, stable: str | None) -> list[str]:
-    """What was measured of both versions, and what that comes to."""
-    return [
-        f"**{told.verdict}**{describe_confidence(told)}",
-        "",
-        f"- version {candidate}: {describe_metrics(told.candidate)}",
-        f"- version {stable}: {describe_metrics(told.stable)}",
-        f"- {told.reason}",
-    ]
+def draw_bar(percent: int) -> str:
+    """Draw a share of traffic as twenty characters: ``██░░░░░░░░░░░░░░░░░░``."""
+    filled = round(percent * _BAR_WIDTH / 100)
+    return "█" * filled + "░" * (_BAR_WIDTH - filled)
 
 
-def describe_confidence(told: AnalysisStatus) -> str:
-    """How sure a verdict is, where it compares: `` (99.2% sure that it is not worse, 0% that it is)``."""
+def describe_confidence(analysis: AnalysisStatus) -> str:
+    """Describe the confidence in a verdict, as an appendix to it.
+
+    Empty without a comparison, else such as `` (99.2% sure that it is not worse, 0% that it is)``.
+    """
+    if not (analysis.not_worse or analysis.worse):
+        return ""
     return (
-        f" ({format_confidence(told.not_worse)} sure that it is not worse, {format_confidence(told.worse)} that it is)"
-        if told.not_worse or told.worse
-        else ""
+        f" ({format_confidence(analysis.not_worse)} sure that it is not worse, "
+        f"{format_confidence(analysis.worse)} that it is)"
     )
 
 
-def describe_metrics(told: VersionMetrics) -> str:
+def describe_metrics(metrics: VersionMetrics) -> str:
     """``600 invocations, 5.00% errors, p99 100 ms``."""
-    rate = "" if told.error_rate is None else f", {told.error_rate:.2%} errors"
-    return f"{format_number(told.invocations)} invocations{rate}" + (
-        "" if told.p99 is None else f", p99 {format_number(told.p99)} ms"
-    )
-
-
-def _steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
-    shown = [describe_step(step) for step in strategy.steps] + ["All traffic to the candidate"]
-    done = len(shown) if status.phase is Phase.SUCCEEDED else status.step
-    going = status.phase in {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
-    return [
-        f"{index + 1}. {'✅' if index < done else '▶️' if index == done and going else '▫️'} {words}"
-        for index, words in enumerate(shown)
-    ]
+    errors = "" if metrics.error_rate is None else f", {metrics.error_rate:.2%} errors"
+    p99 = "" if metrics.p99 is None else f", p99 {format_number(metrics.p99)} ms"
+    return f"{format_number(metrics.invocations)} invocations{errors}{p99}"
 
 
 def describe_step(step: Step, candidate: str = "the candidate") -> str:
-    """A step of a strategy as a line of a list."""
+    """Describe a step of a strategy as a line of a list."""
     match step:
         case SetWeight(percent=percent):
             return f"{percent}% to {candidate}"
@@ -129,3 +116,26 @@ def describe_step(step: Step, candidate: str = "the candidate") -> str:
             )
         case Probe():
             return f"Probe {candidate} {step.summary}"
+
+
+def _render_analysis(status: ReleaseStatus, analysis: AnalysisStatus) -> list[str]:
+    return [
+        f"**{analysis.verdict}**{describe_confidence(analysis)}",
+        "",
+        f"- version {status.candidate}: {describe_metrics(analysis.candidate)}",
+        f"- version {status.stable}: {describe_metrics(analysis.stable)}",
+        f"- {analysis.reason}",
+    ]
+
+
+def _render_steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
+    lines = [*map(describe_step, strategy.steps), "All traffic to the candidate"]
+    done = len(lines) if status.phase is Phase.SUCCEEDED else status.step
+    is_active = status.phase in _ACTIVE_PHASES
+
+    def sign(index: int) -> str:
+        if index < done:
+            return "✅"
+        return "▶️" if index == done and is_active else "▫️"
+
+    return [f"{index + 1}. {sign(index)} {line}" for index, line in enumerate(lines)]

@@ -1,8 +1,10 @@
-"""What CloudWatch has told about two versions: minute by minute, late, and sometimes not at all.
+"""What CloudWatch has reported of two versions, minute by minute.
 
-One *look* asks for both versions side by side (one GetMetricData: namespace AWS/Lambda, dimensions FunctionName, Resource=function:alias and
-ExecutedVersion) and answers a point a minute for each. What is missing is not zero: a minute counts for a measure once everything that the measure
-needs is there for both versions. What arrives later for a minute that has been counted is counted then, by itself.
+It reports late, and with gaps. One *poll* requests the metrics of both versions side by side. It is
+one GetMetricData: namespace AWS/Lambda, dimensions FunctionName, Resource=function:alias and
+ExecutedVersion. It returns one point a minute for each version. A missing number is not zero. A
+minute counts for a measure once all its numbers are there for both versions. What arrives later for
+a minute that has been counted is counted then, by itself.
 """
 
 from __future__ import annotations
@@ -17,19 +19,27 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeFlo
 from workflows.domain.evidence import Contrast, Proportion
 
 MINUTE: Final = timedelta(minutes=1)
-_KEPT: Final = timedelta(hours=3)
+_RETENTION: Final = timedelta(hours=3)
 COMPLETE: Final = "Complete"
 
 Measure = Literal["error_rate", "throttle_rate", "slow_rate"]
-"""What is compared between versions: always a share of requests. ``slow_rate`` is the share that took longer than a threshold that was fixed
-before the candidate had any traffic, such as stable's own p99: so latency is a count as well."""
+"""What is compared between versions: always a share of requests.
+
+``slow_rate`` is the share of requests that took longer than a threshold. The threshold is fixed
+before the candidate has any traffic, such as stable's own p99. So latency is a count as well.
+"""
 
 
 class MinuteMetrics(BaseModel):
-    """One version in one minute. What CloudWatch does not tell is None, and None is not zero.
+    """The metrics of one version in one minute.
 
-    ``timed`` and ``slow`` are of Duration: SampleCount, and TC(threshold:), the trimmed count of those above the threshold.
-    ``quantiles`` are its p50, p90 and so on, in milliseconds. ``others`` are metrics of the user's own, by their keys.
+    A missing number is None, which is not zero.
+
+    - ``timed``: SampleCount of Duration.
+    - ``slow``: TC(threshold:) of Duration, the trimmed count of those above the threshold.
+    - ``quantiles``: p50, p90 and p99 of Duration, in milliseconds.
+    - ``user_metrics``: the values of metrics that the user named, by their keys
+      (:func:`~workflows.domain.rules.metric_key`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,51 +53,67 @@ class MinuteMetrics(BaseModel):
     user_metrics: Mapping[str, float] = Field(default_factory=dict[str, float])
 
     def proportion(self, measure: Measure) -> Proportion | None:
-        """The measure in this minute; None where a part of it is missing. Throttles are in neither Invocations nor Errors, so they are added."""
+        """The measure in this minute; None where one of its numbers is missing.
+
+        CloudWatch counts throttled requests neither as Invocations nor as Errors, so they are
+        added: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+        """
         match measure:
             case "error_rate":
-                hits, of = self.errors, self.invocations
+                hits, total = self.errors, self.invocations
             case "throttle_rate":
                 hits = self.throttles
-                of = (
+                total = (
                     None
                     if self.invocations is None or self.throttles is None
                     else self.invocations + self.throttles
                 )
             case "slow_rate":
-                hits, of = self.slow, self.timed
-        return None if hits is None or of is None else Proportion(min(hits, of), of)
+                hits, total = self.slow, self.timed
+        return None if hits is None or total is None else Proportion(min(hits, total), total)
 
 
 class MetricsPoll(BaseModel):
-    """One answer of CloudWatch. Minutes are named by their beginning.
+    """One answer of CloudWatch at ``at``. The key of a minute is its start.
 
-    ``status`` is Complete, or the first StatusCode that was not (PartialData, InternalError, Forbidden), or the fault of a call that failed.
+    ``status`` is Complete, or the first StatusCode that was not (PartialData, InternalError,
+    Forbidden), or the fault of a call that failed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     at: AwareDatetime
     status: str = COMPLETE
-    candidate: Mapping[AwareDatetime, MinuteMetrics] = Field(default_factory=dict[datetime, MinuteMetrics])
-    stable: Mapping[AwareDatetime, MinuteMetrics] = Field(default_factory=dict[datetime, MinuteMetrics])
+    candidate: Mapping[AwareDatetime, MinuteMetrics] = Field(
+        default_factory=dict[datetime, MinuteMetrics]
+    )
+    stable: Mapping[AwareDatetime, MinuteMetrics] = Field(
+        default_factory=dict[datetime, MinuteMetrics]
+    )
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """Everything told so far.
+    """Everything that CloudWatch has reported so far.
 
-    ``contrasts`` holds, for each measure, what both versions did, in the order in which it became known: the very numbers that
-    :func:`~workflows.domain.evidence.compute_evidence` bets on, each once. ``before`` is how stable did before the release. ``at`` is the last look,
-    ``status`` its status. ``candidate`` are the candidate's minutes of the last three hours as they were told last, ``stable`` stable's;
-    ``earlier_invocations`` is how often the candidate was invoked before those. ``last_invoked_minute`` is the last minute of the candidate that anything was told of.
+    - ``baseline``: stable's proportions before the release.
+    - ``at``, ``status``: time and status of the last poll.
+    - ``candidate``, ``stable``: the minutes of the last three hours, as they were last reported.
+    - ``earlier_invocations``: how often the candidate was invoked before those.
+    - ``last_invoked_minute``: the last minute in which the candidate was invoked.
+    - ``contrasts``: for each measure, both versions' counts, in the order in which they became
+      known. These are the numbers that :func:`~workflows.domain.evidence.compute_evidence` bets on,
+      each once.
+    - ``counted``: for each measure and minute, what the contrasts hold of it.
     """
 
     measures: tuple[Measure, ...]
     baseline: Mapping[Measure, Proportion] = field(default_factory=dict["Measure", Proportion])
     at: datetime | None = None
     status: str = COMPLETE
-    candidate: Mapping[datetime, MinuteMetrics] = field(default_factory=dict[datetime, MinuteMetrics])
+    candidate: Mapping[datetime, MinuteMetrics] = field(
+        default_factory=dict[datetime, MinuteMetrics]
+    )
     stable: Mapping[datetime, MinuteMetrics] = field(default_factory=dict[datetime, MinuteMetrics])
     earlier_invocations: float = 0.0
     last_invoked_minute: datetime | None = None
@@ -98,21 +124,22 @@ class Measurements:
         default_factory=dict[tuple["Measure", datetime], Contrast]
     )
 
-    def with_poll(self, look: MetricsPoll, *, settle: timedelta) -> Measurements:
-        """What is known after one more look.
+    def with_poll(self, poll: MetricsPoll, *, settle: timedelta) -> Measurements:
+        """The measurements after one more poll.
 
-        Of a look that is not Complete nothing is taken but its status. A minute is taken from ``settle`` after its end. ``settle`` is at least the
-        function's time-out: until then failures may be missing that take longer than successes do (the point has the time of the *start* of
-        an invocation, and comes after its end).
+        Of a poll that is not Complete only the status is used. A minute is used from ``settle``
+        after its end. ``settle`` is at least the function's time-out: a point has the time of the
+        *start* of an invocation, and is published after its end. Failures that take longer than
+        successes may be missing until then.
         """
-        if look.status != COMPLETE:
-            return replace(self, at=look.at, status=look.status)
+        if poll.status != COMPLETE:
+            return replace(self, at=poll.at, status=poll.status)
         settled = [
-            minute for minute in sorted(look.candidate) if minute + MINUTE + settle <= look.at
+            minute for minute in sorted(poll.candidate) if minute + MINUTE + settle <= poll.at
         ]
         contrasts, counted = dict(self.contrasts), dict(self.counted)
         for measure in self.measures:
-            for minute, total in _compare_minutes(measure, look, settled):
+            for minute, total in _pair_minutes(measure, poll, settled):
                 known = counted.get((measure, minute), Contrast(Proportion(), Proportion()))
                 new = Contrast(total.candidate - known.candidate, total.stable - known.stable)
                 if new.candidate.total and new.stable.total:
@@ -120,43 +147,46 @@ class Measurements:
                     counted[measure, minute] = Contrast(
                         known.candidate + new.candidate, known.stable + new.stable
                     )
-        points = {**self.candidate, **{minute: look.candidate[minute] for minute in settled}}
-        old = look.at - _KEPT
+        candidate = {**self.candidate, **{minute: poll.candidate[minute] for minute in settled}}
+        stable = {**self.stable, **poll.stable}
+        oldest = poll.at - _RETENTION
         return replace(
             self,
-            at=look.at,
-            status=look.status,
-            candidate={minute: point for minute, point in points.items() if minute > old},
-            stable={
-                minute: point
-                for minute, point in {**self.stable, **look.stable}.items()
-                if minute > old
-            },
+            at=poll.at,
+            status=poll.status,
+            candidate={minute: metrics for minute, metrics in candidate.items() if minute > oldest},
+            stable={minute: metrics for minute, metrics in stable.items() if minute > oldest},
             earlier_invocations=self.earlier_invocations
-            + _invocations(point for minute, point in points.items() if minute <= old),
+            + _count_invocations(
+                metrics for minute, metrics in candidate.items() if minute <= oldest
+            ),
             last_invoked_minute=max(
-                (minute for minute in settled if points[minute].invocations), default=self.last_invoked_minute
+                (minute for minute in settled if candidate[minute].invocations),
+                default=self.last_invoked_minute,
             ),
             contrasts=contrasts,
-            counted={known: contrast for known, contrast in counted.items() if known[1] > old},
+            counted={known: contrast for known, contrast in counted.items() if known[1] > oldest},
         )
 
     @property
     def invocations(self) -> float:
-        """How often the candidate was invoked, as far as told."""
-        return self.earlier_invocations + _invocations(self.candidate.values())
+        """How often the candidate was invoked, as far as CloudWatch has reported it."""
+        return self.earlier_invocations + _count_invocations(self.candidate.values())
 
 
-def _invocations(points: Iterable[MinuteMetrics]) -> float:
-    return sum(point.invocations or 0.0 for point in points)
+def _count_invocations(minutes: Iterable[MinuteMetrics]) -> float:
+    return sum(metrics.invocations or 0.0 for metrics in minutes)
 
 
-def _compare_minutes(
-    measure: Measure, look: MetricsPoll, minutes: list[datetime]
+def _pair_minutes(
+    measure: Measure, poll: MetricsPoll, minutes: list[datetime]
 ) -> Iterator[tuple[datetime, Contrast]]:
-    """The minutes of which both versions' share is known. One version alone proves nothing about the other: the minute waits."""
+    """The minutes of which both versions' proportions are known.
+
+    One version alone proves nothing about the other, so its minute waits.
+    """
     for minute in minutes:
-        candidate = look.candidate[minute].proportion(measure)
-        stable = look.stable[minute].proportion(measure) if minute in look.stable else None
+        candidate = poll.candidate[minute].proportion(measure)
+        stable = poll.stable[minute].proportion(measure) if minute in poll.stable else None
         if candidate is not None and stable is not None:
             yield minute, Contrast(candidate, stable)

@@ -1,22 +1,26 @@
-"""What preflight makes of what it found: every reason why a release must not start, as sentences.
+"""The rules of preflight: every reason why a release must not start, as text.
 
-Pure: the facts come in as values, so that a plan can be made, shown and tested without touching anything.
+Pure: the facts are values, so that a plan can be made, shown and tested without any call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from workflows.domain.routing import Routing
 
-UNRESERVED_MINIMUM = 100
-"""Concurrent executions that AWS insists on keeping unreserved in an account."""
+UNRESERVED_MINIMUM: Final = 100
+"""Concurrent executions that AWS keeps unreserved in an account.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+"""
 
 
 @dataclass(frozen=True)
 class FunctionBuild:
-    """What of a version, or of ``$LATEST``, decides whether two of them may share an alias."""
+    """What decides whether two versions may share an alias; also of ``$LATEST``."""
 
     code_sha256: str | None = None
     role: str | None = None
@@ -28,7 +32,11 @@ class FunctionBuild:
 
 @dataclass(frozen=True)
 class PreflightFacts:
-    """What preflight found. ``stable`` is the version that is live, ``source`` what the candidate is made of."""
+    """What preflight found in AWS.
+
+    ``stable`` is the version that is live; ``source`` is what the candidate is made from.
+    Concurrency is in concurrent executions. ``alarms`` are the states of alarms by their names.
+    """
 
     latest: FunctionBuild
     source: FunctionBuild
@@ -43,7 +51,7 @@ class PreflightFacts:
 
 @dataclass(frozen=True)
 class ReleaseIntent:
-    """What is asked, as far as preflight has to know it."""
+    """What is requested, as far as preflight needs it."""
 
     alias: str
     is_weighted: bool
@@ -59,19 +67,22 @@ class ReleaseIntent:
 
 
 def find_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
-    """Every reason not to begin; none means go."""
+    """Find every reason not to start; an empty list means that the release may start."""
     return [
-        *_function(intent, facts),
-        *_alias(intent, facts),
-        *_concurrency(intent, facts),
-        *_alarms(intent, facts),
+        *_check_function(intent, facts),
+        *_check_alias(intent, facts),
+        *_check_concurrency(intent, facts),
+        *_check_alarms(intent, facts),
     ]
 
 
-def _function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
+def _check_function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     latest, source, stable = facts.latest, facts.source, facts.stable
     if intent.writes_latest and (latest.last_update == "InProgress" or latest.state == "Pending"):
-        yield f"an update of the function is in progress already (State {latest.state}, LastUpdateStatus {latest.last_update}): wait for it"
+        yield (
+            f"an update of the function is in progress already (State {latest.state}, "
+            f"LastUpdateStatus {latest.last_update}): wait for it"
+        )
     if not intent.writes_latest and source.state in {"Pending", "Failed"}:
         yield f"version: it cannot serve traffic, its State is {source.state}"
     if intent.image and latest.package_type == "Zip":
@@ -80,43 +91,58 @@ def _function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
         yield "artifact: the function takes images, not .zip packages"
     if intent.configuration_only and stable and latest.code_sha256 != stable.code_sha256:
         yield (
-            f"configuration: $LATEST holds other code ({latest.code_sha256}) than the live version ({stable.code_sha256}), which a release "
-            'of configuration alone would ship: name the artifact, {"kind": "latest"} if that code is meant'
+            f"configuration: $LATEST holds other code ({latest.code_sha256}) than the live version "
+            f"({stable.code_sha256}), which a release of configuration alone would ship: name the "
+            'artifact, {"kind": "latest"} if that code is meant'
         )
     if intent.is_weighted and stable:
         if source.role != stable.role:
-            yield f"strategy: two versions with different roles ({stable.role}, {source.role}) cannot share an alias: use AllAtOnce"
+            yield (
+                f"strategy: two versions with different roles ({stable.role}, {source.role}) "
+                "cannot share an alias: use AllAtOnce"
+            )
         if source.dead_letter != stable.dead_letter:
             yield (
-                f"strategy: two versions with different dead-letter targets ({stable.dead_letter}, {source.dead_letter}) cannot share "
-                "an alias: use AllAtOnce"
+                "strategy: two versions with different dead-letter targets "
+                f"({stable.dead_letter}, {source.dead_letter}) cannot share an alias: use AllAtOnce"
             )
 
 
-def _alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
+def _check_alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     if facts.routing is None:
         return
     if facts.routing.version == "$LATEST":
-        yield f"target.alias: {intent.alias} points to $LATEST, which cannot be gone back to: point it to a published version first"
+        yield (
+            f"target.alias: {intent.alias} points to $LATEST, which no rollback can restore: "
+            "point it to a published version first"
+        )
     if facts.routing.weights and not intent.clears_weights:
-        yield f"target.alias: {intent.alias} still has weights ({facts.routing}): another release was left half-way; roll back or clear them first"
+        yield (
+            f"target.alias: {intent.alias} still has weights ({facts.routing}): another release "
+            "did not finish; roll back or clear them first"
+        )
     if facts.alias_provisioned and intent.is_weighted:
         yield (
-            f"target.alias: {intent.alias} carries provisioned concurrency itself, which does not go with weights: put it on the version "
-            "(`concurrency.provisioned`) and delete the alias' own, or use AllAtOnce"
+            f"target.alias: {intent.alias} carries provisioned concurrency itself, which AWS does "
+            "not allow with weights: put it on the version (`concurrency.provisioned`) and delete "
+            "the alias' own, or use AllAtOnce"
         )
     if facts.alias_provisioned and intent.provisioned is not None:
-        yield f"concurrency.provisioned: {intent.alias} carries provisioned concurrency itself; a version it points to cannot have its own"
+        yield (
+            f"concurrency.provisioned: {intent.alias} carries provisioned concurrency itself; "
+            "a version it points to cannot have its own"
+        )
 
 
-def _concurrency(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
+def _check_concurrency(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     reserved = facts.reserved if intent.reserved is None else intent.reserved
     if intent.reserved is not None and facts.unreserved is not None:
         left = facts.unreserved + (facts.reserved or 0) - intent.reserved
         if left < UNRESERVED_MINIMUM and intent.reserved > (facts.reserved or 0):
+            most = max(0, facts.unreserved + (facts.reserved or 0) - UNRESERVED_MINIMUM)
             yield (
-                f"concurrency.reserved: {intent.reserved} would leave {left} unreserved in the account; AWS keeps {UNRESERVED_MINIMUM} "
-                f"(at most {max(0, facts.unreserved + (facts.reserved or 0) - UNRESERVED_MINIMUM)} can be given)"
+                f"concurrency.reserved: {intent.reserved} would leave {left} unreserved in the "
+                f"account; AWS keeps {UNRESERVED_MINIMUM} (at most {most} can be given)"
             )
     if (
         intent.provisioned is not None
@@ -124,17 +150,21 @@ def _concurrency(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
         and intent.provisioned + facts.version_provisioned > reserved
     ):
         yield (
-            f"concurrency.provisioned: {intent.provisioned}, with {facts.version_provisioned} of the live version that stay until the end, "
-            f"are more than the {reserved} reserved for the function"
+            f"concurrency.provisioned: {intent.provisioned}, with {facts.version_provisioned} of "
+            "the live version that stay until the end, are more than the "
+            f"{reserved} reserved for the function"
         )
 
 
-def _alarms(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
+def _check_alarms(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     for name in intent.alarms:
         match facts.alarms.get(name):
             case None:
                 yield f"guards.alarms: there is no alarm {name}"
             case "ALARM" if not intent.hotfix:
-                yield f"guards.alarms: {name} is in ALARM already (a fix for that? say hotfix: true, and the reason)"
+                yield (
+                    f"guards.alarms: {name} is in ALARM already "
+                    "(if the release mends that, set hotfix: true, and the reason)"
+                )
             case _:
                 pass

@@ -1,7 +1,8 @@
-"""A probe: requests that are sent to the candidate itself, by its version, and what its answers have to be like.
+"""A probe: requests to the candidate itself, and what its answers must be like.
 
-For a function with little traffic, whose bakes would see nothing. A probe needs no traffic on the alias, so it may be the first step. It runs the
-real function: a request has to be harmless, or know its own repetitions. Requests stand in the histories: no secrets in them.
+It is for a function with so little traffic that a bake would measure nothing. A probe needs no
+traffic on the alias, so it may be the first step. It invokes the real function: a request must be
+harmless or idempotent. Requests are recorded in histories: they must not hold secrets.
 """
 
 from __future__ import annotations
@@ -27,45 +28,63 @@ from workflows.domain.formatting import format_duration
 from workflows.domain.inputs import Duration, Input, Latency
 
 MAX_REQUESTS: Final = 100
-"""Requests that one step sends: each takes eleven events of the history, which may have 51,200."""
+"""Requests that one step sends.
+
+Each takes eleven events of the history, which Temporal limits to 51,200:
+https://docs.temporal.io/workflow-execution/limits
+"""
 
 MAX_REQUEST_BYTES: Final = 100_000
+"""Bytes of JSON of one request, with its expectations."""
+
 MAX_STEP_BYTES: Final = 256_000
+"""Bytes of JSON of all requests of a step."""
+
 MAX_SENT_BYTES: Final = 2_000_000
-"""Bytes of JSON: of a request with all that is expected of it; of all requests of a step; and of all that it sends, which stands in the
-history once for each time."""
+"""Bytes of JSON of all that a step sends.
+
+The history holds a request once for each time that it is sent.
+"""
 
 
 @functools.lru_cache(maxsize=1024)
-def _one_place(path: str) -> str:
-    """A path that names at most one place: it takes no time to look there, and what ``equals`` means is plain."""
+def _check_path(path: str) -> str:
+    """Accept a path that selects at most one node.
+
+    So a lookup takes no time, and the meaning of ``equals`` is unambiguous.
+    """
     try:
         query = jsonpath.compile(path, strict=True)
-    except jsonpath.JSONPathError:  # says what was typed
+    except jsonpath.JSONPathError:  # its text repeats the input
         raise ValueError("not a JSON path (RFC 9535), such as $.items[0].id") from None
     if not isinstance(query, jsonpath.JSONPath) or not query.singular_query():
         raise ValueError(
-            "may select several places: only names and indices, such as $.items[0].id, name one (a singular query of RFC 9535)"
+            "may select several places: only names and indices, such as $.items[0].id, name one "
+            "(a singular query of RFC 9535)"
         )
     return path
 
 
-def _finite(value: JsonValue) -> JsonValue:
+def _check_finite(value: JsonValue) -> JsonValue:
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
-        raise ValueError("a number in it is none that JSON can write") from None
+        raise ValueError("contains a number that JSON cannot represent") from None
     return value
 
 
 JsonPath = Annotated[
-    str, Field(max_length=100, description="Such as $.items[0].id"), AfterValidator(_one_place)
+    str, Field(max_length=100, description="Such as $.items[0].id"), AfterValidator(_check_path)
 ]
-Json = Annotated[JsonValue, AfterValidator(_finite)]
+Json = Annotated[JsonValue, AfterValidator(_check_finite)]
 
 
 class Expectation(Input):
-    """What is to be found at one place of the answer: a value that equals this one, or whether there is any."""
+    """What one place of the answer must hold.
+
+    A value that equals this one, or any value, or none: ``exists`` is true where there must be a
+    value, and false where there must be none.
+    """
 
     path: JsonPath
     equals: Json = None
@@ -73,8 +92,8 @@ class Expectation(Input):
 
     @model_validator(mode="before")
     @classmethod
-    def _null_is_absent(cls, data: object) -> object:
-        """But for ``equals``, which may be null."""
+    def _drop_nulls(cls, data: object) -> object:
+        """Override that of :class:`Input`: ``equals`` may be null."""
         if isinstance(data, dict):
             return {
                 key: value
@@ -84,7 +103,7 @@ class Expectation(Input):
         return data
 
     @model_serializer(mode="wrap")
-    def _without_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _drop_absent_keys(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {
             key: value
             for key, value in serialize(self).items()
@@ -92,19 +111,22 @@ class Expectation(Input):
         }
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
+    def _check_test(self) -> Self:
         if ("equals" in self.model_fields_set) is (self.exists is not None):
             raise ValueError("needs one of equals and exists, and not both")
         return self
 
     @property
     def test(self) -> Literal["equals", "exists"]:
-        """Which of the two it is."""
+        """The key that is given."""
         return "equals" if self.exists is None else "exists"
 
 
 class ProbeRequest(Input):
-    """One request: what the function is sent, and all that has to hold of its answer. Without expectations it only has to answer."""
+    """One request: its payload, and all that must be true of the answer.
+
+    Without expectations, any answer that is no error of the function's will do.
+    """
 
     name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     payload: Json = Field(default_factory=dict[str, JsonValue])
@@ -112,17 +134,18 @@ class ProbeRequest(Input):
 
     @property
     def size(self) -> int:
-        """Bytes of JSON."""
+        """Bytes of JSON, with the expectations."""
         return len(self.model_dump_json().encode())
 
 
-def _some_and_not_too_large(requests: tuple[ProbeRequest, ...]) -> tuple[ProbeRequest, ...]:
+def _check_sizes(requests: tuple[ProbeRequest, ...]) -> tuple[ProbeRequest, ...]:
     if not requests:
         raise ValueError("at least one is needed")
     for number, request in enumerate(requests):
         if request.size > MAX_REQUEST_BYTES:
             raise ValueError(
-                f"number {number} is larger than {MAX_REQUEST_BYTES} bytes, with all that is expected of it"
+                f"number {number} is larger than {MAX_REQUEST_BYTES} bytes, "
+                "with all that is expected of it"
             )
     if sum(request.size for request in requests) > MAX_STEP_BYTES:
         raise ValueError(f"larger than {MAX_STEP_BYTES} bytes together")
@@ -130,16 +153,22 @@ def _some_and_not_too_large(requests: tuple[ProbeRequest, ...]) -> tuple[ProbeRe
 
 
 class Probe(Input):
-    """Send requests to the candidate, one after the other, and refuse it as soon as more than ``max_failures`` of them failed.
+    """Send requests to the candidate, one after the other.
 
-    ``count`` of them, each as often as the others; without it each once. ``every``: how long after an answer the next is sent; Temporal's timers
-    are no finer than a second, so that is the rate's limit, too. An answer fails that comes later than ``max_latency``, is an error of the function's,
-    or is not as expected. A pause holds before the next request; a promotion skips the rest.
+    The candidate is rejected as soon as more than ``max_failures`` requests failed. A request fails
+    if its answer takes longer than ``max_latency``, is an error of the function's, or is not as
+    expected.
+
+    - ``count``: how many requests are sent, in turn; without it, each request once.
+    - ``every``: the time between an answer and the next request. Temporal's timers are no finer
+      than a second, so the rate is at most one a second.
+
+    A pause takes effect before the next request; a promotion skips the rest.
     """
 
     kind: Literal["probe"] = "probe"
     requests: Annotated[
-        tuple[ProbeRequest, ...], Field(max_length=20), AfterValidator(_some_and_not_too_large)
+        tuple[ProbeRequest, ...], Field(max_length=20), AfterValidator(_check_sizes)
     ]
     count: Annotated[int, Field(strict=True, ge=1, le=MAX_REQUESTS)] | None = None
     every: Duration = timedelta(seconds=1)
@@ -148,21 +177,22 @@ class Probe(Input):
 
     @field_validator("count")
     @classmethod
-    def _each_at_least_once(cls, count: int | None, info: ValidationInfo) -> int | None:
+    def _check_count(cls, count: int | None, info: ValidationInfo) -> int | None:
         requests: tuple[ProbeRequest, ...] = info.data.get("requests", ())
         if count is not None and count < len(requests):
             raise ValueError(f"fewer than the {len(requests)} requests: each is sent at least once")
         if (
             count is not None
             and requests
-            and sum(requests[number % len(requests)].size for number in range(count)) > MAX_SENT_BYTES
+            and sum(requests[number % len(requests)].size for number in range(count))
+            > MAX_SENT_BYTES
         ):
             raise ValueError(f"more than {MAX_SENT_BYTES} bytes would be sent in all")
         return count
 
     @field_validator("max_failures")
     @classmethod
-    def _not_all_may_fail(cls, most: int, info: ValidationInfo) -> int:
+    def _check_max_failures(cls, most: int, info: ValidationInfo) -> int:
         requests: tuple[ProbeRequest, ...] = info.data.get("requests", ())
         if most >= (info.data.get("count") or len(requests) or MAX_REQUESTS):
             raise ValueError("as many as are sent: at least one of them has to succeed")
@@ -170,12 +200,14 @@ class Probe(Input):
 
     @property
     def planned_requests(self) -> tuple[ProbeRequest, ...]:
-        """All that is sent, in order."""
-        return tuple(self.requests[number % len(self.requests)] for number in range(self.request_count))
+        """All requests that the step sends, in order."""
+        return tuple(
+            self.requests[number % len(self.requests)] for number in range(self.request_count)
+        )
 
     @property
     def request_count(self) -> int:
-        """How many requests are sent."""
+        """How many requests the step sends."""
         return len(self.requests) if self.count is None else self.count
 
     @property
@@ -185,9 +217,7 @@ class Probe(Input):
 
     @property
     def summary(self) -> str:
-        """``20 times, every 1 s``."""
-        return (
-            "once"
-            if self.request_count == 1
-            else f"{self.request_count} times, every {format_duration(self.every)}"
-        )
+        """``once``, or ``20 times, every 1 s``."""
+        if self.request_count == 1:
+            return "once"
+        return f"{self.request_count} times, every {format_duration(self.every)}"

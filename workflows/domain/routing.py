@@ -1,14 +1,20 @@
-"""How an alias divides its traffic: all of it to one version, or a share of it to one other version."""
+"""The routing of an alias: one version, or two that share the traffic."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_ALL: Final = 100
+
 
 class Routing(BaseModel):
-    """Where an alias sends its callers, in AWS's own terms: a version, and at most one other version with a weight of 0 to 1."""
+    """The versions that an alias routes to, in AWS's terms.
+
+    A version, and at most one other version with a weight from 0 to 1.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -17,13 +23,16 @@ class Routing(BaseModel):
 
     @classmethod
     def split(cls, *, stable: str | None, candidate: str, percent: int) -> Routing:
-        """``percent`` of the traffic to the candidate, the rest to stable. 100 is a promotion: no weight is left."""
-        if percent == 100 or stable is None or stable == candidate:  # noqa: PLR2004 - all of it
+        """``percent`` of the traffic to the candidate, the rest to stable.
+
+        100 is a promotion: no weight is left.
+        """
+        if percent == _ALL or stable is None or stable == candidate:
             return cls(version=candidate)
         return cls(version=stable, weights={candidate: percent / 100} if percent else {})
 
     def percent(self, version: str | None) -> int:
-        """Which share of the traffic a version gets, in whole percent."""
+        """The share of the traffic that a version gets, in whole percent."""
         if version is None:
             return 0
         if version == self.version:
@@ -31,7 +40,7 @@ class Routing(BaseModel):
         return round(100 * self.weights.get(version, 0))
 
     def is_limited_to(self, *versions: str | None) -> bool:
-        """Whether no traffic goes anywhere but to these versions."""
+        """Whether all traffic goes to these versions."""
         return {self.version, *self.weights} <= set(versions)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What to think of a candidate, given what was measured: rules that a person sets, and the judgement that follows from them."""
+"""The rules that a candidate is assessed by: limits, and comparisons with stable."""
 
 from __future__ import annotations
 
@@ -11,29 +11,38 @@ from workflows.domain.inputs import Input
 from workflows.domain.measurement import Measure, MinuteMetrics
 
 Margin = Annotated[float, Field(gt=0, le=0.2)]
-"""How much more of all requests may fail before it matters: 0.02 is two of a hundred requests *more than stable's*, whatever stable's rate."""
+"""By how much the candidate's rate may exceed stable's before it matters.
+
+A part of all requests: 0.02 is two of a hundred requests *more than stable's*, whatever stable's
+rate.
+"""
 
 Alpha = Annotated[float, Field(gt=0, le=0.5)]
-"""How often a judgement may be wrong: 0.01 is one release of a hundred."""
+"""The accepted probability of a wrong verdict: 0.01 is one release of a hundred."""
 
-BuiltIn = Annotated[
+BuiltInMetric = Annotated[
     str, Field(pattern=r"^(error_rate|throttle_rate|slow_rate|invocations|duration_p(50|90|99))$")
 ]
-"""What is measured of every version; ``duration_p99`` is in milliseconds, ``invocations`` a number a minute, the others shares from 0 to 1."""
+"""A metric that is measured of every version.
 
-_Words = Annotated[str, Field(min_length=1, max_length=255)]
+``duration_p99`` is in milliseconds, ``invocations`` a number a minute, the rates are shares from 0
+to 1.
+"""
+
+_Name = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class CloudWatchMetric(Input):
     """Any metric in CloudWatch, minute by minute.
 
-    ``{function}``, ``{alias}``, ``{candidate}`` and ``{stable}`` in the values of its dimensions stand for those of the release.
+    In the values of its dimensions, ``{function}``, ``{alias}``, ``{candidate}`` and ``{stable}``
+    stand for those of the release.
     """
 
-    namespace: _Words
-    name: _Words
+    namespace: _Name
+    name: _Name
     stat: Annotated[str, Field(min_length=1, max_length=30)] = "Sum"
-    dimensions: Annotated[Mapping[_Words, _Words], Field(max_length=30)] = Field(
+    dimensions: Annotated[Mapping[_Name, _Name], Field(max_length=30)] = Field(
         default_factory=dict[str, str]
     )
 
@@ -42,7 +51,10 @@ class CloudWatchMetric(Input):
 
 
 class Expression(Input):
-    """Metric math over metrics, by the ids that they have in it: ``{"expression": "100 * e / i", "metrics": {"e": …, "i": …}}``."""
+    """Metric math over metrics, by the ids that they have in the expression.
+
+    ``{"expression": "100 * e / i", "metrics": {"e": …, "i": …}}``
+    """
 
     expression: Annotated[str, Field(min_length=1, max_length=1024)]
     metrics: Annotated[
@@ -57,30 +69,36 @@ class Expression(Input):
 UserMetric = CloudWatchMetric | Expression
 
 
-def _which(value: object) -> str:
+def metric_key(metric: UserMetric) -> str:
+    """The key of a user's metric in :attr:`MinuteMetrics.user_metrics`."""
+    return metric.model_dump_json()
+
+
+def _tag_metric(value: object) -> str:
     if isinstance(value, str):
         return "<name>"
-    return (
-        "<expression>"
-        if isinstance(value, Expression) or (isinstance(value, Mapping) and "expression" in value)
-        else "<metric>"
-    )
+    if isinstance(value, Expression) or (isinstance(value, Mapping) and "expression" in value):
+        return "<expression>"
+    return "<metric>"
 
 
 Metric = Annotated[
-    Annotated[BuiltIn, Tag("<name>")]
+    Annotated[BuiltInMetric, Tag("<name>")]
     | Annotated[CloudWatchMetric, Tag("<metric>")]
     | Annotated[Expression, Tag("<expression>")],
-    Discriminator(_which),
+    Discriminator(_tag_metric),
 ]
-"""A metric by its name, or any other of CloudWatch's, or metric math over such."""
+"""The name of a built-in metric, any other CloudWatch metric, or metric math."""
 
 
 class Limit(Input):
-    """The candidate's own value of a metric must stay within bounds, each minute by itself, whatever stable does.
+    """Bounds for one of the candidate's metrics, whatever stable's value.
 
-    It is broken when the last ``minutes`` minutes that were measured are all out of bounds. A minute with fewer requests than ``of`` is passed
-    over: one error in two requests is no error rate. ``metric`` is one that is measured of every version, or any other of CloudWatch's.
+    Each minute is checked by itself.
+
+    - ``max``, ``min``: the bounds; a value that equals one is within them.
+    - ``minutes``: the limit is broken when the last so many measured minutes are all out of bounds.
+    - ``of``: a minute with fewer requests is skipped: one error in two requests is no error rate.
     """
 
     metric: Metric
@@ -90,30 +108,30 @@ class Limit(Input):
     of: int = Field(default=1, ge=0)
 
     @model_validator(mode="after")
-    def _bounded(self) -> Limit:
+    def _check_bounds(self) -> Limit:
         if self.max is None and self.min is None:
             raise ValueError("a limit needs a max or a min")
         return self
 
-    def value(self, point: MinuteMetrics) -> float | None:
-        """The metric in one minute; None where CloudWatch does not tell it, or too few requests stand behind it."""
+    def read_value(self, minute: MinuteMetrics) -> float | None:
+        """The metric in one minute; None where it is missing, or of too few requests."""
         match self.metric:
             case CloudWatchMetric() | Expression():
-                return point.user_metrics.get(metric_key(self.metric))
+                return minute.user_metrics.get(metric_key(self.metric))
             case "invocations":
-                return point.invocations
+                return minute.invocations
             case "error_rate" | "throttle_rate" | "slow_rate" as measure:
-                share = point.proportion(measure)
-                return share.rate if share and share.total >= max(1, self.of) else None
+                proportion = minute.proportion(measure)
+                if proportion is None or proportion.total < max(1, self.of):
+                    return None
+                return proportion.rate
             case quantile:
-                return (
-                    point.quantiles.get(quantile.removeprefix("duration_"))
-                    if (point.invocations or 0) >= self.of
-                    else None
-                )
+                if (minute.invocations or 0) < self.of:
+                    return None
+                return minute.quantiles.get(quantile.removeprefix("duration_"))
 
     def is_within_bounds(self, value: float) -> bool:
-        """Whether a value is within the bounds; the bounds themselves are."""
+        """Whether a value is within the bounds, which are themselves allowed."""
         return (self.max is None or value <= self.max) and (self.min is None or value >= self.min)
 
     def __str__(self) -> str:
@@ -125,13 +143,8 @@ class Limit(Input):
         return f"{self.metric} {' and '.join(bounds)}"
 
 
-def metric_key(metric: UserMetric) -> str:
-    """What a metric of the user's own is called among what was measured."""
-    return metric.model_dump_json()
-
-
 class NotWorse(Input):
-    """The candidate's share of bad requests must not be above stable's by the margin, or more."""
+    """The candidate's rate must not exceed stable's by the margin, or more."""
 
     metric: Measure = "error_rate"
     margin: Margin = 0.025
@@ -141,9 +154,9 @@ class NotWorse(Input):
 
 
 class Rules(Input):
-    """What a candidate is judged by.
+    """The rules that a candidate is assessed by.
 
-    ``min_invocations`` of the candidate must have been measured before anything counts as passed.
+    ``min_invocations`` of the candidate must have been measured before all rules together pass.
     """
 
     limits: tuple[Limit, ...] = Field(default=(), max_length=20)
@@ -152,39 +165,47 @@ class Rules(Input):
     alpha: Alpha = 0.01
 
     @model_validator(mode="after")
-    def _once_each(self) -> Rules:
+    def _check_metrics(self) -> Rules:
         if len({rule.metric for rule in self.not_worse}) < len(self.not_worse):
             raise ValueError("not_worse: one rule for each metric")
         return self
 
     @property
     def user_metrics(self) -> tuple[UserMetric, ...]:
-        """The metrics of the user's own, each once."""
-        found = (limit.metric for limit in self.limits)
+        """The user's metrics that the limits name, each once."""
+        metrics = (limit.metric for limit in self.limits)
         return tuple(
-            {metric_key(metric): metric for metric in found if not isinstance(metric, str)}.values()
+            {
+                metric_key(metric): metric for metric in metrics if not isinstance(metric, str)
+            }.values()
         )
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """What is compared with stable."""
+        """The measures that are compared with stable."""
         return tuple(rule.metric for rule in self.not_worse)
-
-    def __str__(self) -> str:
-        enough = [f"{self.min_invocations} invocations"] if self.min_invocations else []
-        return ", ".join([*map(str, self.not_worse), *map(str, self.limits), *enough])
 
     @property
     def has_criteria(self) -> bool:
-        """Whether there is anything that they judge by."""
+        """Whether there is any limit or comparison."""
         return bool(self.limits or self.not_worse)
 
     @property
     def harm_threshold(self) -> float:
-        """The evidence of harm that stops a release: ``alpha`` is divided among the rules, since each may stop it."""
+        """The evidence of harm that stops a release.
+
+        ``alpha`` is divided among the rules, since each may stop it.
+        """
         return max(1, len(self.not_worse)) / self.alpha
 
     @property
     def pass_threshold(self) -> float:
-        """The evidence of "not worse" that a rule is passed with. It is not divided: *all* rules must pass."""
+        """The evidence of "not worse" that a rule needs to pass.
+
+        ``alpha`` is not divided: *all* rules must pass.
+        """
         return 1 / self.alpha
+
+    def __str__(self) -> str:
+        enough = [f"{self.min_invocations} invocations"] if self.min_invocations else []
+        return ", ".join([*map(str, self.not_worse), *map(str, self.limits), *enough])

@@ -1,4 +1,4 @@
-"""How a release stands: the one answer that every query, update, result and failure gives."""
+"""The status of a release: in every answer, result and failure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workflows.domain.target import Target
 
 
 class Phase(StrEnum):
-    """Where in its life a release is."""
+    """The phase of a release."""
 
     PREPARING = "preparing"
     SHIFTING = "shifting"
@@ -26,7 +26,7 @@ class Phase(StrEnum):
 
 
 class TrafficSplit(BaseModel):
-    """How this release divides the alias' traffic: ``percent`` of it to the canary."""
+    """The division of the traffic: ``percent`` to the canary, the rest to stable."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +36,12 @@ class TrafficSplit(BaseModel):
 
 
 class VersionMetrics(BaseModel):
-    """One version as CloudWatch told of it: so many invocations while both were served, their error rate, and p99 in ms of the last minute told."""
+    """The metrics of one version, as CloudWatch reported them.
+
+    - ``invocations``: how many there were while both versions were serving.
+    - ``error_rate``: their error rate, from 0 to 1.
+    - ``p99``: of Duration, in milliseconds, in the last minute that has one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,10 +51,13 @@ class VersionMetrics(BaseModel):
 
 
 class AnalysisStatus(BaseModel):
-    """What is thought of the candidate: the verdict, why, and how sure that is.
+    """The assessment of the candidate, and the confidence in it.
 
-    ``worse`` and ``not_worse`` are how sure, from 0 to 1, that the candidate is worse than stable, and that it is not worse by the margin: 1 - 1/e,
-    valid however often one looks (:mod:`workflows.domain.evidence`). ``at`` is when CloudWatch was last asked.
+    - ``worse``: the confidence, from 0 to 1, that the candidate is worse than stable.
+    - ``not_worse``: the confidence that it is not worse by the margin.
+    - ``at``: the time of the last poll of CloudWatch.
+
+    The confidence is 1 - 1/e, valid for any number of polls (:mod:`workflows.domain.evidence`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,9 +72,12 @@ class AnalysisStatus(BaseModel):
 
 
 class ReleaseStatus(BaseModel):
-    """A release at one moment. ``step`` counts the steps that are done; ``ends_at`` is when the current wait ends, if it does.
+    """A release at one moment.
 
-    ``analysis`` is there where metrics are judged, ``hotfix`` where the release is one.
+    - ``step``: how many of the ``steps`` are done.
+    - ``ends_at``: when the current wait ends; None where it has no end.
+    - ``analysis``: only where metrics are assessed.
+    - ``hotfix``: only where the release is one.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -81,5 +92,5 @@ class ReleaseStatus(BaseModel):
     steps: int = 0
     paused: bool = False
     ends_at: datetime | None = None
-    analysis: AnalysisStatus | None = Field(default=None, exclude_if=lambda told: told is None)
-    hotfix: bool = Field(default=False, exclude_if=lambda told: not told)
+    analysis: AnalysisStatus | None = Field(default=None, exclude_if=lambda value: value is None)
+    hotfix: bool = Field(default=False, exclude_if=lambda value: not value)

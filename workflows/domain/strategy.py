@@ -1,6 +1,7 @@
-"""How traffic moves to the candidate: steps, one after the other; presets are only another spelling of them.
+"""The strategy of a release: steps in order, or a preset that stands for them.
 
-After the last step everything goes to the candidate, so ``Canary10Percent5Minutes`` is two steps: 10 percent, and five minutes of it.
+After the last step all traffic goes to the candidate. So ``Canary10Percent5Minutes`` is two steps:
+a weight of 10 percent, and a bake of five minutes.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
@@ -18,46 +19,57 @@ from workflows.domain.inputs import Duration, Input, Percent
 from workflows.domain.probe import Probe
 from workflows.domain.rules import Rules
 
+_ALL: Final = 100
+_MIN_EXTENSION: Final = timedelta(minutes=10)
+_MAX_PROBE_STEPS: Final = 10
+
+_CANARY: Final = re.compile(r"Canary([1-9]\d?)Percent([1-9]\d{0,4})Minutes?", re.ASCII)
+_LINEAR: Final = re.compile(r"Linear([1-9]\d?)PercentEvery([1-9]\d{0,4})Minutes?", re.ASCII)
+
 
 class SetWeight(Input):
-    """Send this share of the traffic to the candidate."""
+    """Route this share of the traffic to the candidate."""
 
     kind: Literal["set_weight"] = "set_weight"
     percent: Percent
 
 
 OnNoData = Literal["hold", "pass", "fail"]
-"""What to do when the time is over and CloudWatch has not told enough: wait for a person, go on all the same, or roll back."""
+"""What to do when the time is over and CloudWatch has not reported enough.
 
-_MORE = timedelta(minutes=10)
+Wait for a person, go on all the same, or roll back.
+"""
 
 
-class _Patient(Input):
-    """A step that lasts for so long, and for longer if too little was measured by then: at most until ``max_duration`` after its beginning."""
+class _TimedStep(Input):
+    """A step of a fixed duration, extended if too little was measured by its end.
+
+    It ends at most ``max_duration`` after its start.
+    """
 
     duration: Duration
     max_duration: Duration | None = None
     on_no_data: OnNoData | None = None
 
     @model_validator(mode="after")
-    def _not_backwards(self) -> Self:
+    def _check_max_duration(self) -> Self:
         if self.max_duration is not None and self.max_duration < self.duration:
             raise ValueError("max_duration: shorter than duration")
         return self
 
     @property
     def effective_max_duration(self) -> timedelta:
-        """How long it may last: if nothing is said, twice its duration, and ten minutes more than it at least."""
-        return self.max_duration or self.duration + max(self.duration, _MORE)
+        """``max_duration``; by default twice the duration, at least ten minutes more."""
+        return self.max_duration or self.duration + max(self.duration, _MIN_EXTENSION)
 
     @property
     def effective_on_no_data(self) -> OnNoData:
-        """What silence means: a person decides, if nothing is said."""
+        """``on_no_data``, or by default ``hold``: a person decides."""
         return self.on_no_data or "hold"
 
 
-class Bake(_Patient):
-    """Stay as it is for so long, guards watching. A pause does not use it up.
+class Bake(_TimedStep):
+    """Keep the weight for a duration, while the guards watch. A pause does not count.
 
     With ``min_invocations``, or with metrics as guards, it lasts until so much was measured.
     """
@@ -66,26 +78,33 @@ class Bake(_Patient):
     min_invocations: Annotated[int, Field(strict=True, ge=1)] | None = None
 
 
-class Analysis(Rules, _Patient):
-    """Judge the candidate by rules: rolled back when one fails; passed when all pass, at the end of ``duration``, or before that with ``early``."""
+class Analysis(Rules, _TimedStep):
+    """Assess the candidate by rules.
+
+    The release is rolled back when a rule fails. The step passes when all rules pass: at the end of
+    ``duration``, or with ``early`` before that.
+    """
 
     kind: Literal["analysis"] = "analysis"
     early: StrictBool = False
 
     @model_validator(mode="after")
-    def _some_rule(self) -> Self:
+    def _check_criteria(self) -> Self:
         if not self.has_criteria:
             raise ValueError("an analysis needs rules: limits, not_worse or both")
         return self
 
     @property
     def summary(self) -> str:
-        """What it judges, in a line."""
+        """The rules, in a line."""
         return Rules.__str__(self)
 
 
 class Approval(Input):
-    """Wait until a person approves; rolled back when nobody has within the time-out (none: waits for ever)."""
+    """Wait until a person approves; rolled back at the time-out.
+
+    Without a time-out it waits without limit.
+    """
 
     kind: Literal["approval"] = "approval"
     timeout: Duration | None = None
@@ -95,17 +114,15 @@ Step = Annotated[
     SetWeight | Bake | Approval | Analysis | Adaptive | Probe, Field(discriminator="kind")
 ]
 
-_MOST_PROBES = 10
 
-
-def _few_probes(steps: object) -> object:
-    """Steps of which few are probes. Looked at before anything else: what probes expect takes a while to read."""
-    if _probes(steps) > _MOST_PROBES:
-        raise ValueError(f"more than {_MOST_PROBES} of them are probes")
+def _check_probe_steps(steps: object) -> object:
+    """Refuse too many probes before their expectations are validated: that is slow."""
+    if _count_probes(steps) > _MAX_PROBE_STEPS:
+        raise ValueError(f"more than {_MAX_PROBE_STEPS} of them are probes")
     return steps
 
 
-def _probes(steps: object) -> int:
+def _count_probes(steps: object) -> int:
     listed: Sequence[object] = (
         cast("Sequence[object]", steps) if isinstance(steps, list | tuple) else ()
     )
@@ -119,20 +136,22 @@ def _probes(steps: object) -> int:
 
 
 class Steps(Input):
-    """A strategy: steps in order; all traffic to the candidate after the last."""
+    """The steps of a strategy, in order."""
 
-    steps: Annotated[tuple[Step, ...], Field(max_length=500), BeforeValidator(_few_probes)]
+    steps: Annotated[tuple[Step, ...], Field(max_length=500), BeforeValidator(_check_probe_steps)]
 
     @model_validator(mode="after")
-    def _something_to_compare(self) -> Self:
+    def _check_traffic(self) -> Self:
         percent = 0
         for number, step in enumerate(self.steps):
             match step:
                 case SetWeight():
                     percent = step.percent
                 case Analysis() if percent == 0 or (step.not_worse and percent == _ALL):
+                    receivers = "both versions" if step.not_worse else "the candidate"
                     raise ValueError(
-                        f"steps.{number}: an analysis needs traffic on {'both versions' if step.not_worse else 'the candidate'}: set a weight before it"
+                        f"steps.{number}: an analysis needs traffic on {receivers}: "
+                        "set a weight before it"
                     )
                 case _:
                     pass
@@ -140,20 +159,17 @@ class Steps(Input):
 
     @property
     def is_weighted(self) -> bool:
-        """Whether the alias will send traffic to two versions at once."""
+        """Whether the alias will route to two versions at once."""
         return any(
             isinstance(step, Adaptive) or (isinstance(step, SetWeight) and 0 < step.percent < _ALL)
             for step in self.steps
         )
 
     def __str__(self) -> str:
-        return ", ".join([*map(_words, self.steps), "100%"])
+        return ", ".join([*map(_summarize_step, self.steps), "100%"])
 
 
-_ALL = 100
-
-
-def _words(step: Step) -> str:
+def _summarize_step(step: Step) -> str:
     match step:
         case SetWeight(percent=percent):
             return f"{percent}%"
@@ -169,12 +185,12 @@ def _words(step: Step) -> str:
             return f"probe {step.summary}"
 
 
-_CANARY = re.compile(r"Canary([1-9]\d?)Percent([1-9]\d{0,4})Minutes?", re.ASCII)
-_LINEAR = re.compile(r"Linear([1-9]\d?)PercentEvery([1-9]\d{0,4})Minutes?", re.ASCII)
-
-
 def parse_preset(name: str) -> Steps:
-    """The steps that a preset's name stands for; every Lambda preset of AWS CodeDeploy is one. An unknown name is a ``ValueError``."""
+    """Return the steps that a preset stands for. An unknown name is a ``ValueError``.
+
+    Every Lambda preset of AWS CodeDeploy is one:
+    https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
+    """
     if name == "AllAtOnce":
         return Steps(steps=())
     if name == "Adaptive":
@@ -182,10 +198,11 @@ def parse_preset(name: str) -> Steps:
     if found := _CANARY.fullmatch(name):
         percents = [int(found[1])]
     elif found := _LINEAR.fullmatch(name):
-        percents = list(range(int(found[1]), 100, int(found[1])))
+        percents = list(range(int(found[1]), _ALL, int(found[1])))
     else:
         raise ValueError(
-            "no such preset: there are AllAtOnce, Adaptive, Canary<P>Percent<N>Minutes and Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1)"
+            "no such preset: there are AllAtOnce, Adaptive, Canary<P>Percent<N>Minutes and "
+            "Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1)"
         )
     bake = Bake(duration=timedelta(minutes=int(found[2])))
     return Steps(
@@ -193,23 +210,23 @@ def parse_preset(name: str) -> Steps:
     )
 
 
-def _spelt_out(value: object) -> object:
+def _expand_strategy(value: object) -> object:
     if isinstance(value, str):
         return parse_preset(value)
     if not isinstance(value, Mapping):
         return value
     given = cast("Mapping[str, object]", value)
-    return _adaptive(given) if "adaptive" in given else given
+    return _expand_adaptive(given) if "adaptive" in given else given
 
 
-def _adaptive(value: Mapping[str, object]) -> object:
-    """``{"adaptive": {…}}``: one step of that kind. What else is there is left there, to be refused."""
+def _expand_adaptive(value: Mapping[str, object]) -> object:
+    """Expand ``{"adaptive": {…}}`` to one step; other keys stay, and are refused."""
     given = value["adaptive"]
     if not isinstance(given, Mapping):
-        raise ValueError('adaptive: not an object: {"adaptive": {}} is Adaptive')  # noqa: TRY004 - what pydantic makes a problem of
+        raise ValueError('adaptive: not an object: {"adaptive": {}} is Adaptive')  # noqa: TRY004 - pydantic reports only ValueErrors
     step = {**cast("Mapping[str, object]", given), "kind": "adaptive"}
     return {**{key: other for key, other in value.items() if key != "adaptive"}, "steps": [step]}
 
 
-Strategy = Annotated[Steps, BeforeValidator(_spelt_out)]
+Strategy = Annotated[Steps, BeforeValidator(_expand_strategy)]
 """Steps, the name of a preset, or ``{"adaptive": {…}}``."""

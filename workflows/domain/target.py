@@ -1,32 +1,33 @@
-"""What a release changes: one alias of one function, and the one id under which only one release of it can run."""
+"""The target of a release: an alias of a function, and where that function is."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from workflows.domain.inputs import Input
 
-_FUNCTION = re.compile(
+_FUNCTION: Final = re.compile(
     r"(?:(?:arn:[a-z-]+:lambda:[a-z0-9-]+:)?\d{12}:function:)?([a-zA-Z0-9-_]{1,64})", re.ASCII
 )
-_ARN = re.compile(
+_ARN: Final = re.compile(
     r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]+)(?::.*)?", re.ASCII
 )
-_ALIAS = re.compile(r"(?!\d+$)[a-zA-Z0-9-_]+", re.ASCII)
+_ALIAS: Final = re.compile(r"(?!\d+$)[a-zA-Z0-9-_]+", re.ASCII)
 
 
-def _function(value: str) -> str:
+def _check_function(value: str) -> str:
     if not _FUNCTION.fullmatch(value):
         raise ValueError(
-            "not a function's name (letters, digits, - and _, at most 64), partial ARN or ARN; the alias goes into `alias`"
+            "not a function's name (letters, digits, - and _, at most 64), partial ARN or ARN; "
+            "the alias goes into `alias`"
         )
     return value
 
 
-def _alias(value: str) -> str:
+def _check_alias(value: str) -> str:
     if not _ALIAS.fullmatch(value):
         raise ValueError(
             "not an alias' name: letters, digits, - and _, and not digits only (those are versions)"
@@ -34,24 +35,24 @@ def _alias(value: str) -> str:
     return value
 
 
-FunctionName = Annotated[str, Field(max_length=140), AfterValidator(_function)]
-AliasName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_alias)]
+FunctionName = Annotated[str, Field(max_length=140), AfterValidator(_check_function)]
+AliasName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_check_alias)]
 
 
 class Target(Input):
-    """A function, by name, partial ARN or ARN, and the alias that its callers use."""
+    """A function, by name, partial ARN or ARN, and the alias that its callers invoke."""
 
     function: FunctionName
     alias: AliasName = "live"
 
     @property
     def name(self) -> str:
-        """The bare name of the function, whatever form was typed."""
+        """The bare name of the function, from any of these forms."""
         return self.function.rsplit(":", 1)[-1]
 
     @property
     def bare(self) -> Target:
-        """The same target by its bare name."""
+        """The same target, by the bare name of the function."""
         return Target(function=self.name, alias=self.alias)
 
     def __str__(self) -> str:
@@ -59,7 +60,10 @@ class Target(Input):
 
 
 class Place(BaseModel):
-    """Where a function lives. Together with an alias it makes the id that is lock, address and history of that alias."""
+    """A function with its account and region.
+
+    With an alias, it determines the rollout id.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,11 +73,15 @@ class Place(BaseModel):
 
     @classmethod
     def from_arn(cls, arn: str) -> Place:
-        """The place that a function's ARN names. Anything else is a ``ValueError``."""
+        """Parse the ARN of a function. Anything else is a ``ValueError``."""
         if not (found := _ARN.fullmatch(arn)):
             raise ValueError(f"not the ARN of a function: {arn}")
         return cls(region=found[1], account=found[2], function=found[3])
 
     def rollout_id(self, alias: str) -> str:
-        """The workflow id of the ``Rollout`` of this alias: at most one such workflow runs at any time."""
+        """The workflow id of the ``Rollout`` of an alias.
+
+        Temporal runs at most one workflow of an id at a time. So the id prevents a second release
+        of the alias, and it is the address for controls and history.
+        """
         return f"lambda/{self.account}/{self.region}/{self.function}:{alias}"

@@ -17,7 +17,7 @@ from temporalio.worker import (
 )
 
 from workflows.eviction import IDLE_WORKFLOWS
-from workflows.past_rollouts import read_journal_of, read_previous_version
+from workflows.past_rollouts import read_journal_activity, read_previous_version
 from workflows.plan import Plan
 from workflows.release import Release
 from workflows.rollback import Rollback
@@ -38,7 +38,7 @@ class LambdaReleases(SimplePlugin):
             "lambda-releases",
             data_converter=make_data_converter,
             interceptors=[InputCount(), RollbackAnnouncer()],
-            activities=[read_previous_version, read_journal_of],
+            activities=[read_previous_version, read_journal_activity],
             workflows=WORKFLOWS,
             workflow_runner=make_sandboxed_runner,
         )
