@@ -19,7 +19,15 @@ from activities.readback import (
     stale_error,
     not_settled_error,
 )
-from activities.shapes import AliasName, Description, FunctionName, Double, Request, Response, Version
+from activities.shapes import (
+    AliasName,
+    Description,
+    FunctionName,
+    Double,
+    Request,
+    Response,
+    Version,
+)
 
 _Published = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[0-9]+$")]
 _Weight = Annotated[Double, Field(ge=0, le=1)]
@@ -143,7 +151,9 @@ class Aliases(OperationGroup):
         try:
             answer = await self.aws.call("lambda", "create_alias", request.parameters())
         except AwsError as error:
-            if error.code == RESOURCE_CONFLICT and (found := await read_or_none(self._read(request))):
+            if error.code == RESOURCE_CONFLICT and (
+                found := await read_or_none(self._read(request))
+            ):
                 return self._ours(request, found)
             raise
         return AliasConfiguration.model_validate(answer)
@@ -177,7 +187,7 @@ class Aliases(OperationGroup):
         AWS: ListAliases.
         """
         aliases, marker = await collect_items(
-            self.aws, "list_aliases", request, member="Aliases", of=AliasConfiguration
+            self.aws, "list_aliases", request, member="Aliases", item_type=AliasConfiguration
         )
         return ListAliasesResponse(aliases=aliases, next_marker=marker)
 

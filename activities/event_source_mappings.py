@@ -265,7 +265,7 @@ class EventSourceMappings(OperationGroup):
             "list_event_source_mappings",
             request,
             member="EventSourceMappings",
-            of=EventSourceMappingConfiguration,
+            item_type=EventSourceMappingConfiguration,
         )
         return ListEventSourceMappingsResponse(event_source_mappings=mappings, next_marker=marker)
 

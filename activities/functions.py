@@ -236,7 +236,9 @@ class Functions(OperationGroup):
         try:
             answer = await self.aws.call("lambda", "create_function", parameters)
         except AwsError as error:
-            if error.code == RESOURCE_CONFLICT and (found := await read_or_none(self._look(request.function_name))):
+            if error.code == RESOURCE_CONFLICT and (
+                found := await read_or_none(self._look(request.function_name))
+            ):
                 return await self._created(request, parameters, found)
             raise
         return FunctionConfiguration.model_validate(answer)
@@ -287,7 +289,7 @@ class Functions(OperationGroup):
         AWS leaves ``State`` and ``LastUpdateStatus`` out of lists. AWS: ListFunctions.
         """
         functions, marker = await collect_items(
-            self.aws, "list_functions", request, member="Functions", of=FunctionConfiguration
+            self.aws, "list_functions", request, member="Functions", item_type=FunctionConfiguration
         )
         return ListFunctionsResponse(functions=functions, next_marker=marker)
 

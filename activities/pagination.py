@@ -1,4 +1,4 @@
-"""Lists that AWS gives page by page: collected, but never more than a workflow's history may hold."""
+"""Lists that AWS returns page by page, collected up to what a workflow's history may hold."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from pydantic import Field
 
 from activities.errors import AwsError
 from activities.operation import Aws
-from activities.shapes import Request, Response, Integer
+from activities.shapes import Integer, Request, Response
 
 MAX_ITEMS: Final = 1_000
 MAX_BYTES: Final = 500_000
-"""A list ends with the page that reaches either. Temporal refuses a result of 2 MB, for ever; the last page needs room, too."""
+"""A list ends with the page that reaches either limit.
 
-_PAGE: Final = 50
-"""AWS's own page of functions and versions; asked for, so that no page is larger."""
+Temporal refuses a result of 2 MB, and retries it without limit. The last page needs room, too.
+"""
+
+_PAGE_ITEMS: Final = 50
+"""AWS's own page size for functions and versions; requested, so that no page is larger."""
 
 _Item = TypeVar("_Item", bound=Response)
 
 
 class ListRequest(Request):
-    """Which part of a list: from ``Marker`` on, about ``MaxItems`` of it.
+    """A part of a list: from ``Marker`` on, about ``MaxItems`` items.
 
-    ``MaxItems`` counts what is answered, over as many of AWS's pages as that takes, and at most 1,000. Pages are never cut: a
-    few more items may be answered, none is ever skipped.
+    ``MaxItems`` counts the items of the response, over as many pages of AWS's as that takes, and is
+    at most 1,000. Pages are never cut: a few more items may be returned, none is skipped.
     """
 
     marker: str | None = None
@@ -35,33 +38,36 @@ class ListRequest(Request):
 async def iterate_pages(
     aws: Aws, operation: str, parameters: Mapping[str, Any]
 ) -> AsyncIterator[dict[str, Any]]:
-    """AWS's answers, one page after another, to the end."""
+    """Yield AWS's pages, one after another, to the end of the list."""
     marker: str | None = parameters.get("Marker")
     while True:
         page = await aws.call(
             "lambda", operation, {**parameters, **({"Marker": marker} if marker else {})}
         )
         yield page
-        before, marker = marker, page.get("NextMarker")
+        previous, marker = marker, page.get("NextMarker")
         if not marker:
             return
-        if marker == before:
-            raise AwsError(operation, "ResponseParserError", "a page is followed by itself")
+        if marker == previous:
+            raise AwsError(operation, "ResponseParserError", "a page's NextMarker is its own")
 
 
 async def collect_items(
-    aws: Aws, operation: str, request: ListRequest, *, member: str, of: type[_Item]
+    aws: Aws, operation: str, request: ListRequest, *, member: str, item_type: type[_Item]
 ) -> tuple[list[_Item], str | None]:
-    """The items that were asked for, and the marker behind the last of them, or None where the list ends."""
-    wanted = min(request.max_items or MAX_ITEMS, MAX_ITEMS)
-    parameters = {**request.parameters(), "MaxItems": min(_PAGE, wanted)}
+    """Return the requested items, and the marker after the last of them; None at the list's end.
+
+    ``member`` is the name of the list in AWS's response.
+    """
+    limit = min(request.max_items or MAX_ITEMS, MAX_ITEMS)
+    parameters = {**request.parameters(), "MaxItems": min(_PAGE_ITEMS, limit)}
     items: list[_Item] = []
     size = 0
-    async for answer in iterate_pages(aws, operation, parameters):
-        found: list[dict[str, Any]] = answer.get(member, [])
-        arrived = [of.model_validate(item) for item in found]
-        items += arrived
-        size += sum(len(item.model_dump_json()) for item in arrived)
-        if len(items) >= wanted or size >= MAX_BYTES:
-            return items, answer.get("NextMarker") or None
+    async for page in iterate_pages(aws, operation, parameters):
+        found: list[dict[str, Any]] = page.get(member, [])
+        parsed = [item_type.model_validate(item) for item in found]
+        items += parsed
+        size += sum(len(item.model_dump_json()) for item in parsed)
+        if len(items) >= limit or size >= MAX_BYTES:
+            return items, page.get("NextMarker") or None
     return items, None

@@ -1,7 +1,8 @@
-"""Looking before doing it twice: what was asked, held against what is there.
+"""Reads a resource back before a write is repeated, and compares it with the request.
 
-A write whose answer was lost may have happened. Before it is sent again it is read back, and this is what the reading finds:
-the same (success), nothing (send it), or something else (a failure that says what differs, by name and never by value).
+A write whose response was lost may have happened. Before it is sent again the resource is read.
+There are three findings: it matches the request (success), nothing is there (the request is sent),
+or it is something else (a failure that names the differing members and never their values).
 """
 
 from __future__ import annotations
@@ -17,108 +18,122 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import AwsError, Fault
 
 RESOURCE_NOT_FOUND: Final = "ResourceNotFoundException"
+"""AWS's code where the resource does not exist."""
+
 RESOURCE_CONFLICT: Final = "ResourceConflictException"
+"""AWS's code where the resource exists already, or is busy."""
+
 PRECONDITION_FAILED: Final = "PreconditionFailedException"
-"""AWS's codes for *no such thing*, *exists or busy*, and *not the RevisionId you read*."""
+"""AWS's code where the RevisionId is not the one that was read."""
 
-_WHOLE: Final = {"AdditionalVersionWeights", "Endpoints", "Variables"}
-_ORDERED: Final = {"Command", "EntryPoint", "Layers"}
+_REPLACED_AS_A_WHOLE: Final = {"AdditionalVersionWeights", "Endpoints", "Variables"}
+_ORDERED_LISTS: Final = {"Command", "EntryPoint", "Layers"}
 
 
-async def read_or_none(answer: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
-    """AWS's answer, or None where there is no such thing. Any other error is raised."""
+async def read_or_none(response: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return AWS's response, or None where the resource does not exist; raise any other error."""
     try:
-        return await answer
+        return await response
     except AwsError as error:
         if error.code == RESOURCE_NOT_FOUND:
             return None
         raise
 
 
-def find_differences(asked: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """The names of the members that were asked and are not so: ``Timeout``, ``Environment.Variables.LOG_LEVEL``.
+def find_differences(requested: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Return the names of requested members with another value in ``found``.
 
-    What was not asked does not count. Absent, empty, zero and false are one. Variables and weights must agree as a whole,
-    since AWS replaces them as a whole; lists as sets, but for layers and command lines.
+    Nested names are joined by dots: ``Timeout``, ``Environment.Variables.LOG_LEVEL``. Members that
+    were not requested do not count. Absent, empty, zero and false are equal. Variables, endpoints
+    and weights must be equal as a whole, because AWS replaces them as a whole. Lists are compared
+    as sets, except layers and command lines.
     """
     return [
         name
-        for member, wanted in asked.items()
-        for name in _differing(member, wanted, found.get(member))
+        for member, expected in requested.items()
+        for name in _find_member_differences(member, expected, found.get(member))
     ]
 
 
-def _differing(member: str, wanted: Any, there: Any) -> list[str]:
-    if not wanted and not there:
+def _find_member_differences(member: str, expected: Any, actual: Any) -> list[str]:
+    if not expected and not actual:
         return []
-    if isinstance(wanted, Mapping):
-        expected = cast("Mapping[str, Any]", wanted)
-        present = cast("Mapping[str, Any]", there or {})
+    if isinstance(expected, Mapping):
+        wanted = cast("Mapping[str, Any]", expected)
+        present = cast("Mapping[str, Any]", actual or {})
         names = (
-            [*expected, *(name for name in present if name not in expected)]
-            if member in _WHOLE
-            else [*expected]
+            [*wanted, *(name for name in present if name not in wanted)]
+            if member in _REPLACED_AS_A_WHOLE
+            else [*wanted]
         )
         return [
             f"{member}.{inner}"
             for name in names
-            for inner in _differing(name, expected.get(name), present.get(name))
+            for inner in _find_member_differences(name, wanted.get(name), present.get(name))
         ]
-    return [] if _same(member, wanted, there) else [member]
+    return [] if _is_equal(member, expected, actual) else [member]
 
 
-def _same(member: str, wanted: Any, there: Any) -> bool:
-    match wanted:
+def _is_equal(member: str, expected: Any, actual: Any) -> bool:
+    match expected:
         case float():
-            return there is not None and math.isclose(wanted, there, abs_tol=1e-9)
+            return actual is not None and math.isclose(expected, actual, abs_tol=1e-9)
         case datetime():
-            return isinstance(there, datetime) and int(wanted.timestamp()) == int(there.timestamp())
+            # In whole seconds.
+            return isinstance(actual, datetime) and int(expected.timestamp()) == int(
+                actual.timestamp()
+            )
         case list() | tuple():
-            return _same_items(
-                member, cast("Sequence[Any]", wanted), cast("Sequence[Any]", there or [])
+            return _is_equal_list(
+                member, cast("Sequence[Any]", expected), cast("Sequence[Any]", actual or [])
             )
         case _:
-            return bool(wanted == there)
+            return bool(expected == actual)
 
 
-def _same_items(member: str, wanted: Sequence[Any], there: Sequence[Any]) -> bool:
-    if len(wanted) != len(there):
+def _is_equal_list(member: str, expected: Sequence[Any], actual: Sequence[Any]) -> bool:
+    if len(expected) != len(actual):
         return False
-    if member not in _ORDERED:
-        wanted, there = sorted(wanted, key=_order), sorted(there, key=_order)
-    return not any(_differing(member, one, other) for one, other in zip(wanted, there, strict=True))
+    if member not in _ORDERED_LISTS:
+        expected, actual = sorted(expected, key=_to_sort_key), sorted(actual, key=_to_sort_key)
+    return not any(
+        _find_member_differences(member, one, other)
+        for one, other in zip(expected, actual, strict=True)
+    )
 
 
-def _order(item: Any) -> str:
+def _to_sort_key(item: Any) -> str:
     return json.dumps(item, sort_keys=True, default=str)
 
 
-def permanent_error(fault: Fault, operation: str, what: str) -> ApplicationError:
-    """A failure that no repetition mends, in our own words: ``Stale``, ``Exists`` … with what to do next."""
+def permanent_error(fault: Fault, operation: str, problem: str) -> ApplicationError:
+    """Return a failure that is not retried: ``Stale``, ``Exists`` …, with the fault's advice."""
     return ApplicationError(
-        f"{operation}: {what}. {fault.advice}",
+        f"{operation}: {problem}. {fault.advice}",
         {"operation": operation, "code": "", "fault": fault.value},
         type=fault.value,
         non_retryable=True,
     )
 
 
-def exists_error(operation: str, what: str, differing: Sequence[str]) -> ApplicationError:
-    """The failure of a create that found another one of the same name."""
+def exists_error(operation: str, resource: str, differences: Sequence[str]) -> ApplicationError:
+    """Return the failure of a create that found another resource of the same name."""
     return permanent_error(
-        Fault.EXISTS, operation, f"{what} exists already, and differs in {', '.join(differing)}"
+        Fault.EXISTS,
+        operation,
+        f"{resource} exists already, and differs in {', '.join(differences)}",
     )
 
 
-def stale_error(operation: str, what: str) -> ApplicationError:
-    """The failure of a change that found something else than what it was asked to change."""
-    return permanent_error(Fault.STALE, operation, f"{what}; nothing was overwritten")
+def stale_error(operation: str, problem: str) -> ApplicationError:
+    """Return the failure of a change whose resource is no longer as it was read."""
+    return permanent_error(Fault.STALE, operation, f"{problem}; nothing was overwritten")
 
 
-def not_settled_error(operation: str, what: str) -> ApplicationError:
-    """AWS's own answers do not agree yet: tried again, and then read back first."""
+def not_settled_error(operation: str, problem: str) -> ApplicationError:
+    """Return a failure for contradictory responses of AWS's: retried, after reading back."""
     return ApplicationError(
-        f"{operation}: {what}",
+        f"{operation}: {problem}",
         {"operation": operation, "code": "", "fault": Fault.CONFLICT.value},
         type=Fault.CONFLICT.value,
     )

@@ -1,14 +1,16 @@
-"""The alphabet of AWS Lambda's API: base models, and the names, numbers and ARNs every operation is made of.
+"""Base models and primitive types of AWS Lambda's API: names, ARNs, numbers, text.
 
-A *request* is strict: what it does not know it refuses. A *response* is lenient: AWS may add members at any time, and an
-answer that failed to decode would stop a release in the middle. Both are immutable, snake_case in Python and spelt
-as AWS spells them on the wire, so an activity's input is what ``aws lambda … --cli-input-json`` takes.
+A *request* is strict: it refuses unknown members. A *response* is lenient: AWS may add members at
+any time, and a response that failed to decode would stop a release halfway. Both are immutable,
+snake_case in Python and spelled as AWS spells them on the wire. So the input of an activity is what
+``aws lambda … --cli-input-json`` takes.
 
-Where one structure is both asked and answered there are two classes, as AWS itself has them for some: ``VpcConfig`` is what
-we ask for, ``VpcConfigResponse`` what AWS says.
+A structure that is both sent and received has two classes, as it has in AWS's own model in some
+places: ``VpcConfig`` is sent, ``VpcConfigResponse`` is received.
 
-Patterns and limits are those of botocore's service model (lambda, 2015-03-31); botocore itself checks only types, required
-members and minimums. pydantic's patterns are Rust's: no look-around, and ``$`` is the end of the text.
+Patterns and limits are those of botocore's service model (lambda, 2015-03-31). botocore itself
+checks only types, required members and minimums. Patterns are Rust's, as pydantic uses them: they
+have no look-around, and ``$`` is the end of the text.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_pascal
 
-_SPELT_OTHERWISE: Final = {
+_SPELLING_EXCEPTIONS: Final = {
     "document_db_event_source_config": "DocumentDBEventSourceConfig",
     "execution_environment_memory_gib_per_v_cpu": "ExecutionEnvironmentMemoryGiBPerVCpu",
     "kms_key_arn": "KMSKeyArn",
@@ -40,41 +42,47 @@ _SPELT_OTHERWISE: Final = {
 }
 
 
-def _as_aws_spells(member: str) -> str:
-    return _SPELT_OTHERWISE.get(member) or to_pascal(member)
+_MAX_TEXT_CHARACTERS: Final = 100_000
+
+
+def _to_aws_name(member: str) -> str:
+    return _SPELLING_EXCEPTIONS.get(member) or to_pascal(member)
 
 
 class Shape(BaseModel):
-    """Something AWS has a name for. Members that are absent are absent on the wire too, not null."""
+    """A structure of AWS's API. Absent members are left out on the wire; they are not null."""
 
     model_config = ConfigDict(
         frozen=True,
-        alias_generator=_as_aws_spells,
+        alias_generator=_to_aws_name,
         populate_by_name=True,
         hide_input_in_errors=True,
         val_json_bytes="base64",
     )
 
     @model_serializer(mode="wrap")
-    def _without_absent_members(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _drop_absent_members(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in serialize(self).items() if value is not None}
 
     def parameters(self) -> dict[str, Any]:
-        """This shape as botocore takes it: AWS's names, Python's own bytes and dates, nothing absent."""
+        """Return this shape as botocore takes it, without absent members.
+
+        Names are AWS's; bytes and dates are Python's.
+        """
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
 class Request(Shape):
-    """What may be asked of an operation: unknown members are refused, and so is a value out of AWS's bounds."""
+    """The input of an operation; unknown members and values out of AWS's bounds are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
     failure_type: ClassVar[str] = "Invalid"
-    """The failure type that a malformed one ends with (see :mod:`workflows.temporal.plugin`)."""
+    """The failure type for a malformed one (see :mod:`workflows.temporal.payloads`)."""
 
 
 class Response(Shape):
-    """What an operation answers: members that we do not know yet are ignored, and every enumeration is plain text."""
+    """The output of an operation; unknown members are ignored, enumerations are plain text."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -82,26 +90,30 @@ class Response(Shape):
 Integer = Annotated[int, Field(strict=True)]
 Boolean = Annotated[bool, Field(strict=True)]
 Double = Annotated[float, Field(strict=True)]
-"""Numbers are numbers and flags are flags: ``"5"`` is no 5 and ``1`` is no true, though pydantic would let them pass."""
+"""Strict: ``"5"`` is not an integer and ``1`` is not a boolean, though pydantic accepts both."""
 
 Blob = Annotated[
     bytes,
     Field(strict=True),
     PlainSerializer(lambda blob: base64.b64encode(blob).decode(), when_used="json"),
 ]
-"""Bytes; base64 on the wire, in the alphabet that ``base64`` and the AWS CLI use (pydantic's own is the URL-safe one)."""
+"""Bytes; on the wire base64 in the standard alphabet, as the AWS CLI has it.
+
+pydantic's own encoding uses the URL-safe alphabet.
+"""
 
 REGION: Final = r"(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-[0-9]"
-_FROM_ARN: Final = rf"^(arn:(aws[a-zA-Z-]*)?:lambda:)?({REGION}:)?([0-9]{{12}}:)?(function:)?"
-_QUALIFIER: Final = r"(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_-]+))?$"
+_ARN_PREFIX: Final = rf"^(arn:(aws[a-zA-Z-]*)?:lambda:)?({REGION}:)?([0-9]{{12}}:)?(function:)?"
+_QUALIFIER_SUFFIX: Final = r"(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9_-]+))?$"
 
 FunctionName = Annotated[
     str,
     Field(
         min_length=1,
         max_length=140,
-        pattern=rf"{_FROM_ARN}([a-zA-Z0-9_-]{{1,64}}){_QUALIFIER}",
-        description="Name (at most 64 characters), partial ARN (123456789012:function:name) or ARN of a function.",
+        pattern=rf"{_ARN_PREFIX}([a-zA-Z0-9_-]{{1,64}}){_QUALIFIER_SUFFIX}",
+        description="Name (at most 64 characters), partial ARN (123456789012:function:name) or ARN"
+        " of a function.",
     ),
 ]
 NamespacedFunctionName = Annotated[
@@ -109,8 +121,10 @@ NamespacedFunctionName = Annotated[
     Field(
         min_length=1,
         max_length=256,
-        pattern=rf"{_FROM_ARN}([a-zA-Z0-9_-]{{1,64}}|[a-zA-Z0-9_-]*\.[a-zA-Z0-9._-]*){_QUALIFIER}",
-        description="Name (at most 64 characters), partial ARN or ARN of a function, each of them with a :qualifier if need be.",
+        pattern=rf"{_ARN_PREFIX}([a-zA-Z0-9_-]{{1,64}}|[a-zA-Z0-9_-]*\.[a-zA-Z0-9._-]*)"
+        rf"{_QUALIFIER_SUFFIX}",
+        description="Name (at most 64 characters), partial ARN or ARN of a function, each with an"
+        " optional :qualifier.",
     ),
 ]
 Qualifier = Annotated[
@@ -125,7 +139,7 @@ Qualifier = Annotated[
 
 
 class FunctionParts(NamedTuple):
-    """What a function's name, partial ARN or ARN says; None for what it does not say."""
+    """The parts of a function's name, partial ARN or ARN; None for parts that it lacks."""
 
     region: str | None
     account: str | None
@@ -133,18 +147,18 @@ class FunctionParts(NamedTuple):
     qualifier: str | None
 
 
-_APART: Final = re.compile(
-    rf"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?(?:(?P<region>{REGION}):)?(?:(?P<account>[0-9]{{12}}):)?(?:function:)?"
-    r"(?P<name>[^:]+)(?::(?P<qualifier>.+))?"
+_FUNCTION_PARTS: Final = re.compile(
+    rf"(?:arn:(?:aws[a-zA-Z-]*)?:lambda:)?(?:(?P<region>{REGION}):)?"
+    r"(?:(?P<account>[0-9]{12}):)?(?:function:)?(?P<name>[^:]+)(?::(?P<qualifier>.+))?"
 )
 
 
 def parse_function_name(function: str) -> FunctionParts:
-    """Take a function's name, partial ARN or ARN apart. What is none of them is all name."""
-    found = _APART.fullmatch(function)
+    """Split a function's name, partial ARN or ARN; text of any other form is all name."""
+    match = _FUNCTION_PARTS.fullmatch(function)
     return (
-        FunctionParts(found["region"], found["account"], found["name"], found["qualifier"])
-        if found
+        FunctionParts(match["region"], match["account"], match["name"], match["qualifier"])
+        if match
         else FunctionParts(None, None, function, None)
     )
 
@@ -181,7 +195,7 @@ ResourceArn = Annotated[
     Field(
         max_length=10000,
         pattern=r"^((arn:(aws[a-zA-Z-]*)?:[a-z0-9.-]+:.*)|())$",
-        description="An ARN; empty text takes it away.",
+        description="An ARN; empty text removes it.",
     ),
 ]
 RoleArn = Annotated[
@@ -197,14 +211,12 @@ _TAG: Final = r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$"
 TagKey = Annotated[str, Field(min_length=1, max_length=128, pattern=_TAG)]
 TagValues = dict[TagKey, Annotated[str, Field(max_length=256, pattern=_TAG)]]
 
-_MOST_TEXT: Final = 100_000
+
+def _truncate(text: str) -> str:
+    if len(text) <= _MAX_TEXT_CHARACTERS:
+        return text
+    return f"{text[:_MAX_TEXT_CHARACTERS]}… (cut: {len(text)} characters)"
 
 
-def _cut(text: str) -> str:
-    return (
-        text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}… (cut: {len(text)} characters)"
-    )
-
-
-BoundedText = Annotated[str, AfterValidator(_cut)]
-"""AWS's own text, as far as a history may hold it: 100,000 characters, then cut with a word about it."""
+BoundedText = Annotated[str, AfterValidator(_truncate)]
+"""Text of AWS's, cut to the 100,000 characters that a history may hold; a cut is marked."""

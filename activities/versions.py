@@ -89,7 +89,7 @@ class Versions(OperationGroup):
             "list_versions_by_function",
             request,
             member="Versions",
-            of=FunctionConfiguration,
+            item_type=FunctionConfiguration,
         )
         return ListVersionsByFunctionResponse(versions=versions, next_marker=marker)
 
