@@ -253,7 +253,7 @@ async def _known(client: Client, name: str) -> bool:
 
 
 def _kind(name: str) -> str:
-    return "Int" if name == search_attributes.PERCENT.name else "Keyword"
+    return "Int" if name == search_attributes.TRAFFIC_PERCENT.name else "Keyword"
 
 
 # --- logs ------------------------------------------------------------------------------------------------------------------------------

@@ -1,18 +1,15 @@
-"""The verbs a release is written in: each asks AWS for one thing and says so in the timeline.
+"""The actions that releases consist of: one AWS operation each, with its line in the timeline.
 
-Nothing here decides. A verb raises ``ActivityError`` when AWS refuses for good; :func:`workflows.call.fault_of` says in which way.
+Nothing is decided here. An action raises ``ActivityError`` when AWS refuses permanently;
+:func:`workflows.call.fault_of` names the kind of failure.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
 
-from temporalio import workflow
 from temporalio.common import Priority
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError
 
 from activities.aliases import (
     AliasConfiguration,
@@ -35,11 +32,6 @@ from activities.cloudwatch.metrics import (
     MetricsResponse,
     WatchMetricsRequest,
 )
-from activities.concurrency import (
-    DeleteFunctionConcurrencyRequest,
-    PutFunctionConcurrencyRequest,
-    ReservedConcurrency,
-)
 from activities.errors import Fault
 from activities.functions import (
     ConfigurationChange,
@@ -50,31 +42,22 @@ from activities.functions import (
     UpdateFunctionCodeRequest,
     UpdateFunctionConfigurationRequest,
 )
-from activities.invocations import Invocations, InvokeRequest
-from activities.probes import ProbeFunctionRequest, Probes, ResponseExpectation
-from activities.provisioned import (
-    DeleteProvisionedConcurrencyConfigRequest,
-    GetProvisionedConcurrencyConfigRequest,
-    ProvisionedConcurrency,
-    PutProvisionedConcurrencyConfigRequest,
-)
 from activities.restore_latest import RestoreLatest, RestoreLatestRequest
-from activities.settling import SettleFunctionRequest, SettleProvisionedConcurrencyRequest, Settling
+from activities.settling import SettleFunctionRequest, Settling
 from activities.versions import PublishVersionRequest, Versions
-from workflows.call import call, fault_of, root_cause
-from workflows.domain.hook_answer import HookAnswer, parse_hook_answer
+from workflows.call import call, fault_of
 from workflows.domain.journal import Journal
-from workflows.domain.probe import ProbeRequest
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 from workflows.request import Image, S3Package
 
-_Answer = TypeVar("_Answer")
 _DEFAULT = Priority.default
 
 
-async def find(function: str, *, qualifier: str | None = None, summary: str) -> GetFunctionResponse:
-    """Look a function, or one version of it, up. ``NotFound`` where there is none."""
+async def find_function(
+    function: str, *, qualifier: str | None = None, summary: str
+) -> GetFunctionResponse:
+    """Read a function, or one version of it. ``NotFound`` where there is none."""
     return await call(
         Functions.get_function,
         GetFunctionRequest(function_name=function, qualifier=qualifier),
@@ -96,7 +79,7 @@ async def read_alias(target: Target, *, priority: Priority = _DEFAULT) -> AliasC
 
 
 def routing_of(alias: AliasConfiguration) -> Routing:
-    """An alias' routing as a value."""
+    """Return the routing that AWS reports for an alias."""
     weights = alias.routing_config.additional_version_weights if alias.routing_config else None
     return Routing(
         version=alias.function_version or "",
@@ -104,7 +87,7 @@ def routing_of(alias: AliasConfiguration) -> Routing:
     )
 
 
-async def route(
+async def update_alias(
     target: Target,
     routing: Routing,
     *,
@@ -112,7 +95,10 @@ async def route(
     summary: str,
     priority: Priority = _DEFAULT,
 ) -> str | None:
-    """Make an alias route like this, if it still is as of ``revision``; the new revision. ``Stale`` where somebody else changed it."""
+    """Set an alias' routing if it is still at ``revision``; return the new revision.
+
+    ``Stale`` where another writer changed the alias since it was read.
+    """
     request = UpdateAliasRequest(
         function_name=target.name,
         name=target.alias,
@@ -126,7 +112,7 @@ async def route(
 
 
 async def create_alias(target: Target, version: str) -> str | None:
-    """Name a version for the first time; the alias' revision."""
+    """Create an alias for a version; return its revision."""
     request = CreateAliasRequest(
         function_name=target.name, name=target.alias, function_version=version
     )
@@ -136,7 +122,7 @@ async def create_alias(target: Target, version: str) -> str | None:
 
 
 async def delete_alias(target: Target, *, priority: Priority) -> None:
-    """Take a name away again."""
+    """Delete an alias that this release created."""
     request = DeleteAliasRequest(function_name=target.name, name=target.alias)
     await call(
         Aliases.delete_alias,
@@ -149,7 +135,10 @@ async def delete_alias(target: Target, *, priority: Priority) -> None:
 async def write_code(
     function: str, artifact: S3Package | Image, *, revision: str | None
 ) -> str | None:
-    """Put an artifact's code into ``$LATEST``; its hash, where AWS says so at once: of a package, not of an image."""
+    """Put an artifact's code into ``$LATEST``; return its hash.
+
+    AWS returns the hash (base64 of SHA-256) at once for a package; for an image it is None.
+    """
     match artifact:
         case S3Package():
             request = UpdateFunctionCodeRequest(
@@ -184,10 +173,13 @@ async def write_configuration(
     )
 
 
-async def settle(
+async def wait_until_settled(
     function: str, *, qualifier: str | None = None, superseded: str | None = None
 ) -> FunctionConfiguration:
-    """Wait until AWS has finished with ``$LATEST``, or with a version; ``superseded`` is the revision from before the change."""
+    """Wait until AWS has finished updating ``$LATEST``, or creating a version.
+
+    ``superseded`` is the revision from before the change: a read that still returns it is too old.
+    """
     what = f"version {qualifier}" if qualifier else "$LATEST"
     request = SettleFunctionRequest(
         function_name=function, qualifier=qualifier, superseded=superseded
@@ -195,10 +187,13 @@ async def settle(
     return await call(Settling.settle_function, request, summary=f"Wait until {what} is ready")
 
 
-async def publish(
+async def publish_version(
     function: str, *, code_sha256: str | None, revision: str | None, description: str
 ) -> FunctionConfiguration:
-    """Publish exactly this code as a version; the live one comes back where nothing changed."""
+    """Publish exactly this code as a version.
+
+    AWS returns the latest version instead where nothing changed since it was published.
+    """
     request = PublishVersionRequest(
         function_name=function,
         code_sha256=code_sha256,
@@ -208,74 +203,8 @@ async def publish(
     return await call(Versions.publish_version, request, summary="Publish a version")
 
 
-async def reserve(function: str, executions: int | None, *, priority: Priority = _DEFAULT) -> None:
-    """Reserve concurrent executions for a function; None: reserve nothing."""
-    if executions is None:
-        request = DeleteFunctionConcurrencyRequest(function_name=function)
-        await call(
-            ReservedConcurrency.delete_function_concurrency,
-            request,
-            summary="Reserve no concurrency",
-            priority=priority,
-        )
-    else:
-        put = PutFunctionConcurrencyRequest(
-            function_name=function, reserved_concurrent_executions=executions
-        )
-        await call(
-            ReservedConcurrency.put_function_concurrency,
-            put,
-            summary=f"Reserve {executions} concurrent executions",
-            priority=priority,
-        )
-
-
-async def provisioned(function: str, qualifier: str) -> int | None:
-    """How much concurrency is provisioned on a version or an alias; None for none."""
-    request = GetProvisionedConcurrencyConfigRequest(function_name=function, qualifier=qualifier)
-    operation = ProvisionedConcurrency.get_provisioned_concurrency_config
-    answer = await call(operation, request, summary=f"Read provisioned concurrency of {qualifier}")
-    return answer.requested_provisioned_concurrent_executions
-
-
-async def provision(
-    function: str, version: str, executions: int | None, *, priority: Priority = _DEFAULT
-) -> None:
-    """Provision concurrency on a version; None: none. Does not wait until it is there."""
-    if executions is None:
-        request = DeleteProvisionedConcurrencyConfigRequest(
-            function_name=function, qualifier=version
-        )
-        await call(
-            ProvisionedConcurrency.delete_provisioned_concurrency_config,
-            request,
-            summary=f"Release provisioned concurrency of version {version}",
-            priority=priority,
-        )
-    else:
-        put = PutProvisionedConcurrencyConfigRequest(
-            function_name=function, qualifier=version, provisioned_concurrent_executions=executions
-        )
-        await call(
-            ProvisionedConcurrency.put_provisioned_concurrency_config,
-            put,
-            summary=f"Provision {executions} on version {version}",
-            priority=priority,
-        )
-
-
-async def warm(function: str, version: str) -> None:
-    """Wait until the provisioned concurrency of a version is there."""
-    request = SettleProvisionedConcurrencyRequest(function_name=function, qualifier=version)
-    await call(
-        Settling.settle_provisioned_concurrency,
-        request,
-        summary=f"Wait until version {version} is warm",
-    )
-
-
 async def restore_latest(journal: Journal, version: str, *, priority: Priority) -> None:
-    """Put ``$LATEST`` back to what a version holds, unless somebody else changed it since the candidate was made of it."""
+    """Restore ``$LATEST`` from a version, unless another writer changed it meanwhile."""
     request = RestoreLatestRequest(
         function_name=journal.target.name,
         version=version,
@@ -289,8 +218,8 @@ async def restore_latest(journal: Journal, version: str, *, priority: Priority) 
     await call(RestoreLatest.restore_latest, request, summary=summary, priority=priority)
 
 
-async def look(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
-    """Look at alarms, now."""
+async def read_alarms(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
+    """Read the current state of alarms."""
     return await call(
         Alarms.describe_alarms,
         DescribeAlarmsRequest(alarm_names=list(alarms)),
@@ -298,18 +227,21 @@ async def look(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
     )
 
 
-async def watch(alarms: tuple[str, ...]) -> str:
-    """Return when one of the alarms goes off, with why; until then look every few seconds, which adds nothing to the history."""
+async def watch_alarms(alarms: tuple[str, ...]) -> str:
+    """Wait until one of the alarms goes off; return which, and why.
+
+    The activity polls every few seconds, which adds no events to the history.
+    """
     answer = await call(
         Alarms.watch_alarms,
         WatchAlarmsRequest(alarm_names=list(alarms)),
         summary=f"Watch {', '.join(alarms)}",
     )
-    return alarm_in(answer, alarms) or "the alarms gave no answer"
+    return find_alarm_problem(answer, alarms) or "the alarms gave no answer"
 
 
-async def measure(request: MetricsRequest) -> MetricsResponse:
-    """Ask what was measured, now."""
+async def read_metrics(request: MetricsRequest) -> MetricsResponse:
+    """Read what CloudWatch has measured so far."""
     return await call(
         Metrics.get_metrics, request, summary=f"Measure version {' and '.join(request.versions)}"
     )
@@ -318,7 +250,10 @@ async def measure(request: MetricsRequest) -> MetricsResponse:
 async def watch_metrics(
     request: MetricsRequest, *, every: timedelta, known: str | None
 ) -> MetricsResponse:
-    """Return when CloudWatch tells what was not ``known``; until then look every so often, which adds nothing to the history."""
+    """Wait until CloudWatch reports something that is not in the digest ``known``.
+
+    The activity polls ``every`` so often, which adds no events to the history.
+    """
     watching = WatchMetricsRequest(**dict(request), every=every.total_seconds(), known=known)
     return await call(
         Metrics.watch_metrics,
@@ -327,77 +262,9 @@ async def watch_metrics(
     )
 
 
-def alarm_in(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) -> str | None:
-    """What the alarms have against a release: one that went off, and why; or one that is gone, and so guards nothing any more."""
+def find_alarm_problem(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) -> str | None:
+    """Return why a release has to stop: an alarm that went off, or one that no longer exists."""
     for alarm in answer.firing:
         return f"alarm {alarm.alarm_name} went off: {(alarm.state_reason or 'no reason given').rstrip('.')}"
     missing = answer.find_missing(alarms)
     return f"alarm {', '.join(missing)}, which guards this release, is gone" if missing else None
-
-
-_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 10, 20))
-DID_NOT_RUN = {Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
-
-
-async def _once_it_runs(ask: Callable[[], Awaitable[_Answer]], *, who: str) -> _Answer:
-    """Ask a function; ask again, a few times, where AWS says that it did not run: throttled, or not ready yet. Raises ``ActivityError``."""
-    for pause in _PAUSES:
-        try:
-            return await ask()
-        except ActivityError as error:
-            if fault_of(error) not in DID_NOT_RUN:
-                raise
-        await workflow.sleep(pause, summary=f"{who} is busy: ask again")
-    return await ask()
-
-
-async def consult(hook: str, question: dict[str, object], *, name: str) -> HookAnswer:
-    """Ask a hook, a Lambda function, whether it accepts the candidate. Whatever is not a clear yes is a no.
-
-    A hook is never asked twice, except where AWS says that it did not run.
-    """
-    function, _, qualifier = hook.partition(":") if hook.count(":") == 1 else (hook, "", "")
-    request = InvokeRequest(
-        function_name=function, qualifier=qualifier or None, payload=json.dumps(question).encode()
-    )
-    try:
-        answer = await _once_it_runs(
-            lambda: call(Invocations.invoke, request, summary=f"Ask {hook} ({name})"), who=hook
-        )
-    except ActivityError as error:
-        return HookAnswer(accept=False, reason=f"it could not be asked: {root_cause(error)}")
-    return parse_hook_answer(answer.payload, function_error=answer.function_error)
-
-
-async def probe(
-    function: str, version: str, request: ProbeRequest, *, within: timedelta, which: str
-) -> str | None:
-    """Send a version a request; what is wrong with its answer, None if nothing is. No answer is a wrong one.
-
-    A request is never sent twice, except where AWS says that the function did not run.
-    """
-    asked = ProbeFunctionRequest(
-        function_name=function,
-        qualifier=version,
-        payload=request.payload,
-        expectations=[
-            ResponseExpectation(
-                path=each.path,
-                test=each.test,
-                value=each.equals if each.exists is None else each.exists,
-            )
-            for each in request.expect
-        ],
-        max_milliseconds=round(within / timedelta(milliseconds=1)),
-    )
-    who = f"version {version}"
-    try:
-        return (
-            await _once_it_runs(
-                lambda: call(Probes.probe_function, asked, summary=f"Probe {who}: {which}"), who=who
-            )
-        ).failure
-    except ActivityError as error:
-        if is_cancelled_exception(error):
-            raise
-        return f"it could not be asked: {root_cause(error)}"

@@ -1,7 +1,7 @@
-"""What CloudWatch told of a candidate and of stable, answer by answer, and what that comes to by rules.
+"""What CloudWatch reported of candidate and stable, response by response, and how it is assessed.
 
-A release reads the answers as they come (:mod:`workflows.live_analysis`); whoever explains it later, or judges it by other rules, reads the very same
-answers from its history (:mod:`workflows.client.history`) and comes to the same.
+A release adds the responses as they come (:mod:`workflows.live_analysis`). ``releases explain`` and
+``rejudge`` add the same responses from its history, and come to the same assessments.
 """
 
 from __future__ import annotations
@@ -16,103 +16,107 @@ from activities.cloudwatch.metrics import MetricsResponse
 from workflows.domain.assessment import Assessment, EvidenceCache, assess
 from workflows.domain.evidence import Contrast, Proportion
 from workflows.domain.measurement import Measure, Measurements, MinuteMetrics
-from workflows.domain.rules import UserMetric, Rules
+from workflows.domain.rules import Rules, UserMetric
 from workflows.domain.status import AnalysisStatus, VersionMetrics
-from workflows.metric_mapping import look_of, points_of
+from workflows.metric_mapping import to_look, to_points
 
-EVER: Final = datetime.max.replace(tzinfo=UTC)
-"""When the time for a judgement is over, where it never is."""
+NO_DEADLINE: Final = datetime.max.replace(tzinfo=UTC)
+"""The deadline of an assessment that has none."""
 
-_REASON: Final = 500
+_REASON_LENGTH: Final = 500
 
 
 class AnalysisRun:
-    """Answers that were read so far: ``seen`` is what they say, ``slow_above`` (ms) from which duration on a request is slow."""
+    """The responses so far, and their assessment.
+
+    ``measurements`` holds what they report. ``slow_above`` is the duration in milliseconds above which a
+    request is slow; None where stable's is not known.
+    """
 
     def __init__(
-        self, rules: Iterable[Rules], others: tuple[UserMetric, ...], *, stable: str, settle: timedelta
+        self,
+        rules: Iterable[Rules],
+        metrics: tuple[UserMetric, ...],
+        *,
+        stable: str,
+        settle: timedelta,
     ) -> None:
-        """Nothing is read yet. ``others`` are the user's own metrics, in the order in which they were asked for.
+        """Begin with no responses.
 
-        ``settle`` is how long after a minute its numbers may be incomplete: as long as an invocation may last.
+        ``metrics`` are the user's own, in the order in which they are requested. ``settle`` is how
+        long after a minute its numbers may be incomplete: as long as an invocation may last.
         """
-        self._others = others
+        self._metrics = metrics
         self._stable = stable
-        self._ledger = EvidenceCache()
+        self._cache = EvidenceCache()
         self._counted = 0
         self._errors = Contrast(Proportion(), Proportion())
-        """Of both versions, over so many contrasts."""
+        """The errors of both versions, over the first ``_counted`` contrasts."""
         self.settle = settle
         self.slow_above: float | None = None
-        measures: dict[Measure, None] = dict.fromkeys(
-            ("error_rate", *(measure for one in rules for measure in one.measures))
-        )
-        self.seen = Measurements(tuple(measures))
+        measures: dict[Measure, None] = dict.fromkeys(("error_rate",))
+        measures |= dict.fromkeys(measure for each in rules for measure in each.measures)
+        self.measurements = Measurements(tuple(measures))
 
-    def before(self, told: MetricsResponse) -> None:
-        """Read how stable did in the hour before: what the bets are fitted to, and from which duration on a request is slow.
+    def add_history(self, response: MetricsResponse) -> None:
+        """Add how stable did in the hour before the release.
 
-        Where nothing is told, the judgement takes longer, and durations are not compared.
+        The bets are fitted to it, and it sets ``slow_above``. Without it an assessment takes longer,
+        and durations are not compared.
         """
-        points = points_of(told, self._stable).values()
-        before = {
+        points = to_points(response, self._stable).values()
+        sums: dict[Measure, Proportion] = {
             measure: _sum(points, measure)
-            for measure in self.seen.measures
+            for measure in self.measurements.measures
             if measure != "slow_rate"
         }
-        self.seen = replace(
-            self.seen, baseline={measure: share for measure, share in before.items() if share.total}
-        )
+        baseline = {measure: share for measure, share in sums.items() if share.total}
+        self.measurements = replace(self.measurements, baseline=baseline)
         slowest = [point.quantiles["p99"] for point in points if point.quantiles.get("p99")]
         self.slow_above = median(slowest) if slowest else None
 
-    def read(self, told: MetricsResponse, *, candidate: str) -> None:
-        """Read one more answer about both versions."""
-        look = look_of(told, self._others, candidate=candidate, stable=self._stable)
-        self.seen = self.seen.with_poll(look, settle=self.settle)
-        contrasts = self.seen.contrasts.get("error_rate", ())
+    def add(self, response: MetricsResponse, *, candidate: str) -> None:
+        """Add one more response about both versions."""
+        look = to_look(response, self._metrics, candidate=candidate, stable=self._stable)
+        self.measurements = self.measurements.with_poll(look, settle=self.settle)
+        contrasts = self.measurements.contrasts.get("error_rate", ())
         for new in contrasts[self._counted :]:
             self._errors = Contrast(
                 self._errors.candidate + new.candidate, self._errors.stable + new.stable
             )
         self._counted = len(contrasts)
 
-    def assess(self, rules: Rules, *, until: datetime = EVER) -> Assessment:
-        """What is to be thought of the candidate by these rules, if there is time ``until`` then."""
-        return assess(rules, self.seen, deadline=until, cache=self._ledger)
+    def assess(self, rules: Rules, *, deadline: datetime = NO_DEADLINE) -> Assessment:
+        """Assess the candidate by these rules; ``deadline`` ends the time for it."""
+        return assess(rules, self.measurements, deadline=deadline, cache=self._cache)
 
-    def assessed(self, judged: Assessment) -> AnalysisStatus:
-        """What is thought of the candidate, for the status of the release."""
-        found = [finding.evidence for finding in judged.findings if finding.evidence]
+    def to_status(self, assessment: Assessment) -> AnalysisStatus:
+        """Return an assessment as the status of a release has it."""
+        evidence = [finding.evidence for finding in assessment.findings if finding.evidence]
         return AnalysisStatus(
-            verdict=judged.verdict,
-            reason=judged.reason[:_REASON],
-            worse=max((_sure(one.worse) for one in found), default=0.0),
-            not_worse=min((_sure(one.not_worse) for one in found), default=0.0),
-            candidate=_measured(self._errors.candidate, self.seen.candidate),
-            stable=_measured(self._errors.stable, self.seen.stable),
-            at=self.seen.at,
+            verdict=assessment.verdict,
+            reason=assessment.reason[:_REASON_LENGTH],
+            worse=max((_confidence(each.worse) for each in evidence), default=0.0),
+            not_worse=min((_confidence(each.not_worse) for each in evidence), default=0.0),
+            candidate=_version_metrics(self._errors.candidate, self.measurements.candidate),
+            stable=_version_metrics(self._errors.stable, self.measurements.stable),
+            at=self.measurements.at,
         )
 
 
-def _sure(e: float) -> float:
-    """How sure an e-value makes: 1 - 1/e, valid at any time."""
-    return round(1 - 1 / e, 4) if e > 1 else 0.0
+def _confidence(e_value: float) -> float:
+    """Return the confidence that an e-value gives: 1 - 1/e, valid at any time."""
+    return round(1 - 1 / e_value, 4) if e_value > 1 else 0.0
 
 
 def _sum(points: Iterable[MinuteMetrics], measure: Measure) -> Proportion:
     return sum((share for point in points if (share := point.proportion(measure))), Proportion())
 
 
-def _measured(errors: Proportion, points: Mapping[datetime, MinuteMetrics]) -> VersionMetrics:
-    last = next(
-        (
-            point.quantiles["p99"]
-            for _, point in sorted(points.items(), reverse=True)
-            if "p99" in point.quantiles
-        ),
-        None,
-    )
-    return VersionMetrics(
-        invocations=errors.total, error_rate=round(errors.rate, 6) if errors.total else None, p99=last
-    )
+def _version_metrics(
+    errors: Proportion, points: Mapping[datetime, MinuteMetrics]
+) -> VersionMetrics:
+    latest_first = sorted(points.items(), reverse=True)
+    p99 = next((p.quantiles["p99"] for _, p in latest_first if "p99" in p.quantiles), None)
+    error_rate = round(errors.rate, 6) if errors.total else None
+    return VersionMetrics(invocations=errors.total, error_rate=error_rate, p99=p99)

@@ -1,10 +1,10 @@
-"""How a workflow asks for an AWS operation: one activity a call, on the operation's own terms, with a line for the timeline."""
+"""Calls AWS operations from a workflow: one activity each, on the operation's own policy."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority
@@ -19,8 +19,10 @@ _Request = TypeVar("_Request")
 _Answer = TypeVar("_Answer")
 _Result = TypeVar("_Result")
 
-HIGHEST_PRIORITY = Priority(priority_key=HIGHEST_PRIORITY_KEY)
-"""Before everything else that waits: what restores service."""
+HIGHEST_PRIORITY: Final = Priority(priority_key=HIGHEST_PRIORITY_KEY)
+"""The priority of rollbacks: before everything else that waits."""
+
+_CAUSE_LENGTH: Final = 1000
 
 
 async def call(
@@ -32,32 +34,35 @@ async def call(
 ) -> _Answer:
     """Carry out an operation and return AWS's answer; ``summary`` is its line in the timeline.
 
-    A cancel that came while an earlier write had to be waited for takes effect here, before anything new is begun.
-    Raises ``ActivityError``; :func:`fault_of` tells which kind.
+    A cancel that arrived while an earlier write was waited for takes effect here, before anything
+    new begins. Raises ``ActivityError``; :func:`fault_of` returns its kind.
     """
     raise_if_cancelled()
-    profile = get_operation_policy(operation)
+    policy = get_operation_policy(operation)
     return await workflow.execute_activity_method(
         operation,
         request,
-        start_to_close_timeout=profile.start_to_close,
-        heartbeat_timeout=profile.heartbeat,
-        retry_policy=profile.retry,
-        cancellation_type=profile.cancellation,
+        start_to_close_timeout=policy.start_to_close,
+        heartbeat_timeout=policy.heartbeat,
+        retry_policy=policy.retry,
+        cancellation_type=policy.cancellation,
         summary=summary,
         priority=priority,
     )
 
 
 def raise_if_cancelled() -> None:
-    """Raise ``CancelledError`` if the current task was cancelled while it waited for a write, which swallows the cancel."""
+    """Raise ``CancelledError`` if the current task was cancelled while it waited for a write.
+
+    An activity with WAIT_CANCELLATION_COMPLETED that completes all the same swallows the cancel.
+    """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
 def fault_of(error: ActivityError) -> Fault:
-    """Which kind of failure ended an operation. A time-out, or a failure that is not ours, is ``Unknown``."""
+    """Return the kind of failure. A timeout, or a failure that is not ours, is ``Unknown``."""
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type in set(Fault):
         return Fault(cause.type)
@@ -65,17 +70,16 @@ def fault_of(error: ActivityError) -> Fault:
 
 
 def root_cause(error: BaseException) -> str:
-    """What went wrong, as one line for people: the innermost cause in its own words."""
+    """Return what went wrong as one line: the innermost cause, at most 1,000 characters."""
     while isinstance(error, ActivityError) and error.cause is not None:
         error = error.cause
-    text = (
-        error.message if isinstance(error, ApplicationError) else str(error) or type(error).__name__
-    )
-    return text.splitlines()[0][:1000].rstrip(".") if text else type(error).__name__
+    text = error.message if isinstance(error, ApplicationError) else str(error)
+    text = text or type(error).__name__
+    return text.splitlines()[0][:_CAUSE_LENGTH].rstrip(".")
 
 
 async def shield_from_cancel(work: Awaitable[_Result]) -> _Result:
-    """Finish ``work`` whatever cancels arrive meanwhile, and return what it returns."""
+    """Finish ``work`` whatever cancels arrive meanwhile, and return its result."""
     task = asyncio.ensure_future(work)
     while not task.done():
         try:
@@ -86,3 +90,14 @@ async def shield_from_cancel(work: Awaitable[_Result]) -> _Result:
         except Exception:  # noqa: BLE001 - raised again below, by task.result()
             break
     return task.result()
+
+
+async def end_task(task: asyncio.Task[None]) -> BaseException | None:
+    """Cancel a task unless it is done, wait for it, and return the error it ended with, if any."""
+    task.cancel()
+    try:
+        await workflow.wait([task])
+        task.result()
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - all are handled alike
+        return error
+    return None

@@ -1,25 +1,30 @@
-"""What people may say to a running release, and what is refused as nonsense.
+"""The controls of a running release: the updates and the query that a ``Rollout`` answers.
 
-Controls only note what was said; the release itself looks at them where it waits. They never call AWS.
+An update only sets a field of :class:`Controls` and returns the status; the release acts on it where
+it waits, and alone calls AWS. A request that makes no sense is refused by its validator, before it is
+recorded, with the reason.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import StringConstraints
+from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from workflows.call import raise_if_cancelled
 from workflows.domain.inputs import Input, Reason
 from workflows.domain.status import Phase, ReleaseStatus
+from workflows.progress import Progress
 
-_OVER = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
+_OVER: Final = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
 class ControlRequest(Input):
-    """Who says it. A malformed one is refused as any other nonsense is."""
+    """The input of an update: who sends it. A malformed one fails as ``Refused``."""
 
     failure_type = "Refused"
 
@@ -27,81 +32,162 @@ class ControlRequest(Input):
 
 
 class ApproveRequest(ControlRequest):
-    """``{"by": "ana", "note": "looks good"}``."""
+    """The input of ``approve``: ``{"by": "ana", "note": "looks good"}``."""
 
     note: Reason = ""
 
 
 class ReasonedRequest(ControlRequest):
-    """``{"by": "ana", "reason": "p99 is up"}``."""
+    """The input of ``pause``, ``promote`` and ``abort``: ``{"by": "ana", "reason": "p99 is up"}``."""
 
     reason: Reason = ""
 
 
 class ResumeRequest(ControlRequest):
-    """``{"by": "ana"}``."""
-
-
-def phrase(verb: str, by: str, why: str = "") -> str:
-    """``paused by ana: p99 is up``."""
-    return f"{verb} by {by}" + (f": {why}" if why else "")
+    """The input of ``resume``: ``{"by": "ana"}``."""
 
 
 class Controls:
-    """What was said so far."""
+    """What the updates have requested so far."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Begin with nothing requested."""
         self.paused = False
         self.promoted = False
         self.approved = False
-        self.stopped: str | None = None
+        self.stop_reason: str | None = None
         """Why the release has to stop, once it has to."""
 
-    def stop(self, why: str) -> None:
-        """Have the release stopped. The first reason counts."""
-        self.stopped = self.stopped or why
+    def stop(self, reason: str) -> None:
+        """Stop the release. The first reason counts."""
+        self.stop_reason = self.stop_reason or reason
+
+    async def wait_while_paused(self) -> None:
+        """Return at once, or as soon as the release is resumed."""
+        raise_if_cancelled()
+        if self.paused:
+            await workflow.wait_condition(lambda: not self.paused)
+
+    def check_running(self, status: ReleaseStatus) -> None:
+        """Refuse every request to a release that is over or is being rolled back."""
+        phase, reason = status.phase.replace("_", " "), self.stop_reason
+        refuse_if(status.phase in _OVER, f"too late: the release is {phase}")
+        refuse_if(reason, f"too late: the release is being stopped ({reason})")
+
+    def check_approve(self, status: ReleaseStatus) -> None:
+        """Refuse an approval that the release does not wait for."""
+        self.check_running(status)
+        waits = status.phase is Phase.AWAITING_APPROVAL and not self.approved
+        refuse_if(not waits, f"nothing to approve: the release is {status.phase}")
+
+    def check_pause(self, status: ReleaseStatus) -> None:
+        """Refuse to pause twice, or during promotion."""
+        self.check_running(status)
+        refuse_if(self.paused, "paused already")
+        promoting = self.promoted or status.phase is Phase.PROMOTING
+        refuse_if(promoting, "too late: all traffic is going to the candidate")
+
+    def check_resume(self, status: ReleaseStatus) -> None:
+        """Refuse to resume a release that is not paused."""
+        self.check_running(status)
+        refuse_if(not self.paused, "not paused")
+
+    def check_promote(self, status: ReleaseStatus) -> None:
+        """Refuse to promote twice, or before there is a candidate."""
+        self.check_running(status)
+        promoting = self.promoted or status.phase is Phase.PROMOTING
+        refuse_if(promoting, "being promoted already")
+        preparing = status.phase is Phase.PREPARING
+        refuse_if(preparing, "too early: the candidate is not on trial yet")
 
 
-def refuse(condition: object, why: str) -> None:
-    """Refuse what was said, if the condition holds; the sender reads why."""
+class ControlHandlers:
+    """The update and query handlers of a workflow: the one mixin, as Temporal finds them by class."""
+
+    def __init__(self) -> None:
+        """Begin with nothing requested and no status."""
+        self._controls = Controls()
+        self._progress = Progress()
+
+    @workflow.query(description="How the release stands")
+    def status(self) -> ReleaseStatus:
+        """Return how the release stands."""
+        return self._progress.status
+
+    @workflow.update(
+        description='Approve what waits for it: {"by": "ana", "note": "looks good"}',
+    )
+    def approve(self, request: ApproveRequest) -> ReleaseStatus:
+        """Continue a release that waits for approval."""
+        self._controls.approved = True
+        self._progress.report(note=_describe("Approved", request.by, request.note))
+        return self._progress.status
+
+    @approve.validator
+    def _check_approve(self, request: ApproveRequest) -> None:
+        self._controls.check_approve(self.status())
+
+    @workflow.update(
+        description='Hold at the current weight; guards go on watching: {"by": "ana", "reason": "p99"}',
+    )
+    def pause(self, request: ReasonedRequest) -> ReleaseStatus:
+        """Hold a release at its current weight."""
+        self._controls.paused = True
+        note = _describe("Paused", request.by, request.reason)
+        self._progress.report(note=note, paused=True)
+        return self._progress.status
+
+    @pause.validator
+    def _check_pause(self, request: ReasonedRequest) -> None:
+        self._controls.check_pause(self.status())
+
+    @workflow.update(
+        description='Go on after a pause; a bake has as long left as it had: {"by": "ana"}',
+    )
+    def resume(self, request: ResumeRequest) -> ReleaseStatus:
+        """Continue a paused release."""
+        self._controls.paused = False
+        self._progress.report(note=_describe("Resumed", request.by), paused=False)
+        return self._progress.status
+
+    @resume.validator
+    def _check_resume(self, request: ResumeRequest) -> None:
+        self._controls.check_resume(self.status())
+
+    @workflow.update(
+        description='Skip what is left, all traffic to the candidate: {"by": "ana", "reason": "hotfix"}',
+    )
+    def promote(self, request: ReasonedRequest) -> ReleaseStatus:
+        """Skip the steps that are left. Hooks and guards are not skipped."""
+        self._controls.promoted, self._controls.paused = True, False
+        note = _describe("Promoted", request.by, request.reason)
+        self._progress.report(note=note, paused=False)
+        return self._progress.status
+
+    @promote.validator
+    def _check_promote(self, request: ReasonedRequest) -> None:
+        self._controls.check_promote(self.status())
+
+    @workflow.update(
+        description='Put the alias back: {"by": "ana", "reason": "wrong build"}',
+    )
+    def abort(self, request: ReasonedRequest) -> ReleaseStatus:
+        """Stop the release and put everything back."""
+        self._controls.stop(_describe("aborted", request.by, request.reason))
+        self._progress.report(note=_describe("Aborted", request.by, request.reason))
+        return self._progress.status
+
+    @abort.validator
+    def _check_abort(self, request: ReasonedRequest) -> None:
+        self._controls.check_running(self.status())
+
+
+def refuse_if(condition: object, reason: str) -> None:
+    """Refuse a request if the condition holds; the sender gets the reason."""
     if condition:
-        raise ApplicationError(why, type="Refused", non_retryable=True)
+        raise ApplicationError(reason, type="Refused", non_retryable=True)
 
 
-def check_running(status: ReleaseStatus, controls: Controls) -> None:
-    """Refuse whatever is said to a release that is over, or on its way back."""
-    refuse(status.phase in _OVER, f"too late: the release is {status.phase.replace('_', ' ')}")
-    refuse(controls.stopped, f"too late: the release is being stopped ({controls.stopped})")
-
-
-def check_approve(status: ReleaseStatus, controls: Controls) -> None:
-    """Refuse an approval that nobody waits for."""
-    check_running(status, controls)
-    refuse(
-        status.phase is not Phase.AWAITING_APPROVAL or controls.approved,
-        f"nothing to approve: the release is {status.phase}",
-    )
-
-
-def check_pause(status: ReleaseStatus, controls: Controls) -> None:
-    """Refuse to pause twice, or what is being promoted."""
-    check_running(status, controls)
-    refuse(controls.paused, "paused already")
-    refuse(
-        controls.promoted or status.phase is Phase.PROMOTING,
-        "too late: all traffic is going to the candidate",
-    )
-
-
-def check_resume(status: ReleaseStatus, controls: Controls) -> None:
-    """Refuse to resume what is not paused."""
-    check_running(status, controls)
-    refuse(not controls.paused, "not paused")
-
-
-def check_promote(status: ReleaseStatus, controls: Controls) -> None:
-    """Refuse to promote twice, or before there is a candidate."""
-    check_running(status, controls)
-    refuse(controls.promoted or status.phase is Phase.PROMOTING, "being promoted already")
-    refuse(status.phase is Phase.PREPARING, "too early: the candidate is not on trial yet")
+def _describe(verb: str, by: str, reason: str = "") -> str:
+    """``Paused by ana: p99 is up``."""
+    return f"{verb} by {by}" + (f": {reason}" if reason else "")

@@ -1,7 +1,8 @@
-"""Who may speak against a candidate: hooks, which are asked, alarms, which are watched, and what CloudWatch measures of it.
+"""What may stop a release: hooks, which are invoked, alarms and metrics, which are watched.
 
-Hooks are asked once before traffic moves and once after. Alarms are watched from the first move, or from the first wait if that comes
-earlier, to the end; and looked at once more wherever a wait is over or all traffic is about to move at once, as the watch may be seconds behind.
+Hooks are invoked once before traffic moves and once after. Alarms are watched from the first change
+of traffic, or from the first wait if that comes earlier, until the end. They are read once more at
+the end of each wait, and before all traffic moves at once: the watch may be seconds behind.
 """
 
 from __future__ import annotations
@@ -10,137 +11,165 @@ import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Final
 
 from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
 from activities.errors import Fault
 from workflows import actions
-from workflows.actions import alarm_in
-from workflows.call import root_cause
+from workflows.call import end_task, root_cause, shield_from_cancel
+from workflows.controls import Controls
 from workflows.domain.assessment import Assessment, Verdict
-from workflows.domain.journal import Journal
 from workflows.domain.rules import Rules
 from workflows.domain.status import Phase
+from workflows.invocations import invoke_hook
 from workflows.live_analysis import LiveAnalysis
 from workflows.metric_mapping import is_measured
-from workflows.past_rollouts import VERDICT
-from workflows.preflight import Findings, Rejected
+from workflows.past_rollouts import VERDICT_MEMO
+from workflows.preflight import PreflightResult
+from workflows.preflight_reads import ReleaseRejected
+from workflows.progress import Progress
 from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.steering import Steered
+from workflows.traffic import Traffic
 
-_WAITING = {Phase.BAKING, Phase.AWAITING_APPROVAL}
+_WAITING: Final = {Phase.BAKING, Phase.AWAITING_APPROVAL}
 
 
 class ReleaseStopped(Exception):
-    """A hook, an alarm or a probe speaks against the candidate, or somebody else has changed what it was to be made of."""
+    """The release has to be rolled back: a guard refused the candidate, or ``$LATEST`` was changed."""
 
 
-class Judged(Steered):
-    """A workflow whose candidate may be refused."""
+class Guards:
+    """The hooks, alarms and metrics of one release."""
 
-    _request: ReleaseRequest | RollbackRequest
-    _journal: Journal
+    def __init__(
+        self,
+        request: ReleaseRequest | RollbackRequest,
+        *,
+        traffic: Traffic,
+        controls: Controls,
+        progress: Progress,
+    ) -> None:
+        """Guard ``request``; a guard that watches stops the release through ``controls``."""
+        self._request = request
+        self._traffic = traffic
+        self._controls = controls
+        self._progress = progress
+        self._ignored_alarms: frozenset[str] = frozenset()
+        self._step_rules: Rules | None = None
+        self._metrics_task: asyncio.Task[None] | None = None
+        self.analysis: LiveAnalysis | None = None
+        """What CloudWatch measures of both versions; None where nothing is judged by it."""
+        self.assessment = Assessment(Verdict.PENDING, ())
+        """The last assessment by the rules of the current step."""
 
-    def __init__(self) -> None:
-        """Nobody has spoken yet."""
-        super().__init__()
-        self._red: frozenset[str] = frozenset()
-        self._analyst: LiveAnalysis | None = None
-        self._rules: Rules | None = None
-        self._following: asyncio.Task[None] | None = None
-        self._judgement = Assessment(Verdict.PENDING, ())
+    async def prepare(self, found: PreflightResult) -> None:
+        """Read how stable did before the release, where metrics are judged.
 
-    @property
-    def _alarms(self) -> tuple[str, ...]:
-        """The alarms that may stop the release: those that were red before a hotfix began may not."""
-        return tuple(name for name in self._request.guards.alarms if name not in self._red)
-
-    async def _prepare_to_judge(self, found: Findings) -> None:
-        """Look at how stable did before the release, if what CloudWatch measures is to be judged. Rejects where it may not be asked."""
-        if self._request.hotfix:
-            self._red = frozenset(name for name, state in found.alarms.items() if state == "ALARM")
-            ignored = (
-                f"; red already, so ignored: {', '.join(sorted(self._red))}" if self._red else ""
-            )
-            self._tell(note=f"Hotfix: {self._request.reason}{ignored}", hotfix=True)
-        strategy, guards = self._request.strategy, self._request.judged_by
-        stable = self._journal.stable
+        Raises :class:`ReleaseRejected` where CloudWatch refuses to be read.
+        """
+        request = self._request
+        if request.hotfix:
+            self._ignore_red_alarms(found.alarms)
+        strategy, guards = request.strategy, request.judged_by
+        stable = self._traffic.journal.stable
         if stable is None or not is_measured(strategy, guards):
             return
-        self._analyst = LiveAnalysis(
-            self._journal.target,
+        self.analysis = LiveAnalysis(
+            self._traffic.journal.target,
             strategy,
             guards,
             stable=stable,
             settle=timedelta(seconds=found.longest),
         )
-        told = await self._analyst.look_back()
-        if told.status in {Fault.DENIED, Fault.INVALID}:
-            raise Rejected(
-                f"{'guards.metrics' if guards else 'strategy'}: CloudWatch cannot be asked: {told.reason or told.status}"
-            )
+        response = await self.analysis.read_history()
+        if response.status in {Fault.DENIED, Fault.INVALID}:
+            field = "guards.metrics" if guards else "strategy"
+            reason = response.reason or response.status
+            raise ReleaseRejected(f"{field}: CloudWatch cannot be read: {reason}")
 
-    def _follow(self, candidate: str) -> None:
-        """Begin to judge what CloudWatch measures, as soon as traffic moves."""
-        if self._analyst is not None:
-            self._following = asyncio.create_task(self._judge_on(self._analyst, candidate))
+    def _ignore_red_alarms(self, states: dict[str, str]) -> None:
+        """Ignore the alarms that were red before a hotfix began: they cannot speak against it."""
+        self._ignored_alarms = frozenset(name for name, state in states.items() if state == "ALARM")
+        names = ", ".join(sorted(self._ignored_alarms))
+        ignored = f"; red already, so ignored: {names}" if names else ""
+        self._progress.report(note=f"Hotfix: {self._request.reason}{ignored}", hotfix=True)
 
-    async def _judge_on(self, analyst: LiveAnalysis, candidate: str) -> None:
+    # --- metrics ---------------------------------------------------------------------------------
+
+    def watch_metrics(self, candidate: str) -> None:
+        """Start to judge what CloudWatch measures, as soon as traffic moves."""
+        if self.analysis is not None:
+            self._metrics_task = asyncio.create_task(self._judge(self.analysis, candidate))
+
+    async def end(self) -> None:
+        """End the watch on metrics."""
+        if self._metrics_task is not None:
+            await shield_from_cancel(end_task(self._metrics_task))
+
+    async def _judge(self, analysis: LiveAnalysis, candidate: str) -> None:
         try:
-            await workflow.wait_condition(lambda: self._journal.shifting)
-            await analyst.follow(candidate, self._judge)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody would judge any more
+            await workflow.wait_condition(lambda: self._traffic.journal.shifting)
+            await analysis.follow(candidate, self._assess)
+        except Exception as error:  # noqa: BLE001 - whatever it is, metrics are not judged any more
             if not is_cancelled_exception(error):
                 self._controls.stop(f"the metrics cannot be judged: {root_cause(error)}")
 
-    def _judge(self) -> None:
-        """Judge by what was told last, and have the release stopped if the guards say so, or the rules of the step that it is in, paused or not."""
-        analyst, guards = self._analyst, self._request.judged_by
-        if analyst is None:
+    def _assess(self) -> None:
+        """Assess the candidate; stop the release if the guards fail, or the rules of its step."""
+        analysis, guards = self.analysis, self._request.judged_by
+        if analysis is None:
             return
-        self._judgement = analyst.assess(self._rules or analyst.first_rules)
-        self._tell(analysis=analyst.assessed(self._judgement))
-        binding = [
-            *([analyst.assess(guards)] if guards else []),
-            *([self._judgement] if self._rules else []),
-        ]
-        for found in binding:
-            if found.verdict is Verdict.FAILED and not self._controls.stopped:
-                self._record(found)
+        self.assessment = analysis.assess(self._step_rules or analysis.first_rules)
+        self._progress.report(analysis=analysis.to_status(self.assessment))
+        binding = [analysis.assess(guards)] if guards else []
+        if self._step_rules:
+            binding.append(self.assessment)
+        for assessment in binding:
+            if assessment.verdict is Verdict.FAILED and not self._controls.stop_reason:
+                self.record(assessment)
+                candidate = self._traffic.journal.candidate
                 self._controls.stop(
-                    f"version {self._journal.candidate} does worse than it may: {found.reason}"
+                    f"version {candidate} does worse than it may: {assessment.reason}"
                 )
 
     @contextmanager
-    def _by(self, rules: Rules) -> Generator[None]:
-        """Judge by these rules as well while a step lasts."""
-        self._rules = rules
-        self._judge()
+    def step_rules(self, rules: Rules) -> Generator[None]:
+        """Judge by these rules as well, as long as a step lasts."""
+        self._step_rules = rules
+        self._assess()
         try:
             yield
         finally:
-            self._rules = None
+            self._step_rules = None
 
-    def _record(self, judgement: Assessment) -> None:
-        """Write a verdict, with its numbers, into the history."""
-        if self._analyst is not None:
-            workflow.upsert_memo({VERDICT: self._analyst.assessed(judgement)})
+    def record(self, assessment: Assessment) -> None:
+        """Record a verdict, with its numbers, in the memo."""
+        if self.analysis is not None:
+            workflow.upsert_memo({VERDICT_MEMO: self.analysis.to_status(assessment)})
 
     @property
-    def _measured(self) -> LiveAnalysis:
-        """Who follows what is measured: there is one wherever a step is judged by it."""
-        if self._analyst is None:
+    def required_analysis(self) -> LiveAnalysis:
+        """The analysis, for a step that is judged by it: preflight made sure that there is one."""
+        if self.analysis is None:
             raise RuntimeError("nothing is measured")
-        return self._analyst
+        return self.analysis
 
-    async def _guard(self) -> None:
-        """Have the release stopped as soon as one of its alarms goes off, or cannot be read any more."""
+    # --- alarms ----------------------------------------------------------------------------------
+
+    @property
+    def _alarms(self) -> tuple[str, ...]:
+        names = self._request.guards.alarms
+        return tuple(name for name in names if name not in self._ignored_alarms)
+
+    async def watch_alarms(self) -> None:
+        """Stop the release as soon as an alarm goes off, or cannot be read any more."""
         if not self._request.guards.alarms:
             return
         await workflow.wait_condition(
             lambda: (
-                self._journal.shifting
+                self._traffic.journal.shifting
                 or self._controls.paused
                 or self._progress.status.phase in _WAITING
             )
@@ -148,25 +177,30 @@ class Judged(Steered):
         if not self._alarms:
             return
         try:
-            self._controls.stop(await actions.watch(self._alarms))
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody would watch any more
+            self._controls.stop(await actions.watch_alarms(self._alarms))
+        except Exception as error:  # noqa: BLE001 - whatever it is, alarms are not watched any more
             if not is_cancelled_exception(error):
                 self._controls.stop(f"the alarms cannot be read: {root_cause(error)}")
 
-    async def _last_look(self) -> None:
-        """Look at the alarms, now."""
+    async def check_alarms(self) -> None:
+        """Read the alarms now. Raises :class:`ReleaseStopped` if one is red or gone."""
         alarms = self._alarms
-        if alarms and (off := alarm_in(await actions.look(alarms), alarms)):
-            raise ReleaseStopped(off)
+        if not alarms:
+            return
+        problem = actions.find_alarm_problem(await actions.read_alarms(alarms), alarms)
+        if problem:
+            raise ReleaseStopped(problem)
 
-    async def _consult(self, name: str, found: Findings, candidate: str) -> None:
-        """Ask a hook, if there is one."""
+    # --- hooks -----------------------------------------------------------------------------------
+
+    async def invoke_hook(self, name: str, found: PreflightResult, candidate: str) -> None:
+        """Invoke a hook, if the release has one. Raises :class:`ReleaseStopped` if it refuses."""
         hook: str | None = getattr(self._request.hooks, name)
         if hook is None:
             return
-        await self._unpaused()
-        self._tell(note=f"Asking {hook} ({name})")
-        stable = self._journal.stable
+        await self._controls.wait_while_paused()
+        self._progress.report(note=f"Asking {hook} ({name})")
+        stable = self._traffic.journal.stable
         question: dict[str, object] = {
             "hook": name,
             "release": workflow.info().workflow_id,
@@ -176,7 +210,7 @@ class Judged(Steered):
             "candidate": candidate,
             "candidate_arn": f"{found.arn}:{candidate}",
         }
-        answer = await actions.consult(hook, question, name=name)
+        answer = await invoke_hook(hook, question, name=name)
         if not answer.accept:
             raise ReleaseStopped(
                 f"hook {hook} ({name}) refused version {candidate}: {answer.reason}"

@@ -1,8 +1,9 @@
-"""What CloudWatch tells of a candidate and of stable while a release runs, and what that comes to.
+"""Reads what CloudWatch measures of candidate and stable while a release runs.
 
-One watch for a release, whatever asks: guards that hold all the time, analysis steps, a ramp, a bake that waits for enough requests. Each piece
-of news is the result of one activity, so the history holds every number that a verdict was made from. AWS is asked once a look, for all metrics of
-both versions: every 5 s for a ramp, every 15 s otherwise. Looks that tell nothing new add nothing to the history.
+A release has one watch, for everything that needs measurements: guards, analysis steps, a ramp, a
+bake with ``min_invocations``. Each report is the result of one activity, so the history holds every
+number that a verdict was made from. One call to AWS reads all metrics of both versions, every 5 s for
+a ramp and every 15 s otherwise; polls without news add nothing to the history.
 """
 
 from __future__ import annotations
@@ -23,22 +24,24 @@ from workflows.domain.measurement import COMPLETE, MINUTE
 from workflows.domain.rules import Rules
 from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
-from workflows.metric_mapping import asked, others_of, rules_of, seconds
+from workflows.metric_mapping import all_rules, custom_metrics, metric_queries, seconds
 
-_LOOK_BACK: Final = timedelta(minutes=6)
-"""How far back each look goes at least, beyond what takes its time to settle, and twice that at most: what is later is not waited for."""
+POLL_INTERVAL: Final = timedelta(seconds=15)
+RAMP_POLL_INTERVAL: Final = timedelta(seconds=5)
+
+_WINDOW: Final = timedelta(minutes=6)
+"""How far back each poll reaches at least, beyond the time in which minutes settle; at most twice that.
+
+What arrives later than that is not counted."""
 
 _HOUR: Final = timedelta(hours=1)
 
-LOOK_EVERY: Final = timedelta(seconds=15)
-RAMP_LOOKS_EVERY: Final = timedelta(seconds=5)
-
-_SELDOM: Final = timedelta(minutes=4)
-"""After the first hour, how long news are left to gather before the next look: a day's bake is some 300 pieces of news then, not 1,500."""
+_REPORT_INTERVAL: Final = timedelta(minutes=4)
+"""After the first hour, the pause between two reports: a day's bake has some 300 of them, not 1,500."""
 
 
 class LiveAnalysis(AnalysisRun):
-    """Follows what is measured of one candidate. ``news`` counts what was told so far."""
+    """The analysis of one candidate, while it runs. ``reports`` counts CloudWatch's reports so far."""
 
     def __init__(
         self,
@@ -49,84 +52,81 @@ class LiveAnalysis(AnalysisRun):
         stable: str,
         settle: timedelta,
     ) -> None:
-        """Nothing is known yet."""
-        self._rules = rules_of(strategy, guards)
-        super().__init__(self._rules, others_of(self._rules), stable=stable, settle=settle)
+        """Analyse by the rules of ``strategy`` and ``guards``; see :class:`AnalysisRun`."""
+        self._rules = all_rules(strategy, guards)
+        metrics = custom_metrics(self._rules)
+        super().__init__(self._rules, metrics, stable=stable, settle=settle)
         self._target = target
         self._ramps = any(isinstance(step, Adaptive) for step in strategy.steps)
         self._began: datetime | None = None
-        self._known: str | None = None
-        self.news = 0
+        self._digest: str | None = None
+        self.reports = 0
 
-    async def look_back(self) -> MetricsResponse:
-        """How stable did in the hour before."""
-        told = await _answered(
-            actions.measure(
-                self._request([self._stable], since=workflow.now() - _HOUR, candidate=self._stable)
-            )
-        )
-        self.before(told)
-        return told
+    async def read_history(self) -> MetricsResponse:
+        """Read how stable did in the hour before the release."""
+        since = workflow.now() - _HOUR
+        request = self._request([self._stable], since=since, candidate=self._stable)
+        response = await _read(actions.read_metrics(request))
+        self.add_history(response)
+        return response
 
-    async def follow(self, candidate: str, tell: Callable[[], None]) -> None:
-        """Take what CloudWatch tells, for ever; ``tell`` is called at each piece of news."""
-        every = RAMP_LOOKS_EVERY if self._ramps else LOOK_EVERY
+    async def follow(self, candidate: str, on_report: Callable[[], None]) -> None:
+        """Take CloudWatch's reports without end; call ``on_report`` after each."""
+        every = RAMP_POLL_INTERVAL if self._ramps else POLL_INTERVAL
         while True:
-            self._take(
-                await _answered(
-                    actions.watch_metrics(self._of_both(candidate), every=every, known=self._known)
-                ),
-                candidate,
-            )
-            tell()
+            request = self._request_both(candidate)
+            watch = actions.watch_metrics(request, every=every, known=self._digest)
+            self._take(await _read(watch), candidate)
+            on_report()
             if not self._ramps and workflow.now() - self._beginning > _HOUR:
-                await workflow.sleep(_SELDOM, summary="Let measurements gather")
+                await workflow.sleep(_REPORT_INTERVAL, summary="Let measurements gather")
 
-    async def look(self, candidate: str) -> None:
-        """Ask once, now."""
-        self._take(await _answered(actions.measure(self._of_both(candidate))), candidate)
+    async def poll(self, candidate: str) -> None:
+        """Read once, now."""
+        self._take(await _read(actions.read_metrics(self._request_both(candidate))), candidate)
 
-    def heard(self, since: datetime) -> bool:
-        """Whether CloudWatch answers, and has told of invocations of the candidate in a minute that began after ``since``: a part of one is little."""
-        heard = self.seen.last_invoked_minute
-        return self.seen.status == COMPLETE and heard is not None and heard >= since
+    def is_heard(self, since: datetime) -> bool:
+        """Whether CloudWatch answers, and has reported a minute of the candidate after ``since``.
+
+        Only a minute that began after ``since`` counts: a part of one holds little.
+        """
+        heard = self.measurements.last_invoked_minute
+        return self.measurements.status == COMPLETE and heard is not None and heard >= since
 
     def invocations_since(self, since: datetime) -> float:
-        """How often the candidate was invoked in minutes that ended after that, as far as told."""
+        """Return the candidate's invocations in the minutes that ended after ``since``."""
         return sum(
             point.invocations or 0.0
-            for minute, point in self.seen.candidate.items()
+            for minute, point in self.measurements.candidate.items()
             if minute + MINUTE > since
         )
 
     @property
     def silence(self) -> str:
-        """What is to be said of nothing."""
-        return (
-            "CloudWatch told of no invocations of the candidate"
-            if self.seen.status == COMPLETE
-            else f"CloudWatch answered {self.seen.status}"
-        )
+        """Why there is nothing to judge by."""
+        if self.measurements.status == COMPLETE:
+            return "CloudWatch reported no invocations of the candidate"
+        return f"CloudWatch answered {self.measurements.status}"
 
     @property
     def first_rules(self) -> Rules:
-        """What the candidate is judged by as long as no step says anything else."""
+        """The rules by which the candidate is judged as long as no step has its own."""
         return self._rules[0] if self._rules else Rules()
-
-    # --- asking ------------------------------------------------------------------------------------------------------------------
 
     @property
     def _beginning(self) -> datetime:
-        """When both versions were first asked about."""
+        """When both versions were first read."""
         self._began = self._began or workflow.now()
         return self._began
 
-    def _of_both(self, candidate: str) -> MetricsRequest:
-        """What is asked about both versions. The first minute stands still for a while: that keeps answers small, and one like the other."""
+    def _request_both(self, candidate: str) -> MetricsRequest:
+        """Return the request for both versions.
+
+        Its first minute stays the same for a while, which keeps the responses small and alike.
+        """
         began = self._beginning
-        since = (
-            began + max(0, (workflow.now() - self.settle - began) // _LOOK_BACK - 1) * _LOOK_BACK
-        )
+        windows = max(0, (workflow.now() - self.settle - began) // _WINDOW - 1)
+        since = began + windows * _WINDOW
         return self._request([candidate, self._stable], since=since, candidate=candidate)
 
     def _request(self, versions: list[str], *, since: datetime, candidate: str) -> MetricsRequest:
@@ -143,19 +143,19 @@ class LiveAnalysis(AnalysisRun):
             since=since,
             settle=seconds(self.settle),
             slow_above=self.slow_above,
-            others=asked(self._others, names),
+            others=metric_queries(self._metrics, names),
         )
 
-    def _take(self, told: MetricsResponse, candidate: str) -> None:
-        self._known = told.digest
-        self.read(told, candidate=candidate)
-        self.news += 1
+    def _take(self, response: MetricsResponse, candidate: str) -> None:
+        self._digest = response.digest
+        self.add(response, candidate=candidate)
+        self.reports += 1
 
 
-async def _answered(asking: Awaitable[MetricsResponse]) -> MetricsResponse:
-    """What CloudWatch says, or that nothing could be learnt: an activity that fails for good is silence as well."""
+async def _read(reading: Awaitable[MetricsResponse]) -> MetricsResponse:
+    """Return CloudWatch's response; one without data where the activity failed permanently."""
     try:
-        return await asking
+        return await reading
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise

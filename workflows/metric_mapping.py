@@ -1,20 +1,26 @@
-"""What CloudWatch is asked and what it answered, as the values that a candidate is judged by: where the activity's words meet the domain's."""
+"""Maps rules to CloudWatch's queries, and CloudWatch's responses to measurements.
+
+Here the words of the activity (:mod:`activities.cloudwatch`) meet those of the domain.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
-from activities.cloudwatch.metric_queries import Metric, CustomMetric
+from activities.cloudwatch.metric_queries import CustomMetric, Metric
 from activities.cloudwatch.metrics import MetricsResponse, Numbers, Series
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.measurement import MetricsPoll, MinuteMetrics
-from workflows.domain.rules import CloudWatchMetric, Expression, UserMetric, Rules, metric_key
+from workflows.domain.rules import CloudWatchMetric, Expression, Rules, UserMetric, metric_key
 from workflows.domain.strategy import Analysis, Bake, Steps
 
+_DAY_SECONDS: Final = 86_400.0
 
-def rules_of(strategy: Steps, guards: Rules | None) -> tuple[Rules, ...]:
-    """All the rules that a release is judged by; the guards first."""
+
+def all_rules(strategy: Steps, guards: Rules | None) -> tuple[Rules, ...]:
+    """Return all rules that a release is judged by; the guards first."""
     steps = (
         step.rules if isinstance(step, Adaptive) else step
         for step in strategy.steps
@@ -24,42 +30,53 @@ def rules_of(strategy: Steps, guards: Rules | None) -> tuple[Rules, ...]:
 
 
 def is_measured(strategy: Steps, guards: Rules | None) -> bool:
-    """Whether a release asks what was measured at all."""
-    return bool(rules_of(strategy, guards)) or any(
+    """Whether a release needs measurements at all."""
+    return bool(all_rules(strategy, guards)) or any(
         isinstance(step, Bake) and step.min_invocations for step in strategy.steps
     )
 
 
-def others_of(rules: Iterable[Rules]) -> tuple[UserMetric, ...]:
-    """The metrics of the user's own that rules need, each once."""
-    return tuple({metric_key(metric): metric for one in rules for metric in one.user_metrics}.values())
+def custom_metrics(rules: Iterable[Rules]) -> tuple[UserMetric, ...]:
+    """Return the user's own metrics that rules need, each once."""
+    return tuple(
+        {metric_key(metric): metric for each in rules for metric in each.user_metrics}.values()
+    )
 
 
-def asked(others: Iterable[UserMetric], names: Mapping[str, str]) -> list[CustomMetric]:
-    """The user's own metrics as they are asked for; ``names`` are what stands for ``{function}`` and so on. Raises ``ValidationError``."""
-    return [_asked(f"m{number}", other, names) for number, other in enumerate(others)]
+def metric_queries(metrics: Iterable[UserMetric], names: Mapping[str, str]) -> list[CustomMetric]:
+    """Return the user's own metrics as the activity takes them. Raises ``ValidationError``.
+
+    ``names`` are the values of the placeholders ``{function}``, ``{alias}``, ``{candidate}`` and
+    ``{stable}``.
+    """
+    return [_query(_id(number), metric, names) for number, metric in enumerate(metrics)]
 
 
-def _asked(name: str, other: UserMetric, names: Mapping[str, str]) -> CustomMetric:
-    match other:
+def _id(number: int) -> str:
+    return f"m{number}"
+
+
+def _query(query_id: str, metric: UserMetric, names: Mapping[str, str]) -> CustomMetric:
+    match metric:
         case CloudWatchMetric():
-            metric = _metric(other, names)
+            filled = _fill(metric, names)
             return CustomMetric(
-                id=name,
-                namespace=metric.namespace,
-                metric_name=metric.metric_name,
-                dimensions=metric.dimensions,
-                stat=metric.stat,
+                id=query_id,
+                namespace=filled.namespace,
+                metric_name=filled.metric_name,
+                dimensions=filled.dimensions,
+                stat=filled.stat,
             )
         case Expression(expression=expression, metrics=metrics):
             return CustomMetric(
-                id=name,
+                id=query_id,
                 expression=expression,
-                metrics={inner: _metric(one, names) for inner, one in metrics.items()},
+                metrics={inner: _fill(each, names) for inner, each in metrics.items()},
             )
 
 
-def _metric(metric: CloudWatchMetric, names: Mapping[str, str]) -> Metric:
+def _fill(metric: CloudWatchMetric, names: Mapping[str, str]) -> Metric:
+    """Replace the placeholders in a metric's dimensions."""
     dimensions = dict(metric.dimensions)
     for name, value in names.items():
         dimensions = {
@@ -67,31 +84,39 @@ def _metric(metric: CloudWatchMetric, names: Mapping[str, str]) -> Metric:
             for dimension, given in dimensions.items()
         }
     return Metric(
-        namespace=metric.namespace, metric_name=metric.name, dimensions=dimensions, stat=metric.stat
+        namespace=metric.namespace,
+        metric_name=metric.name,
+        dimensions=dimensions,
+        stat=metric.stat,
     )
 
 
-def look_of(
-    told: MetricsResponse, others: tuple[UserMetric, ...], *, candidate: str, stable: str
+def to_look(
+    response: MetricsResponse, metrics: tuple[UserMetric, ...], *, candidate: str, stable: str
 ) -> MetricsPoll:
-    """One answer of CloudWatch's as a look; the user's own metrics are taken for the candidate's."""
-    points = points_of(told, candidate)
-    for number, metric in enumerate(others):
-        for minute, value in zip(told.minutes, told.others.get(f"m{number}", []), strict=False):
+    """Return a response as measurements; the user's own metrics count as the candidate's."""
+    points = to_points(response, candidate)
+    for number, metric in enumerate(metrics):
+        values = response.others.get(_id(number), [])
+        for minute, value in zip(response.minutes, values, strict=False):
             if value is not None:
                 point = points.get(minute, MinuteMetrics())
-                points[minute] = point.model_copy(
-                    update={"user_metrics": {**point.user_metrics, metric_key(metric): value}}
-                )
-    return MetricsPoll(at=told.at, status=told.status, candidate=points, stable=points_of(told, stable))
+                user_metrics = {**point.user_metrics, metric_key(metric): value}
+                points[minute] = point.model_copy(update={"user_metrics": user_metrics})
+    return MetricsPoll(
+        at=response.at,
+        status=response.status,
+        candidate=points,
+        stable=to_points(response, stable),
+    )
 
 
-def points_of(told: MetricsResponse, version: str) -> dict[datetime, MinuteMetrics]:
-    """What was told of one version, minute by minute; a minute of which nothing was told is not there."""
-    series = told.versions.get(version)
+def to_points(response: MetricsResponse, version: str) -> dict[datetime, MinuteMetrics]:
+    """Return what was reported of one version by minute; minutes without data are left out."""
+    series = response.versions.get(version)
     if series is None:
         return {}
-    points = {minute: _point(series, index) for index, minute in enumerate(told.minutes)}
+    points = {minute: _point(series, index) for index, minute in enumerate(response.minutes)}
     return {minute: point for minute, point in points.items() if point != MinuteMetrics()}
 
 
@@ -111,6 +136,6 @@ def _point(series: Series, index: int) -> MinuteMetrics:
     )
 
 
-def seconds(span: timedelta) -> float:
-    """A span as the activity takes it, at most a day."""
-    return min(span.total_seconds(), 86_400.0)
+def seconds(duration: timedelta) -> float:
+    """Return a duration as the activity takes it: seconds, at most a day."""
+    return min(duration.total_seconds(), _DAY_SECONDS)

@@ -1,12 +1,13 @@
-"""``Plan``: what a release would do, worked out by reading only: everything that speaks against it, its steps, its calls to AWS.
+"""``Plan``: what a release would do, found by reading only: objections, steps, calls to AWS.
 
-Starts no ``Rollout`` and holds no lock, so it may run while a release does, and as often as one likes.
+Starts no ``Rollout`` and does not hold the alias, so it may run while a release does.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
@@ -20,15 +21,18 @@ from workflows.domain.routing import Routing
 from workflows.domain.strategy import Analysis, Bake, SetWeight, Step
 from workflows.domain.target import Target
 from workflows.metric_mapping import is_measured
-from workflows.preflight import Findings, Rejected, preflight
+from workflows.preflight import PreflightResult, preflight
+from workflows.preflight_reads import ReleaseRejected
 from workflows.request import Image, PublishedVersion, ReleaseRequest, S3Package
 
 
 class ReleasePlan(BaseModel):
-    """What a release would do. ``refusals`` are all the reasons why it must not begin; with one, the rest is as far as it was found.
+    """What a release would do.
 
-    ``candidate`` is None where the release publishes it. ``calls`` counts the calls to AWS, by operation, roughly: reads that are
-    repeated while something settles count once. ``at_least`` is how long bakes, analyses and probes take together; approvals come on top.
+    ``refusals`` are all the reasons why it must not begin; with one, the rest is incomplete.
+    ``candidate`` is None where the release publishes it. ``calls`` counts the calls to AWS by
+    operation, roughly: a read that is repeated until something settles counts once. ``at_least`` is
+    how long bakes, analyses and probes take together; approvals come on top.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -44,127 +48,160 @@ class ReleasePlan(BaseModel):
     at_least: timedelta = timedelta()
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    """One line of a plan, and the operations of AWS that it takes."""
+
+    text: str
+    operations: tuple[str, ...] = ()
+
+
 @workflow.defn
 class Plan:
-    """Work out what a release would do, and change nothing."""
+    """Find out what a release would do, and change nothing."""
 
     @workflow.run
     async def run(self, request: ReleaseRequest) -> ReleasePlan:
-        """Look at everything that a release looks at before it begins. Completes with ``refusals`` where it would be rejected."""
+        """Read what a release reads before it begins.
+
+        Completes with ``refusals`` where the release would be rejected.
+        """
         workflow.set_current_details(f"**Plan: {request.words}**\n\n{request.reason}")
         try:
             found = await preflight(request)
-        except Rejected as problem:
-            return ReleasePlan(
-                target=request.target.bare, refusals=tuple(map(str, problem.args)), calls={}
-            )
+        except ReleaseRejected as error:
+            refusals = tuple(map(str, error.args))
+            return ReleasePlan(target=request.target.bare, refusals=refusals, calls={})
         return outline(request, found)
 
 
-def outline(request: ReleaseRequest, found: Findings) -> ReleasePlan:
-    """The plan of a release that may begin."""
+def outline(request: ReleaseRequest, found: PreflightResult) -> ReleasePlan:
+    """Return the plan of a release that may begin."""
     live = found.routing.version if found.routing else None
-    stays = found.version is not None and found.routing == Routing(version=found.version)
-    deeds = list(_deeds(request, found, stays=stays))
-    calls: Counter[str] = Counter()
-    for _, operations in deeds:
-        calls.update(operations.split())
+    is_live = found.version is not None and found.routing == Routing(version=found.version)
+    actions = list(_actions(request, found, is_live=is_live))
+    takes_steps = live is not None and not is_live
     return ReleasePlan(
         target=found.target,
         rollout=found.place.rollout_id(found.target.alias),
         stable=live,
         candidate=found.version,
         routing=found.routing,
-        steps=tuple(words for words, _ in deeds),
-        calls=dict(calls),
-        at_least=timedelta() if stays or live is None else sum(_bakes(request), timedelta()),
+        steps=tuple(action.text for action in actions),
+        calls=dict(Counter(name for action in actions for name in action.operations)),
+        at_least=sum(_durations(request), timedelta()) if takes_steps else timedelta(),
     )
 
 
-def _deeds(request: ReleaseRequest, found: Findings, *, stays: bool) -> Iterator[tuple[str, str]]:
-    """What happens, in order: in words, and the operations that it takes."""
-    artifact, wanted, hooks = request.artifact, request.concurrency, request.hooks
+def _actions(
+    request: ReleaseRequest, found: PreflightResult, *, is_live: bool
+) -> Iterator[PlannedAction]:
+    """What happens, in order."""
+    hooks = request.hooks
     candidate = f"version {found.version}" if found.version else "the candidate"
     live = found.routing.version if found.routing else None
-    yield from [] if isinstance(artifact, PublishedVersion) else _making(request)
-    if wanted.reserved is not None and wanted.reserved != found.reserved:
-        yield f"Reserve {wanted.reserved} concurrent executions", "put_function_concurrency"
-    if wanted.provisioned is not None:
-        warming = "get_provisioned_concurrency_config put_provisioned_concurrency_config settle_provisioned_concurrency"
-        yield f"Provision {wanted.provisioned} on {candidate} and wait until it is warm", warming
-    if stays:
-        yield f"Nothing else: {candidate} is live already", ""
+    if not isinstance(request.artifact, PublishedVersion):
+        yield from _publish(request)
+    yield from _provision(request, found, candidate)
+    if is_live:
+        yield PlannedAction(f"Nothing else: {candidate} is live already")
         return
     if hooks.before_traffic:
-        yield (
-            f"Ask {hooks.before_traffic} whether it accepts {candidate} (before_traffic)",
-            "invoke",
-        )
+        yield _hook(hooks.before_traffic, "before_traffic", candidate)
     if live is None:
-        yield f"First release: create {found.target} at {candidate}", "create_alias"
+        text = f"First release: create {found.target} at {candidate}"
+        yield PlannedAction(text, ("create_alias",))
     else:
-        yield from _moving(request, candidate)
+        yield from _shift(request, candidate)
     if hooks.after_traffic:
-        yield f"Ask {hooks.after_traffic} whether it accepts {candidate} (after_traffic)", "invoke"
+        yield _hook(hooks.after_traffic, "after_traffic", candidate)
     if request.guards.after and live:
-        yield (
-            f"Watch over {candidate} for {format_duration(request.guards.after)}, version {live} ready",
-            "describe_alarms" if request.guards.alarms else "",
-        )
-    if live and wanted.provisioned is not None and found.version_provisioned is not None:
-        yield (
-            f"Release what is provisioned on version {live}",
-            "delete_provisioned_concurrency_config",
-        )
+        length = format_duration(request.guards.after)
+        text = f"Watch over {candidate} for {length}, version {live} ready"
+        yield PlannedAction(text, _alarm_read(request))
+    if (
+        live
+        and request.concurrency.provisioned is not None
+        and found.version_provisioned is not None
+    ):
+        text = f"Release what is provisioned on version {live}"
+        yield PlannedAction(text, ("delete_provisioned_concurrency_config",))
 
 
-def _making(request: ReleaseRequest) -> Iterator[tuple[str, str]]:
+def _publish(request: ReleaseRequest) -> Iterator[PlannedAction]:
     if isinstance(request.artifact, S3Package | Image):
-        yield f"Put {request.artifact} into $LATEST", "update_function_code settle_function"
+        text = f"Put {request.artifact} into $LATEST"
+        yield PlannedAction(text, ("update_function_code", "settle_function"))
     if request.configuration is not None:
         names = ", ".join(sorted(request.configuration.parameters()))
-        yield f"Configure $LATEST: {names}", "update_function_configuration settle_function"
-    yield (
-        "Publish the candidate, a new version (nothing more happens if nothing changed)",
-        "publish_version settle_function",
-    )
+        operations = ("update_function_configuration", "settle_function")
+        yield PlannedAction(f"Configure $LATEST: {names}", operations)
+    text = "Publish the candidate, a new version (nothing more happens if nothing changed)"
+    yield PlannedAction(text, ("publish_version", "settle_function"))
 
 
-def _moving(request: ReleaseRequest, candidate: str) -> Iterator[tuple[str, str]]:
+def _provision(
+    request: ReleaseRequest, found: PreflightResult, candidate: str
+) -> Iterator[PlannedAction]:
+    wanted = request.concurrency
+    if wanted.reserved is not None and wanted.reserved != found.reserved:
+        text = f"Reserve {wanted.reserved} concurrent executions"
+        yield PlannedAction(text, ("put_function_concurrency",))
+    if wanted.provisioned is not None:
+        yield PlannedAction(
+            f"Provision {wanted.provisioned} on {candidate} and wait until it is warm",
+            (
+                "get_provisioned_concurrency_config",
+                "put_provisioned_concurrency_config",
+                "settle_provisioned_concurrency",
+            ),
+        )
+
+
+def _hook(function: str, name: str, candidate: str) -> PlannedAction:
+    return PlannedAction(f"Ask {function} whether it accepts {candidate} ({name})", ("invoke",))
+
+
+def _alarm_read(request: ReleaseRequest) -> tuple[str, ...]:
+    return ("describe_alarms",) if request.guards.alarms else ()
+
+
+def _shift(request: ReleaseRequest, candidate: str) -> Iterator[PlannedAction]:
     alarms = request.guards.alarms
     if alarms:
-        yield (
-            f"From here on watch {', '.join(alarms)}: one in ALARM takes everything back",
-            "watch_alarms",
-        )
+        text = f"From here on watch {', '.join(alarms)}: one in ALARM takes everything back"
+        yield PlannedAction(text, ("watch_alarms",))
     if request.judged_by:
-        yield f"From here on judge what CloudWatch measures: {request.judged_by}", ""
+        text = f"From here on judge what CloudWatch measures: {request.judged_by}"
+        yield PlannedAction(text)
     if is_measured(request.strategy, request.judged_by):
-        yield (
-            "Look at how the live version did in the hour before, and from here on at both versions side by side",
-            "get_metrics watch_metrics",
+        yield PlannedAction(
+            "Look at how the live version did in the hour before, "
+            "and from here on at both versions side by side",
+            ("get_metrics", "watch_metrics"),
         )
-    percent, look = 0, "describe_alarms" if alarms else ""
+    percent = 0
     for step in request.strategy.steps:
-        yield describe_step(step, candidate), _operations(step, look=look)
+        operations = _operations(step, alarm_read=_alarm_read(request))
+        yield PlannedAction(describe_step(step, candidate), operations)
         percent = step.percent if isinstance(step, SetWeight) else percent
-    if percent < 100:  # noqa: PLR2004 - a step of 100% was this already
-        yield f"All traffic to {candidate}", "update_alias"
+    if percent < 100:  # noqa: PLR2004 - a step of 100% has moved it all
+        yield PlannedAction(f"All traffic to {candidate}", ("update_alias",))
 
 
-def _operations(step: Step, *, look: str) -> str:
+def _operations(step: Step, *, alarm_read: tuple[str, ...]) -> tuple[str, ...]:
     match step:
         case SetWeight():
-            return "update_alias"
+            return ("update_alias",)
         case Adaptive():
-            return f"update_alias update_alias {look}"
+            return ("update_alias", "update_alias", *alarm_read)
         case Probe():
-            return " ".join([*["probe_function"] * step.request_count, look])
+            return (*["probe_function"] * step.request_count, *alarm_read)
         case _:
-            return look
+            return alarm_read
 
 
-def _bakes(request: ReleaseRequest) -> Iterator[timedelta]:
+def _durations(request: ReleaseRequest) -> Iterator[timedelta]:
     """What takes its time in any case."""
     for step in request.strategy.steps:
         match step:

@@ -1,53 +1,50 @@
-"""What a release looks at before it touches anything: reads the facts, lets :mod:`workflows.domain.preflight_rules` judge, and refuses.
+"""Preflight: reads what a release depends on, and rejects the release before anything is written.
 
-Shared by ``Rollout``, which goes on from here, and by ``Plan``, which stops here.
+:mod:`workflows.preflight_reads` reads the facts, :mod:`workflows.domain.preflight_rules` decides.
+Shared by ``Rollout``, which continues from here, and by ``Plan``, which ends here.
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Final
 
-from temporalio.exceptions import ActivityError, is_cancelled_exception
-
-from activities.account import Account, GetAccountSettingsRequest
 from activities.aliases import AliasConfiguration
 from activities.functions import FunctionConfiguration, GetFunctionResponse
 from workflows import actions
-from workflows.call import call, root_cause
-from workflows.domain.preflight_rules import FunctionBuild, PreflightFacts, ReleaseIntent, find_refusals
+from workflows.domain.preflight_rules import (
+    FunctionBuild,
+    PreflightFacts,
+    ReleaseIntent,
+    find_refusals,
+)
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
-from workflows.past_rollouts import previous_version
-from workflows.request import (
-    Image,
-    Latest,
-    PublishedVersion,
-    ReleaseRequest,
-    RollbackRequest,
-    S3Package,
+from workflows.preflight_reads import (
+    ReleaseRejected,
+    configuration_of,
+    find_version,
+    hook_reads,
+    locate,
+    or_reject,
+    place_of,
+    read_alarm_states,
+    read_provisioned_of,
+    read_unreserved,
+    read_version,
+    routing_of,
+    start_read,
+    start_read_if,
+    wait_for_all,
 )
+from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3Package
 
-_T = TypeVar("_T")
-
-
-class Rejected(Exception):
-    """A release must not start, for each of these reasons: nothing has been touched."""
-
-    def __str__(self) -> str:
-        return "; ".join(str(reason)[:_LONGEST] for reason in self.args)
-
-
-_LONGEST = 1000
-"""Characters of a reason: AWS's answers stand in some, and a failure must stay readable."""
+_VERSION_FIELD: Final = {ReleaseRequest: "artifact.version", RollbackRequest: "version"}
 
 
 @dataclass(frozen=True, slots=True)
-class Unpublished:
-    """``$LATEST`` as it was found."""
+class LatestState:
+    """``$LATEST`` as preflight read it."""
 
     revision_id: str | None
     code_sha256: str
@@ -55,18 +52,20 @@ class Unpublished:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """Where a release starts from. ``version`` is the published version it is to make live, if it does not publish one.
+class PreflightResult:
+    """Where a release starts from.
 
-    ``alarms`` are the states of those that guard; ``longest`` is how many seconds an invocation may last, before or after the release.
-    A release keeps them until its end, and many sleep in one worker: they are a few values, and not the answers that these come from.
+    ``version`` is the published version to make live, if the release does not publish one. ``alarms``
+    are the states of those that guard it. ``longest`` is how many seconds an invocation may last,
+    before or after the release. A release keeps this until its end, and many wait in one worker: so
+    these are a few values, and not AWS's responses.
     """
 
     target: Target
     function: str
     arn: str
     place: Place
-    latest: Unpublished
+    latest: LatestState
     routing: Routing | None
     revision: str | None
     version: str | None
@@ -76,114 +75,129 @@ class Findings:
     longest: int
 
 
-def _routing(alias: AliasConfiguration) -> Routing:
-    """How an alias routes. Rejects what is no routing: it could not be put back."""
-    routing = actions.routing_of(alias)
-    if not all(_VERSION.fullmatch(version) for version in (routing.version, *routing.weights)):
-        raise Rejected("target.alias: AWS answered without saying which versions it points at")
-    if not all(0 <= weight <= 1 for weight in routing.weights.values()):
-        raise Rejected("target.alias: AWS answered with a weight that is none")
-    return routing
+@dataclass(frozen=True, slots=True)
+class _FirstReads:
+    """What is read first: all that the request names."""
+
+    alias: AliasConfiguration | None
+    function: GetFunctionResponse
+    alarms: dict[str, str]
 
 
-_VERSION = re.compile(r"[0-9]+|\$LATEST(\.PUBLISHED)?", re.ASCII)
+@dataclass(frozen=True, slots=True)
+class _SecondReads:
+    """What is read once it is known which versions are concerned; None where it is not needed."""
+
+    stable: FunctionConfiguration | None
+    source: FunctionConfiguration | None
+    alias_provisioned: int | None
+    version_provisioned: int | None
+    unreserved: int | None
 
 
-async def locate(target: Target) -> GetFunctionResponse:
-    """Find the target's function, under whatever name it was given. Rejects where there is none, or not within reach."""
-    return await _or_reject(
-        actions.find(target.function, summary=f"Find {target.function}"), field="target.function"
-    )
+async def preflight(request: ReleaseRequest | RollbackRequest) -> PreflightResult:
+    """Read everything a release depends on, in two rounds of parallel reads.
 
-
-def place_of(found: GetFunctionResponse) -> Place:
-    """Where a function lives, by its ARN. Rejects where AWS does not tell."""
-    try:
-        return Place.from_arn(_configuration(found).function_arn)
-    except ValueError as problem:
-        raise Rejected(f"target.function: {problem}") from None
-
-
-async def preflight(request: ReleaseRequest | RollbackRequest) -> Findings:
-    """Read everything a release depends on, in two rounds of parallel reads, and reject it if anything speaks against it."""
+    Raises :class:`~workflows.preflight_reads.ReleaseRejected` with every reason not to begin.
+    """
     target = request.target.bare
-    reading = (
-        asyncio.ensure_future(_or_reject(actions.read_alias(target), field="target.alias")),
-        asyncio.ensure_future(locate(request.target)),
-        asyncio.ensure_future(_alarms(request)),
-    )
-    await _all(*reading, *map(asyncio.ensure_future, _hooks(request)))
-    alias, found, looked = reading[0].result(), reading[1].result(), reading[2].result()
-    latest = _configuration(found)
-    routing = _routing(alias) if alias else None
+    first = await _read_first(request)
+    latest = configuration_of(first.function)
+    routing = routing_of(first.alias) if first.alias else None
     if routing is None and isinstance(request, RollbackRequest):
-        raise Rejected(f"target.alias: there is no alias {target.alias} of {target.name}")
-    place = place_of(found)
-    version = await _version(request, routing, place=place)
+        raise ReleaseRejected(f"target.alias: there is no alias {target.alias} of {target.name}")
+    place = place_of(first.function)
+    version = await find_version(request, routing, place=place)
     published = None if routing is None or routing.version == "$LATEST" else routing.version
-    wants_provisioned = request.concurrency.provisioned is not None
-
-    with_alias = published and (request.strategy.is_weighted or wants_provisioned)
-    rest = (
-        _maybe(_read(target, published, field="target.alias") if published else None),
-        _maybe(
-            _read(target, version, field=_VERSION_FIELD[type(request)])
-            if version and version != published
-            else None
-        ),
-        _maybe(_provisioned(target, target.alias) if with_alias else None),
-        _maybe(_provisioned(target, published) if published and wants_provisioned else None),
-        _maybe(_unreserved() if request.concurrency.reserved is not None else None),
-    )
-    await _all(*rest)
-    stable, source = rest[0].result(), rest[1].result()
-    alias_provisioned, version_provisioned, unreserved = (
-        rest[2].result(),
-        rest[3].result(),
-        rest[4].result(),
-    )
-    reserved = found.concurrency.reserved_concurrent_executions if found.concurrency else None
+    second = await _read_second(request, published=published, version=version)
+    limits = first.function.concurrency
+    reserved = limits.reserved_concurrent_executions if limits else None
+    is_live = version is not None and version == published
+    source = second.source or (second.stable if is_live else None) or latest
     facts = PreflightFacts(
         latest=_build(latest),
-        source=_build(
-            source or (stable if version and version == published else None) or latest, request
-        ),
+        source=_build(source, request),
         routing=routing,
-        stable=_build(stable) if stable else None,
-        alias_provisioned=alias_provisioned is not None,
-        version_provisioned=version_provisioned or 0,
+        stable=_build(second.stable) if second.stable else None,
+        alias_provisioned=second.alias_provisioned is not None,
+        version_provisioned=second.version_provisioned or 0,
         reserved=reserved,
-        unreserved=unreserved,
-        alarms=looked,
+        unreserved=second.unreserved,
+        alarms=first.alarms,
     )
-    if problems := find_refusals(_intent(request, moves=version is None or version != published), facts):
-        raise Rejected(*problems)
-    change = request.configuration if isinstance(request, ReleaseRequest) else None
-    return Findings(
+    if reasons := find_refusals(_intent(request, moves=not is_live), facts):
+        raise ReleaseRejected(*reasons)
+    return PreflightResult(
         target=target,
         function=target.name,
         arn=latest.function_arn,
         place=place,
-        latest=Unpublished(latest.revision_id, latest.code_sha256, latest.description),
+        latest=LatestState(latest.revision_id, latest.code_sha256, latest.description),
         routing=routing,
-        revision=alias.revision_id if alias else None,
+        revision=first.alias.revision_id if first.alias else None,
         version=version,
         reserved=reserved,
-        version_provisioned=version_provisioned,
-        alarms=looked,
-        longest=max(
-            latest.timeout or 0, (stable and stable.timeout) or 0, (change and change.timeout) or 0
-        ),
+        version_provisioned=second.version_provisioned,
+        alarms=first.alarms,
+        longest=_longest(request, latest, second.stable),
     )
+
+
+async def _read_first(request: ReleaseRequest | RollbackRequest) -> _FirstReads:
+    alias = start_read(or_reject(actions.read_alias(request.target.bare), field="target.alias"))
+    function = start_read(locate(request.target))
+    alarms = start_read(read_alarm_states(request))
+    hooks = [start_read(read) for read in hook_reads(request)]
+    await wait_for_all(alias, function, alarms, *hooks)
+    return _FirstReads(alias.result(), function.result(), alarms.result())
+
+
+async def _read_second(
+    request: ReleaseRequest | RollbackRequest, *, published: str | None, version: str | None
+) -> _SecondReads:
+    target, field = request.target.bare, _VERSION_FIELD[type(request)]
+    provisions = request.concurrency.provisioned is not None
+    reserves = request.concurrency.reserved is not None
+    alias_matters = published and (request.strategy.is_weighted or provisions)
+    other = version if version != published else None
+    stable = start_read_if(
+        read_version(target, published, field="target.alias") if published else None
+    )
+    source = start_read_if(read_version(target, other, field=field) if other else None)
+    on_alias = start_read_if(read_provisioned_of(target, target.alias) if alias_matters else None)
+    on_version = start_read_if(
+        read_provisioned_of(target, published) if published and provisions else None
+    )
+    unreserved = start_read_if(read_unreserved() if reserves else None)
+    await wait_for_all(stable, source, on_alias, on_version, unreserved)
+    return _SecondReads(
+        stable=stable.result(),
+        source=source.result(),
+        alias_provisioned=on_alias.result(),
+        version_provisioned=on_version.result(),
+        unreserved=unreserved.result(),
+    )
+
+
+def _longest(
+    request: ReleaseRequest | RollbackRequest,
+    latest: FunctionConfiguration,
+    stable: FunctionConfiguration | None,
+) -> int:
+    """Return how many seconds an invocation may last, before or after the release."""
+    change = request.configuration if isinstance(request, ReleaseRequest) else None
+    timeouts = (each.timeout for each in (latest, stable, change) if each is not None)
+    return max(timeout or 0 for timeout in timeouts)
 
 
 def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> ReleaseIntent:
     artifact = request.artifact if isinstance(request, ReleaseRequest) else None
     configuration = request.configuration if isinstance(request, ReleaseRequest) else None
+    uses_latest = isinstance(artifact, S3Package | Image | Latest)
     return ReleaseIntent(
         alias=request.target.alias,
         is_weighted=moves and request.strategy.is_weighted,
-        writes_latest=isinstance(artifact, S3Package | Image | Latest) or configuration is not None,
+        writes_latest=uses_latest or configuration is not None,
         configuration_only=artifact is None and configuration is not None,
         image=isinstance(artifact, Image),
         package=isinstance(artifact, S3Package),
@@ -198,7 +212,7 @@ def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Releas
 def _build(
     found: FunctionConfiguration, request: ReleaseRequest | RollbackRequest | None = None
 ) -> FunctionBuild:
-    """What of a build matters, as it will be once the request's configuration is applied to it."""
+    """Return what matters of a version, once the request's configuration is applied to it."""
     change = request.configuration if isinstance(request, ReleaseRequest) else None
     dead_letter = (change and change.dead_letter_config) or found.dead_letter_config
     return FunctionBuild(
@@ -209,115 +223,3 @@ def _build(
         state=found.state,
         last_update=found.last_update_status,
     )
-
-
-async def _version(
-    request: ReleaseRequest | RollbackRequest, routing: Routing | None, *, place: Place
-) -> str | None:
-    """The published version that is asked for, if one is: named by the user, or the one that was live before."""
-    match request:
-        case (
-            ReleaseRequest(artifact=PublishedVersion(version=version))
-            | RollbackRequest(version=str(version))
-        ):
-            return version
-        case RollbackRequest() if routing:
-            live = routing.version
-            before = await previous_version(
-                place.rollout_id(request.target.alias), live
-            ) or await _noted_before(request.target.bare, live)
-            if before is None:
-                raise Rejected(
-                    f"version: nothing says which version was live before {live}: name one"
-                )
-            return before
-        case _:
-            return None
-
-
-DESCRIPTION = "lambda-releases {run}, live before: {stable}"
-"""What a version that we publish is described as: recognised after a lost answer, and asked by a rollback when histories are gone."""
-
-_VERSION_FIELD = {ReleaseRequest: "artifact.version", RollbackRequest: "version"}
-
-_NOTED = re.compile(r"lambda-releases \S+, live before: (\d+)")
-
-
-async def _noted_before(target: Target, live: str) -> str | None:
-    """The version that was live before, as the live version's own description has it."""
-    noted = _NOTED.fullmatch((await _read(target, live, field="target.alias")).description or "")
-    return noted[1] if noted else None
-
-
-async def _read(target: Target, version: str, *, field: str) -> FunctionConfiguration:
-    reading = actions.find(target.name, qualifier=version, summary=f"Read version {version}")
-    return _configuration(await _or_reject(reading, field=field))
-
-
-def _configuration(found: GetFunctionResponse) -> FunctionConfiguration:
-    if found.configuration is None:
-        raise Rejected("target.function: AWS answered without a configuration")
-    return found.configuration
-
-
-async def _alarms(request: ReleaseRequest | RollbackRequest) -> dict[str, str]:
-    if not request.guards.alarms:
-        return {}
-    answer = await _or_reject(actions.look(request.guards.alarms), field="guards.alarms")
-    return {
-        alarm.alarm_name or "": alarm.state_value or ""
-        for alarm in (*answer.metric_alarms, *answer.composite_alarms)
-    }
-
-
-def _hooks(request: ReleaseRequest | RollbackRequest) -> list[Awaitable[object]]:
-    hooks = {
-        "before_traffic": request.hooks.before_traffic,
-        "after_traffic": request.hooks.after_traffic,
-    }
-    return [
-        _or_reject(actions.find(function, summary=f"Find {function}"), field=f"hooks.{name}")
-        for name, function in hooks.items()
-        if function
-    ]
-
-
-async def _provisioned(target: Target, qualifier: str) -> int | None:
-    return await _or_reject(actions.provisioned(target.name, qualifier), field="target.alias")
-
-
-async def _unreserved() -> int | None:
-    reading = call(
-        Account.get_account_settings,
-        GetAccountSettingsRequest(),
-        summary="Read the account's concurrency",
-    )
-    answer = await _or_reject(reading, field="concurrency.reserved")
-    return answer.account_limit.unreserved_concurrent_executions if answer.account_limit else None
-
-
-async def _all(*readings: asyncio.Future[Any]) -> None:
-    """Wait for parallel reads; where several reject, reject with all that they say."""
-    done = await asyncio.gather(*readings, return_exceptions=True)
-    if rejected := [problem for problem in done if isinstance(problem, Rejected)]:
-        raise Rejected(*dict.fromkeys(reason for problem in rejected for reason in problem.args))
-    for problem in done:
-        if isinstance(problem, BaseException):
-            raise problem
-
-
-def _maybe(reading: Coroutine[Any, Any, _T] | None) -> asyncio.Future[_T | None]:
-    async def nothing() -> None:
-        return None
-
-    return asyncio.ensure_future(nothing() if reading is None else reading)
-
-
-async def _or_reject(reading: Awaitable[_T], *, field: str) -> _T:
-    """A read of preflight: whatever AWS refuses for good, rejects the release, naming the field that led there."""
-    try:
-        return await reading
-    except ActivityError as error:
-        if is_cancelled_exception(error):
-            raise
-        raise Rejected(f"{field}: {root_cause(error)}") from error

@@ -1,4 +1,7 @@
-"""Telling how a release stands: its status for programs, search attributes for the list, current details for people."""
+"""Reports how a release stands: status for programs, search attributes for lists, details for people.
+
+One upsert of search attributes for each phase; the current details cost no events.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
+from temporalio.exceptions import ApplicationError
 
 from workflows import search_attributes
 from workflows.domain.markdown import render_page
@@ -15,29 +19,40 @@ from workflows.domain.strategy import Steps
 
 
 class Progress:
-    """The status of one release, told anew at every change. One upsert a change of phase; details cost no events."""
+    """The status of one release, and its copies in search attributes and current details."""
 
-    def __init__(self, status: ReleaseStatus, strategy: Steps) -> None:
-        """Begin; nothing is told yet."""
-        self.status = status
-        self._strategy = strategy
+    def __init__(self) -> None:
+        """Begin without a status; :meth:`begin` sets it."""
+        self._status: ReleaseStatus | None = None
+        self._strategy = Steps(steps=())
         self._listed: tuple[object, ...] = (Phase.PREPARING, None, 0)
-        self._told: list[tuple[datetime, str]] = []
+        self._notes: list[tuple[datetime, str]] = []
 
-    def tell(self, phase: Phase | None = None, note: str | None = None, **changes: Any) -> None:
-        """Change the status, and let everyone know."""
-        told = {"phase": phase, "note": note}
-        self.status = self.status.model_copy(
-            update={**{key: value for key, value in told.items() if value is not None}, **changes}
-        )
+    def begin(self, status: ReleaseStatus, strategy: Steps) -> None:
+        """Set the first status of a release that follows ``strategy``. Reports nothing yet."""
+        self._status = status
+        self._strategy = strategy
+
+    @property
+    def status(self) -> ReleaseStatus:
+        """The status now. Refused as long as the release has not begun."""
+        if self._status is None:
+            message = "the release has not begun yet"
+            raise ApplicationError(message, type="Refused", non_retryable=True)
+        return self._status
+
+    def report(self, phase: Phase | None = None, note: str | None = None, **changes: Any) -> None:
+        """Change the status, and what is derived from it. ``None`` leaves phase or note alone."""
+        given = {"phase": phase, "note": note}
+        update = {**{key: value for key, value in given.items() if value is not None}, **changes}
+        self._status = status = self.status.model_copy(update=update)
         if note:
-            self._told.append((workflow.now(), note))
-        self._list()
-        workflow.set_current_details(
-            render_page(self.status, self._strategy, self._told, now=workflow.now())
-        )
+            self._notes.append((workflow.now(), note))
+        self._upsert()
+        details = render_page(status, self._strategy, self._notes, now=workflow.now())
+        workflow.set_current_details(details)
 
-    def _list(self) -> None:
+    def _upsert(self) -> None:
         status = self.status
         listed = (status.phase, status.candidate, status.routing.percent)
         if listed[0] == self._listed[0]:
@@ -48,6 +63,7 @@ class Progress:
         if listed[1] != self._listed[1] and status.candidate:
             updates.append(search_attributes.VERSION.value_set(status.candidate))
         if listed[2] != self._listed[2]:
-            updates.append(search_attributes.PERCENT.value_set(status.routing.percent))
+            percent = status.routing.percent
+            updates.append(search_attributes.TRAFFIC_PERCENT.value_set(percent))
         search_attributes.upsert(*updates)
         self._listed = listed

@@ -1,4 +1,4 @@
-"""``Release``: what users, schedules and the Web UI start, under any id, to make something new live behind an alias."""
+"""``Release``: started by users and schedules, under any id, to make something new live."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from workflows.supervisor import Supervisor
 
 
 @workflow.defn
-class Release(Supervisor):
+class Release:
     """Release an artifact, a configuration, or both."""
 
     @workflow.run
     async def run(self, request: ReleaseRequest) -> ReleaseStatus:
-        """Release, step by step, and report how it ended. A second release of the same alias is rejected while one runs."""
-        return await self.hold(request)
+        """Release step by step, and return how it ended.
+
+        A second release of the same alias is rejected while one runs.
+        """
+        return await Supervisor(request).run()

@@ -29,7 +29,7 @@ from workflows.domain.inputs import Duration, Input, Person, Reason
 from workflows.domain.rules import NotWorse, Rules
 from workflows.domain.strategy import Steps, Strategy, parse_preset
 from workflows.domain.target import Target
-from workflows.metric_mapping import asked, others_of, rules_of
+from workflows.metric_mapping import all_rules, custom_metrics, metric_queries
 
 Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 """A published version, as AWS writes it: digits in a string."""
@@ -137,15 +137,15 @@ class Change(Input):
 
     def _ask_for_what_there_is(self, strategy: Steps) -> None:
         """Refuse metrics that cannot be asked for."""
-        rules = rules_of(strategy, self.guards.metrics)
-        others = others_of(rules)
+        rules = all_rules(strategy, self.guards.metrics)
+        others = custom_metrics(rules)
         if len(others) > MAX_CUSTOM_METRICS:
             raise ValueError(
                 f"limits: {len(others)} metrics of your own are more than the {MAX_CUSTOM_METRICS} that one look can ask for"
             )
         for other in others:
             try:
-                asked([other], {})
+                metric_queries([other], {})
             except ValidationError as error:
                 raise ValueError(
                     f"limits: {other}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"

@@ -1,4 +1,4 @@
-"""``Rollback``: puts an alias on a named version, or on the one that was live before, when no release is running."""
+"""``Rollback``: puts an alias on a named version, or on the one that was live before."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from workflows.supervisor import Supervisor
 
 
 @workflow.defn
-class Rollback(Supervisor):
-    """Put an alias back, in one step. Weights that something left on the alias are cleared by it."""
+class Rollback:
+    """Put an alias back, in one step. Weights that are left on the alias are cleared by it."""
 
     @workflow.run
     async def run(self, request: RollbackRequest) -> ReleaseStatus:
-        """Roll back and report how it ended. Rejected while a release runs: abort that one instead."""
-        return await self.hold(request)
+        """Roll back and return how it ended. Rejected while a release runs: abort that instead."""
+        return await Supervisor(request).run()

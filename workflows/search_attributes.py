@@ -14,30 +14,34 @@ ALIAS = SearchAttributeKey.for_keyword("LambdaAlias")
 REQUESTED_BY = SearchAttributeKey.for_keyword("RequestedBy")
 PHASE = SearchAttributeKey.for_keyword("ReleasePhase")
 VERSION = SearchAttributeKey.for_keyword("ReleaseVersion")
-PERCENT = SearchAttributeKey.for_int("TrafficPercent")
+TRAFFIC_PERCENT = SearchAttributeKey.for_int("TrafficPercent")
 
-KEYS = (FUNCTION, ALIAS, REQUESTED_BY, PHASE, VERSION, PERCENT)
-"""All of them."""
+KEYS = (FUNCTION, ALIAS, REQUESTED_BY, PHASE, VERSION, TRAFFIC_PERCENT)
 
 TYPES = {
     **{
         key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
         for key in (FUNCTION, ALIAS, REQUESTED_BY, PHASE, VERSION)
     },
-    PERCENT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    TRAFFIC_PERCENT.name: IndexedValueType.INDEXED_VALUE_TYPE_INT,
 }
-"""What a namespace must know before a release can start, by name."""
+"""The types that a namespace must have registered before a release can start, by name."""
 
+_MAX_BYTES = 2000
+"""Bytes of JSON. Temporal terminates a workflow that writes an attribute of more than 2,048."""
 
-_LARGEST = 2000
-"""Bytes of JSON; Temporal ends a workflow that writes an attribute of more than 2,048."""
+_BYTES_OF_A_CHARACTER = 12
+"""At most: JSON writes a character beyond ASCII as six bytes or as twelve."""
 
 
 def truncate(text: str) -> str:
-    """A text as far as an attribute can hold it: a character beyond ASCII takes six bytes there, or twelve."""
-    return text if len(json.dumps(text)) <= _LARGEST else text[: _LARGEST // 12 - 1] + "…"
+    """Return as much of a text as a search attribute can hold."""
+    if len(json.dumps(text)) <= _MAX_BYTES:
+        return text
+    return text[: _MAX_BYTES // _BYTES_OF_A_CHARACTER - 1] + "…"
 
 
 def upsert(*updates: SearchAttributeUpdate[Any]) -> None:
-    """Set search attributes of the current workflow: one event, one action, however many."""
-    workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
+    """Set search attributes of the current workflow: one event, however many there are."""
+    # Temporal's own type is partly unknown.
+    workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]

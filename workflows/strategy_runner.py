@@ -80,7 +80,7 @@ class StrategyRunner:
                     await self._ramp(step).run(stable, candidate)
             case Approval(timeout=timeout):
                 limit = f", at most {format_duration(timeout)}" if timeout else ""
-                await self._timer.wait_for_approval(f"Waiting for approval{limit}", timeout=timeout)
+                await self._timer.wait_for_approval(f"Waiting for approval{limit}", at_most=timeout)
             case Probe():
                 await self._probe(step, candidate)
         await self._guards.check_alarms()

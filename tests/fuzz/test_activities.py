@@ -24,7 +24,7 @@ from tests.fuzz.naming import check_refusal
 from tests.fuzz.payloads import Sent, accepted, read, sent
 from tests.fuzz.shaped import Known, of_model
 from tests.fuzz.size import Case, drawn, share
-from workflows.past_rollouts import read_journal_of, read_previous_version
+from workflows.past_rollouts import read_journal_activity, read_previous_version
 
 _ids = itertools.count(1)
 _FUNCTIONS = st.sampled_from(
@@ -43,7 +43,7 @@ KNOWN: Known = {
     ("workflow_id",): st.sampled_from(["nothing", "", "a" * 2000]),
     ("run_id",): st.sampled_from(["", "nothing", "00000000-0000-0000-0000-000000000000"]),
 }  # fmt: skip
-ACTIVITIES = by_name([*list_operations(Everything()), read_previous_version, read_journal_of])
+ACTIVITIES = by_name([*list_operations(Everything()), read_previous_version, read_journal_activity])
 PASSES = {fault.value for fault in Fault if fault.is_retryable}
 HASTE = RetryPolicy(initial_interval=timedelta(milliseconds=20), backoff_coefficient=1)
 """What is tried again is so at once: to retry what is refused for good, or for ever, shows."""

@@ -1,18 +1,24 @@
-"""What programs use to start, watch, steer and explain releases; the command line is a thin layer over it.
+"""The Python client: starts, watches, controls and explains releases.
 
-Reading order:
+The command line is a thin layer over it. Reading order:
 
-- :mod:`~workflows.client.client`: ``ReleaseClient``, the door to all of it
-- :mod:`~workflows.client.errors`: the errors it raises
+- :mod:`~workflows.client.client`: ``ReleaseClient``, the entry point
+- :mod:`~workflows.client.connection`: connects to Temporal
+- :mod:`~workflows.client.errors`: the errors of the client
 - :mod:`~workflows.client.lookup`: finds a release by the name of its function
 - :mod:`~workflows.client.runs`: one release as Temporal lists it, and how it ended
-- :mod:`~workflows.client.watch`: follows a release until its end
+- :mod:`~workflows.client.run_reader`: reads runs and their endings from Temporal
+- :mod:`~workflows.client.watch`: watches a release until its end
 - :mod:`~workflows.client.timeline`: one line of text for each event of a history
-- :mod:`~workflows.client.history`: the facts that a history holds
-- :mod:`~workflows.client.stop_cause`: who or what stopped a release
+- :mod:`~workflows.client.facts`: the kinds of facts that a history holds
+- :mod:`~workflows.client.history`: reads the facts from a history
+- :mod:`~workflows.client.stop_cause`: what stopped a release
+- :mod:`~workflows.client.recorded_analysis`: assesses recorded metrics by rules
 - :mod:`~workflows.client.explain`: why a release was promoted or rolled back
+- :mod:`~workflows.client.explanation`: the explanation as values
 - :mod:`~workflows.client.rejudge`: what other rules would have decided
 - :mod:`~workflows.client.schedules`: releases at set times
+- :mod:`~workflows.client.schedule_times`: the times of a schedule
 """
 
 from workflows.client.client import TASK_QUEUE, Handle, ReleaseClient

@@ -1,51 +1,61 @@
-"""What can go wrong between a program and its releases, as one tree of errors whose messages are sentences for people.
+"""Errors of the client, as one tree whose messages are complete sentences.
 
 ::
 
     ReleaseClientError
-    ├── Unreachable     Temporal does not answer, does not let us in, or does not know the namespace
-    ├── NoWorker        Temporal answers, and nobody does the work
-    ├── NoSuchRelease   there is no release, schedule or workflow of that name
+    ├── Unreachable     Temporal does not answer, denies access, or does not know the namespace
+    ├── NoWorker        Temporal answers, but no worker does the work
+    ├── NoSuchRelease   no release, schedule or workflow has that name
     ├── Ambiguous       several accounts or regions have releases of that name
-    ├── BadRequest      what was asked cannot be sent: ``problems`` lists every reason with its path
-    └── Refused         the release, or Temporal, said no
+    ├── BadRequest      the request is malformed: ``problems`` lists every reason with its path
+    └── Refused         the release, or Temporal, refused the request
 
-Everything else that is raised is a bug.
+Any other exception is a bug.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+_UNAVAILABLE: Final = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.UNKNOWN,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+}
+_ACCESS_DENIED: Final = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}
+
 
 class ReleaseClientError(Exception):
-    """Something did not work; the message says what and, where it is known, what to do."""
+    """A request that failed; the message names the cause and, where known, the remedy."""
 
 
 class Unreachable(ReleaseClientError):
-    """Temporal does not answer, does not let us in, or does not know the namespace."""
+    """Temporal does not answer, denies access, or does not know the namespace."""
 
 
 class NoWorker(ReleaseClientError):
-    """Temporal answers, but no worker takes up what was asked. It may still do so once one is back."""
+    """Temporal answers, but no worker handles the request. One that starts later still may."""
 
 
 class NoSuchRelease(ReleaseClientError):
-    """There is nothing of that name."""
+    """No release, schedule or workflow has that name."""
 
 
 class Ambiguous(ReleaseClientError):
-    """The name stands for several; the message lists them."""
+    """The name matches several releases; the message lists them."""
 
 
 class BadRequest(ReleaseClientError):
-    """What was asked is malformed; nothing was sent."""
+    """The request is malformed; nothing was sent. ``problems`` lists every reason."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -53,25 +63,16 @@ class BadRequest(ReleaseClientError):
 
 
 class Refused(ReleaseClientError):
-    """The release, or Temporal, said no. Nothing was changed by it."""
-
-
-_AWAY = {
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.UNKNOWN,
-}
-_LOCKED_OUT = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}
+    """The release, or Temporal, refused the request. Nothing was changed by it."""
 
 
 def is_unavailable(error: RPCError) -> bool:
-    """Whether Temporal, or the way to it, is down, so that the same question may be answered later."""
-    return error.status in _AWAY or error.status is RPCStatusCode.RESOURCE_EXHAUSTED
+    """Whether Temporal or the network is down, so that the same request may succeed later."""
+    return error.status in _UNAVAILABLE
 
 
-def unknown_namespace(error: RPCError) -> bool:
-    """Whether it is the namespace that is not found, rather than something in it."""
+def is_unknown_namespace(error: RPCError) -> bool:
+    """Whether the namespace is not found, rather than something in it."""
     if error.status is not RPCStatusCode.NOT_FOUND:
         return False
     return any(
@@ -80,8 +81,11 @@ def unknown_namespace(error: RPCError) -> bool:
 
 
 @contextmanager
-def translate_errors(missing: str = "there is no such workflow") -> Generator[None]:
-    """Turn Temporal's errors into ours; ``missing`` is said where the one thing that was asked about does not exist."""
+def translate_errors(not_found: str = "there is no such workflow") -> Generator[None]:
+    """Translate Temporal's errors into :class:`ReleaseClientError`.
+
+    ``not_found`` is the message of ``NoSuchRelease``, where the requested workflow does not exist.
+    """
     try:
         yield
     except WorkflowUpdateFailedError as error:
@@ -90,23 +94,25 @@ def translate_errors(missing: str = "there is no such workflow") -> Generator[No
             cause.message if isinstance(cause, ApplicationError) else str(cause)
         ) from error
     except RPCTimeoutOrCancelledError as error:
+        # The SDK raises this class where a query or an update is not answered within its deadline.
         raise NoWorker("no worker answers") from error
     except RPCError as error:
-        raise _said(error, missing) from error
+        raise _translate_rpc_error(error, not_found) from error
 
 
-def _said(error: RPCError, missing: str) -> ReleaseClientError:
-    said = error.message.strip() or error.status.name
-    if error.status in _LOCKED_OUT:
-        return Unreachable(f"Temporal does not let us in: {said}")
-    if unknown_namespace(error):
-        return Unreachable(f"Temporal does not know the namespace (TEMPORAL_NAMESPACE): {said}")
+def _translate_rpc_error(error: RPCError, not_found: str) -> ReleaseClientError:
+    message = error.message.strip() or error.status.name
+    if error.status in _ACCESS_DENIED:
+        return Unreachable(f"Temporal denies access: {message}")
+    if is_unknown_namespace(error):
+        return Unreachable(f"Temporal does not know the namespace (TEMPORAL_NAMESPACE): {message}")
     if is_unavailable(error):
-        return Unreachable(f"Temporal does not answer: {said}")
+        return Unreachable(f"Temporal does not answer: {message}")
     if error.status is RPCStatusCode.NOT_FOUND:
-        return NoSuchRelease(missing)
-    if "search attribute" in said.lower():
+        return NoSuchRelease(not_found)
+    if "search attribute" in message.lower():
+        # Temporal has no error detail for an unregistered search attribute, only this text.
         return Refused(
-            f"{said}: start a worker once, it registers the search attributes of releases"
+            f"{message}: start a worker once, it registers the search attributes of releases"
         )
-    return Refused(said)
+    return Refused(message)

@@ -1,14 +1,15 @@
-"""What the history of a release holds as facts: what was asked, measured, moved and said, and who spoke against it, in order.
+"""Reads the facts of a release from its history: requests, measurements, changes, controls.
 
-Histories may be long: they are read event by event, and nothing but what has begun and not yet ended is kept.
+Histories may be long. They are read event by event; only what was started and has not ended is
+kept in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
@@ -23,125 +24,48 @@ from activities.cloudwatch.metrics import MetricsRequest, MetricsResponse, Watch
 from activities.errors import Fault
 from activities.invocations import InvocationResponse
 from activities.probes import ProbeFunctionResponse
-from workflows.actions import DID_NOT_RUN, alarm_in
+from workflows.actions import find_alarm_problem
 from workflows.client.errors import translate_errors
-from workflows.client.runs import RunEnding, RunOutcome, ending
-from workflows.client.timeline import MEASURES, Timeline, TimelineEntry
+from workflows.client.facts import (
+    ActivityFailed,
+    AlarmsRead,
+    AliasMoved,
+    ControlReceived,
+    Fact,
+    HookAnswered,
+    MetricsRead,
+    ProbeAnswered,
+    ReleaseEnded,
+    ReleaseRequested,
+    ResourceWritten,
+    TimerEvent,
+    VerdictReached,
+)
+from workflows.client.runs import RunOutcome, read_ending
+from workflows.client.timeline import METRIC_ACTIVITIES, Timeline, TimelineEntry
 from workflows.domain.hook_answer import HookAnswer, parse_hook_answer
 from workflows.domain.routing import Routing
 from workflows.domain.status import AnalysisStatus
-from workflows.past_rollouts import VERDICT
+from workflows.invocations import DID_NOT_RUN
+from workflows.past_rollouts import VERDICT_MEMO
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 
 _T = TypeVar("_T")
 
+_ALIAS_WRITES: Final = {"update_alias", "create_alias", "delete_alias"}
+_ALARM_READS: Final = {"describe_alarms", "watch_alarms"}
+_INVOCATIONS: Final = {"invoke", "probe_function"}
+_INPUTS_KEPT: Final = _ALIAS_WRITES | METRIC_ACTIVITIES | _ALARM_READS
+_READ_PREFIXES: Final = ("get_", "list_", "settle_", "read_")
+"""Activities that only read or wait: their success is no fact, their failure is."""
 
-@dataclass(frozen=True)
-class Fact:
-    """Something that happened, and the words of the story for it."""
-
-    at: datetime
-    text: str
-
-
-@dataclass(frozen=True)
-class ReleaseRequested(Fact):
-    """What the release was started with; None where this version cannot read it."""
-
-    request: ReleaseRequest | RollbackRequest | None
+_UNREADABLE: Final = "recorded in a form that this version cannot read"
+_NOT_INVOKED: Final = "it could not be invoked"
 
 
 @dataclass(frozen=True)
-class MetricsRead(Fact):
-    """An answer of CloudWatch's, and what it was asked."""
-
-    asked: MetricsRequest
-    told: MetricsResponse
-
-    @property
-    def before(self) -> bool:
-        """Whether it is about stable alone: how it did before the release."""
-        return len(self.asked.versions) == 1
-
-
-@dataclass(frozen=True)
-class VerdictReached(Fact):
-    """A verdict that the release acted on."""
-
-    assessed: AnalysisStatus
-
-
-@dataclass(frozen=True)
-class AliasMoved(Fact):
-    """The alias routes like this now; None: there is no alias any more."""
-
-    routing: Routing | None
-
-
-@dataclass(frozen=True)
-class AlarmsRead(Fact):
-    """A look at alarms: which of them are red, and what they have against the release, if anything."""
-
-    red: frozenset[str]
-    against: str | None
-
-
-@dataclass(frozen=True)
-class HookAnswered(Fact):
-    """What a hook said."""
-
-    answer: HookAnswer
-
-
-@dataclass(frozen=True)
-class ProbeAnswered(Fact):
-    """What is wrong with the candidate's answer to a probe; None if nothing is."""
-
-    failure: str | None
-
-
-@dataclass(frozen=True)
-class ControlReceived(Fact):
-    """What a person said; ``stop`` where that was to stop the release."""
-
-    stop: bool
-
-
-@dataclass(frozen=True)
-class TimerEvent(Fact):
-    """A wait that began, or that is over because its time was."""
-
-    over: bool
-
-
-@dataclass(frozen=True)
-class ResourceWritten(Fact):
-    """Something was changed in AWS, other than the alias."""
-
-
-@dataclass(frozen=True)
-class ActivityFailed(Fact):
-    """AWS, or a hook, could not do what was asked."""
-
-
-@dataclass(frozen=True)
-class ReleaseEnded(Fact):
-    """The end."""
-
-    ending: RunEnding
-
-
-_MOVES: Final = {"update_alias", "create_alias", "delete_alias"}
-_ALARMS: Final = {"describe_alarms", "watch_alarms"}
-_ANSWERS: Final = {"invoke", "probe_function"}
-_READ_ON: Final = _MOVES | MEASURES | _ALARMS
-_READS: Final = ("get_", "list_", "settle_", "read_")
-"""What is looked up or waited for is no part of the reasons. What fails is, whatever it is."""
-
-
-@dataclass(frozen=True)
-class _Begun:
-    kind: str
+class _ScheduledActivity:
+    type: str
     input: Payload | None
 
 
@@ -149,207 +73,223 @@ class HistoryReader:
     """Reads the history of one workflow."""
 
     def __init__(self, workflow_id: str, converter: DataConverter) -> None:
-        """Read with the converter that the history was written with."""
+        """``converter`` is the one that the history was written with."""
         self._workflow_id = workflow_id
         self._converter = converter
-        self._teller = Timeline(converter)
-        self._begun: dict[int, _Begun] = {}
+        self._timeline = Timeline(converter)
+        self._scheduled: dict[int, _ScheduledActivity] = {}
 
-    async def facts(self, events: AsyncIterable[HistoryEvent]) -> AsyncIterator[Fact]:
-        """The facts, in the order of the history."""
+    async def read_facts(self, events: AsyncIterable[HistoryEvent]) -> AsyncIterator[Fact]:
+        """Yield the facts in the order of the history."""
         async for event in events:
-            moment = await self._teller.tell(self._workflow_id, event)
-            async for fact in self._facts(event, moment):
+            entry = await self._timeline.read_entry(self._workflow_id, event)
+            async for fact in self._read_event(event, entry):
                 yield fact
 
-    async def _facts(
-        self, event: HistoryEvent, moment: TimelineEntry | None
+    async def _read_event(
+        self, event: HistoryEvent, entry: TimelineEntry | None
     ) -> AsyncIterator[Fact]:
         at = event.event_time.ToDatetime(tzinfo=UTC)
-        if (ended := await ending(event, self._converter)) is not None:
-            yield ReleaseEnded(at, ended.note, ended)
+        if (ending := await read_ending(event, self._converter)) is not None:
+            yield ReleaseEnded(at, ending.note, ending)
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
-                yield await self._asked(event, moment, at)
+                yield await self._read_request(event, entry, at)
             case "workflow_properties_modified_event_attributes":
                 fields = event.workflow_properties_modified_event_attributes.upserted_memo.fields
-                if VERDICT in fields and (
-                    assessed := await self._read(fields[VERDICT], AnalysisStatus)
+                if VERDICT_MEMO in fields and (
+                    analysis := await self._decode(fields[VERDICT_MEMO], AnalysisStatus)
                 ):
-                    yield VerdictReached(at, assessed.reason, assessed)
-            case "workflow_execution_update_accepted_event_attributes" if moment:
-                said = event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name
-                yield ControlReceived(at, moment.text, stop=said == "abort")
-            case "workflow_execution_cancel_requested_event_attributes" if moment:
-                yield ControlReceived(at, moment.text, stop=True)
-            case "timer_started_event_attributes" | "timer_fired_event_attributes" if moment:
-                yield TimerEvent(at, moment.text, over=moment.sign == "done")
+                    yield VerdictReached(at, analysis.reason, analysis)
+            case "workflow_execution_update_accepted_event_attributes" if entry:
+                accepted = event.workflow_execution_update_accepted_event_attributes
+                name = accepted.accepted_request.input.name
+                yield ControlReceived(at, entry.text, is_stop=name == "abort")
+            case "workflow_execution_cancel_requested_event_attributes" if entry:
+                yield ControlReceived(at, entry.text, is_stop=True)
+            case "timer_started_event_attributes" | "timer_fired_event_attributes" if entry:
+                yield TimerEvent(at, entry.text, has_fired=entry.kind == "done")
             case _:
-                if (fact := await self._of_activity(event, moment)) is not None:
+                if (fact := await self._read_activity(event, entry)) is not None:
                     yield fact
 
-    async def _of_activity(self, event: HistoryEvent, moment: TimelineEntry | None) -> Fact | None:
-        """What the end of an activity comes to; nothing, yet, at its beginning."""
+    async def _read_request(
+        self, event: HistoryEvent, entry: TimelineEntry | None, at: datetime
+    ) -> ReleaseRequested:
+        started = event.workflow_execution_started_event_attributes
+        models: dict[str, type[ReleaseRequest | RollbackRequest]] = {
+            "Release": ReleaseRequest,
+            "Rollback": RollbackRequest,
+        }
+        model: type[ReleaseRequest | RollbackRequest | RolloutRequest] = models.get(
+            started.workflow_type.name, RolloutRequest
+        )
+        payloads = started.input.payloads
+        request = await self._decode(payloads[0], model) if payloads else None
+        return ReleaseRequested(
+            at,
+            entry.text if entry else "",
+            request.root if isinstance(request, RolloutRequest) else request,
+        )
+
+    async def _read_activity(self, event: HistoryEvent, entry: TimelineEntry | None) -> Fact | None:
+        """The fact that the end of an activity is; None at its beginning."""
         match event.WhichOneof("attributes"):
             case "activity_task_scheduled_event_attributes":
                 scheduled = event.activity_task_scheduled_event_attributes
-                kind, payloads = scheduled.activity_type.name, scheduled.input.payloads
-                self._begun[event.event_id] = _Begun(
-                    kind, payloads[0] if kind in _READ_ON and payloads else None
+                name, payloads = scheduled.activity_type.name, scheduled.input.payloads
+                self._scheduled[event.event_id] = _ScheduledActivity(
+                    name, payloads[0] if name in _INPUTS_KEPT and payloads else None
                 )
             case "activity_task_completed_event_attributes":
                 completed = event.activity_task_completed_event_attributes
-                begun = self._begun.pop(completed.scheduled_event_id, None)
-                return (
-                    await self._done(begun, completed.result.payloads, moment)
-                    if begun and moment
-                    else None
-                )
+                activity = self._scheduled.pop(completed.scheduled_event_id, None)
+                if activity and entry:
+                    return await self._read_result(activity, completed.result.payloads, entry)
             case "activity_task_failed_event_attributes":
                 failed = event.activity_task_failed_event_attributes
-                begun = self._begun.pop(failed.scheduled_event_id, None)
-                return (
-                    await self._failed(begun, failed.failure.application_failure_info.type, moment)
-                    if begun and moment
-                    else None
-                )
+                activity = self._scheduled.pop(failed.scheduled_event_id, None)
+                fault = failed.failure.application_failure_info.type
+                if activity and entry:
+                    return await self._read_failure(activity, fault, entry)
             case "activity_task_timed_out_event_attributes":
-                begun = self._begun.pop(
-                    event.activity_task_timed_out_event_attributes.scheduled_event_id, None
-                )
-                return (
-                    await self._failed(begun, Fault.UNKNOWN, moment) if begun and moment else None
-                )
+                timed_out = event.activity_task_timed_out_event_attributes
+                activity = self._scheduled.pop(timed_out.scheduled_event_id, None)
+                if activity and entry:
+                    return await self._read_failure(activity, Fault.UNKNOWN, entry)
             case "activity_task_canceled_event_attributes":
-                self._begun.pop(
-                    event.activity_task_canceled_event_attributes.scheduled_event_id, None
-                )
+                canceled = event.activity_task_canceled_event_attributes
+                self._scheduled.pop(canceled.scheduled_event_id, None)
             case _:
                 pass
         return None
 
-    async def _asked(
-        self, event: HistoryEvent, moment: TimelineEntry | None, at: datetime
-    ) -> ReleaseRequested:
-        started = event.workflow_execution_started_event_attributes
-        kinds: dict[str, type[ReleaseRequest | RollbackRequest]] = {
-            "Release": ReleaseRequest,
-            "Rollback": RollbackRequest,
-        }
-        kind: type[ReleaseRequest | RollbackRequest | RolloutRequest] = kinds.get(
-            started.workflow_type.name, RolloutRequest
-        )
-        given = (
-            await self._read(started.input.payloads[0], kind) if started.input.payloads else None
-        )
-        request = given.root if isinstance(given, RolloutRequest) else given
-        return ReleaseRequested(at, moment.text if moment else "", request)
+    async def _read_result(
+        self, activity: _ScheduledActivity, results: Sequence[Payload], entry: TimelineEntry
+    ) -> Fact | None:
+        """The fact that an activity's success is; None where it only read something."""
+        if activity.type in _ALIAS_WRITES:
+            return await self._read_alias_write(activity, entry)
+        if activity.type in METRIC_ACTIVITIES:
+            return await self._read_metrics(activity, results[0], entry)
+        if activity.type in _ALARM_READS:
+            return await self._read_alarms(activity, results[0], entry)
+        if activity.type in _INVOCATIONS:
+            return await self._read_answer(activity, results[0], entry)
+        is_read = activity.type.startswith(_READ_PREFIXES)
+        return None if is_read else ResourceWritten(entry.at, entry.text)
 
-    async def _done(self, begun: _Begun, results: Any, moment: TimelineEntry) -> Fact | None:
-        """What an activity that was carried out comes to; None where it was only looked at, or this version cannot read it."""
-        at, text = moment.at, moment.text
-        if begun.kind in _MOVES:
-            return await self._moved(begun, moment)
-        if begun.kind in MEASURES:
-            asked, told = (
-                await self._metrics_asked(begun),
-                await self._read(results[0], MetricsResponse),
-            )
-            return (
-                MetricsRead(at, text, asked, told)
-                if asked and told
-                else ActivityFailed(at, f"{text}: {_UNREADABLE}")
-            )
-        if begun.kind in _ALARMS:
-            alarms, seen = (
-                await self._read(begun.input, DescribeAlarmsRequest),
-                await self._read(results[0], DescribeAlarmsResponse),
-            )
-            if alarms is None or seen is None:
-                return ActivityFailed(at, f"{text}: {_UNREADABLE}")
-            red = frozenset(alarm.alarm_name for alarm in seen.firing)
-            return AlarmsRead(at, text, red, alarm_in(seen, tuple(alarms.alarm_names)))
-        if begun.kind in _ANSWERS:
-            return await self._answered(begun, results[0], moment)
-        return None if begun.kind.startswith(_READS) else ResourceWritten(at, text)
+    async def _read_metrics(
+        self, activity: _ScheduledActivity, result: Payload, entry: TimelineEntry
+    ) -> Fact:
+        request = await self._read_metrics_request(activity)
+        response = await self._decode(result, MetricsResponse)
+        if request is None or response is None:
+            return _report_unreadable(entry)
+        return MetricsRead(entry.at, entry.text, request, response)
 
-    async def _answered(self, begun: _Begun, result: Payload, moment: TimelineEntry) -> Fact:
-        at, text = moment.at, moment.text
-        if begun.kind == "invoke" and (answer := await self._read(result, InvocationResponse)):
-            return HookAnswered(
-                at, text, parse_hook_answer(answer.payload, function_error=answer.function_error)
-            )
-        if begun.kind == "probe_function" and (
-            probed := await self._read(result, ProbeFunctionResponse)
+    async def _read_alarms(
+        self, activity: _ScheduledActivity, result: Payload, entry: TimelineEntry
+    ) -> Fact:
+        request = await self._decode(activity.input, DescribeAlarmsRequest)
+        response = await self._decode(result, DescribeAlarmsResponse)
+        if request is None or response is None:
+            return _report_unreadable(entry)
+        firing = frozenset(alarm.alarm_name for alarm in response.firing)
+        reason = find_alarm_problem(response, tuple(request.alarm_names))
+        return AlarmsRead(entry.at, entry.text, firing, reason)
+
+    async def _read_answer(
+        self, activity: _ScheduledActivity, result: Payload, entry: TimelineEntry
+    ) -> Fact:
+        if activity.type == "invoke" and (
+            invoked := await self._decode(result, InvocationResponse)
         ):
-            return ProbeAnswered(at, text, probed.failure)
-        return ActivityFailed(at, f"{text}: {_UNREADABLE}")
+            answer = parse_hook_answer(invoked.payload, function_error=invoked.function_error)
+            return HookAnswered(entry.at, entry.text, answer)
+        if activity.type == "probe_function" and (
+            probed := await self._decode(result, ProbeFunctionResponse)
+        ):
+            return ProbeAnswered(entry.at, entry.text, probed.failure)
+        return _report_unreadable(entry)
 
-    async def _moved(self, begun: _Begun, moment: TimelineEntry) -> Fact:
-        at, text = moment.at, moment.text
-        if begun.kind == "delete_alias":
-            return AliasMoved(at, text, None)
-        kind: type[UpdateAliasRequest | CreateAliasRequest] = (
-            UpdateAliasRequest if begun.kind == "update_alias" else CreateAliasRequest
+    async def _read_alias_write(self, activity: _ScheduledActivity, entry: TimelineEntry) -> Fact:
+        if activity.type == "delete_alias":
+            return AliasMoved(entry.at, entry.text, None)
+        model: type[UpdateAliasRequest | CreateAliasRequest] = (
+            UpdateAliasRequest if activity.type == "update_alias" else CreateAliasRequest
         )
-        asked: UpdateAliasRequest | CreateAliasRequest | None = await self._read(begun.input, kind)
-        if asked is None or asked.function_version is None:
-            return ActivityFailed(at, f"{text}: {_UNREADABLE}")
-        weights = asked.routing_config.additional_version_weights if asked.routing_config else None
-        return AliasMoved(at, text, Routing(version=asked.function_version, weights=weights or {}))
-
-    async def _failed(self, begun: _Begun, fault: str, moment: TimelineEntry) -> Fact | None:
-        """What a failure comes to. CloudWatch that cannot be asked at all is silence for a release, and so it is here."""
-        if begun.kind in MEASURES and (asked := await self._metrics_asked(begun)):
-            known = fault if fault in set(Fault) else Fault.UNKNOWN
-            return MetricsRead(
-                moment.at,
-                moment.text,
-                asked,
-                MetricsResponse(at=moment.at, status=known, digest=""),
-            )
-        if begun.kind == "invoke" and fault not in DID_NOT_RUN:
-            return HookAnswered(
-                moment.at, moment.text, HookAnswer(accept=False, reason="it could not be asked")
-            )
-        if begun.kind == "probe_function" and fault not in DID_NOT_RUN:
-            return ProbeAnswered(moment.at, moment.text, "it could not be asked")
-        return None if moment.sign == "done" else ActivityFailed(moment.at, moment.text)
-
-    async def _metrics_asked(self, begun: _Begun) -> MetricsRequest | None:
-        kind: type[MetricsRequest] = (
-            WatchMetricsRequest if begun.kind == "watch_metrics" else MetricsRequest
+        request: UpdateAliasRequest | CreateAliasRequest | None = await self._decode(
+            activity.input, model
         )
-        return await self._read(begun.input, kind)
+        if request is None or request.function_version is None:
+            return _report_unreadable(entry)
+        config = request.routing_config
+        weights = (config.additional_version_weights if config else None) or {}
+        routing = Routing(version=request.function_version, weights=weights)
+        return AliasMoved(entry.at, entry.text, routing)
 
-    async def _read(self, payload: Payload | None, kind: type[_T]) -> _T | None:
-        """A value as this version understands it; None if it does not."""
+    async def _read_failure(
+        self, activity: _ScheduledActivity, fault: str, entry: TimelineEntry
+    ) -> Fact | None:
+        """The fact that an activity's failure is.
+
+        A release treats metrics that cannot be read as missing metrics, and so does this.
+        """
+        if activity.type in METRIC_ACTIVITIES and (
+            request := await self._read_metrics_request(activity)
+        ):
+            status = fault if fault in set(Fault) else Fault.UNKNOWN
+            response = MetricsResponse(at=entry.at, status=status, digest="")
+            return MetricsRead(entry.at, entry.text, request, response)
+        if activity.type == "invoke" and fault not in DID_NOT_RUN:
+            answer = HookAnswer(accept=False, reason=_NOT_INVOKED)
+            return HookAnswered(entry.at, entry.text, answer)
+        if activity.type == "probe_function" and fault not in DID_NOT_RUN:
+            return ProbeAnswered(entry.at, entry.text, _NOT_INVOKED)
+        return None if entry.kind == "done" else ActivityFailed(entry.at, entry.text)
+
+    async def _read_metrics_request(self, activity: _ScheduledActivity) -> MetricsRequest | None:
+        model: type[MetricsRequest] = (
+            WatchMetricsRequest if activity.type == "watch_metrics" else MetricsRequest
+        )
+        return await self._decode(activity.input, model)
+
+    async def _decode(self, payload: Payload | None, model: type[_T]) -> _T | None:
+        """A payload as this version's model; None where it does not fit."""
         if payload is None:
             return None
         try:
-            [value] = await self._converter.decode([payload], [kind])
+            [value] = await self._converter.decode([payload], [model])
         except (ApplicationError, ValidationError, ValueError):
             return None
         return cast("_T", value)
 
 
-_UNREADABLE: Final = "recorded in a form that this version cannot read"
+async def read_facts(
+    client: Client, execution: WorkflowExecutionDescription
+) -> AsyncIterator[Fact]:
+    """Yield the facts of a workflow.
 
-
-async def facts_of(client: Client, found: WorkflowExecutionDescription) -> AsyncIterator[Fact]:
-    """What the history of a workflow tells; of a rollout that was killed, and then what was done by the workflow that mended it."""
-    handle = client.get_workflow_handle(found.id, run_id=found.run_id)
-    with translate_errors(f"the history of {found.id} has expired"):
-        async for fact in HistoryReader(found.id, client.data_converter).facts(
-            handle.fetch_history_events()
-        ):
+    A rollout that was killed is followed by the facts of its parent, which put the alias back.
+    """
+    handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+    with translate_errors(f"the history of {execution.id} has expired"):
+        reader = HistoryReader(execution.id, client.data_converter)
+        async for fact in reader.read_facts(handle.fetch_history_events()):
             yield fact
             if (
                 isinstance(fact, ReleaseEnded)
                 and fact.ending.outcome is RunOutcome.KILLED
-                and found.parent_id
+                and execution.parent_id
             ):
-                parent = client.get_workflow_handle(found.parent_id, run_id=found.parent_run_id)
-                async for done in facts_of(client, await parent.describe()):
-                    if done.at >= fact.at and not isinstance(done, ReleaseRequested):
-                        yield done
+                parent = client.get_workflow_handle(
+                    execution.parent_id, run_id=execution.parent_run_id
+                )
+                async for later in read_facts(client, await parent.describe()):
+                    if later.at >= fact.at and not isinstance(later, ReleaseRequested):
+                        yield later
+
+
+def _report_unreadable(entry: TimelineEntry) -> ActivityFailed:
+    return ActivityFailed(entry.at, f"{entry.text}: {_UNREADABLE}")

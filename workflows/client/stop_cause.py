@@ -1,10 +1,10 @@
-"""Who or what stopped a release, by the facts of its history."""
+"""What stopped a release, by the facts of its history."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from workflows.client.history import (
+from workflows.client.facts import (
     AlarmsRead,
     ControlReceived,
     Fact,
@@ -18,7 +18,11 @@ from workflows.domain.probe import Probe
 
 
 class StopCause(StrEnum):
-    """Who or what stopped a release. ``other``: an error of AWS's, somebody else's change, silence, an approval that did not come."""
+    """What stopped a release.
+
+    ``other`` stands for an AWS error, another writer's change, missing metrics, and an approval
+    that was not given in time.
+    """
 
     METRICS = "metrics"
     ALARM = "alarm"
@@ -29,47 +33,51 @@ class StopCause(StrEnum):
 
 
 class StopCauseFinder:
-    """Who spoke against a release first: that is who stopped it, if it was stopped."""
+    """Finds the first objection to a release: the cause, if the release was stopped."""
 
     def __init__(self) -> None:
-        """Nobody has, yet."""
         self.cause = StopCause.OTHER
-        self._ignored: frozenset[str] | None = None
-        self._hotfix = False
+        self._ignored_alarms: frozenset[str] | None = None
+        self._is_hotfix = False
         self._probes: list[Probe] = []
-        self._sent = self._failed = 0
+        """The probe steps that are not over yet."""
 
-    def hear(self, fact: Fact) -> None:
-        """Take a fact, in order."""
+        self._probes_sent = self._probes_failed = 0
+
+    def add(self, fact: Fact) -> None:
+        """Take the next fact, in the order of the history."""
         if isinstance(fact, ReleaseRequested) and fact.request:
-            self._hotfix = fact.request.hotfix or False
+            self._is_hotfix = fact.request.hotfix or False
             self._probes = [step for step in fact.request.strategy.steps if isinstance(step, Probe)]
-        found = self._who(fact)
-        if self.cause is StopCause.OTHER and found:
-            self.cause = found
+        cause = self._find_cause(fact)
+        if self.cause is StopCause.OTHER and cause:
+            self.cause = cause
 
-    def _who(self, fact: Fact) -> StopCause | None:
+    def _find_cause(self, fact: Fact) -> StopCause | None:
         match fact:
-            case VerdictReached(assessed=assessed) if assessed.verdict is Verdict.FAILED:
+            case VerdictReached(analysis=analysis) if analysis.verdict is Verdict.FAILED:
                 return StopCause.METRICS
-            case AlarmsRead(red=red):
-                if self._ignored is None:
-                    self._ignored = red if self._hotfix else frozenset()
-                return StopCause.ALARM if red - self._ignored else None
+            case AlarmsRead(firing=firing):
+                if self._ignored_alarms is None:
+                    # A hotfix ignores the alarms that were in ALARM at its first read.
+                    self._ignored_alarms = firing if self._is_hotfix else frozenset()
+                return StopCause.ALARM if firing - self._ignored_alarms else None
             case HookAnswered(answer=answer) if not answer.accept:
                 return StopCause.HOOK
             case ProbeAnswered(failure=failure) if self._probes:
-                return self._probed(self._probes[0], failure)
-            case ControlReceived(stop=True):
+                return self._add_probe(self._probes[0], failure)
+            case ControlReceived(is_stop=True):
                 return StopCause.PERSON
             case _:
                 return None
 
-    def _probed(self, step: Probe, failure: str | None) -> StopCause | None:
-        """A probe that fails speaks against the candidate once more of its step have failed than may."""
-        self._sent, self._failed = self._sent + 1, self._failed + (failure is not None)
-        if self._failed > step.max_failures:
+    def _add_probe(self, step: Probe, failure: str | None) -> StopCause | None:
+        """Count a probe of a step: the cause once more have failed than the step allows."""
+        self._probes_sent += 1
+        self._probes_failed += failure is not None
+        if self._probes_failed > step.max_failures:
             return StopCause.PROBE
-        if self._sent == step.request_count:
-            self._probes, self._sent, self._failed = self._probes[1:], 0, 0
+        if self._probes_sent == step.request_count:
+            self._probes = self._probes[1:]
+            self._probes_sent = self._probes_failed = 0
         return None

@@ -1,4 +1,4 @@
-"""The history of a release as a story: one line for each thing that began, was done, failed, or was said by somebody."""
+"""One line of text for each event of a release's history."""
 
 from __future__ import annotations
 
@@ -15,130 +15,137 @@ from temporalio.exceptions import FailureError
 
 from activities.errors import Fault
 
-Sign = Literal["asked", "begun", "measured", "done", "failed", "said"]
-"""``measured``: CloudWatch is looked at, or was; what it told is in the status of the release."""
+METRIC_ACTIVITIES: Final = {"get_metrics", "watch_metrics"}
+"""The activities that read metrics from CloudWatch."""
+
+EntryKind = Literal["request", "start", "measurement", "done", "failed", "control"]
+"""``measurement``: metrics are read, or were; the result is in the status of the release."""
 
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One line of the story."""
+    """One line of a timeline."""
 
     at: datetime
-    sign: Sign
+    kind: EntryKind
     text: str
 
 
 class Timeline:
-    """Tells events as moments, in the words of the summaries that the workflows gave their activities and timers."""
+    """Describes events by the summaries that the workflows gave their activities and timers.
+
+    Takes the events of one release in their order, also of several workflows.
+    """
 
     def __init__(self, converter: DataConverter) -> None:
         self._converter = converter
-        self._begun: dict[tuple[str, int], str] = {}
-        self._activities: dict[tuple[str, str], str] = {}
-        self._measuring: set[tuple[str, int]] = set()
-        self._asked = ""
+        self._started: dict[tuple[str, int], str] = {}
+        """What was started, by workflow id and event id."""
 
-    def activity(self, workflow_id: str, activity_id: str, activity_type: str) -> str:
-        """What an activity does, in the words that it was begun with; its type where nothing was told."""
+        self._activities: dict[tuple[str, str], str] = {}
+        """The same for activities, by workflow id and activity id."""
+
+        self._measurements: set[tuple[str, int]] = set()
+        self._request = ""
+
+    def describe_activity(self, workflow_id: str, activity_id: str, activity_type: str) -> str:
+        """The summary that an activity was started with; else its type."""
         return self._activities.get((workflow_id, activity_id), activity_type)
 
-    async def tell(self, workflow_id: str, event: HistoryEvent) -> TimelineEntry | None:
-        """The line that an event is worth; None for what only Temporal cares about."""
-        told = (
-            await self._begin(workflow_id, event)
-            or await self._end(workflow_id, event)
-            or await self._say(event)
+    async def read_entry(self, workflow_id: str, event: HistoryEvent) -> TimelineEntry | None:
+        """The line for an event; None for events that are about Temporal only."""
+        found = (
+            await self._read_start(workflow_id, event)
+            or await self._read_end(workflow_id, event)
+            or await self._read_control(event)
         )
-        if told is None:
+        if found is None:
             return None
-        sign, text = told
-        return TimelineEntry(event.event_time.ToDatetime(tzinfo=UTC), sign, text)
+        kind, text = found
+        return TimelineEntry(event.event_time.ToDatetime(tzinfo=UTC), kind, text)
 
-    async def _begin(self, workflow_id: str, event: HistoryEvent) -> tuple[Sign, str] | None:
-        match event.WhichOneof("attributes"):
-            case "workflow_execution_started_event_attributes":
-                asked = (
-                    await self._summary(event)
-                    or event.workflow_execution_started_event_attributes.workflow_type.name
-                )
-                again, self._asked = asked == self._asked, asked
-                return None if again else ("asked", asked)
-            case "activity_task_scheduled_event_attributes":
-                scheduled = event.activity_task_scheduled_event_attributes
-                text = await self._summary(event) or scheduled.activity_type.name
-                self._activities[workflow_id, scheduled.activity_id] = text
-                if scheduled.activity_type.name in MEASURES:
-                    self._measuring.add((workflow_id, event.event_id))
-                    self._begun[workflow_id, event.event_id] = text
-                    return "measured", text
-            case "timer_started_event_attributes":
-                text = await self._summary(event) or "Wait"
-            case _:
-                return None
-        self._begun[workflow_id, event.event_id] = text
-        return "begun", text
-
-    async def _end(self, workflow_id: str, event: HistoryEvent) -> tuple[Sign, str] | None:
-        match event.WhichOneof("attributes"):
-            case "activity_task_completed_event_attributes":
-                begun = event.activity_task_completed_event_attributes.scheduled_event_id
-                return "measured" if (
-                    workflow_id,
-                    begun,
-                ) in self._measuring else "done", self._words(workflow_id, begun)
-            case "activity_task_failed_event_attributes":
-                failed = event.activity_task_failed_event_attributes
-                words = self._words(workflow_id, failed.scheduled_event_id)
-                if failed.failure.application_failure_info.type == Fault.NOT_FOUND:
-                    return "done", f"{words}: there is none"
-                return "failed", f"{words}: {await self.sentence(failed.failure)}"
-            case "activity_task_timed_out_event_attributes":
-                timed_out = event.activity_task_timed_out_event_attributes
-                return (
-                    "failed",
-                    f"{self._words(workflow_id, timed_out.scheduled_event_id)}: no answer in time",
-                )
-            case "timer_fired_event_attributes":
-                return "done", self._words(
-                    workflow_id, event.timer_fired_event_attributes.started_event_id
-                )
-            case _:
-                return None
-
-    async def _say(self, event: HistoryEvent) -> tuple[Sign, str] | None:
-        match event.WhichOneof("attributes"):
-            case "workflow_execution_update_accepted_event_attributes":
-                said = (
-                    event.workflow_execution_update_accepted_event_attributes.accepted_request.input
-                )
-                given = await self._converter.decode(said.args.payloads[:1])
-                return "said", _saying(said.name, given[0] if given else None)
-            case "workflow_execution_cancel_requested_event_attributes":
-                cause = event.workflow_execution_cancel_requested_event_attributes.cause
-                return "said", "cancel" + (f": {cause}" if cause else "")
-            case _:
-                return None
-
-    def _words(self, workflow_id: str, begun: int) -> str:
-        return self._begun.get((workflow_id, begun), "something")
-
-    async def _summary(self, event: HistoryEvent) -> str:
-        summary: Payload = event.user_metadata.summary
-        return str((await self._converter.decode([summary], [str]))[0]) if summary.data else ""
-
-    async def sentence(self, failure: Failure) -> str:
-        """A failure as one line, in the words of whoever failed."""
+    async def describe_failure(self, failure: Failure) -> str:
+        """The first line of a failure's message."""
         error = await self._converter.decode_failure(failure)
         text = error.message if isinstance(error, FailureError) else str(error)
         return text.splitlines()[0] if text else type(error).__name__
 
+    async def _read_start(
+        self, workflow_id: str, event: HistoryEvent
+    ) -> tuple[EntryKind, str] | None:
+        match event.WhichOneof("attributes"):
+            case "workflow_execution_started_event_attributes":
+                request = (
+                    await self._read_summary(event)
+                    or event.workflow_execution_started_event_attributes.workflow_type.name
+                )
+                # A Release and its Rollout have the same summary: one line is enough.
+                repeated, self._request = request == self._request, request
+                return None if repeated else ("request", request)
+            case "activity_task_scheduled_event_attributes":
+                scheduled = event.activity_task_scheduled_event_attributes
+                text = await self._read_summary(event) or scheduled.activity_type.name
+                self._activities[workflow_id, scheduled.activity_id] = text
+                if scheduled.activity_type.name in METRIC_ACTIVITIES:
+                    self._measurements.add((workflow_id, event.event_id))
+                    self._started[workflow_id, event.event_id] = text
+                    return "measurement", text
+            case "timer_started_event_attributes":
+                text = await self._read_summary(event) or "Wait"
+            case _:
+                return None
+        self._started[workflow_id, event.event_id] = text
+        return "start", text
 
-MEASURES: Final = {"get_metrics", "watch_metrics"}
-"""The activities that look at what CloudWatch measured."""
+    async def _read_end(
+        self, workflow_id: str, event: HistoryEvent
+    ) -> tuple[EntryKind, str] | None:
+        match event.WhichOneof("attributes"):
+            case "activity_task_completed_event_attributes":
+                started_id = event.activity_task_completed_event_attributes.scheduled_event_id
+                is_measurement = (workflow_id, started_id) in self._measurements
+                kind: EntryKind = "measurement" if is_measurement else "done"
+                return kind, self._describe_start(workflow_id, started_id)
+            case "activity_task_failed_event_attributes":
+                failed = event.activity_task_failed_event_attributes
+                text = self._describe_start(workflow_id, failed.scheduled_event_id)
+                if failed.failure.application_failure_info.type == Fault.NOT_FOUND:
+                    return "done", f"{text}: there is none"
+                return "failed", f"{text}: {await self.describe_failure(failed.failure)}"
+            case "activity_task_timed_out_event_attributes":
+                timed_out = event.activity_task_timed_out_event_attributes
+                text = self._describe_start(workflow_id, timed_out.scheduled_event_id)
+                return "failed", f"{text}: no answer in time"
+            case "timer_fired_event_attributes":
+                started_id = event.timer_fired_event_attributes.started_event_id
+                return "done", self._describe_start(workflow_id, started_id)
+            case _:
+                return None
+
+    async def _read_control(self, event: HistoryEvent) -> tuple[EntryKind, str] | None:
+        match event.WhichOneof("attributes"):
+            case "workflow_execution_update_accepted_event_attributes":
+                accepted = event.workflow_execution_update_accepted_event_attributes
+                update = accepted.accepted_request.input
+                values = await self._converter.decode(update.args.payloads[:1])
+                return "control", _describe_control(update.name, values[0] if values else None)
+            case "workflow_execution_cancel_requested_event_attributes":
+                cause = event.workflow_execution_cancel_requested_event_attributes.cause
+                return "control", "cancel" + (f": {cause}" if cause else "")
+            case _:
+                return None
+
+    def _describe_start(self, workflow_id: str, event_id: int) -> str:
+        return self._started.get((workflow_id, event_id), "something")
+
+    async def _read_summary(self, event: HistoryEvent) -> str:
+        summary: Payload = event.user_metadata.summary
+        return str((await self._converter.decode([summary], [str]))[0]) if summary.data else ""
 
 
-def _saying(name: str, given: object) -> str:
-    """``pause by ana: p99``."""
-    said = cast("Mapping[str, object]", given if isinstance(given, Mapping) else {})
-    why = said.get("reason") or said.get("note")
-    return name + (f" by {said['by']}" if said.get("by") else "") + (f": {why}" if why else "")
+def _describe_control(name: str, value: object) -> str:
+    """A control in one line: ``pause by ana: p99``."""
+    request = cast("Mapping[str, object]", value if isinstance(value, Mapping) else {})
+    reason = request.get("reason") or request.get("note")
+    by = f" by {request['by']}" if request.get("by") else ""
+    return name + by + (f": {reason}" if reason else "")

@@ -1,0 +1,76 @@
+"""Reads runs of rollouts from Temporal: lists, details and endings. No worker is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowHistoryEventFilterType,
+)
+
+from workflows.client.errors import translate_errors
+from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_strategy
+
+_MAX_CONCURRENT_READS: Final = 8
+
+
+class RunReader:
+    """Reads the runs of releases."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def list_runs(self, query: str, *, limit: int | None) -> list[Run]:
+        """List the runs that a visibility query finds, newest first, without details."""
+        with translate_errors():
+            runs = [
+                Run.from_execution(found)
+                async for found in self._client.list_workflows(query, limit=limit)
+            ]
+        return sorted(runs, key=lambda run: run.started_at, reverse=True)
+
+    async def list_details(self, query: str, *, limit: int | None) -> list[Run]:
+        """List the runs that a visibility query finds, newest first, with details."""
+        reads = asyncio.Semaphore(_MAX_CONCURRENT_READS)
+
+        async def read(run: Run) -> Run:
+            async with reads:
+                return await self.read_details(run)
+
+        return list(await asyncio.gather(*map(read, await self.list_runs(query, limit=limit))))
+
+    async def read_details(self, run: Run) -> Run:
+        """The same run with its request, its strategy, and its ending if it has ended."""
+        with translate_errors(f"the history of {run.id} has expired"):
+            handle = self._client.get_workflow_handle(run.id, run_id=run.run_id)
+            described = await handle.describe()
+            first = await anext(aiter(handle.fetch_history_events(page_size=1)))
+            details = {
+                "words": await described.static_summary() or "",
+                "ending": await self.read_ending(described),
+                "strategy": await read_strategy(first, self._client.data_converter),
+            }
+            return run.model_copy(update=details)
+
+    async def read_ending(self, execution: WorkflowExecutionDescription) -> RunEnding | None:
+        """How a run ended, by its last event; None while it is running.
+
+        For a rollout that was killed it is the ending of its parent, which put the alias back.
+        """
+        if execution.close_time is None:
+            return None
+        handle = self._client.get_workflow_handle(execution.id, run_id=execution.run_id)
+        with translate_errors(f"the history of {execution.id} has expired"):
+            events = handle.fetch_history_events(
+                event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT
+            )
+            ending = await read_ending(await anext(aiter(events)), self._client.data_converter)
+            if ending and ending.outcome is RunOutcome.KILLED and execution.parent_id:
+                parent = self._client.get_workflow_handle(
+                    execution.parent_id, run_id=execution.parent_run_id
+                )
+                return await self.read_ending(await parent.describe()) or ending
+        return ending

@@ -1,0 +1,94 @@
+"""Actions on reserved and provisioned concurrency: one AWS operation each.
+
+Reserved concurrency belongs to a function, provisioned concurrency to a version.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from temporalio.common import Priority
+
+from activities.concurrency import (
+    DeleteFunctionConcurrencyRequest,
+    PutFunctionConcurrencyRequest,
+    ReservedConcurrency,
+)
+from activities.provisioned import (
+    DeleteProvisionedConcurrencyConfigRequest,
+    GetProvisionedConcurrencyConfigRequest,
+    ProvisionedConcurrency,
+    PutProvisionedConcurrencyConfigRequest,
+)
+from activities.settling import SettleProvisionedConcurrencyRequest, Settling
+from workflows.call import call
+
+_DEFAULT: Final = Priority.default
+
+
+async def put_reserved(
+    function: str, executions: int | None, *, priority: Priority = _DEFAULT
+) -> None:
+    """Reserve concurrent executions for a function; None removes the reservation."""
+    if executions is None:
+        request = DeleteFunctionConcurrencyRequest(function_name=function)
+        await call(
+            ReservedConcurrency.delete_function_concurrency,
+            request,
+            summary="Reserve no concurrency",
+            priority=priority,
+        )
+    else:
+        put = PutFunctionConcurrencyRequest(
+            function_name=function, reserved_concurrent_executions=executions
+        )
+        await call(
+            ReservedConcurrency.put_function_concurrency,
+            put,
+            summary=f"Reserve {executions} concurrent executions",
+            priority=priority,
+        )
+
+
+async def read_provisioned(function: str, qualifier: str) -> int | None:
+    """Read how much concurrency is provisioned on a version or an alias; None for none."""
+    request = GetProvisionedConcurrencyConfigRequest(function_name=function, qualifier=qualifier)
+    operation = ProvisionedConcurrency.get_provisioned_concurrency_config
+    answer = await call(operation, request, summary=f"Read provisioned concurrency of {qualifier}")
+    return answer.requested_provisioned_concurrent_executions
+
+
+async def put_provisioned(
+    function: str, version: str, executions: int | None, *, priority: Priority = _DEFAULT
+) -> None:
+    """Provision concurrency on a version; None removes it. Does not wait until it is ready."""
+    if executions is None:
+        request = DeleteProvisionedConcurrencyConfigRequest(
+            function_name=function, qualifier=version
+        )
+        await call(
+            ProvisionedConcurrency.delete_provisioned_concurrency_config,
+            request,
+            summary=f"Release provisioned concurrency of version {version}",
+            priority=priority,
+        )
+    else:
+        put = PutProvisionedConcurrencyConfigRequest(
+            function_name=function, qualifier=version, provisioned_concurrent_executions=executions
+        )
+        await call(
+            ProvisionedConcurrency.put_provisioned_concurrency_config,
+            put,
+            summary=f"Provision {executions} on version {version}",
+            priority=priority,
+        )
+
+
+async def wait_until_provisioned(function: str, version: str) -> None:
+    """Wait until the provisioned concurrency of a version is ready."""
+    request = SettleProvisionedConcurrencyRequest(function_name=function, qualifier=version)
+    await call(
+        Settling.settle_provisioned_concurrency,
+        request,
+        summary=f"Wait until version {version} is warm",
+    )

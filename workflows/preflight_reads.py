@@ -1,0 +1,183 @@
+"""The reads of preflight: each rejects the release where AWS refuses permanently, naming the field."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Final, TypeVar
+
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+from activities.account import Account, GetAccountSettingsRequest
+from activities.aliases import AliasConfiguration
+from activities.functions import FunctionConfiguration, GetFunctionResponse
+from workflows import actions
+from workflows.call import call, root_cause
+from workflows.concurrency import read_provisioned
+from workflows.domain.routing import Routing
+from workflows.domain.target import Place, Target
+from workflows.past_rollouts import find_previous_version
+from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest
+
+VERSION_DESCRIPTION: Final = "lambda-releases {run}, live before: {stable}"
+"""The description of the versions that we publish.
+
+It tells a version of ours apart after a lost answer, and tells a rollback what was live before."""
+
+_OUR_DESCRIPTION: Final = re.compile(r"lambda-releases \S+, live before: (\d+)")
+_VERSION: Final = re.compile(r"[0-9]+|\$LATEST(\.PUBLISHED)?", re.ASCII)
+_REASON_LENGTH: Final = 1000
+
+_T = TypeVar("_T")
+
+
+class ReleaseRejected(Exception):
+    """A release must not start, for each of these reasons: nothing has been touched."""
+
+    def __str__(self) -> str:
+        # AWS's answers stand in some reasons, and a failure must stay readable.
+        return "; ".join(str(reason)[:_REASON_LENGTH] for reason in self.args)
+
+
+async def locate(target: Target) -> GetFunctionResponse:
+    """Read the target's function, under whatever name it was given."""
+    read = actions.find_function(target.function, summary=f"Find {target.function}")
+    return await or_reject(read, field="target.function")
+
+
+def place_of(found: GetFunctionResponse) -> Place:
+    """Return account, region and name of a function, by its ARN."""
+    try:
+        return Place.from_arn(configuration_of(found).function_arn)
+    except ValueError as error:
+        raise ReleaseRejected(f"target.function: {error}") from None
+
+
+def configuration_of(found: GetFunctionResponse) -> FunctionConfiguration:
+    """Return the configuration that AWS returned with a function."""
+    if found.configuration is None:
+        raise ReleaseRejected("target.function: AWS answered without a configuration")
+    return found.configuration
+
+
+def routing_of(alias: AliasConfiguration) -> Routing:
+    """Return how an alias routes. Rejects an invalid routing: it could not be restored."""
+    routing = actions.routing_of(alias)
+    if not all(_VERSION.fullmatch(version) for version in (routing.version, *routing.weights)):
+        raise ReleaseRejected(
+            "target.alias: AWS answered without saying which versions it points at"
+        )
+    if not all(0 <= weight <= 1 for weight in routing.weights.values()):
+        raise ReleaseRejected("target.alias: AWS answered with a weight that is none")
+    return routing
+
+
+async def read_version(target: Target, version: str, *, field: str) -> FunctionConfiguration:
+    """Read a published version."""
+    summary = f"Read version {version}"
+    read = actions.find_function(target.name, qualifier=version, summary=summary)
+    return configuration_of(await or_reject(read, field=field))
+
+
+async def read_alarm_states(request: ReleaseRequest | RollbackRequest) -> dict[str, str]:
+    """Read the states of the alarms that guard a release, by name."""
+    if not request.guards.alarms:
+        return {}
+    answer = await or_reject(actions.read_alarms(request.guards.alarms), field="guards.alarms")
+    alarms = (*answer.metric_alarms, *answer.composite_alarms)
+    return {alarm.alarm_name or "": alarm.state_value or "" for alarm in alarms}
+
+
+def hook_reads(request: ReleaseRequest | RollbackRequest) -> list[Coroutine[Any, Any, object]]:
+    """Return one read for each hook: whether its function exists."""
+    hooks = {
+        "before_traffic": request.hooks.before_traffic,
+        "after_traffic": request.hooks.after_traffic,
+    }
+    return [
+        or_reject(
+            actions.find_function(function, summary=f"Find {function}"), field=f"hooks.{name}"
+        )
+        for name, function in hooks.items()
+        if function
+    ]
+
+
+async def read_provisioned_of(target: Target, qualifier: str) -> int | None:
+    """Read how much concurrency is provisioned on a version or alias; None for none."""
+    return await or_reject(read_provisioned(target.name, qualifier), field="target.alias")
+
+
+async def read_unreserved() -> int | None:
+    """Read how much concurrency the account has unreserved."""
+    summary = "Read the account's concurrency"
+    read = call(Account.get_account_settings, GetAccountSettingsRequest(), summary=summary)
+    answer = await or_reject(read, field="concurrency.reserved")
+    return answer.account_limit.unreserved_concurrent_executions if answer.account_limit else None
+
+
+async def find_version(
+    request: ReleaseRequest | RollbackRequest, routing: Routing | None, *, place: Place
+) -> str | None:
+    """Return the published version that is requested: by name, or the one live before."""
+    match request:
+        case (
+            ReleaseRequest(artifact=PublishedVersion(version=version))
+            | RollbackRequest(version=str(version))
+        ):
+            return version
+        case RollbackRequest() if routing:
+            live = routing.version
+            rollout_id = place.rollout_id(request.target.alias)
+            before = await find_previous_version(rollout_id, live)
+            before = before or await _read_described_before(request.target.bare, live)
+            if before is None:
+                raise ReleaseRejected(
+                    f"version: nothing says which version was live before {live}: name one"
+                )
+            return before
+        case _:
+            return None
+
+
+async def _read_described_before(target: Target, live: str) -> str | None:
+    """Return the version that was live before, from the live version's own description."""
+    found = await read_version(target, live, field="target.alias")
+    described = _OUR_DESCRIPTION.fullmatch(found.description or "")
+    return described[1] if described else None
+
+
+async def or_reject(read: Awaitable[_T], *, field: str) -> _T:
+    """Await a read; reject the release, naming the field, where AWS refuses permanently."""
+    try:
+        return await read
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
+        raise ReleaseRejected(f"{field}: {root_cause(error)}") from error
+
+
+def start_read(read: Coroutine[Any, Any, _T]) -> asyncio.Future[_T]:
+    """Start a read beside others."""
+    return asyncio.ensure_future(read)
+
+
+def start_read_if(read: Coroutine[Any, Any, _T] | None) -> asyncio.Future[_T | None]:
+    """Start a read beside others, if there is one; None is the result of none."""
+
+    async def nothing() -> None:
+        return None
+
+    return asyncio.ensure_future(nothing() if read is None else read)
+
+
+async def wait_for_all(*reads: asyncio.Future[Any]) -> None:
+    """Wait for parallel reads; where several reject, reject with the reasons of all."""
+    results = await asyncio.gather(*reads, return_exceptions=True)
+    if rejected := [result for result in results if isinstance(result, ReleaseRejected)]:
+        reasons = dict.fromkeys(reason for each in rejected for reason in each.args)
+        raise ReleaseRejected(*reasons)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

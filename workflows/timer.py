@@ -1,0 +1,73 @@
+"""Waits of a release that a pause stops and a person may end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from temporalio import workflow
+
+from workflows.call import raise_if_cancelled
+from workflows.controls import Controls
+from workflows.domain.formatting import format_duration
+from workflows.domain.status import Phase
+from workflows.guards import ReleaseStopped
+from workflows.progress import Progress
+
+SHORTEST: Final = timedelta(seconds=1)
+"""Temporal's timers are no finer; a timer of less may fire at once."""
+
+
+class Timer:
+    """Waits for time, for a condition, or for a person; reports ``ends_at`` meanwhile."""
+
+    def __init__(self, controls: Controls, progress: Progress) -> None:
+        """Wait as ``controls`` request, and report to ``progress``."""
+        self._controls = controls
+        self._progress = progress
+
+    async def wait(
+        self,
+        duration: timedelta | None,
+        *,
+        summary: str,
+        needs_approval: bool = False,
+        until: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait for a duration (None: without limit) and return False once it is over.
+
+        Returns True if ``until`` holds before, if the release is promoted or, where it
+        ``needs_approval``, approved. A pause stops the clock: the rest is waited for after it.
+        """
+        controls, left = self._controls, duration
+
+        def ended_by_person() -> bool:
+            return controls.promoted or (needs_approval and controls.approved)
+
+        while left is None or left > timedelta(0):
+            raise_if_cancelled()
+            started = workflow.now()
+            self._progress.report(ends_at=None if left is None else started + left)
+            try:
+                await workflow.wait_condition(
+                    lambda: controls.paused or ended_by_person() or until(),
+                    timeout=left,
+                    timeout_summary=summary,
+                )
+            except TimeoutError:
+                left = timedelta(0)
+            else:
+                left = None if left is None else max(left - (workflow.now() - started), SHORTEST)
+            self._progress.report(ends_at=None)
+            if ended_by_person() or (until() and not controls.paused):
+                return True
+            await controls.wait_while_paused()
+        return False
+
+    async def wait_for_approval(self, reason: str, *, at_most: timedelta | None = None) -> None:
+        """Wait until a person approves or promotes. Stops the release after ``at_most``."""
+        self._controls.approved = False
+        self._progress.report(Phase.AWAITING_APPROVAL, reason)
+        if not await self.wait(at_most, summary="Wait for approval", needs_approval=True):
+            raise ReleaseStopped(f"nobody approved within {format_duration(at_most or SHORTEST)}")
