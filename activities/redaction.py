@@ -1,7 +1,8 @@
-"""Keeps what we sent in confidence out of error messages: they end up in histories, logs and on screens.
+"""Keeps confidential parts of a request out of error messages.
 
-AWS likes to repeat the request when it refuses it: a validation error quotes the value, a refused signature quotes the whole
-canonical request with its session token, an unreachable address is named with its signed query.
+Error messages end up in histories, logs and on screens. AWS repeats parts of a request when it
+refuses it: a validation error quotes the value, and a refused signature quotes the whole canonical
+request with its session token. An unreachable address is named with its signed query.
 """
 
 from __future__ import annotations
@@ -11,72 +12,84 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-_CONFIDENTIAL: Final = {"Variables", "Payload", "InvokeArgs", "ClientContext", "ZipFile"}
-_LONGEST_ECHO: Final = 10_000
+_CONFIDENTIAL_MEMBERS: Final = {"Variables", "Payload", "InvokeArgs", "ClientContext", "ZipFile"}
 
-_QUOTED: Final = re.compile(r"\bValue\s+(['\"]).*?\1\s+(?=at\s+['\"])", re.DOTALL)
-_QUERY: Final = re.compile(r"(https?://[^\s\"'?<>]+)\?[^\s\"'<>]*")
-_CANONICAL: Final = re.compile(
+_MAX_ECHO_BYTES: Final = 10_000
+"""Larger binary values are not searched for: AWS does not repeat them."""
+
+_MIN_CHARACTERS_WITHIN_WORDS: Final = 6
+"""Values of this length are redacted within words, too.
+
+A shorter one, like an environment's ``1``, is redacted only where it stands alone.
+"""
+
+_QUOTED_VALUE: Final = re.compile(r"\bValue\s+(['\"]).*?\1\s+(?=at\s+['\"])", re.DOTALL)
+_URL_QUERY: Final = re.compile(r"(https?://[^\s\"'?<>]+)\?[^\s\"'<>]*")
+_CANONICAL_REQUEST: Final = re.compile(
     r"(signature we calculated does not match).*", re.DOTALL | re.IGNORECASE
 )
-_PARAMETER: Final = re.compile(
-    r"^(?P<what>Missing required parameter|Unknown parameter|Invalid \w+ for parameter)(?: in \S+|) ?:? ?(?P<name>[\"\w.\[\]$-]+)",
+_VALIDATION_PROBLEM: Final = re.compile(
+    r"^(?P<problem>Missing required parameter|Unknown parameter|Invalid \w+ for parameter)"
+    r"(?: in \S+|) ?:? ?(?P<name>[\"\w.\[\]$-]+)",
     re.MULTILINE,
 )
 
 
-def redact(message: str, sent: Mapping[str, Any]) -> str:
-    """An error message in one line, without anything confidential of the request that it answers."""
-    message = _CANONICAL.sub(r"\1", _QUERY.sub(r"\1", _QUOTED.sub("Value ", message)))
-    for value in sorted(set(_confidential(sent)), key=len, reverse=True):
-        message = re.sub(
-            rf"(?<!\w){re.escape(value)}(?!\w)" if len(value) < _UNMISTAKABLE else re.escape(value),
-            "…",
-            message,
-        )
+def redact(message: str, request: Mapping[str, Any]) -> str:
+    """Return an error message in one line, without confidential values of its request."""
+    message = _QUOTED_VALUE.sub("Value ", message)
+    message = _CANONICAL_REQUEST.sub(r"\1", _URL_QUERY.sub(r"\1", message))
+    for value in sorted(set(_iterate_confidential(request)), key=len, reverse=True):
+        pattern = re.escape(value)
+        if len(value) < _MIN_CHARACTERS_WITHIN_WORDS:
+            pattern = rf"(?<!\w){pattern}(?!\w)"
+        message = re.sub(pattern, "…", message)
     return " ".join(message.split())
 
 
-_UNMISTAKABLE: Final = 6
-"""From this length on a value is replaced within words, too; a shorter one (an environment's ``1``) only where it stands alone."""
-
-
 def summarize_validation_report(report: str) -> str:
-    """What botocore's parameter validation complains about, by parameter: its own report quotes the values."""
-    found = [
-        f"{match['what']} {match['name'].strip(chr(34))}" for match in _PARAMETER.finditer(report)
+    """Return the names of the parameters that botocore refuses; its own report quotes values."""
+    problems = [
+        f"{match['problem']} {match['name'].strip(chr(34))}"
+        for match in _VALIDATION_PROBLEM.finditer(report)
     ]
-    return "; ".join(found) or "a parameter is not of the right type"
+    return "; ".join(problems) or "a parameter is not of the right type"
 
 
-def _confidential(sent: Any, *, within: bool = False) -> Iterator[str]:
-    match sent:
+def _iterate_confidential(value: Any, *, is_confidential: bool = False) -> Iterator[str]:
+    """Yield the confidential texts in a request's parameters."""
+    match value:
         case Mapping():
-            for name, value in cast("Mapping[str, Any]", sent).items():
-                yield from _confidential(value, within=within or name in _CONFIDENTIAL)
-        case bytes() if within and len(sent) <= _LONGEST_ECHO:
-            yield from _confidential(sent.decode(errors="replace"), within=True)
-        case str() if within and sent.strip():
-            yield sent
-            yield from _texts(sent)
+            for name, inner in cast("Mapping[str, Any]", value).items():
+                yield from _iterate_confidential(
+                    inner, is_confidential=is_confidential or name in _CONFIDENTIAL_MEMBERS
+                )
+        case bytes() if is_confidential and len(value) <= _MAX_ECHO_BYTES:
+            yield from _iterate_confidential(value.decode(errors="replace"), is_confidential=True)
+        case str() if is_confidential and value.strip():
+            yield value
+            yield from _iterate_json_texts(value)
         case _:
             return
 
 
-def _texts(sent: str) -> Iterator[str]:
-    """The texts within a text that is JSON, as payloads are and many a secret is: a part may be repeated without the rest."""
-    if not sent.lstrip().startswith(("{", "[")):
+def _iterate_json_texts(text: str) -> Iterator[str]:
+    """Yield the texts within a text that is JSON, since AWS may repeat one of them alone.
+
+    Payloads are JSON, and many secrets are.
+    """
+    if not text.lstrip().startswith(("{", "[")):
         return
     try:
-        inner: Any = json.loads(sent)
+        document: Any = json.loads(text)
     except (ValueError, RecursionError):
         return
-    waiting: list[Any] = [inner]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict):
-            waiting += cast("dict[str, Any]", each).values()
-        elif isinstance(each, list):
-            waiting += cast("Any", each)
-        elif isinstance(each, str) and each.strip():
-            yield each
+    pending: list[Any] = [document]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending += cast("dict[str, Any]", value).values()
+        elif isinstance(value, list):
+            pending += cast("Any", value)
+        elif isinstance(value, str) and value.strip():
+            yield value

@@ -1,7 +1,8 @@
-"""Whether an answer is one of AWS's: the members that always come, of the types that AWS's own model describes.
+"""Checks a response against AWS's service model: required members are there, types are right.
 
-Something between us and AWS may answer in AWS's place, with JSON even. What is not as described is no answer, and is asked for again a
-bounded number of times; taken for one it would end as a mistake of ours, or as a result that no history can hold.
+A proxy between this worker and AWS may respond in AWS's place, even with JSON. A response that does
+not match the model is an error, and the request is retried a bounded number of times. Taken for a
+response it would end as a bug of ours, or as a result that no history can hold.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-_ALIAS: Final = ("FunctionVersion", "RevisionId")
-_ALWAYS: Final[Mapping[str, Sequence[str]]] = {
-    "create_alias": _ALIAS,
-    "get_alias": _ALIAS,
+_ALIAS_MEMBERS: Final = ("FunctionVersion", "RevisionId")
+
+_REQUIRED_MEMBERS: Final[Mapping[str, Sequence[str]]] = {
+    "create_alias": _ALIAS_MEMBERS,
+    "get_alias": _ALIAS_MEMBERS,
     "get_event_source_mapping": ("UUID",),
     "get_function": ("Configuration", "Configuration.RevisionId"),
     "get_parameters": ("Parameters", "Parameters.Name", "Parameters.Value"),
@@ -23,92 +25,101 @@ _ALWAYS: Final[Mapping[str, Sequence[str]]] = {
     "list_functions": ("Functions",),
     "list_versions_by_function": ("Versions", "Versions.Version"),
     "publish_version": ("Version",),
-    "update_alias": _ALIAS,
+    "update_alias": _ALIAS_MEMBERS,
 }
-"""What an operation never leaves out or empty, as far as somebody here relies on it; through a list, of each of its items. A release that took
-an alias for one without a revision would take its own next move for somebody else's, and leave the weights as they are."""
+"""Members that AWS always sends and this program relies on; in a list, members of each item.
+
+A release that accepted an alias without a revision would take its own next update for another
+writer's, and leave the weights unchanged.
+"""
+
+_ABSENT: Final = (None, "")
 
 
-def find_mismatch(operation: str, answer: Mapping[str, Any], shape: Any) -> str | None:
-    """What is wrong with an answer: the first such member, by name, and no value; None where it is as AWS describes it.
+def find_mismatch(operation: str, response: Mapping[str, Any], shape: Any) -> str | None:
+    """Return the first mismatch in a response, by member name and without a value; None if none.
 
-    ``shape`` is botocore's description of the answer. An enumeration's value is never wrong: AWS adds to them.
+    ``shape`` is botocore's output shape of the operation. The value of an enumeration is never a
+    mismatch: AWS adds values.
     """
     if shape is None:
         return None
     missing = next(
         (
             path
-            for path in _ALWAYS.get(operation, ())
-            if any(item in _NONE for item in _at(answer, path.split(".")))
+            for path in _REQUIRED_MEMBERS.get(operation, ())
+            if any(value in _ABSENT for value in _iterate_values(response, path.split(".")))
         ),
         None,
     )
     if missing is not None:
         return f"{missing} is missing"
-    other = next(_others(answer, shape, ()), None)
-    return (
-        None
-        if other is None
-        else f"{'.'.join(other) or 'the answer'} is of another type than AWS describes"
-    )
+    path = next(_iterate_type_mismatches(response, shape, ()), None)
+    if path is None:
+        return None
+    return f"{'.'.join(path) or 'the answer'} is of another type than AWS describes"
 
 
-_NONE: Final = (None, "")
-
-
-def _at(value: Any, path: Sequence[str]) -> Iterator[Any]:
-    """What stands at the end of a path, None where it ends before."""
+def _iterate_values(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """Yield the values at the end of a path, through lists; None where the path ends early."""
     match value:
         case list() if path:
             for item in cast("Any", value):
-                yield from _at(item, path)
+                yield from _iterate_values(item, path)
         case Mapping() if path:
-            yield from _at(cast("Mapping[str, Any]", value).get(path[0]), path[1:])
+            yield from _iterate_values(cast("Mapping[str, Any]", value).get(path[0]), path[1:])
         case _:
             yield value if not path else None
 
 
-def _others(value: Any, shape: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if not _is(value, shape.type_name):
+def _iterate_type_mismatches(
+    value: Any, shape: Any, path: tuple[str, ...]
+) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of members whose value is not of the shape's type."""
+    if not _is_of_type(value, shape.type_name):
         yield path
         return
     match shape.type_name:
         case "structure":
             for name, inner in value.items():
                 if name in shape.members:
-                    yield from _others(inner, shape.members[name], (*path, name))
+                    yield from _iterate_type_mismatches(inner, shape.members[name], (*path, name))
         case "list":
             for inner in value:
-                yield from _others(inner, shape.member, path)
+                yield from _iterate_type_mismatches(inner, shape.member, path)
         case "map":
             for name, inner in value.items():
-                yield from _others(name, shape.key, path)
-                yield from _others(inner, shape.value, path)
+                yield from _iterate_type_mismatches(name, shape.key, path)
+                yield from _iterate_type_mismatches(inner, shape.value, path)
         case _:
             return
 
 
-def _is(value: Any, kind: str) -> bool:
-    match kind:
+def _is_of_type(value: Any, type_name: str) -> bool:
+    match type_name:
         case "structure" | "map":
             return isinstance(value, dict)
         case "list":
             return isinstance(value, list)
         case "string":
-            return isinstance(value, str) and (
-                value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
-            )
+            return isinstance(value, str) and not _has_surrogates(value)
         case "boolean":
             return isinstance(value, bool)
         case "integer" | "long" | "float" | "double":
-            return isinstance(value, int | float) and not isinstance(value, bool) and _finite(value)
+            return (
+                isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+            )
         case _:
             return True
 
 
-def _finite(number: float) -> bool:
+def _has_surrogates(text: str) -> bool:
+    """Whether a text cannot be encoded as UTF-8: JSON permits lone surrogates as escapes."""
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _is_finite(number: float) -> bool:
     try:
         return math.isfinite(number)
-    except OverflowError:
+    except OverflowError:  # an integer that no float can hold
         return False
