@@ -1,15 +1,19 @@
-"""Dynamic references in environment values: ``{{resolve:ssm:/path}}`` stands for a secret that is fetched where it is written.
+"""Dynamic references in environment values, resolved where the values are written.
 
-The syntax is CloudFormation's. A reference may stand anywhere in a value, several in one:
+``{{resolve:ssm:/path}}`` stands for a secret. The syntax is CloudFormation's. A value may hold
+several references, anywhere in it:
 
-    {{resolve:ssm:/path}}                                        a parameter, its latest version
-    {{resolve:ssm:/path:3}}                                      version 3 of it
-    {{resolve:ssm-secure:/path}}                                 the same: an encrypted parameter is decrypted either way
-    {{resolve:secretsmanager:name}}                              a whole secret (its SecretString)
-    {{resolve:secretsmanager:name:SecretString:key}}             one member of a secret that is a JSON object
-    {{resolve:secretsmanager:name:SecretString:key:AWSPREVIOUS}} of the version of that stage; or ``…:key::version-id``
+    {{resolve:ssm:/path}}                               a parameter, its latest version
+    {{resolve:ssm:/path:3}}                             version 3 of it
+    {{resolve:ssm-secure:/path}}                        the same; both forms decrypt
+    {{resolve:secretsmanager:name}}                     a whole secret (its SecretString)
+    {{resolve:secretsmanager:name:SecretString:key}}    one member of a secret that is a JSON object
+    {{resolve:secretsmanager:name:SecretString:key:AWSPREVIOUS}}   … of the version of that stage
+    {{resolve:secretsmanager:name:SecretString:key::version-id}}   … of that version
 
-A secret may be named by its ARN. What is fetched never leaves the activity, and no failure here repeats a value.
+A secret may be named by its ARN. Resolved values never leave the activity, and no failure holds
+one.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
 """
 
 from __future__ import annotations
@@ -26,14 +30,17 @@ from activities.operation import Aws
 
 @dataclass(frozen=True)
 class ParameterReference:
-    """A parameter of Systems Manager: ``name`` as GetParameters takes it, with ``:version`` where one was asked for."""
+    """A parameter of Systems Manager: its name as GetParameters takes it, ``:version`` included."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class SecretReference:
-    """A secret of Secrets Manager, or one key of it; empty means the whole of it, and the current version."""
+    """A secret of Secrets Manager, or one key of it.
+
+    An empty ``key`` means the whole secret; an empty stage and id mean the current version.
+    """
 
     secret_id: str
     key: str = ""
@@ -43,132 +50,153 @@ class SecretReference:
 
 Reference = ParameterReference | SecretReference
 
-_BEGINNING: Final = "{{resolve:"
+_OPENING: Final = "{{resolve:"
 _REFERENCE: Final = re.compile(r"\{\{resolve:([^{}]*)\}\}")
 _PARAMETER: Final = re.compile(
     r"ssm(?:-secure)?:((?:arn:[^:]+:ssm:[^:]*:[^:]*:parameter)?[\w./-]+(?::[1-9]\d*)?)", re.ASCII
 )
 _SECRET: Final = re.compile(
     r"secretsmanager:(?P<secret_id>arn:[^:]+:secretsmanager:[^:]+:\d{12}:secret:[^:]+|[\w/+=.@-]+)"
-    r"(?::(?:SecretString)?(?::(?P<key>[^:]*)(?::(?P<version_stage>[^:]*)(?::(?P<version_id>[^:]*))?)?)?)?",
+    r"(?::(?:SecretString)?"
+    r"(?::(?P<key>[^:]*)(?::(?P<version_stage>[^:]*)(?::(?P<version_id>[^:]*))?)?)?)?",
     re.ASCII,
 )
 
+_PARAMETERS_PER_CALL: Final = 10
+"""AWS's own maximum for GetParameters."""
+
 
 def parse_references(value: str) -> list[Reference]:
-    """Every reference in a value, in order. Raises ``ValueError``, without the value, where one is malformed."""
-    found = [_parsed(match[1]) for match in _REFERENCE.finditer(value)]
-    if value.count(_BEGINNING) != len(found):
-        raise ValueError("a dynamic reference is not closed, or another stands within it")
-    return found
+    """Return the references in a value, in order.
+
+    Raises ``ValueError``, without the value, where a reference is malformed.
+    """
+    parsed = [_parse_reference(match[1]) for match in _REFERENCE.finditer(value)]
+    if value.count(_OPENING) != len(parsed):
+        raise ValueError("a dynamic reference is not closed, or contains another one")
+    return parsed
 
 
-def _parsed(text: str) -> Reference:
+def _parse_reference(text: str) -> Reference:
     if match := _PARAMETER.fullmatch(text):
         return ParameterReference(match[1])
     if match := _SECRET.fullmatch(text):
-        secret = SecretReference(**{name: given or "" for name, given in match.groupdict().items()})
+        secret = SecretReference(**{name: part or "" for name, part in match.groupdict().items()})
         if secret.version_stage and secret.version_id:
             raise ValueError(
-                "a dynamic reference names a version stage and a version id, and only one of them can be followed"
+                "a dynamic reference names both a version stage and a version id; only one of them"
+                " is allowed"
             )
         return secret
     raise ValueError(
-        "a dynamic reference is not {{resolve:ssm:…}}, {{resolve:ssm-secure:…}} or {{resolve:secretsmanager:…}}"
+        "a dynamic reference is not {{resolve:ssm:…}}, {{resolve:ssm-secure:…}} or"
+        " {{resolve:secretsmanager:…}}"
     )
 
 
-async def resolve_references(aws: Aws, values: Mapping[str, str]) -> dict[str, str]:
-    """The same variables with every reference replaced by what it stands for; each parameter and secret is fetched once.
+async def resolve_references(aws: Aws, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with every reference replaced by the value that it refers to.
 
-    Raises AwsError ``InvalidReference`` (Invalid), naming the variable, where a reference is malformed or points to nothing;
-    what AWS itself refuses (access, a disabled key) passes through.
+    Each parameter and each secret is read once. Raises AwsError ``InvalidReference`` (Invalid),
+    which names the variable, where a reference is malformed or refers to nothing. AWS's own errors
+    (no access, a disabled key) are passed on.
     """
-    wanted: dict[Reference, str] = {}
-    for variable, value in values.items():
+    variable_by_reference: dict[Reference, str] = {}
+    for variable, value in variables.items():
         try:
             for reference in parse_references(value):
-                wanted.setdefault(reference, variable)
+                variable_by_reference.setdefault(reference, variable)
         except ValueError as malformed:
-            raise _refused(variable, str(malformed)) from None
-    known = await _parameters(
+            raise _invalid_reference_error(variable, str(malformed)) from None
+    resolved = await _read_parameters(
         aws,
-        {wish.name: variable for wish, variable in wanted.items() if isinstance(wish, ParameterReference)},
+        {
+            reference.name: variable
+            for reference, variable in variable_by_reference.items()
+            if isinstance(reference, ParameterReference)
+        },
     )
-    known |= await _secrets(
-        aws, {wish: variable for wish, variable in wanted.items() if isinstance(wish, SecretReference)}
+    resolved |= await _read_secrets(
+        aws,
+        {
+            reference: variable
+            for reference, variable in variable_by_reference.items()
+            if isinstance(reference, SecretReference)
+        },
     )
     return {
-        variable: _REFERENCE.sub(lambda match: known[_parsed(match[1])], value)
-        for variable, value in values.items()
+        variable: _REFERENCE.sub(lambda match: resolved[_parse_reference(match[1])], value)
+        for variable, value in variables.items()
     }
 
 
-async def _parameters(aws: Aws, wanted: Mapping[str, str]) -> dict[Reference, str]:
-    """The parameters of these names, ten a call; each name comes with the variable that asks for it."""
-    found: dict[Reference, str] = {}
-    names = list(wanted)
-    for start in range(0, len(names), _AT_ONCE):
-        answer = await aws.call(
+async def _read_parameters(aws: Aws, variable_by_name: Mapping[str, str]) -> dict[Reference, str]:
+    """Read the named parameters, ten per call; each name has the variable that refers to it."""
+    values: dict[Reference, str] = {}
+    names = list(variable_by_name)
+    for start in range(0, len(names), _PARAMETERS_PER_CALL):
+        response = await aws.call(
             "ssm",
             "get_parameters",
-            {"Names": names[start : start + _AT_ONCE], "WithDecryption": True},
+            {"Names": names[start : start + _PARAMETERS_PER_CALL], "WithDecryption": True},
         )
-        for parameter in answer.get("Parameters", ()):
+        for parameter in response.get("Parameters", ()):
             for name in (parameter["Name"], parameter.get("ARN", "")):
-                found[ParameterReference(f"{name}{parameter.get('Selector') or ''}")] = parameter["Value"]
-    for name, variable in wanted.items():
-        if ParameterReference(name) not in found:
-            raise _refused(
+                reference = ParameterReference(f"{name}{parameter.get('Selector') or ''}")
+                values[reference] = parameter["Value"]
+    for name, variable in variable_by_name.items():
+        if ParameterReference(name) not in values:
+            raise _invalid_reference_error(
                 variable, "it refers to an SSM parameter, or a version of one, that does not exist"
             )
-    return found
+    return values
 
 
-async def _secrets(aws: Aws, wanted: Mapping[SecretReference, str]) -> dict[Reference, str]:
-    """These secrets, each fetched once however many of its keys are asked for."""
-    found: dict[Reference, str] = {}
+async def _read_secrets(
+    aws: Aws, variable_by_secret: Mapping[SecretReference, str]
+) -> dict[Reference, str]:
+    """Read the secrets, each once, however many of its keys are referred to."""
+    values: dict[Reference, str] = {}
     texts: dict[SecretReference, str] = {}
-    for wish, variable in wanted.items():
-        whole = replace(wish, key="")
+    for secret, variable in variable_by_secret.items():
+        whole = replace(secret, key="")
         if whole not in texts:
-            texts[whole] = await _secret(aws, whole, variable)
-        found[wish] = _member(texts[whole], wish.key, variable) if wish.key else texts[whole]
-    return found
+            texts[whole] = await _read_secret(aws, whole, variable)
+        values[secret] = (
+            _select_member(texts[whole], secret.key, variable) if secret.key else texts[whole]
+        )
+    return values
 
 
-async def _secret(aws: Aws, secret: SecretReference, variable: str) -> str:
+async def _read_secret(aws: Aws, secret: SecretReference, variable: str) -> str:
     stage = {"VersionStage": secret.version_stage} if secret.version_stage else {}
     version = {"VersionId": secret.version_id} if secret.version_id else {}
     try:
-        answer = await aws.call(
+        response = await aws.call(
             "secretsmanager", "get_secret_value", {"SecretId": secret.secret_id, **stage, **version}
         )
     except AwsError as error:
         if classify_error(error) is Fault.NOT_FOUND:
-            raise _refused(
+            raise _invalid_reference_error(
                 variable, "it refers to a secret, or a version of one, that does not exist"
             ) from None
         raise
-    if "SecretString" not in answer:
-        raise _refused(variable, "it refers to a secret that is not text")
-    return str(answer["SecretString"])
+    if "SecretString" not in response:
+        raise _invalid_reference_error(variable, "it refers to a secret that is not text")
+    return str(response["SecretString"])
 
 
-def _member(text: str, key: str, variable: str) -> str:
-    """One member of a secret that is a JSON object; what is not text there is spelt as JSON."""
+def _select_member(text: str, key: str, variable: str) -> str:
+    """Return one member of a secret that is a JSON object; a value that is not text as JSON."""
     try:
         members: Any = json.loads(text)
     except ValueError:
         members = None
     if not isinstance(members, dict) or key not in members:
-        raise _refused(variable, "it refers to a key that the secret does not have")
+        raise _invalid_reference_error(variable, "it refers to a key that the secret does not have")
     value = cast("dict[str, Any]", members)[key]
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _refused(variable: str, why: str) -> AwsError:
-    return AwsError("resolve", "InvalidReference", f"environment variable {variable}: {why}")
-
-
-_AT_ONCE: Final = 10
+def _invalid_reference_error(variable: str, problem: str) -> AwsError:
+    return AwsError("resolve", "InvalidReference", f"environment variable {variable}: {problem}")
