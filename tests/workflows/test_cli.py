@@ -26,7 +26,7 @@ from typer.testing import CliRunner, Result
 from tests.harness import Harness
 from workflows.cli import app
 from workflows.cli.flags import Flags
-from workflows.cli.release_file import checked, request_document
+from workflows.cli.release_file import build_document, parse_input
 from workflows.client import ReleaseClient
 from workflows.client.errors import BadRequest, NoSuchRelease
 from workflows.request import ReleaseRequest
@@ -90,7 +90,7 @@ async def waiting(shell: Shell, harness: Harness, package: str) -> None:
 
 
 def document(target: str | None = "checkout", **flags: Any) -> ReleaseRequest:
-    return checked(request_document(Flags(**flags), target, by="ana"), ReleaseRequest)
+    return parse_input(build_document(Flags(**flags), target, by="ana"), ReleaseRequest)
 
 
 def problems(target: str | None = "checkout", **flags: Any) -> tuple[str, ...]:
@@ -389,7 +389,7 @@ async def test_a_release_that_could_not_be_rolled_back_exits_with_4(
     shell: Shell, harness: Harness, package: str
 ) -> None:
     await waiting(shell, harness, package)
-    harness.aws.somebody(
+    harness.aws.apply(
         "update_alias",
         FunctionName=harness.function,
         Name="live",

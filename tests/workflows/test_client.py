@@ -33,7 +33,7 @@ from workflows.client.errors import (
     Refused,
     Unreachable,
 )
-from workflows.client.lookup import find, target_of
+from workflows.client.lookup import find_workflow, parse_target
 from workflows.client.runs import RunOutcome
 from workflows.client.watch import Watch, WatchUpdate
 from workflows.domain.status import Phase
@@ -57,11 +57,11 @@ async def releases(temporal: WorkflowEnvironment) -> ReleaseClient:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for workers that there are not, for a moment only."""
-    monkeypatch.setattr(client, "_TAKING_UP", client.timedelta(seconds=1))
-    monkeypatch.setattr(client, "_TELLING", client.timedelta(seconds=1))
-    monkeypatch.setattr(client, "_PLANNING", client.timedelta(seconds=1))
-    monkeypatch.setattr(watch, "_PATIENCE", 1.0)
-    monkeypatch.setattr(watch, "_TICK", 0.5)
+    monkeypatch.setattr(client, "_UPDATE_TIMEOUT", client.timedelta(seconds=1))
+    monkeypatch.setattr(client, "_QUERY_TIMEOUT", client.timedelta(seconds=1))
+    monkeypatch.setattr(client, "_PLAN_TIMEOUT", client.timedelta(seconds=1))
+    monkeypatch.setattr(watch, "_RESPONSE_SECONDS", 1.0)
+    monkeypatch.setattr(watch, "_POLL_SECONDS", 0.5)
 
 
 def request(harness: Harness, package: str = "three", **keys: Any) -> ReleaseRequest:
@@ -155,7 +155,7 @@ async def watched(
 
 def told(sights: list[WatchUpdate]) -> list[str]:
     """The story, without the beginnings."""
-    return [moment.text for sight in sights for moment in sight.news if moment.sign != "begun"]
+    return [moment.text for sight in sights for moment in sight.entries if moment.kind != "start"]
 
 
 # --- names ---------------------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def told(sights: list[WatchUpdate]) -> list[str]:
 def test_a_target_is_a_name_or_an_arn_with_or_without_an_alias(
     text: str, function: str, alias: str
 ) -> None:
-    assert target_of(text) == Target(function=function, alias=alias)
+    assert parse_target(text) == Target(function=function, alias=alias)
 
 
 @pytest.mark.parametrize(
@@ -191,13 +191,13 @@ def test_a_target_is_a_name_or_an_arn_with_or_without_an_alias(
 )
 def test_what_is_no_target_is_a_bad_request(text: str) -> None:
     with pytest.raises(BadRequest):
-        target_of(text)
+        parse_target(text)
 
 
 async def test_a_function_is_found_wherever_it_was_released(releases: ReleaseClient) -> None:
     name = f"found-{next(_names)}"
     await nobody(releases, f"{HERE}/{name}:live", over=True)
-    assert (await find(releases.temporal, name)).id == f"{HERE}/{name}:live"
+    assert (await find_workflow(releases.temporal, name)).id == f"{HERE}/{name}:live"
 
 
 async def test_a_release_under_way_is_found_before_one_that_is_over_elsewhere(
@@ -206,7 +206,7 @@ async def test_a_release_under_way_is_found_before_one_that_is_over_elsewhere(
     name = f"found-{next(_names)}"
     await nobody(releases, f"{HERE}/{name}:live", over=True)
     await nobody(releases, f"{THERE}/{name}:live")
-    assert (await find(releases.temporal, name)).id == f"{THERE}/{name}:live"
+    assert (await find_workflow(releases.temporal, name)).id == f"{THERE}/{name}:live"
 
 
 @pytest.mark.parametrize("over", [False, True])
@@ -221,7 +221,7 @@ async def test_a_function_released_in_two_places_is_ambiguous_and_both_are_named
     for place in (HERE, THERE):
         await nobody(releases, f"{place}/{name}:live", over=over)
     with pytest.raises(Ambiguous) as problem:
-        await find(releases.temporal, name)
+        await find_workflow(releases.temporal, name)
     assert f"{HERE}/{name}:live" in str(problem.value)
     assert f"{THERE}/{name}:live" in str(problem.value)
 
@@ -240,7 +240,7 @@ async def test_an_arn_or_an_id_says_which_of_two_places_is_meant(
     name = f"found-{next(_names)}"
     await nobody(releases, f"{HERE}/{name}:live")
     await nobody(releases, f"{THERE}/{name}:live")
-    assert (await find(releases.temporal, named.format(name))).id == f"{THERE}/{name}:live"
+    assert (await find_workflow(releases.temporal, named.format(name))).id == f"{THERE}/{name}:live"
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ async def test_without_a_worker_the_status_is_not_guessed_and_what_is_listed_is_
     with pytest.raises(NoWorker):
         await releases.status(lock)
     run = await releases.describe(lock)
-    assert (run.running, run.status.phase, run.where) == (
+    assert (run.is_running, run.status.phase, run.location) == (
         True,
         "preparing",
         "111111111111/eu-central-1",
@@ -517,7 +517,7 @@ async def test_watching_adds_nothing_to_the_history(
 async def test_what_is_tried_again_is_shown_with_its_attempt_and_its_failure(
     releases: ReleaseClient, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "_TICK", 0.2)
+    monkeypatch.setattr(watch, "_POLL_SECONDS", 0.2)
     rule = harness.aws.fail("publish_version", "ServiceException", "try later", times=None)
     handle = await releases.start(request(harness), task_queue=harness.queue)
     retries = []
@@ -541,15 +541,15 @@ async def test_a_watch_outlives_the_worker_and_goes_on_with_the_next(
     async with Worker(releases.temporal, task_queue=queue, activities=list_operations(aws)):
         name = await begun(releases, harness)
         task = asyncio.create_task(seen.watch(releases, name))
-        await seen.until(lambda sight: sight.status and sight.answering)
-    last = await seen.until(lambda sight: not sight.answering)
+        await seen.until(lambda sight: sight.status and sight.worker_answers)
+    last = await seen.until(lambda sight: not sight.worker_answers)
     assert last.status is not None
     assert last.status.phase == "awaiting_approval"
     again = await Client.connect(
         temporal.client.service_client.config.target_host, plugins=[LambdaReleases()]
     )
     async with Worker(again, task_queue=queue, activities=list_operations(aws)):
-        await seen.until(lambda sight: sight.answering)
+        await seen.until(lambda sight: sight.worker_answers)
         await releases.approve(name, by="ana")
         last = await seen.until(lambda sight: sight.ending)
         await task
@@ -575,7 +575,7 @@ async def server(tmp_path: Path, unused_port: int) -> AsyncIterator[Any]:
                 search_attributes.REQUESTED_BY,
                 search_attributes.PHASE,
                 search_attributes.VERSION,
-                search_attributes.PERCENT,
+                search_attributes.TRAFFIC_PERCENT,
             ],
         )
         yield env
@@ -603,7 +603,7 @@ async def test_a_watch_outlives_a_restart_of_temporal(server: Any) -> None:
         )
         await nobody(releases, lock)
         task = asyncio.create_task(seen.watch(releases, lock))
-        await seen.until(lambda sight: sight.connected and not sight.answering)
+        await seen.until(lambda sight: sight.connected and not sight.worker_answers)
     await seen.until(lambda sight: not sight.connected)
     async with server() as env:
         await seen.until(lambda sight: sight.connected)
@@ -644,7 +644,7 @@ class Broken:
 
 async def test_after_a_broken_connection_every_event_is_told_once(releases: ReleaseClient) -> None:
     broken: Any = Broken()
-    sights = [sight async for sight in Watch(releases.temporal, broken).sights()]
+    sights = [sight async for sight in Watch(releases.temporal, broken).read_updates()]
     assert told(sights) == ["cancel: 1", "cancel: 2"]
     assert [sight.connected for sight in sights] == [False, True]
     assert broken.times == 2
@@ -680,7 +680,7 @@ async def test_an_alias_that_somebody_else_moved_ends_not_rolled_back(
     releases: ReleaseClient, harness: Harness
 ) -> None:
     name = await begun(releases, harness)
-    harness.aws.somebody(
+    harness.aws.apply(
         "update_alias",
         FunctionName=harness.function,
         Name="live",

@@ -16,20 +16,21 @@ from temporalio.testing import WorkflowEnvironment
 from activities.cloudwatch.metrics import MetricsRequest, MetricsResponse, Series
 from tests.harness import CANARY, Harness, read_ending
 from tests.workflows.record import HISTORIES
-from tests.workflows.test_analysis import BAD, GUARDED, USUAL, bake, callers, strategy
 from tests.workflows.test_cli import Shell
+from tests.workflows.test_live_analysis import BAD_ERROR_RATE, GUARDED, USUAL_ERROR_RATE, bake_step, set_traffic, canary_with
 from workflows.client import ReleaseClient
 from workflows.client.errors import NoSuchRelease
-from workflows.client.explain import Kind, explain
-from workflows.client.history import (
+from workflows.client.explain import explain
+from workflows.client.explanation import LineKind
+from workflows.client.facts import (
     AliasMoved,
     ControlReceived,
     Fact,
-    HistoryReader,
     MetricsRead,
     ReleaseRequested,
 )
-from workflows.client.rejudge import Was, summary
+from workflows.client.history import HistoryReader
+from workflows.client.rejudge import ReleaseQuality, summarize
 from workflows.client.runs import Run
 from workflows.client.stop_cause import StopCause
 from workflows.domain.assessment import Verdict
@@ -59,12 +60,12 @@ def target(harness: Harness) -> Target:
 async def test_it_tells_rules_measurements_verdict_and_end_of_a_release_that_was_rolled_back(
     harness: Harness, releases: ReleaseClient
 ) -> None:
-    callers(harness, candidate=BAD)
+    set_traffic(harness, candidate=BAD_ERROR_RATE)
     await harness.release(
         artifact=harness.package("three"),
         requested_by="ci",
         **GUARDED,
-        **strategy(bake(duration="1h")),
+        **canary_with(bake_step(duration="1h")),
     )
     told = await releases.explain(target(harness))
     assert told.judged_by == (
@@ -108,17 +109,17 @@ async def test_releases_that_are_not_measured_are_explained_as_well(
     assert told.stopped_by == (None if who == "promoted" else StopCause(who))
     texts = {(line.kind, line.text) for line in told.lines}
     answer = {
-        "alarm": (Kind.ANSWERED, "Watch errors: alarm errors went off: errors is ALARM"),
-        "hook": (Kind.ANSWERED, "Ask smoke (after_traffic): it refuses: no"),
-        "person": (Kind.SAID, "abort by ana: wrong build"),
-        "promoted": (Kind.ANSWERED, "Look at errors: none is red"),
+        "alarm": (LineKind.ANSWERED, "Watch errors: alarm errors went off: errors is ALARM"),
+        "hook": (LineKind.ANSWERED, "Ask smoke (after_traffic): it refuses: no"),
+        "person": (LineKind.CONTROL, "abort by ana: wrong build"),
+        "promoted": (LineKind.ANSWERED, "Look at errors: none is red"),
     }
     assert answer[who] in texts
     assert told.judged_by == (
         "alarms: errors",
         *(["hook: smoke (after_traffic)"] if who == "hook" else []),
     )
-    moved = [line.percent for line in told.lines if line.kind is Kind.MOVED]
+    moved = [line.percent for line in told.lines if line.kind is LineKind.MOVED]
     assert (
         moved
         == {"alarm": [10, 0], "hook": [10, 100, 0], "person": [10, 0], "promoted": [10, 100]}[who]
@@ -137,10 +138,10 @@ async def test_a_probe_that_failed_is_who_stopped_it_once_more_have_failed_than_
         {"kind": "probe", "requests": [request], "count": 2, "max_failures": most}
         for most in (1, 0)
     ]
-    await harness.release(artifact=harness.package("three"), **strategy(*steps))
+    await harness.release(artifact=harness.package("three"), **canary_with(*steps))
     told = await releases.explain(target(harness))
     assert told.stopped_by is StopCause.PROBE
-    probed = [line.text.partition(": ")[2] for line in told.lines if line.kind is Kind.ANSWERED]
+    probed = [line.text.partition(": ")[2] for line in told.lines if line.kind is LineKind.ANSWERED]
     assert [text.endswith("as expected") for text in probed] == [False, True, True, False]
 
 
@@ -150,7 +151,7 @@ async def test_probes_that_may_fail_stop_nothing(harness: Harness, releases: Rel
     request = {"payload": {}, "expect": [{"path": "$.status", "equals": "ok"}]}
     probe = {"kind": "probe", "requests": [request], "count": 2, "max_failures": 1}
     handle = await harness.begin(
-        artifact=harness.package("three"), **strategy(probe, {"kind": "approval"})
+        artifact=harness.package("three"), **canary_with(probe, {"kind": "approval"})
     )
     await harness.wait_for_phase("awaiting_approval")
     await harness.send("abort", reason="wrong build")
@@ -207,7 +208,7 @@ async def test_an_older_run_is_explained_by_its_id_or_its_releases(
 async def test_each_measurement_is_told_with_the_verdict_by_the_rules_of_its_step(
     harness: Harness, releases: ReleaseClient
 ) -> None:
-    callers(harness, candidate=USUAL)
+    set_traffic(harness, candidate=USUAL_ERROR_RATE)
     analysis = {
         "kind": "analysis",
         "duration": "5m",
@@ -219,21 +220,21 @@ async def test_each_measurement_is_told_with_the_verdict_by_the_rules_of_its_ste
     await harness.release(
         artifact=harness.package("three"),
         **guards,
-        **strategy({"kind": "set_weight", "percent": 10}, bake(), analysis),
+        **canary_with({"kind": "set_weight", "percent": 10}, bake_step(), analysis),
     )
     told = await releases.explain(target(harness))
     since = next(line.at for line in told.lines if line.text == "Analysis for 5 min")
     measured = [
         (line.at >= since, line.assessed.verdict)
         for line in told.lines
-        if line.kind is Kind.MEASURED and line.assessed
+        if line.kind is LineKind.MEASURED and line.assessed
     ]
     assert set(measured) == {
         (False, Verdict.PENDING),
         (True, Verdict.PASSED),
     }  # what the guards ask for never comes
     assert [
-        line.assessed.verdict for line in told.lines if line.kind is Kind.VERDICT and line.assessed
+        line.assessed.verdict for line in told.lines if line.kind is LineKind.VERDICT and line.assessed
     ] == [Verdict.PASSED]
 
 
@@ -272,10 +273,10 @@ async def test_of_a_long_release_measurements_that_changed_nothing_are_left_out_
                     digest=str(number),
                 ),
             )
-        yield ControlReceived(at + timedelta(days=1), "pause by ana", stop=False)
+        yield ControlReceived(at + timedelta(days=1), "pause by ana", is_stop=False)
 
     told = await explain(run, facts())
-    assert [line.kind for line in told.lines] == [Kind.MOVED, *[Kind.MEASURED] * 3, Kind.SAID]
+    assert [line.kind for line in told.lines] == [LineKind.MOVED, *[LineKind.MEASURED] * 3, LineKind.CONTROL]
     assert [line.assessed.verdict for line in told.lines if line.assessed] == [
         Verdict.PENDING,
         Verdict.PASSED,
@@ -313,7 +314,7 @@ async def test_every_release_that_was_recorded_is_explained(harness: Harness, pa
         started_at=datetime.now(UTC),
     )
     told = await explain(
-        run, HistoryReader(history.workflow_id, harness.client.data_converter).facts(events())
+        run, HistoryReader(history.workflow_id, harness.client.data_converter).read_facts(events())
     )
     assert told.ending is not None
     assert told.stopped_by == STOPPED_BY.get(path.name.split(".")[0])
@@ -324,13 +325,13 @@ async def test_every_release_that_was_recorded_is_explained(harness: Harness, pa
 async def test_rollbacks_and_rejected_releases_are_not_judged(
     harness: Harness, releases: ReleaseClient
 ) -> None:
-    callers(harness, candidate=USUAL)
-    await harness.release(artifact=harness.package("three"), **GUARDED, **strategy(bake()))
+    set_traffic(harness, candidate=USUAL_ERROR_RATE)
+    await harness.release(artifact=harness.package("three"), **GUARDED, **canary_with(bake_step()))
     await harness.roll_back()
     await harness.release(artifact={"kind": "version", "version": "99"})
     await harness.wait_for_closed_runs(3)
     [judged] = await releases.rejudge(target(harness), STRICT)
-    assert (judged.was, judged.cause, judged.verdict) == (Was.GOOD, None, Verdict.PASSED)
+    assert (judged.was, judged.cause, judged.verdict) == (ReleaseQuality.GOOD, None, Verdict.PASSED)
     assert judged.after is not None
     assert (judged.requests > 0, judged.errors > 0) == (True, True)
 
@@ -338,10 +339,10 @@ async def test_rollbacks_and_rejected_releases_are_not_judged(
 async def test_the_same_rules_come_to_the_same_as_the_release_did(
     harness: Harness, releases: ReleaseClient
 ) -> None:
-    callers(harness, candidate=0.02, stable=0.02, per_minute=300)
+    set_traffic(harness, candidate=0.02, stable=0.02, per_minute=300)
     metrics = {"not_worse": [{"margin": 0.02}, {"metric": "slow_rate", "margin": 0.05}]}
     ended = await harness.release(
-        artifact=harness.package("three"), guards={"metrics": metrics}, **strategy(bake())
+        artifact=harness.package("three"), guards={"metrics": metrics}, **canary_with(bake_step())
     )
     [judged] = await releases.rejudge(target(harness), Rules.model_validate(metrics))
     assert ended.status is not None
@@ -364,34 +365,34 @@ async def test_past_releases_are_judged_by_other_rules(
             }
         }
     }
-    callers(harness, candidate=BAD)
-    await harness.release(artifact=harness.package("three"), **loose, **strategy(bake()))
-    callers(harness, candidate=0)
+    set_traffic(harness, candidate=BAD_ERROR_RATE)
+    await harness.release(artifact=harness.package("three"), **loose, **canary_with(bake_step()))
+    set_traffic(harness, candidate=0)
     harness.aws.callers(
-        harness.function, per_minute=6000, error_rates={"4": 0.03, "3": 0.03, "2": USUAL}
+        harness.function, per_minute=6000, error_rates={"4": 0.03, "3": 0.03, "2": USUAL_ERROR_RATE}
     )
     assert (
-        await harness.release(artifact=harness.package("four"), **loose, **strategy(bake()))
+        await harness.release(artifact=harness.package("four"), **loose, **canary_with(bake_step()))
     ).kind == "Completed"
     await harness.wait_for_closed_runs(2)
     newest, oldest = await releases.rejudge(target(harness), STRICT)
     assert (newest.was, newest.verdict) == (
-        Was.GOOD,
+        ReleaseQuality.GOOD,
         Verdict.FAILED,
     )  # 3 % against 0.5 %: not good by these rules
-    assert (oldest.was, oldest.verdict) == (Was.BAD, Verdict.FAILED)
+    assert (oldest.was, oldest.verdict) == (ReleaseQuality.BAD, Verdict.FAILED)
     assert newest.after is not None
     assert timedelta(0) < newest.after < timedelta(minutes=5)
     assert newest.assessed is not None
     assert newest.assessed.candidate.invocations > 0
-    assert summary([newest, oldest]).startswith(
+    assert summarize([newest, oldest]).startswith(
         "1 of 1 bad releases would have been stopped, 1 of 1 good ones"
     )
 
 
 async def test_what_was_not_recorded_is_said(harness: Harness, releases: ReleaseClient) -> None:
-    callers(harness, candidate=USUAL)
-    await harness.release(artifact=harness.package("three"), **GUARDED, **strategy(bake()))
+    set_traffic(harness, candidate=USUAL_ERROR_RATE)
+    await harness.release(artifact=harness.package("three"), **GUARDED, **canary_with(bake_step()))
     other = Rules.model_validate(
         {"limits": [{"metric": {"namespace": "Shop", "name": "Refused"}, "max": 3}]}
     )
@@ -406,14 +407,14 @@ async def test_a_release_without_measurements_is_not_judged(
     await harness.release(artifact=harness.package("three"), **CANARY)
     [judged] = await releases.rejudge(target(harness), STRICT)
     assert judged.verdict is None
-    assert "1 without measurements" in summary([judged])
+    assert "1 without measurements" in summarize([judged])
 
 
 async def test_the_command_line_explains_and_rejudges(
     harness: Harness, shell: Shell, tmp_path: Path
 ) -> None:
-    callers(harness, candidate=BAD)
-    await harness.release(artifact=harness.package("three"), **GUARDED, **strategy(bake()))
+    set_traffic(harness, candidate=BAD_ERROR_RATE)
+    await harness.release(artifact=harness.package("three"), **GUARDED, **canary_with(bake_step()))
     explained = await shell("explain", harness.function)
     assert explained.exit_code == 0
     for words in (

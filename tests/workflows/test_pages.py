@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from rich.console import Console, RenderableType
 
-from workflows.cli.render import explanation_page, rejudged_table, status_page
-from workflows.cli.watch import Lines, worth_telling
-from workflows.client.explain import Explanation, Kind, Line
-from workflows.client.rejudge import Rejudged, Was
+from workflows.cli.explanation_page import render_explanation
+from workflows.cli.render import render_status
+from workflows.cli.tables import make_rejudgements_table
+from workflows.cli.watch import LinePrinter, select_entries
+from workflows.client.explanation import Explanation, ExplanationLine, LineKind
+from workflows.client.rejudge import Rejudgement, ReleaseQuality
 from workflows.client.runs import Run, RunEnding, RunOutcome
 from workflows.client.stop_cause import StopCause
 from workflows.client.timeline import TimelineEntry
@@ -72,7 +74,7 @@ def small(lines: Sequence[str], *, most: int) -> None:
 
 @pytest.mark.parametrize("assessed", ASSESSED, ids=["nothing", "huge", "silence"])
 def test_a_status_with_measurements_is_read_in_80_columns(assessed: AnalysisStatus) -> None:
-    lines = drawn(status_page(status(assessed), None, now=NOW))
+    lines = drawn(render_status(status(assessed), None, now=NOW))
     small(lines, most=14)
     assert any(line.startswith(f"  {assessed.verdict}") for line in lines)
     assert any(line.startswith("    version 8: ") for line in lines)
@@ -80,23 +82,23 @@ def test_a_status_with_measurements_is_read_in_80_columns(assessed: AnalysisStat
 
 def test_a_hotfix_is_named_so() -> None:
     assert (
-        drawn(status_page(status().model_copy(update={"hotfix": True}), None, now=NOW))[0]
+        drawn(render_status(status().model_copy(update={"hotfix": True}), None, now=NOW))[0]
         == "checkout:live  hotfix  baking"
     )
 
 
 def test_an_explanation_is_read_in_80_columns() -> None:
     lines = (
-        Line(NOW, Kind.MOVED, "10% to version 8", percent=10),
-        *(Line(NOW, Kind.MEASURED, "Measured", percent=10, assessed=one) for one in ASSESSED),
-        Line(NOW, Kind.VERDICT, f"Verdict: failed: {HUGE}", percent=10, assessed=ASSESSED[1]),
-        Line(NOW + timedelta(days=1), Kind.SAID, f"abort by ana: {HUGE}", percent=0),
+        ExplanationLine(NOW, LineKind.MOVED, "10% to version 8", percent=10),
+        *(ExplanationLine(NOW, LineKind.MEASURED, "Measured", percent=10, assessed=one) for one in ASSESSED),
+        ExplanationLine(NOW, LineKind.VERDICT, f"Verdict: failed: {HUGE}", percent=10, assessed=ASSESSED[1]),
+        ExplanationLine(NOW + timedelta(days=1), LineKind.CONTROL, f"abort by ana: {HUGE}", percent=0),
     )
     ending = RunEnding(outcome=RunOutcome.ROLLED_BACK, note="metrics", status=status())
     told = Explanation(
         run(ending), HUGE, True, (f"all the time: {HUGE}",), lines, 3, ending, StopCause.METRICS
     )
-    page = drawn(explanation_page(told))
+    page = drawn(render_explanation(told))
     small(page, most=70)
     assert page[0].startswith("checkout:live  hotfix")
     assert "3 lines are left out, measurements that changed nothing first" in page
@@ -105,26 +107,26 @@ def test_an_explanation_is_read_in_80_columns() -> None:
 
 
 def test_an_explanation_of_what_has_not_begun_says_so() -> None:
-    page = drawn(explanation_page(Explanation(run(), "", False, (), ())))
+    page = drawn(render_explanation(Explanation(run(), "", False, (), ())))
     small(page, most=5)
     assert page[-1] == "It is still under way: baking."
 
 
 def test_rejudged_releases_are_read_in_80_columns() -> None:
     rejudged = [
-        Rejudged(run(), Was.GOOD, None),
-        Rejudged(
+        Rejudgement(run(), ReleaseQuality.GOOD, None),
+        Rejudgement(
             run(),
-            Was.BAD,
+            ReleaseQuality.BAD,
             StopCause.ALARM,
             Judged.FAILED,
             timedelta(seconds=45),
             ASSESSED[1],
             ("Sum of Shop Refused at most 3",),
         ),
-        Rejudged(run(), Was.NEITHER, StopCause.OTHER, Judged.PENDING, None, ASSESSED[0]),
+        Rejudgement(run(), ReleaseQuality.NEITHER, StopCause.OTHER, Judged.PENDING, None, ASSESSED[0]),
     ]
-    page = drawn(rejudged_table(rejudged))
+    page = drawn(make_rejudgements_table(rejudged))
     small(page, most=20)
     text = " ".join(" ".join(page).split())
     for words in ("nothing was measured", "failed after 45 s", "undecided", "stopped by an error"):
@@ -133,14 +135,14 @@ def test_rejudged_releases_are_read_in_80_columns() -> None:
 
 def test_a_watch_in_a_pipe_tells_each_measurement_once_and_no_looks() -> None:
     console = Console(file=io.StringIO(), width=180, markup=False, highlight=False, no_color=True)
-    lines = Lines(console)
-    looked = (TimelineEntry(NOW, "measured", "Measure versions 8 and 7"),)
+    lines = LinePrinter(console)
+    looked = (TimelineEntry(NOW, "measurement", "Measure versions 8 and 7"),)
     for assessed in (
         ASSESSED[0],
         ASSESSED[1],
         ASSESSED[1].model_copy(update={"at": NOW + timedelta(minutes=1)}),
     ):
-        lines.show(WatchUpdate(news=looked, status=status(assessed)))
+        lines.show(WatchUpdate(entries=looked, status=status(assessed)))
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
     assert (
@@ -149,4 +151,4 @@ def test_a_watch_in_a_pipe_tells_each_measurement_once_and_no_looks() -> None:
     )
     assert "failed (0% sure that it is not worse, over 99.9% that it is)" in told
     assert "Measure versions" not in told
-    assert list(worth_telling(looked)) == []
+    assert list(select_entries(looked)) == []

@@ -20,12 +20,13 @@ from temporalio.testing import WorkflowEnvironment
 from tests.harness import Harness
 from workflows.client import ReleaseClient
 from workflows.client.errors import BadRequest, NoSuchRelease, Refused
-from workflows.client.schedules import Scheduled, Times
+from workflows.client.schedule_times import ScheduleTimes
+from workflows.client.schedules import ScheduleStatus
 from workflows.request import ReleaseRequest
 from workflows.temporal.plugin import LambdaReleases
 
-NIGHTLY = Times(cron=("30 2 * * *",))
-EACH_SECOND = Times(cron=("* * * * * * *",))
+NIGHTLY = ScheduleTimes(cron=("30 2 * * *",))
+EACH_SECOND = ScheduleTimes(cron=("* * * * * * *",))
 
 _numbers = itertools.count(1)
 
@@ -62,12 +63,12 @@ def request(harness: Harness, **keys: Any) -> ReleaseRequest:
 async def shown(
     releases: ReleaseClient,
     name: str,
-    wanted: Callable[[Scheduled], object] = bool,
+    wanted: Callable[[ScheduleStatus], object] = bool,
     *,
     patience: float = 20,
-) -> Scheduled:
+) -> ScheduleStatus:
     """A schedule as it is listed, once it is as wanted."""
-    found: list[Scheduled] = []
+    found: list[ScheduleStatus] = []
     try:
         async with asyncio.timeout(patience):
             while True:
@@ -85,20 +86,20 @@ async def shown(
 
 
 def test_a_calendar_is_what_temporals_own_command_line_takes() -> None:
-    times = Times.model_validate(
+    times = ScheduleTimes.model_validate(
         {"calendars": [{"dayOfWeek": "Mon-Fri", "hour": "9", "minute": 30}]}
     )
     assert times.spec.cron_expressions == ["0 30 9 * * Mon-Fri *"]
 
 
 def test_one_time_is_in_the_named_zone_unless_it_says_otherwise() -> None:
-    there = Times.model_validate({"at": "2026-12-01T17:00", "time_zone": "Europe/Berlin"})
+    there = ScheduleTimes.model_validate({"at": "2026-12-01T17:00", "time_zone": "Europe/Berlin"})
     assert there.once_at == datetime(2026, 12, 1, 16, tzinfo=UTC)
     assert there.spec.cron_expressions == ["00 00 16 01 12 * 2026"]
-    assert Times.model_validate({"at": "2026-12-01T17:00"}).once_at == datetime(
+    assert ScheduleTimes.model_validate({"at": "2026-12-01T17:00"}).once_at == datetime(
         2026, 12, 1, 17, tzinfo=UTC
     )
-    offset = Times.model_validate({"at": "2026-12-01T17:00-05:00", "time_zone": "Europe/Berlin"})
+    offset = ScheduleTimes.model_validate({"at": "2026-12-01T17:00-05:00", "time_zone": "Europe/Berlin"})
     assert offset.once_at == datetime(2026, 12, 1, 22, tzinfo=UTC)
 
 
@@ -115,7 +116,7 @@ def test_one_time_is_in_the_named_zone_unless_it_says_otherwise() -> None:
 )
 def test_times_that_mean_nothing_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Times.model_validate(bad)
+        ScheduleTimes.model_validate(bad)
 
 
 # --- creating ------------------------------------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ def test_times_that_mean_nothing_are_refused(bad: dict[str, object]) -> None:
 async def test_a_schedule_is_made_on_good_terms(
     releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
-    times = Times.model_validate(
+    times = ScheduleTimes.model_validate(
         {"cron": ["30 9 * * MON-FRI"], "time_zone": "Europe/Berlin", "jitter": "5m"}
     )
     await releases.schedules.create(
@@ -164,14 +165,14 @@ async def test_times_that_temporal_cannot_read_are_refused_in_its_words(
 ) -> None:
     with pytest.raises(Refused, match="CronString"):
         await releases.schedules.create(
-            name, request(harness), Times(cron=("nonsense",)), task_queue=harness.queue
+            name, request(harness), ScheduleTimes(cron=("nonsense",)), task_queue=harness.queue
         )
 
 
 async def test_a_time_that_is_past_is_refused(
     releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
-    past = Times(at=datetime.now(UTC) - timedelta(seconds=1))
+    past = ScheduleTimes(at=datetime.now(UTC) - timedelta(seconds=1))
     with pytest.raises(BadRequest, match="is past"):
         await releases.schedules.create(name, request(harness), past, task_queue=harness.queue)
 
@@ -182,7 +183,7 @@ async def test_a_time_that_is_past_is_refused(
 async def test_a_release_at_one_time_starts_then_and_never_again(
     releases: ReleaseClient, harness: Harness, name: str
 ) -> None:
-    soon = Times(at=datetime.now(UTC) + timedelta(seconds=2))
+    soon = ScheduleTimes(at=datetime.now(UTC) + timedelta(seconds=2))
     await releases.schedules.create(name, request(harness), soon, task_queue=harness.queue)
     over = await shown(releases, name, lambda schedule: schedule.last == "succeeded")
     assert over.last_id is not None

@@ -1,9 +1,21 @@
-"""``releases``: the command line. Every command is a few lines over :class:`workflows.client.client.ReleaseClient`.
+"""``releases``: the command line, a thin layer over :mod:`workflows.client`.
 
-Reading order: :mod:`~workflows.cli.app` (connection, errors, exit statuses) · :mod:`~workflows.cli.start` (start, rollback, plan)
-with its :mod:`~workflows.cli.flags`, :mod:`~workflows.cli.release_file` and :mod:`~workflows.cli.upload` · :mod:`~workflows.cli.status`
-(status, history), :mod:`~workflows.cli.explain` (explain, rejudge) and :mod:`~workflows.cli.watch` (watch), drawn by :mod:`~workflows.cli.render` · :mod:`~workflows.cli.controls`
-(the five controls) · :mod:`~workflows.cli.schedule` (schedule …).
+Reading order:
+
+- :mod:`~workflows.cli.app`: the application: connection, output, errors, exit statuses
+- :mod:`~workflows.cli.start`: ``start``, ``rollback``, ``plan``
+- :mod:`~workflows.cli.flags`: the flags of a release
+- :mod:`~workflows.cli.release_file`: builds the request from flags and file
+- :mod:`~workflows.cli.upload`: uploads a local package
+- :mod:`~workflows.cli.status`: ``status``, ``history``
+- :mod:`~workflows.cli.watch`: ``watch``
+- :mod:`~workflows.cli.controls`: ``approve``, ``pause``, ``resume``, ``promote``, ``abort``
+- :mod:`~workflows.cli.explain`: ``explain``, ``rejudge``
+- :mod:`~workflows.cli.schedule`: ``schedule …``
+- :mod:`~workflows.cli.render`: statuses, updates and plans as text
+- :mod:`~workflows.cli.tables`: lists of releases and schedules as tables
+- :mod:`~workflows.cli.explanation_page`: explanations as text
+- :mod:`~workflows.cli.styles`: colours and symbols
 """
 
 from __future__ import annotations
@@ -11,7 +23,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from workflows.cli import controls, explain, schedule, start, status, watch
-from workflows.cli.app import app, command
+from workflows.cli.app import app, make_command
 from workflows.temporal.process_exit import run_and_exit
 
 __all__ = ["app", "main"]
@@ -22,17 +34,17 @@ def main() -> NoReturn:
     run_and_exit(app)
 
 
-app.command()(command(start.start))
-app.command()(command(status.status))
-app.command()(command(watch.watch))
-app.command()(command(controls.approve))
-app.command()(command(controls.pause))
-app.command()(command(controls.resume))
-app.command()(command(controls.promote))
-app.command()(command(controls.abort))
-app.command()(command(start.rollback))
-app.command()(command(status.history))
-app.command()(command(explain.explain))
-app.command()(command(explain.rejudge))
-app.command()(command(start.plan))
+app.command()(make_command(start.start))
+app.command()(make_command(status.status))
+app.command()(make_command(watch.watch))
+app.command()(make_command(controls.approve))
+app.command()(make_command(controls.pause))
+app.command()(make_command(controls.resume))
+app.command()(make_command(controls.promote))
+app.command()(make_command(controls.abort))
+app.command()(make_command(start.rollback))
+app.command()(make_command(status.history))
+app.command()(make_command(explain.explain))
+app.command()(make_command(explain.rejudge))
+app.command()(make_command(start.plan))
 app.add_typer(schedule.app, name="schedule")

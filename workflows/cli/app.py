@@ -1,4 +1,4 @@
-"""What all commands have in common: the connection, how errors are said, and with which status a command exits."""
+"""What all commands share: the connection, the output, errors, and exit statuses."""
 
 from __future__ import annotations
 
@@ -18,18 +18,27 @@ from workflows.client.client import TASK_QUEUE, ReleaseClient
 from workflows.client.errors import BadRequest, NoWorker, Refused, ReleaseClientError, Unreachable
 from workflows.client.runs import RunEnding, RunOutcome
 
-_HELP: Final = """Release AWS Lambda functions safely: start, watch and steer releases that run on Temporal.
-
-A TARGET is a function and an alias: checkout (alias live), checkout:beta, an ARN with or without an alias, or the id of a release. No AWS credentials are needed here, except for --zip: the worker has them.
-
-$ releases start checkout:live --s3 s3://artifacts/42.zip --watch
-$ releases pause checkout:live --reason "p99 is up"
-$ releases rollback checkout:live --wait
-
-[bold]Exit status[/bold]: 0 succeeded · 1 rolled back, rejected or refused · 2 wrong usage, or no such release · 3 Temporal or the worker does not answer · 4 [bold]not[/bold] rolled back: somebody has to look · 130 interrupted (what was started goes on)
-
-[bold]Environment[/bold]: TEMPORAL_ADDRESS (else localhost:7233), TEMPORAL_NAMESPACE (else default), TEMPORAL_API_KEY, TEMPORAL_TLS and its kin, or a profile by TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE: as the temporal command line reads them. RELEASES_TASK_QUEUE (else lambda-releases): the queue of the worker that serves the function's account and region. AWS_REGION, AWS_PROFILE and the like: for --zip only.
-"""
+_HELP: Final = (
+    "Release AWS Lambda functions safely: start, watch and control releases that run on Temporal."
+    "\n\n"
+    "A TARGET is a function and an alias: checkout (alias live), checkout:beta, an ARN with or "
+    "without an alias, or the id of a release. No AWS credentials are needed here, except for "
+    "--zip: the worker has them."
+    "\n\n"
+    "$ releases start checkout:live --s3 s3://artifacts/42.zip --watch\n"
+    '$ releases pause checkout:live --reason "p99 is up"\n'
+    "$ releases rollback checkout:live --wait"
+    "\n\n"
+    "[bold]Exit status[/bold]: 0 succeeded · 1 rolled back, rejected or refused · 2 wrong usage, "
+    "or no such release · 3 Temporal or the worker does not answer · 4 [bold]not[/bold] rolled "
+    "back: check the alias · 130 interrupted (the release goes on)"
+    "\n\n"
+    "[bold]Environment[/bold]: TEMPORAL_ADDRESS (default localhost:7233), TEMPORAL_NAMESPACE "
+    "(default default), TEMPORAL_API_KEY, TEMPORAL_TLS and related variables, or a profile by "
+    "TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE: as the temporal command line reads them. "
+    "RELEASES_TASK_QUEUE (default lambda-releases): the queue of the worker that serves the "
+    "function's account and region. AWS_REGION, AWS_PROFILE and related variables: for --zip only."
+)
 
 app = typer.Typer(
     name="releases",
@@ -43,7 +52,7 @@ app = typer.Typer(
 
 _P = ParamSpec("_P")
 
-Target = Annotated[
+TargetArgument = Annotated[
     str,
     typer.Argument(
         metavar="TARGET",
@@ -51,33 +60,34 @@ Target = Annotated[
         show_default=False,
     ),
 ]
-TaskQueue = Annotated[
+TaskQueueOption = Annotated[
     str,
     typer.Option(
         envvar="RELEASES_TASK_QUEUE",
-        help="Where the worker of the function's account and region listens.",
+        help="The queue of the worker for the function's account and region.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-By = Annotated[
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ByOption = Annotated[
     str,
     typer.Option(
         "--by",
         metavar="NAME",
-        help="Who says so. Default: the user of this machine.",
+        help="Who requests it. Default: the user of this machine.",
         show_default=False,
     ),
 ]
-Reason = Annotated[
+ReasonOption = Annotated[
     str,
     typer.Option("--reason", metavar="TEXT", help="Why: kept in the history.", show_default=False),
 ]
 
 DEFAULT_QUEUE: Final = TASK_QUEUE
+_PIPE_COLUMNS: Final = 180
 
 
-class Exit(IntEnum):
-    """What a script can tell from a command's status."""
+class ExitStatus(IntEnum):
+    """The exit statuses of all commands, for scripts."""
 
     SUCCEEDED = 0
     NOT_RELEASED = 1
@@ -87,85 +97,85 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-_EXITS: Final = {
-    RunOutcome.SUCCEEDED: Exit.SUCCEEDED,
-    RunOutcome.REJECTED: Exit.NOT_RELEASED,
-    RunOutcome.ROLLED_BACK: Exit.NOT_RELEASED,
-    RunOutcome.NOT_ROLLED_BACK: Exit.NOT_ROLLED_BACK,
-    RunOutcome.KILLED: Exit.NOT_ROLLED_BACK,
+_STATUS_BY_OUTCOME: Final = {
+    RunOutcome.SUCCEEDED: ExitStatus.SUCCEEDED,
+    RunOutcome.REJECTED: ExitStatus.NOT_RELEASED,
+    RunOutcome.ROLLED_BACK: ExitStatus.NOT_RELEASED,
+    RunOutcome.NOT_ROLLED_BACK: ExitStatus.NOT_ROLLED_BACK,
+    RunOutcome.KILLED: ExitStatus.NOT_ROLLED_BACK,
 }
 
 
-@functools.cache
-def _silent() -> Runtime:
-    """Temporal's core without its log on stderr: what is wrong is said by us."""
-    return Runtime(telemetry=TelemetryConfig(logging=None))
-
-
 async def connect() -> ReleaseClient:
-    """Temporal, as the environment says where it is."""
-    return await ReleaseClient.connect(runtime=_silent())
+    """Connect to Temporal by the environment."""
+    return await ReleaseClient.connect(runtime=_make_quiet_runtime())
 
 
-def exit_of(ending: RunEnding) -> Exit:
-    """The status that a release's ending is worth."""
-    return _EXITS[ending.outcome]
+def get_exit_status(ending: RunEnding) -> ExitStatus:
+    """The exit status for a release's ending."""
+    return _STATUS_BY_OUTCOME[ending.outcome]
 
 
-def out() -> Console:
-    """Where answers go. Text is printed as it is: what users typed is no markup. A pipe gets wide lines."""
-    return _console(stderr=False)
+def get_user_name() -> str:
+    """The user of this machine; its number where it has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return f"uid {os.getuid()}"
 
 
-def err() -> Console:
-    """Where errors go."""
-    return _console(stderr=True)
+def make_stdout_console() -> Console:
+    """A console for results. Users' text is never taken for markup; a pipe gets wide lines."""
+    return _make_console(stderr=False)
 
 
-def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, markup=False, highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE
-    return console
+def make_stderr_console() -> Console:
+    """A console for errors."""
+    return _make_console(stderr=True)
 
 
-_PIPE: Final = 180
+def make_command(work: Callable[_P, Coroutine[Any, Any, ExitStatus | None]]) -> Callable[_P, None]:
+    """Make a command of an async function, which returns the exit status.
 
-
-def command(work: Callable[_P, Coroutine[Any, Any, Exit | None]]) -> Callable[_P, None]:
-    """Make an async function a command: it exits with the status that the function returns, and says in a line what went wrong."""
+    Errors of the client are printed, one line each problem.
+    """
 
     @functools.wraps(work)
     def run(*args: _P.args, **flags: _P.kwargs) -> None:
         try:
             status = asyncio.run(work(*args, **flags))
         except ReleaseClientError as error:
-            fail(error)
+            exit_with_error(error)
         except KeyboardInterrupt:
-            err().print("releases: interrupted; what was started goes on")
-            raise typer.Exit(Exit.INTERRUPTED) from None
-        raise typer.Exit(status or Exit.SUCCEEDED)
+            make_stderr_console().print("releases: interrupted; what was started goes on")
+            raise typer.Exit(ExitStatus.INTERRUPTED) from None
+        raise typer.Exit(status or ExitStatus.SUCCEEDED)
 
     return run
 
 
-def fail(error: ReleaseClientError) -> NoReturn:
-    """Say what is wrong on stderr, and exit."""
-    console = err()
+def exit_with_error(error: ReleaseClientError) -> NoReturn:
+    """Print the problems on stderr, and exit."""
+    console = make_stderr_console()
     for problem in error.problems if isinstance(error, BadRequest) else [str(error)]:
         console.print(f"releases: {problem}", soft_wrap=True)
     match error:
         case Refused():
-            raise typer.Exit(Exit.NOT_RELEASED)
+            raise typer.Exit(ExitStatus.NOT_RELEASED)
         case Unreachable() | NoWorker():
-            raise typer.Exit(Exit.NO_ANSWER)
+            raise typer.Exit(ExitStatus.NO_ANSWER)
         case _:
-            raise typer.Exit(Exit.USAGE)
+            raise typer.Exit(ExitStatus.USAGE)
 
 
-def myself() -> str:
-    """The user of this machine; its number where it has no name, as in a container."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return f"uid {os.getuid()}"
+@functools.cache
+def _make_quiet_runtime() -> Runtime:
+    """Temporal's core without its own log on stderr: errors are printed by the commands."""
+    return Runtime(telemetry=TelemetryConfig(logging=None))
+
+
+def _make_console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE_COLUMNS
+    return console

@@ -1,4 +1,4 @@
-"""The five controls: what a person may say to a release that is under way. A refusal is printed as its sentence; exit status 1."""
+"""The five controls of a running release. A refusal is one sentence and exit status 1."""
 
 from __future__ import annotations
 
@@ -7,51 +7,57 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.app import By, Reason, Target, connect, myself, out
-from workflows.cli.render import status_page
+from workflows.cli.app import (
+    ByOption,
+    ReasonOption,
+    TargetArgument,
+    connect,
+    get_user_name,
+    make_stdout_console,
+)
+from workflows.cli.render import render_status
 from workflows.domain.status import ReleaseStatus
 
 
 async def approve(
-    target: Target,
+    target: TargetArgument,
     note: Annotated[
         str, typer.Option("--note", metavar="TEXT", help="Kept in the history.", show_default=False)
     ] = "",
-    by: By = "",
+    by: ByOption = "",
 ) -> None:
-    """Let a release that waits for approval go on.
+    """Let a release that waits for approval continue.
 
     $ releases approve checkout:live --note "looks good"
     """
-    _show(await (await connect()).approve(target, by=by or myself(), note=note))
+    _print_status(await (await connect()).approve(target, by=by or get_user_name(), note=note))
 
 
-async def pause(target: Target, reason: Reason = "", by: By = "") -> None:
-    """Hold a release at its current weight; its alarms go on watching, and a bake has as long left as it had.
+async def pause(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
+    """Hold a release at its current weight. Its guards stay active; a bake keeps its time left.
 
     $ releases pause checkout:live --reason "p99 is up"
     """
-    _show(await (await connect()).pause(target, by=by or myself(), reason=reason))
+    _print_status(await (await connect()).pause(target, by=by or get_user_name(), reason=reason))
 
 
-async def resume(target: Target, by: By = "") -> None:
-    """Let a paused release go on."""
-    _show(await (await connect()).resume(target, by=by or myself()))
+async def resume(target: TargetArgument, by: ByOption = "") -> None:
+    """Let a paused release continue."""
+    _print_status(await (await connect()).resume(target, by=by or get_user_name()))
 
 
-async def promote(target: Target, reason: Reason = "", by: By = "") -> None:
-    """Skip the steps that are left: all traffic to the candidate. Hooks are still asked."""
-    _show(await (await connect()).promote(target, by=by or myself(), reason=reason))
+async def promote(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
+    """Skip the remaining steps: all traffic to the candidate. Hooks are still invoked."""
+    _print_status(await (await connect()).promote(target, by=by or get_user_name(), reason=reason))
 
 
-async def abort(target: Target, reason: Reason = "", by: By = "") -> None:
-    """Stop a release and put the alias back. Returns before that is done: releases watch shows it.
+async def abort(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
+    """Stop a release and roll it back. Returns before that is done: watch it with releases watch.
 
     $ releases abort checkout:live --reason "wrong build"
     """
-    _show(await (await connect()).abort(target, by=by or myself(), reason=reason))
+    _print_status(await (await connect()).abort(target, by=by or get_user_name(), reason=reason))
 
 
-def _show(status: ReleaseStatus) -> None:
-    """How the release stands now that it was said."""
-    out().print(status_page(status, None, now=datetime.now(UTC)))
+def _print_status(status: ReleaseStatus) -> None:
+    make_stdout_console().print(render_status(status, None, now=datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""``explain`` and ``rejudge``: why a release ended as it did, and what other rules would have made of past ones."""
+"""``explain`` and ``rejudge``: why a release ended as it did, and by other rules."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ import typer
 import yaml
 from pydantic import TypeAdapter
 
-from workflows.cli.app import Exit, Json, Target, connect, out
-from workflows.cli.release_file import checked
-from workflows.cli.render import explanation_page, rejudged_table
+from workflows.cli.app import (
+    ExitStatus,
+    JsonOption,
+    TargetArgument,
+    connect,
+    make_stdout_console,
+)
+from workflows.cli.explanation_page import render_explanation
+from workflows.cli.release_file import parse_input
+from workflows.cli.tables import make_rejudgements_table
 from workflows.client.errors import BadRequest
-from workflows.client.explain import Explanation
-from workflows.client.rejudge import Rejudged, summary
+from workflows.client.explanation import Explanation
+from workflows.client.rejudge import Rejudgement, summarize
 from workflows.domain.rules import Rules
 
 
 async def explain(
-    target: Target,
+    target: TargetArgument,
     *,
     run: Annotated[
         str | None,
@@ -31,25 +38,27 @@ async def explain(
             show_default=False,
         ),
     ] = None,
-    json: Json = False,
-) -> Exit:
-    """Tell from the history why a release was promoted or rolled back: the rules, what was measured, each verdict, who said what.
+    json: JsonOption = False,
+) -> ExitStatus:
+    """Explain from the history why a release was promoted or rolled back.
+
+    Shows the rules, the measurements, each verdict, and every control.
 
     $ releases explain checkout:live
     $ releases explain release-checkout-20261125-101500    # the id of an older release
 
-    The last release of an alias, or the one under way; no worker is needed.
+    The last release of an alias, or the running one; no worker is needed.
     """
-    told = await (await connect()).explain(target, run_id=run)
+    explanation = await (await connect()).explain(target, run_id=run)
     if json:
-        typer.echo(TypeAdapter(Explanation).dump_json(told, indent=2).decode())
+        typer.echo(TypeAdapter(Explanation).dump_json(explanation, indent=2).decode())
     else:
-        out().print(explanation_page(told))
-    return Exit.SUCCEEDED
+        make_stdout_console().print(render_explanation(explanation))
+    return ExitStatus.SUCCEEDED
 
 
 async def rejudge(
-    target: Target,
+    target: TargetArgument,
     *,
     policy: Annotated[
         str,
@@ -57,37 +66,41 @@ async def rejudge(
             "--policy",
             metavar="FILE|JSON",
             show_default=False,
-            help='Rules, as guards.metrics takes them: \'{"not_worse": [{"metric": "error_rate", "margin": 0.01}]}\', or a file of JSON or YAML.',
+            help="Rules, as guards.metrics takes them: "
+            '\'{"not_worse": [{"metric": "error_rate", "margin": 0.01}]}\', '
+            "or a file of JSON or YAML.",
         ),
     ],
     limit: Annotated[
         int,
         typer.Option(
-            "--runs", "--limit", "-n", min=1, max=1000, help="Of at most so many runs, the newest."
+            "--runs", "--limit", "-n", min=1, max=1000, help="At most so many runs, the newest."
         ),
     ] = 20,
-    json: Json = False,
-) -> Exit:
-    """Judge past releases by other rules: would they have stopped the bad ones, and how many of the good ones?
+    json: JsonOption = False,
+) -> ExitStatus:
+    """Assess past releases by other rules: would they have stopped the bad ones and no good ones?
 
-    $ releases rejudge checkout:live --policy '{"not_worse": [{"metric": "error_rate", "margin": 0.005}], "alpha": 0.001}'
+    $ releases rejudge checkout:live --policy '{"not_worse": [{"margin": 0.005}], "alpha": 0.001}'
 
-    Reads the measurements in the histories; changes nothing. A release was good if it succeeded, bad if metrics, an alarm, a hook, a probe or a person
-    stopped it. What was not measured at the time is said, not guessed; nor is known what callers would have met had these rules sent other traffic.
+    Reads the measurements in the histories; changes nothing. A release was good if it succeeded,
+    bad if metrics, an alarm, a hook, a probe or a person stopped it. What was not measured at the
+    time is reported as missing. How callers would have fared with other traffic is unknown.
     """
-    rules = checked(_policy(policy), Rules)
+    rules = parse_input(_read_policy(policy), Rules)
     if not rules.has_criteria:
         raise BadRequest(["--policy: name what is judged: limits, not_worse or both"])
-    rejudged = await (await connect()).rejudge(target, rules, limit=limit)
+    rejudgements = await (await connect()).rejudge(target, rules, limit=limit)
     if json:
-        typer.echo(TypeAdapter(list[Rejudged]).dump_json(rejudged, indent=2).decode())
-        return Exit.SUCCEEDED
-    out().print(rejudged_table(rejudged))
-    out().print(summary(rejudged), soft_wrap=True)
-    return Exit.SUCCEEDED
+        typer.echo(TypeAdapter(list[Rejudgement]).dump_json(rejudgements, indent=2).decode())
+        return ExitStatus.SUCCEEDED
+    console = make_stdout_console()
+    console.print(make_rejudgements_table(rejudgements))
+    console.print(summarize(rejudgements), soft_wrap=True)
+    return ExitStatus.SUCCEEDED
 
 
-def _policy(text: str) -> object:
+def _read_policy(text: str) -> object:
     try:
         if text.lstrip().startswith("{"):
             return json_module.loads(text)

@@ -1,4 +1,4 @@
-"""The flags that say what to release and how: shared by ``start``, ``plan`` and ``schedule create``."""
+"""The flags of a release, shared by ``start``, ``plan`` and ``schedule create``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast, get_type_hints
 
 import typer
 
-from workflows.cli.app import DEFAULT_QUEUE, By, Reason, TaskQueue
+from workflows.cli.app import DEFAULT_QUEUE, ByOption, ReasonOption, TaskQueueOption
 
-_WHAT, _HOW, _GUARDS, _WHO = "What to release", "How", "What may stop it", "Who and why"
+_WHAT: Final = "What to release"
+_HOW: Final = "How"
+_GUARDS: Final = "What may stop it"
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -26,15 +28,19 @@ def _option(*names: str, panel: str, help: str, metavar: str | None = None, **mo
 
 @dataclass(frozen=True, kw_only=True)
 class Flags:
-    """What was typed: everything may be absent, and everything may be in the file instead."""
+    """The flags as typed: each may be absent, and may be in the file instead."""
 
     file: Annotated[
         Path | None,
         _option(
-            "-f", "--file", panel=_WHAT, metavar="FILE",
-            help="A release as JSON or YAML, the input of the workflow; - is stdin. Flags override it.",
+            "-f",
+            "--file",
+            panel=_WHAT,
+            metavar="FILE",
+            help="A release as JSON or YAML, the input of the workflow; - is stdin. "
+            "Flags override it.",
         ),
-    ] = None  # fmt: skip
+    ] = None
     s3: Annotated[
         str | None,
         _option(
@@ -47,17 +53,22 @@ class Flags:
     package: Annotated[
         Path | None,
         _option(
-            "--zip", panel=_WHAT, metavar="PATH", exists=True, dir_okay=False,
-            help="A local package: uploaded to --bucket first, once, under the hash of its content. Needs AWS credentials.",
+            "--zip",
+            panel=_WHAT,
+            metavar="PATH",
+            exists=True,
+            dir_okay=False,
+            help="A local package: uploaded to --bucket first, once, under the hash of its "
+            "content. Needs AWS credentials.",
         ),
-    ] = None  # fmt: skip
+    ] = None
     bucket: Annotated[
         str | None,
         _option(
             "--bucket",
             panel=_WHAT,
             metavar="NAME",
-            help="Where --zip goes; in the function's region.",
+            help="The bucket for --zip; in the function's region.",
         ),
     ] = None
     image: Annotated[
@@ -73,26 +84,36 @@ class Flags:
     settings: Annotated[
         list[str],
         _option(
-            "--set", panel=_WHAT, metavar="NAME=VALUE",
-            help="Configuration, in AWS's words: MemorySize=512, Layers='[\"arn:…\"]'. Repeat it.",
+            "--set",
+            panel=_WHAT,
+            metavar="NAME=VALUE",
+            help="Configuration, with AWS's names: MemorySize=512, "
+            "Layers='[\"arn:…\"]'. Repeat it.",
         ),
-    ] = field(default_factory=list[str])  # fmt: skip
+    ] = field(default_factory=list[str])
     environment: Annotated[
         list[str],
         _option(
-            "--env", panel=_WHAT, metavar="NAME=VALUE",
-            help="An environment variable. AWS replaces the whole set by those given. Repeat it. Visible in Temporal: give secrets as "
-            "'{{resolve:ssm:/path}}' or '{{resolve:secretsmanager:name:SecretString:key}}'.",
+            "--env",
+            panel=_WHAT,
+            metavar="NAME=VALUE",
+            help="An environment variable. AWS replaces the whole set by those given. Repeat it. "
+            "Visible in Temporal: give secrets as '{{resolve:ssm:/path}}' or "
+            "'{{resolve:secretsmanager:name:SecretString:key}}'.",
         ),
-    ] = field(default_factory=list[str])  # fmt: skip
+    ] = field(default_factory=list[str])
     strategy: Annotated[
         str | None,
         _option(
-            "--strategy", panel=_HOW, metavar="NAME|JSON",
-            help="Adaptive, AllAtOnce, Canary10Percent5Minutes (the default), Linear10PercentEvery1Minute, with any numbers; or steps: "
-            '\'{"steps": [{"kind": "set_weight", "percent": 5}, {"kind": "bake", "duration": "10m"}, {"kind": "approval"}]}\'.',
+            "--strategy",
+            panel=_HOW,
+            metavar="NAME|JSON",
+            help="Adaptive, AllAtOnce, Canary10Percent5Minutes (the default), "
+            "Linear10PercentEvery1Minute, with any numbers; or steps: "
+            '\'{"steps": [{"kind": "set_weight", "percent": 5}, '
+            '{"kind": "bake", "duration": "10m"}, {"kind": "approval"}]}\'.',
         ),
-    ] = None  # fmt: skip
+    ] = None
     reserved: Annotated[
         int | None,
         _option(
@@ -108,7 +129,7 @@ class Flags:
             "--provisioned",
             panel=_HOW,
             metavar="N",
-            help="Executions kept warm on the version that is released.",
+            help="Provisioned concurrency of the version that is released.",
         ),
     ] = None
     before_traffic: Annotated[
@@ -117,7 +138,7 @@ class Flags:
             "--before-traffic",
             panel=_GUARDS,
             metavar="FUNCTION",
-            help="Asked before the first traffic moves.",
+            help="A hook, invoked before the first traffic moves.",
         ),
     ] = None
     after_traffic: Annotated[
@@ -126,7 +147,7 @@ class Flags:
             "--after-traffic",
             panel=_GUARDS,
             metavar="FUNCTION",
-            help="Asked once all traffic has moved.",
+            help="A hook, invoked once all traffic has moved.",
         ),
     ] = None
     alarms: Annotated[
@@ -135,35 +156,45 @@ class Flags:
             "--alarm",
             panel=_GUARDS,
             metavar="NAME",
-            help="A CloudWatch alarm that takes everything back. Repeat it.",
+            help="A CloudWatch alarm that rolls the release back. Repeat it.",
         ),
     ] = field(default_factory=list[str])
     metrics: Annotated[
         str | None,
         _option(
-            "--metrics", panel=_GUARDS, metavar="JSON",
-            help="Rules on what CloudWatch measures: '{\"not_worse\": [{\"metric\": \"error_rate\", \"margin\": 0.01}], "
-            "\"limits\": [{\"metric\": \"duration_p99\", \"max\": 800}]}'.",
+            "--metrics",
+            panel=_GUARDS,
+            metavar="JSON",
+            help="Rules for CloudWatch metrics: "
+            '\'{"not_worse": [{"metric": "error_rate", "margin": 0.01}], '
+            '"limits": [{"metric": "duration_p99", "max": 800}]}\'.',
         ),
-    ] = None  # fmt: skip
+    ] = None
     after: Annotated[
         str | None,
-        _option("--after", panel=_GUARDS, metavar="DURATION", help="How long alarms and metrics go on guarding once all traffic has moved: 24h."),
-    ] = None  # fmt: skip
+        _option(
+            "--after",
+            panel=_GUARDS,
+            metavar="DURATION",
+            help="How long alarms and metrics stay active once all traffic has moved: 24h.",
+        ),
+    ] = None
     hotfix: Annotated[
         bool,
         _option(
-            "--hotfix", panel=_GUARDS,
-            help="Ship during an incident: alarms that are red already do not count, the new version must not be worse than the live one. Needs --reason.",
+            "--hotfix",
+            panel=_GUARDS,
+            help="Release during an incident: alarms that are in ALARM already are ignored, and "
+            "the new version must not be worse than the live one. Needs --reason.",
         ),
-    ] = False  # fmt: skip
-    reason: Reason = ""
-    by: By = ""
-    task_queue: TaskQueue = DEFAULT_QUEUE
+    ] = False
+    reason: ReasonOption = ""
+    by: ByOption = ""
+    task_queue: TaskQueueOption = DEFAULT_QUEUE
 
 
-def takes_flags(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Let typer see each of the :class:`Flags` as a parameter of a command that takes them all as ``flags``."""
+def expand_flags(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Give a command that takes ``flags`` one parameter for each of the :class:`Flags`."""
     parameters = inspect.signature(command, eval_str=True).parameters
     hints = get_type_hints(Flags, include_extras=True)
     defaults = {flag.name: getattr(Flags(), flag.name) for flag in fields(Flags)}
@@ -179,10 +210,11 @@ def takes_flags(command: Callable[_P, _R]) -> Callable[_P, _R]:
         if name != "flags"
     ]
 
-    def spread(**given: Any) -> Any:
-        flags = Flags(**{name: given.pop(name) for name in defaults})
-        return cast("Callable[..., Any]", command)(flags=flags, **given)
+    def run(**values: Any) -> Any:
+        flags = Flags(**{name: values.pop(name) for name in defaults})
+        return cast("Callable[..., Any]", command)(flags=flags, **values)
 
-    spread.__name__, spread.__doc__ = command.__name__, command.__doc__
-    spread.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined] # how inspect lets a function speak for another
-    return cast("Callable[_P, _R]", spread)
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    # Typer reads the signature by inspect, which reads this attribute first.
+    run.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined] # inspect's protocol, not in typeshed
+    return cast("Callable[_P, _R]", run)

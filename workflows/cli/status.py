@@ -1,4 +1,4 @@
-"""``status`` and ``history``: how releases stand, and how they went."""
+"""``status`` and ``history``: the state of releases, and how past ones ended."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from typing import Annotated
 
 import typer
 
-from workflows.cli.app import Exit, Json, Target, connect, err, out
-from workflows.cli.render import ending_line, history_table, running_table, status_page
+from workflows.cli.app import (
+    ExitStatus,
+    JsonOption,
+    TargetArgument,
+    connect,
+    make_stderr_console,
+    make_stdout_console,
+)
+from workflows.cli.render import render_ending, render_status
+from workflows.cli.tables import make_history_table, make_running_table
 from workflows.client import ReleaseClient
 from workflows.client.errors import NoSuchRelease, NoWorker
 from workflows.client.runs import Run
@@ -26,66 +34,73 @@ async def status(
         ),
     ] = None,
     *,
-    json: Json = False,
-) -> Exit:
-    """Show how a release stands, or how the last one ended; without a target, every release that is under way.
+    json: JsonOption = False,
+) -> ExitStatus:
+    """Show the status of a release, or how the last one ended; without a target, all that run.
 
     $ releases status
     $ releases status checkout:live --json | jq -r .phase
 
-    Without a worker it shows what Temporal lists (which may be older than the last step), and exits with 3.
+    Without a worker it shows what Temporal lists (which may be older than the last step), and
+    exits with 3.
     """
     releases = await connect()
-    return await _one(releases, target, json=json) if target else await _all(releases, json=json)
-
-
-async def _one(releases: ReleaseClient, target: str, *, json: bool) -> Exit:
-    answered = Exit.SUCCEEDED
-    try:
-        standing = await releases.status(target)
-    except NoWorker as problem:
-        err().print(f"releases: {problem}", soft_wrap=True)
-        standing, answered = (await releases.describe(target)).status, Exit.NO_ANSWER
-    if json:
-        typer.echo(standing.model_dump_json(indent=2))
-        return answered
-    described: Run | None = None
-    with contextlib.suppress(NoSuchRelease):  # rejected before there was a rollout
-        described = await releases.describe(target)
-    console = out()
-    console.print(
-        status_page(standing, described.strategy if described else None, now=datetime.now(UTC))
-    )
-    if described and described.ending and described.ending.note not in standing.note:
-        console.print("  ", ending_line(described.ending), sep="", soft_wrap=True)
-    return answered
-
-
-async def _all(releases: ReleaseClient, *, json: bool) -> Exit:
-    runs = await releases.running()
-    if json:
-        typer.echo(json_module.dumps([run.model_dump(mode="json") for run in runs], indent=2))
-    elif runs:
-        out().print(running_table(runs, now=datetime.now(UTC)))
-    else:
-        out().print("Nothing is being released.")
-    return Exit.SUCCEEDED
+    if target:
+        return await _print_release(releases, target, json=json)
+    return await _print_running(releases, json=json)
 
 
 async def history(
-    target: Target,
+    target: TargetArgument,
     *,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=1000, help="At most so many, the newest.")
     ] = 20,
-    json: Json = False,
+    json: JsonOption = False,
 ) -> None:
-    """Show the last releases and rollbacks of an alias: when, by whom, what, and how each ended.
+    """Show the last releases and rollbacks of an alias: when, by whom, what, and the outcome.
 
-    They last as long as the namespace's retention. Releases that were refused because another one ran are not among them.
+    They are kept for the namespace's retention period. Releases that were refused because another
+    one ran are not among them.
     """
     runs = await (await connect()).history(target, limit=limit)
     if json:
-        typer.echo(json_module.dumps([run.model_dump(mode="json") for run in runs], indent=2))
+        _print_json(runs)
     else:
-        out().print(history_table(runs, now=datetime.now(UTC)))
+        make_stdout_console().print(make_history_table(runs, now=datetime.now(UTC)))
+
+
+async def _print_release(releases: ReleaseClient, target: str, *, json: bool) -> ExitStatus:
+    exit_status = ExitStatus.SUCCEEDED
+    try:
+        status = await releases.status(target)
+    except NoWorker as problem:
+        make_stderr_console().print(f"releases: {problem}", soft_wrap=True)
+        status = (await releases.describe(target)).status
+        exit_status = ExitStatus.NO_ANSWER
+    if json:
+        typer.echo(status.model_dump_json(indent=2))
+        return exit_status
+    run: Run | None = None
+    with contextlib.suppress(NoSuchRelease):  # it was rejected before it had a rollout
+        run = await releases.describe(target)
+    console = make_stdout_console()
+    console.print(render_status(status, run.strategy if run else None, now=datetime.now(UTC)))
+    if run and run.ending and run.ending.note not in status.note:
+        console.print("  ", render_ending(run.ending), sep="", soft_wrap=True)
+    return exit_status
+
+
+async def _print_running(releases: ReleaseClient, *, json: bool) -> ExitStatus:
+    runs = await releases.running()
+    if json:
+        _print_json(runs)
+    elif runs:
+        make_stdout_console().print(make_running_table(runs, now=datetime.now(UTC)))
+    else:
+        make_stdout_console().print("Nothing is being released.")
+    return ExitStatus.SUCCEEDED
+
+
+def _print_json(runs: list[Run]) -> None:
+    typer.echo(json_module.dumps([run.model_dump(mode="json") for run in runs], indent=2))

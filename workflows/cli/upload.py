@@ -1,4 +1,4 @@
-"""Uploading a local package before its release: to S3, under the hash of its content, so that the same package is uploaded once."""
+"""Uploads a local package to S3, under the hash of its content: the same package only once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ import hashlib
 import os
 import zipfile
 from pathlib import Path
+from typing import Final
 
 from workflows.client.errors import BadRequest, Refused, ReleaseClientError
 from workflows.domain.target import Target
 from workflows.request import S3Package
 
-_READ_SECONDS = 600
+_READ_TIMEOUT_SECONDS: Final = 600
 
 
-def package(path: Path, *, bucket: str, target: Target) -> S3Package:
-    """What a local package is called in S3: ``<function>/<sha256>.zip``. ``BadRequest`` where it is no .zip file."""
+def name_package(path: Path, *, bucket: str, target: Target) -> S3Package:
+    """The place of a local package in S3: ``<function>/<sha256>.zip``.
+
+    Raises ``BadRequest`` where the file is not a .zip file.
+    """
     if not zipfile.is_zipfile(path):
         raise BadRequest([f"--zip: {path} is not a .zip file"])
     with path.open("rb") as file:
@@ -24,31 +28,32 @@ def package(path: Path, *, bucket: str, target: Target) -> S3Package:
     return S3Package(kind="s3", bucket=bucket, key=f"{target.name}/{digest}.zip")
 
 
-async def upload(path: Path, artifact: S3Package) -> S3Package:
-    """Put a package where ``artifact`` says, unless it is there; with its version where the bucket keeps versions.
+async def upload_package(path: Path, artifact: S3Package) -> S3Package:
+    """Upload a package to ``artifact``, unless it is there already.
 
-    Needs AWS credentials that may read and write there; the region is the bucket's, ``AWS_REGION`` or the profile's.
+    Returns the artifact, with its object version where the bucket keeps versions. Needs AWS
+    credentials that may read and write there. The region is the bucket's: ``AWS_REGION``, or the
+    profile's.
     """
-    from activities.aws import AwsConfigurationError, Timeouts, connect  # noqa: PLC0415 - botocore: only whoever uploads waits for it
-    from activities.errors import AwsError  # noqa: PLC0415
+    # Imported here because botocore takes long to load: only an upload pays for it.
+    from activities.aws import AwsConfigurationError, Timeouts, connect  # noqa: PLC0415 - see above
+    from activities.errors import AwsError  # noqa: PLC0415 - see above
 
     content = await asyncio.to_thread(path.read_bytes)
     place = {"Bucket": artifact.bucket, "Key": artifact.key}
     try:
         async with connect(
-            os.environ.get("AWS_REGION"), timeouts=Timeouts(read=_READ_SECONDS)
+            os.environ.get("AWS_REGION"), timeouts=Timeouts(read=_READ_TIMEOUT_SECONDS)
         ) as aws:
             try:
-                there = await aws.call("s3", "head_object", place)
-            except AwsError:  # not there, or not ours to read: then writing tells
-                there = await aws.call("s3", "put_object", {**place, "Body": content})
+                response = await aws.call("s3", "head_object", place)
+            except AwsError:  # it is missing, or may not be read: in both cases try to write it
+                response = await aws.call("s3", "put_object", {**place, "Body": content})
     except AwsConfigurationError as problem:
         raise ReleaseClientError(f"--zip: {problem}") from None
     except AwsError as error:
         raise Refused(f"--zip: cannot upload to {artifact}: {error}") from None
-    version = there.get("VersionId")
-    return (
-        artifact
-        if version in {None, "null"}
-        else artifact.model_copy(update={"object_version": version})
-    )
+    version = response.get("VersionId")
+    if version in {None, "null"}:  # S3's version id of objects in a bucket without versions
+        return artifact
+    return artifact.model_copy(update={"object_version": version})

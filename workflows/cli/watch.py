@@ -1,4 +1,4 @@
-"""``watch``: a release as it goes, live on a terminal and as plain lines elsewhere, to its end."""
+"""``watch``: a release until its end, live on a terminal, as plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -11,100 +11,118 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from workflows.cli.app import Exit, Target, connect, err, exit_of, out
+from workflows.cli.app import (
+    ExitStatus,
+    TargetArgument,
+    connect,
+    get_exit_status,
+    make_stderr_console,
+    make_stdout_console,
+)
 from workflows.cli.render import (
-    ending_line,
-    measured_line,
-    moment_line,
-    phase_words,
-    retry_line,
-    sight_page,
-    trouble_words,
+    describe_outage,
+    format_phase,
+    render_ending,
+    render_entry,
+    render_measurements,
+    render_retry,
+    render_update,
 )
 from workflows.client import ReleaseClient
 from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import WatchUpdate
 
 
-async def watch(target: Target) -> Exit:
-    """Follow a release to its end: what happens, what is being retried, how long it takes. Exits with the release's status.
+async def watch(target: TargetArgument) -> ExitStatus:
+    """Watch a release until its end: what happens, what is retried, how long it takes.
+
+    Exits with the release's status.
 
     $ releases watch checkout:live
 
-    Watching can be stopped (Ctrl-C) and begun again at any time: the release does not notice, and nothing is added to its history.
-    Restarts of Temporal and of the worker are waited for.
+    A watch can be stopped (Ctrl-C) and started again at any time: it does not affect the release
+    and adds nothing to its history. It continues over restarts of Temporal and of the worker.
     """
-    return await follow(await connect(), target)
+    return await watch_release(await connect(), target)
 
 
-async def follow(releases: ReleaseClient, target: str, *, quiet: bool = False) -> Exit:
-    """Show a release until it has ended, and return what its end is worth; ``quiet``: show only that, and who does not answer meanwhile."""
-    console = out()
-    last = WatchUpdate()
-    lines = Trouble(err()) if quiet else Lines(console)
+async def watch_release(releases: ReleaseClient, target: str, *, quiet: bool = False) -> ExitStatus:
+    """Show a release until its end, and return the exit status for it.
+
+    ``quiet`` shows only the end, and what does not answer meanwhile.
+    """
+    console = make_stdout_console()
+    update = WatchUpdate()
+    printer = OutagePrinter(make_stderr_console()) if quiet else LinePrinter(console)
     with (
-        Page(console)
+        LiveDisplay(console)
         if console.is_terminal and not quiet
-        else contextlib.nullcontext(lines) as display
+        else contextlib.nullcontext(printer) as display
     ):
-        async for last in releases.watch(target):
-            display.show(last)
-    if last.ending is None:
-        return Exit.NO_ANSWER
-    console.print(ending_line(last.ending), soft_wrap=True)
-    return exit_of(last.ending)
+        async for update in releases.watch(target):
+            display.show(update)
+    if update.ending is None:
+        return ExitStatus.NO_ANSWER
+    console.print(render_ending(update.ending), soft_wrap=True)
+    return get_exit_status(update.ending)
 
 
-class Trouble:
-    """Nothing but who does not answer, so that nobody waits in vain without knowing."""
+class OutagePrinter:
+    """Prints only what does not answer, so that no caller waits without knowing why."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._trouble = ""
+        self._outage = ""
 
-    def show(self, sight: WatchUpdate) -> None:
-        """Add what is new."""
-        if (trouble := trouble_words(sight)) != self._trouble:
-            self._trouble = trouble
-            self._print(Text(f"         {trouble or 'it answers again'}"))
+    def show(self, update: WatchUpdate) -> None:
+        """Print an outage that begins or ends."""
+        if (outage := describe_outage(update)) != self._outage:
+            self._outage = outage
+            text = f"         {outage or 'it answers again'}"
+            self._console.print(Text(text), soft_wrap=True)
+
+
+class LinePrinter:
+    """Prints one line after the other, for logs; a retry once, whatever its attempt."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._outages = OutagePrinter(console)
+        self._retries: set[str] = set()
+        self._note = self._measurements = ""
+
+    def show(self, update: WatchUpdate) -> None:
+        """Print what is new."""
+        for entry in select_entries(update.entries):
+            self._print(render_entry(entry))
+        if update.status and not update.ending and update.status.note != self._note:
+            self._note = update.status.note
+            self._print(Text(f"         {format_phase(update.status)}: {self._note}"))
+        measurements = render_measurements(update.status) if update.status else None
+        if measurements is not None and measurements.plain != self._measurements:
+            self._measurements = measurements.plain
+            self._print(measurements)
+        for retry in update.retries:
+            key = f"{retry.what}: {retry.failure}"
+            if not retry.is_waiting and key not in self._retries:
+                self._retries.add(key)
+                self._print(render_retry(retry))
+        self._outages.show(update)
 
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
 
 
-class Lines(Trouble):
-    """One line after the other, for logs: each thing once, however often it is tried again."""
+class LiveDisplay:
+    """Prints the timeline as it grows; the current state below it is redrawn twice a second.
+
+    Only the timeline stays on the terminal.
+    """
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        self._said: set[str] = set()
-        self._note = self._measured = ""
-
-    def show(self, sight: WatchUpdate) -> None:
-        """Add what is new."""
-        for moment in worth_telling(sight.news):
-            self._print(moment_line(moment))
-        if sight.status and not sight.ending and sight.status.note != self._note:
-            self._note = sight.status.note
-            self._print(Text(f"         {phase_words(sight.status)}: {self._note}"))
-        measured = measured_line(sight.status) if sight.status else None
-        if measured is not None and measured.plain != self._measured:
-            self._measured = measured.plain
-            self._print(measured)
-        for retry in sight.retries:
-            if not retry.waits and (about := f"{retry.what}: {retry.failure}") not in self._said:
-                self._said.add(about)
-                self._print(retry_line(retry))
-        super().show(sight)
-
-
-class Page:
-    """The story as it grows, and under it how things stand right now, redrawn twice a second. Leaves the story behind."""
-
-    def __init__(self, console: Console) -> None:
-        self._sight = WatchUpdate()
+        self._update = WatchUpdate()
         self._live = Live(
-            console=console, get_renderable=self._draw, refresh_per_second=2, transient=True
+            console=console, get_renderable=self._render, refresh_per_second=2, transient=True
         )
 
     def __enter__(self) -> Self:
@@ -114,21 +132,24 @@ class Page:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, sight: WatchUpdate) -> None:
-        """Tell what is new, and how it stands."""
-        self._sight = sight
-        for moment in worth_telling(sight.news):
-            self._live.console.print(moment_line(moment))
+    def show(self, update: WatchUpdate) -> None:
+        """Print what is new, and redraw the current state."""
+        self._update = update
+        for entry in select_entries(update.entries):
+            self._live.console.print(render_entry(entry))
 
-    def _draw(self) -> Group:
-        return sight_page(self._sight, now=datetime.now(UTC))
+    def _render(self) -> Group:
+        return render_update(self._update, now=datetime.now(UTC))
 
 
-def worth_telling(news: Sequence[TimelineEntry]) -> Iterator[TimelineEntry]:
-    """The news without the beginnings of what is over already, and without looks at CloudWatch: what they told is shown instead."""
-    for index, moment in enumerate(news):
-        over = (later for later in news[index + 1 :] if later.sign in {"done", "failed"})
-        if moment.sign != "measured" and (
-            moment.sign != "begun" or not any(later.text.startswith(moment.text) for later in over)
+def select_entries(entries: Sequence[TimelineEntry]) -> Iterator[TimelineEntry]:
+    """The entries to print: no starts of what has ended since, and no reads of metrics.
+
+    The result of a measurement is printed instead, with the status.
+    """
+    for index, entry in enumerate(entries):
+        ends = (later for later in entries[index + 1 :] if later.kind in {"done", "failed"})
+        if entry.kind != "measurement" and (
+            entry.kind != "start" or not any(later.text.startswith(entry.text) for later in ends)
         ):
-            yield moment
+            yield entry

@@ -115,7 +115,7 @@ class ReleaseClient:
                 request,
                 id=generate_workflow_id("plan", request.target),
                 task_queue=task_queue,
-                static_summary=request.words[:200],
+                static_summary=request.summary[:200],
                 result_type=ReleasePlan,
                 execution_timeout=_PLAN_TIMEOUT,
             )
@@ -265,7 +265,7 @@ class ReleaseClient:
                     request,
                     id=workflow_id,
                     task_queue=task_queue,
-                    static_summary=request.words[:200],
+                    static_summary=request.summary[:200],
                     static_details=request.reason or None,
                     result_type=ReleaseStatus,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,

@@ -99,7 +99,7 @@ class Schedules:
                 request,
                 id=f"release/{target}/{id}",
                 task_queue=task_queue,
-                static_summary=request.words[:200],
+                static_summary=request.summary[:200],
                 static_details=request.reason or None,
                 typed_search_attributes=TypedSearchAttributes([*identity, requester]),
             ),
@@ -120,7 +120,7 @@ class Schedules:
                 await self._client.create_schedule(
                     id,
                     schedule,
-                    memo={_SUMMARY_KEY: request.words},
+                    memo={_SUMMARY_KEY: request.summary},
                     search_attributes=TypedSearchAttributes(identity),
                 )
         except ScheduleAlreadyRunningError:
@@ -202,7 +202,7 @@ class Schedules:
             [request] = await self._client.data_converter.decode(args, [ReleaseRequest])
         except (ApplicationError, ValueError):
             return "", "input that Release refuses"
-        return str(request.target), request.words
+        return str(request.target), request.summary
 
     async def _read_outcome(self, action: ScheduleActionExecutionStartWorkflow) -> str:
         """How a release ended, by its phase; empty where Temporal has deleted its history."""
