@@ -1,20 +1,34 @@
 """Releases of AWS Lambda functions as durable workflows.
 
-Reading order, from what is promised to how it is done:
+The modules at this level run in Temporal's sandbox. From what is promised to how it is done:
 
-- :mod:`~workflows.release`, :mod:`~workflows.rollback`: what users start; :mod:`~workflows.supervisor` is what both do
-- :mod:`~workflows.rollout`: the one that holds an alias and does the work; :mod:`~workflows.controls` is what people may say to it
-- :mod:`~workflows.preflight`: what is looked at before anything is touched
-- :mod:`~workflows.actions`: the verbs, one AWS operation each; :mod:`~workflows.call` is how they ask for it
-- :mod:`~workflows.strategy_runner`: the steps that a candidate is tried by; :mod:`~workflows.guards`: who may speak against it
-- :mod:`~workflows.live_analysis`: what CloudWatch measures of it, as a release follows it; :mod:`~workflows.analysis_run` is what that comes to, and
-  :mod:`~workflows.metric_mapping` how it is asked for
-- :mod:`~workflows.client.explain`: why a release ended as it did, from the facts that :mod:`~workflows.client.history` finds in its history, and who stopped it
-  (:mod:`~workflows.client.stop_cause`); :mod:`~workflows.client.rejudge` is what other rules would have made of it
-- :mod:`~workflows.undo`: how everything is put back
-- :mod:`~workflows.progress`, :mod:`~workflows.search_attributes`: how a release tells how it stands
-- :mod:`~workflows.past_rollouts`: what earlier releases of an alias tell
-- :mod:`~workflows.request`: what users type; :mod:`~workflows.domain`: the decisions as plain values
-- :mod:`~workflows.temporal.plugin`: what client, worker and replayer agree on; :mod:`~workflows.temporal.sandbox`: what workflows run in
-- :mod:`~workflows.client.client`, :mod:`~workflows.cli`: how programs and people start, watch and steer releases
+- :mod:`~workflows.release`, :mod:`~workflows.rollback`: the workflows that users start
+- :mod:`~workflows.supervisor`: what both do: start the rollout, and undo it if it is terminated
+- :mod:`~workflows.rollout`: the workflow that does the work; its story from top to bottom
+- :mod:`~workflows.plan`: the workflow that only says what a release would do
+- :mod:`~workflows.request`: the inputs of all of them
+- :mod:`~workflows.preflight`, :mod:`~workflows.preflight_reads`: what is read before anything is
+  written
+- :mod:`~workflows.candidate`: makes the version to release
+- :mod:`~workflows.concurrency_change`: what a release changes about concurrency
+- :mod:`~workflows.strategy_runner`, :mod:`~workflows.ramp_runner`: take the steps of a strategy
+- :mod:`~workflows.traffic`: the only writer of the alias, and the journal of what was changed
+- :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release
+- :mod:`~workflows.controls`: the updates and the query, by which people steer it
+- :mod:`~workflows.timer`: waits that a pause stops
+- :mod:`~workflows.undo`: restores what the journal holds
+- :mod:`~workflows.actions`, :mod:`~workflows.concurrency`, :mod:`~workflows.invocations`: one
+  operation of AWS each; :mod:`~workflows.call` is how they call it
+- :mod:`~workflows.live_analysis`: reads CloudWatch while a release runs;
+  :mod:`~workflows.analysis_run` assesses what it read, :mod:`~workflows.metric_mapping` translates
+- :mod:`~workflows.progress`, :mod:`~workflows.search_attributes`: report how a release stands
+- :mod:`~workflows.past_rollouts`: what earlier rollouts of an alias left in Temporal
+- :mod:`~workflows.eviction`: takes workflows that only wait out of a worker's memory
+
+And the packages:
+
+- :mod:`~workflows.domain`: the decisions as plain values
+- :mod:`~workflows.temporal`: what client, worker and replayer agree on
+- :mod:`~workflows.client`, :mod:`~workflows.cli`: how programs and people start, watch and steer
+  releases
 """

@@ -265,6 +265,7 @@ async def watch_metrics(
 def find_alarm_problem(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) -> str | None:
     """Return why a release has to stop: an alarm that went off, or one that no longer exists."""
     for alarm in answer.firing:
-        return f"alarm {alarm.alarm_name} went off: {(alarm.state_reason or 'no reason given').rstrip('.')}"
+        reason = (alarm.state_reason or "no reason given").rstrip(".")
+        return f"alarm {alarm.alarm_name} went off: {reason}"
     missing = answer.find_missing(alarms)
     return f"alarm {', '.join(missing)}, which guards this release, is gone" if missing else None

@@ -29,8 +29,8 @@ _REASON_LENGTH: Final = 500
 class AnalysisRun:
     """The responses so far, and their assessment.
 
-    ``measurements`` holds what they report. ``slow_above`` is the duration in milliseconds above which a
-    request is slow; None where stable's is not known.
+    ``measurements`` holds what they report. ``slow_above`` is the duration in milliseconds above
+    which a request is slow; None where stable's is not known.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class AnalysisRun:
     def add_history(self, response: MetricsResponse) -> None:
         """Add how stable did in the hour before the release.
 
-        The bets are fitted to it, and it sets ``slow_above``. Without it an assessment takes longer,
-        and durations are not compared.
+        The bets are fitted to it, and it sets ``slow_above``. Without it an assessment takes
+        longer, and durations are not compared.
         """
         points = to_points(response, self._stable).values()
         sums: dict[Measure, Proportion] = {

@@ -1,7 +1,7 @@
 """What a release changes about concurrency: before traffic moves, and at its end.
 
-The candidate gets its provisioned concurrency, and is warm, before it gets traffic. The stable version
-keeps what it has until the release has succeeded.
+The candidate gets its provisioned concurrency, and is warm, before it gets traffic. The stable
+version keeps what it has until the release has succeeded.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The controls of a running release: the updates and the query that a ``Rollout`` answers.
 
-An update only sets a field of :class:`Controls` and returns the status; the release acts on it where
-it waits, and alone calls AWS. A request that makes no sense is refused by its validator, before it is
-recorded, with the reason.
+An update only sets a field of :class:`Controls` and returns the status; the release acts on it
+where it waits, and alone calls AWS. A request that makes no sense is refused by its validator,
+before it is recorded, with the reason.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ApproveRequest(ControlRequest):
 
 
 class ReasonedRequest(ControlRequest):
-    """The input of ``pause``, ``promote`` and ``abort``: ``{"by": "ana", "reason": "p99 is up"}``."""
+    """The input of ``pause``, ``promote``, ``abort``: ``{"by": "ana", "reason": "p99 is up"}``."""
 
     reason: Reason = ""
 
@@ -102,7 +102,7 @@ class Controls:
 
 
 class ControlHandlers:
-    """The update and query handlers of a workflow: the one mixin, as Temporal finds them by class."""
+    """The handlers of updates and the query: a mixin, since Temporal looks for them on the class."""
 
     def __init__(self) -> None:
         """Begin with nothing requested and no status."""
@@ -128,7 +128,8 @@ class ControlHandlers:
         self._controls.check_approve(self.status())
 
     @workflow.update(
-        description='Hold at the current weight; guards go on watching: {"by": "ana", "reason": "p99"}',
+        description="Hold at the current weight; guards go on watching: "
+        '{"by": "ana", "reason": "p99"}',
     )
     def pause(self, request: ReasonedRequest) -> ReleaseStatus:
         """Hold a release at its current weight."""
@@ -155,7 +156,8 @@ class ControlHandlers:
         self._controls.check_resume(self.status())
 
     @workflow.update(
-        description='Skip what is left, all traffic to the candidate: {"by": "ana", "reason": "hotfix"}',
+        description="Skip what is left, all traffic to the candidate: "
+        '{"by": "ana", "reason": "hotfix"}',
     )
     def promote(self, request: ReasonedRequest) -> ReleaseStatus:
         """Skip the steps that are left. Hooks and guards are not skipped."""

@@ -37,7 +37,7 @@ _WAITING: Final = {Phase.BAKING, Phase.AWAITING_APPROVAL}
 
 
 class ReleaseStopped(Exception):
-    """The release has to be rolled back: a guard refused the candidate, or ``$LATEST`` was changed."""
+    """The release has to be rolled back: a guard refused it, or ``$LATEST`` was changed."""
 
 
 class Guards:

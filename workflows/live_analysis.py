@@ -2,8 +2,8 @@
 
 A release has one watch, for everything that needs measurements: guards, analysis steps, a ramp, a
 bake with ``min_invocations``. Each report is the result of one activity, so the history holds every
-number that a verdict was made from. One call to AWS reads all metrics of both versions, every 5 s for
-a ramp and every 15 s otherwise; polls without news add nothing to the history.
+number that a verdict was made from. One call to AWS reads all metrics of both versions, every 5 s
+for a ramp and every 15 s otherwise; polls without news add nothing to the history.
 """
 
 from __future__ import annotations
@@ -30,18 +30,20 @@ POLL_INTERVAL: Final = timedelta(seconds=15)
 RAMP_POLL_INTERVAL: Final = timedelta(seconds=5)
 
 _WINDOW: Final = timedelta(minutes=6)
-"""How far back each poll reaches at least, beyond the time in which minutes settle; at most twice that.
+"""How far back each poll reaches, beyond the time in which minutes settle: once to twice this.
 
-What arrives later than that is not counted."""
+What arrives later is not counted."""
 
 _HOUR: Final = timedelta(hours=1)
 
 _REPORT_INTERVAL: Final = timedelta(minutes=4)
-"""After the first hour, the pause between two reports: a day's bake has some 300 of them, not 1,500."""
+"""The pause between two reports after the first hour.
+
+A day's bake has some 300 reports with it, not 1,500."""
 
 
 class LiveAnalysis(AnalysisRun):
-    """The analysis of one candidate, while it runs. ``reports`` counts CloudWatch's reports so far."""
+    """The analysis of one candidate, while it runs. ``reports`` counts the reports so far."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """What earlier rollouts of an alias left in Temporal: the version live before, and their journals.
 
-The runs of ``Rollout`` under one id are the history of its alias. Reading them costs AWS nothing; they
-last as long as the namespace's retention.
+The runs of ``Rollout`` under one id are the history of its alias. Reading them costs AWS nothing;
+they last as long as the namespace's retention.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Plan:
 
         Completes with ``refusals`` where the release would be rejected.
         """
-        workflow.set_current_details(f"**Plan: {request.words}**\n\n{request.reason}")
+        workflow.set_current_details(f"**Plan: {request.summary}**\n\n{request.reason}")
         try:
             found = await preflight(request)
         except ReleaseRejected as error:

@@ -55,10 +55,10 @@ class LatestState:
 class PreflightResult:
     """Where a release starts from.
 
-    ``version`` is the published version to make live, if the release does not publish one. ``alarms``
-    are the states of those that guard it. ``longest`` is how many seconds an invocation may last,
-    before or after the release. A release keeps this until its end, and many wait in one worker: so
-    these are a few values, and not AWS's responses.
+    ``version`` is the published version to make live, if the release does not publish one.
+    ``alarms`` are the states of those that guard it. ``longest`` is how many seconds an invocation
+    may last, before or after the release. A release keeps this until its end, and many wait in one
+    worker: so these are a few values, and not AWS's responses.
     """
 
     target: Target

@@ -1,4 +1,7 @@
-"""The reads of preflight: each rejects the release where AWS refuses permanently, naming the field."""
+"""The reads of preflight.
+
+Each rejects the release where AWS refuses permanently, naming the field.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Reports how a release stands: status for programs, search attributes for lists, details for people.
+"""Reports how a release stands.
 
+The status is for programs, search attributes are for lists, the current details for people.
 One upsert of search attributes for each phase; the current details cost no events.
 """
 

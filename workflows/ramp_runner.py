@@ -1,7 +1,7 @@
 """Runs an ``Adaptive`` step: as much traffic to the candidate as the evidence allows.
 
-:func:`workflows.domain.adaptive.decide_next_action` decides; this sends the doses, waits for what CloudWatch
-reports of each, and follows the decision.
+:func:`workflows.domain.adaptive.decide_next_action` decides; this sends the doses, waits for what
+CloudWatch reports of each, and follows the decision.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class RampRunner:
     async def run(self, stable: str, candidate: str) -> None:
         """Send dose after dose until the evidence is enough, or a person promotes.
 
-        Raises :class:`~workflows.guards.ReleaseStopped` where the evidence is against the candidate.
+        Raises :class:`~workflows.guards.ReleaseStopped` where the evidence is against the
+        candidate.
         """
         step, analysis = self._step, self._guards.required_analysis
         ramp = Ramp(workflow.now(), settle=analysis.settle)

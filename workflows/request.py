@@ -1,7 +1,8 @@
-"""What users type: the input of ``Release`` and of ``Rollback``, and of the ``Rollout`` that both start.
+"""The inputs of ``Release`` and ``Rollback``, and of the ``Rollout`` that both start.
 
-This is where the pure words of :mod:`workflows.domain` meet AWS's own (:mod:`activities`): ``configuration`` holds members of
-UpdateFunctionConfiguration under AWS's names, checked by the same model that the operation takes.
+Here the models of :mod:`workflows.domain` meet those of AWS (:mod:`activities`): ``configuration``
+holds members of UpdateFunctionConfiguration under AWS's names, validated by the operation's own
+model.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ from workflows.domain.strategy import Steps, Strategy, parse_preset
 from workflows.domain.target import Target
 from workflows.metric_mapping import all_rules, custom_metrics, metric_queries
 
-Number = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
+VersionNumber = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 """A published version, as AWS writes it: digits in a string."""
 
 
 class S3Package(Input):
-    """A .zip package in S3, in the function's region; without ``object_version`` whatever the key holds when the release runs."""
+    """A .zip package in S3, in the function's region.
+
+    Without ``object_version`` it is what the key holds when the release runs.
+    """
 
     kind: Literal["s3"]
     bucket: Annotated[
@@ -46,9 +50,8 @@ class S3Package(Input):
     object_version: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}" + (
-            f" ({self.object_version})" if self.object_version else ""
-        )
+        version = f" ({self.object_version})" if self.object_version else ""
+        return f"s3://{self.bucket}/{self.key}{version}"
 
 
 class Image(Input):
@@ -65,7 +68,7 @@ class PublishedVersion(Input):
     """A version that was published before."""
 
     kind: Literal["version"]
-    version: Number
+    version: VersionNumber
 
     def __str__(self) -> str:
         return f"version {self.version}"
@@ -84,14 +87,17 @@ Artifact = Annotated[S3Package | Image | PublishedVersion | Latest, Field(discri
 
 
 class Concurrency(Input):
-    """Concurrent executions: ``reserved`` for the function, ``provisioned`` for the candidate version."""
+    """Concurrent executions: ``reserved`` for the function, ``provisioned`` for the candidate."""
 
     reserved: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = None
     provisioned: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
 
 
 class Hooks(Input):
-    """Lambda functions that are asked before and after traffic moves, by name or ARN, with or without a qualifier."""
+    """Lambda functions that accept or refuse the candidate, before and after traffic moves.
+
+    Named by name or ARN, with or without a qualifier.
+    """
 
     before_traffic: FunctionName | None = None
     after_traffic: FunctionName | None = None
@@ -102,7 +108,7 @@ def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class MetricGuards(Rules):
-    """Rules that hold all the time: a release is stopped as soon as one fails."""
+    """Rules that hold throughout a release: it is stopped as soon as one fails."""
 
     @model_validator(mode="after")
     def _some_rule(self) -> Self:
@@ -111,7 +117,7 @@ class MetricGuards(Rules):
         return self
 
 
-class Guards(Input):
+class GuardSettings(Input):
     """What may stop a release at any time."""
 
     alarms: Annotated[
@@ -122,59 +128,61 @@ class Guards(Input):
     """Names of CloudWatch alarms, metric or composite, in the function's region."""
     metrics: MetricGuards | None = None
     after: Annotated[Duration, Field(le=timedelta(days=14))] | None = None
-    """How long, once all traffic is on the candidate, the old version stays ready and the guards go on watching."""
+    """How long guards go on, and stable stays ready, once all traffic is on the candidate."""
 
 
-class Change(Input):
+class AliasChange(Input):
     """What a release and a rollback have in common."""
 
     target: Target
     concurrency: Concurrency = Concurrency()
     hooks: Hooks = Hooks()
-    guards: Guards = Guards()
+    guards: GuardSettings = GuardSettings()
     requested_by: Person = ""
     reason: Reason = ""
 
-    def _ask_for_what_there_is(self, strategy: Steps) -> None:
-        """Refuse metrics that cannot be asked for."""
-        rules = all_rules(strategy, self.guards.metrics)
-        others = custom_metrics(rules)
-        if len(others) > MAX_CUSTOM_METRICS:
+    def _check_metrics(self, strategy: Steps) -> None:
+        """Refuse metrics that CloudWatch cannot be queried for."""
+        metrics = custom_metrics(all_rules(strategy, self.guards.metrics))
+        if len(metrics) > MAX_CUSTOM_METRICS:
             raise ValueError(
-                f"limits: {len(others)} metrics of your own are more than the {MAX_CUSTOM_METRICS} that one look can ask for"
+                f"limits: {len(metrics)} metrics of your own are more than the "
+                f"{MAX_CUSTOM_METRICS} that one poll can read"
             )
-        for other in others:
+        for metric in metrics:
             try:
-                metric_queries([other], {})
+                metric_queries([metric], {})
             except ValidationError as error:
-                raise ValueError(
-                    f"limits: {other}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
-                ) from None
+                problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"limits: {metric}: {problem}") from None
 
 
-class ReleaseRequest(Change):
+class ReleaseRequest(AliasChange):
     """Make an artifact, a configuration or both live behind an alias, step by step."""
 
     artifact: Artifact | None = None
     configuration: ConfigurationChange | None = None
     strategy: Strategy = parse_preset("Canary10Percent5Minutes")
     hotfix: StrictBool | None = None
-    """Ship during an incident: alarms that are red already do not count, nor do limits; the candidate must only not be worse than stable."""
+    """Ship during an incident: red alarms and limits do not count, comparison with stable does."""
 
     @model_validator(mode="after")
-    def _measurable(self) -> Self:
-        self._ask_for_what_there_is(self.strategy)
+    def _has_valid_metrics(self) -> Self:
+        self._check_metrics(self.strategy)
         return self
 
     @model_validator(mode="after")
-    def _a_hotfix_says_why(self) -> Self:
+    def _has_reason_for_hotfix(self) -> Self:
         if self.hotfix and not self.reason.strip():
             raise ValueError("reason: a hotfix must say why")
         return self
 
     @property
     def judged_by(self) -> Rules | None:
-        """The rules that guard the release all the time. A hotfix is judged against stable alone: what is red already would stop every fix."""
+        """The rules that guard the release throughout.
+
+        A hotfix is only compared with stable: limits that are broken already would stop every fix.
+        """
         given = self.guards.metrics
         if not self.hotfix:
             return given
@@ -184,76 +192,76 @@ class ReleaseRequest(Change):
         )
 
     @model_validator(mode="after")
-    def _something_to_release(self) -> Self:
+    def _has_something_to_release(self) -> Self:
         if self.artifact is None and self.configuration is None:
             raise ValueError("nothing to release: give an artifact, a configuration or both")
         if isinstance(self.artifact, PublishedVersion) and self.configuration is not None:
             raise ValueError(
-                "configuration: a published version cannot be configured; release it alone, or another kind of artifact"
+                "configuration: a published version cannot be configured; release it alone, "
+                "or another kind of artifact"
             )
         if self.configuration is not None and not self.configuration.parameters():
             raise ValueError("configuration: empty; name what is to change")
         return self
 
     @property
-    def words(self) -> str:
-        """What is released and how, in a line."""
+    def summary(self) -> str:
+        """What is released and how, in one line."""
         parts = [str(self.artifact)] if self.artifact else []
         if self.configuration is not None:
             parts.append(", ".join(sorted(self.configuration.parameters())))
-        return f"{'Hotfix: ' if self.hotfix else ''}{' with '.join(parts)} → {self.target} ({self.strategy})"
+        prefix = "Hotfix: " if self.hotfix else ""
+        return f"{prefix}{' with '.join(parts)} → {self.target} ({self.strategy})"
 
 
-class RollbackRequest(Change):
-    """Put an alias on ``version``, or on the version that was live before the current one, in one step."""
+class RollbackRequest(AliasChange):
+    """Put an alias on ``version``, or on the version live before the current one, in one step."""
 
-    version: Number | None = None
+    version: VersionNumber | None = None
 
     @model_validator(mode="after")
-    def _measurable(self) -> Self:
-        self._ask_for_what_there_is(self.strategy)
+    def _has_valid_metrics(self) -> Self:
+        self._check_metrics(self.strategy)
         return self
 
     @property
     def hotfix(self) -> bool:
-        """A rollback is none."""
+        """False: a rollback is no hotfix."""
         return False
 
     @property
     def judged_by(self) -> Rules | None:
-        """The rules that guard it all the time."""
+        """The rules that guard the rollback throughout."""
         return self.guards.metrics
 
     @property
     def strategy(self) -> Steps:
-        """All at once."""
+        """The steps of a rollback: none, all traffic moves at once."""
         return Steps(steps=())
 
     @property
-    def words(self) -> str:
-        """What is put back, in a line."""
-        return (
-            f"{f'version {self.version}' if self.version else 'the version before'} → {self.target}"
-        )
+    def summary(self) -> str:
+        """What is put back, in one line."""
+        version = f"version {self.version}" if self.version else "the version before"
+        return f"{version} → {self.target}"
 
 
-def _which(value: object) -> str:
+def _request_kind(value: object) -> str:
     if isinstance(value, RollbackRequest):
         return "rollback"
     keys = set(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else set[str]()
-    return (
-        "rollback" if keys and not keys & {"artifact", "configuration", "strategy"} else "release"
-    )
+    is_release = not keys or keys & {"artifact", "configuration", "strategy"}
+    return "release" if is_release else "rollback"
 
 
 class RolloutRequest(
     RootModel[
         Annotated[
             Annotated[ReleaseRequest, Tag("release")] | Annotated[RollbackRequest, Tag("rollback")],
-            Discriminator(_which),
+            Discriminator(_request_kind),
         ]
     ]
 ):
-    """What a ``Rollout`` is started with: the input of the ``Release`` or the ``Rollback`` that starts it, as it is."""
+    """The input of ``Rollout``: that of the ``Release`` or ``Rollback`` that starts it."""
 
     failure_type: ClassVar[str] = Input.failure_type

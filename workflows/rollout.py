@@ -5,8 +5,8 @@ address of the controls, and the history of the alias. :meth:`Rollout.run` is th
 :meth:`ReleaseRun._roll_out` the story.
 
 Whatever stops a release – an alarm, a hook, a person, a cancel, an error of AWS – takes one path:
-the story is cancelled, writes in progress are waited for, and :mod:`workflows.undo` restores what the
-journal holds.
+the story is cancelled, writes in progress are waited for, and :mod:`workflows.undo` restores what
+the journal holds.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class ReleaseRun:
             controls=controls,
             progress=progress,
         )
-        progress.report(Phase.PREPARING, request.words)
+        progress.report(Phase.PREPARING, request.summary)
 
     async def run(self) -> ReleaseStatus:
         """See :meth:`Rollout.run`."""

@@ -102,7 +102,7 @@ class StrategyRunner:
         )
 
     async def watch_promoted(self, candidate: str) -> None:
-        """Guard the candidate for ``guards.after``, with stable ready; ``promote`` ends it early."""
+        """Guard the candidate for ``guards.after``, stable ready; ``promote`` ends it early."""
         duration, stable = self._request.guards.after, self._traffic.journal.stable
         if duration is None:
             return

@@ -1,4 +1,4 @@
-"""What ``Release`` and ``Rollback`` do: start the ``Rollout`` of an alias, and undo it if it is killed.
+"""What ``Release`` and ``Rollback`` do: start a ``Rollout``, and undo it if it is killed.
 
 The pair keeps the alias from being left half-way. If this workflow is terminated, its child gets a
 cancel and rolls back. If the child is terminated, this workflow undoes what the child's memo holds.
@@ -64,7 +64,7 @@ class Supervisor:
                 search_attributes.truncate(request.requested_by)
             ),
         )
-        workflow.set_current_details(f"**{request.words}**\n\n{request.reason}")
+        workflow.set_current_details(f"**{request.summary}**\n\n{request.reason}")
         try:
             place = place_of(await locate(request.target))
         except ReleaseRejected as error:
@@ -89,7 +89,7 @@ class Supervisor:
                 id=rollout_id,
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-                static_summary=request.words[:_SUMMARY_LENGTH],
+                static_summary=request.summary[:_SUMMARY_LENGTH],
                 static_details=_details(request),
                 search_attributes=TypedSearchAttributes(
                     [

@@ -1,7 +1,7 @@
 """The alias of a release: the only code that writes it, and the journal of what has to be undone.
 
-Each change is recorded in the journal before it is made. The journal is kept in the workflow's memo,
-where the workflow that started the rollout reads it if the rollout is terminated.
+Each change is recorded in the journal before it is made. The journal is kept in the workflow's
+memo, where the workflow that started the rollout reads it if the rollout is terminated.
 """
 
 from __future__ import annotations

@@ -44,12 +44,13 @@ async def put_back(
     """Undo what the journal holds; return, as sentences, what could not be undone.
 
     ``revision`` is the alias' last known one. It is None where an answer was lost, or where the
-    release of a terminated rollout is undone: then the alias is read first, and restored only from a
-    routing that this release can have written. Raises :class:`PutBackFailed`, with nothing more done.
+    release of a terminated rollout is undone: then the alias is read first, and restored only from
+    a routing that this release can have written. Raises :class:`PutBackFailed`, with nothing more
+    done.
 
-    ``on_alias_restored`` is called once the alias is restored. ``before_rest`` is awaited after that,
-    if there is more to undo. Provisioned concurrency is restored before the reservation, which AWS
-    does not let fall below it.
+    ``on_alias_restored`` is called once the alias is restored. ``before_rest`` is awaited after
+    that, if there is more to undo. Provisioned concurrency is restored before the reservation,
+    which AWS does not let fall below it.
     """
     if journal.shifting:
         await _put_back_alias(journal, revision)
