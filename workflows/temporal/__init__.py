@@ -1,10 +1,10 @@
-"""What client, worker and replayer must agree on.
+"""The wiring to Temporal: what client, worker and replayer must agree on.
 
-Reading order:
-
-- :mod:`~workflows.temporal.plugin`: ``LambdaReleases``, the one plugin that joins everything
-- :mod:`~workflows.temporal.payloads`: strict inputs, plain failures
-- :mod:`~workflows.temporal.interceptors`: one input per call; rollbacks announced to their worker
-- :mod:`~workflows.temporal.sandbox`: what workflows run in
-- :mod:`~workflows.temporal.process_exit`: how a process that spoke to Temporal ends
+- :mod:`~workflows.temporal.plugin`: ``LambdaReleases``, the one plugin that joins the rest
+- :mod:`~workflows.temporal.payloads`: the payload converter, strict about inputs
+- :mod:`~workflows.temporal.input_problems`: the problems of a malformed input, by their paths
+- :mod:`~workflows.temporal.failures`: the failure converter
+- :mod:`~workflows.temporal.interceptors`: the number of inputs, and announcements of rollbacks
+- :mod:`~workflows.temporal.sandbox`: the sandbox of workflows
+- :mod:`~workflows.temporal.process_exit`: the end of a process, with its exit status
 """

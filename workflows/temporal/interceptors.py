@@ -1,4 +1,4 @@
-"""Interceptors: one input for each workflow, update, query and activity; and rollbacks announced to their worker."""
+"""The interceptors: input counts, and announcements of rollbacks."""
 
 from __future__ import annotations
 
@@ -22,76 +22,94 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from activities.limits.priority import ROLLBACK_ANNOUNCEMENTS, HIGHEST_PRIORITY_KEY
+from activities.limits.priority import HIGHEST_PRIORITY_KEY, ROLLBACK_ANNOUNCEMENTS
 
 
-class InputCount(Interceptor):
-    """Refuses no input and surplus inputs, which would otherwise be retried for ever."""
+class InputCountChecker(Interceptor):
+    """Refuses a wrong number of inputs.
+
+    It checks workflows, updates, queries and activities.
+
+    In a workflow, Python's own TypeError would fail the workflow task, which Temporal retries
+    without limit. In an activity it would be an error like any other, which Temporal retries, too.
+    """
 
     def workflow_interceptor_class(
         self,
         input: WorkflowInterceptorClassInput,  # noqa: ARG002 - Temporal's name
     ) -> type[WorkflowInboundInterceptor]:
-        return _WorkflowArity
+        """Check the inputs of workflows, updates and queries."""
+        return _WorkflowInputCount
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _ActivityArity(next)
+        """Check the inputs of activities."""
+        return _ActivityInputCount(next)
 
 
-class _WorkflowArity(WorkflowInboundInterceptor):
+class _WorkflowInputCount(WorkflowInboundInterceptor):
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
-        input.headers = dict(
-            input.headers
-        )  # the mapping that Temporal gives keeps everything that came with it
+        # Temporal's mapping is a view of the whole activation, and keeps all of it in memory.
+        input.headers = dict(input.headers)
         run = functools.partial(input.run_fn, None)
-        _bind(run, input.args, what=workflow.info().workflow_type, failure_type="ReleaseRejected")
+        name = workflow.info().workflow_type
+        _check_input_count(run, input.args, name=name, failure_type="ReleaseRejected")
         return await super().execute_workflow(input)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         handler = getattr(workflow.instance(), input.update, None)
         if handler is not None:
-            _bind(handler, input.args, what=input.update, failure_type="Refused")
+            _check_input_count(handler, input.args, name=input.update, failure_type="Refused")
         super().handle_update_validator(input)
 
     async def handle_query(self, input: HandleQueryInput) -> Any:
         handler = getattr(workflow.instance(), input.query, None)
         if handler is not None:
-            _bind(handler, input.args, what=input.query, failure_type="Refused")
+            _check_input_count(handler, input.args, name=input.query, failure_type="Refused")
         return await super().handle_query(input)
 
 
-class _ActivityArity(ActivityInboundInterceptor):
+class _ActivityInputCount(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        _bind(input.fn, input.args, what=activity.info().activity_type, failure_type="Invalid")
+        name = activity.info().activity_type
+        _check_input_count(input.fn, input.args, name=name, failure_type="Invalid")
         return await super().execute_activity(input)
 
 
+def _check_input_count(
+    function: Callable[..., Any], args: Sequence[Any], *, name: str, failure_type: str
+) -> None:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args)
+    except TypeError:
+        needed = "exactly one input is needed" if signature.parameters else "no input is taken"
+        raise ApplicationError(
+            f"{name}: {needed}, {len(args)} were given", type=failure_type, non_retryable=True
+        ) from None
+
+
 class RollbackAnnouncer(Interceptor):
-    """Lets the worker know of what restores service before Temporal does, so that it finds room for it; see :mod:`activities.limits.priority`."""
+    """Announces rollback activities to their worker, before Temporal schedules them.
+
+    So the worker can reserve a slot for them (:mod:`activities.limits.priority`).
+    """
 
     def workflow_interceptor_class(
         self,
         input: WorkflowInterceptorClassInput,  # noqa: ARG002 - Temporal's name
     ) -> type[WorkflowInboundInterceptor]:
-        return _WorkflowUrgent
+        """Announce the rollback activities of every workflow."""
+        return _WorkflowAnnouncer
 
 
-class _WorkflowUrgent(WorkflowInboundInterceptor):
+class _WorkflowAnnouncer(WorkflowInboundInterceptor):
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
-        super().init(_Announcing(outbound))
+        super().init(_ActivityAnnouncer(outbound))
 
 
-class _Announcing(WorkflowOutboundInterceptor):
+class _ActivityAnnouncer(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
-        if input.priority.priority_key == HIGHEST_PRIORITY_KEY and not workflow.unsafe.is_replaying():
+        is_rollback = input.priority.priority_key == HIGHEST_PRIORITY_KEY
+        if is_rollback and not workflow.unsafe.is_replaying():
             ROLLBACK_ANNOUNCEMENTS.announce()
         return super().start_activity(input)
-
-
-def _bind(function: Callable[..., Any], args: Sequence[Any], *, what: str, failure_type: str) -> None:
-    signature = inspect.signature(function)
-    try:
-        signature.bind(*args)
-    except TypeError:
-        text = f"{what}: {'exactly one input is needed' if signature.parameters else 'no input is taken'}, {len(args)} were given"
-        raise ApplicationError(text, type=failure_type, non_retryable=True) from None

@@ -1,7 +1,7 @@
-"""The plugin: everything that a client, a worker and a replayer of releases must agree on, in one piece.
+"""The plugin: all that client, worker and replayer of releases must agree on.
 
-``Client.connect(..., plugins=[LambdaReleases()])`` is all that a client needs; a worker and a replayer take it from their client, or
-the same way.
+A client needs only ``Client.connect(..., plugins=[LambdaReleases()])``. A worker takes the plugin
+from its client. A replayer has no client, and is given the plugin directly.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import (
-    Worker,
-    WorkerConfig,
-)
+from temporalio.worker import Worker, WorkerConfig
 
 from workflows.eviction import IDLE_WORKFLOWS
 from workflows.past_rollouts import read_journal_activity, read_previous_version
@@ -22,40 +19,42 @@ from workflows.plan import Plan
 from workflows.release import Release
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
-from workflows.temporal.interceptors import InputCount, RollbackAnnouncer
+from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
-from workflows.temporal.sandbox import make_sandboxed_runner, drop_serialization_context
+from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
 
 WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan)
 
 
 class LambdaReleases(SimplePlugin):
-    """The workflows, their strict converter, and the sandbox they run in. A worker adds the operations of AWS that it serves."""
+    """The workflows with their converters, interceptors and sandbox.
+
+    A worker adds the operations of AWS that it serves.
+    """
 
     def __init__(self) -> None:
-        """Join everything together."""
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             "lambda-releases",
             data_converter=make_data_converter,
-            interceptors=[InputCount(), RollbackAnnouncer()],
+            interceptors=[InputCountChecker(), RollbackAnnouncer()],
             activities=[read_previous_version, read_journal_activity],
             workflows=WORKFLOWS,
             workflow_runner=make_sandboxed_runner,
         )
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """See :class:`temporalio.plugin.SimplePlugin`; and the sandbox is asked no more than the client's converter needs."""
+        """Configure a worker, without serialization contexts where its client uses none."""
         configured = super().configure_worker(config)
-        told = cast("dict[str, Any]", configured)
-        told["workflow_runner"] = drop_serialization_context(
-            told["workflow_runner"], told["client"].config()["data_converter"]
+        options = cast("dict[str, Any]", configured)
+        options["workflow_runner"] = drop_serialization_context(
+            options["workflow_runner"], options["client"].config()["data_converter"]
         )
         return configured
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
-        """See :class:`temporalio.plugin.SimplePlugin`; and workflows that only wait, for long, are forgotten meanwhile."""
-        forgetting = asyncio.create_task(IDLE_WORKFLOWS.evict_from(worker))
+        """Run a worker, and evict idle workflows from its cache meanwhile."""
+        eviction = asyncio.create_task(IDLE_WORKFLOWS.evict_from(worker))
         try:
             await super().run_worker(worker, next)
         finally:
-            forgetting.cancel()
+            eviction.cancel()

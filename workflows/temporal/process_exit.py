@@ -1,6 +1,7 @@
-"""How a process that has spoken to Temporal ends: at once.
+"""The end of a process that has used Temporal's client.
 
-A thread of Temporal's core that is still at work aborts an interpreter that tears itself down (sdk-python #300), and the exit status would be lost.
+Temporal's core runs threads. A thread that is still active while the interpreter shuts down aborts
+the process (https://github.com/temporalio/sdk-python/issues/300), and the exit status is lost.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import NoReturn
 
 
 def run_and_exit(run: Callable[[], object]) -> NoReturn:
-    """Run a command line, and exit with its status."""
+    """Run a command line, and end the process with its exit status.
+
+    Output is flushed. Python's own clean-up at exit does not run.
+    """
     status: object = None
     try:
         run()
-    except SystemExit as leaving:
-        status = leaving.code
+    except SystemExit as request:
+        status = request.code
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.stderr.flush()

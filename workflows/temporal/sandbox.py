@@ -1,4 +1,7 @@
-"""The sandbox that workflows run in: what it does not load anew for each of them, and what it is not asked for each payload."""
+"""The sandbox of workflows: what it does not reload, and what it does not call.
+
+https://docs.temporal.io/develop/python/python-sdk-sandbox
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,26 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from temporalio.workflow import Info
 
 PASSTHROUGH_MODULES: Final = ("activities", "workflows")
-"""What the sandbox does not load anew for each workflow: nothing of ours.
+"""Our packages, which the sandbox does not reload for each workflow.
 
-Loading took half of a worker's time for a release, more where Python may not write bytecode, and a third of the memory of one that sleeps.
-What the sandbox would refuse in a module while a workflow runs, a clock or a random number, and what it would keep apart, a
-value that one workflow changes and another one sees, ``tests/test_architecture.py`` refuses in the source of everything that workflows
-import. Built-ins, such as ``open``, the sandbox goes on refusing in all of it.
+Reloading took half of a worker's time for a release, and more where Python may not write bytecode.
+It also took a third of the memory of an idle release.
+
+Without reloading, the sandbox does not check these modules. It would refuse a clock or a random
+number while a workflow runs. It would also isolate a module's state, which one workflow changes and
+another reads. ``tests/test_architecture.py`` checks both instead: it reads the source of every
+module that workflows import, ``activities`` included. The sandbox still refuses built-ins such as
+``open`` everywhere.
 """
+
+_NO_STORE_CONTEXT: Final = StorageDriverStoreContext()
 
 
 def make_sandboxed_runner(given: WorkflowRunner | None) -> SandboxedWorkflowRunner:
-    """The sandbox that a worker or a replayer was given, or Temporal's own, with our modules passed through."""
+    """Return a sandbox with our modules passed through.
+
+    It is the worker's or replayer's own, or Temporal's default.
+    """
     runner = (
         given
         if isinstance(given, SandboxedWorkflowRunner)
@@ -36,10 +48,11 @@ def make_sandboxed_runner(given: WorkflowRunner | None) -> SandboxedWorkflowRunn
 
 
 def drop_serialization_context(runner: WorkflowRunner, converter: DataConverter) -> WorkflowRunner:
-    """The same sandbox, not asked for each payload in which context it is written, where nobody wants to know.
+    """Return the same sandbox, without serialization contexts that nothing uses.
 
-    Only a codec and a storage outside of Temporal may want to. Temporal asks all the same, six times for each payload, each time through the
-    sandbox's door: an eighth of a worker's time for a release.
+    Only a payload codec and an external storage may use them. Temporal requests them in any case:
+    six times for each payload, each time by running code in the sandbox. That took an eighth of a
+    worker's time for a release.
     """
     if (
         type(runner) is not SandboxedWorkflowRunner
@@ -47,38 +60,36 @@ def drop_serialization_context(runner: WorkflowRunner, converter: DataConverter)
         or converter.external_storage is not None
     ):
         return runner
-    return _Unasked(restrictions=runner.restrictions, runner_class=runner.runner_class)
+    return _ContextFreeRunner(restrictions=runner.restrictions, runner_class=runner.runner_class)
 
 
-class _Unasked(SandboxedWorkflowRunner):
+class _ContextFreeRunner(SandboxedWorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        # A piece of what Temporal's core sent, kept, keeps all of it: most of it is the input, which is decoded by then.
-        apart = Payloads(payloads=det.last_completion_result.payloads)
-        return _Instance(
-            super().create_instance(dataclasses.replace(det, last_completion_result=apart))
+        # A part of an activation keeps all of it in memory: mostly the input, which is decoded by
+        # then. A copy of that part does not.
+        copy = Payloads(payloads=det.last_completion_result.payloads)
+        return _ContextFreeInstance(
+            super().create_instance(dataclasses.replace(det, last_completion_result=copy))
         )
 
 
-class _Instance(WorkflowInstance):
-    """A workflow in the sandbox, with the answer to where its payloads belong known beforehand: it does not matter."""
+class _ContextFreeInstance(WorkflowInstance):
+    """A workflow in the sandbox whose serialization contexts are constants."""
 
-    def __init__(self, within: WorkflowInstance) -> None:
-        self._within = within
+    def __init__(self, instance: WorkflowInstance) -> None:
+        self._instance = instance
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        return self._within.activate(act)
+        return self._instance.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:  # noqa: ARG002 - Temporal's signature
         return None
 
     def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:  # noqa: ARG002 - Temporal's signature
-        return _NOWHERE
+        return _NO_STORE_CONTEXT
 
     def get_info(self) -> Info:
-        return self._within.get_info()
+        return self._instance.get_info()
 
     def get_thread_id(self) -> int | None:
-        return self._within.get_thread_id()
-
-
-_NOWHERE: Final = StorageDriverStoreContext()
+        return self._instance.get_thread_id()

@@ -1,0 +1,41 @@
+"""The failure converter: our failures without stack traces and causes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import Fault
+
+_OWN_FAILURE_TYPES: Final = frozenset(
+    {*map(str, Fault), "ReleaseRejected", "ReleaseRolledBack", "RollbackFailed", "Refused"}
+)
+
+
+class PlainFailureConverter(DefaultFailureConverter):
+    """Temporal's failure converter, with our failures reduced to what people read.
+
+    They have no stack trace and no cause. Temporal wraps the failure of a payload converter in
+    "failed decoding arguments": a malformed input is reported as itself instead.
+    https://docs.temporal.io/failure-converter
+    """
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        """Convert an exception to a failure."""
+        cause = exception.__cause__
+        if (
+            isinstance(exception, ApplicationError)
+            and isinstance(cause, ApplicationError)
+            and cause.type in _OWN_FAILURE_TYPES
+            and not exception.type
+        ):
+            exception = cause
+        super().to_failure(exception, payload_converter, failure)
+        if failure.application_failure_info.type in _OWN_FAILURE_TYPES:
+            failure.stack_trace = ""
+            failure.ClearField("cause")
