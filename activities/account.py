@@ -1,4 +1,4 @@
-"""The account: its limits, and how much of them is used, in this worker's region."""
+"""The account: its limits, and their usage, in this worker's region."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from activities.shapes import Request, Response
 
 
 class GetAccountSettingsRequest(Request):
-    """Nothing may be asked of :meth:`Account.get_account_settings`: ``{}``, or no input at all."""
+    """The request of :meth:`Account.get_account_settings`: ``{}``, or no input at all."""
 
 
 class AccountLimit(Response):
-    """What the account may have: sizes in bytes, executions at once."""
+    """The account's limits: sizes in bytes, and concurrent executions."""
 
     total_code_size: int | None = None
     code_size_unzipped: int | None = None
@@ -21,7 +21,7 @@ class AccountLimit(Response):
 
 
 class AccountUsage(Response):
-    """What the account has: code in bytes, and the number of functions."""
+    """The account's usage: bytes of code, and the number of functions."""
 
     total_code_size: int | None = None
     function_count: int | None = None
@@ -35,13 +35,16 @@ class GetAccountSettingsResponse(Response):
 
 
 class Account(OperationGroup):
-    """What can be asked about the account."""
+    """Operations on the account."""
 
     @operation(READ)
     async def get_account_settings(
         self, request: GetAccountSettingsRequest | None = None
     ) -> GetAccountSettingsResponse:
-        """The account's limits and usage in this region. Takes no input, or ``{}``. AWS: GetAccountSettings."""
+        """Read the account's limits and usage in this region.
+
+        Takes no input, or ``{}``. AWS: GetAccountSettings.
+        """
         parameters = request.parameters() if request else {}
         return GetAccountSettingsResponse.model_validate(
             await self.aws.call("lambda", "get_account_settings", parameters)

@@ -1,4 +1,4 @@
-"""Invocations: running a function, which no one can take back."""
+"""Invocations: running a function, which cannot be undone."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from activities.readback import permanent_error
 from activities.shapes import Blob, NamespacedFunctionName, Qualifier, Request, Response
 
 MAX_PAYLOAD_BYTES: Final = 1_048_576
-"""Bytes of a function's answer that are kept: base64 makes 1.4 MB of them, and Temporal refuses 2 MB."""
+"""Bytes of a function's response that are kept.
+
+Base64 makes 1.4 MB of them. Temporal refuses results above 2 MB
+(https://docs.temporal.io/troubleshooting/blob-size-limit-error).
+"""
 
 _MAX_LOG_BYTES: Final = 4_096
 
 
 class InvokeRequest(Request):
-    """What may be asked of :meth:`Invocations.invoke` (``InvocationRequest`` of AWS's model).
+    """The request of :meth:`Invocations.invoke` (``InvocationRequest`` in AWS's model).
 
-    ``Payload`` is JSON, as bytes, base64 on the wire; 6 MB at most, or 1 MB for an Event, by AWS; about 1.4 MB by Temporal.
+    ``Payload`` is JSON, as bytes, base64 on the wire. AWS allows 6 MB, or 1 MB for an Event;
+    Temporal about 1.4 MB.
     """
 
     function_name: NamespacedFunctionName
@@ -41,17 +46,22 @@ class InvokeRequest(Request):
 
 
 class InvokeAsyncRequest(Request):
-    """What may be asked of :meth:`Invocations.invoke_async`. ``InvokeArgs`` is JSON, as bytes, base64 on the wire; 256 kB at most."""
+    """The request of :meth:`Invocations.invoke_async`.
+
+    ``InvokeArgs`` is JSON, as bytes, base64 on the wire; 256 kB at most.
+    """
 
     function_name: NamespacedFunctionName
     invoke_args: Blob = Field(repr=False)
 
 
 class InvocationResponse(Response):
-    """How an invocation went. A function that failed is an answer, not a failure: ``function_error`` says so.
+    """The result of an invocation; ``function_error`` is set if the function failed.
 
-    ``status_code`` is 200, 202 for an Event, 204 for a DryRun. ``payload`` is the function's answer, or its error as JSON, cut to 1 MiB
-    where ``payload_truncated`` says so. ``log_result`` is the end of the log as text (AWS sends base64), 4 kB at most.
+    A function's failure is a response, not a failure of the operation. ``status_code`` is 200, 202
+    for an Event, 204 for a DryRun. ``payload`` is the function's response, or its error as JSON;
+    ``payload_truncated`` is true where it was cut to 1 MiB. ``log_result`` is the end of the log as
+    text (AWS sends base64), 4 kB at most.
     """
 
     status_code: int | None = None
@@ -64,47 +74,50 @@ class InvocationResponse(Response):
 
 
 class InvokeAsyncResponse(Response):
-    """202: the event is queued."""
+    """``status`` is 202: the event is queued."""
 
     status: int | None = None
 
 
 class Invocations(OperationGroup):
-    """What can be done with functions' code: run it. Neither operation is ever sent twice."""
+    """Operations that run a function. Neither is ever sent twice."""
 
     @operation(ONCE)
     async def invoke(self, request: InvokeRequest) -> InvocationResponse:
-        """Run a function and wait for its answer (at most 15 minutes); as an Event, queue it; as a DryRun, only see whether we may.
+        """Run a function and wait for its response, at most 15 minutes.
 
-        Sent once or not at all. Attempted a second time, for whatever reason, it sends nothing and ends ``Unavailable``, not to be
-        repeated: the function may have run already. After a lost answer, too, it may or may not have run. Only a function that knows
-        its own repetitions, by a key in its payload, can be asked again, and the asker decides that.
+        An Event is queued instead; a DryRun only checks the permission.
+
+        Sent once or not at all. A second attempt, for whatever reason, sends nothing and fails
+        permanently with ``Unavailable``: the function may have run already. After a lost response,
+        too, it may have run or not. Only a function that recognises duplicates, by a key in its
+        payload, can be invoked a second time, and the caller decides that.
 
         AWS: Invoke.
         """
-        self._refuse_again("invoke", request)
+        self._refuse_retry("invoke", request)
         answer = await self.aws.call("lambda", "invoke", request.parameters())
         payload = answer.get("Payload") or b""
         kept = {
             "Payload": payload[:MAX_PAYLOAD_BYTES],
             "PayloadTruncated": len(payload) > MAX_PAYLOAD_BYTES,
-            "LogResult": _text(answer.get("LogResult")),
+            "LogResult": _decode_log(answer.get("LogResult")),
         }
         return InvocationResponse.model_validate(answer | kept)
 
     @operation(ONCE)
     async def invoke_async(self, request: InvokeAsyncRequest) -> InvokeAsyncResponse:
-        """Queue an event for a function, in the way that AWS has deprecated: ``invoke`` with InvocationType Event is its successor.
+        """Queue an event for a function. Sent once or not at all, as ``invoke``.
 
-        Sent once or not at all, as ``invoke``. AWS: InvokeAsync.
+        AWS has deprecated it in favour of ``invoke`` with InvocationType Event. AWS: InvokeAsync.
         """
-        self._refuse_again("invoke_async", request)
+        self._refuse_retry("invoke_async", request)
         return InvokeAsyncResponse.model_validate(
             await self.aws.call("lambda", "invoke_async", request.parameters())
         )
 
     @staticmethod
-    def _refuse_again(name: str, request: InvokeRequest | InvokeAsyncRequest) -> None:
+    def _refuse_retry(name: str, request: InvokeRequest | InvokeAsyncRequest) -> None:
         if is_retry():
             raise permanent_error(
                 Fault.UNAVAILABLE,
@@ -113,7 +126,7 @@ class Invocations(OperationGroup):
             )
 
 
-def _text(log: Any) -> str | None:
+def _decode_log(log: Any) -> str | None:
     if not log:
         return None
     try:

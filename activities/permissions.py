@@ -1,4 +1,7 @@
-"""Permissions: who may invoke a function, as statements of its resource policy – one policy for each version and alias."""
+"""Permissions: who may invoke a function, as statements of its resource policy.
+
+Each version and alias has its own policy.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,25 @@ from pydantic import Field, ValidationError
 
 from activities.errors import AwsError
 from activities.operation import READ, WRITE, Aws, OperationGroup, is_retry, operation
-from activities.readback import PRECONDITION_FAILED, RESOURCE_NOT_FOUND, RESOURCE_CONFLICT, exists_error, read_or_none
+from activities.readback import (
+    PRECONDITION_FAILED,
+    RESOURCE_CONFLICT,
+    RESOURCE_NOT_FOUND,
+    exists_error,
+    read_or_none,
+)
 from activities.shapes import (
     Arn,
     Boolean,
+    BoundedText,
     NamespacedFunctionName,
     Qualifier,
     Request,
     Response,
-    BoundedText,
     parse_function_name,
 )
 
-_GRANT: Final = (
+_GRANT_FIELDS: Final = (
     "action",
     "principal",
     "source_arn",
@@ -36,18 +45,28 @@ _GRANT: Final = (
     "principal_org_id",
 )
 
+_CONDITIONS: Final = {
+    "aws:sourcearn": "SourceArn",
+    "aws:sourceaccount": "SourceAccount",
+    "lambda:eventsourcetoken": "EventSourceToken",
+    "lambda:functionurlauthtype": "FunctionUrlAuthType",
+    "lambda:invokedviafunctionurl": "InvokedViaFunctionUrl",
+    "aws:principalorgid": "PrincipalOrgID",
+}
+"""The condition keys of statements, in lower case, and the members of a request they stand for."""
 
-def _statement_id(grant: Mapping[str, Any]) -> str:
-    """The same id for the same grant, always: a request that is sent again cannot grant twice."""
-    members = json.dumps([grant.get(member) for member in _GRANT])
+
+def _derive_statement_id(grant: Mapping[str, Any]) -> str:
+    """The same id for the same grant, so that a request that is sent twice cannot grant twice."""
+    members = json.dumps([grant.get(member) for member in _GRANT_FIELDS])
     return f"lambda-releases-{hashlib.sha256(members.encode()).hexdigest()[:32]}"
 
 
 class AddPermissionRequest(Request):
-    """What may be asked of :meth:`Permissions.add_permission`.
+    """The request of :meth:`Permissions.add_permission`.
 
-    AWS requires a ``StatementId``. Here it may be left out: it is then made of who is granted what under which condition, so that the
-    same grant always has the same id.
+    AWS requires a ``StatementId``. Here it is optional: by default it is a hash of the principal,
+    the action and the conditions, so that the same grant always has the same id.
     """
 
     function_name: NamespacedFunctionName
@@ -69,11 +88,11 @@ class AddPermissionRequest(Request):
     ) = None
     statement_id: Annotated[
         str, Field(min_length=1, max_length=100, pattern=r"^[a-zA-Z0-9_-]+$")
-    ] = Field(default_factory=_statement_id)
+    ] = Field(default_factory=_derive_statement_id)
 
 
 class RemovePermissionRequest(Request):
-    """What may be asked of :meth:`Permissions.remove_permission`."""
+    """The request of :meth:`Permissions.remove_permission`."""
 
     function_name: NamespacedFunctionName
     statement_id: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-zA-Z0-9_.-]+$")]
@@ -84,7 +103,7 @@ class RemovePermissionRequest(Request):
 
 
 class GetPolicyRequest(Request):
-    """What may be asked of :meth:`Permissions.get_policy`."""
+    """The request of :meth:`Permissions.get_policy`."""
 
     function_name: NamespacedFunctionName
     qualifier: Qualifier | None = None
@@ -104,48 +123,52 @@ class GetPolicyResponse(Response):
 
 
 class _Policy(Response):
-    """What a policy says, in as far as it is looked into."""
+    """The part of a policy that is read here."""
 
     statement: list[dict[str, Any]]
 
 
 class Permissions(OperationGroup):
-    """What can be done with resource policies.
+    """Operations on resource policies.
 
-    AWS has been seen to lose statements that were written at the same time: writes to one function's policies wait for each other
-    here, within this worker. Between workers nothing holds them apart.
+    AWS can lose statements that are written at the same time. So writes to the policies of one
+    function wait for each other within this worker. Between workers there is no such protection.
     """
 
     def __init__(self, aws: Aws) -> None:
-        """One lock a function, for as long as somebody needs it."""
+        """Call through ``aws``, with one lock per function that lives while it is used."""
         super().__init__(aws)
-        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @operation(WRITE)
     async def add_permission(self, request: AddPermissionRequest) -> AddPermissionResponse:
-        """Let somebody (a service, an account) invoke a function, or only one version or alias of it (``Qualifier``).
+        """Let a service or an account invoke a function, or one version or alias (``Qualifier``).
 
-        A policy knows its statements by their ids. Tried again, or told that the id is taken, it reads the policy: a statement of that id
-        that grants the same is success; another one is ``Exists``, saying what differs, and is left as it is.
+        Statements are identified by their ids. On a retry, or if the id exists, the policy is read.
+        A statement of that id that grants the same is success. One that differs is ``Exists``, with
+        the names of the members that differ, and stays unchanged.
 
         ``Stale`` where the policy is no longer at the given ``RevisionId``. AWS: AddPermission.
         """
-        async with self._alone(request.function_name):
-            if is_retry() and (found := await self._statement(request)):
-                return _ours(request, found)
+        async with self._lock(request.function_name):
+            if is_retry() and (found := await self._read_statement(request)):
+                return _adopt_statement(request, found)
             try:
                 answer = await self.aws.call("lambda", "add_permission", request.parameters())
             except AwsError as error:
-                if error.code in {RESOURCE_CONFLICT, PRECONDITION_FAILED} and (found := await self._statement(request)):
-                    return _ours(request, found)
+                if error.code in {RESOURCE_CONFLICT, PRECONDITION_FAILED} and (
+                    found := await self._read_statement(request)
+                ):
+                    return _adopt_statement(request, found)
                 raise
         return AddPermissionResponse.model_validate(answer)
 
     @operation(READ)
     async def get_policy(self, request: GetPolicyRequest) -> GetPolicyResponse:
-        """Who may invoke a function, or one version or alias of it. ``NotFound`` where no statement was ever added.
+        """Read the policy of a function, or of one version or alias of it.
 
-        AWS allows 15 of these a second. AWS: GetPolicy.
+        ``NotFound`` where no statement was ever added. AWS allows 15 calls per second.
+        AWS: GetPolicy.
         """
         return GetPolicyResponse.model_validate(
             await self.aws.call("lambda", "get_policy", request.parameters())
@@ -153,25 +176,26 @@ class Permissions(OperationGroup):
 
     @operation(WRITE)
     async def remove_permission(self, request: RemovePermissionRequest) -> None:
-        """Take a statement out of a policy.
+        """Remove a statement from a policy.
 
-        A statement that is gone already is success, so a second time does no harm, even where the ``RevisionId`` moved on because the
-        first time had succeeded. ``Stale`` where the policy moved on and still has the statement. AWS: RemovePermission.
+        Idempotent: a statement that does not exist is success, even where the ``RevisionId``
+        changed because a first attempt had succeeded. ``Stale`` where the policy changed and still
+        has the statement. AWS: RemovePermission.
         """
-        async with self._alone(request.function_name):
+        async with self._lock(request.function_name):
             try:
                 await self.aws.call("lambda", "remove_permission", request.parameters())
             except AwsError as error:
                 if error.code == RESOURCE_NOT_FOUND or (
-                    error.code == PRECONDITION_FAILED and not await self._statement(request)
+                    error.code == PRECONDITION_FAILED and not await self._read_statement(request)
                 ):
                     return
                 raise
 
-    def _alone(self, function: str) -> asyncio.Lock:
-        return self._writing.setdefault(parse_function_name(function).name, asyncio.Lock())
+    def _lock(self, function: str) -> asyncio.Lock:
+        return self._locks.setdefault(parse_function_name(function).name, asyncio.Lock())
 
-    async def _statement(
+    async def _read_statement(
         self, request: AddPermissionRequest | RemovePermissionRequest
     ) -> dict[str, Any] | None:
         """The statement of this id in the policy of this function and qualifier."""
@@ -179,15 +203,15 @@ class Permissions(OperationGroup):
             by_alias=True, include={"function_name", "qualifier"}, exclude_none=True
         )
         answer = await read_or_none(self.aws.call("lambda", "get_policy", name))
-        statements = _statements(answer["Policy"]) if answer else []
+        statements = _parse_statements(answer["Policy"]) if answer else []
         return next(
             (statement for statement in statements if statement.get("Sid") == request.statement_id),
             None,
         )
 
 
-def _statements(policy: str) -> list[dict[str, Any]]:
-    """The statements of a policy. One that is none is no answer of AWS's."""
+def _parse_statements(policy: str) -> list[dict[str, Any]]:
+    """The statements of a policy. An invalid policy counts as an unreadable response of AWS's."""
     try:
         return _Policy.model_validate_json(policy).statement
     except ValidationError:
@@ -198,10 +222,11 @@ def _statements(policy: str) -> list[dict[str, Any]]:
         ) from None
 
 
-def _ours(request: AddPermissionRequest, found: dict[str, Any]) -> AddPermissionResponse:
-    granted, asked = _granted(found), _asked(request)
-    if differing := [member for member in asked if asked[member] != granted.get(member)] + [
-        name for name in granted if name not in asked
+def _adopt_statement(request: AddPermissionRequest, found: dict[str, Any]) -> AddPermissionResponse:
+    """The response for a statement that grants what was requested; else raises ``Exists``."""
+    granted, requested = _parse_grant(found), _requested_grant(request)
+    if differing := [name for name in requested if requested[name] != granted.get(name)] + [
+        name for name in granted if name not in requested
     ]:
         what = f"statement {request.statement_id} of {request.function_name}"
         raise exists_error(
@@ -212,30 +237,23 @@ def _ours(request: AddPermissionRequest, found: dict[str, Any]) -> AddPermission
     return AddPermissionResponse(statement=json.dumps(found))
 
 
-_CONDITIONS: Final = {
-    "aws:sourcearn": "SourceArn",
-    "aws:sourceaccount": "SourceAccount",
-    "lambda:eventsourcetoken": "EventSourceToken",
-    "lambda:functionurlauthtype": "FunctionUrlAuthType",
-    "lambda:invokedviafunctionurl": "InvokedViaFunctionUrl",
-    "aws:principalorgid": "PrincipalOrgID",
-}
-
-
-def _asked(request: AddPermissionRequest) -> dict[str, str]:
-    """What a request grants: member by member, as :func:`_granted` reads it from a statement."""
-    grant = request.model_dump(by_alias=True, include=set(_GRANT), exclude_none=True)
+def _requested_grant(request: AddPermissionRequest) -> dict[str, str]:
+    """What a request grants, member by member, in the form of :func:`_parse_grant`."""
+    grant = request.model_dump(by_alias=True, include=set(_GRANT_FIELDS), exclude_none=True)
     return {
         member: str(value).lower() if isinstance(value, bool) else str(value)
         for member, value in grant.items()
     }
 
 
-def _granted(statement: Mapping[str, Any]) -> dict[str, str]:
-    """What a statement grants, in the words in which it was asked for. What we cannot read keeps AWS's name, and so differs."""
+def _parse_grant(statement: Mapping[str, Any]) -> dict[str, str]:
+    """What a statement grants, with the member names of a request.
+
+    An unknown condition keeps AWS's name, and so it differs from any request.
+    """
     granted = {
         "Action": str(statement.get("Action")),
-        "Principal": _principal(statement.get("Principal")),
+        "Principal": _parse_principal(statement.get("Principal")),
     }
     for tests in cast("Mapping[str, Mapping[str, Any]]", statement.get("Condition") or {}).values():
         granted |= {
@@ -244,9 +262,9 @@ def _granted(statement: Mapping[str, Any]) -> dict[str, str]:
     return granted
 
 
-def _principal(stated: Any) -> str:
-    """``s3.amazonaws.com``, ``*``, an ARN, or an account's number, which AWS writes as the ARN of its root."""
-    if isinstance(stated, Mapping):
-        stated = next(iter(cast("Mapping[str, Any]", stated).values()), None)
-    account = str(stated).removesuffix(":root").rpartition(":")
-    return account[2] if str(stated).endswith(":root") else str(stated)
+def _parse_principal(principal: Any) -> str:
+    """``s3.amazonaws.com``, ``*``, an ARN, or an account id, which AWS writes as its root's ARN."""
+    if isinstance(principal, Mapping):
+        principal = next(iter(cast("Mapping[str, Any]", principal).values()), None)
+    account = str(principal).removesuffix(":root").rpartition(":")
+    return account[2] if str(principal).endswith(":root") else str(principal)

@@ -1,8 +1,9 @@
-"""Probes: one request to one version of a function, whose answer is judged here and goes no further.
+"""Probes: one request to one version of a function, whose response is judged here.
 
-An answer may hold anything, a customer's data or a secret. What a history gets to know of it is how long it took, and what is wrong with it: at
-which path, and of which type what is there is. Time is taken in the worker, around the call: the way there and back is part of it, and so is the
-start of a cold environment.
+A response may hold anything, such as a customer's data or a secret, so it stays in this activity.
+The history receives only how long it took and what is wrong with it: at which path, and the type
+of the value there. Time is measured in the worker, around the call. It includes the network, and
+the start of a cold environment.
 """
 
 from __future__ import annotations
@@ -19,64 +20,79 @@ from pydantic_core import from_json, to_json
 from activities.errors import Fault
 from activities.operation import ONCE, OperationGroup, is_retry, operation
 from activities.readback import permanent_error
-from activities.shapes import NamespacedFunctionName, Qualifier, Request, Response, Integer
+from activities.shapes import Integer, NamespacedFunctionName, Qualifier, Request, Response
 
 MAX_MILLISECONDS: Final = 900_000
-"""Milliseconds: Lambda's longest function."""
+"""Lambda's longest time-out: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
-_OK: Final = 200
+_OK_STATUS: Final = 200
+
+_JSON_TYPES: Final[Mapping[type, str]] = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "an array",
+    dict: "an object",
+}
 
 
-def _finite(value: JsonValue) -> JsonValue:
+def _validate_finite(value: JsonValue) -> JsonValue:
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
-        raise ValueError("a number in it is none that JSON can write") from None
+        raise ValueError("it has a number that JSON cannot represent") from None
     return value
 
 
-def _singular(path: str) -> str:
+def _validate_path(path: str) -> str:
     try:
-        _compiled(path)
-    except jsonpath.JSONPathError:  # says what was typed
+        _compile_path(path)
+    except jsonpath.JSONPathError:  # its message repeats the input
         raise ValueError("not a JSON path (RFC 9535)") from None
     return path
 
 
-def _compiled(path: str) -> jsonpath.JSONPath:
+def _compile_path(path: str) -> jsonpath.JSONPath:
     query = jsonpath.compile(path, strict=True)
     if not isinstance(query, jsonpath.JSONPath) or not query.singular_query():
         raise ValueError("may select several places: a singular query of RFC 9535 is needed")
     return query
 
 
-Json = Annotated[JsonValue, AfterValidator(_finite)]
+Json = Annotated[JsonValue, AfterValidator(_validate_finite)]
 
 
 class ResponseExpectation(Request):
-    """At ``path`` is a value that ``equals`` this one (absent: null); or ``exists`` is: there is any (true), there is none (false)."""
+    """One expectation of a response: a value at ``path``, by one of two tests.
 
-    path: Annotated[str, Field(max_length=100), AfterValidator(_singular)]
+    ``equals``: the value is ``value`` (absent: null). ``exists``: there is a value (``value`` is
+    true), or there is none (false).
+    """
+
+    path: Annotated[str, Field(max_length=100), AfterValidator(_validate_path)]
     test: Literal["equals", "exists"]
     value: Json = None
 
-    def find_flaw(self, answer: JsonValue) -> str | None:
-        """What is wrong with an answer, if anything is, without any of it."""
-        found = _found(_compiled(self.path), answer)
+    def find_flaw(self, response: JsonValue) -> str | None:
+        """What is wrong with a response, without any of its content; None if nothing is."""
+        found = _find_values(_compile_path(self.path), response)
         holds = (
             bool(found) is bool(self.value)
             if self.test == "exists"
-            else bool(found) and _same(found[0], self.value)
+            else bool(found) and _is_same_json(found[0], self.value)
         )
-        return (
-            None
-            if holds
-            else f"{self.path} is not as expected: {f'{_kind(found[0])} is there' if found else 'nothing is there'}"
-        )
+        if holds:
+            return None
+        actual = f"{_name_type(found[0])} is there" if found else "nothing is there"
+        return f"{self.path} is not as expected: {actual}"
 
 
 class ProbeFunctionRequest(Request):
-    """Which version is sent what, and what is expected of its answer. ``payload`` and ``value`` are JSON as it is, and stand in the history."""
+    """The version to probe, the payload to send, and what is expected of the response.
+
+    ``payload`` and the expectations' ``value`` are plain JSON, and are stored in the history.
+    """
 
     function_name: NamespacedFunctionName
     qualifier: Qualifier
@@ -88,98 +104,98 @@ class ProbeFunctionRequest(Request):
 
 
 class ProbeFunctionResponse(Response):
-    """How long the answer took, and what is wrong with it; without ``failure``, nothing is."""
+    """How long the response took, and what is wrong with it; ``failure`` is None if nothing is."""
 
     milliseconds: int
     failure: str | None = None
 
 
 class Probes(OperationGroup):
-    """Running a version to see whether it does what it should."""
+    """Operations that probe a version before it gets traffic."""
 
     @operation(ONCE)
     async def probe_function(self, request: ProbeFunctionRequest) -> ProbeFunctionResponse:
-        """Send one request to one version, wait for its answer for ``max_milliseconds`` at most, and judge it.
+        """Send one request, wait for its response up to ``max_milliseconds``, and judge it.
 
-        A function that fails, answers late or otherwise than expected is an answer, not a failure: ``failure`` says so. Sent once or not at all,
-        as ``invoke``: a second attempt sends nothing. One that is given up for its time may go on running.
+        A function that fails, or responds late or unexpectedly, is a response with a ``failure``,
+        not a failure of the operation. Sent once or not at all, as ``invoke``: a second attempt
+        sends nothing. An invocation that was given up may go on running.
 
         AWS: Invoke.
         """
         if is_retry():
-            what = f"version {request.qualifier} of {request.function_name} may have been probed already, and was not probed again"
+            version = f"version {request.qualifier} of {request.function_name}"
+            what = f"{version} may have been probed already, and was not probed again"
             raise permanent_error(Fault.UNAVAILABLE, "probe_function", what)
-        asked = {
+        parameters = {
             "FunctionName": request.function_name,
             "Qualifier": request.qualifier,
             "InvocationType": "RequestResponse",
             "LogType": "None",
         }
         clock = asyncio.get_running_loop().time
-        began = clock()
+        started_at = clock()
         try:
             async with asyncio.timeout(request.max_milliseconds / 1000):
                 answer = await self.aws.call(
-                    "lambda", "invoke", {**asked, "Payload": to_json(request.payload)}
+                    "lambda", "invoke", {**parameters, "Payload": to_json(request.payload)}
                 )
         except TimeoutError:
             late = f"no answer within {request.max_milliseconds} ms"
-            return ProbeFunctionResponse(milliseconds=_since(began, clock()), failure=late)
+            return ProbeFunctionResponse(
+                milliseconds=_to_milliseconds(clock() - started_at), failure=late
+            )
         return ProbeFunctionResponse(
-            milliseconds=_since(began, clock()), failure=_flaw(answer, request.expectations)
+            milliseconds=_to_milliseconds(clock() - started_at),
+            failure=_find_flaw(answer, request.expectations),
         )
 
 
-def _since(began: float, now: float) -> int:
-    return round((now - began) * 1000)
+def _to_milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
-def _flaw(answer: Mapping[str, Any], expectations: Sequence[ResponseExpectation]) -> str | None:
-    """The first thing that is wrong with an answer of AWS's to Invoke."""
+def _find_flaw(
+    answer: Mapping[str, Any], expectations: Sequence[ResponseExpectation]
+) -> str | None:
+    """The first thing that is wrong with AWS's response to Invoke."""
     if error := answer.get("FunctionError"):
         return f"it failed ({error if error in {'Handled', 'Unhandled'} else 'FunctionError'})"
-    if (status := answer.get("StatusCode")) != _OK:
-        return f"its status is {status}, not {_OK}"
+    if (status := answer.get("StatusCode")) != _OK_STATUS:
+        return f"its status is {status}, not {_OK_STATUS}"
     if not expectations:
         return None
     try:
         content: JsonValue = from_json(answer.get("Payload") or b"", allow_inf_nan=False)
-    except ValueError:  # quotes the answer
+    except ValueError:  # its message quotes the response
         return "its answer is not JSON"
-    return next((flaw for each in expectations if (flaw := each.find_flaw(content)) is not None), None)
+    return next(
+        (flaw for each in expectations if (flaw := each.find_flaw(content)) is not None), None
+    )
 
 
-def _found(query: jsonpath.JSONPath, answer: JsonValue) -> list[Any]:
-    """What is at the one place that a query names: nothing, or one value. The library takes a text for a document to be read."""
-    if isinstance(answer, str):
-        return [answer] if query.empty() else []
-    return query.findall(answer)
+def _find_values(query: jsonpath.JSONPath, response: JsonValue) -> list[Any]:
+    """The value at the one place that a query names, or nothing."""
+    # The library would parse a string as a JSON document.
+    if isinstance(response, str):
+        return [response] if query.empty() else []
+    return query.findall(response)
 
 
-def _same(one: JsonValue, other: JsonValue) -> bool:
-    """Whether two values are the same JSON: ``true`` is no 1, as it is in Python; 1 and 1.0 are one number."""
+def _is_same_json(one: JsonValue, other: JsonValue) -> bool:
+    """Whether two values are the same JSON: unlike in Python ``true`` is not 1; 1 equals 1.0."""
     match one, other:
         case (bool(), _) | (_, bool()):
             return one is other
         case dict(), dict():
             return one.keys() == other.keys() and all(
-                _same(value, other[name]) for name, value in one.items()
+                _is_same_json(value, other[name]) for name, value in one.items()
             )
         case list(), list():
-            return len(one) == len(other) and all(map(_same, one, other))
+            return len(one) == len(other) and all(map(_is_same_json, one, other))
         case _:
             return one == other
 
 
-_KINDS: Final[Mapping[type, str]] = {
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    str: "a text",
-    list: "an array",
-    dict: "an object",
-}
-
-
-def _kind(value: object) -> str:
-    return _KINDS.get(type(value), "null")
+def _name_type(value: object) -> str:
+    return _JSON_TYPES.get(type(value), "null")

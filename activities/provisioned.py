@@ -1,7 +1,9 @@
-"""Provisioned concurrency: execution environments that are kept warm for one version, so that its first callers do not wait.
+"""Provisioned concurrency: execution environments that AWS keeps warm for one version.
 
-It belongs to a version, or to an alias without weights. While a release shifts traffic it is asked for on the candidate
-*version*: AWS refuses to manage it on an alias that has weights. Preparing it takes minutes; :mod:`activities.settling` waits.
+It belongs to a version, or to an alias without weights. While a release shifts traffic it is
+requested for the candidate *version*: AWS refuses to manage it on an alias that has weights
+(https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html). AWS prepares it in
+minutes; :mod:`activities.settling` waits for it.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ from pydantic import Field
 
 from activities.errors import AwsError, Fault, classify_error
 from activities.operation import READ, WRITE, OperationGroup, operation
-from activities.shapes import FunctionName, Qualifier, Request, Response, BoundedText, Integer
+from activities.shapes import BoundedText, FunctionName, Integer, Qualifier, Request, Response
 
 
 class PutProvisionedConcurrencyConfigRequest(Request):
-    """So many environments for this version or alias; ``$LATEST`` can have none."""
+    """How many environments to keep for a version or alias; ``$LATEST`` can have none."""
 
     function_name: FunctionName
     qualifier: Qualifier
@@ -26,21 +28,24 @@ class PutProvisionedConcurrencyConfigRequest(Request):
 
 
 class GetProvisionedConcurrencyConfigRequest(Request):
-    """Whose provisioned concurrency."""
+    """The version or alias to read."""
 
     function_name: FunctionName
     qualifier: Qualifier
 
 
 class DeleteProvisionedConcurrencyConfigRequest(Request):
-    """Whose provisioned concurrency is to be given up."""
+    """The version or alias that is to have no provisioned concurrency any more."""
 
     function_name: FunctionName
     qualifier: Qualifier
 
 
 class ProvisionedConcurrencyConfig(Response):
-    """What was asked for and what is there. A failure to prepare it is told here (``FAILED``), not by an error."""
+    """The requested and the available environments.
+
+    A failure to prepare them is reported here (``status`` is FAILED), not by an error.
+    """
 
     requested_provisioned_concurrent_executions: int | None = None
     allocated_provisioned_concurrent_executions: int | None = None
@@ -51,16 +56,17 @@ class ProvisionedConcurrencyConfig(Response):
 
 
 class ProvisionedConcurrency(OperationGroup):
-    """Warm environments of one version or alias. AWS has no lock on them: the last writer wins."""
+    """Operations on provisioned concurrency. AWS has no guard here: the last writer wins."""
 
     @operation(WRITE)
     async def put_provisioned_concurrency_config(
         self, request: PutProvisionedConcurrencyConfigRequest
     ) -> ProvisionedConcurrencyConfig:
-        """Ask for so many warm environments; answers at once, while AWS prepares them (``IN_PROGRESS``).
+        """Request warm environments. Returns at once, while AWS prepares them (``IN_PROGRESS``).
 
-        The number is absolute, so asking again changes nothing. Invalid when more than the function's reserved or the account's
-        unreserved concurrency, for ``$LATEST``, and where the version and an alias on it would both have some.
+        Idempotent, since the number is absolute. ``Invalid`` for more than the function's reserved
+        or the account's unreserved concurrency, for ``$LATEST``, and where the version and an alias
+        of it would both have some.
         """
         answer = await self.aws.call(
             "lambda", "put_provisioned_concurrency_config", request.parameters()
@@ -71,10 +77,11 @@ class ProvisionedConcurrency(OperationGroup):
     async def get_provisioned_concurrency_config(
         self, request: GetProvisionedConcurrencyConfigRequest
     ) -> ProvisionedConcurrencyConfig:
-        """How far the warm environments are.
+        """Read how many warm environments are available.
 
-        Where none were asked for AWS answers with an error; here that is an answer without members: nothing is amiss. NotFound is for a
-        function, version or alias that does not exist. AWS: GetProvisionedConcurrencyConfig.
+        Where none were requested AWS returns an error; here it is a response without members.
+        ``NotFound`` is for a function, version or alias that does not exist.
+        AWS: GetProvisionedConcurrencyConfig.
         """
         try:
             answer = await self.aws.call(
@@ -90,7 +97,10 @@ class ProvisionedConcurrency(OperationGroup):
     async def delete_provisioned_concurrency_config(
         self, request: DeleteProvisionedConcurrencyConfigRequest
     ) -> None:
-        """Give the warm environments up. Where there are none, or no such version any more, that is done already."""
+        """Remove the warm environments.
+
+        Idempotent: success where there are none, or where the version does not exist.
+        """
         try:
             await self.aws.call(
                 "lambda", "delete_provisioned_concurrency_config", request.parameters()

@@ -1,8 +1,8 @@
-"""Waits until AWS has finished what it began: a function's new code, a fresh version, warm environments.
+"""Settling: wait until AWS has finished a change to a function, a version or warm environments.
 
-One look after the other for about 20 seconds inside the activity, then a benign failure that Temporal repeats: however long it
-takes, it costs no more history, and a worker that is told to leave hands the waiting over at once. Functions are looked at with
-GetFunction, which has a rate limit of its own (100 a second).
+One attempt polls for about 20 seconds, then it ends in a benign failure that Temporal retries. So
+a wait of any length adds nothing to the history, and a worker that shuts down hands it over at
+once. Functions are polled with GetFunction, which has its own rate limit (100 per second).
 """
 
 from __future__ import annotations
@@ -13,23 +13,28 @@ from typing import Any, Final, TypeVar
 
 from temporalio import activity
 
-from activities.configuration import FunctionConfiguration
+from activities.configuration_response import FunctionConfiguration
 from activities.errors import AwsError, Fault, classify_error
 from activities.operation import SETTLE, Aws, OperationGroup, is_retry, operation
 from activities.provisioned import ProvisionedConcurrencyConfig
 from activities.shapes import FunctionName, Qualifier, Request
 
 POLL_SECONDS_PER_ATTEMPT: Final = 20.0
-"""Seconds of looking within one attempt."""
+"""How long one attempt polls."""
 
-_Seen = TypeVar("_Seen")
+_READ_LAG_SECONDS: Final = 5.0
+"""How long AWS may return the state from before a change: its reads are eventually consistent."""
+
+_TRANSIENT_STATES: Final = {"Pending", "Deactivating"}
+
+_State = TypeVar("_State")
 
 
 class SettleFunctionRequest(Request):
-    """Which function, and which version or alias of it; without one, ``$LATEST``.
+    """The function, and the version or alias of it; without a qualifier ``$LATEST``.
 
-    ``superseded`` is the RevisionId from before the change that is waited for: an answer that still has it was given by a host of AWS's
-    that has not heard of the change.
+    ``superseded`` is the RevisionId from before the change that is waited for. A response with that
+    revision is out of date.
     """
 
     function_name: FunctionName
@@ -38,161 +43,159 @@ class SettleFunctionRequest(Request):
 
 
 class SettleProvisionedConcurrencyRequest(Request):
-    """Whose warm environments."""
+    """The version or alias whose warm environments are waited for."""
 
     function_name: FunctionName
     qualifier: Qualifier
 
 
 class Settling(OperationGroup):
-    """Waiting, by looking."""
+    """Operations that wait for AWS by polling."""
 
     @operation(SETTLE)
     async def settle_function(self, request: SettleFunctionRequest) -> FunctionConfiguration:
-        """Wait until the function, or that version of it, is ready for the next change; returns what it is by then.
+        """Wait until the function or version is ready for the next change; return its state then.
 
-        Invalid, in AWS's words, where the update or the creation failed. A version that was published a moment ago may
-        not be found everywhere yet: a first attempt gives it five seconds; so has a change of a moment ago to be seen. Safe at any time.
+        ``Invalid``, with AWS's reason, where the update or the creation failed. A version that was
+        published a moment ago may not be found everywhere yet, and a recent change may not be
+        visible yet. A first attempt gives both five seconds. Safe to repeat.
         """
-        found = await poll_until_settled(
+        function = await poll_until_settled(
             self.aws,
             request.function_name,
             request.qualifier,
             "settle_function",
             superseded=request.superseded,
         )
-        raise_if_failed("settle_function", found["Configuration"])
-        return FunctionConfiguration.model_validate(found["Configuration"])
+        raise_if_failed("settle_function", function["Configuration"])
+        return FunctionConfiguration.model_validate(function["Configuration"])
 
     @operation(SETTLE)
     async def settle_provisioned_concurrency(
         self, request: SettleProvisionedConcurrencyRequest
     ) -> ProvisionedConcurrencyConfig:
-        """Wait until the warm environments are there (``READY``); Invalid, with AWS's reason, where they cannot be prepared."""
+        """Wait until the warm environments are available (``READY``).
 
-        async def look() -> ProvisionedConcurrencyConfig:
+        ``Invalid``, with AWS's reason, where they cannot be prepared. Safe to repeat.
+        """
+
+        async def read() -> ProvisionedConcurrencyConfig:
             answer = await self.aws.call(
                 "lambda", "get_provisioned_concurrency_config", request.parameters()
             )
             return ProvisionedConcurrencyConfig.model_validate(answer)
 
-        def unsettled(seen: ProvisionedConcurrencyConfig) -> str | None:
-            if seen.status != "IN_PROGRESS":
+        def describe_pending(config: ProvisionedConcurrencyConfig) -> str | None:
+            if config.status != "IN_PROGRESS":
                 return None
-            ready, wanted = (
-                seen.available_provisioned_concurrent_executions,
-                seen.requested_provisioned_concurrent_executions,
-            )
-            return f"{ready or 0} of {wanted} environments are ready"
+            ready = config.available_provisioned_concurrent_executions or 0
+            requested = config.requested_provisioned_concurrent_executions
+            return f"{ready} of {requested} environments are ready"
 
         name = "settle_provisioned_concurrency"
-        seen = await poll_until(look, unsettled, name, first=2, longest=5)
-        if seen.status == "FAILED":
+        config = await poll_until(read, describe_pending, name, first=2, longest=5)
+        if config.status == "FAILED":
             raise AwsError(
                 name,
                 "ProvisioningFailed",
-                f"provisioned concurrency failed: {seen.status_reason or 'AWS gives no reason'}",
+                f"provisioned concurrency failed: {config.status_reason or 'AWS gives no reason'}",
             )
-        return seen
+        return config
 
 
 async def poll_until_settled(
     aws: Aws, function_name: str, qualifier: str | None, name: str, *, superseded: str | None = None
 ) -> Mapping[str, Any]:
-    """GetFunction's answer, once nothing about the function is under way any more, be it well or badly ended.
+    """Poll GetFunction until no change of the function is pending, whether it succeeded or failed.
 
-    The answer is as AWS gave it, secrets and all: nothing of it may leave the activity undigested. ``name`` is the activity's. An answer of
-    the ``superseded`` revision is not believed for five seconds: every change moves the revision, and reads may lag behind.
+    Returns AWS's response unchanged, secrets included: no part of it may leave the activity
+    unredacted. ``name`` is the activity's. A response with the ``superseded`` revision is ignored
+    for five seconds: each change creates a new revision, and reads may lag behind.
     """
-    which = {"FunctionName": function_name} | (
-        {} if qualifier is None else {"Qualifier": qualifier}
-    )
-    begun = asyncio.get_running_loop().time()
+    parameters = {"FunctionName": function_name}
+    if qualifier is not None:
+        parameters["Qualifier"] = qualifier
+    clock = asyncio.get_running_loop().time
+    consistent_at = clock() + _READ_LAG_SECONDS
 
-    async def look() -> Mapping[str, Any] | None:
+    async def read() -> Mapping[str, Any] | None:
         try:
-            return await aws.call("lambda", "get_function", which)
+            return await aws.call("lambda", "get_function", parameters)
         except AwsError as error:
-            young = (
-                qualifier is not None
-                and not is_retry()
-                and asyncio.get_running_loop().time() < begun + _READ_LAG_SECONDS
-            )
-            if classify_error(error) is Fault.NOT_FOUND and young:
+            may_be_new = qualifier is not None and not is_retry() and clock() < consistent_at
+            if classify_error(error) is Fault.NOT_FOUND and may_be_new:
                 return None
             raise
 
-    def unsettled(seen: Mapping[str, Any] | None) -> str | None:
-        if seen is None:
+    def describe_pending(function: Mapping[str, Any] | None) -> str | None:
+        if function is None:
             return "it is not to be found yet"
-        fresh = asyncio.get_running_loop().time() < begun + _READ_LAG_SECONDS
-        if (
-            superseded is not None
-            and fresh
-            and seen["Configuration"].get("RevisionId") == superseded
-        ):
+        revision = function["Configuration"].get("RevisionId")
+        if superseded is not None and clock() < consistent_at and revision == superseded:
             return "AWS still answers what it was before the change"
-        return describe_pending_change(seen["Configuration"])
+        return describe_pending_change(function["Configuration"])
 
-    found = await poll_until(look, unsettled, name, first=0.5, longest=2)
-    if found is None:
+    function = await poll_until(read, describe_pending, name, first=0.5, longest=2)
+    if function is None:
         raise AwsError(name, "InProgress", "it is not to be found yet", retry_after=1)
-    return found
+    return function
 
 
 def describe_pending_change(configuration: Mapping[str, Any]) -> str | None:
-    """What AWS is still doing with a function (``FunctionConfiguration``), in words; None when it is doing nothing.
+    """AWS's pending change of a function (``FunctionConfiguration``) as a text; None without one.
 
-    A fresh version has no ``LastUpdateStatus``, so its ``State`` decides; a function keeps ``State`` Active while it is updated.
+    A new version has no ``LastUpdateStatus``: its ``State`` counts. While a function is updated its
+    ``State`` stays Active: https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html.
     """
     state, update = configuration.get("State"), configuration.get("LastUpdateStatus")
-    if state in _TRANSIENT:
-        return f"State is {state}{_because(configuration.get('StateReason'))}"
+    if state in _TRANSIENT_STATES:
+        return _append_reason(f"State is {state}", configuration.get("StateReason"))
     if update == "InProgress":
-        return (
-            f"LastUpdateStatus is InProgress{_because(configuration.get('LastUpdateStatusReason'))}"
-        )
+        reason = configuration.get("LastUpdateStatusReason")
+        return _append_reason("LastUpdateStatus is InProgress", reason)
     return None
 
 
+def _append_reason(text: str, reason: str | None) -> str:
+    return f"{text}: {reason}" if reason else text
+
+
 def raise_if_failed(name: str, configuration: Mapping[str, Any]) -> None:
-    """Raise what AWS says about a function (``FunctionConfiguration``) that could not be created or updated."""
+    """Raise AWS's reason if a function (``FunctionConfiguration``) could not be made or updated."""
     for member, code in (("State", "CreationFailed"), ("LastUpdateStatus", "UpdateFailed")):
         if configuration.get(member) == "Failed":
             reason = configuration.get(f"{member}Reason") or "AWS gives no reason"
-            raise AwsError(
-                name,
-                code,
-                f"{member} is Failed: {reason} [{configuration.get(f'{member}ReasonCode', 'no code')}]",
-            )
+            reason_code = configuration.get(f"{member}ReasonCode", "no code")
+            raise AwsError(name, code, f"{member} is Failed: {reason} [{reason_code}]")
 
 
 async def poll_until(
-    look: Callable[[], Awaitable[_Seen]],
-    unsettled: Callable[[_Seen], str | None],
+    read: Callable[[], Awaitable[_State]],
+    describe_pending: Callable[[_State], str | None],
     name: str,
     *,
     first: float,
     longest: float,
-) -> _Seen:
-    """Look until nothing is unsettled; seconds between two looks grow from ``first`` to ``longest``.
+) -> _State:
+    """Poll until nothing is pending; pauses grow from ``first`` to ``longest`` seconds.
 
-    Raises ``InProgress`` (NotReady, benign) after :data:`POLL_SECONDS_PER_ATTEMPT` seconds, and at once when the worker is to leave.
+    Raises ``InProgress`` (NotReady, benign) after :data:`POLL_SECONDS_PER_ATTEMPT` seconds, and at
+    once when the worker shuts down.
     """
     loop = asyncio.get_running_loop()
     end, pause = loop.time() + POLL_SECONDS_PER_ATTEMPT, first
     while True:
-        seen = await look()
-        doing = unsettled(seen)
-        if doing is None:
-            return seen
-        if loop.time() + pause > end or await _worker_leaves_within(pause):
-            raise AwsError(name, "InProgress", doing, retry_after=longest)
+        state = await read()
+        pending = describe_pending(state)
+        if pending is None:
+            return state
+        if loop.time() + pause > end or await _is_shut_down_within(pause):
+            raise AwsError(name, "InProgress", pending, retry_after=longest)
         pause = min(pause * 1.5, longest)
 
 
-async def _worker_leaves_within(seconds: float) -> bool:
-    """Wait so long, or until this worker is told to stop."""
+async def _is_shut_down_within(seconds: float) -> bool:
+    """Wait this long, or until the worker starts to shut down; return whether it does."""
     if not activity.in_activity():
         await asyncio.sleep(seconds)
         return False
@@ -202,11 +205,3 @@ async def _worker_leaves_within(seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-_READ_LAG_SECONDS: Final = 5.0
-_TRANSIENT: Final = {"Pending", "Deactivating"}
-
-
-def _because(reason: str | None) -> str:
-    return f": {reason}" if reason else ""
