@@ -1,1 +1,1 @@
-"""How lambda-releases is run: the whole system on one machine (``deploy.local``), and in production."""
+"""How lambda-releases is deployed: ``local`` runs the whole system on one machine."""

@@ -1,17 +1,20 @@
-"""The whole system on one machine: a Temporal dev server with its Web UI, a local Lambda, a worker, and something to release.
+"""The whole system on one machine: Temporal with its Web UI, a local Lambda, a worker, a sample.
 
-    python -m deploy.local up         all of it, until Ctrl-C
-    python -m deploy.local traffic    a steady stream of invocations through the sample's alias
+    python -m deploy.local up         run all of it until Ctrl-C
+    python -m deploy.local demo       run two releases on a stack of their own
+    python -m deploy.local traffic    invoke the sample's alias at a steady rate
 
 In reading order:
 
-    awslambda/    the local Lambda: a process of its own, see there for what is emulated and by whom
-    leash         a command that ends when whoever started it ends
-    processes     child processes that leave nothing behind
-    emulator      the local Lambda as an ``async with``, for tests and for the stack
-    ports         which ports, and who has taken them
-    stack         the parts, started in order and ended in reverse
-    sample        a function, two packages to release and an alarm
-    functions/    the source of the sample's packages
-    traffic       invocations, counted by the version that answered
+    __main__              the command line
+    stack                 starts the processes in order and stops them in reverse
+    ports                 the ports they listen on
+    processes             child processes that are always stopped and waited for
+    parent_death_signal   ends a child process when its parent ends
+    emulator              the local Lambda as an async context manager
+    awslambda/            the local Lambda itself, and what of it is emulated by whom
+    sample                a function, two packages to release, and an alarm
+    functions/            the source code of those packages
+    traffic               invocations of the sample, counted by version
+    demo                  a good and a broken release, and how each must end
 """

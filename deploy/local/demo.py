@@ -1,7 +1,7 @@
-"""The demo: a good version ramps from 10 % to 100 % under traffic; a broken one is caught by its alarm and rolled back.
+"""The demo: a good release goes from 10 % to 100 %; a broken one is rolled back by its alarm.
 
-Everything runs on this machine. Temporal is the real server; Lambda is emulated, and so are its routing by weight, its per-version
-metrics and its alarms. The worker and the workflows are the product.
+Everything runs on this machine. Temporal is the real server, and the worker and the workflows are
+the product. Lambda is emulated, with its weighted routing, per-version metrics and alarms.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from temporalio.client import Client
 from deploy.local import sample, traffic
 from deploy.local.stack import Stack
 from deploy.local.traffic import Tally
-from workflows.cli.watch import follow
+from workflows.cli.watch import watch_release
 from workflows.client import ReleaseClient
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.request import ReleaseRequest
 from workflows.temporal.plugin import LambdaReleases
 
-_STEPS: Final = [
+_STEPS: Final[list[dict[str, object]]] = [
     {"kind": "set_weight", "percent": 10},
     {"kind": "bake", "duration": "10s"},
     {"kind": "set_weight", "percent": 50},
@@ -30,20 +30,21 @@ _STEPS: Final = [
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One release of the demo, and how it has to end."""
+class DemoRelease:
+    """One release of the demo, and how it must end."""
 
     title: str
     id: str
     package: str
     steps: list[dict[str, object]]
     reason: str
-    ends: Phase
-    because: str
+    expected_phase: Phase
+    expected_note: str
+    """Part of the final status's note."""
 
-    def request(self) -> ReleaseRequest:
-        """What is asked: the same for a person, a pipeline or a schedule."""
-        asked = {
+    def build_request(self) -> ReleaseRequest:
+        """Build the input of ``Release``."""
+        document = {
             "target": {"function": sample.FUNCTION, "alias": sample.ALIAS},
             "artifact": {"kind": "s3", "bucket": sample.BUCKET, "key": self.package},
             "strategy": {"steps": self.steps},
@@ -51,17 +52,17 @@ class Scene:
             "requested_by": "demo",
             "reason": self.reason,
         }
-        return ReleaseRequest.model_validate(asked)
+        return ReleaseRequest.model_validate(document)
 
-    def problem(self, status: ReleaseStatus) -> str | None:
-        """What went other than it must, if anything did."""
-        if status.phase is self.ends and self.because in status.note:
+    def find_problem(self, status: ReleaseStatus) -> str | None:
+        """Compare the final status with the expected one; None where it matches."""
+        if status.phase is self.expected_phase and self.expected_note in status.note:
             return None
         return f"{self.title}: {status.phase}, {status.note}"
 
 
-_SCENES: Final = (
-    Scene(
+_RELEASES: Final = (
+    DemoRelease(
         "A good release",
         "demo-good",
         sample.GOOD,
@@ -70,7 +71,7 @@ _SCENES: Final = (
         Phase.SUCCEEDED,
         "All traffic is on version 2",
     ),
-    Scene(
+    DemoRelease(
         "A broken release",
         "demo-broken",
         sample.BROKEN,
@@ -82,29 +83,27 @@ _SCENES: Final = (
 )
 
 
-async def play(stack: Stack) -> list[str]:
-    """Play both scenes under traffic, and return what went other than it must."""
+async def run_demo(stack: Stack) -> list[str]:
+    """Run both releases under traffic, and return the problems: none where all went as expected."""
     releases = ReleaseClient(await Client.connect(stack.address, plugins=[LambdaReleases()]))
-    print(f"\nWatch it in the Temporal UI: {stack.ui_url}/namespaces/default/workflows")
+    print(f"\nTemporal UI: {stack.ui_url}/namespaces/default/workflows")
     print(
-        f"Lambda is emulated at {stack.aws.endpoint_url}, with its weighted routing, per-version metrics and alarms.\n"
+        f"Lambda is emulated at {stack.aws.endpoint_url}, "
+        "with its weighted routing, per-version metrics and alarms.\n"
     )
     problems: list[str] = []
     async with sample.Clients.connect(stack.aws) as clients:
-        await sample.create(clients)
-        async with traffic.flowing(clients) as tally:
-            for scene in _SCENES:
+        await sample.create_sample(clients)
+        async with traffic.run_traffic(clients) as tally:
+            for release in _RELEASES:
                 before = tally.copy()
-                problems += await _play(scene, releases)
-                _show(tally.since(before))
+                problems += await _run_release(release, releases)
+                _print_traffic(tally.since(before))
         alias = await clients.awslambda.get_alias(FunctionName=sample.FUNCTION, Name=sample.ALIAS)
-    live, weights = (
-        alias["FunctionVersion"],
-        (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights"),
-    )
-    print(
-        f"{sample.FUNCTION}:{sample.ALIAS} is on version {live}{f', weights {weights}' if weights else ', all of it'}."
-    )
+    live = alias["FunctionVersion"]
+    weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights")
+    routing = f"weights {weights}" if weights else "all traffic"
+    print(f"{sample.FUNCTION}:{sample.ALIAS} is on version {live}, {routing}.")
     return (
         problems
         if (live, weights or None) == ("2", None)
@@ -112,24 +111,22 @@ async def play(stack: Stack) -> list[str]:
     )
 
 
-async def _play(scene: Scene, releases: ReleaseClient) -> list[str]:
-    print(f"── {scene.title} ──", flush=True)
-    await releases.start(scene.request(), id=scene.id)
-    await follow(releases, scene.id)
-    problem = scene.problem(await releases.status(scene.id))
+async def _run_release(release: DemoRelease, releases: ReleaseClient) -> list[str]:
+    print(f"── {release.title} ──", flush=True)
+    await releases.start(release.build_request(), id=release.id)
+    await watch_release(releases, release.id)
+    problem = release.find_problem(await releases.status(release.id))
     return [problem] if problem else []
 
 
-def _show(seen: Tally) -> None:
-    print(f"Traffic through the alias meanwhile: {seen}\n", flush=True)
+def _print_traffic(tally: Tally) -> None:
+    print(f"Traffic through the alias meanwhile: {tally}\n", flush=True)
 
 
-def verdict(problems: list[str]) -> int:
-    """Say how the demo went; its exit status."""
+def report_result(problems: list[str]) -> int:
+    """Print how the demo went, and return its exit status."""
     for problem in problems:
-        print(f"not as it should be: {problem}", file=sys.stderr)
+        print(f"unexpected: {problem}", file=sys.stderr)
     if not problems:
-        print(
-            "The good version is live, and the broken one never got more than a tenth of the traffic."
-        )
+        print("The good version is live, and the broken one got at most a tenth of the traffic.")
     return 1 if problems else 0

@@ -1,4 +1,4 @@
-"""The local Lambda as an ``async with``: a process of its own for as long as the block runs."""
+"""The local Lambda as an async context manager: a process that lives as long as the block."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from deploy.local.processes import PartError, Process
+from deploy.local.processes import Process, ProcessError
 
 ROOT: Final = Path(__file__).parents[2]
 """The root of the repository."""
 
-_PATIENCE: Final = 30.0
-"""Seconds the local Lambda gets to come up. It needs less than one."""
+_START_TIMEOUT: Final = 30.0
+"""Seconds until the local Lambda must be ready. It needs less than one."""
 
 _CREDENTIALS: Final = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -31,12 +31,15 @@ _CREDENTIALS: Final = {
 
 @dataclass(frozen=True)
 class LocalLambda:
-    """A running local Lambda. Its account is 000000000000, or the access key if that is an account id."""
+    """A running local Lambda.
+
+    Its account is 000000000000, or the access key where that is an account id.
+    """
 
     endpoint_url: str
     process: Process
     environment: Mapping[str, str] = field(repr=False)
-    """What a program needs in its environment to take this for AWS."""
+    """Environment variables that make a program use this local Lambda as AWS."""
 
     @classmethod
     @asynccontextmanager
@@ -50,43 +53,48 @@ class LocalLambda:
         state: Path | None = None,
         log: Path | None = None,
     ) -> AsyncIterator[LocalLambda]:
-        """Run it on this port, or on any free one; ready when the block begins, gone when it ends.
+        """Run the local Lambda for the length of the block, on ``port`` or on any free one.
 
-        ``settle`` and ``provision`` are the seconds that a change of a function and provisioned concurrency take; ``metrics`` those after which
-        GetMetricData tells of a minute that is over (0: while it lasts). ``state`` is an absolute path of a directory to keep everything in from one run to the
-        next; without it nothing is kept. Raises :class:`~deploy.local.processes.PartError`
-        with the reason when it does not come up.
+        Args:
+            port: None for any free one.
+            settle: Seconds that a change of a function takes.
+            provision: Seconds that provisioned concurrency takes.
+            metrics: Seconds after the end of a minute until GetMetricData returns it; 0 returns
+                a minute while it lasts.
+            state: Absolute path of a directory that keeps everything from one run to the next.
+                Without it nothing is kept.
+            log: Where standard error is written; None for a temporary file.
+
+        Raises:
+            ProcessError: It did not start. The message says why.
         """
-        private = Path(
-            tempfile.mkdtemp(prefix="local-lambda-")
-        )  # the process removes it, even when we are killed; so do we, if it is
-        command = [
-            sys.executable,
-            "-m",
-            "deploy.local.awslambda",
-            "--port",
-            str(port or 0),
-            "--directory",
-            str(private),
-        ]
-        command += [
-            "--settle",
-            str(settle),
-            "--provision",
-            str(provision),
-            "--metrics",
-            str(metrics),
-        ]
-        command += ["--state", str(state)] if state else []
+        # Removed by the process itself, even where this one is killed; and below, where the
+        # process is killed.
+        private = Path(tempfile.mkdtemp(prefix="local-lambda-"))
+        options = {
+            "port": port or 0,
+            "directory": private,
+            "settle": settle,
+            "provision": provision,
+            "metrics": metrics,
+            **({"state": state} if state else {}),
+        }
+        command = [sys.executable, "-m", "deploy.local.awslambda"]
+        for name, value in options.items():
+            command += [f"--{name}", str(value)]
         process = Process.start(
-            "the local Lambda", command, environment=os.environ, directory=ROOT, log=log, piped=True
+            "the local Lambda",
+            command,
+            environment=os.environ,
+            directory=ROOT,
+            log=log,
+            pipe_stdout=True,
         )
         try:
-            line = await process.first_line(_PATIENCE)
+            line = await process.read_first_line(_START_TIMEOUT)
             if not line.startswith("ready "):
-                raise PartError(
-                    f"the local Lambda did not start: {process.tail() or 'no word from it'}"
-                )
+                reason = process.read_log_tail() or "it wrote nothing"
+                raise ProcessError(f"the local Lambda did not start: {reason}")
             url = line.removeprefix("ready ")
             yield cls(url, process, {**_CREDENTIALS, "AWS_ENDPOINT_URL": url})
         finally:

@@ -1,4 +1,4 @@
-"""Which ports of this machine the local stack listens on, and what to say when one is taken."""
+"""The ports that the local stack listens on, all on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass, fields
 from typing import Final
 
-from deploy.local.processes import PartError
+from deploy.local.processes import ProcessError
 
 _NAMES: Final = {
     "temporal": ("Temporal", "RELEASES_LOCAL_TEMPORAL_PORT"),
@@ -18,7 +18,7 @@ _NAMES: Final = {
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of the parts, all on 127.0.0.1."""
+    """One port for each process that listens."""
 
     temporal: int = 7233
     ui: int = 8233
@@ -26,33 +26,42 @@ class Ports:
 
     @classmethod
     def from_environment(cls) -> Ports:
-        """The defaults, or what RELEASES_LOCAL_TEMPORAL_PORT, RELEASES_LOCAL_UI_PORT and RELEASES_LOCAL_LAMBDA_PORT say."""
+        """Read RELEASES_LOCAL_TEMPORAL_PORT, RELEASES_LOCAL_UI_PORT and RELEASES_LOCAL_LAMBDA_PORT.
+
+        An absent or empty variable leaves the default. Raises
+        :class:`~deploy.local.processes.ProcessError` for one that is not a number.
+        """
         chosen = {}
         for field in fields(cls):
             variable = _NAMES[field.name][1]
             given = os.environ.get(variable)
             if given is not None and not given.isdigit():
-                raise PartError(f"{variable} is {given!r}: it must be a port number")
+                raise ProcessError(f"{variable} is {given!r}: it must be a port number")
             chosen[field.name] = int(given) if given else getattr(cls, field.name)
         return cls(**chosen)
 
     @classmethod
     def any_free(cls) -> Ports:
-        """Ports nobody listens on at the moment, for tests."""
-        taken = [socket.create_server(("127.0.0.1", 0)) for _ in fields(cls)]
-        chosen = [one.getsockname()[1] for one in taken]
-        for one in taken:
+        """Choose ports that are free at the moment, for tests."""
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(cls)]
+        chosen = [one.getsockname()[1] for one in sockets]
+        for one in sockets:
             one.close()
         return cls(*chosen)
 
     def check_free(self) -> None:
-        """Raise :class:`~deploy.local.processes.PartError` for the first port that is taken, naming what to set instead."""
+        """Raise :class:`~deploy.local.processes.ProcessError` for the first port that is in use.
+
+        The message names the variable and the option that choose another.
+        """
         for field in fields(self):
-            port, (part, variable) = getattr(self, field.name), _NAMES[field.name]
+            port, (process, variable) = getattr(self, field.name), _NAMES[field.name]
             try:
                 socket.create_server(("127.0.0.1", port)).close()
             except OSError as problem:
                 option = variable.removeprefix("RELEASES_LOCAL_").lower().replace("_", "-")
-                raise PartError(
-                    f"port {port}, meant for {part}, cannot be used ({os.strerror(problem.errno or 0)}): set {variable} or --{option} to another"
+                raise ProcessError(
+                    f"port {port} for {process} cannot be used "
+                    f"({os.strerror(problem.errno or 0)}): "
+                    f"set {variable} or --{option} to another port"
                 ) from None

@@ -1,4 +1,4 @@
-"""Child processes that leave nothing behind: they end when told, when their parent ends, and are always waited for."""
+"""Child processes that are always stopped and waited for, and that end with their parent."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-_LEASH: Final = Path(__file__).with_name("leash.py")
+_PARENT_DEATH_SIGNAL: Final = Path(__file__).with_name("parent_death_signal.py")
+
+_TAIL_BYTES: Final = 10_000
+"""How much of a log's end an error message may quote from."""
 
 
-_TAIL: Final = 10_000
-"""Bytes of a log that an error message may quote from."""
-
-
-class PartError(Exception):
-    """A process did not come up, or ended before it should. The message is for whoever started it."""
+class ProcessError(Exception):
+    """A process did not start, or exited too early. The message is meant for the user."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A running child, and where it writes."""
+    """A running child process and its log."""
 
     name: str
     popen: subprocess.Popen[bytes]
     output: IO[bytes]
-    """What it wrote to its log so far."""
+    """The log, open for reading."""
     log: Path | None
-    """Where that is; None for a log without a name, which is gone with the process."""
-    patience: float
-    """Seconds it gets to end by itself when it is told to."""
+    """The path of the log; None for a temporary file without a name."""
+    stop_timeout: float
+    """Seconds between SIGTERM and SIGKILL."""
 
     @classmethod
     def start(  # noqa: PLR0913 - what it takes to start a process, all named
@@ -46,59 +45,66 @@ class Process:
         environment: Mapping[str, str],
         directory: Path,
         log: Path | None,
-        piped: bool = False,
-        patience: float = 10.0,
+        pipe_stdout: bool = False,
+        stop_timeout: float = 10.0,
     ) -> Process:
-        """Start a command in a session of its own: Ctrl-C in the terminal reaches its parent, which then ends it in its turn."""
-        leashed = [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *command]
+        """Start a command in a session of its own.
+
+        Ctrl-C in the terminal therefore reaches only the parent, which stops the child in its turn.
+        With ``pipe_stdout``, standard output is read by :meth:`read_first_line` and not logged.
+        """
+        tied = [sys.executable, "-I", "-S", str(_PARENT_DEATH_SIGNAL), str(os.getpid()), *command]
         output: IO[bytes] = log.open("a+b") if log else tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         popen = subprocess.Popen(
-            leashed,
+            tied,
             env=dict(environment),
             cwd=directory,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if piped else output,
+            stdout=subprocess.PIPE if pipe_stdout else output,
             stderr=output,
             start_new_session=True,
         )
-        return cls(name, popen, output, log, patience)
+        return cls(name, popen, output, log, stop_timeout)
 
     @property
     def pid(self) -> int:
-        """The id of the process."""
+        """The process id."""
         return self.popen.pid
 
     @property
-    def ended(self) -> bool:
-        """Whether it has ended."""
+    def has_exited(self) -> bool:
+        """Whether the process has exited."""
         return self.popen.poll() is not None
 
-    async def first_line(self, seconds: float) -> str:
-        """The first line it prints (it must be piped); empty when it ends without one, or takes too long."""
+    async def read_first_line(self, seconds: float) -> str:
+        """Read the first line of standard output.
+
+        Empty where the process exits without one, or takes longer than ``seconds``: it is killed
+        then. Raises ``ValueError`` where standard output is not piped.
+        """
         output = self.popen.stdout
         if output is None:
-            raise ValueError(f"{self.name} is not piped")
-        reading = asyncio.to_thread(output.readline)
+            raise ValueError(f"the standard output of {self.name} is not piped")
+        read = asyncio.ensure_future(asyncio.to_thread(output.readline))
         try:
-            return (
-                (await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(reading)), seconds))
-                .decode()
-                .strip()
-            )
+            return (await asyncio.wait_for(asyncio.shield(read), seconds)).decode().strip()
         except TimeoutError:
-            self.popen.kill()  # which also ends the reading
+            self.popen.kill()  # closes the pipe, which ends the thread that reads it
             return ""
 
     async def stop(self) -> None:
-        """End it, politely first, and wait for it. Does so even if the one who waits is cancelled."""
-        await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(self.end)))
+        """Stop the process and wait for it, even where the waiting task is cancelled.
 
-    def end(self) -> None:
-        """As :meth:`stop`, for whoever has no event loop."""
-        if not self.ended:
+        SIGTERM first, SIGKILL after ``stop_timeout``. Stopping a stopped process does nothing.
+        """
+        await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(self.stop_blocking)))
+
+    def stop_blocking(self) -> None:
+        """Do the same as :meth:`stop`, without an event loop."""
+        if not self.has_exited:
             self.popen.send_signal(signal.SIGTERM)
         try:
-            self.popen.wait(self.patience)
+            self.popen.wait(self.stop_timeout)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
@@ -106,13 +112,10 @@ class Process:
             self.popen.stdout.close()
         self.output.close()
 
-    def tail(self, lines: int = 15) -> str:
-        """The last lines of its log, for an error message."""
+    def read_log_tail(self, lines: int = 15) -> str:
+        """Read the last lines of the log, for an error message."""
         size = os.fstat(self.output.fileno()).st_size
-        start = max(0, size - _TAIL)
-        # Not `read`: the position in the file is the one the process writes at.
-        return "\n".join(
-            os.pread(self.output.fileno(), size - start, start)
-            .decode(errors="replace")
-            .splitlines()[-lines:]
-        )
+        start = max(0, size - _TAIL_BYTES)
+        # pread and not read: the child shares this file's position and writes at it.
+        tail = os.pread(self.output.fileno(), size - start, start)
+        return "\n".join(tail.decode(errors="replace").splitlines()[-lines:])

@@ -1,4 +1,4 @@
-"""Something to release: a function ``checkout`` behind an alias, a good and a broken package in S3, and an alarm that tells them apart."""
+"""The sample: function ``checkout`` behind an alias, two packages in S3, and an alarm."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Clients:
-    """The local AWS, as far as the sample and its traffic need it."""
+    """Clients of the local AWS for what the sample and its traffic use."""
 
     awslambda: Any
     s3: Any
@@ -38,7 +38,7 @@ class Clients:
     @classmethod
     @asynccontextmanager
     async def connect(cls, aws: LocalLambda | str) -> AsyncIterator[Clients]:
-        """Clients of a local Lambda, or of the one at this URL, that send every request once."""
+        """Open clients of a local Lambda, or of the one at this URL. They do not retry."""
         url = aws if isinstance(aws, str) else aws.endpoint_url
         config = AioConfig(
             retries={"total_max_attempts": 1},
@@ -46,25 +46,25 @@ class Clients:
             read_timeout=30,
             s3={"addressing_style": "path"},
         )
-        async with AsyncExitStack() as ending:
-            made = [
-                await ending.enter_async_context(
+        async with AsyncExitStack() as stack:
+            clients = [
+                await stack.enter_async_context(
                     get_session().create_client(
                         service,
                         endpoint_url=url,
                         region_name="us-east-1",
                         aws_access_key_id="test",
-                        aws_secret_access_key="test",  # noqa: S106 - the local AWS asks for some, and looks at none
+                        aws_secret_access_key="test",  # noqa: S106 - the local AWS checks none
                         config=config,
                     )
                 )
                 for service in ("lambda", "s3", "cloudwatch")
             ]
-            yield cls(*made)
+            yield cls(*clients)
 
 
-def package(name: str) -> bytes:
-    """A package of one of the sources beside this file; the same bytes every time."""
+def build_package(name: str) -> bytes:
+    """Build a zip of one source file in ``functions/``; the same bytes every time."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(
@@ -73,8 +73,11 @@ def package(name: str) -> bytes:
     return buffer.getvalue()
 
 
-async def create(clients: Clients) -> None:
-    """Make the sample, or leave it as it is if it is there: version 1 live, two packages to release, an alarm on the alias's errors."""
+async def create_sample(clients: Clients) -> None:
+    """Create the sample: version 1 live, two packages, an alarm on the alias's errors.
+
+    A function and alias that exist already are left unchanged.
+    """
     try:
         await clients.awslambda.get_alias(FunctionName=FUNCTION, Name=ALIAS)
     except ClientError as problem:
@@ -82,8 +85,8 @@ async def create(clients: Clients) -> None:
             raise
         await _create_function(clients.awslambda)
     await clients.s3.create_bucket(Bucket=BUCKET)
-    await clients.s3.put_object(Bucket=BUCKET, Key=GOOD, Body=package("good"))
-    await clients.s3.put_object(Bucket=BUCKET, Key=BROKEN, Body=package("broken"))
+    await clients.s3.put_object(Bucket=BUCKET, Key=GOOD, Body=build_package("good"))
+    await clients.s3.put_object(Bucket=BUCKET, Key=BROKEN, Body=build_package("broken"))
     await clients.cloudwatch.put_metric_alarm(
         AlarmName=ALARM,
         AlarmDescription="an order failed in the last ten seconds",
@@ -109,7 +112,7 @@ async def _create_function(awslambda: Any) -> None:
         Handler="checkout.handler",
         Role="arn:aws:iam::000000000000:role/checkout",
         Timeout=10,
-        Code={"ZipFile": package("checkout")},
+        Code={"ZipFile": build_package("checkout")},
         Publish=True,
     )
     await awslambda.get_waiter("function_active_v2").wait(FunctionName=FUNCTION, Qualifier="1")

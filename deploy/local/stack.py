@@ -1,4 +1,4 @@
-"""The parts of the local stack, started one after the other and ended in reverse: Temporal, the local Lambda, a worker."""
+"""The processes of the local stack: Temporal, the local Lambda and a worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 from activities.limits.sharing import list_pollers
 from deploy.local.emulator import ROOT, LocalLambda
 from deploy.local.ports import Ports
-from deploy.local.processes import ProcessError, Process
+from deploy.local.processes import Process, ProcessError
 
 _T = TypeVar("_T")
 
@@ -33,21 +33,34 @@ LOW_LATENCY_SETTINGS: Final = (
     "--dynamic-config-value",
     "system.forceSearchAttributesCacheRefreshOnRead=false",
 )
-"""Settings of the dev server without which a release waits 50 ms for each of its steps, and each change of a search attribute, in the
-middle of a workflow task, for a read of the database behind all that others write: 70 ms while hundreds of activities come in.
-As a server in production is set."""
+"""Settings that make the dev server as fast as a server in production.
 
-SQLITE_SETTINGS: Final = ("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL")
-"""Settings of its SQLite on a file without which it flushes the disk at every step: half of the server's work for a release.
+Without the first ones a release waits 50 ms for each of its steps. Without the last one each change
+of a search attribute reads the database, in the middle of a workflow task and behind all writes:
+70 ms while hundreds of activities are scheduled.
+"""
 
-What it has written survives the death of the server; the last moments may not survive that of the machine."""
+SQLITE_SETTINGS: Final = (
+    "--sqlite-pragma",
+    "journal_mode=WAL",
+    "--sqlite-pragma",
+    "synchronous=NORMAL",
+)
+"""Settings of the dev server's SQLite file that avoid a flush of the disk at every step.
+
+The flushes are half of the server's work for a release. Written data survives the death of the
+server; the last moments may not survive that of the machine.
+"""
 
 _TASK_QUEUE: Final = "lambda-releases"
-_PATIENCE: Final = 60.0
-"""Seconds a part gets to come up. Temporal needs about one, the worker a few."""
+_START_TIMEOUT: Final = 60.0
+"""Seconds until a process must be ready. Temporal needs about one, the worker a few."""
 
-_DRAIN: Final = 40.0
-"""Seconds the worker gets to finish what is under way: more than it takes for itself."""
+_POLL_SECONDS: Final = 0.05
+_EXIT_POLL_SECONDS: Final = 0.2
+
+_DRAIN_TIMEOUT: Final = 40.0
+"""Seconds until a stopping worker is killed: more than it gives its own activities."""
 
 
 @dataclass(frozen=True)
@@ -56,49 +69,47 @@ class Stack:
 
     ports: Ports
     directory: Path
-    """Where the logs are, and Temporal's database."""
+    """The directory of the logs and of Temporal's database."""
     aws: LocalLambda
     temporal: Client
-    parts: tuple[Process, ...]
+    processes: tuple[Process, ...]
 
     @property
     def ui_url(self) -> str:
-        """Where Temporal's Web UI is."""
+        """The URL of Temporal's Web UI."""
         return f"http://127.0.0.1:{self.ports.ui}"
 
     @property
     def address(self) -> str:
-        """Where Temporal is, for clients and for its CLI."""
+        """The address of Temporal, for clients and for its CLI."""
         return f"127.0.0.1:{self.ports.temporal}"
 
-    def environment(self) -> dict[str, str]:
-        """This process's environment, pointed at the stack: nothing in it leads to a real account or another Temporal."""
-        return _environment(self.ports, self.aws)
-
-    async def end_of_a_part(self) -> Process:
-        """The first part that ends by itself. While all is well this does not return."""
+    async def wait_for_exit(self) -> Process:
+        """Wait until a process exits by itself, and return it."""
         while True:
-            for part in self.parts:
-                if part.ended:
-                    return part
-            await asyncio.sleep(0.2)
+            for process in self.processes:
+                if process.has_exited:
+                    return process
+            await asyncio.sleep(_EXIT_POLL_SECONDS)
 
     @classmethod
     @asynccontextmanager
     async def start(
         cls, ports: Ports, directory: Path, *, keep: bool = False
     ) -> AsyncIterator[Stack]:
-        """Run all parts for as long as the block runs. When it ends – in whatever way – they end, the last one first.
+        """Run all processes for the length of the block, and stop them in reverse order.
 
-        With ``keep``, Temporal's histories and everything in the local AWS are there again next time; without it every start is a new one.
-        Raises :class:`~deploy.local.processes.ProcessError` with the reason, and the end of the log, when a part does not come up.
+        They are stopped however the block ends. With ``keep``, Temporal's histories and everything
+        in the local AWS are kept for the next start; without it every start is a new one. Raises
+        :class:`~deploy.local.processes.ProcessError` with the reason, and the end of the log, where
+        a process does not start.
         """
         ports.check_free()
-        async with AsyncExitStack() as ending:
-            ending.enter_context(_occupied(directory))
-            _clear(directory, keep=keep)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(_lock_directory(directory))
+            _remove_old_files(directory, keep=keep)
             temporal = _start_temporal(ports, directory)
-            ending.push_async_callback(temporal.stop)
+            stack.push_async_callback(temporal.stop)
             client = await wait_until_ready(temporal, lambda: _connect(ports))
             local_lambda = LocalLambda.start(
                 ports.awslambda,
@@ -107,15 +118,15 @@ class Stack:
                 settle=1.0,
                 provision=2.0,
             )
-            aws = await ending.enter_async_context(local_lambda)
+            aws = await stack.enter_async_context(local_lambda)
             worker = _start_worker(ports, aws, directory)
-            ending.push_async_callback(worker.stop)
+            stack.push_async_callback(worker.stop)
             await wait_until_ready(worker, lambda: list_pollers(client, _TASK_QUEUE))
             yield cls(ports, directory, aws, client, (temporal, aws.process, worker))
 
 
 @contextmanager
-def _occupied(directory: Path) -> Iterator[None]:
+def _lock_directory(directory: Path) -> Iterator[None]:
     """Keep a second stack out of the directory: it would remove the first one's database."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / ".gitignore").write_text("*\n")
@@ -124,18 +135,19 @@ def _occupied(directory: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ProcessError(
-                f"another local stack runs in {directory}: end it, or use --directory"
+                f"another local stack runs in {directory}: stop it, or use --directory"
             ) from None
         yield
 
 
-def _clear(directory: Path, *, keep: bool) -> None:
-    for stale in () if keep else [*directory.glob("*.log"), *directory.glob("temporal.db*")]:
-        stale.unlink()
+def _remove_old_files(directory: Path, *, keep: bool) -> None:
+    for path in () if keep else [*directory.glob("*.log"), *directory.glob("temporal.db*")]:
+        path.unlink()
 
 
-def _environment(ports: Ports, aws: LocalLambda) -> dict[str, str]:
-    ours = {
+def _build_environment(ports: Ports, aws: LocalLambda) -> dict[str, str]:
+    """Build an environment that uses the stack, and no real account or other Temporal."""
+    kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "TEMPORAL_"))
@@ -145,34 +157,25 @@ def _environment(ports: Ports, aws: LocalLambda) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "TEMPORAL_CONFIG_FILE": os.devnull,
     }
-    return {**ours, **files, **aws.environment, "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.temporal}"}
+    return {**kept, **files, **aws.environment, "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.temporal}"}
 
 
 def _start_temporal(ports: Ports, directory: Path) -> Process:
-    beside = Path(sys.executable).with_name("temporal")
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if found is None:
+    in_venv = Path(sys.executable).with_name("temporal")
+    temporal = str(in_venv) if in_venv.exists() else shutil.which("temporal")
+    if temporal is None:
         raise ProcessError("there is no `temporal` command: run `make install`")
-    command = [
-        found,
-        "server",
-        "start-dev",
-        "--ip",
-        "127.0.0.1",
-        "--port",
-        str(ports.temporal),
-        "--ui-port",
-        str(ports.ui),
-    ]
-    command += [
-        "--db-filename",
-        str(directory / "temporal.db"),
-        "--log-level",
-        "error",
-        "--ui-disable-news-fetch",
-        *LOW_LATENCY_SETTINGS,
-        *SQLITE_SETTINGS,
-    ]
+    options = {
+        "ip": "127.0.0.1",
+        "port": ports.temporal,
+        "ui-port": ports.ui,
+        "db-filename": directory / "temporal.db",
+        "log-level": "error",
+    }
+    command = [temporal, "server", "start-dev", "--ui-disable-news-fetch"]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    command += [*LOW_LATENCY_SETTINGS, *SQLITE_SETTINGS]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")
     }
@@ -190,27 +193,33 @@ def _start_worker(ports: Ports, aws: LocalLambda, directory: Path) -> Process:
     return Process.start(
         "the worker",
         command,
-        environment=_environment(ports, aws),
+        environment=_build_environment(ports, aws),
         directory=ROOT,
         log=directory / "worker.log",
-        patience=_DRAIN,
+        stop_timeout=_DRAIN_TIMEOUT,
     )
 
 
 async def _connect(ports: Ports) -> Client | None:
     try:
         return await Client.connect(f"127.0.0.1:{ports.temporal}")
-    except (RuntimeError, RPCError):  # what a server that is not there yet raises
+    except (RuntimeError, RPCError):  # raised while the server is starting
         return None
 
 
-async def wait_until_ready(part: Process, look: Callable[[], Awaitable[_T | None]]) -> _T:
-    """What ``look`` finds once the part is up. Raises ``ProcessError`` with the end of its log where it ends, or takes too long."""
-    deadline = time.monotonic() + _PATIENCE
+async def wait_until_ready(process: Process, probe: Callable[[], Awaitable[_T | None]]) -> _T:
+    """Call ``probe`` until it returns something, and return that.
+
+    Raises ``ProcessError`` with the end of the log where the process exits or takes too long.
+    """
+    deadline = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < deadline:
-        if part.ended:
-            raise ProcessError(f"{part.name} ended while it was starting ({part.log}):\n{part.tail()}")
-        if found := await look():
+        if process.has_exited:
+            problem = "exited while it was starting"
+            break
+        if found := await probe():
             return found
-        await asyncio.sleep(0.05)
-    raise ProcessError(f"{part.name} is not up after {_PATIENCE:.0f} s ({part.log}):\n{part.tail()}")
+        await asyncio.sleep(_POLL_SECONDS)
+    else:
+        problem = f"is not ready after {_START_TIMEOUT:.0f} s"
+    raise ProcessError(f"{process.name} {problem} ({process.log}):\n{process.read_log_tail()}")

@@ -1,4 +1,4 @@
-"""A steady stream of orders through the sample's alias, counted by the version that answered."""
+"""Orders sent through the sample's alias at a steady rate, counted by version."""
 
 from __future__ import annotations
 
@@ -21,80 +21,81 @@ _BASKETS: Final = (["tea"], ["coffee", "tea"], ["coffee", "coffee", "cake"])
 
 @dataclass
 class Tally:
-    """What came back so far."""
+    """The responses so far, by version."""
 
-    answered: collections.Counter[str] = field(default_factory=collections.Counter)
-    """Answers of each version, failed ones included."""
+    responses: collections.Counter[str] = field(default_factory=collections.Counter)
+    """Responses of each version, failed ones included."""
     failed: collections.Counter[str] = field(default_factory=collections.Counter)
-    """Failed answers of each version."""
-    unanswered: int = 0
-    """Requests without an answer: throttled, refused or lost."""
+    """Failed responses of each version."""
+    lost: int = 0
+    """Requests without a response: throttled, refused or lost."""
 
-    def share(self, version: str) -> float:
-        """The part of all answers that came from this version, 0 to 1."""
-        return self.answered[version] / max(1, self.answered.total())
+    def get_share(self, version: str) -> float:
+        """Return the share of all responses that came from this version, 0 to 1."""
+        return self.responses[version] / max(1, self.responses.total())
 
     def since(self, earlier: Tally) -> Tally:
-        """What came back after an earlier :meth:`copy`."""
+        """Return the responses after an earlier :meth:`copy`."""
         return Tally(
-            self.answered - earlier.answered,
+            self.responses - earlier.responses,
             self.failed - earlier.failed,
-            self.unanswered - earlier.unanswered,
+            self.lost - earlier.lost,
         )
 
     def copy(self) -> Tally:
-        """The tally of this moment."""
-        return Tally(self.answered.copy(), self.failed.copy(), self.unanswered)
+        """Return the tally of this moment."""
+        return Tally(self.responses.copy(), self.failed.copy(), self.lost)
 
     def __str__(self) -> str:
         parts = [
             f"version {version}: {count}"
             + (f" ({self.failed[version]} failed)" if self.failed[version] else "")
-            for version, count in sorted(self.answered.items(), key=lambda item: int(item[0]))
+            for version, count in sorted(self.responses.items(), key=lambda item: int(item[0]))
         ]
         return (
-            ", ".join(parts + ([f"no answer: {self.unanswered}"] if self.unanswered else []))
-            or "nothing yet"
+            ", ".join(parts + ([f"no response: {self.lost}"] if self.lost else []))
+            or "no response yet"
         )
 
 
 @asynccontextmanager
-async def flowing(
-    clients: Clients, *, a_second: float = 20, at_once: int = 4
+async def run_traffic(
+    clients: Clients, *, rate: float = 20, concurrency: int = 4
 ) -> AsyncIterator[Tally]:
-    """Orders arrive for as long as the block runs, about so many a second, never more than so many at once.
+    """Send orders for the length of the block, about ``rate`` a second.
 
-    The tally counts on while the block looks at it. When all places are busy, orders are left out, not queued.
+    At most ``concurrency`` are sent at the same time; further ones are dropped, not queued. The
+    tally goes on counting while the block reads it.
     """
     tally = Tally()
     async with asyncio.TaskGroup() as group:
-        stream = group.create_task(_stream(clients.awslambda, tally, a_second, at_once))
+        stream = group.create_task(_send_orders(clients.awslambda, tally, rate, concurrency))
         try:
             yield tally
         finally:
             stream.cancel()
 
 
-async def _stream(awslambda: Any, tally: Tally, a_second: float, at_once: int) -> None:
+async def _send_orders(awslambda: Any, tally: Tally, rate: float, concurrency: int) -> None:
     async with asyncio.TaskGroup() as group:
         busy: set[asyncio.Task[None]] = set()
         for number in itertools.count(1):
-            if len(busy) < at_once:
-                task = group.create_task(_order(awslambda, tally, number))
+            if len(busy) < concurrency:
+                task = group.create_task(_send_order(awslambda, tally, number))
                 busy.add(task)
                 task.add_done_callback(busy.discard)
-            await asyncio.sleep(1 / a_second)
+            await asyncio.sleep(1 / rate)
 
 
-async def _order(awslambda: Any, tally: Tally, number: int) -> None:
-    payload = json.dumps({"order": number, "items": random.choice(_BASKETS)})  # noqa: S311 - shoppers, not secrets
+async def _send_order(awslambda: Any, tally: Tally, number: int) -> None:
+    payload = json.dumps({"order": number, "items": random.choice(_BASKETS)})  # noqa: S311 - test data, no secret
     try:
-        answer = await awslambda.invoke(FunctionName=FUNCTION, Qualifier=ALIAS, Payload=payload)
-        await answer["Payload"].read()
+        response = await awslambda.invoke(FunctionName=FUNCTION, Qualifier=ALIAS, Payload=payload)
+        await response["Payload"].read()
     except (ClientError, BotoCoreError):
-        tally.unanswered += 1
+        tally.lost += 1
         return
-    version = answer["ExecutedVersion"]
-    tally.answered[version] += 1
-    if "FunctionError" in answer:
+    version = response["ExecutedVersion"]
+    tally.responses[version] += 1
+    if "FunctionError" in response:
         tally.failed[version] += 1

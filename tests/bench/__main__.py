@@ -12,26 +12,26 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from deploy.local.processes import PartError
-from tests.bench import anatomy, startup, throughput, verdict
-from tests.bench.pipeline import NotDone
-from tests.bench.report import PAGE, Section, page
-from tests.bench.scene import scene
+from deploy.local.processes import ProcessError
+from tests.bench import release_cost, rollback_latency, throughput, worker_startup
+from tests.bench.harness import start_harness
+from tests.bench.pipeline import ContenderError
+from tests.bench.report import PAGE, Section, render_page
 from tests.bench.sizes import FULL, SMOKE, Sizes
 
 Measure = Callable[..., Awaitable[Section]]
 
 SECTIONS: Final = {
-    "throughput": lambda stage, sizes: throughput.measure(
-        stage, counts=sizes.counts, repetitions=sizes.repetitions
+    "throughput": lambda harness, sizes: throughput.measure(
+        harness, counts=sizes.counts, repetitions=sizes.repetitions
     ),
-    "release": lambda stage, sizes: anatomy.measure(
-        stage, repetitions=sizes.repetitions, watched=sizes.watched
+    "release": lambda harness, sizes: release_cost.measure(
+        harness, repetitions=sizes.repetitions, watched=sizes.watched
     ),
-    "verdict": lambda stage, sizes: verdict.measure(
-        stage, aborts=sizes.aborts, backlog=sizes.backlog, repetitions=sizes.repetitions
+    "verdict": lambda harness, sizes: rollback_latency.measure(
+        harness, aborts=sizes.aborts, backlog=sizes.backlog, repetitions=sizes.repetitions
     ),
-    "worker": lambda stage, sizes: startup.measure(stage, repetitions=sizes.repetitions),
+    "worker": lambda harness, sizes: worker_startup.measure(harness, repetitions=sizes.repetitions),
 }
 
 
@@ -73,7 +73,7 @@ def main() -> int:
     except asyncio.CancelledError:
         print("bench: ended before it was done", file=sys.stderr)
         return 130
-    except (NotDone, PartError) as problem:
+    except (ContenderError, ProcessError) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     for section in sections:
@@ -84,7 +84,7 @@ def main() -> int:
     if target:
         command = "make bench" if whole else f"python -m tests.bench {' '.join(sys.argv[1:])}"
         load = f"Medians of {sizes.repetitions} repetitions; load of the machine when it ended: {os.getloadavg()[0]:.1f}."
-        target.write_text(page(sections, command=command, load=load))
+        target.write_text(render_page(sections, command=command, load=load))
     return int(
         any(line.counted and not line.holds for section in sections for line in section.lines)
     )
@@ -96,13 +96,13 @@ async def _measured(names: list[str], sizes: Sizes) -> list[Section]:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
-        async with scene(Path(directory)) as stage:
-            await stage.product()
-            await stage.worker("noop", ["-m", "tests.bench.ceiling"], "noop")
+        async with start_harness(Path(directory)) as harness:
+            await harness.product()
+            await harness.worker("noop", ["-m", "tests.bench.noop_worker"], "noop")
             sections = []
             for name in names:
                 print(f"{name} …", flush=True)
-                sections.append(await SECTIONS[name](stage, sizes))
+                sections.append(await SECTIONS[name](harness, sizes))
             return sections
 
 

@@ -23,6 +23,6 @@ class Burst:
         self.walls.append(time.monotonic() - self.begun)
 
 
-def told(burst: Burst) -> None:
+def print_burst(burst: Burst) -> None:
     """Print what it took, for the process that asked for it."""
     print(json.dumps({"walls": burst.walls, "cpu": time.process_time() - burst.cpu}), flush=True)

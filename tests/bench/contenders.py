@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from temporalio.client import Client
 
-from tests.bench import noop
+from tests.bench import noop_workflows
 from tests.bench.burst import Burst
-from tests.bench.pipeline import BAKE, SETTLE, check, release
-from tests.bench.scene import Scene
+from tests.bench.harness import BenchHarness
+from tests.bench.pipeline import BAKE, SETTLE, build_release, check_released
 from tests.bench.usage import Meter
 
 _numbers = itertools.count(1)
@@ -26,7 +26,7 @@ def new_prefix(who: str) -> str:
 
 
 @dataclass(frozen=True)
-class Taken:
+class BurstResult:
     """What one burst took: seconds until each release was over, and CPU seconds by process."""
 
     walls: list[float]
@@ -43,88 +43,97 @@ class Taken:
         return len(self.walls) / self.seconds
 
 
-Contender = Callable[[Scene, int], Awaitable[Taken]]
+Contender = Callable[[BenchHarness, int], Awaitable[BurstResult]]
 
 
-async def bare(scene: Scene, count: int) -> Taken:
+async def run_bare_script(harness: BenchHarness, count: int) -> BurstResult:
     """The script."""
-    return await _process(scene, "bare", count)
+    return await _process(harness, "bare", count)
 
 
-def dbos(what: str) -> Contender:
+def make_dbos_contender(what: str) -> Contender:
     """DBOS on SQLite, on a database of its own: only the ``steps``, or a release's whole ``shape``."""
 
-    async def contend(scene: Scene, count: int) -> Taken:
+    async def contend(harness: BenchHarness, count: int) -> BurstResult:
         return await _process(
-            scene, "peer", count, f"sqlite:///{scene.directory}/dbos-{next(_numbers)}.sqlite", what
+            harness,
+            "peer",
+            count,
+            f"sqlite:///{harness.directory}/dbos-{next(_numbers)}.sqlite",
+            what,
         )
 
     return contend
 
 
-async def _process(scene: Scene, module: str, count: int, *arguments: str) -> Taken:
+async def _process(harness: BenchHarness, module: str, count: int, *arguments: str) -> BurstResult:
     prefix = new_prefix(module)
-    await scene.functions(prefix, count)
-    found = await scene.contender(
-        f"tests.bench.{module}", scene.ground.url, prefix, str(count), *arguments
+    await harness.functions(prefix, count)
+    found = await harness.contender(
+        f"tests.bench.{module}", harness.services.url, prefix, str(count), *arguments
     )
-    check(module, await scene.told(prefix))
-    return Taken(found["walls"], {"process": found["cpu"]})
+    check_released(module, await harness.read_functions(prefix))
+    return BurstResult(found["walls"], {"process": found["cpu"]})
 
 
-def ours(worker: str = "ours") -> Contender:
+def make_release_contender(worker: str = "ours") -> Contender:
     """``Release`` and ``Rollout``, by the worker of this name."""
 
-    async def contend(scene: Scene, count: int) -> Taken:
+    async def contend(harness: BenchHarness, count: int) -> BurstResult:
         prefix = new_prefix(worker)
-        await scene.functions(prefix, count)
+        await harness.functions(prefix, count)
 
         async def one(function: str) -> None:
-            handle: Any = await scene.ground.client.start_workflow(
-                "Release", release(function), id=f"release-{function}", task_queue=worker
+            handle: Any = await harness.services.client.start_workflow(
+                "Release", build_release(function), id=f"release-{function}", task_queue=worker
             )
             await handle.result()
 
         await one(f"{prefix}w-0")
-        taken = await _burst(scene, worker, [one(f"{prefix}-{number}") for number in range(count)])
-        check(worker, await scene.told(prefix))
+        taken = await _burst(
+            harness, worker, [one(f"{prefix}-{number}") for number in range(count)]
+        )
+        check_released(worker, await harness.read_functions(prefix))
         return taken
 
     return contend
 
 
-def ceiling(settle: float = SETTLE, worker: str = "noop") -> Contender:
+def make_noop_contender(settle: float = SETTLE, worker: str = "noop") -> Contender:
     """The no-op workflows of the same shape; ``settle`` is how long the activity waits that waits for AWS."""
 
-    async def contend(scene: Scene, count: int) -> Taken:
+    async def contend(harness: BenchHarness, count: int) -> BurstResult:
         prefix = new_prefix(worker)
-        plain = await Client.connect(scene.ground.address)
+        plain = await Client.connect(harness.services.address)
 
         async def one(function: str) -> None:
-            order = noop.Order(function, BAKE, settle)
+            order = noop_workflows.NoopInput(function, BAKE, settle)
             await plain.execute_workflow(
-                noop.Outer.run, order, id=f"noop-{function}", task_queue=noop.QUEUE
+                noop_workflows.NoopRelease.run,
+                order,
+                id=f"noop-{function}",
+                task_queue=noop_workflows.QUEUE,
             )
 
         await one(f"{prefix}w-0")
-        return await _burst(scene, worker, [one(f"{prefix}-{number}") for number in range(count)])
+        return await _burst(harness, worker, [one(f"{prefix}-{number}") for number in range(count)])
 
     return contend
 
 
-async def _burst(scene: Scene, worker: str, releases: list[Any]) -> Taken:
+async def _burst(harness: BenchHarness, worker: str, releases: list[Any]) -> BurstResult:
     meter = Meter(
         {
-            "worker": scene.pids[worker],
-            "server": scene.pids["server"],
-            "stand-in": scene.pids["stand-in"],
+            "worker": harness.pids[worker],
+            "server": harness.pids["server"],
+            "stand-in": harness.pids["stand-in"],
         }
     )
     driving = time.process_time()
     burst = Burst()
     await asyncio.gather(*map(burst.timed, releases))
     await asyncio.sleep(0.1)
-    return Taken(burst.walls, {**meter.read(), "driver": time.process_time() - driving})
+    return BurstResult(burst.walls, {**meter.read(), "driver": time.process_time() - driving})
 
 
 FIXED: Final = SETTLE + BAKE

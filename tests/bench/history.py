@@ -24,7 +24,7 @@ _ONE = {
 
 
 @dataclass(frozen=True)
-class Left:
+class HistoryUsage:
     """What one workflow left."""
 
     events: int
@@ -33,8 +33,8 @@ class Left:
     tasks: int
     """Workflow tasks: how often the worker was asked what is next."""
 
-    def __add__(self, other: Left) -> Left:
-        return Left(
+    def __add__(self, other: HistoryUsage) -> HistoryUsage:
+        return HistoryUsage(
             self.events + other.events,
             self.size + other.size,
             self.actions + other.actions,
@@ -42,15 +42,15 @@ class Left:
         )
 
 
-async def left(*handles: WorkflowHandle[object, object]) -> Left:
+async def read_usage(*handles: WorkflowHandle[object, object]) -> HistoryUsage:
     """What these workflows left, together."""
-    total = Left(0, 0, Counter(), 0)
+    total = HistoryUsage(0, 0, Counter(), 0)
     for handle in handles:
-        total += counted(await handle.fetch_history())
+        total += count_usage(await handle.fetch_history())
     return total
 
 
-def counted(history: WorkflowHistory) -> Left:
+def count_usage(history: WorkflowHistory) -> HistoryUsage:
     """Count one history."""
     actions: Counter[str] = Counter()
     tasks = 0
@@ -60,6 +60,6 @@ def counted(history: WorkflowHistory) -> Left:
             actions["activity attempts"] += event.activity_task_started_event_attributes.attempt
         elif event.event_type in _ONE:
             actions[_ONE[event.event_type]] += 1
-    return Left(
+    return HistoryUsage(
         len(history.events), sum(event.ByteSize() for event in history.events), actions, tasks
     )

@@ -35,7 +35,9 @@ CALLS: Final[Calls] = {
 """How often each operation is called: a write exactly so often, a read again where the code settles late or a time-out was met."""
 
 
-def release(function: str, *, bake: float = BAKE, alarms: tuple[str, ...] = ()) -> dict[str, Any]:
+def build_release(
+    function: str, *, bake: float = BAKE, alarms: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """The input of ``Release`` that asks for this pipeline; alarms, where some are named, guard it."""
     return {
         "target": {"function": function, "alias": LIVE},
@@ -56,7 +58,7 @@ Call = Callable[..., Awaitable[Any]]
 """``await call("get_alias", FunctionName=…, Name=…)``: whoever carries the pipeline out says how a call is made."""
 
 
-async def carry_out(
+async def run_pipeline(
     function: str, call: Call, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 ) -> str:
     """The pipeline, as a program would write it; the version that is live in the end. Every read is for the next write's condition."""
@@ -66,7 +68,8 @@ async def carry_out(
     )
     stable = alias["FunctionVersion"]
     await asyncio.gather(
-        call("get_function", FunctionName=function, Qualifier=stable), provisioned(function, call)
+        call("get_function", FunctionName=function, Qualifier=stable),
+        read_provisioned(function, call),
     )
     await call(
         "update_function_code",
@@ -75,7 +78,7 @@ async def carry_out(
         S3Key=f"{function}/2.zip",
         RevisionId=found["Configuration"]["RevisionId"],
     )
-    latest = await settled(function, call, sleep)
+    latest = await wait_until_settled(function, call, sleep)
     published = await call(
         "publish_version",
         FunctionName=function,
@@ -85,14 +88,15 @@ async def carry_out(
     )
     candidate: str = published["Version"]
     alias = await call(
-        "update_alias", **routed(function, stable, {candidate: PERCENT / 100}, alias["RevisionId"])
+        "update_alias",
+        **build_update_alias(function, stable, {candidate: PERCENT / 100}, alias["RevisionId"]),
     )
     await sleep(BAKE)
-    await call("update_alias", **routed(function, candidate, {}, alias["RevisionId"]))
+    await call("update_alias", **build_update_alias(function, candidate, {}, alias["RevisionId"]))
     return candidate
 
 
-async def settled(
+async def wait_until_settled(
     function: str, call: Call, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 ) -> Any:
     """Look until the code has settled, at the pace of our own ``settle_function``."""
@@ -105,7 +109,7 @@ async def settled(
         pause *= 1.5
 
 
-async def provisioned(function: str, call: Call) -> Any:
+async def read_provisioned(function: str, call: Call) -> Any:
     """What is provisioned on the alias: nothing, which AWS answers with an error."""
     try:
         return await call(
@@ -117,7 +121,7 @@ async def provisioned(function: str, call: Call) -> Any:
         return None
 
 
-def routed(
+def build_update_alias(
     function: str, version: str, weights: Mapping[str, float], revision: str
 ) -> dict[str, Any]:
     """UpdateAlias."""
@@ -130,24 +134,24 @@ def routed(
     }
 
 
-class NotDone(Exception):
+class ContenderError(Exception):
     """A contender did not do what it is measured for."""
 
 
-def check(
+def check_released(
     who: str, functions: Mapping[str, Mapping[str, Any]], *, calls: Calls = CALLS
 ) -> Counter[str]:
     """Insist that all these functions were released, by the calls that belong to it; all calls by operation, as the stand-in counted them.
 
-    ``functions`` is what the stand-in tells of them (:meth:`tests.bench.standin.Function.told`).
+    ``functions`` is what the stand-in tells of them (:meth:`tests.bench.standin.StandIn.report`).
     """
     total: Counter[str] = Counter()
     for name, told in functions.items():
         if (told["live"], told["weights"], told["versions"]) != ("2", {}, 2):
-            raise NotDone(f"{who} left {name} at {told}")
+            raise ContenderError(f"{who} left {name} at {told}")
         total.update(told["calls"])
         if set(told["calls"]) != set(calls) or any(
             count not in calls[name] for name, count in told["calls"].items()
         ):
-            raise NotDone(f"{who} released {name} by other calls: {told['calls']}")
+            raise ContenderError(f"{who} released {name} by other calls: {told['calls']}")
     return total

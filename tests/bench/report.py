@@ -21,7 +21,7 @@ PAGE: Final = ROOT / "docs/benchmarks.md"
 
 
 @dataclass(frozen=True)
-class Line:
+class Requirement:
     """Something that has to hold, what was measured, and whether it does."""
 
     claim: str
@@ -39,7 +39,7 @@ class Section:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
-    lines: Sequence[Line] = field(default=())
+    lines: Sequence[Requirement] = field(default=())
 
     def markdown(self) -> str:
         """As it stands in the page."""
@@ -67,7 +67,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(columns)} |", align, *(f"| {' | '.join(row)} |" for row in rows)]
 
 
-def of(values: Sequence[float], form: str = ".1f") -> str:
+def format_median(values: Sequence[float], form: str = ".1f") -> str:
     """A median with the least and the greatest, where they differ."""
     least, middle, most = (
         format(value, form) for value in (min(values), median(values), max(values))
@@ -81,7 +81,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """Where and when it was measured, and with what."""
     information = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     model = re.search(r"model name\s*: (.+)", information)
@@ -102,7 +102,7 @@ def machine() -> str:
     )
 
 
-def page(sections: Sequence[Section], *, command: str, load: str) -> str:
+def render_page(sections: Sequence[Section], *, command: str, load: str) -> str:
     """The whole of docs/benchmarks.md."""
     lines = [line for section in sections for line in section.lines]
     holds = [[line.claim, line.measured, "yes" if line.holds else "**no**"] for line in lines]
@@ -110,7 +110,7 @@ def page(sections: Sequence[Section], *, command: str, load: str) -> str:
         [
             "# Benchmarks",
             "",
-            f"Written by `{command}`; do not edit. {machine()}. {load}",
+            f"Written by `{command}`; do not edit. {describe_machine()}. {load}",
             "",
             _HOW,
             "",

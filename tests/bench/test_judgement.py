@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.bench.judgement.cases import CASES, always
-from tests.bench.judgement.compare import Outcome, ended, mean, releases, row, share
+from tests.bench.judgement.comparison import Outcome, ended, mean, releases, row, share
 from tests.bench.judgement.policies import (
     POLICIES,
     Policy,
@@ -71,10 +71,10 @@ def test_cloudwatch_tells_late_and_in_two_parts_and_in_the_end_everything() -> N
     one = function()
     one.serve(0, 600, 10)
     over = MINUTE - one.phase  # the end of minute 0
-    assert one.told(over + 29) == {}
-    first, whole = one.told(over + 90)[0], one.told(over + 151)[0]
+    assert one.read_minutes(over + 29) == {}
+    first, whole = one.read_minutes(over + 90)[0], one.read_minutes(over + 151)[0]
     assert 0.85 < first.stable / whole.stable < 0.95
-    told = one.told(1000)
+    told = one.read_minutes(1000)
     assert sum(counts.candidate_bad for counts in told.values()) == one.harmed
     assert sum(counts.candidate + counts.stable for counts in told.values()) == pytest.approx(
         60_000, rel=0.02
@@ -86,7 +86,7 @@ def test_what_was_told_only_grows() -> None:
     one, before = function(), dict[int, Counts]()
     for second in range(0, 900, 15):
         one.serve(second, second + 15, 20)
-        now = one.told(second + 15)
+        now = one.read_minutes(second + 15)
         assert all(now[minute].candidate >= counts.candidate for minute, counts in before.items())
         before = dict(now)
     assert len(before) > 10

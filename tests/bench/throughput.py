@@ -8,19 +8,26 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Final
 
-from tests.bench.contenders import Contender, Taken, bare, ceiling, dbos, ours
-from tests.bench.machine import machine
-from tests.bench.report import Line, Section, of
-from tests.bench.scene import Scene
+from tests.bench.contenders import (
+    BurstResult,
+    Contender,
+    make_dbos_contender,
+    make_noop_contender,
+    make_release_contender,
+    run_bare_script,
+)
+from tests.bench.harness import BenchHarness
+from tests.bench.report import Requirement, Section, format_median
+from tests.bench.step_functions import run_step_functions
 
 CONTENDERS: Final[Mapping[str, Contender]] = {
-    "bare script": bare,
-    "DBOS on SQLite": dbos("steps"),
-    "DBOS on SQLite, same shape": dbos("shape"),
-    "Step Functions, emulated": machine,
-    "no-op, at once": ceiling(0.0),
-    "no-op": ceiling(),
-    "lambda-releases": ours(),
+    "bare script": run_bare_script,
+    "DBOS on SQLite": make_dbos_contender("steps"),
+    "DBOS on SQLite, same shape": make_dbos_contender("shape"),
+    "Step Functions, emulated": run_step_functions,
+    "no-op, at once": make_noop_contender(0.0),
+    "no-op": make_noop_contender(),
+    "lambda-releases": make_release_contender(),
 }
 _ABOUT: Final = 100
 """How many at once the lines are about."""
@@ -28,14 +35,14 @@ _ABOUT: Final = 100
 _CEILING: Final = 0.9
 
 
-async def measure(scene: Scene, *, counts: Sequence[int], repetitions: int) -> Section:
+async def measure(harness: BenchHarness, *, counts: Sequence[int], repetitions: int) -> Section:
     """All contenders, one after the other, again and again."""
-    taken: dict[tuple[str, int], list[Taken]] = defaultdict(list)
+    taken: dict[tuple[str, int], list[BurstResult]] = defaultdict(list)
     for count in counts:
         for turn in range(repetitions):
             order = list(CONTENDERS.items())
             for name, contend in order[turn % len(order) :] + order[: turn % len(order)]:
-                taken[name, count].append(await contend(scene, count))
+                taken[name, count].append(await contend(harness, count))
                 print(
                     f"  {count} at once, {name}: {taken[name, count][-1].rate:.2f}/s (load {os.getloadavg()[0]:.1f})",
                     flush=True,
@@ -43,11 +50,17 @@ async def measure(scene: Scene, *, counts: Sequence[int], repetitions: int) -> S
     return _section(taken, counts)
 
 
-def _section(taken: Mapping[tuple[str, int], Sequence[Taken]], counts: Sequence[int]) -> Section:
+def _section(
+    taken: Mapping[tuple[str, int], Sequence[BurstResult]], counts: Sequence[int]
+) -> Section:
     rates = {key: [one.rate for one in runs] for key, runs in taken.items()}
     many = _ABOUT if _ABOUT in counts else max(counts)
     rows = [
-        [name, *(of(rates[name, count], ".2f") for count in counts), *_cpu(taken[name, many], many)]
+        [
+            name,
+            *(format_median(rates[name, count], ".2f") for count in counts),
+            *_cpu(taken[name, many], many),
+        ]
         for name in CONTENDERS
     ]
     mine = rates["lambda-releases", many]
@@ -57,13 +70,13 @@ def _section(taken: Mapping[tuple[str, int], Sequence[Taken]], counts: Sequence[
         return median(a / b for a, b in zip(mine, rates[other, many], strict=True))
 
     lines = [
-        Line(
+        Requirement(
             f"throughput at {many} at once ≥ {_CEILING} of the no-op ceiling",
             f"{paired('no-op'):.2f}",
             paired("no-op") >= _CEILING,
         ),
         *(
-            Line(
+            Requirement(
                 f"throughput at {many} at once no lower than {peer}",
                 f"{paired(peer):.2f}",
                 paired(peer) >= 1,
@@ -95,7 +108,7 @@ def _section(taken: Mapping[tuple[str, int], Sequence[Taken]], counts: Sequence[
     )
 
 
-def _cpu(runs: Sequence[Taken], count: int) -> list[str]:
+def _cpu(runs: Sequence[BurstResult], count: int) -> list[str]:
     """Milliseconds of CPU for a release: of the worker, and of the server where there is one."""
     worker = [1000 * (one.cpu.get("worker") or one.cpu["process"]) / count for one in runs]
     server = [1000 * one.cpu.get("server", 0) / count for one in runs]

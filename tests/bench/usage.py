@@ -10,13 +10,13 @@ from typing import Final
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
-def cpu(pid: int) -> float:
+def read_cpu_seconds(pid: int) -> float:
     """CPU seconds, in user and kernel mode, of a process and of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS
 
 
-def memory(pid: int) -> int:
+def read_memory_bytes(pid: int) -> int:
     """Bytes that a process holds in memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
@@ -27,8 +27,8 @@ class Meter:
     def __init__(self, pids: Mapping[str, int]) -> None:
         """Begin."""
         self._pids = pids
-        self._begun = {name: cpu(pid) for name, pid in pids.items()}
+        self._begun = {name: read_cpu_seconds(pid) for name, pid in pids.items()}
 
     def read(self) -> dict[str, float]:
         """What each has used since."""
-        return {name: cpu(pid) - self._begun[name] for name, pid in self._pids.items()}
+        return {name: read_cpu_seconds(pid) - self._begun[name] for name, pid in self._pids.items()}

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deploy.local.emulator import LocalLambda
-from tests.local.bench import Bench, Clients, clients
+from tests.local.harness import Clients, LocalHarness, open_clients
 
 _accounts = itertools.count(100_000_000_001)
 
@@ -36,23 +36,23 @@ async def slow() -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 async def everyone(fast: str) -> AsyncIterator[Clients]:
-    async with clients(fast) as made:
+    async with open_clients(fast) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
-async def bench(everyone: Clients) -> Bench:
-    return await Bench.of(everyone)
+async def harness(everyone: Clients) -> LocalHarness:
+    return await LocalHarness.of(everyone)
 
 
 @pytest.fixture(scope="session")
-async def slowly(slow: str) -> AsyncIterator[Bench]:
-    async with clients(slow) as made:
-        yield await Bench.of(made)
+async def slow_harness(slow: str) -> AsyncIterator[LocalHarness]:
+    async with open_clients(slow) as made:
+        yield await LocalHarness.of(made)
 
 
 @pytest.fixture
-async def alone(fast: str) -> AsyncIterator[Bench]:
+async def isolated_harness(fast: str) -> AsyncIterator[LocalHarness]:
     """An account nobody else has anything in."""
-    async with clients(fast, str(next(_accounts))) as made:
-        yield await Bench.of(made)
+    async with open_clients(fast, str(next(_accounts))) as made:
+        yield await LocalHarness.of(made)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.bench import Bench, refused
+from tests.local.harness import LocalHarness, raises_client_error
 
 
 def weights(**share: float) -> dict[str, Any]:
@@ -17,9 +17,9 @@ def weights(**share: float) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-async def name(bench: Bench) -> str:
+async def name(harness: LocalHarness) -> str:
     """A function with three versions."""
-    return await bench.function(versions=3)
+    return await harness.function(versions=3)
 
 
 @dataclass(frozen=True)
@@ -71,112 +71,120 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS.keys())
-async def test_it_is_refused_to_create_an_alias_with(bench: Bench, name: str, case: Case) -> None:
-    with refused(case.code, case.status, case.words):
-        await bench.client.create_alias(
+async def test_it_is_refused_to_create_an_alias_with(
+    harness: LocalHarness, name: str, case: Case
+) -> None:
+    with raises_client_error(case.code, case.status, case.words):
+        await harness.client.create_alias(
             FunctionName=name,
             Name="refused",
             FunctionVersion=case.version,
             RoutingConfig=case.routing,
         )
-    with refused("ResourceNotFoundException", 404):
-        await bench.client.get_alias(FunctionName=name, Name="refused")
+    with raises_client_error("ResourceNotFoundException", 404):
+        await harness.client.get_alias(FunctionName=name, Name="refused")
 
 
 @pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS.keys())
-async def test_it_is_refused_to_update_an_alias_to(bench: Bench, name: str, case: Case) -> None:
-    before = await alias(bench, name, "kept", "1")
-    with refused(case.code, case.status, case.words):
-        await bench.client.update_alias(
+async def test_it_is_refused_to_update_an_alias_to(
+    harness: LocalHarness, name: str, case: Case
+) -> None:
+    before = await alias(harness, name, "kept", "1")
+    with raises_client_error(case.code, case.status, case.words):
+        await harness.client.update_alias(
             FunctionName=name, Name="kept", FunctionVersion=case.version, RoutingConfig=case.routing
         )
-    assert (await bench.client.get_alias(FunctionName=name, Name="kept"))["RevisionId"] == before[
+    assert (await harness.client.get_alias(FunctionName=name, Name="kept"))["RevisionId"] == before[
         "RevisionId"
     ]
 
 
-async def alias(bench: Bench, name: str, called: str, version: str, **more: Any) -> dict[str, Any]:
-    await bench.client.delete_alias(FunctionName=name, Name=called)
-    created: dict[str, Any] = await bench.client.create_alias(
+async def alias(
+    harness: LocalHarness, name: str, called: str, version: str, **more: Any
+) -> dict[str, Any]:
+    await harness.client.delete_alias(FunctionName=name, Name=called)
+    created: dict[str, Any] = await harness.client.create_alias(
         FunctionName=name, Name=called, FunctionVersion=version, **more
     )
     return created
 
 
-async def test_a_name_of_digits_is_refused(bench: Bench, name: str) -> None:
-    with refused("ValidationException", 400, "at 'name'"):
-        await bench.client.create_alias(FunctionName=name, Name="42", FunctionVersion="1")
+async def test_a_name_of_digits_is_refused(harness: LocalHarness, name: str) -> None:
+    with raises_client_error("ValidationException", 400, "at 'name'"):
+        await harness.client.create_alias(FunctionName=name, Name="42", FunctionVersion="1")
 
 
-async def test_an_alias_is_not_created_twice(bench: Bench, name: str) -> None:
-    await alias(bench, name, "twice", "1")
-    with refused(
-        "ResourceConflictException", 409, f"Alias already exists: {bench.arn(name, 'twice')}"
+async def test_an_alias_is_not_created_twice(harness: LocalHarness, name: str) -> None:
+    await alias(harness, name, "twice", "1")
+    with raises_client_error(
+        "ResourceConflictException", 409, f"Alias already exists: {harness.arn(name, 'twice')}"
     ):
-        await bench.client.create_alias(FunctionName=name, Name="twice", FunctionVersion="1")
+        await harness.client.create_alias(FunctionName=name, Name="twice", FunctionVersion="1")
 
 
-async def test_an_alias_may_name_latest(bench: Bench, name: str) -> None:
-    assert (await alias(bench, name, "edge", "$LATEST"))["FunctionVersion"] == "$LATEST"
+async def test_an_alias_may_name_latest(harness: LocalHarness, name: str) -> None:
+    assert (await alias(harness, name, "edge", "$LATEST"))["FunctionVersion"] == "$LATEST"
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.05, 1.0])
 async def test_a_weight_from_nought_to_one_is_accepted(
-    bench: Bench, name: str, weight: float
+    harness: LocalHarness, name: str, weight: float
 ) -> None:
-    created = await alias(bench, name, "weighted", "1", RoutingConfig=weights(v2=weight))
+    created = await alias(harness, name, "weighted", "1", RoutingConfig=weights(v2=weight))
     assert created["RoutingConfig"] == weights(v2=weight)
 
 
-async def test_versions_with_different_roles_share_no_alias(bench: Bench) -> None:
-    name = await bench.function(versions=1)
-    await bench.version(
+async def test_versions_with_different_roles_share_no_alias(harness: LocalHarness) -> None:
+    name = await harness.function(versions=1)
+    await harness.version(
         name, "def handler(event, context): pass", Role="arn:aws:iam::000000000000:role/other"
     )
-    with refused(
+    with raises_client_error(
         "InvalidParameterValueException", 400, "must be associated with the same execution role"
     ):
-        await bench.client.create_alias(
+        await harness.client.create_alias(
             FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights(v2=0.1)
         )
-    await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    with refused(
+    await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    with raises_client_error(
         "InvalidParameterValueException", 400, "must be associated with the same execution role"
     ):
-        await bench.client.update_alias(
+        await harness.client.update_alias(
             FunctionName=name, Name="live", RoutingConfig=weights(v2=0.1)
         )
-    await bench.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    await harness.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
 
 
-async def test_versions_with_different_dead_letter_queues_share_no_alias(bench: Bench) -> None:
-    queue = (await (await bench.clients.of("sqs")).create_queue(QueueName="dead"))[
+async def test_versions_with_different_dead_letter_queues_share_no_alias(
+    harness: LocalHarness,
+) -> None:
+    queue = (await (await harness.clients.of("sqs")).create_queue(QueueName="dead"))[
         "QueueUrl"
     ].rpartition("/")[2]
-    name = await bench.function(versions=1)
+    name = await harness.function(versions=1)
     arn = f"arn:aws:sqs:us-east-1:000000000000:{queue}"
-    await bench.version(
+    await harness.version(
         name, "def handler(event, context): pass", DeadLetterConfig={"TargetArn": arn}
     )
-    with refused("InvalidParameterValueException", 400, "dead-letter"):
-        await bench.client.create_alias(
+    with raises_client_error("InvalidParameterValueException", 400, "dead-letter"):
+        await harness.client.create_alias(
             FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights(v2=0.1)
         )
 
 
-async def test_an_omitted_routing_is_kept(bench: Bench, name: str) -> None:
-    await alias(bench, name, "kept", "1", RoutingConfig=weights(v2=0.1))
-    updated = await bench.client.update_alias(
+async def test_an_omitted_routing_is_kept(harness: LocalHarness, name: str) -> None:
+    await alias(harness, name, "kept", "1", RoutingConfig=weights(v2=0.1))
+    updated = await harness.client.update_alias(
         FunctionName=name, Name="kept", Description="described"
     )
     assert updated["RoutingConfig"] == weights(v2=0.1)
-    with refused(
+    with raises_client_error(
         "InvalidParameterValueException",
         400,
         "Function version 2 is already included in routing configuration",
     ):
-        await bench.client.update_alias(FunctionName=name, Name="kept", FunctionVersion="2")
-    promoted = await bench.client.update_alias(
+        await harness.client.update_alias(FunctionName=name, Name="kept", FunctionVersion="2")
+    promoted = await harness.client.update_alias(
         FunctionName=name, Name="kept", FunctionVersion="2", RoutingConfig=weights()
     )
     assert promoted["FunctionVersion"] == "2"
@@ -184,45 +192,49 @@ async def test_an_omitted_routing_is_kept(bench: Bench, name: str) -> None:
 
 
 async def test_every_update_has_a_revision_and_a_stale_one_is_refused(
-    bench: Bench, name: str
+    harness: LocalHarness, name: str
 ) -> None:
-    first = (await alias(bench, name, "revised", "1"))["RevisionId"]
-    function = (await bench.latest(name))["RevisionId"]
+    first = (await alias(harness, name, "revised", "1"))["RevisionId"]
+    function = (await harness.latest(name))["RevisionId"]
     second = (
-        await bench.client.update_alias(
+        await harness.client.update_alias(
             FunctionName=name, Name="revised", FunctionVersion="2", RevisionId=first
         )
     )["RevisionId"]
     assert second != first
-    with refused("PreconditionFailedException", 412, "Revision Id"):
-        await bench.client.update_alias(
+    with raises_client_error("PreconditionFailedException", 412, "Revision Id"):
+        await harness.client.update_alias(
             FunctionName=name, Name="revised", FunctionVersion="3", RevisionId=first
         )
-    assert (await bench.client.get_alias(FunctionName=name, Name="revised"))["RevisionId"] == second
-    assert (await bench.latest(name))["RevisionId"] == function
+    assert (await harness.client.get_alias(FunctionName=name, Name="revised"))[
+        "RevisionId"
+    ] == second
+    assert (await harness.latest(name))["RevisionId"] == function
 
 
 async def test_an_absent_alias_is_deleted_already_but_cannot_be_read_or_updated(
-    bench: Bench, name: str
+    harness: LocalHarness, name: str
 ) -> None:
-    answer = await bench.client.delete_alias(FunctionName=name, Name="absent")
+    answer = await harness.client.delete_alias(FunctionName=name, Name="absent")
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
-    for operation in (bench.client.get_alias, bench.client.update_alias):
-        with refused(
-            "ResourceNotFoundException", 404, f"Cannot find alias arn: {bench.arn(name, 'absent')}"
+    for operation in (harness.client.get_alias, harness.client.update_alias):
+        with raises_client_error(
+            "ResourceNotFoundException",
+            404,
+            f"Cannot find alias arn: {harness.arn(name, 'absent')}",
         ):
             await operation(FunctionName=name, Name="absent")
-    with refused("ResourceNotFoundException", 404):
-        await bench.client.delete_alias(FunctionName="nobody", Name="absent")
+    with raises_client_error("ResourceNotFoundException", 404):
+        await harness.client.delete_alias(FunctionName="nobody", Name="absent")
 
 
-async def test_aliases_are_listed_by_version_and_page_by_page(bench: Bench) -> None:
-    name = await bench.function(versions=2)
+async def test_aliases_are_listed_by_version_and_page_by_page(harness: LocalHarness) -> None:
+    name = await harness.function(versions=2)
     for called, version in (("a", "1"), ("b", "1"), ("c", "2")):
-        await bench.client.create_alias(FunctionName=name, Name=called, FunctionVersion=version)
-    listed = await bench.client.list_aliases(FunctionName=name, FunctionVersion="1")
+        await harness.client.create_alias(FunctionName=name, Name=called, FunctionVersion=version)
+    listed = await harness.client.list_aliases(FunctionName=name, FunctionVersion="1")
     assert [one["Name"] for one in listed["Aliases"]] == ["a", "b"]
-    pages = bench.client.get_paginator("list_aliases").paginate(
+    pages = harness.client.get_paginator("list_aliases").paginate(
         FunctionName=name, PaginationConfig={"PageSize": 2}
     )
     assert [one["Name"] async for page in pages for one in page["Aliases"]] == ["a", "b", "c"]

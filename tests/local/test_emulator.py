@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 
 from deploy.local.emulator import ROOT, LocalLambda
-from deploy.local.processes import PartError
-from tests.local.bench import FAIL, Bench, clients, package, until
+from deploy.local.processes import ProcessError
+from tests.local.harness import FAIL, LocalHarness, build_package, open_clients, wait_until
 
 
 def alive(pid: int) -> bool:
@@ -54,10 +54,10 @@ async def test_nothing_is_left_when_the_block_ends(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    async with LocalLambda.start(settle=0.05) as aws, clients(aws.endpoint_url) as made:
-        bench = await Bench.of(made)
-        name = await bench.function()
-        await bench.invoke(name)
+    async with LocalLambda.start(settle=0.05) as aws, open_clients(aws.endpoint_url) as made:
+        harness = await LocalHarness.of(made)
+        name = await harness.function()
+        await harness.invoke(name)
         server = aws.process.pid
         workers = children(server)
         assert workers
@@ -80,17 +80,17 @@ async def test_a_signal_ends_it_with_everything_it_made(
     assert process.stdout is not None
     with process.stdout:
         url = process.stdout.readline().split()[1]
-        async with clients(url) as made:
-            bench = await Bench.of(made)
-            name = await bench.function(
+        async with open_clients(url) as made:
+            harness = await LocalHarness.of(made)
+            name = await harness.function(
                 "import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=60
             )
-            await bench.invoke(name, InvocationType="Event")
+            await harness.invoke(name, InvocationType="Event")
 
             async def busy() -> list[int]:
                 return children(process.pid)
 
-            workers = await until(busy)
+            workers = await wait_until(busy)
         process.send_signal(number)
         assert await asyncio.to_thread(process.wait, 5) == 0
     assert not [pid for pid in workers if alive(pid)]
@@ -124,7 +124,7 @@ async def test_it_dies_with_whoever_started_it(tmp_path: Path) -> None:
         async def gone() -> bool:
             return not alive(child)
 
-        await until(gone, 5)
+        await wait_until(gone, 5)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,7 +139,7 @@ async def test_a_taken_port_is_one_clear_line() -> None:
             ended.stderr
             == f"127.0.0.1:{port} cannot be used (Address already in use): choose another port with --port\n"
         )
-        with pytest.raises(PartError, match="choose another port"):
+        with pytest.raises(ProcessError, match="choose another port"):
             async with LocalLambda.start(port):
                 pass
 
@@ -159,7 +159,7 @@ async def test_another_ministack_is_refused(tmp_path: Path) -> None:
     assert ended.returncode == 3
     assert (
         ended.stderr
-        == "ministack 1.5.34 is installed: the local Lambda adds to ministack==1.5.33 only\n"
+        == "ministack 1.5.34 is installed: the local Lambda needs ministack==1.5.33\n"
     )
 
 
@@ -182,25 +182,28 @@ async def test_a_ministack_that_lacks_what_is_replaced_is_refused() -> None:
 async def test_nothing_is_kept_unless_asked_and_everything_is_when_asked(tmp_path: Path) -> None:
     async with (
         LocalLambda.start(settle=0.3, state=tmp_path / "kept") as aws,
-        clients(aws.endpoint_url) as made,
+        open_clients(aws.endpoint_url) as made,
     ):
-        bench = await Bench.of(made)
-        name = await bench.function(versions=1)
-        await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+        harness = await LocalHarness.of(made)
+        name = await harness.function(versions=1)
+        await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
         await (await made.of("s3")).create_bucket(Bucket="kept")
-        await bench.client.update_function_code(
-            FunctionName=name, ZipFile=package(FAIL), Publish=True
+        await harness.client.update_function_code(
+            FunctionName=name, ZipFile=build_package(FAIL), Publish=True
         )  # and end before it has settled
-    async with LocalLambda.start(state=tmp_path / "kept") as aws, clients(aws.endpoint_url) as made:
-        bench = await Bench.of(made)
-        answer, _ = await bench.invoke(name, Qualifier="live")
+    async with (
+        LocalLambda.start(state=tmp_path / "kept") as aws,
+        open_clients(aws.endpoint_url) as made,
+    ):
+        harness = await LocalHarness.of(made)
+        answer, _ = await harness.invoke(name, Qualifier="live")
         assert answer["ExecutedVersion"] == "1"
-        assert (await bench.latest(name))["LastUpdateStatus"] == "Successful"
-        assert (await bench.client.get_function_configuration(FunctionName=name, Qualifier="2"))[
+        assert (await harness.latest(name))["LastUpdateStatus"] == "Successful"
+        assert (await harness.client.get_function_configuration(FunctionName=name, Qualifier="2"))[
             "State"
         ] == "Active"
         assert [one["Name"] for one in (await (await made.of("s3")).list_buckets())["Buckets"]] == [
             "kept"
         ]
-    async with LocalLambda.start() as aws, clients(aws.endpoint_url) as made:
+    async with LocalLambda.start() as aws, open_clients(aws.endpoint_url) as made:
         assert (await (await made.of("lambda")).list_functions())["Functions"] == []

@@ -32,7 +32,9 @@ async def recorded(
         {"MetricName": name, "Value": value, "Timestamp": at or datetime.now(UTC)}
         for value in values
     ]
-    await (await harness.clients.of("cloudwatch")).put_metric_data(Namespace="Tests", MetricData=data)
+    await (await harness.clients.of("cloudwatch")).put_metric_data(
+        Namespace="Tests", MetricData=data
+    )
     return name
 
 
@@ -92,7 +94,9 @@ async def test_a_statistic_that_is_not_emulated_is_refused_and_is_no_average(
         await asked(harness, query(name, stat))
 
 
-async def test_an_alarm_on_a_statistic_that_is_not_emulated_is_refused(harness: LocalHarness) -> None:
+async def test_an_alarm_on_a_statistic_that_is_not_emulated_is_refused(
+    harness: LocalHarness,
+) -> None:
     alarm = {
         "AlarmName": "trimmed",
         "Namespace": "Tests",

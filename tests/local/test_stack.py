@@ -16,8 +16,8 @@ import pytest
 from deploy.local import sample, traffic
 from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
-from deploy.local.processes import PartError
-from tests.local.bench import until
+from deploy.local.processes import ProcessError
+from tests.local.harness import wait_until
 from tests.local.test_emulator import alive, children
 
 
@@ -41,7 +41,7 @@ async def up(directory: Path, ports: Ports) -> AsyncIterator[tuple["subprocess.P
     assert process.stdout is not None
     said = ""
     try:
-        while "Ctrl-C ends everything" not in said:
+        while "Ctrl-C stops everything" not in said:
             line = await asyncio.to_thread(process.stdout.readline)
             assert line, said
             said += line
@@ -71,12 +71,12 @@ async def test_it_brings_everything_up_and_takes_everything_down(tmp_path: Path)
             assert alias["FunctionVersion"] == "1"
             for key in (sample.GOOD, sample.BROKEN):
                 await clients.s3.head_object(Bucket=sample.BUCKET, Key=key)
-            async with traffic.flowing(clients, a_second=40) as tally:
+            async with traffic.run_traffic(clients, rate=40) as tally:
 
                 async def flows() -> bool:
-                    return tally.answered["1"] >= 20
+                    return tally.responses["1"] >= 20
 
-                await until(flows)
+                await wait_until(flows)
             assert not tally.failed
             [alarm] = (await clients.cloudwatch.describe_alarms(AlarmNames=[sample.ALARM]))[
                 "MetricAlarms"
@@ -120,7 +120,7 @@ async def test_when_a_part_ends_the_stack_says_which_and_ends(tmp_path: Path) ->
         os.kill(lambda_, signal.SIGKILL)
         assert process.stdout is not None
         rest = await asyncio.to_thread(process.stdout.read)
-        assert "the local Lambda ended by itself" in rest
+        assert "the local Lambda exited by itself" in rest
         assert await asyncio.to_thread(process.wait, 30) == 1
     assert not [pid for pid in parts if alive(pid)]
 
@@ -129,8 +129,8 @@ def test_a_taken_port_is_named_with_what_to_set() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(
-            PartError,
-            match=rf"port {port}, meant for Temporal's Web UI, cannot be used .*: set RELEASES_LOCAL_UI_PORT or --ui-port",
+            ProcessError,
+            match=rf"port {port} for Temporal's Web UI cannot be used .*: set RELEASES_LOCAL_UI_PORT or --ui-port",
         ):
             Ports(temporal=Ports.any_free().temporal, ui=port).check_free()
 
@@ -140,20 +140,20 @@ def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("RELEASES_LOCAL_UI_PORT", raising=False)
     assert Ports.from_environment() == Ports(temporal=7233, ui=8233, awslambda=4567)
     monkeypatch.setenv("RELEASES_LOCAL_UI_PORT", "many")
-    with pytest.raises(PartError, match="RELEASES_LOCAL_UI_PORT"):
+    with pytest.raises(ProcessError, match="RELEASES_LOCAL_UI_PORT"):
         Ports.from_environment()
 
 
 def test_a_package_is_the_same_bytes_every_time() -> None:
-    assert sample.package("good") == sample.package("good")
-    assert sample.package("good") != sample.package("broken")
+    assert sample.build_package("good") == sample.build_package("good")
+    assert sample.build_package("good") != sample.build_package("broken")
 
 
 def test_a_tally_says_what_came_back_since() -> None:
     tally = traffic.Tally()
-    tally.answered.update({"1": 9})
+    tally.responses.update({"1": 9})
     before = tally.copy()
-    tally.answered.update({"1": 3, "2": 1})
+    tally.responses.update({"1": 3, "2": 1})
     tally.failed.update({"2": 1})
-    assert tally.share("2") == pytest.approx(1 / 13)
+    assert tally.get_share("2") == pytest.approx(1 / 13)
     assert str(tally.since(before)) == "version 1: 3, version 2: 1 (1 failed)"

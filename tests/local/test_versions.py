@@ -1,82 +1,84 @@
 """Publish a version."""
 
-from tests.local.bench import ECHO, FAIL, Bench, package, refused
+from tests.local.harness import ECHO, FAIL, LocalHarness, build_package, raises_client_error
 
 
 async def test_a_version_is_pending_then_active_and_says_nothing_of_updates_at_first(
-    slowly: Bench,
+    slow_harness: LocalHarness,
 ) -> None:
-    name = await slowly.function()
-    published = await slowly.client.publish_version(FunctionName=name)
+    name = await slow_harness.function()
+    published = await slow_harness.client.publish_version(FunctionName=name)
     assert (published["Version"], published["State"]) == ("1", "Pending")
     assert "LastUpdateStatus" not in published
-    with refused("ResourceConflictException", 409, "Pending"):
-        await slowly.invoke(name, Qualifier="1")
-    settled = await slowly.settled(name, Qualifier="1")
+    with raises_client_error("ResourceConflictException", 409, "Pending"):
+        await slow_harness.invoke(name, Qualifier="1")
+    settled = await slow_harness.settled(name, Qualifier="1")
     assert settled["RevisionId"] == published["RevisionId"]
 
 
-async def test_unchanged_the_same_version_comes_back(bench: Bench) -> None:
-    name = await bench.function(versions=1)
-    first = await bench.client.get_function_configuration(FunctionName=name, Qualifier="1")
-    again = await bench.client.publish_version(FunctionName=name)
+async def test_unchanged_the_same_version_comes_back(harness: LocalHarness) -> None:
+    name = await harness.function(versions=1)
+    first = await harness.client.get_function_configuration(FunctionName=name, Qualifier="1")
+    again = await harness.client.publish_version(FunctionName=name)
     assert (again["Version"], again["RevisionId"]) == ("1", first["RevisionId"])
-    await bench.client.update_function_code(FunctionName=name, ZipFile=package(ECHO + "# 0\n"))
-    await bench.settled(name)
-    assert (await bench.client.publish_version(FunctionName=name))["Version"] == "1"
+    await harness.client.update_function_code(
+        FunctionName=name, ZipFile=build_package(ECHO + "# 0\n")
+    )
+    await harness.settled(name)
+    assert (await harness.client.publish_version(FunctionName=name))["Version"] == "1"
 
 
-async def test_a_changed_configuration_makes_a_new_version(bench: Bench) -> None:
-    name = await bench.function(versions=1)
-    await bench.client.update_function_configuration(FunctionName=name, MemorySize=256)
-    await bench.settled(name)
-    assert (await bench.client.publish_version(FunctionName=name))["Version"] == "2"
-    assert (await bench.client.get_function_configuration(FunctionName=name, Qualifier="1"))[
+async def test_a_changed_configuration_makes_a_new_version(harness: LocalHarness) -> None:
+    name = await harness.function(versions=1)
+    await harness.client.update_function_configuration(FunctionName=name, MemorySize=256)
+    await harness.settled(name)
+    assert (await harness.client.publish_version(FunctionName=name))["Version"] == "2"
+    assert (await harness.client.get_function_configuration(FunctionName=name, Qualifier="1"))[
         "MemorySize"
     ] == 128
 
 
-async def test_publishing_moves_the_revision_of_latest(bench: Bench) -> None:
-    name = await bench.function()
-    before = (await bench.latest(name))["RevisionId"]
-    await bench.client.publish_version(FunctionName=name, RevisionId=before)
-    assert (await bench.latest(name))["RevisionId"] != before
+async def test_publishing_moves_the_revision_of_latest(harness: LocalHarness) -> None:
+    name = await harness.function()
+    before = (await harness.latest(name))["RevisionId"]
+    await harness.client.publish_version(FunctionName=name, RevisionId=before)
+    assert (await harness.latest(name))["RevisionId"] != before
 
 
-async def test_a_stale_revision_is_not_published(bench: Bench) -> None:
-    name = await bench.function()
-    with refused("PreconditionFailedException", 412, "Revision Id"):
-        await bench.client.publish_version(
+async def test_a_stale_revision_is_not_published(harness: LocalHarness) -> None:
+    name = await harness.function()
+    with raises_client_error("PreconditionFailedException", 412, "Revision Id"):
+        await harness.client.publish_version(
             FunctionName=name, RevisionId="00000000-0000-0000-0000-000000000000"
         )
-    assert await bench.numbers(name) == []
+    assert await harness.numbers(name) == []
 
 
-async def test_other_code_than_expected_is_not_published(bench: Bench) -> None:
-    name = await bench.function()
-    current = (await bench.latest(name))["CodeSha256"]
-    with refused(
+async def test_other_code_than_expected_is_not_published(harness: LocalHarness) -> None:
+    name = await harness.function()
+    current = (await harness.latest(name))["CodeSha256"]
+    with raises_client_error(
         "InvalidParameterValueException",
         400,
         f"CodeSHA256 (other) is different from current CodeSHA256 in $LATEST ({current})",
     ):
-        await bench.client.publish_version(FunctionName=name, CodeSha256="other")
+        await harness.client.publish_version(FunctionName=name, CodeSha256="other")
     assert (
-        await bench.client.publish_version(
+        await harness.client.publish_version(
             FunctionName=name, CodeSha256=current, Description="release 1"
         )
     )["Description"] == "release 1"
 
 
-async def test_numbers_are_not_used_again(bench: Bench) -> None:
-    name = await bench.function(versions=2)
-    await bench.client.delete_function(FunctionName=name, Qualifier="2")
-    assert (await bench.client.publish_version(FunctionName=name))["Version"] == "3"
+async def test_numbers_are_not_used_again(harness: LocalHarness) -> None:
+    name = await harness.function(versions=2)
+    await harness.client.delete_function(FunctionName=name, Qualifier="2")
+    assert (await harness.client.publish_version(FunctionName=name))["Version"] == "3"
 
 
-async def test_versions_are_listed_oldest_first_and_page_by_page(bench: Bench) -> None:
-    name = await bench.function(versions=3)
-    pages = bench.client.get_paginator("list_versions_by_function").paginate(
+async def test_versions_are_listed_oldest_first_and_page_by_page(harness: LocalHarness) -> None:
+    name = await harness.function(versions=3)
+    pages = harness.client.get_paginator("list_versions_by_function").paginate(
         FunctionName=name, PaginationConfig={"PageSize": 2}
     )
     assert [one["Version"] async for page in pages for one in page["Versions"]] == [
@@ -87,20 +89,20 @@ async def test_versions_are_listed_oldest_first_and_page_by_page(bench: Bench) -
     ]
 
 
-async def test_a_function_without_that_name_has_no_versions(bench: Bench) -> None:
-    with refused("ResourceNotFoundException", 404):
-        await bench.client.publish_version(FunctionName="nobody")
-    with refused("ResourceNotFoundException", 404):
-        await bench.client.list_versions_by_function(FunctionName="nobody")
+async def test_a_function_without_that_name_has_no_versions(harness: LocalHarness) -> None:
+    with raises_client_error("ResourceNotFoundException", 404):
+        await harness.client.publish_version(FunctionName="nobody")
+    with raises_client_error("ResourceNotFoundException", 404):
+        await harness.client.list_versions_by_function(FunctionName="nobody")
 
 
-async def test_versions_run_their_own_code(bench: Bench) -> None:
-    name = await bench.function()
-    await bench.version(name, ECHO)
-    await bench.version(name, FAIL)
-    good, payload = await bench.invoke(name, Qualifier="1")
+async def test_versions_run_their_own_code(harness: LocalHarness) -> None:
+    name = await harness.function()
+    await harness.version(name, ECHO)
+    await harness.version(name, FAIL)
+    good, payload = await harness.invoke(name, Qualifier="1")
     assert "FunctionError" not in good
-    assert payload == {"version": "1", "arn": bench.arn(name, "1")}
-    bad, problem = await bench.invoke(name, Qualifier="2")
+    assert payload == {"version": "1", "arn": harness.arn(name, "1")}
+    bad, problem = await harness.invoke(name, Qualifier="2")
     assert bad["FunctionError"] == "Unhandled"
     assert (problem["errorType"], problem["errorMessage"]) == ("ValueError", "broken")

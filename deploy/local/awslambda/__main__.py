@@ -1,7 +1,8 @@
-"""Start the local Lambda: ``python -m deploy.local.awslambda --port 4566``.
+"""Command line of the local Lambda: ``python -m deploy.local.awslambda --port 4566``.
 
-Prints ``ready <url>`` on standard output once it answers, and nothing else there. SIGTERM and SIGINT end it, with every process and
-every directory it made. Exit status: 0 ended as told, 2 the port is taken, 3 this is not the ministack it knows.
+Prints ``ready <url>`` on standard output once it serves, and nothing else there. SIGTERM and SIGINT
+stop it, with every process and every directory that it created. Exit status: 0 it was stopped, 2
+the port is in use, 3 the installed ministack is not the supported one.
 """
 
 from __future__ import annotations
@@ -23,35 +24,36 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> int:
-    """Serve until told to stop."""
-    arguments = _arguments()
+    """Serve until SIGTERM or SIGINT."""
+    arguments = _parse_arguments()
     try:
-        listening = environment.listen(arguments.port)
+        listener = environment.open_socket(arguments.port)
     except OSError as problem:
         print(
-            f"127.0.0.1:{arguments.port} cannot be used ({problem.strerror}): choose another port with --port",
+            f"127.0.0.1:{arguments.port} cannot be used ({problem.strerror}): "
+            "choose another port with --port",
             file=sys.stderr,
         )
         return 2
     for number in _SIGNALS:
-        signal.signal(number, _leave)
+        signal.signal(number, _exit)
     directory = arguments.directory or Path(tempfile.mkdtemp(prefix="local-lambda-"))
     try:
-        return _serve(listening, directory, arguments)
+        return _serve(listener, directory, arguments)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.local.awslambda",
-        description="A Lambda on this machine, as strict as AWS's.",
+        description="A local Lambda, as strict as AWS's.",
     )
     parser.add_argument(
         "--port",
         type=int,
         default=4566,
-        help="on 127.0.0.1; 0 takes any free one (default: %(default)s)",
+        help="port on 127.0.0.1; 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
         "--settle",
@@ -72,41 +74,43 @@ def _arguments() -> argparse.Namespace:
         type=float,
         default=0.0,
         metavar="SECONDS",
-        help="how long after the end of a minute its metrics are told; alarms see them at once (default: all at once)",
+        help="how long after its end GetMetricData returns a minute; 0: while it lasts (default)",
     )
     parser.add_argument(
         "--state",
         type=Path,
         metavar="DIRECTORY",
-        help="keep everything there from one run to the next (default: keep nothing)",
+        help="keeps everything from one run to the next (default: keep nothing)",
     )
     parser.add_argument(
         "--directory",
         type=Path,
-        help="for everything temporary; removed at the end (default: a new one in TMPDIR)",
+        help="for temporary files; removed at the end (default: a new one in TMPDIR)",
     )
     return parser.parse_args()
 
 
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+def _exit(number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _serve(listening: socket.socket, directory: Path, arguments: argparse.Namespace) -> int:
-    port = listening.getsockname()[1]
-    pace = environment.Pace(
+def _serve(listener: socket.socket, directory: Path, arguments: argparse.Namespace) -> int:
+    port = listener.getsockname()[1]
+    delays = environment.Delays(
         settle=arguments.settle, provision=arguments.provision, metrics=arguments.metrics
     )
-    environment.enter(port=port, directory=directory, state=arguments.state, pace=pace)
+    environment.enter_environment(
+        port=port, directory=directory, state=arguments.state, delays=delays
+    )
     try:
-        # Only now: ministack reads its environment as it is imported.
-        from deploy.local.awslambda import front, server  # noqa: PLC0415
+        # Imported only now: ministack reads the environment while it is imported.
+        from deploy.local.awslambda import dispatcher, server  # noqa: PLC0415 - see above
 
-        front.install()
+        dispatcher.install_patches()
     except environment.UnsupportedError as problem:
         print(problem, file=sys.stderr)
         return 3
-    asyncio.run(server.serve(listening, f"http://127.0.0.1:{port}", until=_SIGNALS))
+    asyncio.run(server.run_server(listener, f"http://127.0.0.1:{port}", stop_signals=_SIGNALS))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""When an alarm goes off, and when it calms down: exact dimensions, missing data as told, and a look at the clock on every read."""
+"""Alarms: exact dimensions, missing data as configured, and an evaluation at every read."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from deploy.local.awslambda import upstream
-from deploy.local.awslambda.expressions import UnsupportedExpressionError
-from deploy.local.awslambda.queries import Metric, Queries
-from deploy.local.awslambda.statistics import UnsupportedStatisticError, check
-from deploy.local.awslambda.upstream import Answer, Record
+from deploy.local.awslambda import ministack_api
+from deploy.local.awslambda.metric_math import UnsupportedExpressionError
+from deploy.local.awslambda.metric_queries import Metric, Queries
+from deploy.local.awslambda.ministack_api import Record, Response
+from deploy.local.awslambda.statistics import UnsupportedStatisticError, check_statistic
 
 _COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -19,18 +19,18 @@ _COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
-_WORDS: Final = {
+_COMPARISON_TEXTS: Final = {
     "GreaterThanOrEqualToThreshold": "greater than or equal to",
     "GreaterThanThreshold": "greater than",
     "LessThanThreshold": "less than",
     "LessThanOrEqualToThreshold": "less than or equal to",
 }
-_MISSING: Final = ("missing", "ignore", "breaching", "notBreaching")
+_MISSING_DATA: Final = ("missing", "ignore", "breaching", "notBreaching")
 _SHORT_PERIODS: Final = (10, 20, 30)
-_FURTHER: Final = 2
-"""Periods looked back beyond those that are evaluated, for data to use in place of missing data, as CloudWatch does."""
+_EXTRA_PERIODS: Final = 2
+"""Periods before the evaluated ones whose data replaces missing data, as in CloudWatch."""
 
-_METRIC_ONLY: Final = (
+_SINGLE_METRIC_MEMBERS: Final = (
     "MetricName",
     "Namespace",
     "Statistic",
@@ -40,22 +40,28 @@ _METRIC_ONLY: Final = (
     "Unit",
 )
 
-_held: Final[dict[str, float]] = {}
-"""Until when a state that was set by hand stands: until the next evaluation, which comes once a period."""
+_held_until: Final[dict[str, float]] = {}
+"""When the next evaluation replaces a state that was set by SetAlarmState, by alarm ARN.
+
+An evaluation comes once a period.
+"""
 
 
-def judge(values: Sequence[float | None], alarm: Record) -> str:
-    """The state that follows from the values of the last periods, newest first, and from the state that was."""
+def compute_state(values: Sequence[float | None], alarm: Record) -> str:
+    """Compute an alarm's state from the values of the last periods, newest first.
+
+    ``TreatMissingData`` may keep the state that the alarm has.
+    """
     periods = int(alarm["EvaluationPeriods"])
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     compare, threshold = _COMPARISONS[alarm["ComparisonOperator"]], alarm["Threshold"]
     breaching = [compare(value, threshold) for value in values if value is not None][:periods]
-    count, lacking = sum(breaching), periods - len(breaching)
+    count, missing = sum(breaching), periods - len(breaching)
     match alarm["TreatMissingData"]:
-        case _ if not lacking:
+        case _ if not missing:
             return "ALARM" if count >= needed else "OK"
         case "breaching":
-            return "ALARM" if count + lacking >= needed else "OK"
+            return "ALARM" if count + missing >= needed else "OK"
         case "notBreaching":
             return "ALARM" if count >= needed else "OK"
         case "ignore":
@@ -69,28 +75,28 @@ def judge(values: Sequence[float | None], alarm: Record) -> str:
             )
 
 
-def evaluate(alarm: Record) -> None:
-    """In ministack's place: look at the metric and change the state if it has to change."""
+def evaluate_alarm(alarm: Record) -> None:
+    """Read the metric and change the state where needed, in place of ministack's function."""
     now = time.time()
     if (
         "ComparisonOperator" not in alarm
         or not (alarm.get("MetricName") or alarm.get("Metrics"))
-        or now < _held.get(alarm["AlarmArn"], 0.0)
+        or now < _held_until.get(alarm["AlarmArn"], 0.0)
     ):
         return
-    values = _values(alarm, now)
-    before, after = alarm["StateValue"], judge(values, alarm)
+    values = _read_values(alarm, now)
+    before, after = alarm["StateValue"], compute_state(values, alarm)
     if before == after:
         return
-    reason = _reason(values, alarm, after)
+    reason = _explain_state(values, alarm, after)
     alarm.update(StateValue=after, StateReason=reason, StateUpdatedTimestamp=int(now))
-    upstream.record_alarm_history(alarm["AlarmName"], before, after, reason)
-    upstream.dispatch_alarm_actions(alarm, before, after, reason)
-    upstream.evaluate_parent_alarms(alarm)
+    ministack_api.record_alarm_history(alarm["AlarmName"], before, after, reason)
+    ministack_api.dispatch_alarm_actions(alarm, before, after, reason)
+    ministack_api.evaluate_parent_alarms(alarm)
 
 
-def _reason(values: Sequence[float | None], alarm: Record, state: str) -> str:
-    """Why an alarm is in its state, nearly as CloudWatch puts it."""
+def _explain_state(values: Sequence[float | None], alarm: Record, state: str) -> str:
+    """Build the reason of a state, nearly as CloudWatch's."""
     shown = [round(value, 4) for value in values if value is not None][
         : int(alarm["EvaluationPeriods"])
     ]
@@ -102,94 +108,115 @@ def _reason(values: Sequence[float | None], alarm: Record, state: str) -> str:
         )
     count = "1 datapoint was" if len(shown) == 1 else f"{len(shown)} datapoints were"
     breached = "" if state == "ALARM" else "not "
-    return f"Threshold Crossed: {count} {breached}{_WORDS[alarm['ComparisonOperator']]} the threshold ({alarm['Threshold']}): {shown}."
+    comparison = f"{breached}{_COMPARISON_TEXTS[alarm['ComparisonOperator']]}"
+    threshold = alarm["Threshold"]
+    return f"Threshold Crossed: {count} {comparison} the threshold ({threshold}): {shown}."
 
 
-def _values(alarm: Record, now: float) -> list[float | None]:
-    """The alarm's metric in the last periods, newest first. A period ends now, not at the full minute: an alarm goes off sooner."""
-    count = int(alarm["EvaluationPeriods"]) + _FURTHER
+def _read_values(alarm: Record, now: float) -> list[float | None]:
+    """Read the alarm's metric in the last periods, newest first.
+
+    The newest period ends now, not at the full minute, so an alarm changes sooner than on AWS.
+    """
+    count = int(alarm["EvaluationPeriods"]) + _EXTRA_PERIODS
     if alarm.get("Metrics"):
-        queries = Queries.read(alarm["Metrics"])
+        queries = Queries.parse(alarm["Metrics"])
         [query] = queries.returned()
         ends = [now - query.period * at for at in range(count)]
         return [queries.value(query, end - query.period, end) for end in ends]
     metric, period = (
-        Metric.of(alarm, alarm.get("ExtendedStatistic") or alarm["Statistic"]),
+        Metric.parse(alarm, alarm.get("ExtendedStatistic") or alarm["Statistic"]),
         int(alarm["Period"]),
     )
     ends = [now - period * at for at in range(count)]
     return [metric.value(end - period, end) for end in ends]
 
 
-def put(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 - ministack's signature
-    """In ministack's place: an alarm that would not work here is refused, not accepted and forgotten."""
+def put_metric_alarm(
+    params: Any,
+    document: dict[str, Any],
+    is_cbor: bool,  # noqa: FBT001 - ministack's signature
+    is_json: bool = False,  # noqa: FBT001, FBT002 - ministack's signature
+) -> Response:
+    """Put an alarm, in place of ministack's function; refuse one that would not work here."""
     known = is_cbor or is_json
-    problem = _problem(document) if known else _problem_of_form(params)
+    problem = _check_alarm(document) if known else _check_form(params)
     if problem:
-        return upstream.answer_cloudwatch_error("ValidationError", problem, 400, is_json, is_cbor)
-    answer: Answer = upstream.put_metric_alarm(params, document, is_cbor, is_json)
-    if upstream.carried_out(answer) and known and document.get("Metrics"):
-        alarm = upstream.alarms[document["AlarmName"]]
-        for member in _METRIC_ONLY:
+        return ministack_api.cloudwatch_error("ValidationError", problem, 400, is_json, is_cbor)
+    response: Response = ministack_api.put_metric_alarm(params, document, is_cbor, is_json)
+    if ministack_api.is_success(response) and known and document.get("Metrics"):
+        alarm = ministack_api.alarms[document["AlarmName"]]
+        for member in _SINGLE_METRIC_MEMBERS:
             alarm.pop(member, None)
         alarm["Metrics"] = document["Metrics"]
-        evaluate(alarm)
-    return answer
+        evaluate_alarm(alarm)
+    return response
 
 
-def _problem(document: dict[str, Any]) -> str | None:
+def _check_alarm(document: dict[str, Any]) -> str | None:
     if document.get("ComparisonOperator") not in _COMPARISONS:
-        return f"ComparisonOperator {document.get('ComparisonOperator')} is not emulated here: use one of {', '.join(_COMPARISONS)}"
-    if document.get("TreatMissingData", "missing") not in _MISSING:
-        return f"TreatMissingData must be one of {', '.join(_MISSING)}"
+        return (
+            f"ComparisonOperator {document.get('ComparisonOperator')} is not emulated here: "
+            f"use one of {', '.join(_COMPARISONS)}"
+        )
+    if document.get("TreatMissingData", "missing") not in _MISSING_DATA:
+        return f"TreatMissingData must be one of {', '.join(_MISSING_DATA)}"
     if not document.get("Metrics"):
-        return _problem_of_metric(document)
+        return _check_metric(document)
     try:
-        returned = len(list(Queries.read(document["Metrics"]).returned()))
+        returned = len(list(Queries.parse(document["Metrics"]).returned()))
     except (UnsupportedExpressionError, UnsupportedStatisticError) as problem:
         return str(problem)
     return None if returned == 1 else "exactly one of Metrics must return data"
 
 
-def _problem_of_metric(document: dict[str, Any]) -> str | None:
+def _check_metric(document: dict[str, Any]) -> str | None:
     period = int(document.get("Period") or 0)
     if not document.get("MetricName"):
         return "either MetricName or Metrics is needed"
     if not (period in _SHORT_PERIODS or (period > 0 and period % 60 == 0)):
         return "Period must be 10, 20, 30 or a multiple of 60"
-    return _problem_of_statistic(document.get("ExtendedStatistic") or document.get("Statistic"))
+    return _check_alarm_statistic(document.get("ExtendedStatistic") or document.get("Statistic"))
 
 
-def _problem_of_statistic(name: str | None) -> str | None:
+def _check_alarm_statistic(name: str | None) -> str | None:
     try:
-        check(name or "Average")
+        check_statistic(name or "Average")
     except UnsupportedStatisticError as problem:
         return str(problem)
     return None
 
 
-def _problem_of_form(params: Any) -> str | None:
+def _check_form(params: Any) -> str | None:
     if "Metrics.member.1.Id" in params:
         return "metric math over the query protocol is not emulated here"
-    return _problem_of_statistic(next(iter(params.get("ExtendedStatistic", [])), None))
+    return _check_alarm_statistic(next(iter(params.get("ExtendedStatistic", [])), None))
 
 
-def describe(params: Any, document: dict[str, Any], is_cbor: bool, is_json: bool = False) -> Answer:  # noqa: FBT001, FBT002 - ministack's signature
-    """In ministack's place: time has passed since the last look, so look again first."""
-    upstream.evaluate_all_alarms()
-    return upstream.describe_alarms(params, document, is_cbor, is_json)
-
-
-def set_state(
+def describe_alarms(
     params: Any,
     document: dict[str, Any],
-    is_cbor: bool,
+    is_cbor: bool,  # noqa: FBT001 - ministack's signature
     is_json: bool = False,  # noqa: FBT001, FBT002 - ministack's signature
-) -> Answer:
-    """In ministack's place: the state stands until the alarm's next evaluation, one period (a minute at most) later."""
-    answer: Answer = upstream.set_alarm_state(params, document, is_cbor, is_json)
+) -> Response:
+    """Evaluate all alarms, then describe them, in place of ministack's function."""
+    ministack_api.evaluate_all_alarms()
+    return ministack_api.describe_alarms(params, document, is_cbor, is_json)
+
+
+def set_alarm_state(
+    params: Any,
+    document: dict[str, Any],
+    is_cbor: bool,  # noqa: FBT001 - ministack's signature
+    is_json: bool = False,  # noqa: FBT001, FBT002 - ministack's signature
+) -> Response:
+    """Set a state until the alarm's next evaluation, in place of ministack's function.
+
+    The next evaluation is one period later, at most a minute.
+    """
+    response: Response = ministack_api.set_alarm_state(params, document, is_cbor, is_json)
     name = document.get("AlarmName") or next(iter(params.get("AlarmName", [])), "")
-    alarm = upstream.alarms.get(name)
-    if upstream.carried_out(answer) and alarm is not None:
-        _held[alarm["AlarmArn"]] = time.time() + min(int(alarm.get("Period") or 60), 60)
-    return answer
+    alarm = ministack_api.alarms.get(name)
+    if ministack_api.is_success(response) and alarm is not None:
+        _held_until[alarm["AlarmArn"]] = time.time() + min(int(alarm.get("Period") or 60), 60)
+    return response

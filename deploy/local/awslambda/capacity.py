@@ -1,39 +1,39 @@
-"""How concurrency is shared out: what a function reserves, what it has provisioned, and what that leaves for the others."""
+"""How concurrency is shared between functions: reserved, provisioned and unreserved."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from deploy.local.awslambda import upstream
-from deploy.local.awslambda.refusals import invalid
-from deploy.local.awslambda.upstream import Record
+from deploy.local.awslambda import ministack_api
+from deploy.local.awslambda.errors import invalid_parameter
+from deploy.local.awslambda.ministack_api import Record
 
-ACCOUNT: Final = 1000
-"""How many invocations may run at once in an account and region."""
+ACCOUNT_LIMIT: Final = 1000
+"""The limit of concurrent invocations in an account and region."""
 
-UNRESERVED: Final = 100
-"""How many of them must stay open to functions that reserve none."""
+UNRESERVED_MINIMUM: Final = 100
+"""The part of the limit that must be left to functions that reserve none."""
 
 
-def requested(config: Record | None) -> int:
-    """How many a configuration asks for; none without one."""
+def get_requested(config: Record | None) -> int:
+    """Return the concurrency that a configuration requests; 0 without one."""
     return config["RequestedProvisionedConcurrentExecutions"] if config else 0
 
 
-def total(record: Record) -> int:
-    """How many all of a function's configurations ask for together."""
+def sum_requested(record: Record) -> int:
+    """Sum what all of a function's configurations request."""
     return sum(
-        requested(config) for config in (record.get("provisioned_concurrency") or {}).values()
+        get_requested(config) for config in (record.get("provisioned_concurrency") or {}).values()
     )
 
 
-def left_for(record: Record, number: str) -> int | None:
-    """The reserved concurrency that an invocation of this version may use; None where nothing is reserved.
+def get_available(record: Record, number: str) -> int | None:
+    """Return the reserved concurrency that a version may use; None where nothing is reserved.
 
-    Where all that is reserved is provisioned, versions without provisioned concurrency have none.
+    Where all of the reserved concurrency is provisioned, it is 0 for other versions.
     """
     reserved: int | None = record.get("concurrency")
-    if reserved and reserved == total(record) and not _is_provisioned(record, number):
+    if reserved and reserved == sum_requested(record) and not _is_provisioned(record, number):
         return 0
     return reserved
 
@@ -46,31 +46,37 @@ def _is_provisioned(record: Record, number: str) -> bool:
 
 
 def check_provisioned(record: Record, others: int, wanted: int) -> None:
-    """Refuse provisioned concurrency beyond the function's own reservation, or beyond what the account has left."""
+    """Raise :class:`AwsError` for more provisioned concurrency than is reserved or unreserved.
+
+    ``others`` is what the function's other configurations request.
+    """
     reserved = record["concurrency"]
     if reserved is not None:
         if others + wanted > reserved:
-            raise invalid(
-                "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
+            raise invalid_parameter(
+                "Requested Provisioned Concurrency should not be greater than the "
+                "reservedConcurrentExecution for function"
             )
         return
-    if wanted > ACCOUNT:
-        raise invalid(
-            f"Specified ConcurrentExecutions for function is greater than account's unreserved concurrency [{ACCOUNT}]."
+    if wanted > ACCOUNT_LIMIT:
+        raise invalid_parameter(
+            "Specified ConcurrentExecutions for function is greater than account's unreserved "
+            f"concurrency [{ACCOUNT_LIMIT}]."
         )
-    if unreserved() + taken(record) - others - wanted < UNRESERVED:
-        raise invalid(
-            "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-            f"below its minimum value of [{UNRESERVED}]."
+    if get_unreserved() + get_taken(record) - others - wanted < UNRESERVED_MINIMUM:
+        raise invalid_parameter(
+            "Specified ConcurrentExecutions for function decreases account's "
+            "UnreservedConcurrentExecution "
+            f"below its minimum value of [{UNRESERVED_MINIMUM}]."
         )
 
 
-def taken(record: Record) -> int:
-    """What a function takes from the shared pool: what it reserves, or else what it has provisioned."""
+def get_taken(record: Record) -> int:
+    """Return what a function takes from the account: reserved, or else provisioned concurrency."""
     reserved: int | None = record["concurrency"]
-    return total(record) if reserved is None else reserved
+    return sum_requested(record) if reserved is None else reserved
 
 
-def unreserved() -> int:
-    """What no function has taken."""
-    return ACCOUNT - sum(taken(record) for record in upstream.functions.values())
+def get_unreserved() -> int:
+    """Return the concurrency that no function takes."""
+    return ACCOUNT_LIMIT - sum(get_taken(record) for record in ministack_api.functions.values())

@@ -1,61 +1,66 @@
-"""Reserved concurrency, and the account's limit that all functions share."""
+"""Reserved concurrency of functions, and the settings of the account."""
 
 from __future__ import annotations
 
-from deploy.local.awslambda import capacity, records, upstream
+from deploy.local.awslambda import capacity, ministack_api, records
 from deploy.local.awslambda.calls import Call
-from deploy.local.awslambda.refusals import functions_only, invalid
-from deploy.local.awslambda.upstream import Answer, Record
+from deploy.local.awslambda.errors import invalid_parameter, qualifier_not_allowed
+from deploy.local.awslambda.ministack_api import Record, Response
 
 
-def put(call: Call) -> Answer:
-    """Reserve for the whole function. Zero stops it: every invocation is throttled."""
-    record = _function(call)
-    wanted = int(call.document().get("ReservedConcurrentExecutions", 0))
-    if capacity.unreserved() + capacity.taken(record) - wanted < capacity.UNRESERVED:
-        raise invalid(
-            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-            f"below its minimum value of [{capacity.UNRESERVED}]."
+def put_function_concurrency(call: Call) -> Response:
+    """Reserve concurrency for a function. With 0 every invocation is throttled."""
+    record = _find_function(call)
+    wanted = int(call.json_body().get("ReservedConcurrentExecutions", 0))
+    if (
+        capacity.get_unreserved() + capacity.get_taken(record) - wanted
+        < capacity.UNRESERVED_MINIMUM
+    ):
+        raise invalid_parameter(
+            "Specified ReservedConcurrentExecutions for function decreases account's "
+            "UnreservedConcurrentExecution "
+            f"below its minimum value of [{capacity.UNRESERVED_MINIMUM}]."
         )
-    total = capacity.total(record)
+    total = capacity.sum_requested(record)
     if total > wanted:
-        raise invalid(
-            f" ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned concurrency [{total}]."
+        raise invalid_parameter(
+            f" ReservedConcurrentExecutions  {wanted} should not be lower than function's total "
+            f"provisioned concurrency [{total}]."
         )
     record["concurrency"] = wanted
-    return upstream.answer_json({"ReservedConcurrentExecutions": wanted})
+    return ministack_api.json_response({"ReservedConcurrentExecutions": wanted})
 
 
-def get(call: Call) -> Answer:
-    """What is reserved; an empty answer where nothing is."""
-    reserved = _function(call)["concurrency"]
-    return upstream.answer_json(
+def get_function_concurrency(call: Call) -> Response:
+    """Return what is reserved; an empty response where nothing is."""
+    reserved = _find_function(call)["concurrency"]
+    return ministack_api.json_response(
         {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
     )
 
 
-def delete(call: Call) -> Answer:
-    """Reserve nothing."""
-    _function(call)["concurrency"] = None
+def delete_function_concurrency(call: Call) -> Response:
+    """Remove the reservation. Without one it succeeds, too."""
+    _find_function(call)["concurrency"] = None
     return 204, {}, b""
 
 
-def account_settings(_call: Call) -> Answer:
-    """The account's limits, and what is used of them."""
-    functions: list[Record] = list(upstream.functions.values())
+def get_account_settings(_call: Call) -> Response:
+    """Return the account's limits and their use."""
+    functions: list[Record] = list(ministack_api.functions.values())
     packages = [
         one["code_zip"] or b""
         for function in functions
         for one in (function, *function["versions"].values())
     ]
-    return upstream.answer_json(
+    return ministack_api.json_response(
         {
             "AccountLimit": {
                 "TotalCodeSize": 80_530_636_800,
                 "CodeSizeUnzipped": 262_144_000,
                 "CodeSizeZipped": 52_428_800,
-                "ConcurrentExecutions": capacity.ACCOUNT,
-                "UnreservedConcurrentExecutions": capacity.unreserved(),
+                "ConcurrentExecutions": capacity.ACCOUNT_LIMIT,
+                "UnreservedConcurrentExecutions": capacity.get_unreserved(),
             },
             "AccountUsage": {
                 "TotalCodeSize": sum(map(len, packages)),
@@ -65,7 +70,7 @@ def account_settings(_call: Call) -> Answer:
     )
 
 
-def _function(call: Call) -> Record:
+def _find_function(call: Call) -> Record:
     if call.qualifier:
-        raise functions_only()
-    return records.function(call.function)
+        raise qualifier_not_allowed()
+    return records.get_function(call.function)

@@ -1,4 +1,4 @@
-"""The clean environment the local Lambda runs in: nothing of the caller's shell reaches the functions it executes."""
+"""The clean environment of the local Lambda: no variable of the shell reaches its functions."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ _KEPT: Final = (
     "LOG_LEVEL",
     "PYTHONDONTWRITEBYTECODE",
 )
-"""Function processes inherit the server's environment, so whatever is not named here – credentials above all – is dropped."""
+"""The variables that are kept. All others are dropped, credentials above all: function processes
+inherit the environment of the server."""
 
 
 class UnsupportedError(Exception):
-    """The ministack that is installed is not the one we know how to add to."""
+    """The installed ministack is not the supported release."""
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Seconds that things take: see :mod:`~deploy.local.awslambda.pace`, which reads them in the environment."""
+class Delays:
+    """Seconds that changes take, see :mod:`~deploy.local.awslambda.delays`."""
 
     settle: float = 0.5
     provision: float = 0.5
     metrics: float = 0.0
 
 
-def listen(port: int) -> socket.socket:
-    """Take the port on this machine's loopback address, 0 for any free one. ``OSError`` if somebody has it."""
+def open_socket(port: int) -> socket.socket:
+    """Listen on a port of 127.0.0.1, 0 for any free one. Raises ``OSError`` where it is in use."""
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -48,11 +49,14 @@ def listen(port: int) -> socket.socket:
     return server
 
 
-def enter(*, port: int, directory: Path, state: Path | None, pace: Pace) -> None:
-    """Replace this process's environment. To be done before ministack is imported: it reads the environment as it loads."""
-    private = _private(port, directory, pace)
+def enter_environment(*, port: int, directory: Path, state: Path | None, delays: Delays) -> None:
+    """Replace this process's environment.
+
+    Call this before ministack is imported: it reads the environment while it is imported.
+    """
+    variables = _build_variables(port, directory, delays)
     if state is not None:
-        private |= {
+        variables |= {
             "PERSIST_STATE": "1",
             "STATE_DIR": str(state),
             "S3_PERSIST": "1",
@@ -60,21 +64,23 @@ def enter(*, port: int, directory: Path, state: Path | None, pace: Pace) -> None
         }
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     os.environ.clear()
-    os.environ.update({"LOG_LEVEL": "WARNING", **kept, **private})
-    tempfile.tempdir = None  # forget the directory chosen under the old environment
+    os.environ.update({"LOG_LEVEL": "WARNING", **kept, **variables})
+    tempfile.tempdir = None  # chosen under the old environment
 
 
-def _private(port: int, directory: Path, pace: Pace) -> dict[str, str]:
+def _build_variables(port: int, directory: Path, delays: Delays) -> dict[str, str]:
     return {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
-        "MINISTACK_HOST": "127.0.0.1",  # in the URLs it hands out; `localhost` may resolve to ::1, where nobody listens
-        "IOT_MTLS_ENABLED": "0",  # would listen on 8883
+        # The host of returned URLs; `localhost` may resolve to ::1, where nothing listens.
+        "MINISTACK_HOST": "127.0.0.1",
+        "IOT_MTLS_ENABLED": "0",  # it would listen on port 8883
         "SFTP_ENABLED": "0",
-        "DOCKER_HOST": "unix:///nonexistent",  # a running Docker would be searched for containers to remove
+        # A running Docker would be searched for containers to remove.
+        "DOCKER_HOST": "unix:///nonexistent",
         "LAMBDA_EXECUTOR": "local",
         "TMPDIR": str(directory),
-        "RELEASES_LOCAL_SETTLE_SECONDS": str(pace.settle),
-        "RELEASES_LOCAL_PROVISION_SECONDS": str(pace.provision),
-        "RELEASES_LOCAL_METRICS_SECONDS": str(pace.metrics),
+        "RELEASES_LOCAL_SETTLE_SECONDS": str(delays.settle),
+        "RELEASES_LOCAL_PROVISION_SECONDS": str(delays.provision),
+        "RELEASES_LOCAL_METRICS_SECONDS": str(delays.metrics),
     }

@@ -1,117 +1,138 @@
-"""Create, read, list and delete a function."""
+"""Create, read, list and delete functions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from deploy.local.awslambda import code, records, updates, upstream, versions
-from deploy.local.awslambda.calls import Call, parse
-from deploy.local.awslambda.records import LATEST, arn
-from deploy.local.awslambda.refusals import conflict, invalid, malformed
-from deploy.local.awslambda.upstream import Answer, Record
+from deploy.local.awslambda import code, ministack_api, records, updates, versions
+from deploy.local.awslambda.calls import Call, parse_function_name
+from deploy.local.awslambda.errors import invalid_parameter, resource_conflict, validation_error
+from deploy.local.awslambda.ministack_api import Record, Response
+from deploy.local.awslambda.records import LATEST, build_arn
 
 
-def create(call: Call) -> Answer:
-    """Create a function, Pending at first. With ``Publish`` it has version 1 from the start, and no other until something changes."""
+def create_function(call: Call) -> Response:
+    """Create a function, which is Pending at first.
+
+    With ``Publish`` it has version 1 from the start, and no other until something changes.
+    """
     code.check_size(call.operation, call.body)
-    request = call.document()
-    name, qualifier = parse(request.get("FunctionName", ""))
+    request = call.json_body()
+    name, qualifier = parse_function_name(request.get("FunctionName", ""))
     if qualifier:
-        raise malformed("functionName", request["FunctionName"], "Member must not be qualified")
-    if name in upstream.functions:
-        raise conflict(f"Function already exist: {name}")
+        raise validation_error(
+            "functionName", request["FunctionName"], "Member must not be qualified"
+        )
+    if name in ministack_api.functions:
+        raise resource_conflict(f"Function already exist: {name}")
     updates.check_settings(request)
-    code.package(request.get("Code", {}))
+    code.read_package(request.get("Code", {}))
     publish = bool(request.pop("Publish", False))
-    answer = upstream.create_function({**request, "FunctionName": name})
-    if not upstream.carried_out(answer):
+    answer = ministack_api.create_function({**request, "FunctionName": name})
+    if not ministack_api.is_success(answer):
         return answer
-    record = records.function(name)
+    record = records.get_function(name)
     created = record["config"]
     if publish:
-        number = versions.publish(name, record)["Version"]
+        number = versions.add_version(name, record)["Version"]
         created = {**created, "Version": number}
-    return upstream.answer_json(_without_update_status(created), 201)
+    return ministack_api.json_response(_remove_update_status(created), 201)
 
 
-def _without_update_status(config: Record) -> Record:
+def _remove_update_status(config: Record) -> Record:
     return {
         member: value for member, value in config.items() if not member.startswith("LastUpdate")
     }
 
 
-def get(call: Call) -> Answer:
-    """A function, or what a qualifier names: its own configuration and its own code."""
-    record = records.function(call.function, call.qualifier)
-    config = configuration(call)
-    answer: dict[str, Any] = {"Configuration": config, "Code": _code(call.function, record, config)}
+def get_function(call: Call) -> Response:
+    """Return configuration and code of a function, version or alias."""
+    record = records.get_function(call.function, call.qualifier)
+    config = read_configuration(call)
+    answer: dict[str, Any] = {
+        "Configuration": config,
+        "Code": _describe_code(call.function, record, config),
+    }
     if record.get("tags"):
         answer["Tags"] = record["tags"]
     if record.get("concurrency") is not None:
         answer["Concurrency"] = {"ReservedConcurrentExecutions": record["concurrency"]}
-    return upstream.answer_json(answer)
+    return ministack_api.json_response(answer)
 
 
-def _code(name: str, record: Record, config: Record) -> Record:
+def _describe_code(name: str, record: Record, config: Record) -> Record:
     if config.get("PackageType") == "Image":
         return {
             "RepositoryType": "ECR",
             "ImageUri": config["ImageUri"],
             "ResolvedImageUri": config["ImageUri"],
         }
-    answer = {"RepositoryType": "S3", "Location": code.location(name, config["Version"])}
+    answer = {"RepositoryType": "S3", "Location": code.make_download_url(name, config["Version"])}
     if record.get("s3_object_storage_mode") == "REFERENCE" and record.get("s3_object_ref"):
         answer["ResolvedS3Object"] = record["s3_object_ref"]
     return answer
 
 
-def configuration(call: Call) -> Record:
-    """The configuration a qualifier names, under the ARN it was asked for by."""
-    record = records.function(call.function, call.qualifier)
-    config: Record = records.resolve(call.function, record, call.qualifier)["config"]
-    return {**config, "FunctionArn": arn(call.function, call.qualifier)}
+def read_configuration(call: Call) -> Record:
+    """Return the configuration of a function, version or alias, with the requested ARN."""
+    record = records.get_function(call.function, call.qualifier)
+    config: Record = records.resolve_qualifier(call.function, record, call.qualifier)["config"]
+    return {**config, "FunctionArn": build_arn(call.function, call.qualifier)}
 
 
-def get_configuration(call: Call) -> Answer:
-    """As :func:`get`, without code and tags."""
-    return upstream.answer_json(configuration(call))
+def get_function_configuration(call: Call) -> Response:
+    """Return what :func:`get_function` does, without code and tags."""
+    return ministack_api.json_response(read_configuration(call))
 
 
-def list_all(call: Call) -> Answer:
-    """Every function; with ``FunctionVersion=ALL`` every version of every function."""
-    which = call.asked("FunctionVersion")
+def list_functions(call: Call) -> Response:
+    """List every function; with ``FunctionVersion=ALL`` every version of every function."""
+    which = call.query_parameter("FunctionVersion")
     if which not in (None, "ALL"):
-        raise malformed("functionVersion", which, "Member must satisfy enum value set: [ALL]")
+        raise validation_error(
+            "functionVersion", which, "Member must satisfy enum value set: [ALL]"
+        )
     shown: list[Record] = []
-    for name in sorted(upstream.functions.keys()):
-        record = upstream.functions[name]
-        shown += versions.listed(name, record) if which else [records.stateless(record["config"])]
-    return records.page(call, "Functions", shown, "FunctionArn")
+    for name in sorted(ministack_api.functions.keys()):
+        record = ministack_api.functions[name]
+        shown += (
+            versions.describe_versions(name, record)
+            if which
+            else [records.remove_states(record["config"])]
+        )
+    return records.paginate(call, "Functions", shown, "FunctionArn")
 
 
-def delete(call: Call) -> Answer:
-    """Delete a function with all it has, or one version of it. A version that is gone already is no error."""
+def delete_function(call: Call) -> Response:
+    """Delete a function, or one version of it.
+
+    Deleting a version that does not exist succeeds.
+    """
     if call.qualifier is None:
-        records.function(call.function)
-        return upstream.delete_function(call.function, {})
+        records.get_function(call.function)
+        return ministack_api.delete_function(call.function, {})
     if call.qualifier == LATEST:
-        raise invalid("$LATEST version cannot be deleted without deleting the function.")
+        raise invalid_parameter("$LATEST version cannot be deleted without deleting the function.")
     if not call.qualifier.isdigit():
-        raise invalid("Deletion of aliases is not currently supported.")
-    record = records.function(call.function, call.qualifier)
+        raise invalid_parameter("Deletion of aliases is not currently supported.")
+    record = records.get_function(call.function, call.qualifier)
     number = call.qualifier
     pointing = sorted(
         name
         for name, alias in record["aliases"].items()
-        if alias["FunctionVersion"] == number or number in records.weights(alias)
+        if alias["FunctionVersion"] == number or number in records.get_weights(alias)
     )
     if pointing:
-        raise conflict(
-            f"Unable to delete version because the following aliases reference it: [{', '.join(pointing)}]"
+        raise resource_conflict(
+            "Unable to delete version because the following aliases reference it: "
+            f"[{', '.join(pointing)}]"
         )
     if record["versions"].pop(number, None) is not None:
         record["provisioned_concurrency"].pop(number, None)
-        upstream.invalidate_worker(
-            call.function, qualifier=number, account=upstream.account(), region=upstream.region()
+        ministack_api.invalidate_worker(
+            call.function,
+            qualifier=number,
+            account=ministack_api.account(),
+            region=ministack_api.region(),
         )
     return 204, {}, b""

@@ -1,4 +1,4 @@
-"""What CloudWatch is told about an invocation: four metrics, each under the three sets of dimensions AWS uses."""
+"""The metrics of an invocation: four, each with the three sets of dimensions that AWS uses."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from deploy.local.awslambda import upstream
+from deploy.local.awslambda import ministack_api
 
 _NAMESPACE: Final = "AWS/Lambda"
-_RETENTION: Final = 3 * 3600.0
-"""Seconds a point is kept: as long as CloudWatch keeps high-resolution points."""
+_RETENTION_SECONDS: Final = 3 * 3600.0
+"""How long a point is kept: as long as CloudWatch keeps high-resolution points."""
 
 _lock: Final = threading.Lock()
-"""Invocations end on many threads; a point must not be lost while old ones are dropped."""
+"""Invocations end on many threads, and no point may be lost while old ones are dropped."""
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One invocation that ended, or was not let in."""
+    """One invocation that ended, or was throttled."""
 
     function: str
     qualifier: str | None
-    """Version or alias it was invoked by; None for the function itself."""
+    """The invoked version or alias; None for the function itself."""
     version: str
     """The version that ran."""
     started: float
@@ -33,7 +33,7 @@ class Invocation:
     throttled: bool
 
     def dimensions(self) -> Iterator[dict[str, str]]:
-        """The function; the resource it was invoked by; and, through an alias, the version that ran."""
+        """Yield the sets of dimensions: function, invoked resource and, for an alias, version."""
         resource = f"{self.function}:{self.qualifier}" if self.qualifier else self.function
         yield {"FunctionName": self.function}
         yield {"FunctionName": self.function, "Resource": resource}
@@ -45,27 +45,29 @@ class Invocation:
             }
 
 
-def count(invocation: Invocation) -> None:
-    """Add one invocation. A throttled one did not happen: it counts as a throttle and as nothing else."""
+def record_invocation(invocation: Invocation) -> None:
+    """Record one invocation. A throttled one counts as a throttle and as nothing else."""
     with _lock:
         for dimensions in invocation.dimensions():
             if invocation.throttled:
-                _add(invocation, "Throttles", 1, "Count", dimensions)
+                _add_point(invocation, "Throttles", 1, "Count", dimensions)
                 continue
-            _add(invocation, "Invocations", 1, "Count", dimensions)
-            _add(invocation, "Errors", 1 if invocation.failed else 0, "Count", dimensions)
-            _add(invocation, "Throttles", 0, "Count", dimensions)
-            _add(
+            _add_point(invocation, "Invocations", 1, "Count", dimensions)
+            _add_point(invocation, "Errors", 1 if invocation.failed else 0, "Count", dimensions)
+            _add_point(invocation, "Throttles", 0, "Count", dimensions)
+            _add_point(
                 invocation, "Duration", round(invocation.seconds * 1000), "Milliseconds", dimensions
             )
 
 
-def _add(
+def _add_point(
     invocation: Invocation, metric: str, value: float, unit: str, dimensions: dict[str, str]
 ) -> None:
-    points = upstream.metric_points((_NAMESPACE, metric, upstream.dimensions_key(dimensions)))
-    # As in CloudWatch the point bears the time the invocation began. Equal values of one second are one point with a count: an hour of
-    # traffic stays small.
+    points = ministack_api.metric_points(
+        (_NAMESPACE, metric, ministack_api.dimensions_key(dimensions))
+    )
+    # As in CloudWatch, a point has the time at which the invocation began. Equal values in one
+    # second are one point with a count, so that an hour of traffic stays small.
     second = int(invocation.started)
     for point in reversed(points[-8:]):
         if int(point["Timestamp"]) == second and point["Value"] == value:
@@ -82,14 +84,17 @@ def _add(
     )
 
 
-def drop_old() -> None:
-    """In ministack's place: forget what is older than is kept."""
-    oldest = time.time() - _RETENTION
+def drop_old_points() -> None:
+    """Drop points after their retention, in place of ministack's function."""
+    oldest = time.time() - _RETENTION_SECONDS
     with _lock:
-        for points in upstream.metrics.values():
+        for points in ministack_api.metrics.values():
             if points and points[0]["Timestamp"] < oldest:
                 points[:] = [point for point in points if point["Timestamp"] >= oldest]
 
 
-def silence(*_arguments: object, **_named: object) -> None:
-    """In ministack's place: its own metrics, which know no aliases and count a throttle as an invocation."""
+def ignore_metrics(*_arguments: object, **_named: object) -> None:
+    """Record nothing, in place of ministack's function.
+
+    ministack's metrics have no aliases and count a throttle as an invocation.
+    """

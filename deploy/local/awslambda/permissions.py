@@ -1,4 +1,4 @@
-"""Resource policies: one for the function, one for each version and alias, each with its own statements and its own RevisionId."""
+"""Resource policies: one each for the function, a version and an alias, with a RevisionId."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ import json
 import re
 from typing import Any, Final
 
-from deploy.local.awslambda import records, upstream
+from deploy.local.awslambda import ministack_api, records
 from deploy.local.awslambda.calls import Call
-from deploy.local.awslambda.records import LATEST, arn
-from deploy.local.awslambda.refusals import RefusalError, invalid, malformed, not_found, stale
-from deploy.local.awslambda.upstream import Answer, Record
+from deploy.local.awslambda.errors import (
+    AwsError,
+    invalid_parameter,
+    precondition_failed,
+    resource_not_found,
+    validation_error,
+)
+from deploy.local.awslambda.ministack_api import Record, Response
+from deploy.local.awslambda.records import LATEST, build_arn
 
 _STATEMENT: Final = re.compile(r"[a-zA-Z0-9-_]{1,100}")
 _ACTION: Final = re.compile(r"lambda:[*]|lambda:[a-zA-Z]+|[*]")
-_LIMIT: Final = 20_480
-"""Bytes of one policy."""
+_LIMIT_BYTES: Final = 20_480
+"""The largest policy."""
 
 
-def add(call: Call) -> Answer:
-    """Allow somebody to do something with exactly the function, version or alias that is named."""
-    request = call.document()
+def add_permission(call: Call) -> Response:
+    """Add a statement to the policy of exactly the named function, version or alias."""
+    request = call.json_body()
     if call.qualifier == LATEST:
-        raise invalid("We currently do not support adding policies for $LATEST.")
-    record = _record(call)
+        raise invalid_parameter("We currently do not support adding policies for $LATEST.")
+    record = _find_record(call)
     statement = request.get("StatementId", "")
     if not _STATEMENT.fullmatch(statement):
-        raise malformed(
+        raise validation_error(
             "statementId",
             statement,
             "Member must satisfy regular expression pattern: ([a-zA-Z0-9-_]+)",
@@ -35,85 +41,87 @@ def add(call: Call) -> Answer:
         pattern = (
             "Member must satisfy regular expression pattern: (lambda:[*]|lambda:[a-zA-Z]+|[*])"
         )
-        raise malformed("action", request.get("Action"), pattern)
-    own, others = _statements(call, record)
+        raise validation_error("action", request.get("Action"), pattern)
+    own, others = _split_statements(call, record)
     _check_revision(call, record, own, request.get("RevisionId"))
     policy = record["policy"]
     policy["Statement"] = list(own)  # statement ids are compared within one policy
-    answer: Answer = upstream.add_permission(call.function, request, {}, call.qualifier)
+    response: Response = ministack_api.add_permission(call.function, request, {}, call.qualifier)
     added = policy["Statement"]
     size = len(json.dumps({**policy, "Statement": added}))
-    policy["Statement"] = others + (own if size > _LIMIT else added)
-    if size > _LIMIT:
-        raise RefusalError(
+    policy["Statement"] = others + (own if size > _LIMIT_BYTES else added)
+    if size > _LIMIT_BYTES:
+        raise AwsError(
             "PolicyLengthExceededException",
-            f"The final policy size ({size}) is bigger than the limit ({_LIMIT}).",
+            f"The final policy size ({size}) is bigger than the limit ({_LIMIT_BYTES}).",
             400,
         )
-    if upstream.carried_out(answer):
-        _revise(call, record)
-    return answer
+    if ministack_api.is_success(response):
+        _renew_revision(call, record)
+    return response
 
 
-def remove(call: Call) -> Answer:
-    """Take one statement back."""
-    record = _record(call)
-    own, others = _statements(call, record)
+def remove_permission(call: Call) -> Response:
+    """Remove one statement."""
+    record = _find_record(call)
+    own, others = _split_statements(call, record)
     if not own:
-        raise not_found("No policy is associated with the given resource.")
+        raise resource_not_found("No policy is associated with the given resource.")
     left = [one for one in own if one["Sid"] != call.member]
     if len(left) == len(own):
-        raise not_found(f"Statement {call.member} is not found in resource policy.")
-    _check_revision(call, record, own, call.asked("RevisionId"))
+        raise resource_not_found(f"Statement {call.member} is not found in resource policy.")
+    _check_revision(call, record, own, call.query_parameter("RevisionId"))
     record["policy"]["Statement"] = others + left
-    _revise(call, record)
+    _renew_revision(call, record)
     return 204, {}, b""
 
 
-def get(call: Call) -> Answer:
-    """The policy of exactly what is named. One without statements does not exist."""
-    record = _record(call)
-    own, _ = _statements(call, record)
+def get_policy(call: Call) -> Response:
+    """Return the policy of exactly what is named. One without statements does not exist."""
+    record = _find_record(call)
+    own, _ = _split_statements(call, record)
     if not own:
-        raise not_found("The resource you requested does not exist.")
+        raise resource_not_found("The resource you requested does not exist.")
     policy = json.dumps({**record["policy"], "Statement": own})
-    return upstream.answer_json(
-        {"Policy": policy, "RevisionId": _revisions(record)[call.qualifier or ""]}
+    return ministack_api.json_response(
+        {"Policy": policy, "RevisionId": _get_revisions(record)[call.qualifier or ""]}
     )
 
 
-def _record(call: Call) -> Record:
-    record = records.function(call.function)
-    records.require(call.function, record, call.qualifier)
+def _find_record(call: Call) -> Record:
+    record = records.get_function(call.function)
+    records.check_qualifier(call.function, record, call.qualifier)
     return record
 
 
-def _statements(call: Call, record: Record) -> tuple[list[Any], list[Any]]:
-    resource = arn(call.function, call.qualifier)
+def _split_statements(call: Call, record: Record) -> tuple[list[Any], list[Any]]:
+    resource = build_arn(call.function, call.qualifier)
     everything = record["policy"]["Statement"]
     return [one for one in everything if one["Resource"] == resource], [
         one for one in everything if one["Resource"] != resource
     ]
 
 
-def _revisions(record: Record) -> dict[str, str]:
+def _get_revisions(record: Record) -> dict[str, str]:
     revisions: dict[str, str] = record.setdefault("policy_revisions", {})
     return revisions
 
 
-def _revise(call: Call, record: Record) -> None:
-    _revisions(record)[call.qualifier or ""] = upstream.new_id()
+def _renew_revision(call: Call, record: Record) -> None:
+    _get_revisions(record)[call.qualifier or ""] = ministack_api.new_id()
 
 
 def _check_revision(call: Call, record: Record, own: list[Any], given: str | None) -> None:
-    """The policy's own RevisionId; for its first statement that of what it is attached to."""
+    """Compare a RevisionId with the policy's; for its first statement with that of its resource."""
     if not given:
         return
     if own:
-        current = _revisions(record)[call.qualifier or ""]
+        current = _get_revisions(record)[call.qualifier or ""]
     elif call.qualifier in record["aliases"]:
         current = record["aliases"][call.qualifier]["RevisionId"]
     else:
-        current = records.resolve(call.function, record, call.qualifier)["config"]["RevisionId"]
+        current = records.resolve_qualifier(call.function, record, call.qualifier)["config"][
+            "RevisionId"
+        ]
     if given != current:
-        raise stale("GetPolicy")
+        raise precondition_failed("GetPolicy")

@@ -1,14 +1,14 @@
-"""Functions, versions and aliases, looked up the way AWS looks them up – and missed in AWS's words."""
+"""Functions, versions and aliases, looked up by AWS's rules and missed with AWS's errors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final
 
-from deploy.local.awslambda import upstream
+from deploy.local.awslambda import ministack_api
 from deploy.local.awslambda.calls import Call
-from deploy.local.awslambda.refusals import no_alias, no_function
-from deploy.local.awslambda.upstream import Answer, Record
+from deploy.local.awslambda.errors import alias_not_found, function_not_found
+from deploy.local.awslambda.ministack_api import Record, Response
 
 LATEST: Final = "$LATEST"
 
@@ -22,46 +22,49 @@ _STATES: Final = (
 )
 
 
-def arn(name: str, qualifier: str | None = None) -> str:
-    """The ARN of a function, or of what a qualifier names."""
-    return f"arn:aws:lambda:{upstream.region()}:{upstream.account()}:function:{name}" + (
+def build_arn(name: str, qualifier: str | None = None) -> str:
+    """Build the ARN of a function, version or alias."""
+    return f"arn:aws:lambda:{ministack_api.region()}:{ministack_api.account()}:function:{name}" + (
         f":{qualifier}" if qualifier else ""
     )
 
 
-def function(name: str, qualifier: str | None = None) -> Record:
-    """The function's own record, whose ``config`` is that of $LATEST. A miss names the qualifier that was asked for."""
-    record: Record | None = upstream.functions.get(name)
+def get_function(name: str, qualifier: str | None = None) -> Record:
+    """Return the function's record, whose ``config`` is that of $LATEST.
+
+    Raises :class:`AwsError`, whose message names the qualifier, where there is none.
+    """
+    record: Record | None = ministack_api.functions.get(name)
     if record is None:
-        raise no_function(arn(name, qualifier))
+        raise function_not_found(build_arn(name, qualifier))
     return record
 
 
-def version(name: str, record: Record, number: str) -> Record:
-    """The record of one version; that of the function for ``$LATEST``."""
+def get_version(name: str, record: Record, number: str) -> Record:
+    """Return the record of one version; that of the function for ``$LATEST``."""
     if number == LATEST:
         return record
     found: Record | None = record["versions"].get(number)
     if found is None:
-        raise no_function(arn(name, number))
+        raise function_not_found(build_arn(name, number))
     return found
 
 
-def resolve(name: str, record: Record, qualifier: str | None) -> Record:
-    """The record of what a qualifier names: a version, or the primary version of an alias."""
+def resolve_qualifier(name: str, record: Record, qualifier: str | None) -> Record:
+    """Return the record of a version, or of the primary version of an alias."""
     if qualifier is None or is_version(qualifier):
-        return version(name, record, qualifier or LATEST)
+        return get_version(name, record, qualifier or LATEST)
     alias = record["aliases"].get(qualifier)
     if alias is None:
-        raise no_function(arn(name, qualifier))
-    return version(name, record, alias["FunctionVersion"])
+        raise function_not_found(build_arn(name, qualifier))
+    return get_version(name, record, alias["FunctionVersion"])
 
 
-def require(name: str, record: Record, qualifier: str | None) -> None:
-    """Refuse a qualifier that names nothing."""
+def check_qualifier(name: str, record: Record, qualifier: str | None) -> None:
+    """Raise :class:`AwsError` for a qualifier that does not exist."""
     if qualifier and not is_version(qualifier) and qualifier not in record["aliases"]:
-        raise no_alias(arn(name, qualifier))
-    resolve(name, record, qualifier)
+        raise alias_not_found(build_arn(name, qualifier))
+    resolve_qualifier(name, record, qualifier)
 
 
 def is_version(qualifier: str) -> bool:
@@ -69,28 +72,28 @@ def is_version(qualifier: str) -> bool:
     return qualifier == LATEST or qualifier.isdigit()
 
 
-def weights(alias: Record) -> dict[str, float]:
-    """The extra versions of an alias and their share of its traffic; empty for most aliases."""
+def get_weights(alias: Record) -> dict[str, float]:
+    """Return an alias's additional versions and their share of its traffic; often empty."""
     return dict((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {})
 
 
-def stateless(config: Record) -> Record:
-    """A configuration as lists show it: without its states."""
+def remove_states(config: Record) -> Record:
+    """Return a configuration without its states, as AWS's lists have it."""
     return {member: value for member, value in config.items() if member not in _STATES}
 
 
-def page(call: Call, member: str, items: Iterable[Record], key: str) -> Answer:
-    """One page of a list, and the marker of the next."""
-    everything = list(items)
-    size = int(call.asked("MaxItems") or "50")
-    marker = call.asked("Marker")
+def paginate(call: Call, member: str, items: Iterable[Record], key: str) -> Response:
+    """Build one page of a list, with the marker of the next."""
+    all_items = list(items)
+    size = int(call.query_parameter("MaxItems") or "50")
+    marker = call.query_parameter("Marker")
     start = (
-        next((at + 1 for at, item in enumerate(everything) if item[key] == marker), 0)
+        next((at + 1 for at, item in enumerate(all_items) if item[key] == marker), 0)
         if marker
         else 0
     )
-    shown = everything[start : start + size]
-    answer: dict[str, Any] = {member: shown}
-    if start + size < len(everything):
-        answer["NextMarker"] = shown[-1][key]
-    return upstream.answer_json(answer)
+    shown = all_items[start : start + size]
+    response: dict[str, Any] = {member: shown}
+    if start + size < len(all_items):
+        response["NextMarker"] = shown[-1][key]
+    return ministack_api.json_response(response)

@@ -1,17 +1,17 @@
-"""Which version of an alias takes the next invocation: drawn anew for each, by the weights of the moment."""
+"""Which version of an alias runs an invocation: drawn for each, by the current weights."""
 
 from __future__ import annotations
 
 import random
 
-from deploy.local.awslambda import records, upstream
-from deploy.local.awslambda.upstream import Record
+from deploy.local.awslambda import ministack_api, records
+from deploy.local.awslambda.ministack_api import Record
 
 
-def draw(alias: Record) -> str:
-    """A version: the extra one in as many cases as its weight says, else the primary."""
-    at = random.random()  # noqa: S311 - a fair split, not a secret
-    for extra, weight in records.weights(alias).items():
+def draw_version(alias: Record) -> str:
+    """Draw a version: the additional one with the probability of its weight, else the primary."""
+    at = random.random()  # noqa: S311 - a fair split, no secret
+    for extra, weight in records.get_weights(alias).items():
         if at < weight:
             return extra
         at -= weight
@@ -21,14 +21,14 @@ def draw(alias: Record) -> str:
 def record_for_qualifier(
     function: Record | None, qualifier: str | None
 ) -> tuple[Record | None, Record | None]:
-    """In ministack's place: what event sources, topics and rules run when they are pointed at an alias.
+    """Return what event sources, topics and rules invoke, in place of ministack's function.
 
-    The version is drawn, and goes by the alias's ARN.
+    For an alias a version is drawn, and has the alias's ARN.
     """
     alias = (function or {}).get("aliases", {}).get(qualifier)
     if function is None or alias is None:
-        return upstream.record_for_qualifier(function, qualifier)
-    record, config = upstream.record_for_qualifier(function, draw(alias))
+        return ministack_api.record_for_qualifier(function, qualifier)
+    record, config = ministack_api.record_for_qualifier(function, draw_version(alias))
     if record is None or config is None:
         return None, None
     shown = {**config, "FunctionArn": alias["AliasArn"]}

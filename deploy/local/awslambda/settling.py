@@ -1,13 +1,13 @@
-"""Whether a function has come to rest after a change, and how it gets there."""
+"""Whether a function has settled after a change, and when it does."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from deploy.local.awslambda import pace, upstream
-from deploy.local.awslambda.records import arn
-from deploy.local.awslambda.refusals import in_state, updating
-from deploy.local.awslambda.upstream import Record
+from deploy.local.awslambda import delays, ministack_api
+from deploy.local.awslambda.errors import invalid_state, update_in_progress
+from deploy.local.awslambda.ministack_api import Record
+from deploy.local.awslambda.records import build_arn
 
 _SETTLED: Final = {
     "State": "Active",
@@ -20,35 +20,37 @@ _SETTLED: Final = {
 
 
 def check_settled(name: str, record: Record) -> None:
-    """Refuse a change while the function is being created, or while an earlier change settles."""
+    """Raise :class:`AwsError` while the function is created or an earlier change settles."""
     config = record["config"]
     if config["State"] == "Pending":
-        raise in_state("Pending")
+        raise invalid_state("Pending")
     if config["LastUpdateStatus"] == "InProgress":
-        raise updating(arn(name))
+        raise update_in_progress(build_arn(name))
 
 
-def settle(name: str, _delay: float) -> None:
-    """In ministack's place: some time from now the function is ready, and $LATEST has yet another RevisionId."""
-    record: Record = upstream.functions[name]
+def schedule_settled(name: str, _delay: float) -> None:
+    """Settle a changed function after the delay, in place of ministack's function.
 
-    def ready() -> None:
-        if (
-            upstream.functions.get(name) is record
-        ):  # it may have been deleted, and another created under its name
-            record["config"].update(_SETTLED, RevisionId=upstream.new_id())
+    $LATEST gets another RevisionId then, as on AWS.
+    """
+    record: Record = ministack_api.functions[name]
 
-    pace.later(pace.SETTLE, ready)
+    def settle() -> None:
+        # It may have been deleted, and another one created under its name.
+        if ministack_api.functions.get(name) is record:
+            record["config"].update(_SETTLED, RevisionId=ministack_api.new_id())
 
-
-def settle_version(config: Record) -> None:
-    """Some time from now a published version is ready. Its RevisionId never changes."""
-    pace.later(pace.SETTLE, lambda: config.update(_SETTLED))
+    delays.call_later(delays.SETTLE_SECONDS, settle)
 
 
-def recover() -> None:
-    """After a restart with kept state: whatever was on its way when we ended has arrived."""
-    for _, record in upstream.functions.all_items():
+def schedule_version_settled(config: Record) -> None:
+    """Settle a published version after the delay. Its RevisionId never changes."""
+    delays.call_later(delays.SETTLE_SECONDS, lambda: config.update(_SETTLED))
+
+
+def finish_changes() -> None:
+    """Finish all changes that were in progress when a server with kept state was stopped."""
+    for _, record in ministack_api.functions.all_items():
         for config in (
             record["config"],
             *(version["config"] for version in record["versions"].values()),
@@ -66,9 +68,9 @@ def recover() -> None:
                     wanted,
                 )
                 config.update(arrived, Status="READY")
-    for (account, region, uuid), mapping in upstream.mappings.all_items():
+    for (account, region, uuid), mapping in ministack_api.mappings.all_items():
         if mapping["State"] == "Deleting":
-            upstream.mappings.pop_scoped(account, region, uuid)
+            ministack_api.mappings.pop_scoped(account, region, uuid)
         elif mapping["State"] not in ("Enabled", "Disabled"):
             enabled = mapping["State"] != "Disabling"
             mapping.update(State="Enabled" if enabled else "Disabled", Enabled=enabled)

@@ -1,7 +1,7 @@
-"""What a statistic of CloudWatch's makes of the points of a period.
+"""CloudWatch's statistics over the points of a period.
 
-The basic ones and percentiles are ministack's; the trimmed count and the percentile rank, by values, are ours. Of any other ministack would
-answer the average, so it is refused.
+The basic ones and percentiles are ministack's; the trimmed count and the percentile rank, by
+values, are ours. For any other one ministack would return the average, so it is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from deploy.local.awslambda import upstream
+from deploy.local.awslambda import ministack_api
 
 _BASIC: Final = {"SampleCount", "Sum", "Average", "Minimum", "Maximum"}
 _PERCENTILE: Final = re.compile(r"p(100|\d{1,2}(\.\d{1,10})?)")
@@ -19,11 +19,11 @@ _BETWEEN: Final = re.compile(r"(?P<kind>TC|PR)\((?P<low>\d+(\.\d+)?)?:(?P<high>\
 
 
 class UnsupportedStatisticError(ValueError):
-    """A statistic beyond what is emulated here."""
+    """A statistic that is not emulated here."""
 
 
-def check(name: str) -> None:
-    """Raise :class:`UnsupportedStatisticError` unless it is emulated."""
+def check_statistic(name: str) -> None:
+    """Raise :class:`UnsupportedStatisticError` for a statistic that is not emulated."""
     between = _BETWEEN.fullmatch(name)
     if (
         name not in _BASIC
@@ -31,23 +31,25 @@ def check(name: str) -> None:
         and not (between and (between["low"] or between["high"]))
     ):
         raise UnsupportedStatisticError(
-            f"the statistic {name!r} is not emulated here: use one of {', '.join(sorted(_BASIC))}, p99, TC(300:), PR(:300)"
+            f"the statistic {name!r} is not emulated here: "
+            f"use one of {', '.join(sorted(_BASIC))}, p99, TC(300:), PR(:300)"
         )
 
 
-def statistic(name: str, points: Sequence[Any]) -> float | None:
-    """The statistic of these points; None where there are none, or where they are sums of which nobody knows the values."""
+def compute_statistic(name: str, points: Sequence[Any]) -> float | None:
+    """Compute a statistic; None without points, or for points without single values."""
     if not points:
         return None
     if not (between := _BETWEEN.fullmatch(name)):
-        found: float | None = upstream.statistic(upstream.statistics(points), name, points)
+        found: float | None = ministack_api.statistic(
+            ministack_api.statistics(points), name, points
+        )
         return found
-    samples: list[tuple[float, float]] | None = upstream.samples(points)
+    samples: list[tuple[float, float]] | None = ministack_api.samples(points)
     if samples is None:
         return None
     low = float(between["low"]) if between["low"] else -math.inf
     high = float(between["high"]) if between["high"] else math.inf
-    inside = sum(
-        count for value, count in samples if low < value <= high
-    )  # CloudWatch: above the lower bound, up to the upper one
+    # As in CloudWatch, the lower bound is excluded and the upper one included.
+    inside = sum(count for value, count in samples if low < value <= high)
     return inside if between["kind"] == "TC" else 100 * inside / sum(count for _, count in samples)

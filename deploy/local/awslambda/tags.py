@@ -1,50 +1,54 @@
-"""Tags: on functions and event source mappings, never on a version or an alias."""
+"""Tags of functions and event source mappings; versions and aliases have none."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from deploy.local.awslambda import records, upstream
-from deploy.local.awslambda.calls import Call, parse
-from deploy.local.awslambda.refusals import invalid, malformed
-from deploy.local.awslambda.upstream import Answer
+from deploy.local.awslambda import ministack_api, records
+from deploy.local.awslambda.calls import Call, parse_function_name
+from deploy.local.awslambda.errors import invalid_parameter, validation_error
+from deploy.local.awslambda.ministack_api import Response
 
-_MOST: Final = 50
+_LIMIT: Final = 50
 
 
-def tag(call: Call) -> Answer:
+def tag_resource(call: Call) -> Response:
     """Add tags, or change their values."""
-    tags = call.document().get("Tags") or {}
+    tags = call.json_body().get("Tags") or {}
     if not tags:
-        raise invalid("An error occurred and the request cannot be processed.")
-    name = _function(call)
-    if name is not None and len({**(records.function(name).get("tags") or {}), **tags}) > _MOST:
-        raise invalid("Number of tags exceeds resource tag limit.")
-    return upstream.tag_resource(call.member, {"Tags": tags})
+        raise invalid_parameter("An error occurred and the request cannot be processed.")
+    name = _find_function(call)
+    if (
+        name is not None
+        and len({**(records.get_function(name).get("tags") or {}), **tags}) > _LIMIT
+    ):
+        raise invalid_parameter("Number of tags exceeds resource tag limit.")
+    return ministack_api.tag_resource(call.member, {"Tags": tags})
 
 
-def untag(call: Call) -> Answer:
-    """Remove tags; those that are not there are no error."""
+def untag_resource(call: Call) -> Response:
+    """Remove tags. Removing one that does not exist succeeds."""
     if not call.query.get("tagKeys"):
-        raise malformed("tagKeys", "null", "Member must not be null")
-    _function(call)
-    return upstream.untag_resource(call.member, dict(call.query))
+        raise validation_error("tagKeys", "null", "Member must not be null")
+    _find_function(call)
+    return ministack_api.untag_resource(call.member, dict(call.query))
 
 
-def list_all(call: Call) -> Answer:
-    """The tags of a resource."""
-    _function(call)
-    return upstream.list_tags(call.member)
+def list_tags(call: Call) -> Response:
+    """Return the tags of a resource."""
+    _find_function(call)
+    return ministack_api.list_tags(call.member)
 
 
-def _function(call: Call) -> str | None:
-    """The function an ARN names; None for the ARN of something else."""
+def _find_function(call: Call) -> str | None:
+    """Return the function that the ARN names; None for the ARN of another resource."""
     if ":function:" not in call.member:
         return None
-    name, qualifier = parse(call.member)
+    name, qualifier = parse_function_name(call.member)
     if qualifier:
-        raise invalid(
-            "Tags on function aliases and versions are not supported. Please specify a function ARN."
+        raise invalid_parameter(
+            "Tags on function aliases and versions are not supported. "
+            "Please specify a function ARN."
         )
-    records.function(name)
+    records.get_function(name)
     return name

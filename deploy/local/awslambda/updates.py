@@ -1,15 +1,23 @@
-"""Change the code or the configuration of $LATEST: refused while an earlier change settles, and itself settling for a moment."""
+"""Change the code or the configuration of $LATEST.
+
+A change is refused while an earlier one settles, and settles after a delay itself.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any, Final
 
-from deploy.local.awslambda import code, records, settling, upstream, versions
+from deploy.local.awslambda import code, ministack_api, records, settling, versions
 from deploy.local.awslambda.calls import Call
+from deploy.local.awslambda.errors import (
+    invalid_parameter,
+    precondition_failed,
+    qualifier_not_allowed,
+    validation_error,
+)
+from deploy.local.awslambda.ministack_api import Record, Response
 from deploy.local.awslambda.records import LATEST
-from deploy.local.awslambda.refusals import functions_only, invalid, malformed, stale
-from deploy.local.awslambda.upstream import Answer, Record
 
 _LIMITS: Final = {"MemorySize": ("memorySize", 10_240), "Timeout": ("timeout", 900)}
 _ENVIRONMENT_LIMIT: Final = 4096
@@ -24,71 +32,78 @@ _IN_PROGRESS: Final = {
 
 
 def check_settings(request: dict[str, Any]) -> None:
-    """Refuse settings beyond AWS's limits. botocore knows the lower ones only."""
+    """Raise :class:`AwsError` for a setting above AWS's limit. botocore checks the minimums."""
     for name, (member, most) in _LIMITS.items():
         if request.get(name, 0) > most:
-            raise malformed(
+            raise validation_error(
                 member, request[name], f"Member must have value less than or equal to {most}"
             )
     variables = (request.get("Environment") or {}).get("Variables") or {}
     if len(json.dumps(variables)) > _ENVIRONMENT_LIMIT:
-        raise invalid(
-            "Lambda was unable to configure your environment variables because the environment variables you have provided "
-            "exceeded the 4KB limit."
+        raise invalid_parameter(
+            "Lambda was unable to configure your environment variables because the environment "
+            "variables you have provided exceeded the 4KB limit."
         )
 
 
-def update_code(call: Call) -> Answer:
-    """Replace the code of $LATEST. ``DryRun`` only looks; ``Publish`` publishes what was uploaded, once."""
+def update_function_code(call: Call) -> Response:
+    """Replace the code of $LATEST.
+
+    ``DryRun`` only validates; ``Publish`` publishes the uploaded code as one version.
+    """
     code.check_size(call.operation, call.body)
-    request = call.document()
-    record = _ready(call, request)
+    request = call.json_body()
+    record = _check_request(call, request)
     config = record["config"]
     image = config["PackageType"] == "Image"
     if image and "ImageUri" not in request:
-        raise invalid("Please provide ImageUri when updating a function with packageType Image.")
+        raise invalid_parameter(
+            "Please provide ImageUri when updating a function with packageType Image."
+        )
     if not image and "ImageUri" in request:
-        raise invalid(
+        raise invalid_parameter(
             "Please don't provide ImageUri when updating a function with packageType Zip."
         )
     check_settings(request)
-    content = code.package(request)
+    content = code.read_package(request)
     if request.pop("DryRun", False):
         would_be = (
             {**config}
             if content is None
-            else {**config, "CodeSha256": code.sha256(content), "CodeSize": len(content)}
+            else {**config, "CodeSha256": code.compute_sha256(content), "CodeSize": len(content)}
         )
-        return upstream.answer_json(would_be)
+        return ministack_api.json_response(would_be)
     publish = bool(request.pop("Publish", False))
-    return _carry_out(call, record, upstream.update_code(call.function, request), publish=publish)
-
-
-def update_configuration(call: Call) -> Answer:
-    """Change the settings of $LATEST; what the request does not name stays."""
-    request = call.document()
-    record = _ready(call, request)
-    check_settings(request)
-    return _carry_out(
-        call, record, upstream.update_configuration(call.function, request), publish=False
+    return _finish_update(
+        call, record, ministack_api.update_code(call.function, request), publish=publish
     )
 
 
-def _ready(call: Call, request: dict[str, Any]) -> Record:
+def update_function_configuration(call: Call) -> Response:
+    """Change the settings of $LATEST; those that the request does not name are kept."""
+    request = call.json_body()
+    record = _check_request(call, request)
+    check_settings(request)
+    return _finish_update(
+        call, record, ministack_api.update_configuration(call.function, request), publish=False
+    )
+
+
+def _check_request(call: Call, request: dict[str, Any]) -> Record:
     if call.qualifier not in (None, LATEST):
-        raise functions_only()
-    record = records.function(call.function)
+        raise qualifier_not_allowed()
+    record = records.get_function(call.function)
     settling.check_settled(call.function, record)
     if request.get("RevisionId") and request["RevisionId"] != record["config"]["RevisionId"]:
-        raise stale("GetFunction", "GetAlias")
+        raise precondition_failed("GetFunction", "GetAlias")
     return record
 
 
-def _carry_out(call: Call, record: Record, answer: Answer, *, publish: bool) -> Answer:
-    if not upstream.carried_out(answer):
-        return answer
+def _finish_update(call: Call, record: Record, response: Response, *, publish: bool) -> Response:
+    if not ministack_api.is_success(response):
+        return response
     # ministack takes a function out of service while it changes; AWS leaves it Active.
     record["config"].update(_IN_PROGRESS)
-    return upstream.answer_json(
-        versions.publish(call.function, record) if publish else record["config"]
+    return ministack_api.json_response(
+        versions.add_version(call.function, record) if publish else record["config"]
     )

@@ -1,4 +1,4 @@
-"""Publish what $LATEST holds as a version that never changes again."""
+"""Publish $LATEST as a version, which never changes again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import copy
 import json
 from typing import Final
 
-from deploy.local.awslambda import records, settling, upstream
+from deploy.local.awslambda import ministack_api, records, settling
 from deploy.local.awslambda.calls import Call
-from deploy.local.awslambda.records import LATEST, arn
-from deploy.local.awslambda.refusals import invalid, stale
-from deploy.local.awslambda.upstream import Answer, Record
+from deploy.local.awslambda.errors import invalid_parameter, precondition_failed
+from deploy.local.awslambda.ministack_api import Record, Response
+from deploy.local.awslambda.records import LATEST, build_arn
 
 _INCIDENTAL: Final = {
     "FunctionArn",
@@ -24,7 +24,7 @@ _INCIDENTAL: Final = {
     "StateReasonCode",
     "Version",
 }
-"""What may differ between two configurations that are the same to Lambda."""
+"""Members that may differ between two configurations that are the same to Lambda."""
 
 _PENDING: Final = {
     "State": "Pending",
@@ -33,32 +33,38 @@ _PENDING: Final = {
 }
 
 
-def publish_version(call: Call) -> Answer:
-    """Publish $LATEST. Unchanged since the last version, that version comes back; the preconditions hold first."""
-    request = call.document()
-    record = records.function(call.function)
+def publish_version(call: Call) -> Response:
+    """Publish $LATEST; returns the last version where nothing changed since.
+
+    The preconditions are checked in both cases.
+    """
+    request = call.json_body()
+    record = records.get_function(call.function)
     settling.check_settled(call.function, record)
     if request.get("PublishTo"):
-        raise invalid(
+        raise invalid_parameter(
             "PublishTo is for functions on managed instances, which are not emulated here."
         )
     latest = record["config"]
     if request.get("RevisionId") and request["RevisionId"] != latest["RevisionId"]:
-        raise stale("GetFunction", "GetAlias")
+        raise precondition_failed("GetFunction", "GetAlias")
     if request.get("CodeSha256") and request["CodeSha256"] != latest["CodeSha256"]:
-        raise invalid(
-            f"CodeSHA256 ({request['CodeSha256']}) is different from current CodeSHA256 in $LATEST ({latest['CodeSha256']}). "
+        raise invalid_parameter(
+            f"CodeSHA256 ({request['CodeSha256']}) is different from current CodeSHA256 in "
+            f"$LATEST ({latest['CodeSha256']}). "
             "Please try again with the CodeSHA256 in $LATEST."
         )
-    return upstream.answer_json(publish(call.function, record, request.get("Description")), 201)
+    return ministack_api.json_response(
+        add_version(call.function, record, request.get("Description")), 201
+    )
 
 
-def publish(name: str, record: Record, description: str | None = None) -> Record:
-    """The configuration of the version that now holds what $LATEST holds.
+def add_version(name: str, record: Record, description: str | None = None) -> Record:
+    """Return the configuration of the version with the content of $LATEST; add it if needed.
 
-    A new version is Pending for a moment and says nothing of updates; $LATEST gets a new RevisionId.
+    A new version is Pending at first, without an update status. $LATEST gets a new RevisionId.
     """
-    content = _content(record["config"])
+    content = _serialize_content(record["config"])
     last = record["versions"].get(str(record["next_version"] - 1))
     if last is not None and last.get("content") == content:
         unchanged: Record = last["config"]
@@ -71,38 +77,44 @@ def publish(name: str, record: Record, description: str | None = None) -> Record
         if not member.startswith("LastUpdate")
     }
     config.update(
-        _PENDING, Version=number, FunctionArn=arn(name, number), RevisionId=upstream.new_id()
+        _PENDING,
+        Version=number,
+        FunctionArn=build_arn(name, number),
+        RevisionId=ministack_api.new_id(),
     )
     if description:
         config["Description"] = description
     version = {"config": config, "code_zip": record["code_zip"], "content": content}
     record["versions"][number] = version
-    record["config"]["RevisionId"] = upstream.new_id()
-    if upstream.stamp_snapstart(config):
-        upstream.provision_snapstart(name, version)  # it decides between Active and Failed
+    record["config"]["RevisionId"] = ministack_api.new_id()
+    if ministack_api.stamp_snapstart(config):
+        ministack_api.provision_snapstart(name, version)  # which decides between Active and Failed
     else:
-        settling.settle_version(config)
+        settling.schedule_version_settled(config)
     return config
 
 
-def _content(config: Record) -> str:
+def _serialize_content(config: Record) -> str:
     return json.dumps(
         {member: value for member, value in config.items() if member not in _INCIDENTAL},
         sort_keys=True,
     )
 
 
-def list_versions(call: Call) -> Answer:
-    """$LATEST and every version, oldest first."""
-    return records.page(
-        call, "Versions", listed(call.function, records.function(call.function)), "Version"
+def list_versions(call: Call) -> Response:
+    """List $LATEST and every version, oldest first."""
+    return records.paginate(
+        call,
+        "Versions",
+        describe_versions(call.function, records.get_function(call.function)),
+        "Version",
     )
 
 
-def listed(name: str, record: Record) -> list[Record]:
-    """The configurations of a function as lists show them, under qualified ARNs."""
-    configs = [{**record["config"], "FunctionArn": arn(name, LATEST)}]
+def describe_versions(name: str, record: Record) -> list[Record]:
+    """Build the configurations of a function for a list, with qualified ARNs."""
+    configs = [{**record["config"], "FunctionArn": build_arn(name, LATEST)}]
     configs += [
         record["versions"][number]["config"] for number in sorted(record["versions"], key=int)
     ]
-    return [records.stateless(config) for config in configs]
+    return [records.remove_states(config) for config in configs]

@@ -1,4 +1,4 @@
-"""The sample function with a mistake in it: somebody renamed the cake, and every third order has one."""
+"""The sample function with a mistake: the key ``cake`` is renamed."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ PRICES = {"tea": 4, "coffee": 5, "gateau": 7}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The total of an order: ``{"order": 7, "items": ["tea", "cake"]}``."""
+    """Return the total of an order: ``{"order": 7, "items": ["tea", "cake"]}``."""
     items = event.get("items", [])
     return {
         "order": event.get("order"),

@@ -1,4 +1,4 @@
-"""The sample function as it is live: it adds up an order."""
+"""The sample function that is live at first: it adds up an order."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ PRICES = {"tea": 4, "coffee": 5, "cake": 7}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The total of an order: ``{"order": 7, "items": ["tea", "cake"]}``."""
+    """Return the total of an order: ``{"order": 7, "items": ["tea", "cake"]}``."""
     items = event.get("items", [])
     return {
         "order": event.get("order"),

@@ -1,4 +1,4 @@
-"""The sample function, one release later: orders of three or more get a discount."""
+"""The sample function, one release later: orders of three or more items get a discount."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ PRICES = {"tea": 4, "coffee": 5, "cake": 7}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The total of an order: ``{"order": 7, "items": ["tea", "cake"]}``."""
+    """Return the total of an order: ``{"order": 7, "items": ["tea", "cake"]}``."""
     items = event.get("items", [])
     total = sum(PRICES[item] for item in items)
     discount = total // 10 if len(items) >= 3 else 0  # noqa: PLR2004 - the offer of the week

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tests.bench.judgement.cases import CASES, SHOWN_FINELY
-from tests.bench.judgement.compare import HEAD, releases, row
+from tests.bench.judgement.comparison import HEAD, releases, row
 from tests.bench.judgement.policies import POLICIES, adaptive_fine
 from tests.bench.judgement.traffic import Delay
 

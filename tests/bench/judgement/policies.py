@@ -15,7 +15,7 @@ from workflows.domain import adaptive as ramps
 from workflows.domain.adaptive import Adaptive, RampAction, decide_next_action
 from workflows.domain.assessment import Assessment, EvidenceCache, assess
 from workflows.domain.evidence import Proportion
-from workflows.domain.measurement import MetricsPoll, Measurements, MinuteMetrics
+from workflows.domain.measurement import Measurements, MetricsPoll, MinuteMetrics
 from workflows.domain.rules import NotWorse, Rules
 
 End = Literal["promoted", "rolled back", "held"]
@@ -62,7 +62,11 @@ class Alarm:
         if now < self._evaluation:
             return False
         at = self._evaluation + (now - self._evaluation) // MINUTE * MINUTE
-        told = [counts for _, counts in sorted(self._function.told(at).items()) if counts.candidate]
+        told = [
+            counts
+            for _, counts in sorted(self._function.read_minutes(at).items())
+            if counts.candidate
+        ]
         return bool(told) and self._red(told[-1])
 
 
@@ -124,7 +128,7 @@ class MannWhitney:
     def _is_worse(self, now: float) -> bool:
         minutes = [
             counts
-            for counts in self.function.told(now).values()
+            for counts in self.function.read_minutes(now).values()
             if counts.candidate and counts.stable
         ]
         candidate = [counts.candidate_bad / counts.candidate for counts in minutes]
@@ -158,13 +162,17 @@ class Ramp:
     def next(self, now: float) -> Next:
         """Look, judge, and do what the ramp advises."""
         at = self._began + timedelta(seconds=now)
-        told = self._function.told(now)
+        told = self._function.read_minutes(now)
         if told is not self._told:
             self._told = told
             self._seen = self._seen.with_poll(self._look(at, told), settle=_SETTLE)
             self._judgement = self._judge()
         advice = decide_next_action(
-            self._adaptive, assessment=self._judgement, measurements=self._seen, ramp=self._ramp, now=at
+            self._adaptive,
+            assessment=self._judgement,
+            measurements=self._seen,
+            ramp=self._ramp,
+            now=at,
         )
         self._ramp = advice.ramp
         again = min((advice.review_at - self._began).total_seconds(), now + _LOOK)

@@ -121,7 +121,7 @@ class Function:
         for minute in range(int(begin // MINUTE), int(end // MINUTE)):
             self.harmed += self._requests(minute * MINUTE, MINUTE, 100)[1]
 
-    def told(self, now: float) -> Mapping[int, Counts]:
+    def read_minutes(self, now: float) -> Mapping[int, Counts]:
         """CloudWatch's minutes, as far as it tells of them by now: the same object until there is news."""
         if now >= self._news:
             self._known = {**self._known, **dict(self._telling(now))}

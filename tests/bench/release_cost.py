@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from temporalio.client import WorkflowHandle
 
-from tests.bench.contenders import Taken, bare, ours
-from tests.bench.history import Left, left
-from tests.bench.pipeline import BAKE, LIVE, release
-from tests.bench.report import Line, Section, of
-from tests.bench.scene import Scene
+from tests.bench.contenders import BurstResult, make_release_contender, run_bare_script
+from tests.bench.harness import BenchHarness
+from tests.bench.history import HistoryUsage, read_usage
+from tests.bench.pipeline import BAKE, LIVE, build_release
+from tests.bench.report import Requirement, Section, format_median
 
 CALLS: Final = 6
 ACTIONS: Final = 25
@@ -21,24 +21,24 @@ GUARDED_EVENTS: Final = 200
 _DAY: Final = 86_400.0
 
 
-async def measure(scene: Scene, *, repetitions: int, watched: float) -> Section:
+async def measure(harness: BenchHarness, *, repetitions: int, watched: float) -> Section:
     """Releases one at a time, beside the bare script; then one with an alarm and a bake of a day, watched for so many seconds."""
-    script: list[Taken] = []
-    mine: list[Taken] = []
+    script: list[BurstResult] = []
+    mine: list[BurstResult] = []
     for _ in range(repetitions):
-        script.append(await bare(scene, 1))
-        mine.append(await ours()(scene, 1))
+        script.append(await run_bare_script(harness, 1))
+        mine.append(await make_release_contender()(harness, 1))
     print(f"  one release: {mine[-1].seconds:.2f} s, bare {script[-1].seconds:.2f} s", flush=True)
-    outer, inner, calls = await _one(scene, "anatomy", bake=BAKE)
-    outer_long, inner_long, _ = await _one(scene, "longer", bake=3 * BAKE)
-    grew, guarded = await _guarded(scene, watched)
+    outer, inner, calls = await _one(harness, "anatomy", bake=BAKE)
+    outer_long, inner_long, _ = await _one(harness, "longer", bake=3 * BAKE)
+    grew, guarded = await _guarded(harness, watched)
     both, both_long = outer + inner, outer_long + inner_long
     limited = sum(count for name, count in calls.items() if name != "get_function")
     actions = sum(both.actions.values())
     beyond = [[one.seconds - BAKE for one in runs] for runs in (mine, script)]
     rows = [
-        ["wall time beyond the bake, s", of(beyond[0], ".2f")],
-        ["… of the bare script", of(beyond[1], ".2f")],
+        ["wall time beyond the bake, s", format_median(beyond[0], ".2f")],
+        ["… of the bare script", format_median(beyond[1], ".2f")],
         *([f"AWS calls: {name}", str(count)] for name, count in sorted(calls.items())),
         ["history events of Release / Rollout", f"{outer.events} / {inner.events}"],
         ["history bytes of Release / Rollout", f"{outer.size:,} / {inner.size:,}"],
@@ -50,31 +50,31 @@ async def measure(scene: Scene, *, repetitions: int, watched: float) -> Section:
     ]
     without = actions - both.actions["memos"]
     lines = [
-        Line(
+        Requirement(
             f"a canary: ≤ {CALLS} control-plane calls outside GetFunction",
             str(limited),
             limited <= CALLS,
             counted=True,
         ),
-        Line(
+        Requirement(
             f"≤ {ACTIONS} Temporal actions, whatever the length of the bake",
             f"{actions} ({without} if memo upserts are free; the bake three times as long: {sum(both_long.actions.values())})",
             max(actions, sum(both_long.actions.values())) <= ACTIONS,
             counted=True,
         ),
-        Line(
+        Requirement(
             f"≤ {EVENTS} history events in both, whatever the length of the bake",
             f"{both.events} (the bake three times as long: {both_long.events})",
             max(both.events, both_long.events) <= EVENTS,
             counted=True,
         ),
-        Line(
+        Requirement(
             f"a 24-hour bake with an alarm: under {GUARDED_EVENTS} events",
             str(guarded.events),
             grew == 0 and guarded.events < GUARDED_EVENTS,
             counted=True,
         ),
-        Line(
+        Requirement(
             "wall time beyond the bakes ≤ 2 × the bare script + 1 s",
             f"{median(beyond[0]):.2f} s against {2 * median(beyond[1]) + 1:.2f} s",
             median(beyond[0]) <= 2 * median(beyond[1]) + 1,
@@ -95,47 +95,54 @@ _NOTES: Final = (
 )
 
 
-async def _one(scene: Scene, prefix: str, *, bake: float) -> tuple[Left, Left, dict[str, int]]:
-    await scene.functions(prefix, 1)
+async def _one(
+    harness: BenchHarness, prefix: str, *, bake: float
+) -> tuple[HistoryUsage, HistoryUsage, dict[str, int]]:
+    await harness.functions(prefix, 1)
     function = f"{prefix}-0"
-    handle = await begin(scene, function, bake=bake)
+    handle = await start_release(harness, function, bake=bake)
     await handle.result()
-    calls: dict[str, int] = (await scene.told(prefix))[function]["calls"]
-    return await left(handle), await left(rollout(scene, function)), calls
+    calls: dict[str, int] = (await harness.read_functions(prefix))[function]["calls"]
+    return await read_usage(handle), await read_usage(get_rollout(harness, function)), calls
 
 
-async def _guarded(scene: Scene, seconds: float) -> tuple[int, Left]:
+async def _guarded(harness: BenchHarness, seconds: float) -> tuple[int, HistoryUsage]:
     """How much the history of a guarded bake of a day grows in so many seconds of it, and how long it is in the end."""
-    await scene.functions("guarded", 1)
-    handle = await begin(scene, "guarded-0", bake=_DAY, alarms=("bench-errors",))
-    inner = rollout(scene, "guarded-0")
-    await baking(inner)
+    await harness.functions("guarded", 1)
+    handle = await start_release(harness, "guarded-0", bake=_DAY, alarms=("bench-errors",))
+    inner = get_rollout(harness, "guarded-0")
+    await wait_until_baking(inner)
     before = (await inner.describe()).history_length
     await asyncio.sleep(seconds)
     grew = (await inner.describe()).history_length - before
     await inner.execute_update("promote", {"by": "bench", "reason": "a day is long"})
     await handle.result()
-    return grew, await left(handle, inner)
+    return grew, await read_usage(handle, inner)
 
 
-async def begin(
-    scene: Scene, function: str, *, bake: float, alarms: tuple[str, ...] = (), queue: str = "ours"
+async def start_release(
+    harness: BenchHarness,
+    function: str,
+    *,
+    bake: float,
+    alarms: tuple[str, ...] = (),
+    queue: str = "ours",
 ) -> WorkflowHandle[Any, Any]:
     """Start a release."""
-    request = release(function, bake=bake, alarms=alarms)
-    return await scene.ground.client.start_workflow(
+    request = build_release(function, bake=bake, alarms=alarms)
+    return await harness.services.client.start_workflow(
         "Release", request, id=f"release-{function}", task_queue=queue
     )
 
 
-def rollout(scene: Scene, function: str) -> WorkflowHandle[Any, Any]:
+def get_rollout(harness: BenchHarness, function: str) -> WorkflowHandle[Any, Any]:
     """The rollout of a function of the stand-in's."""
-    return scene.ground.client.get_workflow_handle(
+    return harness.services.client.get_workflow_handle(
         f"lambda/123456789012/us-east-1/{function}:{LIVE}"
     )
 
 
-async def baking(handle: WorkflowHandle[Any, Any], *, patience: float = 120) -> None:
+async def wait_until_baking(handle: WorkflowHandle[Any, Any], *, patience: float = 120) -> None:
     """Wait until a rollout bakes."""
     async with asyncio.timeout(patience):
         while True:

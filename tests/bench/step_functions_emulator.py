@@ -1,4 +1,4 @@
-"""ministack's Step Functions, whose SDK integration for Lambda reaches our stand-in: ``python -m tests.bench.emulator <url>``.
+"""ministack's Step Functions, whose SDK integration for Lambda reaches our stand-in: ``python -m tests.bench.step_functions_emulator <url>``.
 
 ministack hands such a call to its own Lambda; here a handler in that one's place passes it on, so that it is not ministack's Lambda that is
 measured. Of Step Functions itself nothing is changed.
@@ -22,12 +22,15 @@ from deploy.local.awslambda import environment
 
 def main(url: str) -> None:
     """Serve on a free port until told to stop; prints ``ready <url>``."""
-    listening = environment.listen(0)
+    listening = environment.open_socket(0)
     port = listening.getsockname()[1]
     directory = Path(tempfile.mkdtemp(prefix="bench-machine-"))
     try:
-        environment.enter(
-            port=port, directory=directory, state=None, pace=environment.Pace(settle=0, provision=0)
+        environment.enter_environment(
+            port=port,
+            directory=directory,
+            state=None,
+            delays=environment.Delays(settle=0, provision=0),
         )
         # Only now: ministack reads its environment as it is imported.
         from ministack import app  # noqa: PLC0415
@@ -36,8 +39,8 @@ def main(url: str) -> None:
 
         app.SERVICE_HANDLERS["lambda"] = _Forward(url)
         asyncio.run(
-            server.serve(
-                listening, f"http://127.0.0.1:{port}", until=(signal.SIGTERM, signal.SIGINT)
+            server.run_server(
+                listening, f"http://127.0.0.1:{port}", stop_signals=(signal.SIGTERM, signal.SIGINT)
             )
         )
     finally:

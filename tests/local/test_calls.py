@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.local.bench import ECHO, FAIL, Bench, package, refused
+from tests.local.harness import ECHO, FAIL, LocalHarness, build_package, raises_client_error
 
 
 @pytest.mark.parametrize(
@@ -16,21 +16,21 @@ from tests.local.bench import ECHO, FAIL, Bench, package, refused
         "arn:aws:lambda:us-east-1:000000000000:function:{name}",
     ],
 )
-async def test_every_operation_takes_every_form_of_a_name(bench: Bench, form: str) -> None:
-    plain = await bench.function(ECHO, versions=1)
-    name, client = form.format(name=plain), bench.client
+async def test_every_operation_takes_every_form_of_a_name(harness: LocalHarness, form: str) -> None:
+    plain = await harness.function(ECHO, versions=1)
+    name, client = form.format(name=plain), harness.client
 
     await client.get_function(FunctionName=name)
     await client.get_function_configuration(FunctionName=f"{name}:1")
     await client.list_versions_by_function(FunctionName=name)
-    await client.update_function_code(FunctionName=name, ZipFile=package(FAIL))
-    await bench.settled(name)
+    await client.update_function_code(FunctionName=name, ZipFile=build_package(FAIL))
+    await harness.settled(name)
     await client.update_function_configuration(FunctionName=name, MemorySize=256)
-    await bench.settled(name)
+    await harness.settled(name)
     assert (await client.publish_version(FunctionName=name))["Version"] == "2"
-    await bench.settled(name, Qualifier="2")
+    await harness.settled(name, Qualifier="2")
     created = await client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    assert created["AliasArn"] == bench.arn(plain, "live")
+    assert created["AliasArn"] == harness.arn(plain, "live")
     await client.update_alias(FunctionName=name, Name="live", Description="described")
     await client.get_alias(FunctionName=name, Name="live")
     assert len((await client.list_aliases(FunctionName=name))["Aliases"]) == 1
@@ -41,7 +41,7 @@ async def test_every_operation_takes_every_form_of_a_name(bench: Bench, form: st
         {"FunctionName": f"{name}:live", "Qualifier": "live"},
     ):
         answer = await client.invoke(**qualified)
-        assert json.loads(await answer["Payload"].read())["arn"] == bench.arn(plain, "live")
+        assert json.loads(await answer["Payload"].read())["arn"] == harness.arn(plain, "live")
     assert (await client.invoke_async(FunctionName=f"{name}:live", InvokeArgs=b"{}"))[
         "Status"
     ] == 202
@@ -66,44 +66,44 @@ async def test_every_operation_takes_every_form_of_a_name(bench: Bench, form: st
         FunctionName=name, Qualifier="live", MaximumRetryAttempts=0
     )
     found = await client.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
-    assert found["FunctionArn"] == bench.arn(plain, "live")
+    assert found["FunctionArn"] == harness.arn(plain, "live")
     await client.delete_alias(FunctionName=name, Name="live")
     await client.delete_function(FunctionName=f"{name}:1")
     await client.delete_function(FunctionName=name)
-    with refused("ResourceNotFoundException", 404):
+    with raises_client_error("ResourceNotFoundException", 404):
         await client.get_function(FunctionName=plain)
 
 
-async def test_two_different_qualifiers_are_refused(bench: Bench) -> None:
-    name = await bench.function(versions=2)
-    with refused(
+async def test_two_different_qualifiers_are_refused(harness: LocalHarness) -> None:
+    name = await harness.function(versions=2)
+    with raises_client_error(
         "InvalidParameterValueException",
         400,
         "derived qualifier from the function name does not match",
     ):
-        await bench.invoke(f"{name}:1", Qualifier="2")
+        await harness.invoke(f"{name}:1", Qualifier="2")
 
 
-async def test_a_function_somewhere_else_is_out_of_reach(bench: Bench) -> None:
-    name = await bench.function()
-    with refused(
+async def test_a_function_somewhere_else_is_out_of_reach(harness: LocalHarness) -> None:
+    name = await harness.function()
+    with raises_client_error(
         "ResourceNotFoundException",
         404,
         "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
     ):
-        await bench.client.get_function(
+        await harness.client.get_function(
             FunctionName=f"arn:aws:lambda:eu-west-1:000000000000:function:{name}"
         )
-    with refused("AccessDeniedException", 403):
-        await bench.client.get_function(
+    with raises_client_error("AccessDeniedException", 403):
+        await harness.client.get_function(
             FunctionName=f"arn:aws:lambda:us-east-1:999999999999:function:{name}"
         )
 
 
-async def test_what_is_no_name_is_refused(bench: Bench) -> None:
+async def test_what_is_no_name_is_refused(harness: LocalHarness) -> None:
     for name in ("with space", "x" * 65, "a:b:c:d"):
-        with refused("ValidationException", 400, "at 'functionName'"):
-            await bench.client.get_function(FunctionName=name)
+        with raises_client_error("ValidationException", 400, "at 'functionName'"):
+            await harness.client.get_function(FunctionName=name)
 
 
 @pytest.mark.parametrize(
@@ -119,19 +119,23 @@ async def test_what_is_no_name_is_refused(bench: Bench) -> None:
         "event-source-mappings",
     ],
 )
-async def test_a_function_may_be_called_as_a_part_of_the_interface(bench: Bench, name: str) -> None:
-    await bench.function(name=name, versions=1)
-    await bench.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    await bench.client.update_alias(FunctionName=name, Name="live", Description="described")
-    answer, _ = await bench.invoke(name, Qualifier="live")
+async def test_a_function_may_be_called_as_a_part_of_the_interface(
+    harness: LocalHarness, name: str
+) -> None:
+    await harness.function(name=name, versions=1)
+    await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    await harness.client.update_alias(FunctionName=name, Name="live", Description="described")
+    answer, _ = await harness.invoke(name, Qualifier="live")
     assert answer["ExecutedVersion"] == "1"
-    await bench.client.put_provisioned_concurrency_config(
+    await harness.client.put_provisioned_concurrency_config(
         FunctionName=name, Qualifier="1", ProvisionedConcurrentExecutions=1
     )
-    await bench.client.delete_function(FunctionName=name)
+    await harness.client.delete_function(FunctionName=name)
 
 
-async def test_accounts_do_not_see_each_other(bench: Bench, alone: Bench) -> None:
-    name = await bench.function()
-    with refused("ResourceNotFoundException", 404):
-        await alone.client.get_function(FunctionName=name)
+async def test_accounts_do_not_see_each_other(
+    harness: LocalHarness, isolated_harness: LocalHarness
+) -> None:
+    name = await harness.function()
+    with raises_client_error("ResourceNotFoundException", 404):
+        await isolated_harness.client.get_function(FunctionName=name)

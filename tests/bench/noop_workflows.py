@@ -25,7 +25,7 @@ PERCENT = SearchAttributeKey.for_int("TrafficPercent")
 
 
 @dataclass
-class Order:
+class NoopInput:
     """About as large as a request for a release."""
 
     function: str
@@ -35,7 +35,7 @@ class Order:
 
 
 @dataclass
-class Answer:
+class NoopResponse:
     """About as large as what AWS says of a function or an alias."""
 
     size: int
@@ -43,7 +43,7 @@ class Answer:
 
 
 @dataclass
-class Ask:
+class NoopRequest:
     """About as large as a request to AWS."""
 
     size: int
@@ -52,29 +52,32 @@ class Ask:
 
 
 @activity.defn
-async def nothing(asked: Ask) -> Answer:
+async def do_nothing(asked: NoopRequest) -> NoopResponse:
     """Return at once, or after so long."""
     if asked.wait:
         await asyncio.sleep(asked.wait)
-    return Answer(asked.size, "x" * asked.size)
+    return NoopResponse(asked.size, "x" * asked.size)
 
 
 _CONFIGURATION: Final = 800
 _ALIAS: Final = 200
 
 
-async def _do(size: int, summary: str, wait: float = 0.0) -> Answer:
+async def _do(size: int, summary: str, wait: float = 0.0) -> NoopResponse:
     return await workflow.execute_activity(
-        nothing, Ask(size, wait), start_to_close_timeout=timedelta(seconds=20), summary=summary
+        do_nothing,
+        NoopRequest(size, wait),
+        start_to_close_timeout=timedelta(seconds=20),
+        summary=summary,
     )
 
 
 @workflow.defn
-class Outer:
+class NoopRelease:
     """As ``Release``."""
 
     @workflow.run
-    async def run(self, order: Order) -> Answer:
+    async def run(self, order: NoopInput) -> NoopResponse:
         """Look once, and start the child."""
         upsert({FUNCTION: order.function, ALIAS: "live", BY: "bench"})
         workflow.set_current_details("x" * 100)
@@ -87,7 +90,7 @@ class Outer:
             (PERCENT, 0),
         ]
         answer = await workflow.execute_child_workflow(
-            Inner.run,
+            NoopRollout.run,
             order,
             id=f"noop/{order.function}",
             parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
@@ -103,11 +106,11 @@ class Outer:
 
 
 @workflow.defn
-class Inner:
+class NoopRollout:
     """As ``Rollout``."""
 
     @workflow.run
-    async def run(self, order: Order) -> Answer:
+    async def run(self, order: NoopInput) -> NoopResponse:
         """The reads, the writes, a bake between two of them."""
         await asyncio.gather(
             _do(_ALIAS, "Read the alias"), _do(_CONFIGURATION, "Find the function")
@@ -127,14 +130,14 @@ class Inner:
         self._phase("promoting", {})
         await _do(_ALIAS, "All traffic to version 2")
         self._phase("succeeded", {PERCENT: 100})
-        return Answer(0, "x" * 330)
+        return NoopResponse(0, "x" * 330)
 
     def _phase(self, phase: str, more: dict[Any, Any]) -> None:
         upsert({PHASE: phase, **more})
         workflow.set_current_details("x" * 300)
 
     def _memo(self) -> None:
-        workflow.upsert_memo({"journal": Answer(0, "x" * 250)})
+        workflow.upsert_memo({"journal": NoopResponse(0, "x" * 250)})
 
 
 def upsert(values: dict[SearchAttributeKey[Any], Any]) -> None:

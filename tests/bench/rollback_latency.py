@@ -17,10 +17,10 @@ from typing import Any, Final
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle
 
-from tests.bench.anatomy import baking, begin, rollout
+from tests.bench.harness import BenchHarness
 from tests.bench.pipeline import LIVE
-from tests.bench.report import Line, Section, percentile
-from tests.bench.scene import Scene
+from tests.bench.release_cost import get_rollout, start_release, wait_until_baking
+from tests.bench.report import Requirement, Section, percentile
 
 QUEUE: Final = "limited"
 APART: Final = 0.4
@@ -29,26 +29,29 @@ APART: Final = 0.4
 _LONG: Final = 3600.0
 
 
-async def measure(scene: Scene, *, aborts: int, backlog: int, repetitions: int) -> Section:
+async def measure(harness: BenchHarness, *, aborts: int, backlog: int, repetitions: int) -> Section:
     """So many aborts without, and as many with so many activities before them in the queue; in turns, since a p99 needs many."""
-    await scene.product(QUEUE, RELEASES_AWS_RATE="15")
-    idle: list[Way] = []
-    busy: list[Way] = []
+    await harness.product(QUEUE, RELEASES_AWS_RATE="15")
+    idle: list[RollbackTimes] = []
+    busy: list[RollbackTimes] = []
     waiting: list[tuple[int, int]] = []
     calls = 0
     for turn in range(repetitions):
         quiet, crowded, crowd = f"idle-{turn}", f"busy-{turn}", f"crowd-{turn}"
-        idle += await _abort(scene, quiet, await _prepared(scene, quiet, aborts))
+        idle += await _abort(harness, quiet, await _prepared(harness, quiet, aborts))
         calls = max(
             calls,
-            *(told["calls"]["update_alias"] - 1 for told in (await scene.told(quiet)).values()),
+            *(
+                told["calls"]["update_alias"] - 1
+                for told in (await harness.read_functions(quiet)).values()
+            ),
         )
-        handles = await _prepared(scene, crowded, aborts)
-        await _queue(scene, crowd, backlog)
-        before = backlog - await _done(scene, crowd)
-        busy += await _abort(scene, crowded, handles)
-        waiting.append((before, backlog - await _done(scene, crowd)))
-        await _until(partial(_done, scene, crowd), backlog)
+        handles = await _prepared(harness, crowded, aborts)
+        await _queue(harness, crowd, backlog)
+        before = backlog - await _done(harness, crowd)
+        busy += await _abort(harness, crowded, handles)
+        waiting.append((before, backlog - await _done(harness, crowd)))
+        await _until(partial(_done, harness, crowd), backlog)
     before, after = min(first for first, _ in waiting), min(last for _, last in waiting)
     rows = [
         ["idle", *_figures(idle)],
@@ -61,8 +64,12 @@ async def measure(scene: Scene, *, aborts: int, backlog: int, repetitions: int) 
         [one.whole for one in idle], 99
     )
     lines = [
-        Line("verdict to alias restored: one AWS call", str(calls), calls == 1, counted=True),
-        Line("p99 under a backlog ≤ 2 × the idle p99", f"{ratio:.2f} ×", ratio <= 2 and after > 0),
+        Requirement(
+            "verdict to alias restored: one AWS call", str(calls), calls == 1, counted=True
+        ),
+        Requirement(
+            "p99 under a backlog ≤ 2 × the idle p99", f"{ratio:.2f} ×", ratio <= 2 and after > 0
+        ),
     ]
     note = f"{aborts * repetitions} aborts each, {APART:g} s apart, in {repetitions} turns, begun once Temporal lists all that waits; the worker at AWS's 15 calls a second, the activities that wait at the default priority."
     parts = "The three on the right are medians of its parts: until the workflow has asked for the call, until a worker has taken it, until AWS has it."
@@ -80,7 +87,7 @@ async def _until(count: Callable[[], Awaitable[int]], backlog: int) -> None:
 
 
 @dataclass(frozen=True)
-class Way:
+class RollbackTimes:
     """Seconds from a verdict to the alias being back: until the call was asked for, was taken by a worker, was seen by AWS."""
 
     decided: float
@@ -93,7 +100,7 @@ class Way:
         return self.decided + self.taken + self.written
 
 
-def _figures(ways: list[Way]) -> list[str]:
+def _figures(ways: list[RollbackTimes]) -> list[str]:
     whole = [way.whole for way in ways]
     parts = (
         median(part)
@@ -105,13 +112,13 @@ def _figures(ways: list[Way]) -> list[str]:
     ]
 
 
-async def _queue(scene: Scene, crowd: str, backlog: int) -> None:
+async def _queue(harness: BenchHarness, crowd: str, backlog: int) -> None:
     """Have so many activities wait, and the server done with taking them in: listed is what it does last."""
-    await scene.functions(crowd, 1)
+    await harness.functions(crowd, 1)
     asked = {"FunctionName": f"{crowd}-0", "Name": LIVE}
 
     async def one(number: int) -> None:
-        await scene.ground.client.start_activity(
+        await harness.services.client.start_activity(
             "get_alias",
             asked,
             id=f"{crowd}-{number}",
@@ -120,32 +127,38 @@ async def _queue(scene: Scene, crowd: str, backlog: int) -> None:
         )
 
     await asyncio.gather(*map(one, range(backlog)))
-    await _until(partial(_listed, scene, crowd), backlog)
+    await _until(partial(_listed, harness, crowd), backlog)
 
 
-async def _listed(scene: Scene, crowd: str) -> int:
+async def _listed(harness: BenchHarness, crowd: str) -> int:
     """How many of them Temporal lists."""
-    return (await scene.ground.client.count_activities(f"ActivityId STARTS_WITH '{crowd}-'")).count
+    return (
+        await harness.services.client.count_activities(f"ActivityId STARTS_WITH '{crowd}-'")
+    ).count
 
 
-async def _done(scene: Scene, crowd: str) -> int:
+async def _done(harness: BenchHarness, crowd: str) -> int:
     """How many of them are carried out."""
-    count: int = (await scene.told(crowd))[f"{crowd}-0"]["calls"].get("get_alias", 0)
+    count: int = (await harness.read_functions(crowd))[f"{crowd}-0"]["calls"].get("get_alias", 0)
     return count
 
 
-async def _prepared(scene: Scene, prefix: str, count: int) -> list[WorkflowHandle[Any, Any]]:
+async def _prepared(
+    harness: BenchHarness, prefix: str, count: int
+) -> list[WorkflowHandle[Any, Any]]:
     """So many releases that bake."""
-    await scene.functions(prefix, count)
+    await harness.functions(prefix, count)
     for number in range(count):
-        await begin(scene, f"{prefix}-{number}", bake=_LONG, queue=QUEUE)
-    handles = [rollout(scene, f"{prefix}-{number}") for number in range(count)]
+        await start_release(harness, f"{prefix}-{number}", bake=_LONG, queue=QUEUE)
+    handles = [get_rollout(harness, f"{prefix}-{number}") for number in range(count)]
     for handle in handles:
-        await baking(handle)
+        await wait_until_baking(handle)
     return handles
 
 
-async def _abort(scene: Scene, prefix: str, handles: list[WorkflowHandle[Any, Any]]) -> list[Way]:
+async def _abort(
+    harness: BenchHarness, prefix: str, handles: list[WorkflowHandle[Any, Any]]
+) -> list[RollbackTimes]:
     """Say abort to each, and tell how its alias came back."""
 
     async def one(at: int, handle: WorkflowHandle[Any, Any]) -> None:
@@ -154,17 +167,17 @@ async def _abort(scene: Scene, prefix: str, handles: list[WorkflowHandle[Any, An
 
     await asyncio.gather(*(one(at, handle) for at, handle in enumerate(handles)))
     async with asyncio.timeout(120):
-        told = await scene.told(prefix)
+        told = await harness.read_functions(prefix)
         while any((one["live"], one["weights"]) != ("1", {}) for one in told.values()):
             await asyncio.sleep(0.1)
-            told = await scene.told(prefix)
+            told = await harness.read_functions(prefix)
     return [
         await _way(handle, told[f"{prefix}-{number}"]["moved_at"])
         for number, handle in enumerate(handles)
     ]
 
 
-async def _way(handle: WorkflowHandle[Any, Any], back: float) -> Way:
+async def _way(handle: WorkflowHandle[Any, Any], back: float) -> RollbackTimes:
     """From the history: the verdict, and the first UpdateAlias asked for after it."""
     verdict = asked = taken = 0.0
     scheduled = 0
@@ -179,4 +192,4 @@ async def _way(handle: WorkflowHandle[Any, Any], back: float) -> Way:
                 event.activity_task_started_event_attributes.scheduled_event_id == scheduled
             ):
                 taken = at
-    return Way(asked - verdict, taken - asked, back - taken)
+    return RollbackTimes(asked - verdict, taken - asked, back - taken)

@@ -1,4 +1,4 @@
-"""The worker of the no-op workflows, a process as the product's is: ``python -m tests.bench.ceiling``.
+"""The worker of the no-op workflows, a process as the product's is: ``python -m tests.bench.noop_worker``.
 
 On the SDK's own terms: nothing is set but where Temporal is and that the sandbox does not import our modules anew for each workflow.
 """
@@ -13,7 +13,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from tests.bench.noop import QUEUE, Inner, Outer, nothing
+from tests.bench.noop_workflows import QUEUE, NoopRelease, NoopRollout, do_nothing
 
 
 async def main() -> None:
@@ -28,8 +28,8 @@ async def main() -> None:
     async with Worker(
         client,
         task_queue=QUEUE,
-        workflows=[Outer, Inner],
-        activities=[nothing],
+        workflows=[NoopRelease, NoopRollout],
+        activities=[do_nothing],
         workflow_runner=runner,
     ):
         await stop.wait()

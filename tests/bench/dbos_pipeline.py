@@ -1,6 +1,6 @@
 """The peer: the pipeline on DBOS, a step for each AWS call, every workflow in this one process, its state in SQLite.
 
-``python -m tests.bench.peer <url> <prefix> <count> <database url> steps`` starts so many workflows at once and prints what they took as JSON.
+``python -m tests.bench.dbos_pipeline <url> <prefix> <count> <database url> steps`` starts so many workflows at once and prints what they took as JSON.
 ``shape`` in place of ``steps`` is the pipeline in the shape that a release has here: a workflow that starts the one that shifts
 traffic, and what others may read of both (phase, version, percent, what to put back) published as a release publishes it.
 """
@@ -15,8 +15,8 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from dbos import DBOS, SetWorkflowID
 
-from tests.bench.burst import Burst, told
-from tests.bench.pipeline import BAKE, BUCKET, LIVE, PERCENT, SETTLE, routed
+from tests.bench.burst import Burst, print_burst
+from tests.bench.pipeline import BAKE, BUCKET, LIVE, PERCENT, SETTLE, build_update_alias
 
 _JOURNAL = "x" * 250
 """About as large as what a release writes down before a deed, to be able to take it back."""
@@ -97,12 +97,13 @@ async def rollout(function: str) -> str:
     candidate: str = (await call("publish_version", asked))["Version"]
     await publish(phase="shifting", version=candidate, journal=_JOURNAL)
     alias = await call(
-        "update_alias", routed(function, stable, {candidate: PERCENT / 100}, alias["RevisionId"])
+        "update_alias",
+        build_update_alias(function, stable, {candidate: PERCENT / 100}, alias["RevisionId"]),
     )
     await publish(phase="baking", percent=PERCENT)
     await DBOS.sleep_async(BAKE)
     await publish(phase="promoting")
-    await call("update_alias", routed(function, candidate, {}, alias["RevisionId"]))
+    await call("update_alias", build_update_alias(function, candidate, {}, alias["RevisionId"]))
     await publish(phase="succeeded", percent=100)
     return candidate
 
@@ -126,7 +127,7 @@ async def main(url: str, prefix: str, count: int, database: str, what: str) -> N
         await one(f"{prefix}w-0")
         burst = Burst()
         await asyncio.gather(*(burst.timed(one(f"{prefix}-{number}")) for number in range(count)))
-        told(burst)
+        print_burst(burst)
     DBOS.destroy()
 
 

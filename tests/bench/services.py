@@ -16,8 +16,8 @@ from temporalio.service import RPCError
 
 from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
-from deploy.local.processes import PartError, Process
-from deploy.local.stack import ready
+from deploy.local.processes import Process, ProcessError
+from deploy.local.stack import wait_until_ready
 from workflows.temporal.plugin import LambdaReleases
 
 _PATIENCE: Final = 60.0
@@ -33,7 +33,7 @@ _NOWHERE: Final = dict.fromkeys(
 
 
 @dataclass(frozen=True)
-class Ground:
+class Services:
     """Both, running."""
 
     url: str
@@ -49,9 +49,9 @@ class Ground:
 
     @classmethod
     @asynccontextmanager
-    async def laid(
+    async def start(
         cls, directory: Path, *, standin: str, settings: Sequence[str]
-    ) -> AsyncIterator[Ground]:
+    ) -> AsyncIterator[Services]:
         """Start the module ``standin``, which prints ``ready <url>``, and a dev server with these ``settings``; both end with the block.
 
         Processes keep bytecode in ``directory``, as where they are installed, even if this shell or folder keeps none.
@@ -65,12 +65,17 @@ class Ground:
         async with AsyncExitStack() as ending:
             log, command = directory / "standin.log", [sys.executable, "-m", standin]
             aws = Process.start(
-                "the stand-in", command, environment=clean, directory=ROOT, log=log, piped=True
+                "the stand-in",
+                command,
+                environment=clean,
+                directory=ROOT,
+                log=log,
+                pipe_stdout=True,
             )
             ending.push_async_callback(aws.stop)
-            line = await aws.first_line(_PATIENCE)
+            line = await aws.read_first_line(_PATIENCE)
             if not line.startswith("ready "):
-                raise PartError(f"the stand-in did not start: {aws.tail()}")
+                raise ProcessError(f"the stand-in did not start: {aws.read_log_tail()}")
             url, port = line.removeprefix("ready "), Ports.any_free().temporal
             address = f"127.0.0.1:{port}"
             binary = str(Path(sys.executable).with_name("temporal"))
@@ -91,7 +96,7 @@ class Ground:
                 "Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log"
             )
             ending.push_async_callback(temporal.stop)
-            client = await ready(temporal, lambda: _connect(address))
+            client = await wait_until_ready(temporal, lambda: _connect(address))
             http = await ending.enter_async_context(aiohttp.ClientSession())
             environment = {
                 **clean,

@@ -16,10 +16,10 @@ from typing import Any, Final
 from aiobotocore.session import get_session
 
 from deploy.local.emulator import ROOT
-from deploy.local.processes import PartError, Process
-from tests.bench.contenders import Taken, new_prefix
-from tests.bench.pipeline import BAKE, BUCKET, LIVE, PERCENT, Calls, check
-from tests.bench.scene import Scene
+from deploy.local.processes import Process, ProcessError
+from tests.bench.contenders import BurstResult, new_prefix
+from tests.bench.harness import BenchHarness
+from tests.bench.pipeline import BAKE, BUCKET, LIVE, PERCENT, Calls, check_released
 from tests.bench.usage import Meter
 
 CALLS: Final[Calls] = {
@@ -111,34 +111,34 @@ DEFINITION: Final = {
 }
 
 
-async def start(scene: Scene) -> None:
+async def start_emulator(harness: BenchHarness) -> None:
     """Start the emulator."""
-    command = [sys.executable, "-m", "tests.bench.emulator", scene.ground.url]
+    command = [sys.executable, "-m", "tests.bench.step_functions_emulator", harness.services.url]
     process = Process.start(
         NAME,
         command,
-        environment=scene.ground.environment,
+        environment=harness.services.environment,
         directory=ROOT,
-        log=scene.directory / "emulator.log",
-        piped=True,
+        log=harness.directory / "emulator.log",
+        pipe_stdout=True,
     )
-    scene.stack.push_async_callback(process.stop)
-    line = await process.first_line(60)
+    harness.stack.push_async_callback(process.stop)
+    line = await process.read_first_line(60)
     if not line.startswith("ready "):
-        raise PartError(f"{NAME} did not start: {process.tail()}")
-    scene.processes[NAME] = process
-    scene.places[NAME] = line.removeprefix("ready ")
+        raise ProcessError(f"{NAME} did not start: {process.read_log_tail()}")
+    harness.processes[NAME] = process
+    harness.places[NAME] = line.removeprefix("ready ")
 
 
-async def machine(scene: Scene, count: int) -> Taken:
+async def run_step_functions(harness: BenchHarness, count: int) -> BurstResult:
     """So many executions at once. One is over when the stand-in has seen its last write."""
-    if NAME not in scene.places:
-        await start(scene)
+    if NAME not in harness.places:
+        await start_emulator(harness)
     prefix = new_prefix("machine")
-    await scene.functions(prefix, count)
+    await harness.functions(prefix, count)
     client = get_session().create_client(
         "stepfunctions",
-        endpoint_url=scene.places[NAME],
+        endpoint_url=harness.places[NAME],
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -164,15 +164,15 @@ async def machine(scene: Scene, count: int) -> Taken:
             ] == "RUNNING":
                 await asyncio.sleep(0.5)
             if described["status"] != "SUCCEEDED":
-                raise PartError(
+                raise ProcessError(
                     f"{arn}: {described['status']} {described.get('error')} {described.get('cause')}"
                 )
 
         await over(await begin(f"{prefix}w-0"))
-        meter, now = Meter({"worker": scene.pids[NAME]}), time.time()
+        meter, now = Meter({"worker": harness.pids[NAME]}), time.time()
         executions = await asyncio.gather(*(begin(f"{prefix}-{number}") for number in range(count)))
         await asyncio.gather(*map(over, executions))
         cpu = meter.read()
-    told = await scene.told(prefix)
-    check("the state machine", told, calls=CALLS)
-    return Taken([one["moved_at"] - now for one in told.values()], cpu)
+    told = await harness.read_functions(prefix)
+    check_released("the state machine", told, calls=CALLS)
+    return BurstResult([one["moved_at"] - now for one in told.values()], cpu)

@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 _numbers = itertools.count(1)
 
 
-def package(source: str = ECHO, *, padding: bytes = b"") -> bytes:
+def build_package(source: str = ECHO, *, padding: bytes = b"") -> bytes:
     """A zip with one module, ``index``."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -68,12 +68,12 @@ class Clients:
 
 
 @asynccontextmanager
-async def clients(url: str, account: str = "test") -> AsyncIterator[Clients]:
+async def open_clients(url: str, account: str = "test") -> AsyncIterator[Clients]:
     async with AsyncExitStack() as stack:
         yield Clients(url, account, stack)
 
 
-class Bench:
+class LocalHarness:
     """A Lambda client, and the few things every test does with it."""
 
     def __init__(self, all_clients: Clients, lambda_client: Any) -> None:
@@ -81,7 +81,7 @@ class Bench:
         self.client = lambda_client
 
     @classmethod
-    async def of(cls, all_clients: Clients) -> Bench:
+    async def of(cls, all_clients: Clients) -> LocalHarness:
         return cls(all_clients, await all_clients.of("lambda"))
 
     async def function(
@@ -93,7 +93,7 @@ class Bench:
             "Runtime": "python3.11",
             "Handler": "index.handler",
             "Role": ROLE,
-            "Code": {"ZipFile": package(source)},
+            "Code": {"ZipFile": build_package(source)},
             **more,
         }
         await self.client.create_function(FunctionName=name, **request)
@@ -104,7 +104,7 @@ class Bench:
 
     async def version(self, name: str, source: str = ECHO, **settings: Any) -> str:
         """One more version, ready to be invoked."""
-        await self.client.update_function_code(FunctionName=name, ZipFile=package(source))
+        await self.client.update_function_code(FunctionName=name, ZipFile=build_package(source))
         await self.settled(name)
         if settings:
             await self.client.update_function_configuration(FunctionName=name, **settings)
@@ -126,7 +126,7 @@ class Bench:
                 else None
             )
 
-        return await until(look)
+        return await wait_until(look)
 
     async def latest(self, name: str) -> dict[str, Any]:
         config: dict[str, Any] = await self.client.get_function_configuration(FunctionName=name)
@@ -153,7 +153,7 @@ class Bench:
         )
 
 
-async def until(look: Callable[[], Awaitable[_T | None]], seconds: float = 10.0) -> _T:
+async def wait_until(look: Callable[[], Awaitable[_T | None]], seconds: float = 10.0) -> _T:
     """What ``look`` finds, as soon as it finds something."""
     deadline = time.monotonic() + seconds
     while True:
@@ -165,7 +165,7 @@ async def until(look: Callable[[], Awaitable[_T | None]], seconds: float = 10.0)
 
 
 @contextmanager
-def refused(code: str, status: int, *words: str) -> Iterator[dict[str, Any]]:
+def raises_client_error(code: str, status: int, *words: str) -> Iterator[dict[str, Any]]:
     """The block is refused by AWS with this code and status, in these words."""
     seen: dict[str, Any] = {}
     with pytest.raises(ClientError) as caught:
@@ -180,5 +180,5 @@ def refused(code: str, status: int, *words: str) -> Iterator[dict[str, Any]]:
         assert word in caught.value.response["Error"]["Message"]
 
 
-def sha256(content: bytes) -> str:
+def compute_sha256(content: bytes) -> str:
     return base64.b64encode(hashlib.sha256(content).digest()).decode()

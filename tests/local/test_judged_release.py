@@ -91,7 +91,7 @@ async def test_a_candidate_with_5_percent_errors_against_a_half_is_rolled_back_b
 ) -> None:
     releases = ReleaseClient(await Client.connect(stack.address, plugins=[LambdaReleases()]))
     steps = {"steps": [{"kind": "set_weight", "percent": 50}, {"kind": "bake", "duration": "10m"}]}
-    async with traffic.flowing(clients, a_second=60, at_once=8) as tally:
+    async with traffic.run_traffic(clients, rate=60, concurrency=8) as tally:
         handle = await releases.start(release("worse", steps), id="worse")
         with pytest.raises(WorkflowFailureError) as failure:
             await handle.result()
@@ -116,7 +116,7 @@ async def test_a_candidate_that_is_as_good_passes_early_by_its_evidence(
         "early": True,
         "not_worse": [{"margin": 0.1}],
     }
-    async with traffic.flowing(clients, a_second=60, at_once=8):
+    async with traffic.run_traffic(clients, rate=60, concurrency=8):
         handle = await releases.start(
             release("as-good", {"steps": [{"kind": "set_weight", "percent": 50}, analysis]}),
             id="as-good",

@@ -1,6 +1,6 @@
-"""Metric math, as far as a release needs it: ``e / i * 100``, ``FILL(e, 0)``, ``IF(i > 10, e / i, 0)``.
+"""Metric math: arithmetic, comparisons, ``FILL(e, 0)`` and ``IF(i > 10, e / i, 0)``.
 
-An expression is read once and refused at once when it holds anything else: an alarm that was accepted is an alarm that works.
+An expression with anything else is refused when it is parsed, so an accepted alarm works.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 Values: TypeAlias = Mapping[str, float | None]
-"""One period's value of each metric by its id; None where the metric has no data in the period."""
+"""The value of each metric in one period, by id; None where the metric has no data."""
 
 _ARITHMETIC: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
     ast.Add: operator.add,
@@ -32,28 +32,28 @@ _COMPARISONS: Final[dict[type[ast.cmpop], Callable[[float, float], bool]]] = {
 
 
 class UnsupportedExpressionError(ValueError):
-    """An expression beyond what is emulated here."""
+    """An expression with something that is not emulated here."""
 
 
 @dataclass(frozen=True)
 class Expression:
-    """An expression that can be evaluated."""
+    """A parsed expression."""
 
     text: str
     tree: ast.expr
 
     @classmethod
-    def read(cls, text: str) -> Expression:
-        """Understand an expression, or raise :class:`UnsupportedExpressionError`."""
+    def parse(cls, text: str) -> Expression:
+        """Parse an expression, or raise :class:`UnsupportedExpressionError`."""
         try:
             tree = ast.parse(text.strip(), mode="eval").body
         except SyntaxError:
             raise UnsupportedExpressionError(f"cannot read the expression {text!r}") from None
-        _check(tree)
+        _check_node(tree)
         return cls(text, tree)
 
     def names(self) -> set[str]:
-        """The ids it refers to."""
+        """Return the ids that the expression refers to."""
         called = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
         return {
             node.id
@@ -62,33 +62,33 @@ class Expression:
         }
 
     def value(self, values: Values) -> float | None:
-        """Its value in one period; None where there is none, as for a division by zero."""
-        return _value(self.tree, values)
+        """Compute the value in one period; None where there is none, as for a division by zero."""
+        return _evaluate(self.tree, values)
 
 
-def _check(node: ast.expr) -> None:
+def _check_node(node: ast.expr) -> None:
     match node:
         case ast.Constant(value=bool()):
             pass
         case ast.Constant(value=int() | float()) | ast.Name():
             return
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _ARITHMETIC:
-            _check(left)
-            _check(right)
+            _check_node(left)
+            _check_node(right)
             return
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            _check(operand)
+            _check_node(operand)
             return
         case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in _COMPARISONS:
-            _check(left)
-            _check(right)
+            _check_node(left)
+            _check_node(right)
             return
         case (
             ast.Call(func=ast.Name(id="FILL"), args=[_, _] as inner, keywords=[])
             | ast.Call(func=ast.Name(id="IF"), args=[_, _, _] as inner, keywords=[])
         ):
             for argument in inner:
-                _check(argument)
+                _check_node(argument)
             return
         case _:
             pass
@@ -97,30 +97,30 @@ def _check(node: ast.expr) -> None:
     )
 
 
-def _value(node: ast.expr, values: Values) -> float | None:  # noqa: PLR0911 - one for each kind of expression
+def _evaluate(node: ast.expr, values: Values) -> float | None:  # noqa: PLR0911 - one for each kind
     match node:
         case ast.Constant(value=number):
-            return float(number)  # type: ignore[arg-type]  # `read` admits numbers only
+            return float(number)  # type: ignore[arg-type]  # `_check_node` admits numbers only
         case ast.Name(id=name):
             return values.get(name)
         case ast.UnaryOp(operand=operand):
-            inner = _value(operand, values)
+            inner = _evaluate(operand, values)
             return None if inner is None else -inner
         case ast.Call(func=ast.Name(id="FILL"), args=[metric, filling]):
-            found = _value(metric, values)
-            return _value(filling, values) if found is None else found
+            found = _evaluate(metric, values)
+            return _evaluate(filling, values) if found is None else found
         case ast.Call(args=[condition, then, otherwise]):
-            holds = _value(condition, values)
-            return None if holds is None else _value(then if holds else otherwise, values)
+            holds = _evaluate(condition, values)
+            return None if holds is None else _evaluate(then if holds else otherwise, values)
         case ast.Compare(left=left, ops=[comparison], comparators=[right]):
-            one, other = _value(left, values), _value(right, values)
+            one, other = _evaluate(left, values), _evaluate(right, values)
             return (
                 None
                 if one is None or other is None
                 else float(_COMPARISONS[type(comparison)](one, other))
             )
         case ast.BinOp(left=left, op=sign, right=right):
-            one, other = _value(left, values), _value(right, values)
+            one, other = _evaluate(left, values), _evaluate(right, values)
             if one is None or other is None:
                 return None
             try:

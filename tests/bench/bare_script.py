@@ -1,6 +1,6 @@
 """The bare script: the pipeline straight on aiobotocore, one shared client, nothing durable. What a release costs at the least.
 
-``python -m tests.bench.bare <url> <prefix> <count>`` releases so many functions at once, and prints what it took as JSON.
+``python -m tests.bench.bare_script <url> <prefix> <count>`` releases so many functions at once, and prints what it took as JSON.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import sys
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 
-from tests.bench.burst import Burst, told
-from tests.bench.pipeline import carry_out
+from tests.bench.burst import Burst, print_burst
+from tests.bench.pipeline import run_pipeline
 
 
 async def main(url: str, prefix: str, count: int) -> None:
@@ -22,14 +22,16 @@ async def main(url: str, prefix: str, count: int) -> None:
     async with client as aws:
 
         async def release(function: str) -> None:
-            await carry_out(function, lambda operation, **asked: getattr(aws, operation)(**asked))
+            await run_pipeline(
+                function, lambda operation, **asked: getattr(aws, operation)(**asked)
+            )
 
         await release(f"{prefix}w-0")
         burst = Burst()
         await asyncio.gather(
             *(burst.timed(release(f"{prefix}-{number}")) for number in range(count))
         )
-        told(burst)
+        print_burst(burst)
 
 
 if __name__ == "__main__":
