@@ -27,7 +27,9 @@ VERDICT_MEMO: Final = "verdict"
 """The memo in which it records the last verdict on its candidate, with its numbers."""
 
 STEP_MEMO: Final = "step"
-"""The memo in which a measured one records the number of the step that begins, from 1."""
+"""The memo in which a measured one records the number of the step that begins, from 1.
+
+One more than there are steps after the last."""
 
 _MOST_RUNS: Final = 50
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))

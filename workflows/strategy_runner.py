@@ -52,16 +52,18 @@ class StrategyRunner:
 
     async def run(self, stable: str, candidate: str) -> None:
         """Take all steps, or as many as there are before a person promotes."""
-        for number, step in enumerate(self._request.strategy.steps, 1):
+        steps = self._request.strategy.steps
+        for number, step in enumerate(steps, 1):
             await self._controls.wait_while_paused()
             if self._controls.promoted:
-                return
+                break
             self._record_step(number)
             await self._take(step, stable, candidate)
             self._progress.report(step=number)
+        self._record_step(len(steps) + 1)
 
     def _record_step(self, number: int) -> None:
-        """Record which step begins, for readers that assess its metrics (``releases explain``)."""
+        """Record which step begins, for ``releases explain``: its rules apply from now on."""
         if self._guards.analysis is not None and workflow.patched("step-in-memo"):
             workflow.upsert_memo({STEP_MEMO: number})
 

@@ -27,7 +27,7 @@ _MOST_READS: Final = 3
 """Reads of an alias: a late write of our own may arrive between a read and the next write."""
 
 _FOUND_LENGTH: Final = 500
-_INVALID: Final = "what AWS said it was before is nothing that can be asked of AWS"
+_INVALID: Final = "what AWS returned for it before is not a valid request"
 
 
 class PutBackFailed(Exception):

@@ -13,6 +13,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.facts`: the kinds of facts that a history holds
 - :mod:`~workflows.client.history`: reads the facts from a history
 - :mod:`~workflows.client.stop_cause`: what stopped a release
+- :mod:`~workflows.client.step_tracker`: which step a release is in, and which rules apply
 - :mod:`~workflows.client.recorded_analysis`: assesses recorded metrics by rules
 - :mod:`~workflows.client.explain`: why a release was promoted or rolled back
 - :mod:`~workflows.client.explanation`: the explanation as values

@@ -19,18 +19,19 @@ from workflows.client.facts import (
     ProbeAnswered,
     ReleaseEnded,
     ReleaseRequested,
+    StepStarted,
     TimerEvent,
     VerdictReached,
 )
 from workflows.client.recorded_analysis import RecordedAnalysis
 from workflows.client.runs import Run, RunEnding, RunOutcome
+from workflows.client.step_tracker import StepTracker
 from workflows.client.stop_cause import StopCauseFinder
 from workflows.domain.adaptive import Adaptive
-from workflows.domain.formatting import format_duration
 from workflows.domain.measurement import COMPLETE
 from workflows.domain.probe import Probe
 from workflows.domain.rules import Rules
-from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step
+from workflows.domain.strategy import Analysis
 from workflows.metric_mapping import all_rules
 from workflows.request import ReleaseRequest, RollbackRequest
 
@@ -125,6 +126,8 @@ class _ExplanationBuilder:
                 return ExplanationLine(at, LineKind.VERDICT, text, assessed=analysis)
             case TimerEvent() if self._steps and self._steps.is_ramp:
                 return None  # a ramp is explained by its moves
+            case StepStarted():
+                return None  # a step is explained by what is done in it
             case _:
                 kind, text = _describe(fact)
                 return ExplanationLine(fact.at, kind, text)
@@ -142,60 +145,6 @@ class _ExplanationBuilder:
             return False
         last = self._lines[-1]
         return (last.kind, last.text) == (line.kind, line.text)
-
-
-class StepTracker:
-    """Tracks the current step of a release, and with it the rules that apply.
-
-    The rules are those of the step, else the first ones. Steps are recognised by the summaries
-    that :mod:`workflows.strategy_runner` gives to their alias moves and timers. Where those change,
-    the analyses beside older measurements are by the first rules; a verdict that a release acted
-    on is in its history and is shown unchanged.
-    """
-
-    def __init__(self, steps: tuple[Step, ...], first: Rules) -> None:
-        """No step has begun, except a ramp: it measures before it moves anything."""
-        self._steps = steps
-        self._first = first
-        self._current = 0 if steps and isinstance(steps[0], Adaptive) else -1
-
-    def add(self, fact: Fact) -> None:
-        """Take the next fact, in order: it may begin a later step."""
-        for number, step in enumerate(self._steps[self._current + 1 :], self._current + 1):
-            if _is_beginning(step, fact):
-                self._current = number
-            if not isinstance(step, Approval | Probe):  # which may leave no trace of their start
-                return
-
-    @property
-    def is_ramp(self) -> bool:
-        """Whether a ramp is under way."""
-        return self._current >= 0 and isinstance(self._steps[self._current], Adaptive)
-
-    @property
-    def rules(self) -> Rules:
-        """The rules that apply now."""
-        match self._steps[self._current] if self._current >= 0 else None:
-            case Adaptive() as ramp:
-                return ramp.rules
-            case Analysis() as analysis:
-                return analysis
-            case _:
-                return self._first
-
-
-def _is_beginning(step: Step, fact: Fact) -> bool:
-    match step, fact:
-        case SetWeight(percent=percent), AliasMoved(text=text):
-            return text.startswith(f"{percent}% to version ")
-        case Adaptive(), AliasMoved(text=text):
-            return "of a minute's requests" in text
-        case Bake(), TimerEvent(text=text, has_fired=False):
-            return text.startswith("Bake at ")
-        case Analysis(duration=duration), TimerEvent(text=text, has_fired=False):
-            return text == f"Analysis for {format_duration(duration)}"
-        case _:
-            return False
 
 
 def _drop_unchanged(lines: list[ExplanationLine]) -> Iterator[ExplanationLine]:

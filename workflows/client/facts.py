@@ -52,6 +52,13 @@ class VerdictReached(Fact):
 
 
 @dataclass(frozen=True)
+class StepStarted(Fact):
+    """A step begins: its ``number``, from 1; one more than there are after the last."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class AliasMoved(Fact):
     """The routing of the alias from now on; None where the alias was deleted."""
 

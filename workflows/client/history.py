@@ -38,6 +38,7 @@ from workflows.client.facts import (
     ReleaseEnded,
     ReleaseRequested,
     ResourceWritten,
+    StepStarted,
     TimerEvent,
     VerdictReached,
 )
@@ -47,7 +48,7 @@ from workflows.domain.hook_answer import HookAnswer, parse_hook_answer
 from workflows.domain.routing import Routing
 from workflows.domain.status import AnalysisStatus
 from workflows.invocations import DID_NOT_RUN
-from workflows.past_rollouts import VERDICT_MEMO
+from workflows.past_rollouts import STEP_MEMO, VERDICT_MEMO
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 
 _T = TypeVar("_T")
@@ -97,10 +98,10 @@ class HistoryReader:
                 yield await self._read_request(event, entry, at)
             case "workflow_properties_modified_event_attributes":
                 fields = event.workflow_properties_modified_event_attributes.upserted_memo.fields
-                if VERDICT_MEMO in fields and (
-                    analysis := await self._decode(fields[VERDICT_MEMO], AnalysisStatus)
-                ):
+                if analysis := await self._decode(fields.get(VERDICT_MEMO), AnalysisStatus):
                     yield VerdictReached(at, analysis.reason, analysis)
+                if number := await self._decode(fields.get(STEP_MEMO), int):
+                    yield StepStarted(at, "", number)
             case "workflow_execution_update_accepted_event_attributes" if entry:
                 accepted = event.workflow_execution_update_accepted_event_attributes
                 name = accepted.accepted_request.input.name
