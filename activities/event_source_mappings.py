@@ -1,224 +1,61 @@
-"""Event source mappings: what Lambda polls on a function's behalf, and hands to it in batches."""
+"""Event source mappings: what Lambda polls for a function, to invoke it with batches of records."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal
-
-from pydantic import AwareDatetime, Field
+from typing import Any, Final
 
 from activities.errors import AwsError
-from activities.event_sources import (
-    DestinationConfig,
-    DestinationConfigResponse,
-    DocumentDBEventSourceConfig,
-    DocumentDBEventSourceConfigResponse,
-    EventSourceMappingLoggingConfig,
-    EventSourceMappingLoggingConfigResponse,
-    EventSourceMappingMetricsConfig,
-    EventSourceMappingMetricsConfigResponse,
-    FilterCriteria,
-    FilterCriteriaError,
-    FilterCriteriaResponse,
-    KafkaEventSourceConfig,
-    KafkaEventSourceConfigResponse,
-    ProvisionedPollerConfig,
-    ProvisionedPollerConfigResponse,
-    ScalingConfig,
-    ScalingConfigResponse,
-    SelfManagedEventSource,
-    SelfManagedEventSourceResponse,
-    SourceAccessConfiguration,
-    SourceAccessConfigurationResponse,
+from activities.event_source_mapping_models import (
+    CreateEventSourceMappingRequest,
+    DeleteEventSourceMappingRequest,
+    EventSourceMappingConfiguration,
+    GetEventSourceMappingRequest,
+    ListEventSourceMappingsRequest,
+    ListEventSourceMappingsResponse,
+    UpdateEventSourceMappingRequest,
 )
 from activities.operation import READ, WRITE, OperationGroup, is_retry, operation
-from activities.pagination import ListRequest, collect_items, iterate_pages
-from activities.readback import RESOURCE_NOT_FOUND, RESOURCE_CONFLICT, find_differences, exists_error
-from activities.shapes import (
-    Arn,
-    Boolean,
-    NamespacedFunctionName,
-    Request,
-    ResourceArn,
-    Response,
-    TagValues,
-    BoundedText,
-    Uuid,
-    Integer,
-    parse_function_name,
+from activities.pagination import collect_items, iterate_pages
+from activities.readback import (
+    RESOURCE_CONFLICT,
+    RESOURCE_NOT_FOUND,
+    exists_error,
+    find_differences,
 )
+from activities.shapes import parse_function_name
 
 _IN_USE: Final = "ResourceInUseException"
 
-
-class _Mapped(Request):
-    """What can be asked of a mapping at its creation and afterwards."""
-
-    enabled: Boolean | None = None
-    batch_size: (
-        Annotated[Integer, Field(ge=1, le=10000, description="records at most in one invocation")]
-        | None
-    ) = None
-    filter_criteria: FilterCriteria | None = None
-    kms_key_arn: ResourceArn | None = None
-    metrics_config: EventSourceMappingMetricsConfig | None = None
-    logging_config: EventSourceMappingLoggingConfig | None = None
-    scaling_config: ScalingConfig | None = None
-    maximum_batching_window_in_seconds: Annotated[Integer, Field(ge=0, le=300)] | None = None
-    parallelization_factor: (
-        Annotated[Integer, Field(ge=1, le=10, description="batches at once of one shard")] | None
-    ) = None
-    destination_config: DestinationConfig | None = None
-    maximum_record_age_in_seconds: (
-        Annotated[Integer, Field(ge=-1, le=604800, description="-1: for ever")] | None
-    ) = None
-    bisect_batch_on_function_error: Boolean | None = None
-    maximum_retry_attempts: (
-        Annotated[Integer, Field(ge=-1, le=10000, description="-1: for ever")] | None
-    ) = None
-    tumbling_window_in_seconds: Annotated[Integer, Field(ge=0, le=900)] | None = None
-    source_access_configurations: (
-        Annotated[list[SourceAccessConfiguration], Field(max_length=23)] | None
-    ) = None
-    function_response_types: (
-        Annotated[list[Literal["ReportBatchItemFailures"]], Field(max_length=1)] | None
-    ) = None
-    amazon_managed_kafka_event_source_config: KafkaEventSourceConfig | None = None
-    self_managed_kafka_event_source_config: KafkaEventSourceConfig | None = None
-    document_db_event_source_config: DocumentDBEventSourceConfig | None = None
-    provisioned_poller_config: ProvisionedPollerConfig | None = None
-
-
-class CreateEventSourceMappingRequest(_Mapped):
-    """What may be asked of :meth:`EventSourceMappings.create_event_source_mapping`; ``FunctionName`` with an alias follows the alias."""
-
-    function_name: NamespacedFunctionName
-    event_source_arn: Arn | None = None
-    starting_position: Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"] | None = None
-    starting_position_timestamp: AwareDatetime | None = None
-    tags: TagValues | None = None
-    topics: (
-        Annotated[
-            list[
-                Annotated[
-                    str, Field(min_length=1, max_length=249, pattern=r"^[^.]([a-zA-Z0-9_.-]+)$")
-                ]
-            ],
-            Field(min_length=1, max_length=1),
-        ]
-        | None
-    ) = None
-    queues: (
-        Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=1000)]],
-            Field(min_length=1, max_length=1),
-        ]
-        | None
-    ) = None
-    self_managed_event_source: SelfManagedEventSource | None = None
-
-
-class UpdateEventSourceMappingRequest(_Mapped):
-    """What may be asked of :meth:`EventSourceMappings.update_event_source_mapping`. An absent member stays as it is."""
-
-    uuid: Uuid
-    function_name: NamespacedFunctionName | None = None
-
-
-class GetEventSourceMappingRequest(Request):
-    """What may be asked of :meth:`EventSourceMappings.get_event_source_mapping`."""
-
-    uuid: Uuid
-
-
-class DeleteEventSourceMappingRequest(Request):
-    """What may be asked of :meth:`EventSourceMappings.delete_event_source_mapping`."""
-
-    uuid: Uuid
-
-
-class ListEventSourceMappingsRequest(ListRequest):
-    """What may be asked of :meth:`EventSourceMappings.list_event_source_mappings`: all, or those of a source, a function, or both."""
-
-    event_source_arn: Arn | None = None
-    function_name: NamespacedFunctionName | None = None
-
-
-class EventSourceMappingConfiguration(Response):
-    """A mapping: 33 members. ``state`` is Creating, Enabling, Enabled, Disabling, Disabled, Updating or Deleting, so far.
-
-    ``Deleted`` is ours: the mapping was gone when it was to be deleted.
-    """
-
-    uuid: str = ""
-    starting_position: str | None = None
-    starting_position_timestamp: datetime | None = None
-    batch_size: int | None = None
-    maximum_batching_window_in_seconds: int | None = None
-    parallelization_factor: int | None = None
-    event_source_arn: str | None = None
-    filter_criteria: FilterCriteriaResponse | None = None
-    filter_criteria_error: FilterCriteriaError | None = None
-    kms_key_arn: str | None = None
-    metrics_config: EventSourceMappingMetricsConfigResponse | None = None
-    logging_config: EventSourceMappingLoggingConfigResponse | None = None
-    scaling_config: ScalingConfigResponse | None = None
-    function_arn: str | None = None
-    last_modified: datetime | None = None
-    last_processing_result: BoundedText | None = None
-    state: str | None = None
-    state_transition_reason: BoundedText | None = None
-    destination_config: DestinationConfigResponse | None = None
-    topics: list[str] | None = None
-    queues: list[str] | None = None
-    source_access_configurations: list[SourceAccessConfigurationResponse] | None = None
-    self_managed_event_source: SelfManagedEventSourceResponse | None = None
-    maximum_record_age_in_seconds: int | None = None
-    bisect_batch_on_function_error: bool | None = None
-    maximum_retry_attempts: int | None = None
-    tumbling_window_in_seconds: int | None = None
-    function_response_types: list[str] | None = None
-    amazon_managed_kafka_event_source_config: KafkaEventSourceConfigResponse | None = None
-    self_managed_kafka_event_source_config: KafkaEventSourceConfigResponse | None = None
-    document_db_event_source_config: DocumentDBEventSourceConfigResponse | None = None
-    event_source_mapping_arn: str | None = None
-    provisioned_poller_config: ProvisionedPollerConfigResponse | None = None
-
-
-class ListEventSourceMappingsResponse(Response):
-    """Mappings; ``next_marker`` where the list goes on: 1,000 mappings or 500 kB are answered at most."""
-
-    next_marker: str | None = None
-    event_source_mappings: list[EventSourceMappingConfiguration] = Field(
-        default_factory=list[EventSourceMappingConfiguration]
-    )
+_OPPOSITE_STATES: Final = {True: {"Disabled", "Disabling"}, False: {"Enabled", "Enabling"}}
+"""The states that contradict ``Enabled`` of a request."""
 
 
 class EventSourceMappings(OperationGroup):
-    """What can be done with event source mappings. AWS has no guard against two writers here: the last one wins."""
+    """Operations on event source mappings. AWS has no guard here: the last writer wins."""
 
     @operation(WRITE)
     async def create_event_source_mapping(
         self, request: CreateEventSourceMappingRequest
     ) -> EventSourceMappingConfiguration:
-        """Let Lambda poll a source for a function. The answer has the mapping's UUID; it is Creating for a while.
+        """Let Lambda poll a source for a function; the mapping is Creating for a while.
 
-        AWS makes the UUID up, so a second time is recognised by what is unique: this function (with its alias) and this source. A
-        mapping of the two that is as asked is ours, and its UUID is adopted; one that differs is somebody else's: ``Exists``, with
-        its UUID and what differs. Tags cannot be compared.
+        AWS generates the UUID. So a retry identifies its mapping by what is unique: the function
+        (with its alias) and the source. A mapping of the two with the requested settings is ours:
+        its UUID is returned. One that differs is not: ``Exists``, with its UUID and the names of
+        the members that differ. Tags cannot be compared.
 
-        ``Invalid`` for an unknown function, too; and a function that was created a moment ago may be unknown. AWS:
-        CreateEventSourceMapping.
+        ``Invalid`` also for an unknown function; one created a moment ago may still be unknown.
+        AWS: CreateEventSourceMapping.
         """
-        if is_retry() and (found := await self._existing(request)):
-            return self._ours(request, found)
+        if is_retry() and (found := await self._find_existing(request)):
+            return self._adopt_mapping(request, found)
         try:
             answer = await self.aws.call(
                 "lambda", "create_event_source_mapping", request.parameters()
             )
         except AwsError as error:
-            if error.code == RESOURCE_CONFLICT and (found := await self._existing(request)):
-                return self._ours(request, found)
+            if error.code == RESOURCE_CONFLICT and (found := await self._find_existing(request)):
+                return self._adopt_mapping(request, found)
             raise
         return EventSourceMappingConfiguration.model_validate(answer)
 
@@ -226,10 +63,10 @@ class EventSourceMappings(OperationGroup):
     async def delete_event_source_mapping(
         self, request: DeleteEventSourceMappingRequest
     ) -> EventSourceMappingConfiguration:
-        """Stop polling, for good. Takes a while: the answer is Deleting.
+        """Delete a mapping, which stops the polling permanently. Its state is Deleting for a while.
 
-        One that is being deleted, or gone (answered as ``Deleted``), is success, so a second time does no harm. One that is just being
-        changed is tried again. AWS: DeleteEventSourceMapping.
+        Idempotent: success where it is being deleted, or does not exist (``Deleted``). While it is
+        being changed, the deletion is retried. AWS: DeleteEventSourceMapping.
         """
         try:
             answer = await self.aws.call(
@@ -241,7 +78,7 @@ class EventSourceMappings(OperationGroup):
             answer = (
                 {"UUID": request.uuid, "State": "Deleted"}
                 if error.code == RESOURCE_NOT_FOUND
-                else await self._leaving(request, error)
+                else await self._read_deleting(request, error)
             )
         return EventSourceMappingConfiguration.model_validate(answer)
 
@@ -249,14 +86,17 @@ class EventSourceMappings(OperationGroup):
     async def get_event_source_mapping(
         self, request: GetEventSourceMappingRequest
     ) -> EventSourceMappingConfiguration:
-        """A mapping by its UUID. ``NotFound`` where there is none. AWS: GetEventSourceMapping."""
+        """Read a mapping by its UUID; ``NotFound`` where there is none.
+
+        AWS: GetEventSourceMapping.
+        """
         return EventSourceMappingConfiguration.model_validate(await self._read(request.uuid))
 
     @operation(READ)
     async def list_event_source_mappings(
         self, request: ListEventSourceMappingsRequest
     ) -> ListEventSourceMappingsResponse:
-        """Mappings, over all of AWS's pages up to 1,000. An unknown function has none: an empty list, not ``NotFound``.
+        """List mappings over AWS's pages, up to 1,000. An unknown function has an empty list.
 
         AWS: ListEventSourceMappings.
         """
@@ -273,12 +113,15 @@ class EventSourceMappings(OperationGroup):
     async def update_event_source_mapping(
         self, request: UpdateEventSourceMappingRequest
     ) -> EventSourceMappingConfiguration:
-        """Change a mapping, or point it at another function or alias; its place in a stream stays. Takes a while: Updating.
+        """Change settings, or move the mapping to another function or alias.
 
-        What is asked is absolute, so it may be sent again; tried again it is read first, and what is as asked is left alone. One that
-        is just being changed is tried again. AWS: UpdateEventSourceMapping.
+        Its position in a stream stays. Its state is Updating for a while. Idempotent, since the
+        settings are absolute: a retry reads the mapping first and sends nothing if it has them.
+        While it is being changed otherwise, the update is retried. AWS: UpdateEventSourceMapping.
         """
-        if is_retry() and not _differing(request, found := await self._read(request.uuid)):
+        if is_retry() and not _find_mapping_differences(
+            request, found := await self._read(request.uuid)
+        ):
             return EventSourceMappingConfiguration.model_validate(found)
         answer = await self.aws.call("lambda", "update_event_source_mapping", request.parameters())
         return EventSourceMappingConfiguration.model_validate(answer)
@@ -286,18 +129,20 @@ class EventSourceMappings(OperationGroup):
     async def _read(self, uuid: str) -> dict[str, Any]:
         return await self.aws.call("lambda", "get_event_source_mapping", {"UUID": uuid})
 
-    async def _leaving(
+    async def _read_deleting(
         self, request: DeleteEventSourceMappingRequest, error: AwsError
     ) -> dict[str, Any]:
-        """The mapping, if it is being deleted already; else the error, which says what it is busy with."""
+        """The mapping if it is being deleted already; else raises the given error."""
         found = await self._read(request.uuid)
         if found.get("State") != "Deleting":
             raise error
         return found
 
-    async def _existing(self, request: CreateEventSourceMappingRequest) -> dict[str, Any] | None:
-        """The mapping of this function and this source, unless it is about to go."""
-        by = (
+    async def _find_existing(
+        self, request: CreateEventSourceMappingRequest
+    ) -> dict[str, Any] | None:
+        """The mapping of this function and this source, unless it is being deleted."""
+        filter_ = (
             {"EventSourceArn": request.event_source_arn}
             if request.event_source_arn
             else {"FunctionName": request.function_name}
@@ -307,18 +152,23 @@ class EventSourceMappings(OperationGroup):
             include={"topics", "queues", "self_managed_event_source"},
             exclude_none=True,
         )
-        async for page in iterate_pages(self.aws, "list_event_source_mappings", by):
+        async for page in iterate_pages(self.aws, "list_event_source_mappings", filter_):
             for found in page["EventSourceMappings"]:
-                mapped = _names(request.function_name, found.get("FunctionArn") or "")
-                if mapped and found.get("State") != "Deleting" and not find_differences(source, found):
+                is_mapped = _is_same_function(request.function_name, found.get("FunctionArn") or "")
+                if (
+                    is_mapped
+                    and found.get("State") != "Deleting"
+                    and not find_differences(source, found)
+                ):
                     return dict(found)
         return None
 
     @staticmethod
-    def _ours(
+    def _adopt_mapping(
         request: CreateEventSourceMappingRequest, found: dict[str, Any]
     ) -> EventSourceMappingConfiguration:
-        if differing := _differing(request, found):
+        """A mapping that exists, if it has the requested settings; else raises ``Exists``."""
+        if differing := _find_mapping_differences(request, found):
             raise exists_error(
                 "create_event_source_mapping",
                 f"mapping {found['UUID']} of this source to {request.function_name}",
@@ -327,30 +177,29 @@ class EventSourceMappings(OperationGroup):
         return EventSourceMappingConfiguration.model_validate(found)
 
 
-_OFF: Final = {True: {"Disabled", "Disabling"}, False: {"Enabled", "Enabling"}}
-
-
-def _names(function: str, arn: str) -> bool:
-    """Whether a name, partial ARN or ARN is that of this ARN; without a qualifier, ``$LATEST`` is meant."""
-    asked, there = parse_function_name(function), parse_function_name(arn)
+def _is_same_function(function: str, arn: str) -> bool:
+    """Whether a name, partial ARN or ARN means this ARN; ``$LATEST`` is the default qualifier."""
+    requested, actual = parse_function_name(function), parse_function_name(arn)
     return (
-        asked.name == there.name
-        and (asked.qualifier or "$LATEST") == (there.qualifier or "$LATEST")
-        and asked.account in {None, there.account}
-        and asked.region in {None, there.region}
+        requested.name == actual.name
+        and (requested.qualifier or "$LATEST") == (actual.qualifier or "$LATEST")
+        and requested.account in {None, actual.account}
+        and requested.region in {None, actual.region}
     )
 
 
-def _differing(
+def _find_mapping_differences(
     request: CreateEventSourceMappingRequest | UpdateEventSourceMappingRequest,
     found: dict[str, Any],
 ) -> list[str]:
-    asked = request.model_dump(
+    requested = request.model_dump(
         by_alias=True, exclude={"uuid", "function_name", "enabled", "tags"}, exclude_none=True
     )
-    differing = find_differences(asked, found)
-    if request.function_name and not _names(request.function_name, found.get("FunctionArn") or ""):
+    differing = find_differences(requested, found)
+    if request.function_name and not _is_same_function(
+        request.function_name, found.get("FunctionArn") or ""
+    ):
         differing.append("FunctionName")
-    if request.enabled is not None and found.get("State") in _OFF[request.enabled]:
+    if request.enabled is not None and found.get("State") in _OPPOSITE_STATES[request.enabled]:
         differing.append("Enabled")
     return differing

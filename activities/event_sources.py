@@ -1,4 +1,7 @@
-"""What an event source mapping is made of: filters, batches, destinations, brokers – as they are asked for, and as AWS answers them."""
+"""The parts of an event source mapping: filters, destinations, brokers, pollers and others.
+
+Each part exists twice: as a strict request, and as a lenient response of AWS's.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from activities.shapes import REGION, Arn, Request, Response, BoundedText, Integer
+from activities.shapes import REGION, Arn, BoundedText, Integer, Request, Response
 
 _Uri = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[ a-zA-Z0-9/*:_+=.@-]*$")]
 _ARN = rf"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9-])+:({REGION})?:([0-9]{{12}})?:(.*)"
@@ -15,38 +18,38 @@ _DestinationArn = Annotated[
     Field(
         max_length=350,
         pattern=rf"^(|kafka://([^.]([a-zA-Z0-9_.-]{{0,248}}))|{_ARN})$",
-        description="an ARN, or kafka:// and a topic; empty text takes it away",
+        description="an ARN, or kafka:// and a topic; an empty text removes it",
     ),
 ]
-_Host = r"[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]"
+_HOST = r"[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]"
 _Endpoint = Annotated[
-    str, Field(min_length=1, max_length=300, pattern=rf"^(({_Host})\.)*({_Host}):[0-9]{{1,5}}$")
+    str, Field(min_length=1, max_length=300, pattern=rf"^(({_HOST})\.)*({_HOST}):[0-9]{{1,5}}$")
 ]
 
 
-def _no_system_collection(name: str) -> str:
+def _validate_collection_name(name: str) -> str:
     if name.startswith("system."):
-        raise ValueError("a collection of the system's has no change stream")
+        raise ValueError("a system collection has no change stream")
     return name
 
 
-# ── What is asked ────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Requests ---
 
 
 class Filter(Request):
-    """One filter: a pattern in JSON."""
+    """One filter: a pattern as JSON."""
 
     pattern: Annotated[str, Field(max_length=4096)] | None = None
 
 
 class FilterCriteria(Request):
-    """Which events reach the function: those that any filter accepts. Empty takes all filters away."""
+    """The filters: an event that any of them accepts is processed. Empty removes all filters."""
 
     filters: list[Filter] | None = None
 
 
 class EventSourceMappingMetricsConfig(Request):
-    """Which metrics the mapping publishes."""
+    """The metrics that the mapping publishes."""
 
     metrics: (
         Annotated[list[Literal["EventCount", "ErrorCount", "KafkaMetrics"]], Field(max_length=3)]
@@ -55,32 +58,32 @@ class EventSourceMappingMetricsConfig(Request):
 
 
 class EventSourceMappingLoggingConfig(Request):
-    """How much the mapping logs."""
+    """The log level of the mapping."""
 
     system_log_level: Literal["DEBUG", "INFO", "WARN"] | None = None
 
 
 class ScalingConfig(Request):
-    """How many invocations at once an SQS queue may cause. Empty takes the bound away."""
+    """The most concurrent invocations that an SQS queue may cause. Empty removes the limit."""
 
     maximum_concurrency: Annotated[Integer, Field(ge=2, le=1000)] | None = None
 
 
 class Destination(Request):
-    """``OnSuccess`` and ``OnFailure`` of AWS's model: where a record of it goes."""
+    """``OnSuccess`` or ``OnFailure`` in AWS's model: where a record of it is sent."""
 
     destination: _DestinationArn | None = None
 
 
 class DestinationConfig(Request):
-    """Where records of what was discarded go."""
+    """Where records of discarded batches are sent."""
 
     on_success: Destination | None = None
     on_failure: Destination | None = None
 
 
 class SourceAccessConfiguration(Request):
-    """One credential, or one part of the network, by which the source is reached. AWS knows the types, and adds to them."""
+    """One credential or network setting for the source. AWS adds new types, so any is valid."""
 
     type: (
         Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*$")] | None
@@ -89,7 +92,7 @@ class SourceAccessConfiguration(Request):
 
 
 class SelfManagedEventSource(Request):
-    """A Kafka cluster of one's own: its bootstrap servers, ``host:port``."""
+    """A self-managed Kafka cluster: its bootstrap servers, ``host:port``."""
 
     endpoints: (
         Annotated[
@@ -104,7 +107,7 @@ class SelfManagedEventSource(Request):
 
 
 class KafkaSchemaRegistryAccessConfig(Request):
-    """How the schema registry lets us in."""
+    """One credential for the schema registry."""
 
     type: (
         Literal["BASIC_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE"] | None
@@ -113,13 +116,13 @@ class KafkaSchemaRegistryAccessConfig(Request):
 
 
 class KafkaSchemaValidationConfig(Request):
-    """Which part of a record is held against its schema."""
+    """The part of a record that is validated against its schema."""
 
     attribute: Literal["KEY", "VALUE"] | None = None
 
 
 class KafkaSchemaRegistryConfig(Request):
-    """A schema registry, and what it is for."""
+    """A schema registry, and what it is used for."""
 
     schema_registry_uri: (
         Annotated[str, Field(min_length=1, max_length=10000, pattern=r"^[a-zA-Z0-9/*:_+=.@-]*$")]
@@ -131,14 +134,18 @@ class KafkaSchemaRegistryConfig(Request):
 
 
 class KafkaEventSourceConfig(Request):
-    """``AmazonManagedKafkaEventSourceConfig`` and ``SelfManagedKafkaEventSourceConfig`` of AWS's model, which are the same."""
+    """The consumer group and the schema registry.
+
+    AWS's model has it twice, under the names ``AmazonManagedKafkaEventSourceConfig`` and
+    ``SelfManagedKafkaEventSourceConfig``.
+    """
 
     consumer_group_id: _Uri | None = None
     schema_registry_config: KafkaSchemaRegistryConfig | None = None
 
 
 class DocumentDBEventSourceConfig(Request):
-    """Which database and collection is listened to, and whether whole documents come."""
+    """The database and collection to read, and whether whole documents are sent."""
 
     database_name: (
         Annotated[str, Field(min_length=1, max_length=63, pattern=r'^[^ /.$"]*$')] | None
@@ -147,7 +154,7 @@ class DocumentDBEventSourceConfig(Request):
         Annotated[
             str,
             Field(min_length=1, max_length=57, pattern=r"^[_a-zA-Z0-9][^$]*$"),
-            AfterValidator(_no_system_collection),
+            AfterValidator(_validate_collection_name),
         ]
         | None
     ) = None
@@ -155,7 +162,7 @@ class DocumentDBEventSourceConfig(Request):
 
 
 class ProvisionedPollerConfig(Request):
-    """How many pollers stand ready."""
+    """How many pollers are kept ready."""
 
     minimum_pollers: Annotated[Integer, Field(ge=1, le=200)] | None = None
     maximum_pollers: Annotated[Integer, Field(ge=1, le=10000)] | None = None
@@ -164,7 +171,7 @@ class ProvisionedPollerConfig(Request):
     )
 
 
-# ── What AWS answers ─────────────────────────────────────────────────────────────────────────────────────────────────
+# --- Responses ---
 
 
 class FilterResponse(Response):
@@ -174,77 +181,77 @@ class FilterResponse(Response):
 
 
 class FilterCriteriaResponse(Response):
-    """Which events reach the function."""
+    """The events that reach the function."""
 
     filters: list[FilterResponse] | None = None
 
 
 class FilterCriteriaError(Response):
-    """Why the filters could not be answered."""
+    """Why AWS could not return the filters."""
 
     error_code: str | None = None
     message: BoundedText | None = None
 
 
 class EventSourceMappingMetricsConfigResponse(Response):
-    """Which metrics the mapping publishes."""
+    """The metrics that the mapping publishes."""
 
     metrics: list[str] | None = None
 
 
 class EventSourceMappingLoggingConfigResponse(Response):
-    """How much the mapping logs."""
+    """The log level of the mapping."""
 
     system_log_level: str | None = None
 
 
 class ScalingConfigResponse(Response):
-    """How many invocations at once an SQS queue may cause."""
+    """The most concurrent invocations that an SQS queue may cause."""
 
     maximum_concurrency: int | None = None
 
 
 class DestinationResponse(Response):
-    """Where a record goes."""
+    """Where a record is sent."""
 
     destination: str | None = None
 
 
 class DestinationConfigResponse(Response):
-    """Where records of what was discarded go."""
+    """Where records of discarded batches are sent."""
 
     on_success: DestinationResponse | None = None
     on_failure: DestinationResponse | None = None
 
 
 class SourceAccessConfigurationResponse(Response):
-    """One way by which the source is reached; a secret by its ARN."""
+    """One credential or network setting for the source; a secret by its ARN."""
 
     type: str | None = None
     uri: str | None = None
 
 
 class SelfManagedEventSourceResponse(Response):
-    """A Kafka cluster of one's own."""
+    """A self-managed Kafka cluster."""
 
     endpoints: dict[str, list[str]] | None = None
 
 
 class KafkaSchemaRegistryAccessConfigResponse(Response):
-    """How the schema registry lets us in."""
+    """One credential for the schema registry."""
 
     type: str | None = None
     uri: str | None = None
 
 
 class KafkaSchemaValidationConfigResponse(Response):
-    """Which part of a record is held against its schema."""
+    """The part of a record that is validated against its schema."""
 
     attribute: str | None = None
 
 
 class KafkaSchemaRegistryConfigResponse(Response):
-    """A schema registry, and what it is for."""
+    """A schema registry, and what it is used for."""
 
     schema_registry_uri: str | None = None
     event_record_format: str | None = None
@@ -253,14 +260,14 @@ class KafkaSchemaRegistryConfigResponse(Response):
 
 
 class KafkaEventSourceConfigResponse(Response):
-    """The consumer group, and the schemas."""
+    """The consumer group and the schema registry."""
 
     consumer_group_id: str | None = None
     schema_registry_config: KafkaSchemaRegistryConfigResponse | None = None
 
 
 class DocumentDBEventSourceConfigResponse(Response):
-    """Which database and collection is listened to."""
+    """The database and collection that are read."""
 
     database_name: str | None = None
     collection_name: str | None = None
@@ -268,7 +275,7 @@ class DocumentDBEventSourceConfigResponse(Response):
 
 
 class ProvisionedPollerConfigResponse(Response):
-    """How many pollers stand ready."""
+    """How many pollers are kept ready."""
 
     minimum_pollers: int | None = None
     maximum_pollers: int | None = None

@@ -12,9 +12,9 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from pydantic import BaseModel, TypeAdapter
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.configuration import HIDDEN_VALUE, FunctionConfiguration
-from activities.event_source_mappings import EventSourceMappingConfiguration
-from activities.functions import GetFunctionResponse
+from activities.configuration_response import HIDDEN_VALUE, FunctionConfiguration
+from activities.event_source_mapping_models import EventSourceMappingConfiguration
+from activities.function_models import GetFunctionResponse
 from activities.shapes import Response
 from tests.activities.model import NEW, answered, asked, sample
 from tests.activities.operations import METHODS, answer_of, bound, request_of

@@ -10,17 +10,15 @@ from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import AwsError
-from activities.event_source_mappings import (
-    CreateEventSourceMappingRequest,
-    DeleteEventSourceMappingRequest,
-    EventSourceMappings,
-    GetEventSourceMappingRequest,
-    ListEventSourceMappingsRequest,
-    UpdateEventSourceMappingRequest,
-)
+from activities.event_source_mappings import EventSourceMappings
+from activities.event_source_mapping_models import UpdateEventSourceMappingRequest
+from activities.event_source_mapping_models import ListEventSourceMappingsRequest
+from activities.event_source_mapping_models import GetEventSourceMappingRequest
+from activities.event_source_mapping_models import DeleteEventSourceMappingRequest
+from activities.event_source_mapping_models import CreateEventSourceMappingRequest
 from activities.event_sources import SelfManagedEventSource
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
+from tests.fake_lambda import FakeLambda
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:checkout"
@@ -31,22 +29,24 @@ CREATE = CreateEventSourceMappingRequest(
 
 
 @pytest.fixture
-def mappings(port: Port) -> EventSourceMappings:
+def mappings(port: FakeLambda) -> EventSourceMappings:
+    port.create("checkout")
+    port.apply("create_alias", FunctionName="checkout", Name="test", FunctionVersion="1")
     return EventSourceMappings(port)
 
 
-def there(port: Port) -> dict[str, Any]:
-    return port.lambda_.mappings[UUID]
+def there(port: FakeLambda) -> dict[str, Any]:
+    return port.mappings[UUID]
 
 
 async def test_a_mapping_created_under_a_lost_answer_is_adopted(
-    port: Port, mappings: EventSourceMappings
+    port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     port.lose("create_event_source_mapping")
     with pytest.raises(ApplicationError):
         await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     assert (await on_attempt(2, mappings.create_event_source_mapping, CREATE)).uuid == UUID
-    assert port.calls("create_event_source_mapping") == ["create_event_source_mapping"]
+    assert port.count("create_event_source_mapping") == 1
 
 
 async def test_a_mapping_that_was_not_created_yet_is_created_by_the_second_attempt(
@@ -67,7 +67,7 @@ async def test_the_same_mapping_there_already_is_success_on_a_first_attempt_too(
     ("other", "differing"), [({"BatchSize": 6}, "BatchSize"), ({"State": "Disabled"}, "Enabled")]
 )
 async def test_a_mapping_that_differs_is_left_alone_and_said_to_differ(
-    port: Port, mappings: EventSourceMappings, attempt: int, other: dict[str, Any], differing: str
+    port: FakeLambda, mappings: EventSourceMappings, attempt: int, other: dict[str, Any], differing: str
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     there(port).update(other)
@@ -92,33 +92,32 @@ async def test_a_mapping_that_differs_is_left_alone_and_said_to_differ(
     ],
 )
 async def test_a_mapping_is_told_by_its_function_and_alias_in_every_way_of_naming_them(
-    port: Port,
+    port: FakeLambda,
     mappings: EventSourceMappings,
     function: str,
     arn: str,
     ours: bool,
 ) -> None:
-    port.lambda_.mappings[UUID] = {
+    port.mappings[UUID] = {
         "UUID": UUID,
         "FunctionArn": arn,
         "EventSourceArn": QUEUE,
         "State": "Enabled",
         "BatchSize": 5,
     }
+    port.respond("create_event_source_mapping", {"UUID": "another"})
     await on_attempt(
         2,
         mappings.create_event_source_mapping,
         CREATE.model_copy(update={"function_name": function}),
     )
-    assert port.calls("create_event_source_mapping") == (
-        [] if ours else ["create_event_source_mapping"]
-    )
+    assert port.count("create_event_source_mapping") == (0 if ours else 1)
 
 
 async def test_two_topics_of_one_cluster_are_two_sources(
-    port: Port, mappings: EventSourceMappings
+    port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
-    port.lambda_.mappings[UUID] = {
+    port.mappings[UUID] = {
         "UUID": UUID,
         "FunctionArn": ARN,
         "EventSourceArn": QUEUE,
@@ -126,7 +125,7 @@ async def test_two_topics_of_one_cluster_are_two_sources(
         "BatchSize": 5,
         "Topics": ["one"],
     }
-    port.instead("create_event_source_mapping", {"UUID": "another"})
+    port.respond("create_event_source_mapping", {"UUID": "another"})
     request = CREATE.model_copy(update={"topics": ["two"]})
     assert (await on_attempt(2, mappings.create_event_source_mapping, request)).uuid == "another"
     assert (
@@ -137,14 +136,13 @@ async def test_two_topics_of_one_cluster_are_two_sources(
 
 
 async def test_a_cluster_of_ones_own_is_told_by_its_servers(
-    port: Port, mappings: EventSourceMappings
+    port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     servers = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["b:9092", "a:9092"]}}
-    port.lambda_.mappings[UUID] = {
+    port.mappings[UUID] = {
         "UUID": UUID,
         "FunctionArn": ARN,
         "State": "Enabled",
-        "EventSourceArn": None,
         "SelfManagedEventSource": servers,
     }
     request = CreateEventSourceMappingRequest(
@@ -154,20 +152,20 @@ async def test_a_cluster_of_ones_own_is_told_by_its_servers(
         ),
     )
     assert (await on_attempt(2, mappings.create_event_source_mapping, request)).uuid == UUID
-    assert port.sent[0] == ("list_event_source_mappings", {"FunctionName": "checkout"})
+    assert port.requests[0] == ("list_event_source_mappings", {"FunctionName": "checkout"})
 
 
 async def test_a_mapping_that_is_about_to_go_is_not_adopted(
-    port: Port, mappings: EventSourceMappings
+    port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     there(port)["State"] = "Deleting"
-    port.instead("create_event_source_mapping", {"UUID": "another"})
+    port.respond("create_event_source_mapping", {"UUID": "another"})
     assert (await on_attempt(2, mappings.create_event_source_mapping, CREATE)).uuid == "another"
 
 
 async def test_a_point_in_time_is_compared_to_the_second_and_needs_its_zone(
-    port: Port, mappings: EventSourceMappings
+    port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     moment = dt.datetime(2026, 11, 22, 10, 5, 0, 123, tzinfo=dt.UTC)
     request = CREATE.model_copy(
@@ -199,11 +197,11 @@ async def test_deleting_what_is_gone_is_success(
 
 
 async def test_deleting_what_is_being_deleted_is_success_and_what_is_being_changed_is_tried_again(
-    port: Port, mappings: EventSourceMappings
+    port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     busy = AwsError("delete_event_source_mapping", "ResourceInUseException", "in transition")
-    port.instead("delete_event_source_mapping", busy, busy)
+    port.respond("delete_event_source_mapping", busy, busy)
     there(port)["State"] = "Updating"
     with pytest.raises(ApplicationError) as waiting:
         await on_attempt(
@@ -219,7 +217,7 @@ async def test_deleting_what_is_being_deleted_is_success_and_what_is_being_chang
 
 
 async def test_an_update_that_is_there_already_is_not_sent_again_and_one_that_is_not_is(
-    port: Port, mappings: EventSourceMappings
+    port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     request = UpdateEventSourceMappingRequest(
@@ -227,14 +225,14 @@ async def test_an_update_that_is_there_already_is_not_sent_again_and_one_that_is
     )
     assert (await on_attempt(2, mappings.update_event_source_mapping, request)).batch_size == 7
     assert (await on_attempt(2, mappings.update_event_source_mapping, request)).state == "Disabled"
-    assert port.calls("update_event_source_mapping") == ["update_event_source_mapping"]
-    port.instead("update_event_source_mapping", {"UUID": UUID})
+    assert port.count("update_event_source_mapping") == 1
+    port.respond("update_event_source_mapping", {"UUID": UUID})
     await on_attempt(
         2,
         mappings.update_event_source_mapping,
         request.model_copy(update={"function_name": "checkout:live"}),
     )
-    assert len(port.calls("update_event_source_mapping")) == 2
+    assert port.count("update_event_source_mapping") == 2
 
 
 async def test_mappings_are_read_and_listed(mappings: EventSourceMappings) -> None:

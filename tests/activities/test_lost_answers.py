@@ -30,20 +30,16 @@ from activities.concurrency import (
     ReservedConcurrency,
 )
 from activities.configuration import Environment
-from activities.event_source_mappings import (
-    CreateEventSourceMappingRequest,
-    DeleteEventSourceMappingRequest,
-    EventSourceMappings,
-    UpdateEventSourceMappingRequest,
-)
-from activities.functions import (
-    CreateFunctionRequest,
-    DeleteFunctionRequest,
-    FunctionCode,
-    Functions,
-    UpdateFunctionCodeRequest,
-    UpdateFunctionConfigurationRequest,
-)
+from activities.event_source_mappings import EventSourceMappings
+from activities.event_source_mapping_models import UpdateEventSourceMappingRequest
+from activities.event_source_mapping_models import DeleteEventSourceMappingRequest
+from activities.event_source_mapping_models import CreateEventSourceMappingRequest
+from activities.functions import Functions
+from activities.function_models import DeleteFunctionRequest
+from activities.function_models import UpdateFunctionConfigurationRequest
+from activities.function_models import UpdateFunctionCodeRequest
+from activities.function_models import CreateFunctionRequest
+from activities.function_models import FunctionCode
 from activities.invocations import Invocations, InvokeAsyncRequest, InvokeRequest
 from activities.limits import rate
 from activities.operation import OperationGroup
