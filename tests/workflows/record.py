@@ -1,4 +1,6 @@
-"""Records the histories that later versions must replay: ``python -m tests.workflows.record [NAME …]``.
+"""Records the histories that later versions must replay.
+
+    python -m tests.workflows.record [NAME …]
 
 Each scenario runs on a real Temporal server, in real time, over an AWS in memory. Its histories are
 written to ``tests/histories/<scenario>.<workflow>.json``.
@@ -33,7 +35,7 @@ LONG: Final = {
         "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1h"}]
     }
 }
-ASKING: Final = {
+APPROVAL: Final = {
     "strategy": {
         "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval", "timeout": "1h"}]
     }
@@ -41,17 +43,17 @@ ASKING: Final = {
 
 
 def accept(_: object) -> dict[str, bool]:
-    """A hook that has nothing against it."""
+    """A hook that accepts."""
     return {"accept": True}
 
 
 def refuse(_: object) -> dict[str, Any]:
-    """A hook that has."""
+    """A hook that refuses."""
     return {"accept": False, "reason": "the smoke test failed"}
 
 
 async def success(harness: Harness) -> Handle:
-    """Code, configuration, concurrency, hooks and guards: all that a release can do, and all goes well."""
+    """A release with code, configuration, concurrency, hooks and guards succeeds."""
     harness.aws.hook("preflight", accept)
     harness.aws.hook("smoke", accept)
     harness.aws.alarms["errors"] = "OK"
@@ -123,7 +125,7 @@ async def hook_refusal(harness: Harness) -> Handle:
 async def approval(harness: Harness) -> Handle:
     """A person approves."""
     handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **ASKING)
+        "Release", harness.request(artifact=harness.package("three"), **APPROVAL)
     )
     await harness.wait_for_phase("awaiting_approval")
     await harness.send("approve", note="looks good")
@@ -171,7 +173,10 @@ def broken(_: object) -> None:
 
 
 async def probe(harness: Harness) -> Handle:
-    """The candidate is probed before it gets traffic; one of three requests fails, which may, and AWS throttles one."""
+    """The candidate is probed before it gets traffic.
+
+    One of three requests fails, which is allowed; AWS throttles another.
+    """
     answers = iter([broken, whole, whole])
 
     def in_turn(payload: object) -> object:
@@ -213,23 +218,17 @@ async def rejection(harness: Harness) -> Handle:
 
 
 async def foreign(harness: Harness) -> Handle:
-    """Somebody else moves the alias in the bake."""
+    """Another writer moves the alias in the bake."""
     handle = await harness.start(
         "Release", harness.request(artifact=harness.package("three"), **SHORT)
     )
     await harness.wait_for_phase("baking")
-    harness.aws.somebody(
-        "update_alias",
-        FunctionName=harness.function,
-        Name="live",
-        FunctionVersion="1",
-        RoutingConfig={},
-    )
+    harness.move_alias("1")
     return handle
 
 
 async def foreign_upload(harness: Harness) -> Handle:
-    """Somebody else uploads code before the release's own has settled."""
+    """Another writer uploads code before the release's own upload has settled."""
     harness.aws.after(
         "update_function_code", lambda _: harness.aws.overwrite(harness.function, "theirs")
     )
@@ -238,13 +237,22 @@ async def foreign_upload(harness: Harness) -> Handle:
     )
 
 
+async def foreign_code(harness: Harness) -> Handle:
+    """AWS refuses to publish, since ``$LATEST`` holds other code."""
+    message = "CodeSHA256 (one) is different from current CodeSHA256 in $LATEST (other)."
+    harness.aws.fail("publish_version", "InvalidParameterValueException", message)
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **SHORT)
+    )
+
+
 async def rollback(harness: Harness) -> Handle:
-    """An alias is put on an earlier version."""
+    """An alias is moved to an earlier version."""
     return await harness.start("Rollback", harness.request(version="1", requested_by="ana"))
 
 
 async def terminated(harness: Harness) -> Handle:
-    """The rollout is terminated, and mended by the release."""
+    """The rollout is terminated, and rolled back by the release."""
     handle = await harness.start(
         "Release", harness.request(artifact=harness.package("three"), **LONG)
     )
@@ -254,7 +262,7 @@ async def terminated(harness: Harness) -> Handle:
 
 
 async def terminated_with_concurrency(harness: Harness) -> Handle:
-    """The rollout is terminated, and what it may still have on its way to AWS is waited for before the rest is mended."""
+    """The rollout is terminated; the release waits for its late writes, then restores the rest."""
     concurrency = {"concurrency": {"reserved": 50}}
     handle = await harness.start(
         "Release", harness.request(artifact=harness.package("three"), **concurrency, **LONG)
@@ -265,7 +273,7 @@ async def terminated_with_concurrency(harness: Harness) -> Handle:
 
 
 async def judged(harness: Harness) -> Handle:
-    """A candidate that does worse than stable is rolled back for what CloudWatch measured."""
+    """A candidate is rolled back for its error rate."""
     harness.aws.callers(harness.function, error_rates={"3": 0.05, "2": 0.005})
     guards = {
         "guards": {
@@ -278,7 +286,7 @@ async def judged(harness: Harness) -> Handle:
 
 
 async def adaptive(harness: Harness) -> Handle:
-    """A ramp: a dose, the wait for what CloudWatch tells of it, and everything."""
+    """An adaptive ramp: a dose, the wait for its metrics, and all traffic."""
     harness.aws.callers(harness.function, error_rates={"3": 0.005, "2": 0.005})
     ramp = {"strategy": {"adaptive": {"from": 20, "margin": 0.1}}}
     return await harness.start(
@@ -287,7 +295,7 @@ async def adaptive(harness: Harness) -> Handle:
 
 
 async def unmeasurable(harness: Harness) -> Handle:
-    """CloudWatch answers in part only: a person decides, twice."""
+    """CloudWatch answers with partial data: a person approves, twice."""
     harness.aws.metrics_status = "PartialData"
     metrics = {"guards": {"metrics": {"not_worse": [{}]}}}
     short = {"duration": "1s", "max_duration": "2s"}
@@ -308,18 +316,35 @@ async def unmeasurable(harness: Harness) -> Handle:
     return handle
 
 
+async def two_analyses(harness: Harness) -> Handle:
+    """Two analyses of equal length; the first is paused and resumed. Nothing is measured."""
+    analysis = {"kind": "analysis", "duration": "3s", "max_duration": "3s", "on_no_data": "pass"}
+    steps = [
+        {"kind": "set_weight", "percent": 10},
+        {**analysis, "not_worse": [{"margin": 0.01}]},
+        {**analysis, "not_worse": [{"margin": 0.1}]},
+    ]
+    handle = await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), strategy={"steps": steps})
+    )
+    await harness.wait_for_phase("baking")
+    await harness.send("pause", reason="lunch")
+    await harness.send("resume")
+    return handle
+
+
 async def hotfix(harness: Harness) -> Handle:
-    """A hotfix ships while an alarm is red, and is watched over for a moment."""
+    """A hotfix is promoted during an alarm, and watched for a second."""
     harness.aws.alarms = {"errors": "ALARM", "latency": "OK"}
     guards = {"guards": {"alarms": ["errors", "latency"], "after": "1s"}}
-    asked = harness.request(
+    request = harness.request(
         artifact=harness.package("three"),
         hotfix=True,
         reason="INC-7",
         strategy="AllAtOnce",
         **guards,
     )
-    return await harness.start("Release", asked)
+    return await harness.start("Release", request)
 
 
 SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
@@ -339,12 +364,14 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         rejection,
         foreign,
         foreign_upload,
+        foreign_code,
         rollback,
         terminated,
         terminated_with_concurrency,
         judged,
         adaptive,
         unmeasurable,
+        two_analyses,
         hotfix,
     )
 }
