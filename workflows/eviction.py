@@ -1,7 +1,8 @@
-"""A workflow that only waits for another one, for long, is not kept in memory: its worker forgets it, and has it back when it is needed.
+"""Eviction: a workflow that only waits for another one does not stay in a worker's memory.
 
-A ``Release`` waits for its ``Rollout``: for hours, if that bakes for hours. To keep it would cost as much memory as to keep one more
-``Rollout``; to rebuild it from its short history, once, at the end, costs some milliseconds.
+A ``Release`` waits for its ``Rollout``, for hours if that bakes for hours. In memory it would cost
+as much as one more ``Rollout``. To rebuild it once, at the end, from its short history takes some
+milliseconds.
 """
 
 from __future__ import annotations
@@ -13,39 +14,47 @@ from typing import Final
 from temporalio.worker import Worker
 
 _POLL_SECONDS: Final = 1.0
-"""Seconds between two looks at who dozes."""
+"""Between two evictions of a worker."""
 
 
 class IdleWorkflows:
-    """Runs that only wait from now on. Told from threads that run workflows, to all workers of the process: one of them has it."""
+    """The runs to evict, by id.
+
+    Thread-safe: threads that run workflows mark a run idle. Every worker of the process receives a
+    request to evict it, as it is not known which of them has it.
+    """
 
     def __init__(self) -> None:
-        """None does, and no worker is there."""
+        """Start without an idle run, and without a worker."""
         self._lock = threading.Lock()
-        self._told: list[list[str]] = []
+        self._queues: list[list[str]] = []
 
     def mark_idle(self, run_id: str) -> None:
-        """Nothing is to be done for this run for a long time."""
+        """Have this run evicted: it will only wait, for a long time."""
         with self._lock:
-            for runs in self._told:
-                runs.append(run_id)
+            for queue in self._queues:
+                queue.append(run_id)
 
     async def evict_from(self, worker: Worker) -> None:
-        """Have a worker forget whoever dozes. Without end. One that has woken up meanwhile, is over, or is another worker's, is none the worse for it."""
-        runs: list[str] = []
+        """Evict idle runs from a worker, until cancelled.
+
+        It does no harm to a run that has continued meanwhile, has ended, or is another worker's.
+        """
+        queue: list[str] = []
         with self._lock:
-            self._told.append(runs)
+            self._queues.append(queue)
         try:
             while True:
                 await asyncio.sleep(_POLL_SECONDS)
                 with self._lock:
-                    dozing, runs[:] = list(runs), []
-                for run_id in dozing:
-                    worker._bridge_worker.request_workflow_eviction(run_id)  # pyright: ignore[reportPrivateUsage] - no public way  # noqa: SLF001 - # pyright: ignore[reportPrivateUsage] - no public way
+                    run_ids, queue[:] = list(queue), []
+                for run_id in run_ids:
+                    # The SDK has no public method to evict a run; its bridge to the core has one.
+                    worker._bridge_worker.request_workflow_eviction(run_id)  # pyright: ignore[reportPrivateUsage] - no public way  # noqa: SLF001 - no public way
         finally:
             with self._lock:
-                self._told = [others for others in self._told if others is not runs]
+                self._queues = [other for other in self._queues if other is not queue]
 
 
 IDLE_WORKFLOWS: Final = IdleWorkflows()
-"""Those of this process."""
+"""The idle runs of this process."""
