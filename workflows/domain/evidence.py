@@ -15,11 +15,13 @@ stop. Two hypotheses are bet against:
 Between the two (worse, but by less than the margin) either may happen, or neither. ``alpha`` bounds
 each of the two errors by itself.
 
-The bet on one contrast (both versions' counts of the same period) is that of Turner, Ly and
-Grünwald ("Generic E-variables for exact sequential k-sample tests", JSPI 230, 2024; for differences
-Turner and Grünwald, Statistics & Probability Letters 198, 2023). It is a likelihood ratio. The
+The bet on one contrast (both versions' counts of the same period) is a likelihood ratio. The
 numerator is an alternative (``c``, ``s``): the failure rates of candidate and stable. The
 denominator is the point of the hypothesis that is nearest to that alternative (``c0``, ``s0``).
+Sources:
+
+- Turner, Ly and Grünwald, "Generic E-variables for exact sequential k-sample tests", JSPI 230, 2024
+- for differences: Turner and Grünwald, Statistics & Probability Letters 198, 2023
 
 Why it has no expected gain: a request that fails with probability ``p`` multiplies the capital by
 ``p·c/c0 + (1-p)(1-c)/(1-c0)`` on average, which is linear in ``p``. So the logarithm of the mean

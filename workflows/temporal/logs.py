@@ -1,0 +1,105 @@
+"""The log of a worker: one line per event, as JSON or as coloured columns.
+
+All lines have the same form, whether they are our own, the SDK's, its core's or a library's.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Final, cast
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import Fault
+
+_FIELDS: Final = {
+    "workflow_id": "workflow_id",
+    "workflow_run_id": "run_id",
+    "run_id": "run_id",
+    "activity_type": "activity",
+    "activity_id": "activity_id",
+    "attempt": "attempt",
+}
+"""The fields of a line by the names that the SDK uses for them."""
+
+
+def configure_logging(log_format: str, level: str) -> None:
+    """Send all logs to stderr.
+
+    ``log_format`` is json, console, or auto, which is console on a terminal and json elsewhere.
+    """
+    processors: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        _bind_execution,
+        _summarize_fault,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    is_console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if is_console else structlog.processors.JSONRenderer()
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=processors,
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # Below WARNING botocore logs requests and their parameters, which may hold secrets.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+def _bind_execution(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Add the workflow, run, activity and attempt that a line belongs to, from any logger."""
+    context: dict[str, Any] = {
+        **event.pop("temporal_workflow", {}),
+        **event.pop("temporal_activity", {}),
+    }
+    if activity.in_activity():
+        info = activity.info()
+        context |= {
+            "workflow_id": info.workflow_id,
+            "workflow_run_id": info.workflow_run_id,
+            "activity_type": info.activity_type,
+            "activity_id": info.activity_id,
+            "attempt": info.attempt,
+        }
+    event.update(
+        {
+            _FIELDS[name]: value
+            for name, value in context.items()
+            if name in _FIELDS and value is not None
+        }
+    )
+    return event
+
+
+def _summarize_fault(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Log an expected failure of an operation without a stack trace, which only bugs need."""
+    info: Any = event.get("exc_info")
+    error: BaseException | None = (
+        cast("tuple[Any, BaseException, Any]", info)[1] if isinstance(info, tuple) else None
+    )
+    if isinstance(error, ApplicationError) and error.type in set(Fault) - {Fault.BUG}:
+        del event["exc_info"]
+        # The SDK appends its context to the message, as " ({…})"; it is bound as fields above.
+        message = str(event["event"]).partition(" ({")[0]
+        event = {**event, "event": message, "fault": error.type, "reason": error.message}
+    return event
