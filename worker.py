@@ -1,7 +1,8 @@
-"""The long-running worker: carries releases out, within one AWS account and region, until it is told to stop.
+"""The worker: a long-running process that serves releases of one AWS account and region.
 
-``python worker.py`` reads its settings from the environment (``--help`` lists them), connects to Temporal and AWS, registers the
-search attributes that are missing, and works. SIGTERM and SIGINT drain it: what is under way is finished, nothing new is begun.
+``python worker.py`` reads its settings from the environment (``--help`` lists them), connects to
+Temporal and AWS, registers missing search attributes, and serves its task queue. SIGTERM and SIGINT
+drain it: running activities finish, and no new work is taken.
 """
 
 from __future__ import annotations
@@ -17,19 +18,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import structlog
 import typer
-from temporalio import activity
-from temporalio.api.operatorservice.v1 import (
-    AddSearchAttributesRequest,
-    ListSearchAttributesRequest,
-)
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
-from temporalio.exceptions import ApplicationError
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -38,41 +33,47 @@ from temporalio.runtime import (
     TelemetryConfig,
     TelemetryFilter,
 )
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import list_operations
 from activities.aws import AwsConfigurationError, connect
-from activities.errors import Fault
 from activities.limits.rate import Limits, Rates
 from activities.limits.sharing import HEARTBEAT_INTERVAL, RateShare
 from activities.limits.slots import create_worker_tuner
-from workflows import search_attributes
+from workflows.temporal.logs import configure_logging
 from workflows.temporal.plugin import LambdaReleases
 from workflows.temporal.process_exit import run_and_exit
+from workflows.temporal.search_attribute_registration import (
+    NamespaceError,
+    register_search_attributes,
+    summarize_error,
+)
 
 GRACEFUL_SHUTDOWN_TIMEOUT = timedelta(seconds=30)
 """How long a stopping worker lets AWS calls finish: longer than any single one of them."""
 
-_DEFAULT_CONTROL_PLANE_RATE = Rates().control_plane
-"""Control-plane calls a second that AWS allows in one account and region, except for GetFunction and GetPolicy, which have their own."""
+DEFAULT_CONTROL_PLANE_RATE = Rates().control_plane
+"""Control-plane calls per second that AWS allows in one account and region."""
 
 DEFAULT_CACHED_WORKFLOWS = 1_000
 """Workflows kept in memory."""
 
+_DEFAULT_TEMPORAL_ADDRESS = "localhost:7233"
+
 _MIN_RUN_SECONDS = 1.0
-"""Seconds a worker runs at least before it stops: start-up and shut-down of the SDK's core must not overlap."""
+"""How long a worker runs at least: the SDK's core must not shut down while it starts."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 
 class WorkerStartError(Exception):
-    """Something outside is missing; the message says what, in one line."""
+    """Temporal cannot be reached; the message is one line."""
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What an operator may choose; ``--help`` says what each is."""
+    """The settings of an operator; ``--help`` describes each of them."""
 
     task_queue: str
     rate: float | None
@@ -82,9 +83,13 @@ class WorkerSettings:
 
 
 async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
-    """Connect, serve the queue until ``stop`` is set, drain. Raises :class:`WorkerStartError` or :class:`AwsConfigurationError` before anything is begun."""
-    client = await _temporal(settings.metrics)
-    await _register_search_attributes(client)
+    """Connect, serve the task queue until ``stop`` is set, and drain.
+
+    Raises :class:`WorkerStartError`, :class:`NamespaceError` or :class:`AwsConfigurationError`
+    before it takes any work.
+    """
+    client = await _connect_to_temporal(settings.metrics)
+    await register_search_attributes(client)
     limits = Limits(Rates().scale_to(settings.aws_rate))
     share = RateShare(client, task_queue=settings.task_queue, limits=limits)
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -98,12 +103,14 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
             max_task_queue_activities_per_second=settings.rate,
             max_cached_workflows=settings.cached,
             graceful_shutdown_timeout=GRACEFUL_SHUTDOWN_TIMEOUT,
-            **_versioning(),
+            **_read_versioning(),
         )
+        # What exists by now stays. Later collections are about workflows, and are then short:
+        # https://docs.python.org/3/library/gc.html#gc.freeze
         gc.collect()
-        gc.freeze()  # what is there by now stays: collecting is about workflows, and those forgotten are collected soon
-        sharing = asyncio.ensure_future(share.maintain())
-        failed = asyncio.ensure_future(_run(worker, stop))
+        gc.freeze()
+        share_task = asyncio.ensure_future(share.maintain())
+        worker_task = asyncio.ensure_future(_run_until_stopped(worker, stop))
         log.info(
             "working",
             task_queue=settings.task_queue,
@@ -111,50 +118,54 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
             temporal=client.service_client.config.target_host,
         )
         try:
-            await failed
+            await worker_task
         finally:
-            sharing.cancel()
+            share_task.cancel()
     log.info("stopped")
 
 
-async def _run(worker: Worker, stop: asyncio.Event) -> None:
-    running = asyncio.ensure_future(worker.run())
-    stopping = asyncio.ensure_future(stop.wait())
+async def _run_until_stopped(worker: Worker, stop: asyncio.Event) -> None:
+    worker_task = asyncio.ensure_future(worker.run())
+    stop_task = asyncio.ensure_future(stop.wait())
     await asyncio.wait(
-        [running, asyncio.ensure_future(asyncio.sleep(_MIN_RUN_SECONDS))],
+        [worker_task, asyncio.ensure_future(asyncio.sleep(_MIN_RUN_SECONDS))],
         return_when=asyncio.FIRST_COMPLETED,
     )
-    await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
-    if not running.done():
+    await asyncio.wait([worker_task, stop_task], return_when=asyncio.FIRST_COMPLETED)
+    if not worker_task.done():
         log.info("draining", at_most=GRACEFUL_SHUTDOWN_TIMEOUT.total_seconds())
         await worker.shutdown()
-    stopping.cancel()
-    await running
+    stop_task.cancel()
+    await worker_task
 
 
-async def _temporal(metrics: str | None) -> Client:
-    """Connect as ``temporalio.envconfig`` says, with our plugin."""
+async def _connect_to_temporal(metrics: str | None) -> Client:
+    """Connect with the settings that ``temporalio.envconfig`` finds, and with our plugin."""
     try:
         settings: dict[str, Any] = {
-            "target_host": "localhost:7233",
+            "target_host": _DEFAULT_TEMPORAL_ADDRESS,
             **ClientConfig.load_client_connect_config(),
         }
         return await Client.connect(
-            **settings, identity=_identity(), plugins=[LambdaReleases()], runtime=_runtime(metrics)
+            **settings,
+            identity=_create_identity(),
+            plugins=[LambdaReleases()],
+            runtime=_create_runtime(metrics),
         )
     except (RuntimeError, RPCError, ValueError, OSError) as error:
-        address = os.environ.get("TEMPORAL_ADDRESS", "localhost:7233")
+        address = os.environ.get("TEMPORAL_ADDRESS", _DEFAULT_TEMPORAL_ADDRESS)
         raise WorkerStartError(
-            f"cannot reach Temporal at {address}: {_line(error)} (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE)"
+            f"cannot reach Temporal at {address}: {summarize_error(error)} "
+            "(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE)"
         ) from error
 
 
-def _identity() -> str:
-    """The name under which Temporal knows this process: its own even where all have the same process id and host, as in containers."""
+def _create_identity() -> str:
+    """A unique identity of this process; in containers process id and host name may be equal."""
     return f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex[:8]}"
 
 
-def _runtime(metrics: str | None) -> Runtime:
+def _create_runtime(metrics: str | None) -> Runtime:
     prometheus = (
         PrometheusConfig(
             bind_address=metrics,
@@ -170,19 +181,18 @@ def _runtime(metrics: str | None) -> Runtime:
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
     )
     return Runtime(
-        telemetry=TelemetryConfig(metrics=prometheus, logging=logs), worker_heartbeat_interval=HEARTBEAT_INTERVAL
+        telemetry=TelemetryConfig(metrics=prometheus, logging=logs),
+        worker_heartbeat_interval=HEARTBEAT_INTERVAL,
     )
 
 
-def _versioning() -> dict[str, Any]:
-    """Worker Versioning, for those who deploy workers under it: on where both variables are set, off otherwise."""
-    name, build = (
-        os.environ.get("TEMPORAL_DEPLOYMENT_NAME"),
-        os.environ.get("TEMPORAL_WORKER_BUILD_ID"),
-    )
-    if not (name and build):
+def _read_versioning() -> dict[str, Any]:
+    """The options of Worker Versioning, if both of its variables are set; else none."""
+    name = os.environ.get("TEMPORAL_DEPLOYMENT_NAME")
+    build_id = os.environ.get("TEMPORAL_WORKER_BUILD_ID")
+    if not (name and build_id):
         return {}
-    version = WorkerDeploymentVersion(deployment_name=name, build_id=build)
+    version = WorkerDeploymentVersion(deployment_name=name, build_id=build_id)
     return {
         "deployment_config": WorkerDeploymentConfig(
             version=version,
@@ -192,167 +202,12 @@ def _versioning() -> dict[str, Any]:
     }
 
 
-# --- search attributes ---------------------------------------------------------------------------------------------------------------
-
-
-async def _register_search_attributes(client: Client) -> None:
-    """Register what is missing, where we may; where we may not, insist that it is there: a release could not run without."""
-    try:
-        listed = await client.operator_service.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace)
-        )
-        if other := [
-            name
-            for name, kind in search_attributes.TYPES.items()
-            if listed.custom_attributes.get(name, kind) != kind
-        ]:
-            theirs = ", ".join(f"{name} (not of type {_kind(name)})" for name in other)
-            raise WorkerStartError(
-                f"namespace {client.namespace} uses search attributes of ours for something else: {theirs}"
-            )
-        missing = {
-            name: kind
-            for name, kind in search_attributes.TYPES.items()
-            if name not in listed.custom_attributes
-        }
-        if missing:
-            request = AddSearchAttributesRequest(
-                namespace=client.namespace, search_attributes=missing
-            )
-            await client.operator_service.add_search_attributes(request)
-            log.info("registered search attributes", names=sorted(missing))
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise WorkerStartError(
-                f"there is no namespace {client.namespace} (TEMPORAL_NAMESPACE)"
-            ) from error
-        log.warning("cannot register search attributes", reason=_line(error))
-    unknown = list(search_attributes.TYPES)
-    for _ in range(60):
-        if not (unknown := [name for name in unknown if not await _known(client, name)]):
-            return
-        await asyncio.sleep(0.5)
-    commands = "; ".join(
-        f"temporal operator search-attribute create --name {name} --type {_kind(name)}"
-        for name in unknown
-    )
-    raise WorkerStartError(
-        f"namespace {client.namespace} lacks search attributes; have an administrator run: {commands}"
-    )
-
-
-async def _known(client: Client, name: str) -> bool:
-    """Whether a namespace can be searched by an attribute; asked in a way that every Temporal, Cloud too, answers."""
-    try:
-        await client.count_workflows(f"{name} IS NOT NULL")
-    except RPCError as error:
-        if error.status is RPCStatusCode.INVALID_ARGUMENT:
-            return False
-        raise WorkerStartError(f"cannot use namespace {client.namespace}: {_line(error)}") from error
-    return True
-
-
-def _kind(name: str) -> str:
-    return "Int" if name == search_attributes.TRAFFIC_PERCENT.name else "Keyword"
-
-
-# --- logs ------------------------------------------------------------------------------------------------------------------------------
-
-
-def set_up_logs(form: str, level: str) -> None:
-    """One line an event: JSON, or coloured columns for a terminal; from our code, the SDK, its core and every library alike."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(),
-        _bind_execution,
-        _name_fault,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    console = form == "console" or (form == "auto" and sys.stderr.isatty())
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
-    )
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-            foreign_pre_chain=shared,
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
-
-
-def _bind_execution(
-    _: Any, __: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    """Say which workflow, run, activity and attempt a line belongs to, whoever wrote it."""
-    told: dict[str, Any] = {
-        **event.pop("temporal_workflow", {}),
-        **event.pop("temporal_activity", {}),
-    }
-    if activity.in_activity():
-        info = activity.info()
-        told |= {
-            "workflow_id": info.workflow_id,
-            "workflow_run_id": info.workflow_run_id,
-            "activity_type": info.activity_type,
-            "activity_id": info.activity_id,
-            "attempt": info.attempt,
-        }
-    names = {
-        "workflow_id": "workflow_id",
-        "workflow_run_id": "run_id",
-        "run_id": "run_id",
-        "activity_type": "activity",
-        "activity_id": "activity_id",
-        "attempt": "attempt",
-    }
-    event.update(
-        {names[key]: value for key, value in told.items() if key in names and value is not None}
-    )
-    return event
-
-
-def _name_fault(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """An operation that failed as it may says so in a line; a stack trace is for what nobody foresaw, a bug of ours above all."""
-    info: Any = event.get("exc_info")
-    error: BaseException | None = (
-        cast("tuple[Any, BaseException, Any]", info)[1] if isinstance(info, tuple) else None
-    )
-    if isinstance(error, ApplicationError) and error.type in set(Fault) - {Fault.BUG}:
-        del event["exc_info"]
-        event = {
-            **event,
-            "event": str(event["event"]).partition(" ({")[0],
-            "fault": error.type,
-            "reason": error.message,
-        }
-    return event
-
-
-def _line(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
-    return text.splitlines()[0][:300]
-
-
-# --- the command line --------------------------------------------------------------------------------------------------------------------
-
-
 def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     task_queue: Annotated[
         str,
         typer.Option(
             envvar="RELEASES_TASK_QUEUE",
-            help="The queue to serve: one for each AWS account and region.",
+            help="The task queue to serve: one for each AWS account and region.",
         ),
     ] = "lambda-releases",
     rate: Annotated[
@@ -360,8 +215,10 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         typer.Option(
             envvar="RELEASES_RATE",
             min=0.1,
-            help="Activities a second on this queue, of all its workers together, whatever they do. None by default, and best: "
-            "RELEASES_AWS_RATE alone keeps to AWS's limits; this one counts what is no call to AWS, and lets twice as many through at first.",
+            help="Activities per second on this queue, of all its workers together and of any kind."
+            " None by default, which is best: RELEASES_AWS_RATE alone keeps AWS's limits. This one"
+            " also counts activities that do not call AWS, and lets twice as many through at"
+            " first.",
         ),
     ] = None,
     aws_rate: Annotated[
@@ -369,16 +226,19 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         typer.Option(
             envvar="RELEASES_AWS_RATE",
             min=0.1,
-            help="Control-plane calls to AWS Lambda a second of all workers of the queue together; they share it by themselves. "
-            "AWS allows 15 in one account and region, and no more: less leaves some for others. Its other limits go along.",
+            help="Control-plane calls to AWS Lambda per second, of all workers of the queue"
+            " together, which share them automatically. AWS allows 15 in one account and region:"
+            " choose less to leave some for other callers. The limits of other calls are scaled"
+            " with it.",
         ),
-    ] = _DEFAULT_CONTROL_PLANE_RATE,
+    ] = DEFAULT_CONTROL_PLANE_RATE,
     cached: Annotated[
         int,
         typer.Option(
             envvar="RELEASES_CACHED_WORKFLOWS",
             min=0,
-            help="Workflows kept in memory. One beyond that is rebuilt from its history when something happens to it.",
+            help="Workflows kept in memory. Any other workflow is rebuilt from its history when"
+            " it has an event.",
         ),
     ] = DEFAULT_CACHED_WORKFLOWS,
     metrics: Annotated[
@@ -398,31 +258,27 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         str, typer.Option(envvar="RELEASES_LOG_LEVEL", help="debug, info, warning or error.")
     ] = "info",
 ) -> None:
-    """Carry out releases of AWS Lambda functions until told to stop (SIGTERM, SIGINT).
+    """Serve releases of AWS Lambda functions until stopped (SIGTERM, SIGINT).
 
-    Temporal is found as its own CLI finds it: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE, TEMPORAL_API_KEY, … or temporal.toml.
-    AWS as botocore finds it: AWS_REGION or AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ….
-    TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID, both set, turn Worker Versioning on.
+    Temporal is configured as for its own CLI, by temporal.toml or by
+    TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE, TEMPORAL_API_KEY, ….
+    AWS is configured as for botocore, by AWS_REGION or AWS_DEFAULT_REGION,
+    AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ….
+    Both TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID together turn
+    Worker Versioning on.
     """
-    set_up_logs(log_format, log_level)
+    configure_logging(log_format, log_level)
+    settings = WorkerSettings(
+        task_queue=task_queue, rate=rate, aws_rate=aws_rate, cached=cached, metrics=metrics
+    )
     try:
-        asyncio.run(
-            _main(
-                WorkerSettings(
-                    task_queue=task_queue,
-                    rate=rate,
-                    aws_rate=aws_rate,
-                    cached=cached,
-                    metrics=metrics,
-                )
-            )
-        )
-    except (WorkerStartError, AwsConfigurationError) as problem:
-        sys.stderr.write(f"worker: {problem}\n")
-        raise typer.Exit(1) from problem
+        asyncio.run(_work_until_signalled(settings))
+    except (WorkerStartError, NamespaceError, AwsConfigurationError) as error:
+        sys.stderr.write(f"worker: {error}\n")
+        raise typer.Exit(1) from error
 
 
-async def _main(settings: WorkerSettings) -> None:
+async def _work_until_signalled(settings: WorkerSettings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

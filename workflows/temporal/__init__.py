@@ -7,4 +7,6 @@
 - :mod:`~workflows.temporal.interceptors`: the number of inputs, and announcements of rollbacks
 - :mod:`~workflows.temporal.sandbox`: the sandbox of workflows
 - :mod:`~workflows.temporal.process_exit`: the end of a process, with its exit status
+- :mod:`~workflows.temporal.search_attribute_registration`: registers search attributes for a worker
+- :mod:`~workflows.temporal.logs`: the log of a worker
 """

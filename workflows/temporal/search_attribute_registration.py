@@ -17,7 +17,7 @@ from workflows import search_attributes
 
 _MAX_CHECKS: Final = 60
 _CHECK_INTERVAL_SECONDS: Final = 0.5
-"""A registration takes some seconds to reach every host of Temporal's, so it is checked for long."""
+"""Between two checks: a registration takes some seconds to reach every host of Temporal's."""
 
 _MAX_LINE_CHARACTERS: Final = 300
 
@@ -82,7 +82,7 @@ async def _register_missing(client: Client) -> None:
 async def _is_known(client: Client, name: str) -> bool:
     """Whether the namespace can be searched by an attribute.
 
-    It is checked by a search, as Temporal Cloud does not serve ``list_search_attributes``.
+    It is checked by a search, which every Temporal server supports, Temporal Cloud too.
     """
     try:
         await client.count_workflows(f"{name} IS NOT NULL")
