@@ -121,9 +121,9 @@ class Guards:
         analysis, guards = self.analysis, self._request.judged_by
         if analysis is None:
             return
-        self.assessment = analysis.assess(self._step_rules or analysis.first_rules)
-        self._progress.report(analysis=analysis.to_status(self.assessment))
-        binding = [analysis.assess(guards)] if guards else []
+        self.assessment = analysis.run.assess(self._step_rules or analysis.first_rules)
+        self._progress.report(analysis=analysis.run.to_status(self.assessment))
+        binding = [analysis.run.assess(guards)] if guards else []
         if self._step_rules:
             binding.append(self.assessment)
         for assessment in binding:
@@ -147,7 +147,7 @@ class Guards:
     def record(self, assessment: Assessment) -> None:
         """Record a verdict, with its numbers, in the memo."""
         if self.analysis is not None:
-            workflow.upsert_memo({VERDICT_MEMO: self.analysis.to_status(assessment)})
+            workflow.upsert_memo({VERDICT_MEMO: self.analysis.run.to_status(assessment)})
 
     @property
     def required_analysis(self) -> LiveAnalysis:

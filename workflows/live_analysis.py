@@ -42,8 +42,11 @@ _REPORT_INTERVAL: Final = timedelta(minutes=4)
 A day's bake has some 300 reports with it, not 1,500."""
 
 
-class LiveAnalysis(AnalysisRun):
-    """The analysis of one candidate, while it runs. ``reports`` counts the reports so far."""
+class LiveAnalysis:
+    """The analysis of one candidate while its release runs.
+
+    ``run`` holds what was reported so far, ``reports`` counts the reports.
+    """
 
     def __init__(
         self,
@@ -54,14 +57,16 @@ class LiveAnalysis(AnalysisRun):
         stable: str,
         settle: timedelta,
     ) -> None:
-        """Analyse by the rules of ``strategy`` and ``guards``; see :class:`AnalysisRun`."""
+        """Analyse by the rules of ``strategy`` and ``guards``; ``settle`` as in ``AnalysisRun``."""
         self._rules = all_rules(strategy, guards)
-        metrics = custom_metrics(self._rules)
-        super().__init__(self._rules, metrics, stable=stable, settle=settle)
+        self._metrics = custom_metrics(self._rules)
         self._target = target
+        self._stable = stable
+        self._settle = settle
         self._ramps = any(isinstance(step, Adaptive) for step in strategy.steps)
         self._began: datetime | None = None
         self._digest: str | None = None
+        self.run = AnalysisRun(self._rules, self._metrics, stable=stable, settle=settle)
         self.reports = 0
 
     async def read_history(self) -> MetricsResponse:
@@ -69,7 +74,7 @@ class LiveAnalysis(AnalysisRun):
         since = workflow.now() - _HOUR
         request = self._request([self._stable], since=since, candidate=self._stable)
         response = await _read(actions.read_metrics(request))
-        self.add_history(response)
+        self.run.add_history(response)
         return response
 
     async def follow(self, candidate: str, on_report: Callable[[], None]) -> None:
@@ -87,28 +92,29 @@ class LiveAnalysis(AnalysisRun):
         """Read once, now."""
         self._take(await _read(actions.read_metrics(self._request_both(candidate))), candidate)
 
-    def is_heard(self, since: datetime) -> bool:
+    def has_data_since(self, since: datetime) -> bool:
         """Whether CloudWatch answers, and has reported a minute of the candidate after ``since``.
 
         Only a minute that began after ``since`` counts: a part of one holds little.
         """
-        heard = self.measurements.last_invoked_minute
-        return self.measurements.status == COMPLETE and heard is not None and heard >= since
+        measurements = self.run.measurements
+        last = measurements.last_invoked_minute
+        return measurements.status == COMPLETE and last is not None and last >= since
 
     def invocations_since(self, since: datetime) -> float:
         """Return the candidate's invocations in the minutes that ended after ``since``."""
         return sum(
             point.invocations or 0.0
-            for minute, point in self.measurements.candidate.items()
+            for minute, point in self.run.measurements.candidate.items()
             if minute + MINUTE > since
         )
 
     @property
-    def silence(self) -> str:
+    def no_data_reason(self) -> str:
         """Why there is nothing to judge by."""
-        if self.measurements.status == COMPLETE:
+        if self.run.measurements.status == COMPLETE:
             return "CloudWatch reported no invocations of the candidate"
-        return f"CloudWatch answered {self.measurements.status}"
+        return f"CloudWatch answered {self.run.measurements.status}"
 
     @property
     def first_rules(self) -> Rules:
@@ -127,7 +133,7 @@ class LiveAnalysis(AnalysisRun):
         Its first minute stays the same for a while, which keeps the responses small and alike.
         """
         began = self._beginning
-        windows = max(0, (workflow.now() - self.settle - began) // _WINDOW - 1)
+        windows = max(0, (workflow.now() - self._settle - began) // _WINDOW - 1)
         since = began + windows * _WINDOW
         return self._request([candidate, self._stable], since=since, candidate=candidate)
 
@@ -143,14 +149,14 @@ class LiveAnalysis(AnalysisRun):
             name=self._target.alias,
             versions=versions,
             since=since,
-            settle=seconds(self.settle),
-            slow_above=self.slow_above,
+            settle=seconds(self._settle),
+            slow_above=self.run.slow_above,
             others=metric_queries(self._metrics, names),
         )
 
     def _take(self, response: MetricsResponse, candidate: str) -> None:
         self._digest = response.digest
-        self.add(response, candidate=candidate)
+        self.run.add(response, candidate=candidate)
         self.reports += 1
 
 

@@ -50,12 +50,18 @@ class RampRunner:
         candidate.
         """
         step, analysis = self._step, self._guards.required_analysis
-        ramp = Ramp(workflow.now(), settle=analysis.settle)
+        ramp = Ramp(workflow.now(), settle=analysis.run.settle)
         while not self._controls.promoted:
             now, reports = workflow.now(), analysis.reports
-            assessment = analysis.assess(step.rules, deadline=ramp.started_at + step.max_duration)
+            assessment = analysis.run.assess(
+                step.rules, deadline=ramp.started_at + step.max_duration
+            )
             decision = decide_next_action(
-                step, assessment=assessment, measurements=analysis.measurements, ramp=ramp, now=now
+                step,
+                assessment=assessment,
+                measurements=analysis.run.measurements,
+                ramp=ramp,
+                now=now,
             )
             if decision.action in {RampAction.PROMOTE, RampAction.ROLL_BACK}:
                 self._guards.record(assessment)

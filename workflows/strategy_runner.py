@@ -138,7 +138,7 @@ class StrategyRunner:
         """Extend a bake until CloudWatch has measured it: ``minimum`` invocations, or any."""
 
         def is_measured() -> bool:
-            return analysis.is_heard(since) and analysis.invocations_since(since) >= minimum
+            return analysis.has_data_since(since) and analysis.invocations_since(since) >= minimum
 
         longest = format_duration(step.effective_max_duration)
         if not is_measured():
@@ -150,7 +150,7 @@ class StrategyRunner:
         if not is_measured():
             count = format_number(analysis.invocations_since(since))
             found = f"{count} invocations were measured"
-            reason = found if analysis.is_heard(since) else analysis.silence
+            reason = found if analysis.has_data_since(since) else analysis.no_data_reason
             await self._on_no_data(
                 step.effective_on_no_data, f"not enough to judge by within {longest}: {reason}"
             )
@@ -164,7 +164,7 @@ class StrategyRunner:
 
         def has_passed() -> bool:
             passed = self._guards.assessment.verdict is Verdict.PASSED
-            return passed and analysis.is_heard(since)
+            return passed and analysis.has_data_since(since)
 
         self._progress.report(Phase.BAKING, f"Judging version {candidate}: {step.summary}")
         await self._timer.wait(
@@ -176,12 +176,12 @@ class StrategyRunner:
         await self._timer.wait(left, summary="Wait for more to judge by", until=has_passed)
         if self._controls.promoted:
             return
-        assessment = analysis.assess(step, deadline=workflow.now())
+        assessment = analysis.run.assess(step, deadline=workflow.now())
         self._guards.record(assessment)
         if has_passed():
             self._progress.report(note=f"Version {candidate} passed: {assessment.reason}")
             return
-        reason = assessment.reason or analysis.silence
+        reason = assessment.reason or analysis.no_data_reason
         longest = format_duration(step.effective_max_duration)
         await self._on_no_data(step.effective_on_no_data, f"no verdict within {longest}: {reason}")
 

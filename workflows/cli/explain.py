@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_module
+from json import loads
 from pathlib import Path
 from typing import Annotated
 
@@ -79,7 +79,7 @@ async def rejudge(
     ] = 20,
     json: JsonOption = False,
 ) -> ExitStatus:
-    """Assess past releases by other rules: would they have stopped the bad ones and no good ones?
+    """Assess past releases by other rules: how many bad and good ones would they have stopped?
 
     $ releases rejudge checkout:live --policy '{"not_worse": [{"margin": 0.005}], "alpha": 0.001}'
 
@@ -103,7 +103,7 @@ async def rejudge(
 def _read_policy(text: str) -> object:
     try:
         if text.lstrip().startswith("{"):
-            return json_module.loads(text)
+            return loads(text)
         return yaml.safe_load(Path(text).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest([f"--policy: cannot be read: {error}"]) from None

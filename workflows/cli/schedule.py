@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_module
+from json import dumps, loads
 from typing import Annotated, Any, Final
 
 import typer
@@ -129,7 +129,7 @@ async def list_(*, json: JsonOption = False) -> None:
     schedules = await (await connect()).schedules.list()
     if json:
         typer.echo(
-            json_module.dumps(
+            dumps(
                 [schedule.model_dump(mode="json") for schedule in schedules], indent=2
             )
         )
@@ -164,7 +164,7 @@ async def delete(id: ScheduleIdArgument) -> None:
 
 def _parse_calendar(text: str) -> object:
     try:
-        return json_module.loads(text)
+        return loads(text)
     except ValueError as error:
         raise BadRequest([f"--calendar: not JSON: {error}"]) from None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json as json_module
 from datetime import UTC, datetime
+from json import dumps
 from typing import Annotated
 
 import typer
@@ -103,4 +103,4 @@ async def _print_running(releases: ReleaseClient, *, json: bool) -> ExitStatus:
 
 
 def _print_json(runs: list[Run]) -> None:
-    typer.echo(json_module.dumps([run.model_dump(mode="json") for run in runs], indent=2))
+    typer.echo(dumps([run.model_dump(mode="json") for run in runs], indent=2))

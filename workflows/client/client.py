@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Final, Self
 
+from temporalio import exceptions
 from temporalio.client import (
     Client,
     WorkflowFailureError,
@@ -27,7 +28,6 @@ from temporalio.client import (
     WorkflowQueryFailedError,
 )
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import TimeoutError as WorkflowTimedOut
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 
@@ -122,7 +122,7 @@ class ReleaseClient:
             try:
                 return await handle.result()
             except WorkflowFailureError as error:
-                if isinstance(error.cause, WorkflowTimedOut):
+                if isinstance(error.cause, exceptions.TimeoutError):
                     seconds = f"{_PLAN_TIMEOUT.total_seconds():.0f} s"
                     raise NoWorker(
                         f"no worker on {task_queue} has planned it within {seconds}"
