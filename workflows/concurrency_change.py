@@ -46,7 +46,9 @@ class ConcurrencyChange:
     async def release_stable(self, candidate: str) -> None:
         """Remove what is provisioned on the stable version, now that the candidate has its own."""
         stable, present = self._traffic.journal.stable, self._found.version_provisioned
-        if self._wanted.provisioned is None or present is None or stable in {None, candidate}:
+        if stable is None or stable == candidate:
+            return
+        if present is None or self._wanted.provisioned is None:
             return
         self._record_provisioned(stable, present)
         await put_provisioned(self._found.function, stable, None)
