@@ -1,26 +1,24 @@
-"""What a Lambda function is set to: the settings as they are asked for, and the configuration as AWS answers it.
+"""The settings of a Lambda function, as they are sent to AWS.
 
-A function's environment values are secrets. They may be *asked*; :class:`EnvironmentResponse` is the one door by which they
-could come back, and it lets their names through and nothing else.
+Environment values are secrets. They may be sent, but AWS's response with them is received by
+:class:`~activities.configuration_response.EnvironmentResponse`, which keeps only their names.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from activities.shapes import (
     REGION,
-    Description,
     Boolean,
+    Description,
     Double,
+    Integer,
     Request,
     ResourceArn,
-    Response,
     RoleArn,
-    BoundedText,
-    Integer,
 )
 
 Runtime = Annotated[
@@ -31,7 +29,7 @@ Runtime = Annotated[
         description="python3.13, nodejs24.x, provided.al2023, …",
     ),
 ]
-"""Checked for its form only, so that a runtime AWS adds tomorrow needs no release of ours; AWS refuses what does not exist."""
+"""Checked for its form only, so that a new runtime of AWS's needs no release of this program."""
 
 Architecture = Literal["x86_64", "arm64"]
 Architectures = Annotated[list[Architecture], Field(min_length=1, max_length=1)]
@@ -46,11 +44,9 @@ LayerVersionArn = Annotated[
     ),
 ]
 
-# ── What is asked ────────────────────────────────────────────────────────────────────────────────────────────────────
-
 
 class VpcConfig(Request):
-    """The network a function runs in. Replaces the whole of it; empty lists take the function out of its VPC."""
+    """The network of a function, replaced as a whole; empty lists detach it from its VPC."""
 
     subnet_ids: (
         Annotated[
@@ -70,16 +66,17 @@ class VpcConfig(Request):
 
 
 class DeadLetterConfig(Request):
-    """Where an asynchronous event goes that no attempt could process; empty text: nowhere."""
+    """The target of asynchronous events that no attempt could process; empty text: none."""
 
     target_arn: ResourceArn | None = None
 
 
 class Environment(Request):
-    """The environment variables of a function. Replaces all of them.
+    """The environment variables of a function, replaced as a whole.
 
-    A value may be a dynamic reference, ``{{resolve:ssm:/path}}`` or ``{{resolve:secretsmanager:name:SecretString:key}}``: it is
-    resolved inside the activity that writes it. Any other value stands in the history as it was given.
+    A value may be a dynamic reference, ``{{resolve:ssm:/path}}`` or
+    ``{{resolve:secretsmanager:name:SecretString:key}}``: it is resolved inside the activity that
+    writes it. Any other value stands in the workflow's history as it was sent.
     """
 
     variables: dict[Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9_]+$")], str] | None = Field(
@@ -106,8 +103,10 @@ class FileSystemConfig(Request):
         str,
         Field(
             max_length=256,
-            pattern=rf"^(arn:aws[a-zA-Z-]*:elasticfilesystem:{REGION}:[0-9]{{12}}:access-point/fsap-[a-f0-9]{{17}}"
-            r"|arn:aws[-a-z]*:s3files:[0-9a-z:-]+:file-system/fs-[0-9a-f]{17,40}/access-point/fsap-[0-9a-f]{17,40})$",
+            pattern=rf"^(arn:aws[a-zA-Z-]*:elasticfilesystem:{REGION}:[0-9]{{12}}:access-point/"
+            r"fsap-[a-f0-9]{17}"
+            r"|arn:aws[-a-z]*:s3files:[0-9a-z:-]+:file-system/fs-[0-9a-f]{17,40}/access-point/"
+            r"fsap-[0-9a-f]{17,40})$",
         ),
     ]
     local_mount_path: Annotated[str, Field(max_length=160, pattern=r"^/mnt/[a-zA-Z0-9._-]+$")]
@@ -115,7 +114,7 @@ class FileSystemConfig(Request):
 
 
 class ImageConfig(Request):
-    """What a container image starts with, over what its Dockerfile says."""
+    """The start command of a container image; it overrides the image's own."""
 
     entry_point: Annotated[list[str], Field(max_length=1500)] | None = None
     command: Annotated[list[str], Field(max_length=1500)] | None = None
@@ -129,13 +128,13 @@ class EphemeralStorage(Request):
 
 
 class SnapStart(Request):
-    """Whether publishing a version takes a snapshot of it after its initialisation."""
+    """Whether publishing a version takes a snapshot of it after its initialization."""
 
     apply_on: Literal["PublishedVersions", "None"] | None = None
 
 
 class LoggingConfig(Request):
-    """The form, the detail and the place of the function's logs."""
+    """The format, the levels and the log group of the function's logs."""
 
     log_format: Literal["JSON", "Text"] | None = None
     application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = None
@@ -152,28 +151,31 @@ class TenancyConfig(Request):
 
 
 class LambdaManagedInstancesCapacityProviderConfig(Request):
-    """The managed instances a function runs on; memory in GiB per vCPU."""
+    """The managed instances that a function runs on; memory in GiB per vCPU."""
 
     capacity_provider_arn: Annotated[
         str,
         Field(
             min_length=1,
             max_length=140,
-            pattern=rf"^arn:aws[a-zA-Z-]*:lambda:{REGION}:[0-9]{{12}}:capacity-provider:[a-zA-Z0-9_-]+$",
+            pattern=rf"^arn:aws[a-zA-Z-]*:lambda:{REGION}:[0-9]{{12}}:capacity-provider:"
+            r"[a-zA-Z0-9_-]+$",
         ),
     ]
-    per_execution_environment_max_concurrency: Annotated[Integer, Field(ge=1, le=1600)] | None = None
+    per_execution_environment_max_concurrency: Annotated[Integer, Field(ge=1, le=1600)] | None = (
+        None
+    )
     execution_environment_memory_gib_per_v_cpu: Annotated[Double, Field(ge=2, le=8)] | None = None
 
 
 class CapacityProviderConfig(Request):
-    """What the function runs on, where that is not Lambda's own fleet."""
+    """The capacity that the function runs on, where it is not Lambda's own fleet."""
 
     lambda_managed_instances_capacity_provider_config: LambdaManagedInstancesCapacityProviderConfig
 
 
 class DurableConfig(Request):
-    """Durable execution: how long its record is kept (days), and how long it may take (seconds)."""
+    """Durable execution: the retention of its record (days) and its timeout (seconds)."""
 
     kms_key_arn: ResourceArn | None = None
     retention_period_in_days: Annotated[Integer, Field(ge=1, le=90)] | None = None
@@ -181,19 +183,21 @@ class DurableConfig(Request):
 
 
 class FunctionSettings(Request):
-    """The settings that a function can be created with and updated to, but for its role."""
+    """The settings that CreateFunction and UpdateFunctionConfiguration share, except the role."""
 
     handler: Annotated[str, Field(max_length=128, pattern=r"^[^\s]+$")] | None = None
     description: Description | None = None
     timeout: (
         Annotated[
-            Integer, Field(ge=1, le=5400, description="seconds; above 900 on managed instances only")
+            Integer,
+            Field(ge=1, le=5400, description="seconds; above 900 on managed instances only"),
         ]
         | None
     ) = None
     memory_size: (
         Annotated[
-            Integer, Field(ge=128, le=32768, description="MB; above 10240 on managed instances only")
+            Integer,
+            Field(ge=128, le=32768, description="MB; above 10240 on managed instances only"),
         ]
         | None
     ) = None
@@ -214,204 +218,6 @@ class FunctionSettings(Request):
 
 
 class ConfigurationChange(FunctionSettings):
-    """New settings for ``$LATEST``. An absent one stays as it is."""
+    """New settings for ``$LATEST``; absent ones stay unchanged."""
 
     role: RoleArn | None = None
-
-
-# ── What AWS answers ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-HIDDEN_VALUE: Final = "***"
-"""What stands in the place of every environment value that AWS answers."""
-
-
-def _hide(_: object) -> str:
-    return HIDDEN_VALUE
-
-
-class ErrorDetail(Response):
-    """Why AWS could not answer a part: ``EnvironmentError``, ``ImageConfigError``, ``RuntimeVersionError``, … of AWS's model."""
-
-    error_code: str | None = None
-    message: BoundedText | None = None
-
-
-class EnvironmentResponse(Response):
-    """The names of a function's environment variables. No value of one can be held here: each is ``***``."""
-
-    variables: dict[str, Annotated[str, BeforeValidator(_hide)]] = Field(default_factory=dict)
-    error: ErrorDetail | None = None
-
-
-class VpcConfigResponse(Response):
-    """The network the function runs in."""
-
-    subnet_ids: list[str] = Field(default_factory=list)
-    security_group_ids: list[str] = Field(default_factory=list)
-    vpc_id: str | None = None
-    ipv6_allowed_for_dual_stack: bool | None = None
-
-
-class DeadLetterConfigResponse(Response):
-    """Where events go that could not be processed."""
-
-    target_arn: str | None = None
-
-
-class TracingConfigResponse(Response):
-    """Active or PassThrough."""
-
-    mode: str | None = None
-
-
-class Layer(Response):
-    """A layer's version, with its size in bytes."""
-
-    arn: str | None = None
-    code_size: int | None = None
-    signing_profile_version_arn: str | None = None
-    signing_job_arn: str | None = None
-
-
-class S3FilesConfigResponse(Response):
-    """How an S3 Files mount reads."""
-
-    direct_s3_read: str | None = None
-
-
-class FileSystemConfigResponse(Response):
-    """A mounted file system."""
-
-    arn: str | None = None
-    local_mount_path: str | None = None
-    s3_files_config: S3FilesConfigResponse | None = None
-
-
-class ImageConfigValues(Response):
-    """``ImageConfig`` of AWS's model, as it is answered."""
-
-    entry_point: list[str] = Field(default_factory=list)
-    command: list[str] = Field(default_factory=list)
-    working_directory: str | None = None
-
-
-class ImageConfigResponse(Response):
-    """What the container image starts with."""
-
-    image_config: ImageConfigValues | None = None
-    error: ErrorDetail | None = None
-
-
-class EphemeralStorageResponse(Response):
-    """The size of ``/tmp``, in MB."""
-
-    size: int | None = None
-
-
-class SnapStartResponse(Response):
-    """Whether snapshots are taken, and whether this version has one (``OptimizationStatus`` On)."""
-
-    apply_on: str | None = None
-    optimization_status: str | None = None
-
-
-class RuntimeVersionConfig(Response):
-    """The exact runtime that the function runs on."""
-
-    runtime_version_arn: str | None = None
-    error: ErrorDetail | None = None
-
-
-class LoggingConfigResponse(Response):
-    """The form, the detail and the place of the function's logs."""
-
-    log_format: str | None = None
-    application_log_level: str | None = None
-    system_log_level: str | None = None
-    log_group: str | None = None
-
-
-class TenancyConfigResponse(Response):
-    """Whether tenants share an execution environment."""
-
-    tenant_isolation_mode: str | None = None
-
-
-class LambdaManagedInstancesCapacityProviderConfigResponse(Response):
-    """The managed instances the function runs on."""
-
-    capacity_provider_arn: str | None = None
-    per_execution_environment_max_concurrency: int | None = None
-    execution_environment_memory_gib_per_v_cpu: float | None = None
-
-
-class CapacityProviderConfigResponse(Response):
-    """What the function runs on, where that is not Lambda's own fleet."""
-
-    lambda_managed_instances_capacity_provider_config: (
-        LambdaManagedInstancesCapacityProviderConfigResponse | None
-    ) = None
-
-
-class DurableConfigResponse(Response):
-    """Durable execution: days of retention, seconds of time-out."""
-
-    kms_key_arn: str | None = None
-    retention_period_in_days: int | None = None
-    execution_timeout: int | None = None
-
-
-class FunctionConfiguration(Response):
-    """One version of a function, or ``$LATEST``: 40 members, of which none holds a secret.
-
-    ``revision_id`` of ``$LATEST`` changes again by itself when a change settles: read it afterwards, never take it from the answer
-    to a change. ``last_update_status`` may be absent, which means *in progress* for a version just published.
-    """
-
-    function_name: str = ""
-    function_arn: str = ""
-    runtime: str | None = None
-    role: str = ""
-    handler: str | None = None
-    code_size: int | None = Field(default=None, description="bytes")
-    description: str = ""
-    timeout: int | None = Field(default=None, description="seconds")
-    memory_size: int | None = Field(default=None, description="MB")
-    last_modified: str | None = Field(
-        default=None, description="ISO 8601, as 2026-11-22T10:05:00.000+0000"
-    )
-    code_sha256: str = Field(default="", description="base64 of the package's SHA-256")
-    version: str = ""
-    vpc_config: VpcConfigResponse | None = None
-    dead_letter_config: DeadLetterConfigResponse | None = None
-    environment: EnvironmentResponse | None = None
-    kms_key_arn: str | None = None
-    tracing_config: TracingConfigResponse | None = None
-    master_arn: str | None = None
-    revision_id: str = ""
-    layers: list[Layer] | None = None
-    state: str | None = Field(
-        default=None,
-        description="Pending, Active, Inactive, Failed, Deactivating, Deactivated, ActiveNonInvocable or Deleting, so far",
-    )
-    state_reason: BoundedText | None = None
-    state_reason_code: str | None = None
-    last_update_status: str | None = Field(
-        default=None, description="Successful, Failed or InProgress, so far"
-    )
-    last_update_status_reason: BoundedText | None = None
-    last_update_status_reason_code: str | None = None
-    file_system_configs: list[FileSystemConfigResponse] | None = None
-    signing_profile_version_arn: str | None = None
-    signing_job_arn: str | None = None
-    package_type: str | None = Field(default=None, description="Zip or Image")
-    image_config_response: ImageConfigResponse | None = None
-    architectures: list[str] | None = None
-    ephemeral_storage: EphemeralStorageResponse | None = None
-    snap_start: SnapStartResponse | None = None
-    runtime_version_config: RuntimeVersionConfig | None = None
-    logging_config: LoggingConfigResponse | None = None
-    tenancy_config: TenancyConfigResponse | None = None
-    capacity_provider_config: CapacityProviderConfigResponse | None = None
-    config_sha256: str | None = None
-    durable_config: DurableConfigResponse | None = None

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from activities.configuration import FunctionConfiguration
+from activities.configuration_response import FunctionConfiguration
 from activities.errors import AwsError
 from activities.operation import READ, WRITE, OperationGroup, is_retry, operation
 from activities.pagination import ListRequest, collect_items, iterate_pages

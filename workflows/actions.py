@@ -32,16 +32,16 @@ from activities.cloudwatch.metrics import (
     MetricsResponse,
     WatchMetricsRequest,
 )
+from activities.configuration import ConfigurationChange
+from activities.configuration_response import FunctionConfiguration
 from activities.errors import Fault
-from activities.functions import (
-    ConfigurationChange,
-    FunctionConfiguration,
-    Functions,
+from activities.function_models import (
     GetFunctionRequest,
     GetFunctionResponse,
     UpdateFunctionCodeRequest,
     UpdateFunctionConfigurationRequest,
 )
+from activities.functions import Functions
 from activities.restore_latest import RestoreLatest, RestoreLatestRequest
 from activities.settling import SettleFunctionRequest, Settling
 from activities.versions import PublishVersionRequest, Versions

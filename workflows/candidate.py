@@ -12,8 +12,8 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.configuration_response import FunctionConfiguration
 from activities.errors import Fault
-from activities.functions import FunctionConfiguration
 from workflows import actions
 from workflows.call import fault_of, root_cause
 from workflows.guards import ReleaseStopped

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from activities.aliases import AliasConfiguration
-from activities.functions import FunctionConfiguration, GetFunctionResponse
+from activities.configuration_response import FunctionConfiguration
+from activities.function_models import GetFunctionResponse
 from workflows import actions
 from workflows.domain.preflight_rules import (
     FunctionBuild,

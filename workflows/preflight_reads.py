@@ -14,7 +14,8 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.account import Account, GetAccountSettingsRequest
 from activities.aliases import AliasConfiguration
-from activities.functions import FunctionConfiguration, GetFunctionResponse
+from activities.configuration_response import FunctionConfiguration
+from activities.function_models import GetFunctionResponse
 from workflows import actions
 from workflows.call import call, root_cause
 from workflows.concurrency import read_provisioned

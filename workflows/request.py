@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from activities.cloudwatch.metrics import MAX_CUSTOM_METRICS
-from activities.functions import ConfigurationChange
+from activities.configuration import ConfigurationChange
 from activities.shapes import FunctionName
 from workflows.domain.inputs import Duration, Input, Person, Reason
 from workflows.domain.rules import NotWorse, Rules

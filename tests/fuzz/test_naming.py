@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.functions import UpdateFunctionConfigurationRequest
+from activities.function_models import UpdateFunctionConfigurationRequest
 from tests.fuzz.documents import MARK
 from tests.fuzz.naming import check_refusal, names_a_member
 from workflows.request import ReleaseRequest
@@ -34,7 +34,7 @@ def told(*problems: tuple[str, str]) -> tuple[str, list[Any]]:
         "reason",
     ],
 )
-def test_a_field_of_the_input_or_of_the_model_is_named(field: str) -> None:
+def test_field_of_the_input_or_of_the_model_is_named(field: str) -> None:
     check_refusal(*told((field, "not so")), ReleaseRequest, TYPED)
 
 
@@ -50,28 +50,28 @@ def test_a_field_of_the_input_or_of_the_model_is_named(field: str) -> None:
         "0",
     ],
 )
-def test_what_is_no_field_is_not_named(field: str) -> None:
+def test_value_is_no_field_name(field: str) -> None:
     with pytest.raises(AssertionError, match="is no field"):
         check_refusal(*told((field, "not so")), ReleaseRequest, TYPED)
 
 
 @pytest.mark.parametrize("problem", ["not yesterday, please", f"what is {MARK}?"])
-def test_a_refusal_that_repeats_what_was_typed_is_found(problem: str) -> None:
+def test_refusal_that_repeats_the_input_is_found(problem: str) -> None:
     with pytest.raises(AssertionError, match="repeats"):
         check_refusal(*told(("strategy.steps.0.duration", problem)), ReleaseRequest, TYPED)
 
 
-def test_a_refusal_without_an_end_is_found() -> None:
+def test_refusal_without_an_end_is_found() -> None:
     with pytest.raises(AssertionError, match="characters"):
         check_refusal(*told(("(input)", "x" * 12_001)), ReleaseRequest, TYPED)
 
 
-def test_a_refusal_without_a_list_of_its_problems_is_found() -> None:
+def test_refusal_without_a_list_of_its_problems_is_found() -> None:
     with pytest.raises(AssertionError, match="no list of problems"):
         check_refusal("invalid ReleaseRequest: something", [], ReleaseRequest, TYPED)
 
 
-def test_a_rejection_names_a_member_of_the_model() -> None:
+def test_rejection_names_a_member_of_the_model() -> None:
     assert names_a_member("artifact.version: there is none", ReleaseRequest)
     assert names_a_member("Environment.Variables: too much", UpdateFunctionConfigurationRequest)
     assert not names_a_member("get_function: there is none", ReleaseRequest)

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import assert_type
 
 from activities.aliases import AliasConfiguration, Aliases, GetAliasRequest, UpdateAliasRequest
-from activities.functions import Functions, GetFunctionRequest, GetFunctionResponse
+from activities.functions import Functions
+from activities.function_models import GetFunctionResponse
+from activities.function_models import GetFunctionRequest
 from workflows.call import call
 
 

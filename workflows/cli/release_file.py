@@ -16,7 +16,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from temporalio.exceptions import ApplicationError
 
-from activities.functions import ConfigurationChange
+from activities.configuration import ConfigurationChange
 from workflows.cli.flags import Flags
 from workflows.client.errors import BadRequest
 from workflows.client.lookup import parse_target
