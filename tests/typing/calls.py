@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import assert_type
 
 from activities.aliases import AliasConfiguration, Aliases, GetAliasRequest, UpdateAliasRequest
+from activities.function_models import GetFunctionRequest, GetFunctionResponse
 from activities.functions import Functions
-from activities.function_models import GetFunctionResponse
-from activities.function_models import GetFunctionRequest
 from workflows.call import call
 
 
