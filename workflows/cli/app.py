@@ -33,10 +33,10 @@ _HELP: Final = (
     "or no such release · 3 Temporal or the worker does not answer · 4 [bold]not[/bold] rolled "
     "back: check the alias · 130 interrupted (the release goes on)"
     "\n\n"
-    "[bold]Environment[/bold]: TEMPORAL_ADDRESS (default localhost:7233), TEMPORAL_NAMESPACE "
-    "(default default), TEMPORAL_API_KEY, TEMPORAL_TLS and related variables, or a profile by "
+    "[bold]Environment[/bold]: TEMPORAL_ADDRESS (else localhost:7233), TEMPORAL_NAMESPACE "
+    "(else default), TEMPORAL_API_KEY, TEMPORAL_TLS and related variables, or a profile by "
     "TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE: as the temporal command line reads them. "
-    "RELEASES_TASK_QUEUE (default lambda-releases): the queue of the worker that serves the "
+    "RELEASES_TASK_QUEUE (else lambda-releases): the queue of the worker that serves the "
     "function's account and region. AWS_REGION, AWS_PROFILE and related variables: for --zip only."
 )
 

@@ -1,0 +1,77 @@
+"""The application: help, usage errors, and exit statuses without Temporal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.cli.shell import Shell
+from workflows.cli import app
+
+
+def test_help_names_every_command_exit_status_and_variable() -> None:
+    output = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout
+    commands = (
+        "start status watch approve pause resume promote abort rollback history explain rejudge "
+        "plan schedule"
+    )
+    variables = "TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_PROFILE RELEASES_TASK_QUEUE"
+    for word in [*commands.split(), *variables.split(), "0 succeeded", "4 not rolled back"]:
+        assert word in output
+
+
+def test_import_loads_no_botocore() -> None:
+    code = "import sys, workflows.cli; print([name for name in sys.modules if 'botocore' in name])"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
+
+
+def test_unknown_flag_is_a_usage_error() -> None:
+    result = CliRunner().invoke(app, ["start", "checkout", "--bogus"])
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr
+
+
+async def test_target_that_was_never_released_exits_with_2(shell: Shell) -> None:
+    for command in ("status", "watch", "pause", "history"):
+        result = await shell(command, "never-released")
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("status",), ("start", "checkout", "--latest"), ("schedule", "list"), ("watch", "checkout")],
+)
+async def test_unreachable_temporal_is_one_line_and_exit_status_3(
+    shell: Shell, command: tuple[str, ...]
+) -> None:
+    result = await shell(*command, TEMPORAL_ADDRESS="127.0.0.1:1")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == (
+        "releases: cannot connect to Temporal at 127.0.0.1:1 (TEMPORAL_ADDRESS): "
+        "Connection refused\n"
+    )
+
+
+async def test_unknown_namespace_or_profile_is_one_line_and_exit_status_3(
+    shell: Shell,
+) -> None:
+    for environment in ({"TEMPORAL_NAMESPACE": "nope"}, {"TEMPORAL_PROFILE": "nope"}):
+        result = await shell("status", **environment)
+        assert (result.exit_code, len(result.stderr.splitlines())) == (3, 1)
+        assert "nope" in result.stderr
+
+
+async def test_process_exits_with_its_status_every_time(shell: Shell) -> None:
+    # Temporal's core may abort an interpreter that exits while one of its threads is at work.
+    for _ in range(5):
+        async with shell.start_process("status", "never-released") as process:
+            _, stderr = await process.communicate()
+        assert (process.returncode, len(stderr.splitlines())) == (2, 1)

@@ -1,0 +1,26 @@
+"""Statuses on 80 columns."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.pages import ANALYSES, NOW, assert_readable, make_status, render_lines
+from workflows.cli.render import render_status
+from workflows.domain.status import AnalysisStatus
+
+
+@pytest.mark.parametrize("assessed", ANALYSES, ids=["nothing", "huge", "silence"])
+def test_status_with_measurements_fits_80_columns(assessed: AnalysisStatus) -> None:
+    lines = render_lines(render_status(make_status(assessed), None, now=NOW))
+    assert_readable(lines, most=14)
+    assert any(line.startswith(f"  {assessed.verdict}") for line in lines)
+    assert any(line.startswith("    version 8: ") for line in lines)
+
+
+def test_hotfix_is_marked() -> None:
+    assert (
+        render_lines(
+            render_status(make_status().model_copy(update={"hotfix": True}), None, now=NOW)
+        )[0]
+        == "checkout:live  hotfix  baking"
+    )

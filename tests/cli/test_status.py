@@ -1,0 +1,64 @@
+"""``status`` and ``history``."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.shell import Shell, start_waiting_release
+from tests.harness import Harness
+
+
+async def test_status_shows_phase_traffic_and_steps(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await start_waiting_release(shell, harness, package)
+    result = await shell("status", harness.function)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"{harness.function}:live  awaiting approval",
+        "  Waiting for approval",
+        "  ██░░░░░░░░░░░░░░░░░░ 10% to version 3, 90% to version 2",
+        "  ✓ 10% to the candidate",
+        "  ▶ Wait for approval",
+        "  · All traffic to the candidate",
+    ]
+    assert (
+        json.loads((await shell("status", harness.function, "--json")).stdout)["phase"]
+        == "awaiting_approval"
+    )
+    assert f"{harness.function}:live" in (await shell("status")).stdout
+    assert harness.rollout_id in [
+        run["id"] for run in json.loads((await shell("status", "--json")).stdout)
+    ]
+
+
+async def test_status_of_a_release_without_a_rollout_has_the_reason(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await start_waiting_release(shell, harness, package)
+    await shell(
+        "start", harness.function, "--latest", "--id", f"second-{harness.function}", "--wait"
+    )
+    result = await shell("status", f"second-{harness.function}")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (
+        0,
+        f"{harness.function}:live  rejected",
+    )
+    assert "is being released already" in result.stdout
+
+
+async def test_history_shows_time_requester_request_and_outcome(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await shell("start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
+    await shell("start", harness.function, "--version", "99", "--wait", "--by", "ben")
+    result = await shell("history", harness.function)
+    heading, last, *_, first = result.stdout.splitlines()
+    assert heading.split() == ["WHEN", "BY", "WHAT", "VERSION", "OUTCOME", "TOOK"]
+    assert "ben" in last
+    assert "✗ rejected" in last
+    assert "ana" in first
+    assert f"{package} → {harness.function}:live (100%)" in first
+    assert "✓ All traffic is on version 3" in first
+    runs = json.loads((await shell("history", harness.function, "--json")).stdout)
+    assert [run["ending"]["outcome"] for run in runs] == ["rejected", "succeeded"]
