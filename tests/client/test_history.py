@@ -70,9 +70,7 @@ async def test_facts_begin_with_the_request_and_end_with_the_ending(
 
 
 async def test_alias_moves_have_the_routing_after_them() -> None:
-    moves = [
-        fact for fact in await read_facts(read_recorded("abort")) if isinstance(fact, AliasMoved)
-    ]
+    moves = await read_facts_of("abort", AliasMoved)
     weights = [move.routing.weights for move in moves if move.routing]
     assert bool(weights[0])
     assert weights[-1] == {}
@@ -84,9 +82,7 @@ async def test_abort_is_a_stop() -> None:
 
 
 async def test_timer_that_fired_was_started_before() -> None:
-    facts = [
-        fact for fact in await read_facts(read_recorded("judged")) if isinstance(fact, TimerEvent)
-    ]
+    facts = await read_facts_of("success", TimerEvent)
     fired = {fact.text for fact in facts if fact.has_fired}
     assert fired
     assert fired <= {fact.text for fact in facts if not fact.has_fired}
@@ -98,9 +94,7 @@ async def test_verdict_of_a_release_is_the_one_it_acted_on() -> None:
 
 
 async def test_baseline_is_about_stable_alone() -> None:
-    reads = [
-        fact for fact in await read_facts(read_recorded("judged")) if isinstance(fact, MetricsRead)
-    ]
+    reads = await read_facts_of("judged", MetricsRead)
     assert [read.is_baseline for read in reads[:2]] == [True, False]
 
 

@@ -1,4 +1,4 @@
-"""The status that every query, result and failure gives, the journal of the undo, and the page that people read."""
+"""The page of a release, and the parts it shares with the command line."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflows.domain.assessment import Verdict
-from workflows.domain.journal import Journal
-from workflows.domain.markdown import draw_bar, render_page, describe_metrics, describe_confidence
+from workflows.domain.markdown import describe_confidence, describe_metrics, draw_bar, render_page
 from workflows.domain.probe import Probe, ProbeRequest
-from workflows.domain.routing import Routing
 from workflows.domain.status import (
     AnalysisStatus,
     Phase,
@@ -24,11 +22,10 @@ from workflows.domain.strategy import Approval, Steps, parse_preset
 from workflows.domain.target import Target
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-TARGET = Target(function="checkout")
 BAKING = ReleaseStatus(
     phase=Phase.BAKING,
     note="10% to version 8 for 5 min",
-    target=TARGET,
+    target=Target(function="checkout"),
     stable="7",
     candidate="8",
     routing=TrafficSplit(stable="7", canary="8", percent=10),
@@ -38,60 +35,19 @@ BAKING = ReleaseStatus(
 )
 
 
-def test_a_status_is_told_in_the_words_of_the_contract() -> None:
-    assert BAKING.model_dump(mode="json") == {
-        "phase": "baking",
-        "note": "10% to version 8 for 5 min",
-        "target": {"function": "checkout", "alias": "live"},
-        "stable": "7",
-        "candidate": "8",
-        "routing": {"stable": "7", "canary": "8", "percent": 10},
-        "step": 1,
-        "steps": 2,
-        "paused": False,
-        "ends_at": "2026-11-22T10:05:00Z",
-    }
-
-
-def test_the_phases_are_those_of_the_contract() -> None:
-    assert [*Phase] == [
-        "preparing", "shifting", "baking", "awaiting_approval", "promoting", "succeeded", "rolling_back", "rolled_back", "rejected",
-    ]  # fmt: skip
-
-
-def test_a_status_of_a_later_version_can_still_be_read() -> None:
-    assert (
-        ReleaseStatus.model_validate_json(BAKING.model_dump_json()[:-1] + ', "later": 1}') == BAKING
-    )
-
-
-def test_a_journal_of_a_later_version_can_still_be_read() -> None:
-    assert Journal.model_validate({"target": {"function": "checkout"}, "later": 1}).is_empty
-
-
-def test_a_journal_is_empty_until_something_may_have_to_be_put_back() -> None:
-    journal = Journal(target=TARGET, before=Routing(version="7"), candidate="8", reserved=3)
-    assert journal.is_empty
-    assert journal.stable == "7"
-    for change in (
-        {"shifting": True},
-        {"reserving": True},
-        {"provisioned": {"8": None}},
-        {"latest": ("code",)},
-    ):
-        assert not journal.model_copy(update=change).is_empty
-
-
 @given(st.integers(0, 100))
-def test_a_bar_is_as_full_as_the_traffic(percent: int) -> None:
+def test_bar_is_as_full_as_the_traffic(percent: int) -> None:
     drawn = draw_bar(percent)
     assert len(drawn) == 20
     assert abs(drawn.count("█") / 20 - percent / 100) <= 0.025
 
 
-def test_the_page_shows_traffic_time_left_and_steps() -> None:
+def test_page_shows_traffic_time_left_and_steps() -> None:
     page = render_page(
-        BAKING, parse_preset("Canary10Percent5Minutes"), [(NOW, "The candidate is version 8")], now=NOW
+        BAKING,
+        parse_preset("Canary10Percent5Minutes"),
+        [(NOW, "The candidate is version 8")],
+        now=NOW,
     )
     assert "checkout:live: baking" in page
     assert "`██░░░░░░░░░░░░░░░░░░` **10%** to version 8, the rest to version 7" in page
@@ -102,26 +58,28 @@ def test_the_page_shows_traffic_time_left_and_steps() -> None:
     assert "- 10:00:00 The candidate is version 8" in page
 
 
-def test_the_page_of_a_paused_release_counts_no_time() -> None:
-    page = render_page(BAKING.model_copy(update={"paused": True}), parse_preset("AllAtOnce"), [], now=NOW)
+def test_page_of_a_paused_release_shows_no_time_left() -> None:
+    page = render_page(
+        BAKING.model_copy(update={"paused": True}), parse_preset("AllAtOnce"), [], now=NOW
+    )
     assert "baking (paused)" in page
     assert "Ends at" not in page
 
 
-def test_the_page_of_a_finished_release_has_every_step_done() -> None:
+def test_page_of_an_ended_release_has_every_step_done() -> None:
     done = BAKING.model_copy(update={"phase": Phase.SUCCEEDED, "ends_at": None})
     page = render_page(done, Steps(steps=(Approval(timeout=timedelta(hours=6)),)), [], now=NOW)
     assert "1. ✅ Wait for approval, at most 6 h\n2. ✅ All traffic to the candidate" in page
 
 
-def test_the_page_stays_short() -> None:
-    told = [(NOW, f"note {number}") for number in range(100)]
-    page = render_page(BAKING, parse_preset("AllAtOnce"), told, now=NOW)
+def test_page_stays_short() -> None:
+    notes = [(NOW, f"note {number}") for number in range(100)]
+    page = render_page(BAKING, parse_preset("AllAtOnce"), notes, now=NOW)
     assert "note 99" in page
     assert "note 50" not in page
 
 
-def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
+def test_page_shows_how_often_the_candidate_is_probed() -> None:
     strategy = Steps(
         steps=(Probe(requests=(ProbeRequest(),), count=20), Probe(requests=(ProbeRequest(),)))
     )
@@ -130,7 +88,7 @@ def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("metrics", "text"),
     [
         (VersionMetrics(), "0 invocations"),
         (
@@ -143,10 +101,10 @@ def test_a_page_shows_how_often_the_candidate_is_probed() -> None:
         ),
     ],
 )
-def test_what_was_measured_is_told_with_all_its_digits_and_no_more_than_people_read(
-    told: VersionMetrics, words: str
+def test_metrics_have_all_digits_of_counts_and_few_of_rates(
+    metrics: VersionMetrics, text: str
 ) -> None:
-    assert describe_metrics(told) == words
+    assert describe_metrics(metrics) == text
 
 
 @pytest.mark.parametrize(
@@ -158,7 +116,7 @@ def test_what_was_measured_is_told_with_all_its_digits_and_no_more_than_people_r
         (0, 1, " (0% sure that it is not worse, over 99.9% that it is)"),
     ],
 )
-def test_nothing_is_said_to_be_surer_than_it_is(not_worse: float, worse: float, words: str) -> None:
+def test_confidence_is_never_rounded_up(not_worse: float, worse: float, words: str) -> None:
     assert (
         describe_confidence(
             AnalysisStatus(verdict=Verdict.PENDING, reason="", not_worse=not_worse, worse=worse)
