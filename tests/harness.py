@@ -23,6 +23,7 @@ from temporalio import activity
 from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -35,7 +36,7 @@ from temporalio.worker import Worker
 
 from activities import list_operations
 from tests.fake_lambda import FakeLambda
-from tests.fakes.functions import ACCOUNT, REGION, Function
+from tests.fake_lambda.account import ACCOUNT, REGION, Function
 from workflows.domain.status import ReleaseStatus
 
 Handle = WorkflowHandle[Any, ReleaseStatus]
@@ -94,15 +95,29 @@ class Harness:
         self.aws.upload(f"{text}.zip", text)
         return {"kind": "s3", "bucket": "artifacts", "key": f"{text}.zip"}
 
+    def move_alias(self, version: str, weights: dict[str, float] | None = None) -> None:
+        """Move the alias, as another writer would."""
+        self.aws.apply(
+            "update_alias",
+            FunctionName=self.function,
+            Name="live",
+            FunctionVersion=version,
+            RoutingConfig={"AdditionalVersionWeights": weights or {}},
+        )
+
+    def assert_restored(self) -> None:
+        """The alias and the code of ``$LATEST`` are those of version 2, as before the release."""
+        assert self.aws.routing(self.function) == ("2", {})
+        assert self.state.latest["CodeSha256"] == self.state.versions["2"]["CodeSha256"]
+
     # --- Start and finish ---
 
     async def start(
         self, workflow: str, *inputs: Any, id: str | None = None, skipping: bool = True
     ) -> Handle:
-        """Start a workflow with exactly these inputs. With ``skipping``, its timers take no time."""
-        id = id or f"{workflow.lower()}-{next(_workflow_numbers)}/{self.function}"  # noqa: A001 - the parameter's name is Temporal's
+        """Start a workflow with exactly these inputs; ``skipping`` lets its timers take no time."""
         options: dict[str, Any] = {
-            "id": id,
+            "id": id or f"{workflow.lower()}-{next(_workflow_numbers)}/{self.function}",
             "task_queue": self.queue,
             "args": inputs,
             "result_type": ReleaseStatus,
@@ -124,6 +139,12 @@ class Harness:
         """Start a release in real time, so that a test can act meanwhile; see :meth:`finish`."""
         return await self.start(workflow, self.request(**keys), skipping=False)
 
+    async def begin_until(self, phase: str, *, percent: int | None = None, **keys: Any) -> Handle:
+        """Begin a release of a new package; wait until it is in this phase."""
+        handle = await self.begin(**({"artifact": self.package("three")} | keys))
+        await self.wait_for_phase(phase, percent=percent)
+        return handle
+
     async def release(self, **keys: Any) -> Ending:
         """Run a release to its end, skipping time."""
         return await read_ending(await self.start("Release", self.request(**keys)))
@@ -137,9 +158,14 @@ class Harness:
         await self.env.fast_forward(self.rollout, duration)
 
     async def finish(self, handle: Handle) -> Ending:
-        """Skip all the time that a release of :meth:`begin` still needs; return its ending."""
-        with contextlib.suppress(RPCError):  # it has ended already
-            await self.fast_forward()
+        """Skip all the time that a release of :meth:`begin` still needs; return its ending.
+
+        Each workflow has a clock of its own. After the rollout was terminated it is the release
+        that waits.
+        """
+        for workflow in (self.rollout, handle):
+            with contextlib.suppress(RPCError):  # it has ended already
+                await self.env.fast_forward(workflow)
         return await read_ending(handle)
 
     # --- Wait and read ---
@@ -150,7 +176,7 @@ class Harness:
         return answer
 
     async def wait_for_phase(
-        self, *phases: str, percent: int | None = None, seconds: float = 60
+        self, *phases: str, percent: int | None = None, seconds: float = 30
     ) -> ReleaseStatus:
         """Wait, in real time, until the rollout is in one of these phases.
 
@@ -175,7 +201,7 @@ class Harness:
 
     @staticmethod
     async def wait_until(
-        condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 60
+        condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 30
     ) -> None:
         """Poll a condition, in real time, until it holds."""
         async with asyncio.timeout(seconds):
@@ -186,10 +212,16 @@ class Harness:
                 await asyncio.sleep(_POLL_SECONDS)
 
     @staticmethod
-    async def wait_for(event: asyncio.Event, *, seconds: float = 60) -> None:
+    async def wait_for(event: asyncio.Event, *, seconds: float = 30) -> None:
         """Wait for an event, in real time."""
         async with asyncio.timeout(seconds):
             await event.wait()
+
+    @staticmethod
+    async def assert_running(handle: Handle) -> None:
+        """The workflow is still running half a second later, in real time."""
+        await asyncio.sleep(0.5)
+        assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
 
     @staticmethod
     async def wait_briefly() -> None:

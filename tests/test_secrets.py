@@ -26,8 +26,13 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from deploy.local.processes import Process
-from tests.activities.stub import HttpRequest, HttpResponse, Stub
-from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, Refused, TinyLambda
+from tests.activities.adapter import REGION
+from tests.activities.stub import Stub
+from tests.fake_lambda import FakeLambda
+from tests.fake_lambda.account import ACCOUNT
+from tests.fake_lambda.http import FakeLambdaServer, HttpRequest, HttpResponse
+from tests.fake_lambda.interventions import Call
+from tests.fake_lambda.refusals import Refusal
 from tests.survival.harness import ROOT, TemporalServer, free_port
 
 CANARIES = {
@@ -72,100 +77,55 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-class Secretive(TinyLambda):
+class SecretiveLambda(FakeLambda):
     """An AWS that holds canaries, and repeats what it was sent where it refuses it."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.broken: set[str] = set()
-        for name in ("hook-yes", "hook-no"):
-            self.create_function(
-                {"FunctionName": name, "Role": ROLE, "Code": {"ZipFile": base64.b64encode(b"hook")}}
-            )
+        super().__init__(region=REGION)
+        self.signature = URL
+        self.parameters["/password"] = SSM
+        self.secrets["api"] = json.dumps({"token": SECRET})
+        self.upload("three.zip", f"three {CODE}")
+        self.hook("hook-yes", lambda _: {"accept": True, "reason": "not today"})
+        self.hook("hook-no", lambda _: {"accept": False, "reason": "not today"})
         for name in ENDINGS:
-            package = base64.b64encode(f"one {name} {CODE}".encode())
-            environment = {"Variables": {"PASSWORD": ENV}}
-            self.create_function(
-                {
-                    "FunctionName": name,
-                    "Role": ROLE,
-                    "Code": {"ZipFile": package},
-                    "Environment": environment,
-                }
+            self.create(
+                name, f"one {name} {CODE}", Environment={"Variables": {"PASSWORD": ENV}}
             )
-            self.publish_version({"FunctionName": name})
-            self.create_alias({"FunctionName": name, "Name": "live", "FunctionVersion": "1"})
+        self.has_broken = False
+        self.before("update_function_configuration", self._refuse_configuration, times=None)
+        self.before("publish_version", self._refuse_signature, times=None)
+
+    def _refuse_configuration(self, call: Call) -> None:
+        name = call.parameters["FunctionName"]
+        variables = call.parameters["Environment"]["Variables"]
+        message = (
+            f"1 validation error detected: Value '{variables}' at 'environment' is not so; "
+            f"PASSWORD={variables['PASSWORD']}, {variables}"
+        )
+        if name == "echoed":
+            raise Refusal("InvalidParameterValueException", message)
+        if name == "once-broken" and not self.has_broken:
+            self.has_broken = True
+            raise Refusal("ServiceException", message)
+
+    def _refuse_signature(self, call: Call) -> None:
+        if call.parameters["FunctionName"] == "unsigned":
+            raise Refusal(
+                "InvalidSignatureException",
+                "The request signature we calculated does not match the signature you provided. "
+                "Check your AWS Secret Access Key. The Canonical String was "
+                f"'POST x-amz-security-token:{TOKEN} {KEY}'",
+            )
+
+
+class SecretiveServer(FakeLambdaServer):
+    """Serves it, but for one function's packages."""
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
-        match request.headers.get("x-amz-target", "").rpartition(".")[2]:
-            case "GetParameters":
-                return _json(
-                    {
-                        "Parameters": [
-                            {"Name": name, "Value": SSM}
-                            for name in json.loads(request.body)["Names"]
-                        ]
-                    }
-                )
-            case "GetSecretValue":
-                return _json({"SecretString": json.dumps({"token": SECRET})})
-            case _ if request.path.startswith("/code/not-restored"):
-                return HttpResponse(403, f"<Error>{request.target}</Error>".encode())
-            case _ if request.method == "HEAD":
-                return HttpResponse()
-            case _:
-                return await super().__call__(request)
-
-    def get_function(self, asked: dict[str, Any]) -> dict[str, Any]:
-        answer = super().get_function(asked)
-        answer["Code"]["Location"] = answer["Code"]["Location"].replace(
-            "Signature=secret", f"Signature={URL}"
-        )
-        return answer
-
-    def get_provisioned_concurrency_config(self, _: dict[str, Any]) -> dict[str, Any]:
-        raise Refused(
-            404,
-            "ProvisionedConcurrencyConfigNotFoundException",
-            "No Provisioned Concurrency Config found",
-        )
-
-    def update_function_code(self, asked: dict[str, Any]) -> dict[str, Any]:
-        package = asked.get("ZipFile") or base64.b64encode(
-            f"three {asked['FunctionName']} {CODE}".encode()
-        )
-        return super().update_function_code({**asked, "ZipFile": package})
-
-    def update_function_configuration(self, asked: dict[str, Any]) -> dict[str, Any]:
-        name, variables = asked["FunctionName"], asked["Environment"]["Variables"]
-        said = f"1 validation error detected: Value '{variables}' at 'environment' is not so; PASSWORD={variables['PASSWORD']}, {variables}"
-        if name == "echoed":
-            raise Refused(400, "InvalidParameterValueException", said)
-        if name == "once-broken" and name not in self.broken:
-            self.broken.add(name)
-            raise Refused(500, "ServiceException", said)
-        return super().update_function_configuration(asked)
-
-    def publish_version(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if asked["FunctionName"] == "unsigned" and self.functions["unsigned"].versions:
-            said = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key."
-            raise Refused(
-                403,
-                "InvalidSignatureException",
-                f"{said} The Canonical String was 'POST x-amz-security-token:{TOKEN} {KEY}'",
-            )
-        return super().publish_version(asked)
-
-    def invoke(self, asked: dict[str, Any]) -> dict[str, Any]:
-        accepts = asked["FunctionName"] == "hook-yes"
-        answer = json.dumps({"accept": accepts, "reason": "not today"}).encode()
-        return {"StatusCode": 200, "Payload": answer, "ExecutedVersion": "$LATEST"}
-
-
-def _json(answer: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(
-        200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"}
-    )
+        if request.path.startswith("/code/not-restored"):
+            return HttpResponse(403, f"<Error>{request.target}</Error>".encode())
+        return await super().__call__(request)
 
 
 # ── where canaries are looked for ──
@@ -238,10 +198,10 @@ class Stage:
 @pytest.fixture(scope="module")
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     directory = tmp_path_factory.mktemp("secrets")
-    server, aws, queue = TemporalServer(directory), Secretive(), "secrets"
+    server, aws, queue = TemporalServer(directory), SecretiveLambda(), "secrets"
     async with contextlib.AsyncExitStack() as stack:
-        stub = await stack.enter_async_context(Stub(aws))
-        aws.code_url = stub.url
+        stub = await stack.enter_async_context(Stub(SecretiveServer(aws)))
+        aws.package_url = stub.url
         stack.push_async_callback(server.stop)
         await server.start()
         client = await server.connect()
@@ -289,7 +249,7 @@ async def kill(stage: Stage, function: str) -> None:
 
 
 @pytest.mark.timeout(180)
-async def test_no_secret_is_where_somebody_may_look(stage: Stage) -> None:
+async def test_secrets_are_in_no_history_log_or_metric(stage: Stage) -> None:
     handles = {name: await stage.release(name, request) for name, (request, _) in ENDINGS.items()}
     await kill(stage, "killed")
     ends = dict(zip(handles, await asyncio.gather(*map(ended, handles.values())), strict=True))
@@ -307,7 +267,7 @@ async def test_no_secret_is_where_somebody_may_look(stage: Stage) -> None:
 
 @pytest.mark.parametrize("core", CANARIES.values())
 @pytest.mark.parametrize("before", ["", "a", "ab", 'x="'])
-def test_a_canary_is_found_in_every_form(core: str, before: str) -> None:
+def test_canary_is_found_in_every_form(core: str, before: str) -> None:
     text = f"{before}{core} and more".encode()
     for content in (
         text,
@@ -319,7 +279,7 @@ def test_a_canary_is_found_in_every_form(core: str, before: str) -> None:
 
 
 @pytest.mark.timeout(100)
-async def test_a_canary_that_somebody_types_is_found(stage: Stage) -> None:
+async def test_canary_in_a_plain_value_is_found(stage: Stage) -> None:
     """The search can fail: a reason stands in histories, as it should."""
     before = (await stage.client.count_workflows()).count
     handle = await stage.release(

@@ -18,9 +18,10 @@ from typing import Any, Final, Self
 import aiohttp
 from aiohttp import web
 
-from tests.activities.stub import BROKEN, Answer, HttpRequest
+from tests.activities.stub import BROKEN, Answer
 from tests.chaos.ledger import Entry, Ledger, Who
 from tests.chaos.schedule import READS, Meet, Window
+from tests.fake_lambda.http import HttpRequest
 from tests.survival.kill_proxy import forward_request
 
 THROTTLED: Final = Answer(

@@ -13,7 +13,7 @@ SEED = 26
 
 
 @pytest.mark.timeout(150)
-async def test_releases_in_a_short_storm_break_no_invariant(tmp_path: Path) -> None:
+async def test_releases_in_a_short_run_break_no_invariant(tmp_path: Path) -> None:
     schedule = draw(SEED, 20, over=6, workers=2, kills=1)
     verdict = await run(schedule, workers=2, limit=100, keep=tmp_path)
     assert verdict.violations == [], f"{schedule}\n\n" + "\n".join(verdict.violations)
@@ -21,6 +21,6 @@ async def test_releases_in_a_short_storm_break_no_invariant(tmp_path: Path) -> N
     assert verdict.met["Temporal killed"] == verdict.met["worker killed"] == 1
 
 
-def test_a_seed_stands_for_one_schedule() -> None:
+def test_seed_determines_the_schedule() -> None:
     assert draw(7, 50, over=30, workers=3, kills=2) == draw(7, 50, over=30, workers=3, kills=2)
     assert draw(7, 50, over=30, workers=3, kills=2) != draw(8, 50, over=30, workers=3, kills=2)

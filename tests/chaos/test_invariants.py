@@ -134,7 +134,7 @@ KEPT = {
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_a_run_in_which_all_is_well_breaks_nothing(name: str) -> None:
+def test_correct_run_breaks_no_invariant(name: str) -> None:
     assert invariants.violations(KEPT[name]) == []
 
 
@@ -266,21 +266,21 @@ BROKEN: list[tuple[str, Story]] = [
 @pytest.mark.parametrize(
     ("name", "story"), BROKEN, ids=[f"{name}-{number}" for number, (name, _) in enumerate(BROKEN)]
 )
-def test_an_invariant_sees_what_breaks_it(name: str, story: Story) -> None:
+def test_invariant_reports_what_breaks_it(name: str, story: Story) -> None:
     assert list(getattr(invariants, name)(story))
 
 
-def test_every_invariant_is_seen_to_break() -> None:
+def test_every_invariant_has_a_run_that_breaks_it() -> None:
     assert {name for name, _ in BROKEN} == {
         invariant.__name__ for invariant in invariants.INVARIANTS
     }
 
 
-def test_the_watcher_knows_a_weight_that_no_step_gives() -> None:
+def test_watcher_reports_a_weight_of_no_step() -> None:
     assert too_bold("f001", Routing("2", (("3", 0.5),)), 25)
     assert not too_bold("f001", Routing("2", (("3", 0.25),)), 25)
 
 
-def test_the_watcher_holds_what_it_sees_against_the_ledger() -> None:
+def test_watcher_compares_statuses_with_the_ledger() -> None:
     assert told_at(Ledger([TO_10]), "f001", Routing("2")) == Routing("2", (("3", 0.1),))
     assert told_at(Ledger(GOOD), "f001", Routing("2")) == Routing("3")

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from tests.activities.model import SERVICE, answered, pascal, sample
-from tests.activities.stub import HttpRequest, HttpResponse
+from tests.fake_lambda.http import HttpRequest, HttpResponse
 from tests.fuzz.everything import settled
 
 KEPT = "hunter3-what-aws-knows"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.activities.stub import HttpResponse
+from tests.fake_lambda.http import HttpResponse
 from tests.fuzz.documents import ways
 
 TYPED = "hunter2-what-was-sent"

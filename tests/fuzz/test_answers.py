@@ -22,10 +22,10 @@ from activities.aws import Connection, Timeouts, connect
 from activities.errors import Fault
 from activities.limits.rate import Limits
 from activities.operation import MAX_RESULT_BYTES
+from tests.activities.adapter import REGION, UNLIMITED, set_credentials
 from tests.activities.operations import ATTEMPTED, on_attempt
-from tests.activities.stub import HttpRequest, HttpResponse, Stub
-from tests.activities.tiny_lambda import REGION
-from tests.activities.wired import UNLIMITED, credentials
+from tests.activities.stub import Stub
+from tests.fake_lambda.http import HttpRequest, HttpResponse
 from tests.fuzz.answering import KEPT, good
 from tests.fuzz.everything import Everything, by_name
 from tests.fuzz.harness import Tally, run_cases
@@ -121,7 +121,7 @@ class Lane:
 async def lanes() -> AsyncIterator[list[Lane]]:
     async with AsyncExitStack() as stack:
         with pytest.MonkeyPatch.context() as environment:
-            credentials(environment)
+            set_credentials(environment)
             found = [Lane() for _ in range(_LANES)]
             for lane in found:
                 await lane.open(stack, environment)

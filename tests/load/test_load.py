@@ -18,12 +18,12 @@ async def at_once(tmp_path_factory: pytest.TempPathFactory) -> Burst:
     return await burst(tmp_path_factory.mktemp("burst"), workers=2, releases=12, rollbacks=2)
 
 
-async def test_releases_at_once_all_end_right_and_are_hardly_ever_throttled(at_once: Burst) -> None:
+async def test_releases_at_once_all_end_and_are_hardly_throttled(at_once: Burst) -> None:
     assert at_once.endings == {"succeeded": 12, "as it was": 6}
     assert at_once.throttled < 0.01
 
 
-async def test_two_workers_together_keep_to_what_aws_allows_and_use_it(at_once: Burst) -> None:
+async def test_two_workers_share_the_rate_of_aws_and_use_it(at_once: Burst) -> None:
     assert (
         at_once.busiest <= 19
     )  # fifteen, and what several workers and a network may shift from one second into the next
@@ -32,11 +32,11 @@ async def test_two_workers_together_keep_to_what_aws_allows_and_use_it(at_once: 
     )  # a machine that runs other tests beside; docs/load.md has what a quiet one does
 
 
-async def test_a_rollback_waits_for_nobody(at_once: Burst) -> None:
+async def test_rollbacks_amid_a_burst_wait_less_than_the_burst(at_once: Burst) -> None:
     assert sorted(at_once.aborts + at_once.alarms)[len(at_once.aborts)] < 2
 
 
-async def test_canaries_asleep_survive_a_restart_and_their_bakes_end_within_what_aws_allows(
+async def test_canaries_survive_a_restart_and_end_within_the_rate_of_aws(
     tmp_path: Path,
 ) -> None:
     plan = Plan(canaries=60, cached=40, start_rate=60, rollbacks=2, rest=1, slack=18)

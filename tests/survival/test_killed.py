@@ -175,7 +175,7 @@ async def all_survive(runs: list[Coroutine[Any, Any, str | None]]) -> str:
 
 
 @pytest.mark.timeout(300)
-async def test_a_worker_killed_around_any_write_still_publishes_one_version_and_ends_right(
+async def test_worker_killed_around_any_write_publishes_one_version(
     local: LocalLambda, server: TemporalServer, tmp_path: Path
 ) -> None:
     def run(moment: Moment) -> Coroutine[Any, Any, str | None]:
@@ -189,7 +189,7 @@ PROBE = {"kind": "probe", "requests": [{"expect": [{"path": "$.build", "equals":
 
 
 @pytest.mark.timeout(300)
-async def test_a_probe_around_which_a_worker_is_killed_counts_as_failed_and_is_not_sent_again(
+async def test_probe_lost_with_its_worker_is_a_failure_and_is_not_retried(
     local: LocalLambda, server: TemporalServer, tmp_path: Path
 ) -> None:
     async def run(when: When, may_fail: int, outcome: str, sent: int) -> str | None:
@@ -226,7 +226,7 @@ async def test_a_probe_around_which_a_worker_is_killed_counts_as_failed_and_is_n
 
 
 @pytest.mark.timeout(300)
-async def test_a_temporal_server_killed_around_any_write_loses_nothing(
+async def test_temporal_server_killed_around_any_write_loses_nothing(
     local: LocalLambda, tmp_path: Path
 ) -> None:
     async def run(moment: Moment) -> str | None:

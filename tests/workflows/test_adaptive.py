@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from tests.harness import Handle, Harness
-from tests.workflows.test_live_analysis import BAD_ERROR_RATE, USUAL_ERROR_RATE, set_traffic, assert_promoted, assert_rolled_back, read_duration
+from tests.workflows.test_live_analysis import (
+    BAD_ERROR_RATE,
+    USUAL_ERROR_RATE,
+    assert_promoted,
+    assert_rolled_back,
+    read_duration,
+    set_traffic,
+)
 
 ADAPTIVE = {"strategy": "Adaptive"}
 
@@ -31,7 +38,9 @@ def ramp_strategy(**keys: Any) -> dict[str, Any]:
 
 async def run_until_hold(harness: Harness) -> tuple[Handle, str]:
     """Run a ramp until its time is over and it waits for an approval; return it and its note."""
-    handle = await harness.begin(artifact=harness.package("three"), **ramp_strategy(max_duration="4m"))
+    handle = await harness.begin(
+        artifact=harness.package("three"), **ramp_strategy(max_duration="4m")
+    )
     await harness.wait_for_phase("baking", "shifting")
     await harness.fast_forward(timedelta(minutes=5))
     status = await harness.wait_for_phase("awaiting_approval", seconds=30)

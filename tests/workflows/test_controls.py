@@ -1,4 +1,7 @@
-"""Steering a running release: approve, pause, resume, promote, abort; what is nonsense is refused, and leaves no trace."""
+"""The controls of a running release: approve, pause, resume, promote and abort.
+
+A control that makes no sense is refused, and leaves no event in the history.
+"""
 
 from __future__ import annotations
 
@@ -26,31 +29,18 @@ BAKES = {
 }
 
 
-async def baking(harness: Harness, **keys: Any) -> Any:
-    handle = await harness.begin(artifact=harness.package("three"), **(keys or CANARY))
-    await harness.wait_for_phase("baking")
-    return handle
+# --- approve ---
 
 
-async def skipped(harness: Harness) -> timedelta:
-    """How much of the rollout's time has passed in all."""
-    now = await harness.env.get_current_time(harness.rollout)
-    return now - (await harness.rollout.describe()).start_time
-
-
-# --- approve -------------------------------------------------------------------------------------------------------------------
-
-
-async def test_an_approval_lets_the_release_go_on(harness: Harness) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
-    await harness.wait_for_phase("awaiting_approval")
+async def test_approval_continues_the_release(harness: Harness) -> None:
+    handle = await harness.begin_until("awaiting_approval", **APPROVED)
     answer = await harness.send("approve", note="looks good")
     assert answer.note == "Approved by ana: looks good"
     assert (await read_ending(handle)).kind == "Completed"
     assert harness.aws.routing(harness.function) == ("3", {})
 
 
-async def test_nobody_approving_in_time_rolls_back(harness: Harness) -> None:
+async def test_approval_that_times_out_rolls_back(harness: Harness) -> None:
     handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
     status = await harness.wait_for_phase("awaiting_approval")
     assert status.ends_at is not None
@@ -60,7 +50,7 @@ async def test_nobody_approving_in_time_rolls_back(harness: Harness) -> None:
     assert harness.aws.routing(harness.function) == ("2", {})
 
 
-async def test_an_approval_without_a_timeout_waits_for_ever(harness: Harness) -> None:
+async def test_approval_without_a_timeout_waits_without_limit(harness: Harness) -> None:
     steps = [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}, {"kind": "approval"}]
     handle = await harness.begin(artifact=harness.package("three"), strategy={"steps": steps})
     status = await harness.wait_for_phase("awaiting_approval")
@@ -76,22 +66,19 @@ async def test_an_approval_without_a_timeout_waits_for_ever(harness: Harness) ->
     assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_a_pause_stops_the_clock_of_an_approval(harness: Harness) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
-    await harness.wait_for_phase("awaiting_approval")
+async def test_pause_stops_the_clock_of_an_approval(harness: Harness) -> None:
+    handle = await harness.begin_until("awaiting_approval", **APPROVED)
     await harness.send("pause")
     assert (await harness.status()).ends_at is None
-    with pytest.raises(TimeoutError):
-        await read_ending(handle, seconds=0.5)
+    await harness.assert_running(handle)
     await harness.send("resume")
     assert (await harness.status()).ends_at is not None
     await harness.send("approve")
     assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_an_approval_given_during_a_pause_counts_after_it(harness: Harness) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
-    await harness.wait_for_phase("awaiting_approval")
+async def test_approval_given_during_a_pause_counts_after_it(harness: Harness) -> None:
+    handle = await harness.begin_until("awaiting_approval", **APPROVED)
     await harness.send("pause")
     await harness.send("approve")
     assert harness.aws.routing(harness.function) == ("2", {"3": 0.1})
@@ -99,11 +86,11 @@ async def test_an_approval_given_during_a_pause_counts_after_it(harness: Harness
     assert (await read_ending(handle)).kind == "Completed"
 
 
-# --- pause and resume ----------------------------------------------------------------------------------------------------------
+# --- pause and resume ---
 
 
-async def test_a_pause_does_not_eat_the_bake(harness: Harness) -> None:
-    handle = await baking(harness)
+async def test_pause_does_not_shorten_the_bake(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
     await harness.fast_forward(2 * MINUTE)
     answer = await harness.send("pause", reason="p99")
     assert (answer.paused, answer.note) == (True, "Paused by ana: p99")
@@ -120,40 +107,38 @@ async def test_a_pause_does_not_eat_the_bake(harness: Harness) -> None:
     assert (await harness.finish(handle)).kind == "Completed"
 
 
-async def test_a_pause_while_traffic_moves_holds_before_the_next_step(harness: Harness) -> None:
+async def test_pause_during_a_move_holds_before_the_next_step(harness: Harness) -> None:
     hold = harness.aws.hold("update_alias")
     handle = await harness.begin(
         artifact=harness.package("three"),
         strategy={"steps": [{"kind": "set_weight", "percent": 10}]},
     )
-    await hold.reached.wait()
+    await harness.wait_for(hold.reached)
     await harness.send("pause")
     hold.release()
-    with pytest.raises(TimeoutError):
-        await read_ending(handle, seconds=0.5)
+    await harness.assert_running(handle)
     assert harness.aws.routing(harness.function) == ("2", {"3": 0.1})
     await harness.send("resume")
     assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_a_pause_while_preparing_holds_before_any_traffic_moves(harness: Harness) -> None:
+async def test_pause_while_preparing_holds_before_the_first_move(harness: Harness) -> None:
     hold = harness.aws.hold("publish_version")
     handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
-    await hold.reached.wait()
+    await harness.wait_for(hold.reached)
     await harness.send("pause")
     hold.release()
-    with pytest.raises(TimeoutError):
-        await read_ending(handle, seconds=0.5)
+    await harness.assert_running(handle)
     assert "update_alias" not in harness.aws.operations
     await harness.send("resume")
     assert (await read_ending(handle)).kind == "Completed"
 
 
-# --- promote -------------------------------------------------------------------------------------------------------------------
+# --- promote ---
 
 
-async def test_a_promotion_skips_what_is_left(harness: Harness) -> None:
-    handle = await baking(harness, strategy="Linear10PercentEvery10Minutes")
+async def test_promotion_skips_the_remaining_steps(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", strategy="Linear10PercentEvery10Minutes")
     answer = await harness.send("promote", reason="hotfix")
     assert answer.note == "Promoted by ana: hotfix"
     end = await read_ending(handle)
@@ -165,35 +150,34 @@ async def test_a_promotion_skips_what_is_left(harness: Harness) -> None:
     assert (end.status.step, end.status.steps) == (18, 18)
 
 
-async def test_a_promotion_ends_a_pause(harness: Harness) -> None:
-    handle = await baking(harness)
+async def test_promotion_ends_a_pause(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
     await harness.send("pause")
     answer = await harness.send("promote")
     assert not answer.paused
     assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_a_promotion_needs_no_approval(harness: Harness) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
-    await harness.wait_for_phase("awaiting_approval")
+async def test_promotion_needs_no_approval(harness: Harness) -> None:
+    handle = await harness.begin_until("awaiting_approval", **APPROVED)
     await harness.send("promote")
     assert (await read_ending(handle)).kind == "Completed"
 
 
-async def test_a_promotion_does_not_skip_the_hook(harness: Harness) -> None:
+async def test_promotion_does_not_skip_the_hook(harness: Harness) -> None:
     harness.aws.hook("smoke", lambda _: {"accept": False, "reason": "no"})
-    handle = await baking(harness, hooks={"after_traffic": "smoke"}, **CANARY)
+    handle = await harness.begin_until("baking", hooks={"after_traffic": "smoke"}, **CANARY)
     await harness.send("promote")
     assert (await read_ending(handle)).kind == "ReleaseRolledBack"
 
 
-# --- abort ---------------------------------------------------------------------------------------------------------------------
+# --- abort ---
 
 
 @pytest.mark.parametrize(
     "moment", ["update_code", "publish", "shift", "bake", "paused", "approval", "promote", "hook"]
 )
-async def test_an_abort_puts_everything_back_in_every_phase(harness: Harness, moment: str) -> None:
+async def test_abort_restores_everything_in_every_phase(harness: Harness, moment: str) -> None:
     harness.aws.hook("smoke", lambda _: {"accept": True})
     names = {
         "update_code": "update_function_code",
@@ -228,14 +212,13 @@ async def test_an_abort_puts_everything_back_in_every_phase(harness: Harness, mo
     end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
     assert "aborted by ana: wrong build" in end.text
-    assert harness.aws.routing(harness.function) == ("2", {})
-    assert harness.state.latest["CodeSha256"] == harness.state.versions["2"]["CodeSha256"]
+    harness.assert_restored()
 
 
-async def test_an_abort_before_anything_was_changed_says_so(harness: Harness) -> None:
+async def test_abort_before_the_first_write_says_so(harness: Harness) -> None:
     hold = harness.aws.hold("get_function", skip=2)  # the last read of preflight
     handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
-    await hold.reached.wait()
+    await harness.wait_for(hold.reached)
     await harness.send("abort")
     hold.release()
     end = await read_ending(handle)
@@ -244,13 +227,13 @@ async def test_an_abort_before_anything_was_changed_says_so(harness: Harness) ->
     assert harness.aws.writes == []
 
 
-# --- nonsense ------------------------------------------------------------------------------------------------------------------
+# --- nonsense ---
 
 
-async def test_what_makes_no_sense_while_preparing_is_refused(harness: Harness) -> None:
+async def test_invalid_controls_while_preparing_are_refused(harness: Harness) -> None:
     hold = harness.aws.hold("publish_version")
     handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
-    await hold.reached.wait()
+    await harness.wait_for(hold.reached)
     assert "nothing to approve" in await harness.expect_refusal("approve")
     assert "not paused" in await harness.expect_refusal("resume")
     assert "too early" in await harness.expect_refusal("promote")
@@ -258,8 +241,8 @@ async def test_what_makes_no_sense_while_preparing_is_refused(harness: Harness) 
     await read_ending(handle)
 
 
-async def test_what_makes_no_sense_while_baking_is_refused(harness: Harness) -> None:
-    handle = await baking(harness)
+async def test_invalid_controls_while_baking_are_refused(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
     assert "nothing to approve: the release is baking" in await harness.expect_refusal("approve")
     assert "not paused" in await harness.expect_refusal("resume")
     await harness.send("pause")
@@ -268,9 +251,8 @@ async def test_what_makes_no_sense_while_baking_is_refused(harness: Harness) -> 
     await read_ending(handle)
 
 
-async def test_nothing_is_said_twice_to_an_approval(harness: Harness) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **APPROVED)
-    await harness.wait_for_phase("awaiting_approval")
+async def test_second_approval_of_one_step_is_refused(harness: Harness) -> None:
+    handle = await harness.begin_until("awaiting_approval", **APPROVED)
     await harness.send("pause")
     await harness.send("approve")
     assert "nothing to approve" in await harness.expect_refusal("approve")
@@ -278,11 +260,11 @@ async def test_nothing_is_said_twice_to_an_approval(harness: Harness) -> None:
     await read_ending(handle)
 
 
-async def test_what_makes_no_sense_while_promoting_is_refused(harness: Harness) -> None:
+async def test_invalid_controls_while_promoting_are_refused(harness: Harness) -> None:
     hold = harness.aws.hold("update_alias", skip=1)
-    handle = await baking(harness)
+    handle = await harness.begin_until("baking", **CANARY)
     await harness.send("promote")
-    await hold.reached.wait()
+    await harness.wait_for(hold.reached)
     assert "being promoted already" in await harness.expect_refusal("promote")
     assert "too late" in await harness.expect_refusal("pause")
     assert "not paused" in await harness.expect_refusal("resume")
@@ -292,13 +274,11 @@ async def test_what_makes_no_sense_while_promoting_is_refused(harness: Harness) 
 
 
 @pytest.mark.parametrize("what", ["approve", "pause", "resume", "promote", "abort"])
-async def test_nothing_can_be_said_to_a_release_on_its_way_back(
-    harness: Harness, what: str
-) -> None:
+async def test_controls_during_a_rollback_are_refused(harness: Harness, what: str) -> None:
     hold = harness.aws.hold("update_alias", skip=1)
-    handle = await baking(harness)
+    handle = await harness.begin_until("baking", **CANARY)
     await harness.send("abort", reason="wrong build")
-    await hold.reached.wait()
+    await harness.wait_for(hold.reached)
     assert "too late: the release is rolling back" in await harness.expect_refusal(what)
     hold.release()
     assert (await read_ending(handle)).kind == "ReleaseRolledBack"
@@ -317,27 +297,39 @@ async def test_nothing_can_be_said_to_a_release_on_its_way_back(
         ("promote", [{"by": "a"}, {"by": "b"}], "exactly one input"),
     ],
 )
-async def test_a_malformed_control_is_refused_by_its_path(
+async def test_malformed_control_is_refused_with_its_path(
     harness: Harness, what: str, said: list[Any], why: str
 ) -> None:
-    handle = await baking(harness)
+    handle = await harness.begin_until("baking", **CANARY)
     assert why in await harness.expect_refusal(what, *said)
     assert (await harness.status()).phase == "baking"
     await harness.send("abort")
     await read_ending(handle)
 
 
-async def test_a_control_without_an_input_is_refused(harness: Harness) -> None:
-    handle = await baking(harness)
+async def test_control_without_an_input_is_refused(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
     assert "exactly one input" in await harness.expect_refusal_of("abort", [])
     assert (await harness.status()).phase == "baking"
     await harness.send("abort")
     await read_ending(handle)
 
 
-async def test_a_control_that_does_not_exist_is_refused(harness: Harness) -> None:
-    handle = await baking(harness)
+async def test_control_that_does_not_exist_is_refused(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
     with pytest.raises(Exception, match="update failed"):
         await harness.send("cancel_everything")
     await harness.send("abort")
     assert (await read_ending(handle)).kind == "ReleaseRolledBack"
+
+
+async def test_abort_does_not_wait_for_a_write_that_is_being_retried(
+    harness: Harness,
+) -> None:
+    harness.aws.fail("update_function_code", "ServiceException", times=5)
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_until(lambda: bool(harness.aws.of("update_function_code")))
+    await harness.send("abort")
+    end = await harness.finish(handle)
+    assert end.kind == "ReleaseRolledBack", end
+    harness.assert_restored()

@@ -1,4 +1,4 @@
-"""Somebody else changes what a release holds: it stops, says what it found, and overwrites nothing."""
+"""Another writer changes the function meanwhile: the release stops and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.functions import sha256
+from tests.fake_lambda.account import compute_sha256
 from tests.harness import ALL_AT_ONCE, CANARY, Ending, Harness
 
 
-def moves_it(harness: Harness, version: str = "1", weights: dict[str, float] | None = None) -> Any:
+def create_move(
+    harness: Harness, version: str = "1", weights: dict[str, float] | None = None
+) -> Any:
     def move(_: object = None) -> None:
         routing = {"AdditionalVersionWeights": weights or {}}
-        harness.aws.somebody(
+        harness.aws.apply(
             "update_alias",
             FunctionName=harness.function,
             Name="live",
@@ -24,8 +26,8 @@ def moves_it(harness: Harness, version: str = "1", weights: dict[str, float] | N
     return move
 
 
-def left_alone(end: Ending, harness: Harness, writes: int) -> None:
-    """The release failed, said what it found, and wrote nothing after it had found it."""
+def assert_not_overwritten(end: Ending, harness: Harness, writes: int) -> None:
+    """The release failed, reported the foreign move, and wrote nothing after it."""
     assert end.kind == "RollbackFailed", end
     assert f"somebody else moved {harness.function}:live" in end.text
     assert "version 1" in end.text
@@ -34,42 +36,39 @@ def left_alone(end: Ending, harness: Harness, writes: int) -> None:
     assert len(harness.aws.writes) == writes
 
 
-async def test_a_foreign_move_in_the_bake_is_found_at_the_next_step_and_not_overwritten(
+async def test_foreign_move_in_the_bake_is_not_overwritten_by_the_next_step(
     harness: Harness,
 ) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
-    await harness.wait_for_phase("baking")
-    moves_it(harness)()
+    handle = await harness.begin_until("baking", **CANARY)
+    create_move(harness)()
     writes = len(harness.aws.writes)
-    left_alone(await harness.finish(handle), harness, writes)
+    assert_not_overwritten(await harness.finish(handle), harness, writes)
 
 
-async def test_a_foreign_move_is_not_overwritten_by_a_rollback(harness: Harness) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
-    await harness.wait_for_phase("baking")
-    moves_it(harness)()
+async def test_foreign_move_is_not_overwritten_by_a_rollback(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    create_move(harness)()
     writes = len(harness.aws.writes)
     await harness.send("abort")
-    left_alone(await harness.finish(handle), harness, writes)
+    assert_not_overwritten(await harness.finish(handle), harness, writes)
 
 
-async def test_a_foreign_move_before_the_first_step_is_not_overwritten(harness: Harness) -> None:
-    harness.aws.before("update_alias", moves_it(harness))
+async def test_foreign_move_before_the_first_step_is_not_overwritten(harness: Harness) -> None:
+    harness.aws.before("update_alias", create_move(harness))
     end = await harness.release(artifact=harness.package("three"), **CANARY)
-    left_alone(end, harness, writes=2)  # code and version
+    assert_not_overwritten(end, harness, writes=2)  # code and version
 
 
-async def test_a_foreign_move_while_an_answer_was_lost_is_not_overwritten(harness: Harness) -> None:
+async def test_foreign_move_during_a_lost_response_is_not_overwritten(harness: Harness) -> None:
     harness.aws.fail("update_alias", "ServiceException")
-    harness.aws.before("get_alias", moves_it(harness), skip=1)
+    harness.aws.before("get_alias", create_move(harness), skip=1)
     end = await harness.release(artifact=harness.package("three"), **CANARY)
-    left_alone(end, harness, writes=2)
+    assert_not_overwritten(end, harness, writes=2)
 
 
-async def test_foreign_weights_on_the_same_version_are_a_foreign_move(harness: Harness) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
-    await harness.wait_for_phase("baking")
-    moves_it(harness, "2", {"1": 0.5})()
+async def test_foreign_weights_on_stable_are_a_foreign_move(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    create_move(harness, "2", {"1": 0.5})()
     end = await harness.finish(handle)
     assert end.kind == "RollbackFailed"
     assert "50% to version 1" in end.text
@@ -77,12 +76,11 @@ async def test_foreign_weights_on_the_same_version_are_a_foreign_move(harness: H
 
 
 @pytest.mark.parametrize("how", ["goes on", "is aborted"])
-async def test_foreign_weights_on_our_own_candidate_are_a_foreign_move(
+async def test_foreign_weights_on_the_candidate_are_a_foreign_move(
     harness: Harness, how: str
 ) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
-    await harness.wait_for_phase("baking")
-    moves_it(harness, "2", {"3": 0.5})()
+    handle = await harness.begin_until("baking", **CANARY)
+    create_move(harness, "2", {"3": 0.5})()
     if how == "is aborted":
         await harness.send("abort")
     end = await harness.finish(handle)
@@ -91,31 +89,29 @@ async def test_foreign_weights_on_our_own_candidate_are_a_foreign_move(
     assert harness.aws.routing(harness.function) == ("2", {"3": 0.5})
 
 
-async def test_somebody_who_promotes_the_candidate_by_hand_does_what_we_would(
+async def test_foreign_promotion_of_the_candidate_completes_the_release(
     harness: Harness,
 ) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
-    await harness.wait_for_phase("baking")
-    moves_it(harness, "3")()
+    handle = await harness.begin_until("baking", **CANARY)
+    create_move(harness, "3")()
     assert (await harness.finish(handle)).kind == "Completed"
     assert harness.aws.routing(harness.function) == ("3", {})
 
 
-async def test_an_alias_that_somebody_deleted_is_not_created_again(harness: Harness) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
-    await harness.wait_for_phase("baking")
-    harness.aws.somebody("delete_alias", FunctionName=harness.function, Name="live")
+async def test_deleted_alias_is_not_created_again(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    harness.aws.apply("delete_alias", FunctionName=harness.function, Name="live")
     end = await harness.finish(handle)
     assert end.kind == "RollbackFailed", end
     assert "live" not in harness.state.aliases
     assert "create_alias" not in harness.aws.operations
 
 
-async def test_an_alias_that_somebody_created_meanwhile_stays_as_it_is(harness: Harness) -> None:
+async def test_alias_created_by_another_writer_stays_unchanged(harness: Harness) -> None:
     del harness.state.aliases["live"]
 
     def create(_: object) -> None:
-        harness.aws.somebody(
+        harness.aws.apply(
             "create_alias", FunctionName=harness.function, Name="live", FunctionVersion="1"
         )
 
@@ -126,7 +122,7 @@ async def test_an_alias_that_somebody_created_meanwhile_stays_as_it_is(harness: 
     assert "delete_alias" not in harness.aws.operations
 
 
-async def test_a_foreign_upload_between_update_and_publish_is_never_published(
+async def test_foreign_upload_before_the_publish_is_never_published(
     harness: Harness,
 ) -> None:
     harness.aws.before(
@@ -138,7 +134,7 @@ async def test_a_foreign_upload_between_update_and_publish_is_never_published(
     assert harness.aws.routing(harness.function) == ("2", {})
 
 
-async def test_a_foreign_upload_between_update_and_publish_is_not_overwritten(
+async def test_foreign_upload_before_the_publish_is_not_overwritten(
     harness: Harness,
 ) -> None:
     harness.aws.before(
@@ -146,10 +142,10 @@ async def test_a_foreign_upload_between_update_and_publish_is_not_overwritten(
     )
     end = await harness.release(artifact=harness.package("three"), **CANARY)
     assert "somebody else changed $LATEST" in end.text
-    assert harness.state.latest["CodeSha256"] == sha256(b"theirs")
+    assert harness.state.latest["CodeSha256"] == compute_sha256(b"theirs")
 
 
-async def test_a_foreign_upload_before_our_own_is_not_overwritten(harness: Harness) -> None:
+async def test_foreign_upload_before_the_upload_is_not_overwritten(harness: Harness) -> None:
     harness.aws.before(
         "update_function_code", lambda _: harness.aws.overwrite(harness.function, "theirs")
     )
@@ -157,10 +153,10 @@ async def test_a_foreign_upload_before_our_own_is_not_overwritten(harness: Harne
     assert end.kind == "ReleaseRolledBack"
     assert "somebody else changed $LATEST" in end.text
     assert harness.aws.writes == []
-    assert harness.state.latest["CodeSha256"] == sha256(b"theirs")
+    assert harness.state.latest["CodeSha256"] == compute_sha256(b"theirs")
 
 
-async def test_a_foreign_change_of_configuration_before_our_own_is_not_overwritten(
+async def test_foreign_change_of_the_configuration_is_not_overwritten(
     harness: Harness,
 ) -> None:
     def change(_: object) -> None:
@@ -173,9 +169,8 @@ async def test_a_foreign_change_of_configuration_before_our_own_is_not_overwritt
 
 
 @pytest.mark.parametrize("moment", ["baking", "after the promotion"])
-async def test_a_foreign_publish_does_not_disturb_a_release(harness: Harness, moment: str) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
-    await harness.wait_for_phase("baking")
+async def test_foreign_publish_does_not_disturb_a_release(harness: Harness, moment: str) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
     if moment == "baking":
         harness.aws.overwrite(harness.function, "four")
         harness.aws.publish(harness.function)
@@ -183,18 +178,17 @@ async def test_a_foreign_publish_does_not_disturb_a_release(harness: Harness, mo
     assert harness.aws.routing(harness.function) == ("3", {})
 
 
-async def test_a_foreign_upload_in_the_bake_is_not_overwritten_by_the_undo(
+async def test_foreign_upload_in_the_bake_is_not_overwritten_by_the_undo(
     harness: Harness,
 ) -> None:
-    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", **CANARY)
     harness.aws.overwrite(harness.function, "theirs")
     await harness.send("abort")
     assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
-    assert harness.state.latest["CodeSha256"] == sha256(b"theirs")
+    assert harness.state.latest["CodeSha256"] == compute_sha256(b"theirs")
 
 
-async def test_a_foreign_upload_before_our_own_has_settled_is_never_published(
+async def test_foreign_upload_before_the_upload_settles_is_never_published(
     harness: Harness,
 ) -> None:
     harness.aws.after(
@@ -204,10 +198,10 @@ async def test_a_foreign_upload_before_our_own_has_settled_is_never_published(
     assert end.kind == "ReleaseRolledBack", end
     assert "somebody else changed $LATEST" in end.text
     assert list(harness.state.versions) == ["1", "2"]
-    assert harness.state.latest["CodeSha256"] == sha256(b"theirs")
+    assert harness.state.latest["CodeSha256"] == compute_sha256(b"theirs")
 
 
-async def test_a_foreign_upload_is_not_overwritten_by_the_undo_of_a_release_that_was_stopped_before_it_published(
+async def test_foreign_upload_survives_a_cancel_before_the_publish(
     harness: Harness,
 ) -> None:
     hold = harness.aws.hold("get_function", skip=3)
@@ -217,4 +211,33 @@ async def test_a_foreign_upload_is_not_overwritten_by_the_undo_of_a_release_that
     await handle.cancel()
     hold.release()
     assert (await harness.finish(handle)).kind == "Canceled"
-    assert harness.state.latest["CodeSha256"] == sha256(b"theirs")
+    assert harness.state.latest["CodeSha256"] == compute_sha256(b"theirs")
+
+
+async def test_foreign_move_after_a_step_of_all_traffic_is_found(harness: Harness) -> None:
+    steps = [{"kind": "set_weight", "percent": 100}, {"kind": "bake", "duration": "5m"}]
+    handle = await harness.begin_until("baking", strategy={"steps": steps})
+    harness.move_alias("1")
+    end = await harness.finish(handle)
+    assert end.kind == "RollbackFailed", end
+    assert "version 1" in end.text
+    assert harness.aws.routing(harness.function) == ("1", {})
+
+
+@pytest.mark.parametrize("part", ["code", "configuration"])
+async def test_foreign_change_of_latest_in_the_bake_stays(harness: Harness, part: str) -> None:
+    handle = await harness.begin_until("baking", configuration={"Timeout": 9}, **CANARY)
+    if part == "code":
+        harness.aws.overwrite(harness.function, "theirs")
+    else:
+        harness.state.latest.update(Timeout=77, RevisionId="theirs")
+    theirs = dict(harness.state.latest)
+    await harness.send("abort")
+    end = await harness.finish(handle)
+    assert end.kind == "ReleaseRolledBack"
+    assert "changed" in end.text
+    assert harness.aws.routing(harness.function) == ("2", {})
+    assert (harness.state.latest["CodeSha256"], harness.state.latest["Timeout"]) == (
+        theirs["CodeSha256"],
+        theirs["Timeout"],
+    )

@@ -1,4 +1,4 @@
-"""Hooks: functions that are asked before and after traffic moves. Whatever is not a clear yes is a no."""
+"""Hooks run before and after traffic moves. Anything but a clear yes is a refusal."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def accept(_: object) -> dict[str, bool]:
     return {"accept": True}
 
 
-async def test_a_hook_is_told_what_it_is_asked_about(harness: Harness) -> None:
-    asked: list[dict[str, Any]] = []
+async def test_hook_receives_the_release_the_versions_and_their_arns(harness: Harness) -> None:
+    requests: list[dict[str, Any]] = []
 
-    def hook(question: dict[str, Any]) -> dict[str, Any]:
-        asked.append(question)
+    def hook(request: dict[str, Any]) -> dict[str, Any]:
+        requests.append(request)
         return {"accept": True, "reason": "fine", "extra": 1}
 
     harness.aws.hook("preflight", hook)
@@ -32,7 +32,7 @@ async def test_a_hook_is_told_what_it_is_asked_about(harness: Harness) -> None:
         **CANARY,
     )
     assert end.kind == "Completed"
-    told = {
+    fields = {
         "release": harness.rollout_id,
         "target": {"function": harness.function, "alias": "live"},
         "stable": "2",
@@ -40,10 +40,10 @@ async def test_a_hook_is_told_what_it_is_asked_about(harness: Harness) -> None:
         "candidate": "3",
         "candidate_arn": f"{harness.state.arn}:3",
     }
-    assert asked == [{"hook": "before_traffic", **told}, {"hook": "after_traffic", **told}]
+    assert requests == [{"hook": "before_traffic", **fields}, {"hook": "after_traffic", **fields}]
 
 
-async def test_hooks_are_asked_before_the_first_and_after_the_last_move(harness: Harness) -> None:
+async def test_hooks_run_before_the_first_and_after_the_last_move(harness: Harness) -> None:
     harness.aws.hook("preflight", accept)
     harness.aws.hook("smoke", accept)
     await harness.release(
@@ -63,7 +63,7 @@ async def test_hooks_are_asked_before_the_first_and_after_the_last_move(harness:
         "123456789012:function:{}:1",
     ],
 )
-async def test_a_hook_is_found_under_every_form_of_its_name(harness: Harness, name: str) -> None:
+async def test_hook_is_found_by_every_form_of_its_name(harness: Harness, name: str) -> None:
     harness.aws.create("preflight")
     harness.aws.handlers["preflight"] = accept
     end = await harness.release(
@@ -72,7 +72,7 @@ async def test_a_hook_is_found_under_every_form_of_its_name(harness: Harness, na
     assert end.kind == "Completed", end
 
 
-async def test_a_refusal_before_traffic_leaves_the_alias_untouched(harness: Harness) -> None:
+async def test_refusal_before_traffic_leaves_the_alias_untouched(harness: Harness) -> None:
     harness.aws.hook("preflight", lambda _: {"accept": False, "reason": "database not migrated"})
     revision = harness.state.aliases["live"]["RevisionId"]
     end = await harness.release(artifact=harness.package("three"), **BEFORE, **CANARY)
@@ -81,7 +81,7 @@ async def test_a_refusal_before_traffic_leaves_the_alias_untouched(harness: Harn
     assert harness.state.aliases["live"]["RevisionId"] == revision
 
 
-async def test_a_refusal_after_traffic_puts_the_alias_back(harness: Harness) -> None:
+async def test_refusal_after_traffic_restores_the_alias(harness: Harness) -> None:
     harness.aws.hook("smoke", lambda _: {"accept": False, "reason": "500"})
     end = await harness.release(artifact=harness.package("three"), **AFTER, **CANARY)
     assert end.kind == "ReleaseRolledBack"
@@ -91,7 +91,7 @@ async def test_a_refusal_after_traffic_puts_the_alias_back(harness: Harness) -> 
     assert end.status.routing.percent == 0
 
 
-async def test_a_refusal_of_a_first_release_takes_the_alias_away_again(harness: Harness) -> None:
+async def test_refusal_of_a_first_release_deletes_the_alias(harness: Harness) -> None:
     del harness.state.aliases["live"]
     harness.aws.hook("smoke", lambda _: {"accept": False, "reason": "500"})
     end = await harness.release(artifact=harness.package("three"), **AFTER)
@@ -116,7 +116,9 @@ def crash(_: object) -> None:
         (lambda _: {"accept": False}, "it gave no reason"),
     ],
 )
-async def test_whatever_is_not_a_clear_yes_is_a_no(harness: Harness, answer: Any, why: str) -> None:
+async def test_answer_that_is_not_a_clear_yes_is_a_refusal(
+    harness: Harness, answer: Any, why: str
+) -> None:
     harness.aws.hook("preflight", answer)
     end = await harness.release(artifact=harness.package("three"), **BEFORE)
     assert end.kind == "ReleaseRolledBack"
@@ -124,7 +126,7 @@ async def test_whatever_is_not_a_clear_yes_is_a_no(harness: Harness, answer: Any
     assert "update_alias" not in harness.aws.operations
 
 
-async def test_a_throttled_hook_is_asked_again(harness: Harness) -> None:
+async def test_throttled_hook_is_retried(harness: Harness) -> None:
     harness.aws.hook("preflight", accept)
     harness.aws.fail("invoke", "TooManyRequestsException", times=3)
     end = await harness.release(artifact=harness.package("three"), **BEFORE)
@@ -132,15 +134,15 @@ async def test_a_throttled_hook_is_asked_again(harness: Harness) -> None:
     assert len(harness.aws.of("invoke")) == 4
 
 
-async def test_a_hook_that_stays_throttled_is_a_no(harness: Harness) -> None:
+async def test_hook_that_stays_throttled_is_a_refusal(harness: Harness) -> None:
     harness.aws.hook("preflight", accept)
     harness.aws.fail("invoke", "TooManyRequestsException", times=None)
     end = await harness.release(artifact=harness.package("three"), **BEFORE)
     assert end.kind == "ReleaseRolledBack"
-    assert "could not be asked" in end.text
+    assert "could not be requests" in end.text
 
 
-async def test_a_hook_whose_answer_was_lost_is_not_asked_twice(harness: Harness) -> None:
+async def test_hook_whose_response_is_lost_is_not_invoked_twice(harness: Harness) -> None:
     harness.aws.hook("preflight", accept)
     harness.aws.lose("invoke")
     end = await harness.release(artifact=harness.package("three"), **BEFORE)
@@ -148,13 +150,13 @@ async def test_a_hook_whose_answer_was_lost_is_not_asked_twice(harness: Harness)
     assert len(harness.aws.of("invoke")) == 1
 
 
-async def test_a_hook_runs_while_a_cancel_does_not_wait_for_it(harness: Harness) -> None:
+async def test_cancel_does_not_wait_for_a_hook(harness: Harness) -> None:
     harness.aws.hook("smoke", accept)
     hold = harness.aws.hold("invoke")
     handle = await harness.start(
         "Release", harness.request(artifact=harness.package("three"), **AFTER, **CANARY)
     )
-    await hold.reached.wait()
+    await harness.wait_for(hold.reached)
     await handle.cancel()
     end = await read_ending(handle)
     hold.release()
@@ -162,7 +164,7 @@ async def test_a_hook_runs_while_a_cancel_does_not_wait_for_it(harness: Harness)
     assert harness.aws.routing(harness.function) == ("2", {})
 
 
-async def test_an_answer_of_a_megabyte_does_not_stop_a_release(harness: Harness) -> None:
+async def test_answer_of_a_megabyte_is_accepted(harness: Harness) -> None:
     harness.aws.hook(
         "preflight", lambda _: json.dumps({"accept": True, "log": "x" * 900_000}).encode()
     )
@@ -170,7 +172,7 @@ async def test_an_answer_of_a_megabyte_does_not_stop_a_release(harness: Harness)
     assert end.kind == "Completed"
 
 
-async def test_an_answer_that_is_too_large_is_a_no(harness: Harness) -> None:
+async def test_answer_that_is_too_large_is_a_refusal(harness: Harness) -> None:
     harness.aws.hook(
         "preflight", lambda _: json.dumps({"accept": True, "log": "x" * 3_000_000}).encode()
     )
@@ -178,7 +180,7 @@ async def test_an_answer_that_is_too_large_is_a_no(harness: Harness) -> None:
     assert end.kind == "ReleaseRolledBack"
 
 
-async def test_nothing_to_do_asks_nobody(harness: Harness) -> None:
+async def test_hook_is_not_invoked_where_nothing_is_released(harness: Harness) -> None:
     harness.aws.hook("preflight", crash)
     end = await harness.release(artifact=harness.package("two"), **BEFORE)
     assert (end.kind, harness.aws.of("invoke")) == ("Completed", [])

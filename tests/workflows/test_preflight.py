@@ -1,4 +1,4 @@
-"""What a release refuses before it touches anything."""
+"""Preflight: what a release refuses before it changes anything."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ OTHER_ROLE = "arn:aws:iam::123456789012:role/other"
 QUEUE = "arn:aws:sqs:eu-central-1:123456789012:failed"
 
 
-def rejected(end: Ending, harness: Harness, *words: str) -> None:
-    """It was rejected in these words, and AWS was only read."""
+def assert_rejected(end: Ending, harness: Harness, *words: str) -> None:
+    """It was rejected with these words, and AWS was only read."""
     assert end.kind == "ReleaseRejected", end
     assert all(word in end.text for word in words), end.text
     assert end.status is not None
@@ -23,33 +23,24 @@ def rejected(end: Ending, harness: Harness, *words: str) -> None:
     assert harness.aws.of("invoke") == []
 
 
-def _no_role_in_common(harness: Harness) -> None:
+def _change_role_of_version_1(harness: Harness) -> None:
     harness.state.versions["1"]["Role"] = OTHER_ROLE
 
 
-def _weights(harness: Harness) -> None:
-    routing = {"AdditionalVersionWeights": {"2": 0.25}}
-    harness.aws.somebody(
-        "update_alias",
-        FunctionName=harness.function,
-        Name="live",
-        FunctionVersion="1",
-        RoutingConfig=routing,
-    )
+def _set_weights(harness: Harness) -> None:
+    harness.move_alias("1", {"2": 0.25})
 
 
-def _latest(harness: Harness) -> None:
-    harness.aws.somebody(
-        "update_alias", FunctionName=harness.function, Name="live", FunctionVersion="$LATEST"
-    )
+def _point_alias_at_latest(harness: Harness) -> None:
+    harness.move_alias("$LATEST")
 
 
-def _updating(harness: Harness) -> None:
-    harness.state.latest["LastUpdateStatus"], harness.state.looks = "InProgress", 9
+def _start_update(harness: Harness) -> None:
+    harness.state.latest["LastUpdateStatus"], harness.state.polls = "InProgress", 9
 
 
-def _alias_provisioned(harness: Harness) -> None:
-    harness.aws.somebody(
+def _provision_alias(harness: Harness) -> None:
+    harness.aws.apply(
         "put_provisioned_concurrency_config",
         FunctionName=harness.function,
         Qualifier="live",
@@ -57,8 +48,8 @@ def _alias_provisioned(harness: Harness) -> None:
     )
 
 
-def _version_provisioned(harness: Harness) -> None:
-    harness.aws.somebody(
+def _provision_version_2(harness: Harness) -> None:
+    harness.aws.apply(
         "put_provisioned_concurrency_config",
         FunctionName=harness.function,
         Qualifier="2",
@@ -66,11 +57,11 @@ def _version_provisioned(harness: Harness) -> None:
     )
 
 
-def _alarming(harness: Harness) -> None:
+def _raise_alarm(harness: Harness) -> None:
     harness.aws.alarms["errors"] = "ALARM"
 
 
-def _nothing(harness: Harness) -> None:
+def _change_nothing(harness: Harness) -> None:
     del harness
 
 
@@ -88,80 +79,84 @@ IMAGE = {
     ("arrange", "keys", "words"),
     [
         (
-            _nothing,
+            _change_nothing,
             {"artifact": {"kind": "version", "version": "9"}},
             ["artifact.version", "not found", ":9"],
         ),
-        (_latest, CODE, ["target.alias", "$LATEST"]),
-        (_weights, CODE, ["target.alias", "weights", "0.25 of the traffic to version 2"]),
-        (_updating, CODE, ["in progress already", "InProgress"]),
-        (_updating, {"configuration": {"Timeout": 5}}, ["in progress already"]),
-        (_no_role_in_common, VERSION_1 | CANARY, ["strategy", "roles", OTHER_ROLE, "AllAtOnce"]),
+        (_point_alias_at_latest, CODE, ["target.alias", "$LATEST"]),
+        (_set_weights, CODE, ["target.alias", "weights", "0.25 of the traffic to version 2"]),
+        (_start_update, CODE, ["in progress already", "InProgress"]),
+        (_start_update, {"configuration": {"Timeout": 5}}, ["in progress already"]),
         (
-            _nothing,
+            _change_role_of_version_1,
+            VERSION_1 | CANARY,
+            ["strategy", "roles", OTHER_ROLE, "AllAtOnce"],
+        ),
+        (
+            _change_nothing,
             {"configuration": {"Role": OTHER_ROLE}} | CANARY,
             ["strategy", "roles", OTHER_ROLE],
         ),
         (
-            _nothing,
+            _change_nothing,
             {"configuration": {"DeadLetterConfig": {"TargetArn": QUEUE}}} | CANARY,
             ["strategy", "dead-letter", QUEUE],
         ),
-        (_alias_provisioned, CODE | CANARY, ["target.alias", "provisioned concurrency itself"]),
+        (_provision_alias, CODE | CANARY, ["target.alias", "provisioned concurrency itself"]),
         (
-            _alias_provisioned,
+            _provision_alias,
             CODE | ALL_AT_ONCE | {"concurrency": {"provisioned": 2}},
             ["concurrency.provisioned"],
         ),
         (
-            _nothing,
+            _change_nothing,
             CODE | {"concurrency": {"reserved": 901}},
             ["concurrency.reserved", "901", "at most 900"],
         ),
         (
-            _nothing,
+            _change_nothing,
             CODE | {"concurrency": {"reserved": 4, "provisioned": 5}},
             ["concurrency.provisioned", "5", "4"],
         ),
         (
-            _version_provisioned,
+            _provision_version_2,
             CODE | {"concurrency": {"reserved": 8, "provisioned": 5}},
             ["concurrency.provisioned", "4 of the live version"],
         ),
         (
-            _alarming,
+            _raise_alarm,
             CODE | {"guards": {"alarms": ["errors"]}},
             ["guards.alarms", "errors is in ALARM already"],
         ),
         (
-            _nothing,
+            _change_nothing,
             CODE | {"guards": {"alarms": ["typo"]}},
             ["guards.alarms", "there is no alarm typo"],
         ),
         (
-            _nothing,
-            CODE | {"hooks": {"before_traffic": "nobody"}},
+            _change_nothing,
+            CODE | {"hooks": {"before_traffic": "missing"}},
             ["hooks.before_traffic", "not found"],
         ),
         (
-            _nothing,
-            CODE | {"hooks": {"after_traffic": "nobody"}},
+            _change_nothing,
+            CODE | {"hooks": {"after_traffic": "missing"}},
             ["hooks.after_traffic", "not found"],
         ),
-        (_nothing, IMAGE, ["artifact", "not images"]),
+        (_change_nothing, IMAGE, ["artifact", "not images"]),
     ],
 )
-async def test_preflight_refuses_it_and_nothing_is_written(
+async def test_preflight_refuses_the_request_and_nothing_is_written(
     harness: Harness, arrange: Callable[[Harness], None], keys: dict[str, Any], words: list[str]
 ) -> None:
     harness.package("three")
     arrange(harness)
-    rejected(await harness.release(**keys), harness, *words)
+    assert_rejected(await harness.release(**keys), harness, *words)
 
 
-async def test_a_package_for_a_function_of_images_is_refused(harness: Harness) -> None:
+async def test_package_for_a_function_of_images_is_refused(harness: Harness) -> None:
     harness.aws.create(harness.function, "checkout", image=True)
-    rejected(
+    assert_rejected(
         await harness.release(artifact=harness.package("three")),
         harness,
         "artifact",
@@ -169,16 +164,16 @@ async def test_a_package_for_a_function_of_images_is_refused(harness: Harness) -
     )
 
 
-async def test_a_function_that_does_not_exist_is_refused(harness: Harness) -> None:
+async def test_function_that_does_not_exist_is_refused(harness: Harness) -> None:
     end = await read_ending(
         await harness.start(
-            "Release", {"target": {"function": "nobody"}, "artifact": {"kind": "latest"}}
+            "Release", {"target": {"function": "missing"}, "artifact": {"kind": "latest"}}
         )
     )
-    rejected(end, harness, "target.function", "nobody")
+    assert_rejected(end, harness, "target.function", "missing")
 
 
-async def test_a_function_of_another_region_is_refused(harness: Harness) -> None:
+async def test_function_of_another_region_is_refused(harness: Harness) -> None:
     harness.aws.fail(
         "get_function",
         "WrongRegion",
@@ -186,7 +181,7 @@ async def test_a_function_of_another_region_is_refused(harness: Harness) -> None
         times=None,
     )
     target = {"function": f"arn:aws:lambda:eu-west-1:123456789012:function:{harness.function}"}
-    rejected(
+    assert_rejected(
         await read_ending(
             await harness.start("Release", {"target": target, "artifact": {"kind": "latest"}})
         ),
@@ -196,61 +191,61 @@ async def test_a_function_of_another_region_is_refused(harness: Harness) -> None
     )
 
 
-async def test_all_that_speaks_against_a_release_is_said_at_once(harness: Harness) -> None:
-    _weights(harness)
+async def test_all_problems_are_listed_at_once(harness: Harness) -> None:
+    _set_weights(harness)
     harness.aws.alarms["errors"] = "ALARM"
     end = await harness.release(
         **CODE, guards={"alarms": ["errors", "typo"]}, concurrency={"reserved": 901}
     )
-    rejected(
+    assert_rejected(
         end, harness, "target.alias", "errors is in ALARM", "no alarm typo", "concurrency.reserved"
     )
 
 
-async def test_several_things_that_cannot_be_found_are_all_named(harness: Harness) -> None:
+async def test_all_missing_hooks_are_listed(harness: Harness) -> None:
     end = await harness.release(
-        **CODE, hooks={"before_traffic": "nobody", "after_traffic": "no-one"}
+        **CODE, hooks={"before_traffic": "missing", "after_traffic": "missing-too"}
     )
-    rejected(end, harness, "hooks.before_traffic", "hooks.after_traffic")
+    assert_rejected(end, harness, "hooks.before_traffic", "hooks.after_traffic")
 
 
-async def test_a_configuration_alone_never_ships_code_that_somebody_left_in_latest(
+async def test_configuration_alone_never_publishes_foreign_code_in_latest(
     harness: Harness,
 ) -> None:
     live, left = (
         harness.state.latest["CodeSha256"],
         harness.aws.overwrite(harness.function, "half-done"),
     )
-    rejected(await harness.release(configuration={"Timeout": 9}), harness, live, left, "latest")
+    assert_rejected(
+        await harness.release(configuration={"Timeout": 9}), harness, live, left, "latest"
+    )
 
 
-async def test_a_role_that_differs_may_still_go_live_all_at_once(harness: Harness) -> None:
+async def test_other_role_may_go_live_all_at_once(harness: Harness) -> None:
     end = await harness.release(configuration={"Role": OTHER_ROLE}, **ALL_AT_ONCE)
     assert end.kind == "Completed"
     assert harness.state.versions["3"]["Role"] == OTHER_ROLE
 
 
-async def test_an_alias_with_provisioned_concurrency_of_its_own_may_move_all_at_once(
+async def test_alias_with_provisioned_concurrency_may_move_all_at_once(
     harness: Harness,
 ) -> None:
-    _alias_provisioned(harness)
+    _provision_alias(harness)
     end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed"
 
 
-async def test_an_update_in_progress_does_not_hinder_a_published_version(harness: Harness) -> None:
-    _updating(harness)
+async def test_update_in_progress_does_not_stop_a_published_version(harness: Harness) -> None:
+    _start_update(harness)
     end = await harness.release(**VERSION_1, **CANARY)
     assert end.kind == "Completed"
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback"])
-async def test_a_version_that_cannot_serve_traffic_gets_none(
-    harness: Harness, workflow: str
-) -> None:
+async def test_version_that_cannot_serve_traffic_gets_none(harness: Harness, workflow: str) -> None:
     harness.state.versions["1"]["State"] = "Failed"
     what = VERSION_1 if workflow == "Release" else {"version": "1"}
-    rejected(
+    assert_rejected(
         await read_ending(await harness.start(workflow, harness.request(**what))),
         harness,
         "cannot serve traffic, its State is Failed",
@@ -264,11 +259,25 @@ async def test_reads_that_fail_for_a_while_do_not_reject(harness: Harness) -> No
     assert end.kind == "Completed"
 
 
-async def test_reads_that_are_denied_reject_and_name_the_field(harness: Harness) -> None:
+async def test_denied_reads_reject_and_name_the_field(harness: Harness) -> None:
     harness.aws.fail("get_alias", "AccessDeniedException", "no lambda:GetAlias", times=None)
-    rejected(
+    assert_rejected(
         await harness.release(artifact=harness.package("three")),
         harness,
         "target.alias",
         "no lambda:GetAlias",
     )
+
+
+async def test_read_that_fails_permanently_rejects(harness: Harness) -> None:
+    harness.aws.fail(
+        "get_function", "ResponseTooLarge", "the answer is larger than 8000000 bytes", times=None
+    )
+    end = await harness.release(artifact=harness.package("three"))
+    assert end.kind == "ReleaseRejected", end
+
+
+async def test_function_without_an_arn_rejects(harness: Harness) -> None:
+    harness.state.latest["FunctionArn"] = "arn:of:nothing"
+    end = await harness.release(artifact=harness.package("three"))
+    assert end.kind == "ReleaseRejected", end

@@ -1,4 +1,4 @@
-"""Probes: requests to the candidate itself, whose answers may refuse it; bounded, steered as a bake is, and silent about what was answered."""
+"""Probes: requests to the candidate, whose answers may refuse it."""
 
 from __future__ import annotations
 
@@ -18,62 +18,64 @@ SECRET = "hunter2-of-the-answer"
 OK = {"payload": {"id": 1}, "expect": [{"path": "$.status", "equals": "ok"}]}
 
 
-def probing(
+def probe_strategy(
     *requests: dict[str, Any], then: tuple[dict[str, Any], ...] = (), **keys: Any
 ) -> dict[str, Any]:
     return {"strategy": {"steps": [{"kind": "probe", "requests": requests or [OK], **keys}, *then]}}
 
 
-def answers(harness: Harness, *given: Any) -> list[Any]:
-    """What the function answers, in turn, the last one for ever: a value, or a function of the payload; the payloads come back."""
-    asked: list[Any] = []
+def set_answers(harness: Harness, *given: Any) -> list[Any]:
+    """Set what the function answers, in turn; return the list that will hold the payloads.
+
+    An answer is a value, or a function of the payload. The last one is repeated.
+    """
+    payloads: list[Any] = []
     waiting = list(given)
 
     def handler(payload: Any) -> Any:
-        asked.append(payload)
+        payloads.append(payload)
         answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
         return answer(payload) if callable(answer) else answer
 
     harness.aws.handlers[harness.function] = handler
-    return asked
+    return payloads
 
 
 def crash(_: object) -> None:
     raise RuntimeError(SECRET)
 
 
-def refused(end: Ending, harness: Harness, why: str) -> None:
+def assert_refused(end: Ending, harness: Harness, why: str) -> None:
     assert end.kind == "ReleaseRolledBack", end
     assert why in end.text
-    assert harness.aws.routing(harness.function) == ("2", {})
-    assert harness.state.latest["CodeSha256"] == harness.state.versions["2"]["CodeSha256"]
+    harness.assert_restored()
 
 
-async def sent(harness: Harness, number: int) -> None:
+async def wait_for_probes(harness: Harness, number: int) -> None:
     """Wait until so many probes were sent."""
     await harness.wait_until(lambda: len(harness.aws.of("invoke")) >= number)
 
 
-# --- passing and failing ---------------------------------------------------------------------------------------------------------
+# --- passing and failing ---
 
 
-async def test_a_candidate_that_answers_as_expected_is_released(harness: Harness) -> None:
-    asked = answers(harness, {"status": "ok", "secret": SECRET})
+async def test_candidate_that_answers_as_expected_is_promoted(harness: Harness) -> None:
+    payloads = set_answers(harness, {"status": "ok", "secret": SECRET})
     end = await harness.release(
-        artifact=harness.package("three"), **probing(OK, {"payload": "two"}, count=5)
+        artifact=harness.package("three"), **probe_strategy(OK, {"payload": "two"}, count=5)
     )
     assert end.kind == "Completed"
-    assert asked == [{"id": 1}, "two", {"id": 1}, "two", {"id": 1}]
+    assert payloads == [{"id": 1}, "two", {"id": 1}, "two", {"id": 1}]
     assert {call["Qualifier"] for call in harness.aws.of("invoke")} == {"3"}
     assert end.status is not None
     assert (end.status.step, end.status.steps) == (1, 1)
 
 
-async def test_a_candidate_is_probed_before_it_gets_any_traffic(harness: Harness) -> None:
-    answers(harness, {"status": "ok"})
+async def test_candidate_is_probed_before_it_gets_any_traffic(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
     then = ({"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1m"})
     assert (
-        await harness.release(artifact=harness.package("three"), **probing(then=then))
+        await harness.release(artifact=harness.package("three"), **probe_strategy(then=then))
     ).kind == "Completed"
     assert [name for name in harness.aws.operations if name in {"invoke", "update_alias"}] == [
         "invoke",
@@ -87,29 +89,29 @@ async def test_a_candidate_is_probed_before_it_gets_any_traffic(harness: Harness
     [
         (
             {"status": SECRET},
-            "version 3 failed a probe (2 of 3, second): $.status is not as expected: a text is there",
+            "a probe (2 of 3, second): $.status is not as expected: a text is there",
         ),
         ({"secret": SECRET}, "$.status is not as expected: nothing is there"),
         (crash, "version 3 failed a probe (2 of 3, second): it failed (Unhandled)"),
         (SECRET.encode(), "its answer is not JSON"),
     ],
 )
-async def test_one_wrong_answer_refuses_it_and_the_rest_is_not_sent(
+async def test_wrong_answer_refuses_the_candidate_and_ends_the_probes(
     harness: Harness, answer: Any, why: str
 ) -> None:
-    answers(harness, {"status": "ok"}, answer)
+    set_answers(harness, {"status": "ok"}, answer)
     end = await harness.release(
-        artifact=harness.package("three"), **probing(OK, {**OK, "name": "second"}, OK)
+        artifact=harness.package("three"), **probe_strategy(OK, {**OK, "name": "second"}, OK)
     )
-    refused(end, harness, why)
+    assert_refused(end, harness, why)
     assert len(harness.aws.of("invoke")) == 2
     assert "update_alias" not in harness.aws.operations
 
 
-async def test_a_probe_under_traffic_takes_it_back(harness: Harness) -> None:
-    answers(harness, crash)
+async def test_failed_probe_under_traffic_takes_the_traffic_back(harness: Harness) -> None:
+    set_answers(harness, crash)
     steps = [{"kind": "set_weight", "percent": 10}, {"kind": "probe", "requests": [OK]}]
-    refused(
+    assert_refused(
         await harness.release(artifact=harness.package("three"), strategy={"steps": steps}),
         harness,
         "all traffic is on version 2",
@@ -119,204 +121,210 @@ async def test_a_probe_under_traffic_takes_it_back(harness: Harness) -> None:
     ] == [{"3": 0.1}, {}]
 
 
-async def test_an_answer_that_comes_too_late_is_a_wrong_one(harness: Harness) -> None:
-    answers(harness, {"status": "ok"})
+async def test_answer_that_comes_too_late_is_a_failure(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
     harness.aws.after("invoke", lambda _: asyncio.sleep(5))
-    refused(
-        await harness.release(artifact=harness.package("three"), **probing(max_latency="50ms")),
+    assert_refused(
+        await harness.release(
+            artifact=harness.package("three"), **probe_strategy(max_latency="50ms")
+        ),
         harness,
         "no answer within 50 ms",
     )
 
 
-async def test_as_many_may_fail_as_were_allowed_and_no_more(harness: Harness) -> None:
-    answers(harness, crash, {"status": "ok"}, crash, {"status": "ok"})
+async def test_probes_may_fail_up_to_max_failures(harness: Harness) -> None:
+    set_answers(harness, crash, {"status": "ok"}, crash, {"status": "ok"})
     assert (
-        await harness.release(artifact=harness.package("three"), **probing(count=5, max_failures=2))
+        await harness.release(
+            artifact=harness.package("three"), **probe_strategy(count=5, max_failures=2)
+        )
     ).kind == "Completed"
     assert len(harness.aws.of("invoke")) == 5
-    answers(harness, crash, {"status": "ok"}, crash, {"status": "ok"})
+    set_answers(harness, crash, {"status": "ok"}, crash, {"status": "ok"})
     end = await harness.release(
-        artifact=harness.package("four"), **probing(count=5, max_failures=1)
+        artifact=harness.package("four"), **probe_strategy(count=5, max_failures=1)
     )
     assert end.kind == "ReleaseRolledBack"
     assert "version 4 failed a probe (3 of 5): it failed (Unhandled); 2 failed, 1 may" in end.text
     assert len(harness.aws.of("invoke")) == 8
 
 
-async def test_what_is_expected_may_be_null_all_the_way(harness: Harness) -> None:
-    answers(harness, {"error": None})
+async def test_expected_value_may_be_null(harness: Harness) -> None:
+    set_answers(harness, {"error": None})
     expecting = {
         "expect": [{"path": "$.error", "equals": None}, {"path": "$.warning", "exists": False}]
     }
     assert (
-        await harness.release(artifact=harness.package("three"), **probing(expecting))
+        await harness.release(artifact=harness.package("three"), **probe_strategy(expecting))
     ).kind == "Completed"
-    answers(harness, {"error": SECRET})
+    set_answers(harness, {"error": SECRET})
     assert (
-        await harness.release(artifact=harness.package("four"), **probing(expecting))
+        await harness.release(artifact=harness.package("four"), **probe_strategy(expecting))
     ).kind == "ReleaseRolledBack"
 
 
-async def test_probes_are_as_far_apart_as_asked(harness: Harness) -> None:
-    answers(harness, {"status": "ok"})
-    handle = await harness.begin(artifact=harness.package("three"), **probing(count=3, every="5m"))
-    await sent(harness, 1)
+async def test_probes_are_sent_at_the_requested_interval(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
+    handle = await harness.begin(
+        artifact=harness.package("three"), **probe_strategy(count=3, every="5m")
+    )
+    await wait_for_probes(harness, 1)
     await harness.fast_forward(timedelta(minutes=4))
     assert len(harness.aws.of("invoke")) == 1
     await harness.fast_forward(timedelta(minutes=2))
-    await sent(harness, 2)
+    await wait_for_probes(harness, 2)
     assert (await harness.finish(handle)).kind == "Completed"
     assert len(harness.aws.of("invoke")) == 3
 
 
-async def test_a_first_release_of_an_alias_is_not_probed_as_no_step_applies_to_it(
+async def test_first_release_of_an_alias_is_not_probed(
     harness: Harness,
 ) -> None:
     del harness.state.aliases["live"]
-    answers(harness, crash)
+    set_answers(harness, crash)
     assert (
-        await harness.release(artifact=harness.package("three"), **probing())
+        await harness.release(artifact=harness.package("three"), **probe_strategy())
     ).kind == "Completed"
     assert "invoke" not in harness.aws.operations
 
 
-# --- once, and again only where it did not run -----------------------------------------------------------------------------------
+# --- retries ---
 
 
 @pytest.mark.parametrize("code", ["TooManyRequestsException", "SnapStartNotReadyException"])
-async def test_a_probe_that_aws_did_not_run_is_sent_again(harness: Harness, code: str) -> None:
-    asked = answers(harness, {"status": "ok"})
+async def test_probe_that_aws_did_not_run_is_retried(harness: Harness, code: str) -> None:
+    payloads = set_answers(harness, {"status": "ok"})
     harness.aws.fail("invoke", code, times=3)
     assert (
-        await harness.release(artifact=harness.package("three"), **probing())
+        await harness.release(artifact=harness.package("three"), **probe_strategy())
     ).kind == "Completed"
-    assert (len(harness.aws.of("invoke")), len(asked)) == (4, 1)
+    assert (len(harness.aws.of("invoke")), len(payloads)) == (4, 1)
 
 
-async def test_a_probe_that_aws_never_runs_is_a_failure(harness: Harness) -> None:
-    answers(harness, {"status": "ok"})
+async def test_probe_that_aws_never_runs_is_a_failure(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
     harness.aws.fail("invoke", "TooManyRequestsException", times=None)
-    refused(
-        await harness.release(artifact=harness.package("three"), **probing()),
+    assert_refused(
+        await harness.release(artifact=harness.package("three"), **probe_strategy()),
         harness,
-        "it could not be asked: invoke: ",
+        "it could not be payloads: invoke: ",
     )
     assert len(harness.aws.of("invoke")) == 5
 
 
 @pytest.mark.parametrize("code", ["ReadTimeoutError", "ServiceException", "AccessDeniedException"])
-async def test_a_probe_whose_answer_was_lost_is_a_failure_and_is_not_sent_twice(
+async def test_probe_whose_response_is_lost_is_a_failure_and_is_not_retried(
     harness: Harness, code: str
 ) -> None:
-    answers(harness, {"status": "ok"})
+    set_answers(harness, {"status": "ok"})
     harness.aws.fail("invoke", code)
-    refused(
-        await harness.release(artifact=harness.package("three"), **probing()),
+    assert_refused(
+        await harness.release(artifact=harness.package("three"), **probe_strategy()),
         harness,
-        "it could not be asked: ",
+        "it could not be payloads: ",
     )
     assert len(harness.aws.of("invoke")) == 1
 
 
-# --- steering --------------------------------------------------------------------------------------------------------------------
+# --- controls ---
 
 
-async def amid(harness: Harness, **keys: Any) -> Any:
-    """A release between its second probe and its third, of ten."""
-    answers(harness, {"status": "ok"})
+async def begin_probes(harness: Harness, **keys: Any) -> Any:
+    """Begin a release; return it between the second and the third of its ten probes."""
+    set_answers(harness, {"status": "ok"})
     handle = await harness.begin(
-        artifact=harness.package("three"), **probing(count=10, every="1m"), **keys
+        artifact=harness.package("three"), **probe_strategy(count=10, every="1m"), **keys
     )
-    await sent(harness, 1)
+    await wait_for_probes(harness, 1)
     await harness.fast_forward(timedelta(minutes=1.5))
-    await sent(harness, 2)
+    await wait_for_probes(harness, 2)
     return handle
 
 
-async def test_a_pause_holds_before_the_next_probe(harness: Harness) -> None:
-    handle = await amid(harness)
+async def test_pause_holds_before_the_next_probe(harness: Harness) -> None:
+    handle = await begin_probes(harness)
     assert (await harness.send("pause")).paused
     await harness.env.fast_forward(harness.rollout, 0.001)  # without a timer nothing is skipped
-    with pytest.raises(TimeoutError):
-        await read_ending(handle, seconds=0.5)
+    await harness.assert_running(handle)
     assert len(harness.aws.of("invoke")) == 2
     await harness.send("resume")
     assert (await harness.finish(handle)).kind == "Completed"
     assert len(harness.aws.of("invoke")) == 10
 
 
-async def test_a_pause_while_a_probe_is_under_way_holds_after_it(harness: Harness) -> None:
-    answers(harness, {"status": "ok"})
+async def test_pause_during_a_probe_holds_after_it(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
     hold = harness.aws.hold("invoke", skip=1)
-    handle = await harness.begin(artifact=harness.package("three"), **probing(count=2))
+    handle = await harness.begin(artifact=harness.package("three"), **probe_strategy(count=2))
     await harness.wait_for(hold.reached)
     await harness.send("pause")
     hold.release()
-    with pytest.raises(TimeoutError):
-        await read_ending(handle, seconds=0.5)
+    await harness.assert_running(handle)
     assert "update_alias" not in harness.aws.operations
     await harness.send("resume")
     assert (await harness.finish(handle)).kind == "Completed"
 
 
-async def test_a_promotion_skips_the_probes_that_are_left(harness: Harness) -> None:
-    handle = await amid(harness)
+async def test_promotion_skips_the_remaining_probes(harness: Harness) -> None:
+    handle = await begin_probes(harness)
     await harness.send("promote", reason="hotfix")
     assert (await harness.finish(handle)).kind == "Completed"
     assert len(harness.aws.of("invoke")) == 2
 
 
-async def test_an_abort_between_two_probes_ends_the_probing(harness: Harness) -> None:
-    handle = await amid(harness)
+async def test_abort_between_two_probes_ends_them(harness: Harness) -> None:
+    handle = await begin_probes(harness)
     assert (await harness.send("abort", reason="wrong build")).note == "Aborted by ana: wrong build"
-    refused(await read_ending(handle), harness, "aborted by ana: wrong build")
+    assert_refused(await read_ending(handle), harness, "aborted by ana: wrong build")
     assert len(harness.aws.of("invoke")) == 2
 
 
-async def test_an_abort_does_not_wait_for_the_probe_that_is_under_way(harness: Harness) -> None:
-    answers(harness, {"status": "ok"})
+async def test_abort_does_not_wait_for_a_running_probe(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
     hold = harness.aws.hold("invoke")
     handle = await harness.begin(
-        artifact=harness.package("three"), **probing(count=5, max_failures=4)
+        artifact=harness.package("three"), **probe_strategy(count=5, max_failures=4)
     )
     await harness.wait_for(hold.reached)
     await harness.send("abort", reason="wrong build")
-    refused(await read_ending(handle), harness, "aborted by ana: wrong build")
+    assert_refused(await read_ending(handle), harness, "aborted by ana: wrong build")
     hold.release()
     assert len(harness.aws.of("invoke")) == 1
     assert "failed a probe" not in str(await harness.rollout.query("__temporal_workflow_metadata"))
 
 
-async def test_an_alarm_during_the_probing_rolls_back(harness: Harness) -> None:
+async def test_alarm_during_the_probes_rolls_back(harness: Harness) -> None:
     harness.aws.alarms["errors"] = "OK"
-    handle = await amid(harness, guards={"alarms": ["errors"]})
+    handle = await begin_probes(harness, guards={"alarms": ["errors"]})
     harness.aws.alarms["errors"] = "ALARM"
-    refused(await harness.finish(handle), harness, "alarm errors went off")
+    assert_refused(await harness.finish(handle), harness, "alarm errors went off")
     assert len(harness.aws.of("invoke")) < 10
 
 
-async def test_an_alarm_with_the_last_probe_is_seen_before_traffic_moves(harness: Harness) -> None:
+async def test_alarm_with_the_last_probe_stops_the_next_move(harness: Harness) -> None:
     harness.aws.alarms["errors"] = "OK"
 
     def last(_: object) -> dict[str, str]:
         harness.aws.alarms["errors"] = "ALARM"
         return {"status": "ok"}
 
-    answers(harness, last)
+    set_answers(harness, last)
     then = ({"kind": "set_weight", "percent": 10},)
     end = await harness.release(
-        artifact=harness.package("three"), guards={"alarms": ["errors"]}, **probing(then=then)
+        artifact=harness.package("three"),
+        guards={"alarms": ["errors"]},
+        **probe_strategy(then=then),
     )
-    refused(end, harness, "alarm errors went off")
+    assert_refused(end, harness, "alarm errors went off")
     assert "update_alias" not in harness.aws.operations
 
 
-# --- what is seen ----------------------------------------------------------------------------------------------------------------
+# --- reports ---
 
 
-async def test_while_it_probes_a_release_says_so(harness: Harness) -> None:
-    handle = await amid(harness)
+async def test_status_during_the_probes_has_their_count_and_interval(harness: Harness) -> None:
+    handle = await begin_probes(harness)
     status = await harness.status()
     assert (status.phase, status.note, status.step) == (
         "baking",
@@ -328,8 +336,8 @@ async def test_while_it_probes_a_release_says_so(harness: Harness) -> None:
     await read_ending(handle)
 
 
-async def summaries(harness: Harness) -> list[str]:
-    """The timeline: what stands on activities and timers, in order."""
+async def read_summaries(harness: Harness) -> list[str]:
+    """The summaries of activities and timers, in order."""
     kinds = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED}
     history = await harness.rollout.fetch_history()
     return [
@@ -339,25 +347,25 @@ async def summaries(harness: Harness) -> list[str]:
     ]
 
 
-async def test_the_timeline_tells_each_probe(harness: Harness) -> None:
-    answers(harness, {"status": "ok"})
+async def test_timeline_has_each_probe(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
     await harness.release(
-        artifact=harness.package("three"), **probing({**OK, "name": "checkout"}, OK)
+        artifact=harness.package("three"), **probe_strategy({**OK, "name": "checkout"}, OK)
     )
-    told = [each for each in await summaries(harness) if "robe" in each]
-    assert told == [
+    probes = [each for each in await read_summaries(harness) if "robe" in each]
+    assert probes == [
         "Probe version 3: 1 of 2, checkout",
         "Until the next probe of version 3: 1 of 2 sent",
         "Probe version 3: 2 of 2",
     ]
 
 
-async def test_the_plan_counts_the_probes_and_their_time(harness: Harness) -> None:
+async def test_plan_has_the_probes_and_their_duration(harness: Harness) -> None:
     harness.aws.alarms["errors"] = "OK"
     request = harness.request(
         artifact=harness.package("three"),
         guards={"alarms": ["errors"]},
-        **probing(count=7, every="10s"),
+        **probe_strategy(count=7, every="10s"),
     )
     plan = await harness.client.execute_workflow(
         "Plan",
@@ -373,8 +381,8 @@ async def test_the_plan_counts_the_probes_and_their_time(harness: Harness) -> No
     assert "invoke" not in harness.aws.operations
 
 
-async def history(harness: Harness) -> bytes:
-    """Everything that Temporal keeps of a release: the events of its rollout, and what is beside them."""
+async def read_history(harness: Harness) -> bytes:
+    """The description and the events of the rollout, as bytes."""
     described = (await harness.rollout.describe()).raw_description.SerializeToString()
     events = [event.SerializeToString() for event in (await harness.rollout.fetch_history()).events]
     return b"".join([described, *events])
@@ -383,19 +391,19 @@ async def history(harness: Harness) -> bytes:
 @pytest.mark.parametrize(
     "answer", [{"status": "ok", "token": SECRET}, {"status": SECRET}, SECRET.encode(), crash]
 )
-async def test_nothing_of_an_answer_is_in_the_history(
+async def test_answer_of_a_probe_is_not_in_the_history(
     harness: Harness, answer: Callable[[Any], Any] | Any
 ) -> None:
-    answers(harness, answer)
+    set_answers(harness, answer)
     request = {**OK, "payload": {"visible": "in-the-history"}}
     handle = await harness.start(
         "Release",
         harness.request(
-            artifact=harness.package("three"), **probing(request, request, max_failures=1)
+            artifact=harness.package("three"), **probe_strategy(request, request, max_failures=1)
         ),
     )
     end = await read_ending(handle)
-    kept = await history(harness) + b"".join(
+    kept = await read_history(harness) + b"".join(
         [event.SerializeToString() for event in (await handle.fetch_history()).events]
     )
     assert b"in-the-history" in kept  # a payload is
@@ -403,17 +411,19 @@ async def test_nothing_of_an_answer_is_in_the_history(
     assert SECRET not in str(end)
 
 
-async def test_a_probe_is_no_step_of_a_release_that_has_nothing_to_do(harness: Harness) -> None:
-    answers(harness, crash)
-    end = await harness.release(artifact=harness.package("two"), **probing())
+async def test_probe_is_skipped_where_nothing_is_released(harness: Harness) -> None:
+    set_answers(harness, crash)
+    end = await harness.release(artifact=harness.package("two"), **probe_strategy())
     assert (end.kind, "invoke" in harness.aws.operations) == ("Completed", False)
 
 
-async def test_a_probe_takes_eleven_events(harness: Harness) -> None:
-    answers(harness, {"status": "ok"})
+async def test_probe_takes_eleven_events(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
     lengths: list[int] = []
     for package, count in (("three", 1), ("four", 100)):
-        end = await harness.release(artifact=harness.package(package), **probing(count=count))
+        end = await harness.release(
+            artifact=harness.package(package), **probe_strategy(count=count)
+        )
         assert end.kind == "Completed"
         events = (await harness.rollout.fetch_history()).events
         lengths.append(
@@ -423,6 +433,4 @@ async def test_a_probe_takes_eleven_events(harness: Harness) -> None:
                 for each in events
             )
         )
-    assert (lengths[1] - lengths[0]) / 99 == pytest.approx(
-        11, abs=0.2
-    )  # a task more where two things happen at once
+    assert (lengths[1] - lengths[0]) / 99 == pytest.approx(11, abs=0.2)

@@ -1,4 +1,4 @@
-"""Releases in flight survive this version: every recorded history replays."""
+"""Every recorded history replays, so that releases in flight survive this version."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ async def replay(name: str, history: dict[str, Any]) -> None:
     )
 
 
-def test_every_scene_has_been_recorded() -> None:
+def test_every_scenario_has_been_recorded() -> None:
     assert {path.name.split(".")[0] for path in RECORDED} >= set(SCENARIOS)
 
 
 @pytest.mark.parametrize("name", [path.name for path in RECORDED])
-async def test_a_recorded_history_replays(name: str) -> None:
+async def test_recorded_history_replays(name: str) -> None:
     await replay(name, json.loads(await asyncio.to_thread((HISTORIES / name).read_text)))
 
 
-async def test_a_history_with_another_call_in_it_does_not_replay() -> None:
+async def test_history_with_another_call_does_not_replay() -> None:
     text = await asyncio.to_thread((HISTORIES / "success.rollout.json").read_text)
     with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
         await replay("changed", json.loads(text.replace('"publish_version"', '"get_policy"')))

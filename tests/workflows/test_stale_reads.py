@@ -1,4 +1,4 @@
-"""AWS answers from many hosts: a read right after our own write may tell what was so before it."""
+"""Reads after a write may still return the state before it: AWS answers from many hosts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.fake_lambda.functions import get_function
 from tests.harness import ALL_AT_ONCE, Harness
 
 
-def lags(harness: Harness, operation: str, *, reads: int = 1) -> None:
-    """After the next such write, so many GetFunctions of ``$LATEST`` are answered as if it had not happened."""
+def delay_reads(harness: Harness, operation: str, *, reads: int = 1) -> None:
+    """After the next such write, so many GetFunctions of ``$LATEST`` return the state before it."""
     before: dict[str, Any] = {}
     left = [reads]
 
@@ -31,7 +31,7 @@ def lags(harness: Harness, operation: str, *, reads: int = 1) -> None:
 async def test_stale_read_after_the_upload_does_not_stop_a_release(
     harness: Harness,
 ) -> None:
-    lags(harness, "update_function_code", reads=2)
+    delay_reads(harness, "update_function_code", reads=2)
     end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed", end
     assert harness.state.versions["3"]["CodeSha256"] == compute_sha256(b"three")
@@ -40,7 +40,7 @@ async def test_stale_read_after_the_upload_does_not_stop_a_release(
 async def test_stale_read_after_the_configuration_does_not_stop_a_release(
     harness: Harness,
 ) -> None:
-    lags(harness, "update_function_configuration")
+    delay_reads(harness, "update_function_configuration")
     end = await harness.release(configuration={"MemorySize": 512}, **ALL_AT_ONCE)
     assert end.kind == "Completed", end
     assert harness.state.versions["3"]["MemorySize"] == 512

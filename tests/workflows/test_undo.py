@@ -1,4 +1,4 @@
-"""What is put back when a release fails, in which order, and for how long that is tried."""
+"""The undo: what a failed release restores, in which order, and for how long."""
 
 from __future__ import annotations
 
@@ -7,38 +7,46 @@ from typing import Any
 import pytest
 
 from activities.limits.priority import RollbackAnnouncements
-from tests.fake_lambda import FakeLambda
-from tests.fakes.functions import sha256
+from tests.fake_lambda.account import compute_sha256
+from tests.fake_lambda.refusals import Refusal
 from tests.harness import ALL_AT_ONCE, CANARY, Harness, read_ending
 from workflows.temporal import interceptors
 
-REFUSED = {"hooks": {"after_traffic": "smoke"}}
+FULL: dict[str, Any] = {
+    "configuration": {"Timeout": 9},
+    "concurrency": {"reserved": 50, "provisioned": 5},
+    **CANARY,
+}
+WRITES = [
+    ("update_function_code", 0),
+    ("update_function_configuration", 0),
+    ("publish_version", 0),
+    ("put_function_concurrency", 0),
+    ("put_provisioned_concurrency_config", 0),
+    ("update_alias", 0),
+    ("update_alias", 1),
+]
+"""The writes of :data:`FULL`, each with the number of those of its kind before it."""
 
 
-def refusing(aws: FakeLambda) -> None:
-    """Let the hook after the last move refuse, so that everything has to be put back."""
-    aws.hook("smoke", lambda _: {"accept": False, "reason": "500"})
+def add_refusing_hook(harness: Harness) -> dict[str, Any]:
+    """Let the hook after the last move refuse, so that everything has to be restored."""
+    harness.aws.hook("smoke", lambda _: {"accept": False, "reason": "500"})
+    return {"hooks": {"after_traffic": "smoke"}}
 
 
-def back(harness: Harness) -> None:
-    """The alias and ``$LATEST`` are as they were."""
-    assert harness.aws.routing(harness.function) == ("2", {})
-    assert harness.state.latest["CodeSha256"] == harness.state.versions["2"]["CodeSha256"]
+# --- order and contents ---
 
 
-# --- what is put back, and in which order ----------------------------------------------------------------------------------------
-
-
-async def test_the_alias_goes_back_before_everything_else(harness: Harness) -> None:
-    refusing(harness.aws)
-    harness.aws.somebody(
+async def test_alias_is_restored_before_everything_else(harness: Harness) -> None:
+    harness.aws.apply(
         "put_function_concurrency", FunctionName=harness.function, ReservedConcurrentExecutions=20
     )
     end = await harness.release(
         artifact=harness.package("three"),
         configuration={"Timeout": 9},
         concurrency={"reserved": 50, "provisioned": 5},
-        **REFUSED,
+        **add_refusing_hook(harness),
         **ALL_AT_ONCE,
     )
     assert end.kind == "ReleaseRolledBack"
@@ -51,71 +59,63 @@ async def test_the_alias_goes_back_before_everything_else(harness: Harness) -> N
         "update_function_code",
         "update_function_configuration",
     ]
-    back(harness)
+    harness.assert_restored()
     assert harness.state.latest["Timeout"] == 3
     assert (harness.state.reserved, harness.state.provisioned) == (20, {})
 
 
-async def test_what_was_not_changed_is_not_put_back(harness: Harness) -> None:
-    refusing(harness.aws)
-    end = await harness.release(artifact={"kind": "version", "version": "1"}, **REFUSED, **CANARY)
+async def test_unchanged_settings_are_not_restored(harness: Harness) -> None:
+    end = await harness.release(
+        artifact={"kind": "version", "version": "1"}, **add_refusing_hook(harness), **CANARY
+    )
     assert end.kind == "ReleaseRolledBack"
     assert set(harness.aws.writes) == {"update_alias"}
-    back(harness)
+    harness.assert_restored()
 
 
-async def test_a_reservation_that_there_was_not_is_given_back(harness: Harness) -> None:
-    refusing(harness.aws)
+async def test_new_reservation_is_deleted(harness: Harness) -> None:
     await harness.release(
-        artifact=harness.package("three"), concurrency={"reserved": 50}, **REFUSED, **ALL_AT_ONCE
+        artifact=harness.package("three"),
+        concurrency={"reserved": 50},
+        **add_refusing_hook(harness),
+        **ALL_AT_ONCE,
     )
     assert harness.state.reserved is None
-    back(harness)
+    harness.assert_restored()
 
 
-async def test_the_old_version_keeps_its_provisioned_concurrency_to_the_end(
-    harness: Harness,
-) -> None:
-    refusing(harness.aws)
-    harness.aws.somebody(
+@pytest.mark.parametrize("provisioned", ["stable", "candidate"])
+async def test_provisioned_concurrency_is_restored(harness: Harness, provisioned: str) -> None:
+    version = "2" if provisioned == "stable" else "1"
+    artifacts = {
+        "stable": harness.package("three"),
+        "candidate": {"kind": "version", "version": version},
+    }
+    harness.aws.apply(
         "put_provisioned_concurrency_config",
         FunctionName=harness.function,
-        Qualifier="2",
+        Qualifier=version,
         ProvisionedConcurrentExecutions=3,
     )
     await harness.release(
-        artifact=harness.package("three"), concurrency={"provisioned": 5}, **REFUSED, **CANARY
+        artifact=artifacts[provisioned],
+        concurrency={"provisioned": 5},
+        **add_refusing_hook(harness),
+        **CANARY,
     )
     assert {
         version: config["RequestedProvisionedConcurrentExecutions"]
         for version, config in harness.state.provisioned.items()
-    } == {"2": 3}
+    } == {version: 3}
 
 
-async def test_a_version_that_had_provisioned_concurrency_gets_it_back(harness: Harness) -> None:
-    refusing(harness.aws)
-    harness.aws.somebody(
-        "put_provisioned_concurrency_config",
-        FunctionName=harness.function,
-        Qualifier="1",
-        ProvisionedConcurrentExecutions=3,
-    )
-    artifact = {"kind": "version", "version": "1"}
-    await harness.release(artifact=artifact, concurrency={"provisioned": 5}, **REFUSED, **CANARY)
-    assert {
-        version: config["RequestedProvisionedConcurrentExecutions"]
-        for version, config in harness.state.provisioned.items()
-    } == {"1": 3}
-
-
-async def test_environment_values_are_put_back_and_shown_to_nobody(harness: Harness) -> None:
+async def test_environment_values_are_restored_and_not_in_the_history(harness: Harness) -> None:
     harness.aws.create(
         harness.function, "one", "two", Environment={"Variables": {"TOKEN": "old-secret"}}
     )
-    refusing(harness.aws)
     end = await harness.release(
         configuration={"Environment": {"Variables": {"TOKEN": "new-secret"}}},
-        **REFUSED,
+        **add_refusing_hook(harness),
         **ALL_AT_ONCE,
     )
     assert end.kind == "ReleaseRolledBack"
@@ -124,72 +124,56 @@ async def test_environment_values_are_put_back_and_shown_to_nobody(harness: Harn
     assert "old-secret" not in history
 
 
-async def test_an_image_is_put_back_by_its_digest(harness: Harness) -> None:
+async def test_image_is_restored_by_its_digest(harness: Harness) -> None:
     harness.aws.create(harness.function, "checkout", image=True)
-    refusing(harness.aws)
     uri = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/checkout:2"
-    end = await harness.release(artifact={"kind": "image", "uri": uri}, **REFUSED, **CANARY)
+    end = await harness.release(
+        artifact={"kind": "image", "uri": uri}, **add_refusing_hook(harness), **CANARY
+    )
     assert end.kind == "ReleaseRolledBack"
     assert harness.aws.routing(harness.function) == ("1", {})
     assert harness.state.latest["CodeSha256"] == harness.state.versions["1"]["CodeSha256"]
 
 
-async def test_after_a_first_release_there_is_nothing_to_put_latest_back_to(
+async def test_latest_of_a_first_release_stays_as_released(
     harness: Harness,
 ) -> None:
     del harness.state.aliases["live"]
-    refusing(harness.aws)
-    end = await harness.release(artifact=harness.package("three"), **REFUSED)
+    end = await harness.release(artifact=harness.package("three"), **add_refusing_hook(harness))
     assert end.kind == "ReleaseRolledBack"
     assert "stay as released" in end.text
     assert "live" not in harness.state.aliases
 
 
-async def test_after_a_roll_back_the_same_release_can_be_tried_again(harness: Harness) -> None:
-    refusing(harness.aws)
+async def test_rolled_back_release_can_be_repeated(harness: Harness) -> None:
     assert (
-        await harness.release(artifact=harness.package("three"), **REFUSED, **ALL_AT_ONCE)
+        await harness.release(
+            artifact=harness.package("three"), **add_refusing_hook(harness), **ALL_AT_ONCE
+        )
     ).kind == "ReleaseRolledBack"
     end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed"
     version, _ = harness.aws.routing(harness.function)
-    assert harness.state.versions[version]["CodeSha256"] == sha256(b"three")
+    assert harness.state.versions[version]["CodeSha256"] == compute_sha256(b"three")
 
 
-# --- an error of AWS's in each step ----------------------------------------------------------------------------------------------
-
-FULL: dict[str, Any] = {
-    "configuration": {"Timeout": 9},
-    "concurrency": {"reserved": 50, "provisioned": 5},
-    **CANARY,
-}
+# --- errors of AWS ---
 
 
-@pytest.mark.parametrize(
-    ("operation", "skip"),
-    [
-        ("update_function_code", 0),
-        ("update_function_configuration", 0),
-        ("publish_version", 0),
-        ("put_function_concurrency", 0),
-        ("put_provisioned_concurrency_config", 0),
-        ("update_alias", 0),
-        ("update_alias", 1),
-    ],
-)
-async def test_an_error_in_any_step_puts_everything_back(
+@pytest.mark.parametrize(("operation", "skip"), WRITES)
+async def test_error_in_any_step_restores_everything(
     harness: Harness, operation: str, skip: int
 ) -> None:
     harness.aws.fail(operation, "AccessDeniedException", f"no {operation}", skip=skip)
     end = await harness.release(artifact=harness.package("three"), **FULL)
     assert end.kind == "ReleaseRolledBack", end
     assert f"no {operation}" in end.text
-    back(harness)
+    harness.assert_restored()
     assert harness.state.latest["Timeout"] == 3
     assert (harness.state.reserved, harness.state.provisioned) == (None, {})
 
 
-async def test_an_update_that_fails_to_settle_puts_everything_back(harness: Harness) -> None:
+async def test_update_that_fails_to_settle_restores_everything(harness: Harness) -> None:
     harness.aws.update_fails = "the image has no such layer"
     harness.aws.before(
         "update_function_code", lambda _: setattr(harness.aws, "update_fails", None), skip=1
@@ -197,10 +181,10 @@ async def test_an_update_that_fails_to_settle_puts_everything_back(harness: Harn
     end = await harness.release(artifact=harness.package("three"), **CANARY)
     assert end.kind == "ReleaseRolledBack"
     assert "the image has no such layer" in end.text
-    back(harness)
+    harness.assert_restored()
 
 
-async def test_a_candidate_that_cannot_be_created_gets_no_traffic(harness: Harness) -> None:
+async def test_candidate_that_cannot_be_created_gets_no_traffic(harness: Harness) -> None:
     harness.aws.creation_fails = "out of addresses"
     end = await harness.release(artifact=harness.package("three"), **CANARY)
     assert end.kind == "ReleaseRolledBack"
@@ -219,17 +203,17 @@ async def test_concurrency_that_cannot_be_provisioned_gets_no_traffic(harness: H
     assert harness.state.provisioned == {}
 
 
-async def test_a_package_that_is_not_there_changes_nothing(harness: Harness) -> None:
+async def test_missing_package_changes_nothing(harness: Harness) -> None:
     end = await harness.release(artifact={"kind": "s3", "bucket": "artifacts", "key": "typo.zip"})
     assert end.kind == "ReleaseRolledBack"
     assert "NoSuchKey" in end.text
     assert harness.aws.writes == []
-    back(harness)
+    harness.assert_restored()
 
 
 @pytest.mark.parametrize("code", ["TooManyRequestsException", "ConnectionClosedError"])
 @pytest.mark.parametrize("operation", ["update_function_code", "publish_version", "update_alias"])
-async def test_an_error_that_passes_delays_a_release_and_no_more(
+async def test_transient_error_only_delays_a_release(
     harness: Harness, operation: str, code: str
 ) -> None:
     harness.aws.fail(operation, code, times=2)
@@ -238,22 +222,11 @@ async def test_an_error_that_passes_delays_a_release_and_no_more(
     assert list(harness.state.versions) == ["1", "2", "3"]
 
 
-# --- lost answers ----------------------------------------------------------------------------------------------------------------
+# --- lost responses ---
 
 
-@pytest.mark.parametrize(
-    ("operation", "skip"),
-    [
-        ("update_function_code", 0),
-        ("update_function_configuration", 0),
-        ("publish_version", 0),
-        ("put_function_concurrency", 0),
-        ("put_provisioned_concurrency_config", 0),
-        ("update_alias", 0),
-        ("update_alias", 1),
-    ],
-)
-async def test_a_lost_answer_to_any_write_is_no_second_write(
+@pytest.mark.parametrize(("operation", "skip"), WRITES)
+async def test_lost_response_to_a_write_is_no_second_write(
     harness: Harness, operation: str, skip: int
 ) -> None:
     harness.aws.lose(operation, skip=skip)
@@ -261,14 +234,12 @@ async def test_a_lost_answer_to_any_write_is_no_second_write(
     assert end.kind == "Completed", end
     assert list(harness.state.versions) == ["1", "2", "3"]
     assert harness.aws.routing(harness.function) == ("3", {})
-    if operation not in {
-        "put_function_concurrency",
-        "put_provisioned_concurrency_config",
-    }:  # absolute: again does no harm
+    # Concurrency is set to an absolute value: a second write does no harm.
+    if operation not in {"put_function_concurrency", "put_provisioned_concurrency_config"}:
         assert harness.aws.writes.count(operation) == (2 if operation == "update_alias" else 1)
 
 
-async def test_a_lost_answer_to_the_creation_of_the_alias_is_no_second_creation(
+async def test_lost_response_to_create_alias_is_no_second_creation(
     harness: Harness,
 ) -> None:
     del harness.state.aliases["live"]
@@ -278,10 +249,10 @@ async def test_a_lost_answer_to_the_creation_of_the_alias_is_no_second_creation(
     assert harness.aws.writes.count("create_alias") == 1
 
 
-async def test_a_lost_answer_while_the_update_is_in_progress_is_waited_for(
+async def test_lost_response_to_an_update_in_progress_is_waited_for(
     harness: Harness,
 ) -> None:
-    harness.aws.looks = 1
+    harness.aws.polls = 1
     harness.aws.lose("update_function_code")
     end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed"
@@ -291,62 +262,65 @@ async def test_a_lost_answer_while_the_update_is_in_progress_is_waited_for(
 @pytest.mark.parametrize(
     "operation", ["update_alias", "update_function_code", "update_function_configuration"]
 )
-async def test_a_lost_answer_in_the_undo_is_no_failure(harness: Harness, operation: str) -> None:
-    refusing(harness.aws)
+async def test_lost_response_in_the_undo_is_no_failure(harness: Harness, operation: str) -> None:
     harness.aws.lose(operation, skip=1)
     end = await harness.release(
-        artifact=harness.package("three"), configuration={"Timeout": 9}, **REFUSED, **ALL_AT_ONCE
+        artifact=harness.package("three"),
+        configuration={"Timeout": 9},
+        **add_refusing_hook(harness),
+        **ALL_AT_ONCE,
     )
     assert end.kind == "ReleaseRolledBack"
     assert "could not be put back" not in end.text
-    back(harness)
+    harness.assert_restored()
 
 
-async def test_an_abort_while_the_answer_to_a_move_is_lost_knows_where_the_alias_is(
+async def test_abort_during_a_lost_response_restores_the_alias(
     harness: Harness,
 ) -> None:
     harness.aws.lose("update_alias")
-    hold = harness.aws.hold("get_alias", skip=1)  # the look before the second attempt
+    hold = harness.aws.hold("get_alias", skip=1)  # the read before the second attempt
     handle = await harness.begin(artifact=harness.package("three"), **CANARY)
     await harness.wait_for(hold.reached)
     await harness.send("abort")
     hold.release()
     assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
-    back(harness)
+    harness.assert_restored()
 
 
-async def test_a_move_that_failed_with_its_answer_lost_is_still_put_back(harness: Harness) -> None:
+async def test_move_whose_response_is_lost_is_reverted(harness: Harness) -> None:
     harness.aws.lose("update_alias")
-    harness.aws.fail(
-        "get_alias", "AccessDeniedException", "no lambda:GetAlias", skip=1
-    )  # the look before the second attempt
+    # The read before the second attempt.
+    harness.aws.fail("get_alias", "AccessDeniedException", "no lambda:GetAlias", skip=1)
     end = await harness.release(artifact=harness.package("three"), **CANARY)
     assert end.kind == "ReleaseRolledBack", end
     assert harness.aws.writes.count("update_alias") == 2
-    back(harness)
+    harness.assert_restored()
 
 
-# --- for how long, and what if not -----------------------------------------------------------------------------------------------
+# --- duration and failure ---
 
 
-async def test_an_undo_outlasts_an_hour_without_aws(harness: Harness) -> None:
-    refusing(harness.aws)
-    down = harness.aws.fail(
-        "update_alias", "ServiceException", skip=1, times=120
-    )  # 1 + 2 + 4 + 8 + 16 + 115 × 30 s
+async def test_undo_outlasts_an_hour_without_aws(harness: Harness) -> None:
+    # The retries come after 1, 2, 4, 8 and 16 s, then each 30 s.
+    outage = harness.aws.fail("update_alias", "ServiceException", skip=1, times=120)
     handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **REFUSED, **ALL_AT_ONCE)
+        "Release",
+        harness.request(
+            artifact=harness.package("three"), **add_refusing_hook(harness), **ALL_AT_ONCE
+        ),
     )
     end = await read_ending(handle, seconds=60)
     assert end.kind == "ReleaseRolledBack"
-    assert down.met == 120
-    back(harness)
+    assert outage.met == 120
+    harness.assert_restored()
 
 
-async def test_while_the_undo_goes_on_the_phase_says_so(harness: Harness) -> None:
-    refusing(harness.aws)
+async def test_phase_during_the_undo_is_rolling_back(harness: Harness) -> None:
     hold = harness.aws.hold("update_alias", skip=1)
-    handle = await harness.begin(artifact=harness.package("three"), **REFUSED, **ALL_AT_ONCE)
+    handle = await harness.begin(
+        artifact=harness.package("three"), **add_refusing_hook(harness), **ALL_AT_ONCE
+    )
     await harness.wait_for(hold.reached)
     status = await harness.status()
     assert status.phase == "rolling_back"
@@ -355,13 +329,15 @@ async def test_while_the_undo_goes_on_the_phase_says_so(harness: Harness) -> Non
     assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
 
 
-async def test_an_undo_that_is_denied_fails_and_says_where_the_alias_is(harness: Harness) -> None:
-    refusing(harness.aws)
+async def test_denied_undo_fails_and_changes_nothing_more(harness: Harness) -> None:
     harness.aws.fail(
         "update_alias", "AccessDeniedException", "no lambda:UpdateAlias", skip=1, times=None
     )
     handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **REFUSED, **ALL_AT_ONCE)
+        "Release",
+        harness.request(
+            artifact=harness.package("three"), **add_refusing_hook(harness), **ALL_AT_ONCE
+        ),
     )
     end = await read_ending(handle)
     assert end.kind == "RollbackFailed"
@@ -372,8 +348,7 @@ async def test_an_undo_that_is_denied_fails_and_says_where_the_alias_is(harness:
     assert harness.aws.calls[-1].operation == "update_alias"  # nothing more is touched
 
 
-async def test_what_cannot_be_put_back_besides_the_alias_is_said(harness: Harness) -> None:
-    refusing(harness.aws)
+async def test_settings_that_cannot_be_restored_are_in_the_failure(harness: Harness) -> None:
     harness.aws.fail(
         "update_function_code",
         "AccessDeniedException",
@@ -381,16 +356,19 @@ async def test_what_cannot_be_put_back_besides_the_alias_is_said(harness: Harnes
         skip=1,
         times=None,
     )
-    end = await harness.release(artifact=harness.package("three"), **REFUSED, **ALL_AT_ONCE)
+    end = await harness.release(
+        artifact=harness.package("three"), **add_refusing_hook(harness), **ALL_AT_ONCE
+    )
     assert end.kind == "ReleaseRolledBack"
     assert "code of $LATEST could not be put back" in end.text
     assert "no lambda:UpdateFunctionCode" in end.text
     assert harness.aws.routing(harness.function) == ("2", {})
 
 
-async def test_the_calls_of_an_undo_go_before_all_others(harness: Harness) -> None:
-    refusing(harness.aws)
-    await harness.release(artifact=harness.package("three"), **REFUSED, **ALL_AT_ONCE)
+async def test_calls_of_an_undo_have_the_highest_priority(harness: Harness) -> None:
+    await harness.release(
+        artifact=harness.package("three"), **add_refusing_hook(harness), **ALL_AT_ONCE
+    )
     scheduled = [
         event.activity_task_scheduled_event_attributes
         async for event in harness.rollout.fetch_history_events()
@@ -404,7 +382,7 @@ async def test_the_calls_of_an_undo_go_before_all_others(harness: Harness) -> No
     assert ("update_function_code", 1) not in priorities
 
 
-async def test_the_worker_hears_of_what_restores_service_and_of_nothing_else(
+async def test_rollback_activities_are_announced_to_their_worker(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     announced = RollbackAnnouncements()
@@ -413,8 +391,69 @@ async def test_the_worker_hears_of_what_restores_service_and_of_nothing_else(
         await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     ).kind == "Completed"
     assert not announced.consume()
-    refusing(harness.aws)
     assert (
-        await harness.release(artifact=harness.package("four"), **REFUSED, **ALL_AT_ONCE)
+        await harness.release(
+            artifact=harness.package("four"), **add_refusing_hook(harness), **ALL_AT_ONCE
+        )
     ).kind == "ReleaseRolledBack"
     assert announced.consume()
+
+
+async def test_denied_first_move_is_no_failure_of_the_undo(harness: Harness) -> None:
+    harness.aws.fail("update_alias", "AccessDeniedException", "no lambda:UpdateAlias", times=None)
+    end = await harness.release(artifact=harness.package("three"), **CANARY)
+    assert end.kind == "ReleaseRolledBack", end
+    harness.assert_restored()
+
+
+async def test_move_that_arrives_after_its_timeout_is_refused(
+    harness: Harness,
+) -> None:
+    late: list[dict[str, Any]] = []
+    harness.aws.before("update_alias", lambda call: late.append(dict(call.parameters)))
+    harness.aws.fail("update_alias", "ReadTimeoutError")
+    hold = harness.aws.hold("get_alias", skip=1)  # the read before the second attempt
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for(hold.reached)
+    await harness.send("abort")
+    hold.release()
+    assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
+    with pytest.raises(Refusal, match="Revision Id provided does not match"):
+        harness.aws.apply("update_alias", **late[0])
+    harness.assert_restored()
+
+
+async def test_provisioned_concurrency_is_lowered_before_the_reservation(harness: Harness) -> None:
+    name = {"FunctionName": harness.function}
+    harness.aws.apply("put_function_concurrency", **name, ReservedConcurrentExecutions=20)
+    harness.aws.apply(
+        "put_provisioned_concurrency_config",
+        **name,
+        Qualifier="1",
+        ProvisionedConcurrentExecutions=10,
+    )
+    end = await harness.release(
+        artifact={"kind": "version", "version": "1"},
+        concurrency={"reserved": 50, "provisioned": 40},
+        **add_refusing_hook(harness),
+        **CANARY,
+    )
+    assert end.kind == "ReleaseRolledBack"
+    assert "could not be put back" not in end.text
+    assert harness.state.reserved == 20
+    assert harness.state.provisioned["1"]["RequestedProvisionedConcurrentExecutions"] == 10
+
+
+async def test_description_of_the_function_is_kept(harness: Harness) -> None:
+    harness.state.latest["Description"] = "the checkout"
+    assert (
+        await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
+    ).kind == "Completed"
+    end = await harness.release(
+        configuration={"Timeout": 9, "Description": "new"},
+        **add_refusing_hook(harness),
+        **ALL_AT_ONCE,
+    )
+    assert end.kind == "ReleaseRolledBack"
+    assert harness.state.latest["Timeout"] == 3
+    assert harness.state.latest["Description"] == "the checkout"

@@ -1,4 +1,4 @@
-"""The sandbox that workflows run in: asked where a payload belongs only by whoever wants to know."""
+"""The workflow sandbox: serialization contexts are made only for converters that use them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from activities import list_operations
 from tests.fake_lambda import FakeLambda
 from tests.harness import ALL_AT_ONCE
 from workflows.temporal.plugin import LambdaReleases
-from workflows.temporal.sandbox import make_sandboxed_runner, drop_serialization_context
+from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
 
 
-class Sealing(PayloadCodec, WithSerializationContext):
-    """A codec for which a payload belongs to the workflow, or the activity, that it was written for, as an encryption with bound data has it."""
+class SealingCodec(PayloadCodec, WithSerializationContext):
+    """A codec that binds each payload to its workflow and activity."""
 
     def __init__(self, seal: bytes = b"") -> None:
         self._seal = seal
 
     def with_context(self, context: SerializationContext) -> Self:
-        return type(self)(
-            f"{getattr(context, 'workflow_id', '')}/{getattr(context, 'activity_type', '')}".encode()
+        workflow, activity = (
+            getattr(context, name, "") for name in ("workflow_id", "activity_type")
         )
+        return type(self)(f"{workflow}/{activity}".encode())
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         return [
@@ -55,25 +56,25 @@ class Sealing(PayloadCodec, WithSerializationContext):
         return Payload.FromString(payload.data)
 
 
-async def test_a_codec_that_binds_payloads_to_where_they_belong_is_told_where(
+async def test_codec_with_a_context_gets_the_workflow_id(
     temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
     aws.create("sealed", "one", "two")
-    converter = dataclasses.replace(temporal.client.data_converter, payload_codec=Sealing())
+    converter = dataclasses.replace(temporal.client.data_converter, payload_codec=SealingCodec())
     client = await Client.connect(
         temporal.client.service_client.config.target_host,
         namespace=temporal.client.namespace,
         data_converter=converter,
         plugins=[LambdaReleases()],
     )
-    asked = {
+    request = {
         "target": {"function": "sealed"},
         "artifact": {"kind": "version", "version": "1"},
         **ALL_AT_ONCE,
     }
     async with Worker(client, task_queue="sealed", activities=list_operations(aws)):
         handle = await client.start_workflow(
-            "Release", asked, id=f"sealed-{uuid4()}", task_queue="sealed"
+            "Release", request, id=f"sealed-{uuid4()}", task_queue="sealed"
         )
         await handle.result()
     assert aws.routing("sealed") == ("1", {})
@@ -85,13 +86,15 @@ async def test_a_codec_that_binds_payloads_to_where_they_belong_is_told_where(
     assert seals == {f"{handle.id}/".encode()}
 
 
-def test_it_is_asked_nothing_where_nobody_wants_to_know() -> None:
+def test_serialization_context_is_dropped_where_no_codec_needs_it() -> None:
     runner = make_sandboxed_runner(None)
     assert (
-        drop_serialization_context(runner, dataclasses.replace(DataConverter.default, payload_codec=Sealing()))
+        drop_serialization_context(
+            runner, dataclasses.replace(DataConverter.default, payload_codec=SealingCodec())
+        )
         is runner
     )
-    quiet = drop_serialization_context(runner, DataConverter.default)
-    assert quiet is not runner
-    assert isinstance(quiet, SandboxedWorkflowRunner)
-    assert quiet.restrictions == runner.restrictions
+    plain = drop_serialization_context(runner, DataConverter.default)
+    assert plain is not runner
+    assert isinstance(plain, SandboxedWorkflowRunner)
+    assert plain.restrictions == runner.restrictions

@@ -1,4 +1,4 @@
-"""A watch over metrics as a workflow has it: by the workflow's clock, one answer for each thing that is new, and no history for the rest."""
+"""``watch_metrics`` from a workflow: one answer for each settled minute, and no other events."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from activities.cloudwatch.alarms import WATCH
 from activities.cloudwatch.metrics import Metrics, MetricsResponse, WatchMetricsRequest
 from tests.fake_lambda import FakeLambda
 
-_QUEUE = "measuring"
+_QUEUE = "watch-metrics"
 
 
 @workflow.defn(sandboxed=False)
-class Measuring:
-    """So many answers of a watch, from the minute in which it starts; each looks two minutes back."""
+class WatchWorkflow:
+    """Collects so many answers of a watch, from the minute in which it starts."""
 
     @workflow.run
     async def run(self, pieces: int) -> list[MetricsResponse]:
-        told: list[MetricsResponse] = []
+        answers: list[MetricsResponse] = []
         begin = workflow.now()
-        while len(told) < pieces:
+        while len(answers) < pieces:
             since = max(begin, workflow.now() - timedelta(minutes=5))
-            known = told[-1].digest if told else None
+            known = answers[-1].digest if answers else None
             request = WatchMetricsRequest(
                 function_name="checkout",
                 name="live",
@@ -47,51 +47,56 @@ class Measuring:
                 start_to_close_timeout=WATCH.start_to_close,
                 retry_policy=WATCH.retry,
             )
-            told.append(answer)
-        return told
+            answers.append(answer)
+        return answers
 
 
 @pytest.fixture
 async def worker(temporal: WorkflowEnvironment, aws: FakeLambda) -> AsyncIterator[Worker]:
     aws.create("checkout", "one", "two")
-    aws.somebody(
+    aws.apply(
         "update_alias",
         FunctionName="checkout",
         Name="live",
         FunctionVersion="1",
         RoutingConfig={"AdditionalVersionWeights": {"2": 0.1}},
     )
-    del aws.routed["checkout", "live"][0]  # as if it had been so always
+    del aws.routed["checkout", "live"][0]  # as if the alias had always been so
     async with Worker(
-        temporal.client, task_queue=_QUEUE, workflows=[Measuring], activities=list_operations(aws)
+        temporal.client,
+        task_queue=_QUEUE,
+        workflows=[WatchWorkflow],
+        activities=list_operations(aws),
     ) as serving:
         yield serving
 
 
-async def measure(temporal: WorkflowEnvironment, pieces: int) -> tuple[list[MetricsResponse], int]:
-    """The answers, and how many events the history has, but for those of the skipped time."""
+async def run_watch(
+    temporal: WorkflowEnvironment, pieces: int
+) -> tuple[list[MetricsResponse], int]:
+    """Run a watch; return its answers and the number of events without those of skipped time."""
     handle = await temporal.client.start_workflow(
-        Measuring.run, pieces, id="measuring", task_queue=_QUEUE
+        WatchWorkflow.run, pieces, id="watch-metrics", task_queue=_QUEUE
     )
     async with asyncio.timeout(30):
-        told = await handle.result()
+        answers = await handle.result()
     skipping = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED
-    return told, len(
+    return answers, len(
         [event async for event in handle.fetch_history_events() if event.event_type != skipping]
     )
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_watch_tells_each_minute_once_it_has_settled_and_costs_no_history_in_between(
+async def test_watch_reports_each_settled_minute_and_no_more_events(
     temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
     aws.callers("checkout", per_minute=6000, error_rates={"2": 0.05, "1": 0.005})
-    told, events = await measure(temporal, 9)
-    assert [answer.status for answer in told] == ["Complete"] * 9
-    assert told[0].minutes == []
-    newest = [answer.minutes[-1] for answer in told[1:]]
+    answers, events = await run_watch(temporal, 9)
+    assert [answer.status for answer in answers] == ["Complete"] * 9
+    assert answers[0].minutes == []
+    newest = [answer.minutes[-1] for answer in answers[1:]]
     assert newest == [newest[0] + timedelta(minutes=number) for number in range(8)]
-    for answer in told[1:]:
+    for answer in answers[1:]:
         assert timedelta(seconds=90) <= answer.at - answer.minutes[-1] < timedelta(seconds=103)
         assert answer.versions["2"].invocations == [600] * len(answer.minutes)
         assert answer.versions["2"].errors == [30] * len(answer.minutes)
@@ -101,27 +106,27 @@ async def test_a_watch_tells_each_minute_once_it_has_settled_and_costs_no_histor
 
 
 @pytest.mark.usefixtures("worker")
-async def test_cloudwatch_that_forbids_or_fails_is_told_once_and_so_is_that_it_does_no_more(
+async def test_failure_of_cloudwatch_is_reported_once_and_so_is_its_end(
     temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
     aws.callers("checkout")
     aws.before("get_metric_data", lambda _: setattr(aws, "metrics_status", "Forbidden"), skip=3)
     aws.before("get_metric_data", lambda _: setattr(aws, "metrics_status", "Complete"), skip=9)
     aws.fail("get_metric_data", "Throttling", "Rate exceeded", skip=15, times=4)
-    told, _ = await measure(temporal, 8)
-    statuses = [answer.status for answer in told]
+    answers, _ = await run_watch(temporal, 8)
+    statuses = [answer.status for answer in answers]
     assert [status for status in statuses if status != "Complete"] == ["Forbidden", "Throttled"]
-    assert all(not answer.minutes for answer in told if answer.status != "Complete")
+    assert all(not answer.minutes for answer in answers if answer.status != "Complete")
 
 
 @pytest.mark.usefixtures("worker")
-async def test_late_points_come_when_they_come(
+async def test_late_data_points_are_reported_late(
     temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
     aws.callers("checkout")
     aws.metrics_delay = timedelta(minutes=2)
-    told, _ = await measure(temporal, 3)
-    assert [answer.at - answer.minutes[-1] >= timedelta(minutes=3) for answer in told[1:]] == [
+    answers, _ = await run_watch(temporal, 3)
+    assert [answer.at - answer.minutes[-1] >= timedelta(minutes=3) for answer in answers[1:]] == [
         True,
         True,
     ]
