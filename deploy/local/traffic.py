@@ -7,9 +7,10 @@ import collections
 import itertools
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -60,37 +61,43 @@ class Tally:
 
 @asynccontextmanager
 async def run_traffic(
-    clients: Clients, *, rate: float = 20, concurrency: int = 4
+    clients: Clients, *, function: str = FUNCTION, rate: float = 20, concurrency: int = 4
 ) -> AsyncIterator[Tally]:
-    """Send orders for the length of the block, about ``rate`` a second.
+    """Send orders to the function's alias for the length of the block, about ``rate`` a second.
 
     At most ``concurrency`` are sent at the same time; further ones are dropped, not queued. The
     tally goes on counting while the block reads it.
     """
     tally = Tally()
     async with asyncio.TaskGroup() as group:
-        stream = group.create_task(_send_orders(clients.awslambda, tally, rate, concurrency))
+        stream = group.create_task(
+            _send_orders(
+                partial(_send_order, clients.awslambda, function, tally), rate, concurrency
+            )
+        )
         try:
             yield tally
         finally:
             stream.cancel()
 
 
-async def _send_orders(awslambda: Any, tally: Tally, rate: float, concurrency: int) -> None:
+async def _send_orders(
+    send: Callable[[int], Coroutine[Any, Any, None]], rate: float, concurrency: int
+) -> None:
     async with asyncio.TaskGroup() as group:
         busy: set[asyncio.Task[None]] = set()
         for number in itertools.count(1):
             if len(busy) < concurrency:
-                task = group.create_task(_send_order(awslambda, tally, number))
+                task = group.create_task(send(number))
                 busy.add(task)
                 task.add_done_callback(busy.discard)
             await asyncio.sleep(1 / rate)
 
 
-async def _send_order(awslambda: Any, tally: Tally, number: int) -> None:
+async def _send_order(awslambda: Any, function: str, tally: Tally, number: int) -> None:
     payload = json.dumps({"order": number, "items": random.choice(_BASKETS)})  # noqa: S311 - test data, no secret
     try:
-        response = await awslambda.invoke(FunctionName=FUNCTION, Qualifier=ALIAS, Payload=payload)
+        response = await awslambda.invoke(FunctionName=function, Qualifier=ALIAS, Payload=payload)
         await response["Payload"].read()
     except (ClientError, BotoCoreError):
         tally.lost += 1

@@ -19,7 +19,7 @@ def weights(**share: float) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 async def name(harness: LocalHarness) -> str:
     """A function with three versions."""
-    return await harness.function(versions=3)
+    return await harness.create_function(versions=3)
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS.keys())
-async def test_it_is_refused_to_create_an_alias_with(
-    harness: LocalHarness, name: str, case: Case
-) -> None:
+async def test_alias_is_not_created_with(harness: LocalHarness, name: str, case: Case) -> None:
     with raises_client_error(case.code, case.status, case.words):
         await harness.client.create_alias(
             FunctionName=name,
@@ -86,9 +84,7 @@ async def test_it_is_refused_to_create_an_alias_with(
 
 
 @pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS.keys())
-async def test_it_is_refused_to_update_an_alias_to(
-    harness: LocalHarness, name: str, case: Case
-) -> None:
+async def test_alias_is_not_updated_to(harness: LocalHarness, name: str, case: Case) -> None:
     before = await alias(harness, name, "kept", "1")
     with raises_client_error(case.code, case.status, case.words):
         await harness.client.update_alias(
@@ -109,25 +105,27 @@ async def alias(
     return created
 
 
-async def test_a_name_of_digits_is_refused(harness: LocalHarness, name: str) -> None:
+async def test_name_of_digits_is_refused(harness: LocalHarness, name: str) -> None:
     with raises_client_error("ValidationException", 400, "at 'name'"):
         await harness.client.create_alias(FunctionName=name, Name="42", FunctionVersion="1")
 
 
-async def test_an_alias_is_not_created_twice(harness: LocalHarness, name: str) -> None:
+async def test_alias_is_not_created_twice(harness: LocalHarness, name: str) -> None:
     await alias(harness, name, "twice", "1")
     with raises_client_error(
-        "ResourceConflictException", 409, f"Alias already exists: {harness.arn(name, 'twice')}"
+        "ResourceConflictException",
+        409,
+        f"Alias already exists: {harness.build_arn(name, 'twice')}",
     ):
         await harness.client.create_alias(FunctionName=name, Name="twice", FunctionVersion="1")
 
 
-async def test_an_alias_may_name_latest(harness: LocalHarness, name: str) -> None:
+async def test_alias_may_name_latest(harness: LocalHarness, name: str) -> None:
     assert (await alias(harness, name, "edge", "$LATEST"))["FunctionVersion"] == "$LATEST"
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.05, 1.0])
-async def test_a_weight_from_nought_to_one_is_accepted(
+async def test_weight_from_0_to_1_is_accepted(
     harness: LocalHarness, name: str, weight: float
 ) -> None:
     created = await alias(harness, name, "weighted", "1", RoutingConfig=weights(v2=weight))
@@ -135,8 +133,8 @@ async def test_a_weight_from_nought_to_one_is_accepted(
 
 
 async def test_versions_with_different_roles_share_no_alias(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
-    await harness.version(
+    name = await harness.create_function(versions=1)
+    await harness.publish_version(
         name, "def handler(event, context): pass", Role="arn:aws:iam::000000000000:role/other"
     )
     with raises_client_error(
@@ -158,12 +156,12 @@ async def test_versions_with_different_roles_share_no_alias(harness: LocalHarnes
 async def test_versions_with_different_dead_letter_queues_share_no_alias(
     harness: LocalHarness,
 ) -> None:
-    queue = (await (await harness.clients.of("sqs")).create_queue(QueueName="dead"))[
+    queue = (await (await harness.clients.get("sqs")).create_queue(QueueName="dead"))[
         "QueueUrl"
     ].rpartition("/")[2]
-    name = await harness.function(versions=1)
+    name = await harness.create_function(versions=1)
     arn = f"arn:aws:sqs:us-east-1:000000000000:{queue}"
-    await harness.version(
+    await harness.publish_version(
         name, "def handler(event, context): pass", DeadLetterConfig={"TargetArn": arn}
     )
     with raises_client_error("InvalidParameterValueException", 400, "dead-letter"):
@@ -172,7 +170,7 @@ async def test_versions_with_different_dead_letter_queues_share_no_alias(
         )
 
 
-async def test_an_omitted_routing_is_kept(harness: LocalHarness, name: str) -> None:
+async def test_routing_that_is_omitted_is_kept(harness: LocalHarness, name: str) -> None:
     await alias(harness, name, "kept", "1", RoutingConfig=weights(v2=0.1))
     updated = await harness.client.update_alias(
         FunctionName=name, Name="kept", Description="described"
@@ -191,11 +189,11 @@ async def test_an_omitted_routing_is_kept(harness: LocalHarness, name: str) -> N
     assert "RoutingConfig" not in promoted
 
 
-async def test_every_update_has_a_revision_and_a_stale_one_is_refused(
+async def test_revision_moves_with_an_update_and_a_stale_one_is_refused(
     harness: LocalHarness, name: str
 ) -> None:
     first = (await alias(harness, name, "revised", "1"))["RevisionId"]
-    function = (await harness.latest(name))["RevisionId"]
+    function = (await harness.read_latest(name))["RevisionId"]
     second = (
         await harness.client.update_alias(
             FunctionName=name, Name="revised", FunctionVersion="2", RevisionId=first
@@ -209,10 +207,10 @@ async def test_every_update_has_a_revision_and_a_stale_one_is_refused(
     assert (await harness.client.get_alias(FunctionName=name, Name="revised"))[
         "RevisionId"
     ] == second
-    assert (await harness.latest(name))["RevisionId"] == function
+    assert (await harness.read_latest(name))["RevisionId"] == function
 
 
-async def test_an_absent_alias_is_deleted_already_but_cannot_be_read_or_updated(
+async def test_missing_alias_can_be_deleted_but_not_read_or_updated(
     harness: LocalHarness, name: str
 ) -> None:
     answer = await harness.client.delete_alias(FunctionName=name, Name="absent")
@@ -221,7 +219,7 @@ async def test_an_absent_alias_is_deleted_already_but_cannot_be_read_or_updated(
         with raises_client_error(
             "ResourceNotFoundException",
             404,
-            f"Cannot find alias arn: {harness.arn(name, 'absent')}",
+            f"Cannot find alias arn: {harness.build_arn(name, 'absent')}",
         ):
             await operation(FunctionName=name, Name="absent")
     with raises_client_error("ResourceNotFoundException", 404):
@@ -229,7 +227,7 @@ async def test_an_absent_alias_is_deleted_already_but_cannot_be_read_or_updated(
 
 
 async def test_aliases_are_listed_by_version_and_page_by_page(harness: LocalHarness) -> None:
-    name = await harness.function(versions=2)
+    name = await harness.create_function(versions=2)
     for called, version in (("a", "1"), ("b", "1"), ("c", "2")):
         await harness.client.create_alias(FunctionName=name, Name=called, FunctionVersion=version)
     listed = await harness.client.list_aliases(FunctionName=name, FunctionVersion="1")

@@ -16,21 +16,21 @@ from tests.local.harness import ECHO, FAIL, LocalHarness, build_package, raises_
         "arn:aws:lambda:us-east-1:000000000000:function:{name}",
     ],
 )
-async def test_every_operation_takes_every_form_of_a_name(harness: LocalHarness, form: str) -> None:
-    plain = await harness.function(ECHO, versions=1)
+async def test_function_name_of_every_form_is_accepted(harness: LocalHarness, form: str) -> None:
+    plain = await harness.create_function(ECHO, versions=1)
     name, client = form.format(name=plain), harness.client
 
     await client.get_function(FunctionName=name)
     await client.get_function_configuration(FunctionName=f"{name}:1")
     await client.list_versions_by_function(FunctionName=name)
     await client.update_function_code(FunctionName=name, ZipFile=build_package(FAIL))
-    await harness.settled(name)
+    await harness.wait_until_settled(name)
     await client.update_function_configuration(FunctionName=name, MemorySize=256)
-    await harness.settled(name)
+    await harness.wait_until_settled(name)
     assert (await client.publish_version(FunctionName=name))["Version"] == "2"
-    await harness.settled(name, Qualifier="2")
+    await harness.wait_until_settled(name, Qualifier="2")
     created = await client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    assert created["AliasArn"] == harness.arn(plain, "live")
+    assert created["AliasArn"] == harness.build_arn(plain, "live")
     await client.update_alias(FunctionName=name, Name="live", Description="described")
     await client.get_alias(FunctionName=name, Name="live")
     assert len((await client.list_aliases(FunctionName=name))["Aliases"]) == 1
@@ -41,7 +41,7 @@ async def test_every_operation_takes_every_form_of_a_name(harness: LocalHarness,
         {"FunctionName": f"{name}:live", "Qualifier": "live"},
     ):
         answer = await client.invoke(**qualified)
-        assert json.loads(await answer["Payload"].read())["arn"] == harness.arn(plain, "live")
+        assert json.loads(await answer["Payload"].read())["arn"] == harness.build_arn(plain, "live")
     assert (await client.invoke_async(FunctionName=f"{name}:live", InvokeArgs=b"{}"))[
         "Status"
     ] == 202
@@ -66,7 +66,7 @@ async def test_every_operation_takes_every_form_of_a_name(harness: LocalHarness,
         FunctionName=name, Qualifier="live", MaximumRetryAttempts=0
     )
     found = await client.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
-    assert found["FunctionArn"] == harness.arn(plain, "live")
+    assert found["FunctionArn"] == harness.build_arn(plain, "live")
     await client.delete_alias(FunctionName=name, Name="live")
     await client.delete_function(FunctionName=f"{name}:1")
     await client.delete_function(FunctionName=name)
@@ -74,8 +74,8 @@ async def test_every_operation_takes_every_form_of_a_name(harness: LocalHarness,
         await client.get_function(FunctionName=plain)
 
 
-async def test_two_different_qualifiers_are_refused(harness: LocalHarness) -> None:
-    name = await harness.function(versions=2)
+async def test_qualifiers_that_differ_are_refused(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=2)
     with raises_client_error(
         "InvalidParameterValueException",
         400,
@@ -84,8 +84,8 @@ async def test_two_different_qualifiers_are_refused(harness: LocalHarness) -> No
         await harness.invoke(f"{name}:1", Qualifier="2")
 
 
-async def test_a_function_somewhere_else_is_out_of_reach(harness: LocalHarness) -> None:
-    name = await harness.function()
+async def test_function_of_another_region_or_account_is_not_found(harness: LocalHarness) -> None:
+    name = await harness.create_function()
     with raises_client_error(
         "ResourceNotFoundException",
         404,
@@ -100,7 +100,7 @@ async def test_a_function_somewhere_else_is_out_of_reach(harness: LocalHarness) 
         )
 
 
-async def test_what_is_no_name_is_refused(harness: LocalHarness) -> None:
+async def test_function_name_that_is_malformed_is_refused(harness: LocalHarness) -> None:
     for name in ("with space", "x" * 65, "a:b:c:d"):
         with raises_client_error("ValidationException", 400, "at 'functionName'"):
             await harness.client.get_function(FunctionName=name)
@@ -119,10 +119,10 @@ async def test_what_is_no_name_is_refused(harness: LocalHarness) -> None:
         "event-source-mappings",
     ],
 )
-async def test_a_function_may_be_called_as_a_part_of_the_interface(
+async def test_function_may_be_named_like_a_part_of_a_path(
     harness: LocalHarness, name: str
 ) -> None:
-    await harness.function(name=name, versions=1)
+    await harness.create_function(name=name, versions=1)
     await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     await harness.client.update_alias(FunctionName=name, Name="live", Description="described")
     answer, _ = await harness.invoke(name, Qualifier="live")
@@ -133,9 +133,9 @@ async def test_a_function_may_be_called_as_a_part_of_the_interface(
     await harness.client.delete_function(FunctionName=name)
 
 
-async def test_accounts_do_not_see_each_other(
+async def test_accounts_are_isolated_from_each_other(
     harness: LocalHarness, isolated_harness: LocalHarness
 ) -> None:
-    name = await harness.function()
+    name = await harness.create_function()
     with raises_client_error("ResourceNotFoundException", 404):
         await isolated_harness.client.get_function(FunctionName=name)

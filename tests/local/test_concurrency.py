@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.local.harness import ECHO, LocalHarness, raises_client_error, wait_until
+from tests.local.harness import (
+    ECHO,
+    FrozenHarness,
+    LocalHarness,
+    raises_client_error,
+    wait_until,
+)
 
 
 async def unreserved(harness: LocalHarness) -> int:
@@ -30,20 +36,27 @@ async def provision(
     return dict(answer)
 
 
-async def provisioned(harness: LocalHarness, name: str, qualifier: str) -> dict[str, Any]:
-    """The configuration once it is no longer on its way."""
-
-    async def look() -> dict[str, Any] | None:
-        found = await harness.client.get_provisioned_concurrency_config(
-            FunctionName=name, Qualifier=qualifier
-        )
-        return None if found["Status"] == "IN_PROGRESS" else dict(found)
-
-    return await wait_until(look)
+async def read_config(harness: LocalHarness, name: str, qualifier: str) -> dict[str, Any]:
+    found = await harness.client.get_provisioned_concurrency_config(
+        FunctionName=name, Qualifier=qualifier
+    )
+    return dict(found)
 
 
-async def test_what_is_reserved_is_missing_in_the_account(isolated_harness: LocalHarness) -> None:
-    name = await isolated_harness.function()
+async def wait_until_allocated(harness: LocalHarness, name: str, qualifier: str) -> dict[str, Any]:
+    """Wait until the allocation is over, and return the configuration."""
+
+    async def read_allocated() -> dict[str, Any] | None:
+        config = await read_config(harness, name, qualifier)
+        return None if config["Status"] == "IN_PROGRESS" else config
+
+    return await wait_until(read_allocated)
+
+
+async def test_reserved_concurrency_is_taken_from_the_account(
+    isolated_harness: LocalHarness,
+) -> None:
+    name = await isolated_harness.create_function()
     assert await unreserved(isolated_harness) == 1000
     await reserve(isolated_harness, name, 50)
     assert await unreserved(isolated_harness) == 950
@@ -60,8 +73,8 @@ async def test_what_is_reserved_is_missing_in_the_account(isolated_harness: Loca
     assert "Concurrency" not in await isolated_harness.client.get_function(FunctionName=name)
 
 
-async def test_a_hundred_must_stay_unreserved(isolated_harness: LocalHarness) -> None:
-    one, other = await isolated_harness.function(), await isolated_harness.function()
+async def test_unreserved_concurrency_is_at_least_100(isolated_harness: LocalHarness) -> None:
+    one, other = await isolated_harness.create_function(), await isolated_harness.create_function()
     await reserve(isolated_harness, one, 800)
     with raises_client_error(
         "InvalidParameterValueException", 400, "below its minimum value of [100]"
@@ -71,8 +84,8 @@ async def test_a_hundred_must_stay_unreserved(isolated_harness: LocalHarness) ->
     await reserve(isolated_harness, one, 700)
 
 
-async def test_only_whole_functions_are_reserved_for(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
+async def test_version_cannot_reserve_concurrency(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=1)
     with raises_client_error(
         "InvalidParameterValueException", 400, "permitted on Lambda functions only"
     ):
@@ -80,10 +93,10 @@ async def test_only_whole_functions_are_reserved_for(harness: LocalHarness) -> N
 
 
 @pytest.mark.parametrize("qualifier", [None, "1", "live"])
-async def test_reserving_nothing_stops_a_function_by_every_name(
+async def test_reservation_of_0_throttles_every_qualifier(
     harness: LocalHarness, qualifier: str | None
 ) -> None:
-    name = await harness.function(versions=1)
+    name = await harness.create_function(versions=1)
     await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     await reserve(harness, name, 0)
     with raises_client_error("TooManyRequestsException", 429) as answer:
@@ -95,15 +108,15 @@ async def test_reserving_nothing_stops_a_function_by_every_name(
     await harness.invoke(name, Qualifier="live")
 
 
-async def test_a_throttle_is_counted_once_and_not_as_an_invocation(harness: LocalHarness) -> None:
-    name = await harness.function()
+async def test_throttle_is_counted_once_and_not_as_an_invocation(harness: LocalHarness) -> None:
+    name = await harness.create_function()
     await reserve(harness, name, 0)
     for _ in range(3):
         with raises_client_error("TooManyRequestsException", 429):
             await harness.invoke(name)
     found = {}
     for metric in ("Throttles", "Invocations", "Errors"):
-        answer = await (await harness.clients.of("cloudwatch")).get_metric_data(
+        answer = await (await harness.clients.get("cloudwatch")).get_metric_data(
             StartTime="2020-01-01T00:00:00Z",
             EndTime="2100-01-01T00:00:00Z",
             MetricDataQueries=[
@@ -125,50 +138,46 @@ async def test_a_throttle_is_counted_once_and_not_as_an_invocation(harness: Loca
     assert found == {"Throttles": 3, "Invocations": 0, "Errors": 0}
 
 
-async def test_provisioned_concurrency_takes_time(slow_harness: LocalHarness) -> None:
-    name = await slow_harness.function(versions=1)
-    asked = await provision(slow_harness, name, "1", 2)
-    assert (asked["Status"], asked["AvailableProvisionedConcurrentExecutions"]) == (
-        "IN_PROGRESS",
-        0,
-    )
-    assert asked["ResponseMetadata"]["HTTPStatusCode"] == 202
-    assert (
-        await slow_harness.client.get_provisioned_concurrency_config(
-            FunctionName=name, Qualifier="1"
-        )
-    )["Status"] == "IN_PROGRESS"
-    ready = await provisioned(slow_harness, name, "1")
-    assert (
-        ready["Status"],
-        ready["AvailableProvisionedConcurrentExecutions"],
-        ready["AllocatedProvisionedConcurrentExecutions"],
-    ) == (
-        "READY",
-        2,
-        2,
-    )
-    await provision(slow_harness, name, "1", 3)
-    again = await slow_harness.client.get_provisioned_concurrency_config(
-        FunctionName=name, Qualifier="1"
-    )
-    assert (again["Status"], again["AvailableProvisionedConcurrentExecutions"]) == (
-        "IN_PROGRESS",
-        2,
-    )
+async def test_provisioned_concurrency_takes_time(frozen_harness: FrozenHarness) -> None:
+    name = frozen_harness.VERSIONED
+    requested = await provision(frozen_harness, name, "1", 2)
+    assert requested["ResponseMetadata"]["HTTPStatusCode"] == 202
+    for config in (requested, await read_config(frozen_harness, name, "1")):
+        assert config["Status"] == "IN_PROGRESS"
+        assert config["AvailableProvisionedConcurrentExecutions"] == 0
 
 
-async def test_a_function_that_cannot_be_loaded_fails_as_data(harness: LocalHarness) -> None:
-    name = await harness.function()
-    await harness.version(name, "import nothing_of_this_name\n")
+async def test_provisioned_concurrency_stays_available_while_it_changes(
+    frozen_harness: FrozenHarness,
+) -> None:
+    name = frozen_harness.PROVISIONED
+    assert (await read_config(frozen_harness, name, "1"))["Status"] == "READY"
+    await provision(frozen_harness, name, "1", 3)
+    config = await read_config(frozen_harness, name, "1")
+    assert config["Status"] == "IN_PROGRESS"
+    assert config["AvailableProvisionedConcurrentExecutions"] == 2
+
+
+async def test_provisioned_concurrency_is_ready_in_the_end(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=1)
+    await provision(harness, name, "1", 2)
+    config = await wait_until_allocated(harness, name, "1")
+    assert config["Status"] == "READY"
+    assert config["AvailableProvisionedConcurrentExecutions"] == 2
+    assert config["AllocatedProvisionedConcurrentExecutions"] == 2
+
+
+async def test_function_that_cannot_be_loaded_has_status_failed(harness: LocalHarness) -> None:
+    name = await harness.create_function()
+    await harness.publish_version(name, "import nothing_of_this_name\n")
     await provision(harness, name, "1")
-    found = await provisioned(harness, name, "1")
+    found = await wait_until_allocated(harness, name, "1")
     assert (found["Status"], found["StatusReason"]) == ("FAILED", "FUNCTION_ERROR_INIT_FAILURE")
 
 
 @pytest.mark.parametrize("call", ["put", "get", "delete"])
 async def test_latest_has_no_provisioned_concurrency(harness: LocalHarness, call: str) -> None:
-    name = await harness.function()
+    name = await harness.create_function()
     more = {"ProvisionedConcurrentExecutions": 1} if call == "put" else {}
     with raises_client_error(
         "InvalidParameterValueException",
@@ -180,21 +189,21 @@ async def test_latest_has_no_provisioned_concurrency(harness: LocalHarness, call
         )
 
 
-async def test_none_there_is_data_when_read_and_no_error_when_deleted(
+async def test_missing_configuration_can_be_deleted_but_not_read(
     harness: LocalHarness,
 ) -> None:
-    name = await harness.function(versions=1)
+    name = await harness.create_function(versions=1)
     with raises_client_error("ProvisionedConcurrencyConfigNotFoundException", 404):
         await harness.client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
     await harness.client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
-    with raises_client_error("ResourceNotFoundException", 404, harness.arn(name, "9")):
+    with raises_client_error("ResourceNotFoundException", 404, harness.build_arn(name, "9")):
         await harness.client.get_provisioned_concurrency_config(FunctionName=name, Qualifier="9")
     with raises_client_error("ResourceNotFoundException", 404, "Cannot find alias arn"):
         await provision(harness, name, "absent")
 
 
-async def test_an_alias_under_weights_cannot_be_provisioned(harness: LocalHarness) -> None:
-    name = await harness.function(versions=2)
+async def test_alias_with_weights_cannot_be_provisioned(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=2)
     weights = {"AdditionalVersionWeights": {"2": 0.1}}
     await harness.client.create_alias(
         FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights
@@ -207,10 +216,10 @@ async def test_an_alias_under_weights_cannot_be_provisioned(harness: LocalHarnes
         await provision(harness, name, "live")
 
 
-async def test_an_alias_on_a_provisioned_version_cannot_be_provisioned_and_the_reverse(
+async def test_alias_and_its_version_are_not_both_provisioned(
     harness: LocalHarness,
 ) -> None:
-    name = await harness.function(versions=2)
+    name = await harness.create_function(versions=2)
     await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     await provision(harness, name, "1")
     with raises_client_error("ResourceConflictException", 409, "on an already Provisioned version"):
@@ -224,24 +233,26 @@ async def test_an_alias_on_a_provisioned_version_cannot_be_provisioned_and_the_r
     await provision(harness, name, "2")
 
 
-async def test_an_alias_that_moves_is_provisioned_anew(slow_harness: LocalHarness) -> None:
-    name = await slow_harness.function(versions=2)
-    await slow_harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    await provision(slow_harness, name, "live")
-    assert (await provisioned(slow_harness, name, "live"))["Status"] == "READY"
-    await slow_harness.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
-    moved = await slow_harness.client.get_provisioned_concurrency_config(
-        FunctionName=name, Qualifier="live"
-    )
-    assert (moved["Status"], moved["AllocatedProvisionedConcurrentExecutions"]) == (
-        "IN_PROGRESS",
-        1,
-    )
-    assert (await provisioned(slow_harness, name, "live"))["Status"] == "READY"
+async def test_alias_that_moves_is_allocated_again(frozen_harness: FrozenHarness) -> None:
+    name = frozen_harness.ALIASED
+    assert (await read_config(frozen_harness, name, "live"))["Status"] == "READY"
+    await frozen_harness.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    config = await read_config(frozen_harness, name, "live")
+    assert config["Status"] == "IN_PROGRESS"
+    assert config["AllocatedProvisionedConcurrentExecutions"] == 1
 
 
-async def test_no_more_is_provisioned_than_reserved_and_the_reverse(harness: LocalHarness) -> None:
-    name = await harness.function(versions=2)
+async def test_alias_that_moved_is_ready_in_the_end(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=2)
+    await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    await provision(harness, name, "live")
+    assert (await wait_until_allocated(harness, name, "live"))["Status"] == "READY"
+    await harness.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    assert (await wait_until_allocated(harness, name, "live"))["Status"] == "READY"
+
+
+async def test_provisioned_concurrency_is_at_most_the_reserved(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=2)
     await reserve(harness, name, 3)
     await provision(harness, name, "1", 2)
     with raises_client_error(
@@ -259,22 +270,22 @@ async def test_no_more_is_provisioned_than_reserved_and_the_reverse(harness: Loc
     await provision(harness, name, "1", 3)
 
 
-async def test_where_all_that_is_reserved_is_provisioned_other_versions_are_throttled(
+async def test_versions_without_a_share_of_the_reservation_are_throttled(
     harness: LocalHarness,
 ) -> None:
-    name = await harness.function(versions=2)
+    name = await harness.create_function(versions=2)
     await reserve(harness, name, 2)
     await provision(harness, name, "1", 2)
-    await provisioned(harness, name, "1")
+    await wait_until_allocated(harness, name, "1")
     await harness.invoke(name, Qualifier="1")
     with raises_client_error("TooManyRequestsException", 429):
         await harness.invoke(name, Qualifier="2")
 
 
-async def test_provisioned_concurrency_comes_out_of_the_account(
+async def test_provisioned_concurrency_is_taken_from_the_account(
     isolated_harness: LocalHarness,
 ) -> None:
-    name = await isolated_harness.function(versions=1)
+    name = await isolated_harness.create_function(versions=1)
     await provision(isolated_harness, name, "1", 10)
     assert await unreserved(isolated_harness) == 990
     await provision(isolated_harness, name, "1", 900)
@@ -292,26 +303,26 @@ async def test_provisioned_concurrency_comes_out_of_the_account(
     assert await unreserved(isolated_harness) == 100
 
 
-async def test_less_than_one_is_not_provisioned(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
+async def test_provisioned_concurrency_of_0_is_refused(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=1)
     with raises_client_error("ValidationException", 400):
         await provision(harness, name, "1", 0)
 
 
 async def test_configurations_are_listed(harness: LocalHarness) -> None:
-    name = await harness.function(versions=2)
+    name = await harness.create_function(versions=2)
     await provision(harness, name, "1")
     await provision(harness, name, "2")
     listed = await harness.client.list_provisioned_concurrency_configs(FunctionName=name)
     assert [one["FunctionArn"] for one in listed["ProvisionedConcurrencyConfigs"]] == [
-        harness.arn(name, "1"),
-        harness.arn(name, "2"),
+        harness.build_arn(name, "1"),
+        harness.build_arn(name, "2"),
     ]
 
 
-async def test_a_version_takes_its_provisioned_concurrency_with_it(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
-    await harness.version(name, ECHO + "# another\n")
+async def test_version_is_deleted_with_its_provisioned_concurrency(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=1)
+    await harness.publish_version(name, ECHO + "# another\n")
     await provision(harness, name, "1")
     await harness.client.delete_function(FunctionName=name, Qualifier="1")
     assert (await harness.client.list_provisioned_concurrency_configs(FunctionName=name))[

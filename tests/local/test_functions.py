@@ -1,4 +1,4 @@
-"""Create, read, list and delete a function."""
+"""Create, read, list and delete functions."""
 
 import hashlib
 import os
@@ -10,6 +10,7 @@ from tests.local.harness import (
     ECHO,
     FAIL,
     ROLE,
+    FrozenHarness,
     LocalHarness,
     build_package,
     compute_sha256,
@@ -19,46 +20,52 @@ from tests.local.harness import (
 CODE = {"Runtime": "python3.11", "Handler": "index.handler", "Role": ROLE}
 
 
-async def test_a_new_function_is_pending_and_cannot_be_invoked_yet(
-    slow_harness: LocalHarness,
+async def test_function_is_pending_at_first_and_cannot_be_invoked(
+    frozen_harness: FrozenHarness,
 ) -> None:
-    created = await slow_harness.client.create_function(
+    created = await frozen_harness.client.create_function(
         FunctionName="pending", Code={"ZipFile": build_package()}, **CODE
     )
     assert created["State"] == "Pending"
     assert "LastUpdateStatus" not in created
     with raises_client_error("ResourceConflictException", 409, "in the following state: Pending"):
-        await slow_harness.invoke("pending")
+        await frozen_harness.invoke("pending")
     with raises_client_error("ResourceConflictException", 409, "Pending"):
-        await slow_harness.client.publish_version(FunctionName="pending")
-    settled = await slow_harness.settled("pending")
+        await frozen_harness.client.publish_version(FunctionName="pending")
+
+
+async def test_function_that_settled_has_another_revision(harness: LocalHarness) -> None:
+    created = await harness.client.create_function(
+        FunctionName="pending", Code={"ZipFile": build_package()}, **CODE
+    )
+    settled = await harness.wait_until_settled("pending")
     assert settled["RevisionId"] != created["RevisionId"]
-    await slow_harness.invoke("pending")
+    await harness.invoke("pending")
 
 
-async def test_a_function_created_with_publish_has_exactly_one_version(
+async def test_function_created_with_publish_has_one_version(
     harness: LocalHarness,
 ) -> None:
-    name = await harness.function(Publish=True)
-    assert await harness.numbers(name) == ["1"]
+    name = await harness.create_function(Publish=True)
+    assert await harness.list_versions(name) == ["1"]
     assert (await harness.client.publish_version(FunctionName=name))["Version"] == "1"
-    assert await harness.numbers(name) == ["1"]
+    assert await harness.list_versions(name) == ["1"]
 
 
-async def test_a_function_of_that_name_cannot_be_created_twice(harness: LocalHarness) -> None:
-    name = await harness.function()
+async def test_function_cannot_be_created_twice(harness: LocalHarness) -> None:
+    name = await harness.create_function()
     with raises_client_error("ResourceConflictException", 409, "already exist"):
-        await harness.function(name=name)
+        await harness.create_function(name=name)
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body")  # aiohttp's; it is meant
-async def test_a_direct_upload_above_50_mb_is_refused(harness: LocalHarness) -> None:
+@pytest.mark.filterwarnings("ignore:Sending a large body")  # aiohttp's warning
+async def test_upload_above_50_mb_is_refused(harness: LocalHarness) -> None:
     large = build_package(padding=os.urandom(1024) * 52_000)
     with raises_client_error("RequestEntityTooLargeException", 413):
         await harness.client.create_function(FunctionName="large", Code={"ZipFile": large}, **CODE)
 
 
-async def test_what_is_no_zip_is_refused(harness: LocalHarness) -> None:
+async def test_upload_that_is_not_a_zip_is_refused(harness: LocalHarness) -> None:
     with raises_client_error("InvalidParameterValueException", 400, "Could not unzip"):
         await harness.client.create_function(
             FunctionName="no-zip", Code={"ZipFile": b"text"}, **CODE
@@ -72,16 +79,16 @@ async def test_what_is_no_zip_is_refused(harness: LocalHarness) -> None:
         ({"S3Bucket": "somebody", "S3Key": "x.zip"}, "NoSuchKey"),
     ],
 )
-async def test_a_package_that_is_not_in_s3_is_refused(
+async def test_package_that_is_missing_in_s3_is_refused(
     harness: LocalHarness, source: dict[str, str], words: str
 ) -> None:
-    await (await harness.clients.of("s3")).create_bucket(Bucket="somebody")
+    await (await harness.clients.get("s3")).create_bucket(Bucket="somebody")
     with raises_client_error("InvalidParameterValueException", 400, f"S3 Error Code: {words}"):
         await harness.client.create_function(FunctionName="nowhere", Code=source, **CODE)
 
 
 @pytest.mark.parametrize("setting", [{"MemorySize": 10_241}, {"Timeout": 901}])
-async def test_a_setting_beyond_its_limit_is_refused(
+async def test_setting_above_its_limit_is_refused(
     harness: LocalHarness, setting: dict[str, int]
 ) -> None:
     with raises_client_error("ValidationException", 400, "less than or equal to"):
@@ -100,10 +107,10 @@ async def test_variables_above_4_kb_are_refused(harness: LocalHarness) -> None:
         )
 
 
-async def test_each_version_has_its_own_code_and_configuration(harness: LocalHarness) -> None:
-    name = await harness.function()
-    await harness.version(name, ECHO, MemorySize=256)
-    await harness.version(name, FAIL, MemorySize=512)
+async def test_version_has_its_own_code_and_configuration(harness: LocalHarness) -> None:
+    name = await harness.create_function()
+    await harness.publish_version(name, ECHO, MemorySize=256)
+    await harness.publish_version(name, FAIL, MemorySize=512)
     await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     for qualifier, source, memory in (
         ("1", ECHO, 256),
@@ -113,7 +120,7 @@ async def test_each_version_has_its_own_code_and_configuration(harness: LocalHar
     ):
         found = await harness.client.get_function(FunctionName=name, Qualifier=qualifier)
         assert found["Configuration"]["MemorySize"] == memory
-        assert found["Configuration"]["FunctionArn"] == harness.arn(name, qualifier)
+        assert found["Configuration"]["FunctionArn"] == harness.build_arn(name, qualifier)
         assert found["Configuration"]["CodeSha256"] == compute_sha256(build_package(source))
         async with (
             aiohttp.ClientSession() as session,
@@ -126,21 +133,21 @@ async def test_each_version_has_its_own_code_and_configuration(harness: LocalHar
             )
 
 
-async def test_a_miss_names_the_qualifier(harness: LocalHarness) -> None:
-    name = await harness.function()
-    with raises_client_error("ResourceNotFoundException", 404, f"{harness.arn(name, '7')}"):
+async def test_error_names_the_missing_qualifier(harness: LocalHarness) -> None:
+    name = await harness.create_function()
+    with raises_client_error("ResourceNotFoundException", 404, harness.build_arn(name, "7")):
         await harness.client.get_function(FunctionName=name, Qualifier="7")
-    with raises_client_error("ResourceNotFoundException", 404, f"{harness.arn(name, 'live')}"):
+    with raises_client_error("ResourceNotFoundException", 404, harness.build_arn(name, "live")):
         await harness.client.get_function_configuration(FunctionName=name, Qualifier="live")
     with raises_client_error("ResourceNotFoundException", 404, "function:nobody:7"):
         await harness.client.get_function(FunctionName="nobody", Qualifier="7")
 
 
-async def test_lists_show_no_states(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
+async def test_lists_have_no_states(isolated_harness: LocalHarness) -> None:
+    name = await isolated_harness.create_function(versions=1)
     for page in (
-        await harness.client.list_functions(),
-        await harness.client.list_functions(FunctionVersion="ALL"),
+        await isolated_harness.client.list_functions(),
+        await isolated_harness.client.list_functions(FunctionVersion="ALL"),
     ):
         assert any(one["FunctionName"] == name for one in page["Functions"])
         assert all(
@@ -148,16 +155,18 @@ async def test_lists_show_no_states(harness: LocalHarness) -> None:
         )
     assert all(
         "State" not in one
-        for one in (await harness.client.list_versions_by_function(FunctionName=name))["Versions"]
+        for one in (await isolated_harness.client.list_versions_by_function(FunctionName=name))[
+            "Versions"
+        ]
     )
 
 
-async def test_all_versions_of_all_functions_are_listed_page_by_page(
+async def test_versions_of_all_functions_are_listed_page_by_page(
     isolated_harness: LocalHarness,
 ) -> None:
     one, other = (
-        await isolated_harness.function(versions=2),
-        await isolated_harness.function(versions=1),
+        await isolated_harness.create_function(versions=2),
+        await isolated_harness.create_function(versions=1),
     )
     pages = isolated_harness.client.get_paginator("list_functions").paginate(
         FunctionVersion="ALL", PaginationConfig={"PageSize": 2}
@@ -172,8 +181,8 @@ async def test_all_versions_of_all_functions_are_listed_page_by_page(
     )
 
 
-async def test_latest_cannot_be_deleted_by_itself(harness: LocalHarness) -> None:
-    name = await harness.function()
+async def test_latest_cannot_be_deleted_alone(harness: LocalHarness) -> None:
+    name = await harness.create_function()
     with raises_client_error(
         "InvalidParameterValueException", 400, "$LATEST version cannot be deleted"
     ):
@@ -181,21 +190,21 @@ async def test_latest_cannot_be_deleted_by_itself(harness: LocalHarness) -> None
     await harness.client.get_function(FunctionName=name)
 
 
-async def test_an_alias_is_not_deleted_as_a_version(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
+async def test_alias_is_not_deleted_as_a_version(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=1)
     await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     with raises_client_error("InvalidParameterValueException", 400):
         await harness.client.delete_function(FunctionName=name, Qualifier="live")
 
 
-async def test_an_absent_version_is_deleted_already(harness: LocalHarness) -> None:
-    name = await harness.function()
+async def test_missing_version_can_be_deleted(harness: LocalHarness) -> None:
+    name = await harness.create_function()
     answer = await harness.client.delete_function(FunctionName=name, Qualifier="9")
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
 
 
-async def test_a_version_behind_an_alias_cannot_be_deleted(harness: LocalHarness) -> None:
-    name = await harness.function(versions=3)
+async def test_version_of_an_alias_cannot_be_deleted(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=3)
     weights = {"AdditionalVersionWeights": {"2": 0.1}}
     await harness.client.create_alias(
         FunctionName=name, Name="live", FunctionVersion="1", RoutingConfig=weights
@@ -206,11 +215,11 @@ async def test_a_version_behind_an_alias_cannot_be_deleted(harness: LocalHarness
         ):
             await harness.client.delete_function(FunctionName=name, Qualifier=number)
     await harness.client.delete_function(FunctionName=name, Qualifier="3")
-    assert await harness.numbers(name) == ["1", "2"]
+    assert await harness.list_versions(name) == ["1", "2"]
 
 
-async def test_a_deleted_function_is_gone(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
+async def test_function_is_gone_once_it_is_deleted(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=1)
     await harness.client.delete_function(FunctionName=name)
     with raises_client_error("ResourceNotFoundException", 404):
         await harness.client.get_function(FunctionName=name)

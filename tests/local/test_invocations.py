@@ -12,9 +12,9 @@ from tests.local.harness import ECHO, FAIL, LocalHarness, raises_client_error, w
 
 
 async def aliased(harness: LocalHarness, *sources: str, weight: float = 0.0, **more: Any) -> str:
-    name = await harness.function(**more)
+    name = await harness.create_function(**more)
     for source in sources:
-        await harness.version(name, source)
+        await harness.publish_version(name, source)
     extra = {"2": weight} if weight else {}
     await harness.client.create_alias(
         FunctionName=name,
@@ -28,7 +28,7 @@ async def aliased(harness: LocalHarness, *sources: str, weight: float = 0.0, **m
 async def total(
     harness: LocalHarness, metric: str, statistic: str = "Sum", **dimensions: str
 ) -> float:
-    cloudwatch = await harness.clients.of("cloudwatch")
+    cloudwatch = await harness.clients.get("cloudwatch")
     now = datetime.now(UTC)
     answer = await cloudwatch.get_metric_data(
         StartTime=now - timedelta(hours=1),
@@ -55,7 +55,7 @@ async def total(
     return float(sum(result["Values"]))
 
 
-async def test_traffic_is_split_by_the_weight_and_counted_exactly(harness: LocalHarness) -> None:
+async def test_traffic_is_split_by_weight_and_counted_exactly(harness: LocalHarness) -> None:
     name = await aliased(harness, ECHO, FAIL, weight=0.3)
     seen: collections.Counter[str] = collections.Counter()
     failed: collections.Counter[str] = collections.Counter()
@@ -68,7 +68,7 @@ async def test_traffic_is_split_by_the_weight_and_counted_exactly(harness: Local
             if "FunctionError" not in answer:
                 assert payload == {
                     "version": answer["ExecutedVersion"],
-                    "arn": harness.arn(name, "live"),
+                    "arn": harness.build_arn(name, "live"),
                 }
 
     await asyncio.gather(*(some() for _ in range(4)))
@@ -89,7 +89,7 @@ async def test_traffic_is_split_by_the_weight_and_counted_exactly(harness: Local
     assert await total(harness, "Invocations", FunctionName=name, Resource=f"{name}:2") == 0
 
 
-async def test_each_way_of_invoking_is_a_resource_of_its_own(harness: LocalHarness) -> None:
+async def test_qualifier_of_an_invocation_is_the_resource_dimension(harness: LocalHarness) -> None:
     name = await aliased(harness, ECHO)
     for qualifier in ({}, {"Qualifier": "$LATEST"}, {"Qualifier": "1"}, {"Qualifier": "live"}):
         await harness.invoke(name, **qualifier)
@@ -110,13 +110,15 @@ async def test_each_way_of_invoking_is_a_resource_of_its_own(harness: LocalHarne
     )
 
 
-async def test_all_of_the_weight_goes_to_the_extra_version(harness: LocalHarness) -> None:
+async def test_weight_of_1_sends_all_traffic_to_the_additional_version(
+    harness: LocalHarness,
+) -> None:
     name = await aliased(harness, ECHO, ECHO + "#", weight=1.0)
     answers = [await harness.invoke(name, Qualifier="live") for _ in range(10)]
     assert {answer["ExecutedVersion"] for answer, _ in answers} == {"2"}
 
 
-async def test_an_event_is_routed_and_its_errors_are_counted(harness: LocalHarness) -> None:
+async def test_event_is_routed_and_its_errors_are_counted(harness: LocalHarness) -> None:
     name = await aliased(harness, ECHO, FAIL, weight=1.0)
     await harness.client.put_function_event_invoke_config(
         FunctionName=name, Qualifier="live", MaximumRetryAttempts=0
@@ -134,8 +136,8 @@ async def test_an_event_is_routed_and_its_errors_are_counted(harness: LocalHarne
     assert await total(harness, "Errors", FunctionName=name, Resource=f"{name}:live") == 5
 
 
-async def test_a_queued_event_reaches_both_versions(harness: LocalHarness) -> None:
-    sqs = await harness.clients.of("sqs")
+async def test_queue_invokes_both_versions_of_an_alias(harness: LocalHarness) -> None:
+    sqs = await harness.clients.get("sqs")
     queue = (await sqs.create_queue(QueueName="routed"))["QueueUrl"]
     name = await aliased(harness, ECHO, ECHO + "#", weight=0.5)
     created = await harness.client.create_event_source_mapping(
@@ -163,7 +165,7 @@ async def test_a_queued_event_reaches_both_versions(harness: LocalHarness) -> No
     await harness.client.delete_event_source_mapping(UUID=created["UUID"])
 
 
-async def test_the_predecessor_of_invoke_runs_a_function(harness: LocalHarness) -> None:
+async def test_invoke_async_runs_a_function(harness: LocalHarness) -> None:
     name = await aliased(harness, ECHO)
     answer = await harness.client.invoke_async(FunctionName=f"{name}:live", InvokeArgs=b"{}")
     assert answer["Status"] == 202
@@ -174,15 +176,15 @@ async def test_the_predecessor_of_invoke_runs_a_function(harness: LocalHarness) 
     await wait_until(ran)
 
 
-async def test_a_dry_run_runs_nothing(harness: LocalHarness) -> None:
+async def test_dry_run_runs_nothing(harness: LocalHarness) -> None:
     name = await aliased(harness, ECHO)
     answer, payload = await harness.invoke(name, InvocationType="DryRun", Qualifier="live")
     assert (answer["StatusCode"], payload) == (204, None)
     assert await total(harness, "Invocations", FunctionName=name) == 0
 
 
-async def test_what_is_no_json_is_refused(harness: LocalHarness) -> None:
-    name = await harness.function()
+async def test_payload_that_is_not_json_is_refused(harness: LocalHarness) -> None:
+    name = await harness.create_function()
     for operation, argument in (
         (harness.client.invoke, "Payload"),
         (harness.client.invoke_async, "InvokeArgs"),
@@ -195,24 +197,24 @@ async def test_what_is_no_json_is_refused(harness: LocalHarness) -> None:
 
 @pytest.mark.filterwarnings("ignore:Sending a large body")
 @pytest.mark.parametrize(("kind", "size"), [("RequestResponse", 6_291_457), ("Event", 1_048_577)])
-async def test_a_payload_beyond_the_limit_is_refused(
+async def test_payload_above_the_limit_is_refused(
     harness: LocalHarness, kind: str, size: int
 ) -> None:
-    name = await harness.function()
+    name = await harness.create_function()
     with raises_client_error("RequestTooLargeException", 413, "byte payload is too large"):
         await harness.client.invoke(
             FunctionName=name, InvocationType=kind, Payload=b'"' + b"x" * (size - 2) + b'"'
         )
 
 
-async def test_a_missing_qualifier_is_named(harness: LocalHarness) -> None:
-    name = await harness.function()
-    with raises_client_error("ResourceNotFoundException", 404, harness.arn(name, "live")):
+async def test_error_names_the_missing_qualifier(harness: LocalHarness) -> None:
+    name = await harness.create_function()
+    with raises_client_error("ResourceNotFoundException", 404, harness.build_arn(name, "live")):
         await harness.invoke(name, Qualifier="live")
 
 
-async def test_a_function_that_takes_too_long_is_ended(harness: LocalHarness) -> None:
-    name = await harness.function(
+async def test_function_is_ended_after_its_timeout(harness: LocalHarness) -> None:
+    name = await harness.create_function(
         "import time\ndef handler(event, context):\n    time.sleep(60)\n", Timeout=1
     )
     begun = time.monotonic()
@@ -222,10 +224,10 @@ async def test_a_function_that_takes_too_long_is_ended(harness: LocalHarness) ->
     assert time.monotonic() - begun < 10
 
 
-async def test_a_function_sees_nothing_of_the_shell_that_started_the_server(
+async def test_function_has_no_variables_of_the_shell(
     harness: LocalHarness,
 ) -> None:
-    name = await harness.function(
+    name = await harness.create_function(
         "import os\ndef handler(event, context):\n    return sorted(os.environ)\n"
     )
     _, names = await harness.invoke(name)

@@ -11,7 +11,7 @@ from tests.local.harness import LocalHarness, raises_client_error
 @pytest.fixture
 async def name(harness: LocalHarness) -> str:
     """A function with a version and an alias."""
-    name = await harness.function(versions=1)
+    name = await harness.create_function(versions=1)
     await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     return name
 
@@ -31,9 +31,7 @@ async def policy(harness: LocalHarness, name: str, **qualifier: str) -> tuple[li
     return [one["Sid"] for one in json.loads(answer["Policy"])["Statement"]], answer["RevisionId"]
 
 
-async def test_a_function_without_statements_has_no_policy(
-    harness: LocalHarness, name: str
-) -> None:
+async def test_function_without_statements_has_no_policy(harness: LocalHarness, name: str) -> None:
     for qualifier in ({}, {"Qualifier": "live"}, {"Qualifier": "1"}):
         with raises_client_error("ResourceNotFoundException", 404, "does not exist"):
             await harness.client.get_policy(FunctionName=name, **qualifier)
@@ -43,17 +41,17 @@ async def test_a_function_without_statements_has_no_policy(
         await harness.client.get_policy(FunctionName=name)
 
 
-async def test_each_qualifier_has_statements_of_its_own(harness: LocalHarness, name: str) -> None:
+async def test_qualifier_has_statements_of_its_own(harness: LocalHarness, name: str) -> None:
     for qualifier in ({}, {"Qualifier": "live"}, {"Qualifier": "1"}):
         statement = await grant(harness, name, **qualifier)
-        assert statement["Resource"] == harness.arn(name, qualifier.get("Qualifier"))
+        assert statement["Resource"] == harness.build_arn(name, qualifier.get("Qualifier"))
         assert (await policy(harness, name, **qualifier))[0] == ["s1"]
     await harness.client.remove_permission(FunctionName=name, StatementId="s1")
     assert (await policy(harness, name, Qualifier="live"))[0] == ["s1"]
     assert (await policy(harness, name, Qualifier="1"))[0] == ["s1"]
 
 
-async def test_a_statement_is_not_added_twice(harness: LocalHarness, name: str) -> None:
+async def test_statement_is_not_added_twice(harness: LocalHarness, name: str) -> None:
     await grant(harness, name, Qualifier="live")
     with raises_client_error(
         "ResourceConflictException", 409, "The statement id (s1) provided already exists"
@@ -62,7 +60,7 @@ async def test_a_statement_is_not_added_twice(harness: LocalHarness, name: str) 
     assert (await policy(harness, name, Qualifier="live"))[0] == ["s1"]
 
 
-async def test_a_policy_has_a_revision_of_its_own(harness: LocalHarness, name: str) -> None:
+async def test_policy_has_a_revision_of_its_own(harness: LocalHarness, name: str) -> None:
     alias = (await harness.client.get_alias(FunctionName=name, Name="live"))["RevisionId"]
     await grant(harness, name, Qualifier="live", RevisionId=alias)
     _, first = await policy(harness, name, Qualifier="live")
@@ -82,12 +80,12 @@ async def test_a_policy_has_a_revision_of_its_own(harness: LocalHarness, name: s
     assert (await policy(harness, name, Qualifier="live"))[0] == ["s2"]
 
 
-async def test_a_stale_revision_of_a_function_without_policy_is_refused(
+async def test_stale_revision_of_a_function_without_policy_is_refused(
     harness: LocalHarness, name: str
 ) -> None:
     with raises_client_error("PreconditionFailedException", 412):
         await grant(harness, name, RevisionId="00000000-0000-0000-0000-000000000000")
-    await grant(harness, name, RevisionId=(await harness.latest(name))["RevisionId"])
+    await grant(harness, name, RevisionId=(await harness.read_latest(name))["RevisionId"])
 
 
 async def test_latest_has_no_policy(harness: LocalHarness, name: str) -> None:
@@ -95,7 +93,7 @@ async def test_latest_has_no_policy(harness: LocalHarness, name: str) -> None:
         await grant(harness, name, Qualifier="$LATEST")
 
 
-async def test_an_absent_statement_cannot_be_removed(harness: LocalHarness, name: str) -> None:
+async def test_missing_statement_cannot_be_removed(harness: LocalHarness, name: str) -> None:
     with raises_client_error("ResourceNotFoundException", 404, "No policy is associated"):
         await harness.client.remove_permission(FunctionName=name, StatementId="s1")
     await grant(harness, name)
@@ -103,22 +101,22 @@ async def test_an_absent_statement_cannot_be_removed(harness: LocalHarness, name
         await harness.client.remove_permission(FunctionName=name, StatementId="s2")
 
 
-async def test_an_absent_qualifier_has_no_policy(harness: LocalHarness, name: str) -> None:
+async def test_missing_qualifier_has_no_policy(harness: LocalHarness, name: str) -> None:
     with raises_client_error("ResourceNotFoundException", 404, "Cannot find alias arn"):
         await grant(harness, name, Qualifier="absent")
-    with raises_client_error("ResourceNotFoundException", 404, f"{harness.arn(name, '9')}"):
+    with raises_client_error("ResourceNotFoundException", 404, f"{harness.build_arn(name, '9')}"):
         await grant(harness, name, Qualifier="9")
 
 
 @pytest.mark.parametrize("change", [{"statement": "no spaces"}, {"Action": "s3:GetObject"}])
-async def test_a_malformed_statement_is_refused(
+async def test_malformed_statement_is_refused(
     harness: LocalHarness, name: str, change: dict[str, Any]
 ) -> None:
     with raises_client_error("ValidationException", 400):
         await grant(harness, name, **change)
 
 
-async def test_a_policy_may_not_grow_beyond_20_kb(harness: LocalHarness, name: str) -> None:
+async def test_policy_above_20_kb_is_refused(harness: LocalHarness, name: str) -> None:
     with raises_client_error("PolicyLengthExceededException", 400, "20480"):
         for number in range(200):
             await grant(
@@ -130,7 +128,7 @@ async def test_a_policy_may_not_grow_beyond_20_kb(harness: LocalHarness, name: s
     assert len((await policy(harness, name))[0]) > 50
 
 
-async def test_the_statements_of_an_alias_go_with_it(harness: LocalHarness, name: str) -> None:
+async def test_statements_of_an_alias_are_deleted_with_it(harness: LocalHarness, name: str) -> None:
     await grant(harness, name, Qualifier="live")
     await harness.client.delete_alias(FunctionName=name, Name="live")
     await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")

@@ -5,6 +5,7 @@ import pytest
 from tests.local.harness import (
     ECHO,
     FAIL,
+    FrozenHarness,
     LocalHarness,
     build_package,
     compute_sha256,
@@ -12,50 +13,52 @@ from tests.local.harness import (
 )
 
 
-async def test_a_function_stays_active_while_it_is_updated(slow_harness: LocalHarness) -> None:
-    name = await slow_harness.function()
-    before = await slow_harness.latest(name)
-    changed = await slow_harness.client.update_function_code(
+async def test_function_stays_active_while_an_update_settles(harness: LocalHarness) -> None:
+    name = await harness.create_function()
+    before = await harness.read_latest(name)
+    changed = await harness.client.update_function_code(
         FunctionName=name, ZipFile=build_package(FAIL)
     )
     assert (changed["State"], changed["LastUpdateStatus"]) == ("Active", "InProgress")
     assert changed["RevisionId"] != before["RevisionId"]
-    settled = await slow_harness.settled(name)
+    settled = await harness.wait_until_settled(name)
     assert settled["LastUpdateStatus"] == "Successful"
     assert settled["RevisionId"] not in (before["RevisionId"], changed["RevisionId"])
 
 
-async def test_no_change_begins_while_another_settles(slow_harness: LocalHarness) -> None:
-    name = await slow_harness.function()
-    await slow_harness.client.update_function_configuration(FunctionName=name, MemorySize=256)
-    words = f"An update is in progress for resource: {slow_harness.arn(name)}"
-    with raises_client_error("ResourceConflictException", 409, words):
-        await slow_harness.client.update_function_code(
-            FunctionName=name, ZipFile=build_package(FAIL)
-        )
-    with raises_client_error("ResourceConflictException", 409, words):
-        await slow_harness.client.update_function_configuration(FunctionName=name, MemorySize=512)
-    with raises_client_error("ResourceConflictException", 409, words):
-        await slow_harness.client.publish_version(FunctionName=name)
-    assert (await slow_harness.settled(name))["MemorySize"] == 256
+async def test_change_is_refused_while_another_settles(frozen_harness: FrozenHarness) -> None:
+    name = frozen_harness.EMPTY[0]
+    client = frozen_harness.client
+    await client.update_function_configuration(FunctionName=name, MemorySize=256)
+    text = f"An update is in progress for resource: {frozen_harness.build_arn(name)}"
+    with raises_client_error("ResourceConflictException", 409, text):
+        await client.update_function_code(FunctionName=name, ZipFile=build_package(FAIL))
+    with raises_client_error("ResourceConflictException", 409, text):
+        await client.update_function_configuration(FunctionName=name, MemorySize=512)
+    with raises_client_error("ResourceConflictException", 409, text):
+        await client.publish_version(FunctionName=name)
+    latest = await frozen_harness.read_latest(name)
+    assert (latest["MemorySize"], latest["CodeSha256"]) == (256, compute_sha256(build_package()))
 
 
-async def test_a_function_answers_while_it_is_updated(slow_harness: LocalHarness) -> None:
-    name = await slow_harness.function()
-    await slow_harness.client.update_function_configuration(FunctionName=name, MemorySize=256)
-    answer, _ = await slow_harness.invoke(name)
-    assert "FunctionError" not in answer
+async def test_function_can_be_invoked_while_an_update_settles(
+    frozen_harness: FrozenHarness,
+) -> None:
+    name = frozen_harness.EMPTY[1]
+    await frozen_harness.client.update_function_configuration(FunctionName=name, MemorySize=256)
+    response, _ = await frozen_harness.invoke(name)
+    assert "FunctionError" not in response
 
 
-async def test_a_change_of_what_was_changed_since_it_was_read_is_refused(
+async def test_update_on_a_stale_revision_is_refused(
     harness: LocalHarness,
 ) -> None:
-    name = await harness.function()
-    stale = (await harness.latest(name))["RevisionId"]
+    name = await harness.create_function()
+    stale = (await harness.read_latest(name))["RevisionId"]
     await harness.client.update_function_configuration(
         FunctionName=name, MemorySize=256, RevisionId=stale
     )
-    fresh = (await harness.settled(name))["RevisionId"]
+    fresh = (await harness.wait_until_settled(name))["RevisionId"]
     with raises_client_error("PreconditionFailedException", 412):
         await harness.client.update_function_code(
             FunctionName=name, ZipFile=build_package(FAIL), RevisionId=stale
@@ -69,42 +72,42 @@ async def test_a_change_of_what_was_changed_since_it_was_read_is_refused(
     )
 
 
-async def test_a_dry_run_changes_nothing(harness: LocalHarness) -> None:
-    name = await harness.function()
-    before = await harness.latest(name)
+async def test_dry_run_changes_nothing(harness: LocalHarness) -> None:
+    name = await harness.create_function()
+    before = await harness.read_latest(name)
     answer = await harness.client.update_function_code(
         FunctionName=name, ZipFile=build_package(FAIL), DryRun=True, Publish=True
     )
     assert answer["CodeSha256"] == compute_sha256(build_package(FAIL))
-    assert await harness.numbers(name) == []
-    after = await harness.latest(name)
+    assert await harness.list_versions(name) == []
+    after = await harness.read_latest(name)
     assert {**after, "ResponseMetadata": None} == {**before, "ResponseMetadata": None}
 
 
-async def test_an_update_with_publish_makes_exactly_one_version(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
+async def test_update_with_publish_makes_one_version(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=1)
     answer = await harness.client.update_function_code(
         FunctionName=name, ZipFile=build_package(FAIL), Publish=True
     )
     assert (answer["Version"], answer["State"]) == ("2", "Pending")
-    assert answer["FunctionArn"] == harness.arn(name, "2")
+    assert answer["FunctionArn"] == harness.build_arn(name, "2")
     assert "LastUpdateStatus" not in answer
-    await harness.settled(name)
-    await harness.settled(name, Qualifier="2")
+    await harness.wait_until_settled(name)
+    await harness.wait_until_settled(name, Qualifier="2")
     assert (await harness.client.publish_version(FunctionName=name))["Version"] == "2"
-    assert await harness.numbers(name) == ["1", "2"]
+    assert await harness.list_versions(name) == ["1", "2"]
 
 
-async def test_an_image_does_not_replace_a_zip(harness: LocalHarness) -> None:
-    name = await harness.function()
+async def test_image_does_not_replace_a_zip(harness: LocalHarness) -> None:
+    name = await harness.create_function()
     with raises_client_error("InvalidParameterValueException", 400, "packageType Zip"):
         await harness.client.update_function_code(
             FunctionName=name, ImageUri="000000000000.dkr.ecr.us-east-1.amazonaws.com/x:1"
         )
 
 
-async def test_only_the_function_itself_is_updated(harness: LocalHarness) -> None:
-    name = await harness.function(versions=1)
+async def test_version_cannot_be_updated(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=1)
     with raises_client_error(
         "InvalidParameterValueException", 400, "permitted on Lambda functions only"
     ):
@@ -114,9 +117,9 @@ async def test_only_the_function_itself_is_updated(harness: LocalHarness) -> Non
 
 
 @pytest.mark.parametrize("setting", [{"MemorySize": 20_000}, {"Timeout": 5_000}])
-async def test_a_setting_beyond_its_limit_is_refused(
+async def test_setting_above_its_limit_is_refused(
     harness: LocalHarness, setting: dict[str, int]
 ) -> None:
-    name = await harness.function()
+    name = await harness.create_function()
     with raises_client_error("ValidationException", 400):
         await harness.client.update_function_configuration(FunctionName=name, **setting)
