@@ -58,9 +58,11 @@ CONFIGURATION = {
 }
 STEPS = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
 RELEASE: dict[str, Any] = {
-    "artifact": {"kind": "s3", "bucket": "artifacts", "key": "three.zip"}, "configuration": CONFIGURATION, "strategy": "AllAtOnce",
+    "artifact": {"kind": "s3", "bucket": "artifacts", "key": "three.zip"},
+    "configuration": CONFIGURATION,
+    "strategy": "AllAtOnce",
     "hooks": {"before_traffic": "hook-yes", "after_traffic": "hook-yes"},
-}  # fmt: skip
+}
 REFUSED = {**RELEASE, "hooks": {"after_traffic": "hook-no"}}
 ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
     "done": (RELEASE, "Completed"),
@@ -89,9 +91,7 @@ class SecretiveLambda(FakeLambda):
         self.hook("hook-yes", lambda _: {"accept": True, "reason": "not today"})
         self.hook("hook-no", lambda _: {"accept": False, "reason": "not today"})
         for name in ENDINGS:
-            self.create(
-                name, f"one {name} {CODE}", Environment={"Variables": {"PASSWORD": ENV}}
-            )
+            self.create(name, f"one {name} {CODE}", Environment={"Variables": {"PASSWORD": ENV}})
         self.has_broken = False
         self.before("update_function_configuration", self._refuse_configuration, times=None)
         self.before("publish_version", self._refuse_signature, times=None)
@@ -206,12 +206,25 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
         await server.start()
         client = await server.connect()
         metrics, log = f"127.0.0.1:{free_port()}", directory / "worker.log"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))} | {
-            "AWS_ENDPOINT_URL": stub.url, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": KEY, "AWS_SESSION_TOKEN": TOKEN,
-            "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
-            "TEMPORAL_ADDRESS": server.address, "RELEASES_TASK_QUEUE": queue, "RELEASES_METRICS": metrics,
-            "RELEASES_LOG_FORMAT": "json", "RELEASES_LOG_LEVEL": "debug",
-        }  # fmt: skip
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_"))
+        } | {
+            "AWS_ENDPOINT_URL": stub.url,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "AWS_SESSION_TOKEN": TOKEN,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/nowhere",
+            "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
+            "TEMPORAL_ADDRESS": server.address,
+            "RELEASES_TASK_QUEUE": queue,
+            "RELEASES_METRICS": metrics,
+            "RELEASES_LOG_FORMAT": "json",
+            "RELEASES_LOG_LEVEL": "debug",
+        }
         worker = Process.start(
             "worker",
             [sys.executable, "worker.py"],

@@ -1,49 +1,47 @@
-"""HTTP that fails on request: stands in front of a Lambda and loses, delays, cuts or forges its answers, one by one.
+"""An HTTP server that fails as planned, in front of the fake Lambda or any other handler.
 
-    async with Stub(TinyLambda()) as stub:
-        stub.meets(DropAfter(), operation="update_alias")     # the next one commits, and nobody hears of it
+    async with Stub(FakeLambdaServer(fake)) as stub:
+        stub.meets(DropAfter(), operation="update_alias")   # carried out, and the response is lost
 
-Real sockets, so that what is tested is the whole adapter: botocore, aiohttp, time-outs, reused connections.
+Real sockets, so that the whole adapter is tested: botocore, aiohttp, time-outs, reused connections.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiohttp
-import botocore.session
 
-# ── What may happen to a request ─────────────────────────────────────────────────────────────────────────────────────
+from tests.fake_lambda.http import HttpRequest, HttpResponse
+
+# --- faults -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class DropBefore:
-    """The connection is cut before anything happens."""
+    """The connection is cut, and the request is not carried out."""
 
 
 @dataclass(frozen=True)
 class DropAfter:
-    """It happens, and the connection is cut instead of an answer."""
+    """The request is carried out, and the connection is cut before a response."""
 
 
 @dataclass(frozen=True)
 class Slow:
-    """It happens, and the answer comes so many seconds later."""
+    """The request is carried out, and the response comes so many seconds later."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Answer:
-    """This answer instead; with ``commits`` it happens nevertheless."""
+    """This response instead; with ``commits`` the request is carried out all the same."""
 
     status: int
     code: str | None = None
@@ -55,7 +53,7 @@ class Answer:
 
     @property
     def response(self) -> HttpResponse:
-        """The answer as AWS Lambda sends an error."""
+        """The response, an error in the form of Lambda's."""
         content = (
             self.body
             if self.body is not None
@@ -70,7 +68,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Truncated:
-    """It happens, and half of the answer arrives."""
+    """The request is carried out, and half of the response arrives."""
 
 
 Fault = DropBefore | DropAfter | Slow | Answer | Truncated
@@ -86,56 +84,14 @@ BROKEN = Answer(500, "ServiceException", "An error occurred and the request cann
 NOT_JSON = Answer(200, body=b"<html>Welcome to the guest network</html>", commits=True)
 
 
-# ── Requests and answers ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class HttpRequest:
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def path(self) -> str:
-        return unquote(urlsplit(self.target).path)
-
-    @property
-    def query(self) -> dict[str, list[str]]:
-        return parse_qs(urlsplit(self.target).query, keep_blank_values=True)
-
-    @property
-    def operation(self) -> str:
-        """The operation of Lambda's that this is, in snake_case; for others the target that the request names."""
-        found = route(self.method, self.path)
-        return (
-            found[0]
-            if found
-            else self.headers.get("x-amz-target", self.path).rpartition(".")[2].rpartition("/")[2]
-        )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The members of a request to Lambda, wherever on the wire they were."""
-        found = route(self.method, self.path)
-        assert found, f"{self.method} {self.path} is no operation of Lambda's"
-        return parameters(self, *found)
-
-
-@dataclass(frozen=True)
-class HttpResponse:
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    verbatim: bytes | None = None
-    """These very bytes, HTTP or not, and the end of the connection."""
+# --- the server ---------------------------------------------------------------------------------
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
 
 class Stub:
-    """A server on a free port of 127.0.0.1 that remembers what it was asked."""
+    """A server on a free port of 127.0.0.1 that keeps the requests it received."""
 
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
@@ -145,15 +101,15 @@ class Stub:
         self._serving: set[asyncio.Task[Any]] = set()
 
     def meets(self, *faults: Fault, operation: str | None = None) -> None:
-        """Let the next requests (of that operation, if one is named) meet these faults, one each."""
+        """Let the next requests, of an operation if one is named, meet these faults, one each."""
         self._faults += [(operation, fault) for fault in faults]
 
     def sent(self, operation: str) -> int:
-        """How often this operation arrived here."""
+        """How many requests of this operation arrived."""
         return sum(request.operation == operation for request in self.requests)
 
-    async def forget(self) -> None:
-        """Cut every connection, and forget what was asked and what was to go wrong."""
+    async def reset(self) -> None:
+        """Cut every connection; drop the requests so far and the planned faults."""
         serving = list(self._serving)
         for task in serving:
             task.cancel()
@@ -169,7 +125,7 @@ class Stub:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        await self.forget()
+        await self.reset()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -188,7 +144,7 @@ class Stub:
             writer.transport.abort()
 
     async def _answer(self, request: HttpRequest, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; whether the connection lives on."""
+        """Answer one request; whether the connection stays open."""
         match self._fault(request):
             case None:
                 response = await self.handler(request)
@@ -226,7 +182,7 @@ class Stub:
 
 
 def forward(url: str) -> Handler:
-    """A handler that passes everything on to another server."""
+    """A handler that forwards every request to another server."""
 
     async def handler(request: HttpRequest) -> HttpResponse:
         async with (
@@ -241,7 +197,7 @@ def forward(url: str) -> Handler:
 
 
 def free_port() -> int:
-    """A port that refuses connections (for as long as nobody else takes it)."""
+    """A port that refuses connections, for as long as no other process takes it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -273,57 +229,3 @@ def _bytes(response: HttpResponse) -> bytes:
     )
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {response.status} Whatever\r\n{head}\r\n".encode() + response.body
-
-
-# ── Lambda's own routes, from botocore's model ───────────────────────────────────────────────────────────────────────
-
-
-@cache
-def _model() -> Any:
-    return botocore.session.get_session().get_service_model("lambda")
-
-
-@cache
-def _routes() -> list[tuple[str, re.Pattern[str], str]]:
-    routes = []
-    for name in _model().operation_names:
-        http = _model().operation_model(name).http
-        pattern = re.sub(
-            r"\{(\w+)\}", r"(?P<\1>[^/]+)", http["requestUri"].partition("?")[0].rstrip("/")
-        )
-        routes.append(
-            (
-                http["method"],
-                re.compile(pattern.replace("P<Resource>[^/]+", "P<Resource>.+") + "/?"),
-                name,
-            )
-        )
-    return routes
-
-
-def route(method: str, path: str) -> tuple[str, dict[str, str], str] | None:
-    """Which operation of Lambda's this is: its snake_case name, the members in the path, and its name in the model."""
-    for verb, pattern, name in _routes():
-        if verb == method and (match := pattern.fullmatch(path)):
-            return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(), match.groupdict(), name
-    return None
-
-
-def parameters(request: HttpRequest, _: str, path: dict[str, str], name: str) -> dict[str, Any]:
-    """The members of a request to Lambda, from its path, query, headers and body."""
-    shape = _model().operation_model(name).input_shape
-    found: dict[str, Any] = dict(path)
-    payload = shape.serialization.get("payload") if shape else None
-    if payload:
-        found[payload] = request.body
-    elif request.body:
-        found |= json.loads(request.body)
-    for member, kind in shape.members.items() if shape else ():
-        where, called = kind.serialization.get("location"), kind.serialization.get("name", member)
-        if where == "querystring" and called in request.query:
-            found[member] = (
-                request.query[called] if kind.type_name == "list" else request.query[called][0]
-            )
-        elif where == "header" and called.lower() in request.headers:
-            found[member] = request.headers[called.lower()]
-    return found

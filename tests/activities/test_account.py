@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from activities.account import Account, GetAccountSettingsRequest
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
+from tests.fake_lambda import FakeLambda
 
 ANSWER = {
     "AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900},
@@ -25,12 +25,12 @@ ANSWER = {
     ],
 )
 async def test_settings_are_read_with_no_input_and_with_an_empty_one(
-    port: Port, inputs: list[GetAccountSettingsRequest | None]
+    port: FakeLambda, inputs: list[GetAccountSettingsRequest | None]
 ) -> None:
-    port.instead("get_account_settings", ANSWER)
+    port.respond("get_account_settings", ANSWER)
     found = await on_attempt(1, Account(port).get_account_settings, *inputs)
     assert found.account_limit.unreserved_concurrent_executions == 900
-    assert port.sent == [("get_account_settings", {})]
+    assert port.requests == [("get_account_settings", {})]
 
 
 def test_an_input_with_something_in_it_is_refused() -> None:

@@ -18,8 +18,7 @@ from activities.aliases import (
 )
 from activities.errors import AwsError
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
-from tests.activities.tiny_lambda import ROLE
+from tests.fake_lambda import FakeLambda
 
 ALL = AliasRoutingConfiguration(additional_version_weights={})
 CREATE = CreateAliasRequest(function_name="checkout", name="live", function_version="1")
@@ -44,23 +43,25 @@ def update(
 
 
 @pytest.fixture
-def aliases(port: Port) -> Aliases:
-    port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {}})
+def aliases(port: FakeLambda) -> Aliases:
+    port.create("checkout", *"123456789", alias=None)
     return Aliases(port)
 
 
-def there(port: Port) -> dict[str, Any]:
-    return port.lambda_.functions["checkout"].aliases["live"]
+def there(port: FakeLambda) -> dict[str, Any]:
+    return port.functions["checkout"].aliases["live"]
 
 
-async def test_an_alias_created_under_a_lost_answer_is_ours(port: Port, aliases: Aliases) -> None:
+async def test_an_alias_created_under_a_lost_answer_is_ours(
+    port: FakeLambda, aliases: Aliases
+) -> None:
     port.lose("create_alias")
     with pytest.raises(ApplicationError) as lost:
         await on_attempt(1, aliases.create_alias, CREATE)
     assert (lost.value.type, lost.value.non_retryable) == ("Unavailable", False)
     created = await on_attempt(2, aliases.create_alias, CREATE)
     assert (created.name, created.function_version) == ("live", "1")
-    assert port.calls("create_alias") == ["create_alias"]
+    assert port.count("create_alias") == 1
 
 
 async def test_an_alias_that_was_not_created_yet_is_created_by_the_second_attempt(
@@ -70,7 +71,7 @@ async def test_an_alias_that_was_not_created_yet_is_created_by_the_second_attemp
 
 
 async def test_the_same_alias_there_already_is_success_on_a_first_attempt_too(
-    port: Port, aliases: Aliases
+    port: FakeLambda, aliases: Aliases
 ) -> None:
     await on_attempt(1, aliases.create_alias, CREATE)
     before = dict(there(port))
@@ -88,7 +89,7 @@ async def test_the_same_alias_there_already_is_success_on_a_first_attempt_too(
     ],
 )
 async def test_another_alias_of_that_name_is_left_alone_and_said_to_differ(
-    port: Port, aliases: Aliases, attempt: int, other: dict[str, Any], differing: str
+    port: FakeLambda, aliases: Aliases, attempt: int, other: dict[str, Any], differing: str
 ) -> None:
     await on_attempt(1, aliases.create_alias, CREATE.model_copy(update=other))
     before = dict(there(port))
@@ -101,9 +102,9 @@ async def test_another_alias_of_that_name_is_left_alone_and_said_to_differ(
 
 
 async def test_a_conflict_that_is_no_alias_of_that_name_is_raised_as_awss(
-    port: Port, aliases: Aliases
+    port: FakeLambda, aliases: Aliases
 ) -> None:
-    port.instead(
+    port.respond(
         "create_alias",
         AwsError("create_alias", "ResourceConflictException", "An update is in progress"),
     )
@@ -112,7 +113,9 @@ async def test_a_conflict_that_is_no_alias_of_that_name_is_raised_as_awss(
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_deleting_what_is_gone_is_success(port: Port, aliases: Aliases, attempt: int) -> None:
+async def test_deleting_what_is_gone_is_success(
+    port: FakeLambda, aliases: Aliases, attempt: int
+) -> None:
     assert (
         await on_attempt(
             attempt, aliases.delete_alias, DeleteAliasRequest(function_name="checkout", name="live")
@@ -125,7 +128,7 @@ async def test_deleting_what_is_gone_is_success(port: Port, aliases: Aliases, at
         )
         is None
     )
-    port.instead("delete_alias", AwsError("delete_alias", "AccessDeniedException", "no"))
+    port.respond("delete_alias", AwsError("delete_alias", "AccessDeniedException", "no"))
     with pytest.raises(ApplicationError, match="no"):
         await on_attempt(
             attempt, aliases.delete_alias, DeleteAliasRequest(function_name="checkout", name="live")
@@ -133,7 +136,7 @@ async def test_deleting_what_is_gone_is_success(port: Port, aliases: Aliases, at
 
 
 async def test_an_update_under_a_lost_answer_is_recognised_and_not_sent_again(
-    port: Port, aliases: Aliases
+    port: FakeLambda, aliases: Aliases
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
     port.lose("update_alias")
@@ -141,21 +144,21 @@ async def test_an_update_under_a_lost_answer_is_recognised_and_not_sent_again(
         await on_attempt(1, aliases.update_alias, update("1", routed(v2=0.1), revision))
     moved = await on_attempt(2, aliases.update_alias, update("1", routed(v2=0.1), revision))
     assert (moved.weights, moved.revision_id) == ({"2": 0.1}, there(port)["RevisionId"])
-    assert port.calls("update_alias") == ["update_alias"]
+    assert port.count("update_alias") == 1
 
 
 async def test_an_update_that_never_arrived_is_sent_by_the_second_attempt_under_the_same_revision(
-    port: Port, aliases: Aliases
+    port: FakeLambda, aliases: Aliases
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
     await on_attempt(2, aliases.update_alias, update("2", ALL, revision))
     assert there(port)["FunctionVersion"] == "2"
-    assert port.sent[-1][1]["RevisionId"] == revision
+    assert port.calls[-1].parameters["RevisionId"] == revision
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
 async def test_somebody_elses_change_is_never_overwritten_and_is_named(
-    port: Port, aliases: Aliases, attempt: int
+    port: FakeLambda, aliases: Aliases, attempt: int
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
     await on_attempt(1, aliases.update_alias, update("7", routed(v9=0.25), revision))
@@ -166,7 +169,7 @@ async def test_somebody_elses_change_is_never_overwritten_and_is_named(
         await on_attempt(attempt, aliases.update_alias, update("2", ALL, revision))
     assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
     assert there(port) == before
-    assert len(port.calls("update_alias")) == (2 if attempt == 1 else 1), (
+    assert port.count("update_alias") == (2 if attempt == 1 else 1), (
         "what is known to be stale is not even sent"
     )
 
@@ -179,16 +182,16 @@ async def test_a_revision_refused_after_our_own_success_is_success(aliases: Alia
 
 
 async def test_answers_that_do_not_agree_yet_are_no_proof_of_somebody_else(
-    port: Port, aliases: Aliases
+    port: FakeLambda, aliases: Aliases
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
-    port.instead("update_alias", AwsError("update_alias", "PreconditionFailedException", "stale"))
+    port.respond("update_alias", AwsError("update_alias", "PreconditionFailedException", "stale"))
     with pytest.raises(ApplicationError, match="still answers it") as unsettled:
         await on_attempt(1, aliases.update_alias, update("2", ALL, revision))
     assert (unsettled.value.type, unsettled.value.non_retryable) == ("Conflict", False)
 
 
-async def test_without_a_revision_the_last_writer_wins(port: Port, aliases: Aliases) -> None:
+async def test_without_a_revision_the_last_writer_wins(port: FakeLambda, aliases: Aliases) -> None:
     await on_attempt(1, aliases.create_alias, CREATE)
     await on_attempt(1, aliases.update_alias, update("7"))
     await on_attempt(2, aliases.update_alias, update("2"))
@@ -196,27 +199,29 @@ async def test_without_a_revision_the_last_writer_wins(port: Port, aliases: Alia
 
 
 async def test_weights_that_were_to_go_and_are_still_there_are_no_success(
-    port: Port, aliases: Aliases
+    port: FakeLambda, aliases: Aliases
 ) -> None:
     await on_attempt(
         1, aliases.create_alias, CREATE.model_copy(update={"routing_config": routed(v2=0.5)})
     )
     await on_attempt(2, aliases.update_alias, update("1", ALL))
-    assert there(port)["RoutingConfig"] == {"AdditionalVersionWeights": {}}
+    assert port.routing("checkout") == ("1", {})
 
 
-async def test_routing_that_was_not_asked_for_does_not_count(port: Port, aliases: Aliases) -> None:
+async def test_routing_that_was_not_asked_for_does_not_count(
+    port: FakeLambda, aliases: Aliases
+) -> None:
     await on_attempt(
         1, aliases.create_alias, CREATE.model_copy(update={"routing_config": routed(v2=0.5)})
     )
     await on_attempt(2, aliases.update_alias, update("1", None, "some other revision"))
-    assert port.calls("update_alias") == []
+    assert port.count("update_alias") == 0
 
 
 async def test_all_pages_of_aliases_are_answered_and_a_wish_for_fewer_is_kept(
-    port: Port, aliases: Aliases
+    port: FakeLambda, aliases: Aliases
 ) -> None:
-    port.page = 3
+    port.page_size = 3
     for number in range(8):
         await on_attempt(1, aliases.create_alias, CREATE.model_copy(update={"name": f"a{number}"}))
     everything = await on_attempt(

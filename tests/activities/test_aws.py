@@ -12,8 +12,10 @@ from temporalio.common import MetricCounter, MetricMeter
 from temporalio.testing import ActivityEnvironment
 
 import activities.aws
-from activities.aws import AwsConfigurationError, Connection, Timeouts, connect
+from activities.aws import AwsConfigurationError, Connection, connect
+from activities.transport import Timeouts
 from activities.errors import AwsError, Fault, classify_error, max_attempts
+from tests.activities.adapter import REGION
 from tests.activities.stub import (
     BROKEN,
     NOT_JSON,
@@ -21,16 +23,13 @@ from tests.activities.stub import (
     Answer,
     DropAfter,
     DropBefore,
-    HttpRequest,
-    HttpResponse,
     Slow,
     Stub,
     Truncated,
     free_port,
 )
-from tests.activities.tiny_lambda import REGION, TinyLambda
-
-pytest_plugins = ["tests.activities.wired"]
+from tests.fake_lambda import FakeLambda
+from tests.fake_lambda.http import HttpRequest, HttpResponse
 
 TOO_LATE = Slow(0.8)
 SECRET = "hunter2-correct-horse"
@@ -114,11 +113,13 @@ async def test_a_package_that_does_not_come_in_time_is_given_up(
 
 
 async def test_a_write_on_a_connection_that_was_cut_while_idle_arrives_once(
-    aws: Connection, stub: Stub, tiny: TinyLambda
+    aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
+    fake.overwrite("checkout", "two")
+    fake.publish("checkout")
     for weight in (0.1, 0.2):
         stub.meets(DropAfter(), operation="update_alias")
-        routing = {"AdditionalVersionWeights": {"1": weight}}
+        routing = {"AdditionalVersionWeights": {"2": weight}}
         error = await refused(
             aws, "update_alias", FunctionName="checkout", Name="live", RoutingConfig=routing
         )
@@ -129,9 +130,7 @@ async def test_a_write_on_a_connection_that_was_cut_while_idle_arrives_once(
             {"FunctionName": "checkout", "Name": "live", "Description": "after"},
         )
     assert stub.sent("update_alias") == 4
-    assert tiny.functions["checkout"].aliases["live"]["RoutingConfig"] == {
-        "AdditionalVersionWeights": {"1": 0.2}
-    }
+    assert fake.routing("checkout") == ("1", {"2": 0.2})
 
 
 async def test_reads_share_a_connection_and_writes_never_do(aws: Connection, stub: Stub) -> None:
@@ -204,7 +203,7 @@ async def test_a_page_from_something_in_between_is_not_repeated(
 ) -> None:
     stub.meets(Answer(403, body=b"<html>Dear user, your token is abc</html>"))
     error = await refused(aws)
-    assert error.message == "answered HTTP 403, and not in AWS's words"
+    assert error.message == "HTTP 403 without an error code of AWS's"
 
 
 async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(
@@ -241,7 +240,7 @@ async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(
 async def test_an_answer_that_is_too_large_is_given_up(
     aws: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(activities.aws, "_LARGEST_ANSWER", 11)
+    monkeypatch.setattr(activities.aws, "_MAX_RESPONSE_BYTES", 11)
     error = await refused(aws, "invoke", FunctionName="checkout")
     assert (error.code, classify_error(error)) == ("ResponseTooLarge", Fault.EXHAUSTED)
 

@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.errors import AwsError, Fault, classify_error
 from activities.limits import rate
-from activities.limits.rate import TokenBucket, Limits, Rates
+from activities.limits.rate import Limits, Rates, TokenBucket
 
 
 def now() -> float:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.redaction import summarize_validation_report, redact
+from activities.redaction import redact, summarize_validation_report
 
 PLAIN = st.text(
     st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=6, max_size=40

@@ -12,15 +12,14 @@ from activities.concurrency import (
 )
 from activities.errors import AwsError
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
-from tests.activities.tiny_lambda import ROLE
+from tests.fake_lambda import FakeLambda
 
 
 @pytest.mark.parametrize("number", [0, 50])
 async def test_a_reservation_under_a_lost_answer_is_made_again_and_the_same(
-    port: Port, number: int
+    port: FakeLambda, number: int
 ) -> None:
-    port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {}})
+    port.create("checkout")
     request = PutFunctionConcurrencyRequest(
         function_name="checkout", reserved_concurrent_executions=number
     )
@@ -30,17 +29,17 @@ async def test_a_reservation_under_a_lost_answer_is_made_again_and_the_same(
     assert (
         await on_attempt(2, ReservedConcurrency(port).put_function_concurrency, request)
     ).reserved_concurrent_executions == number
-    assert port.lambda_.functions["checkout"].reserved == number
+    assert port.functions["checkout"].reserved == number
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_a_function_that_is_gone_reserves_nothing(port: Port, attempt: int) -> None:
+async def test_a_function_that_is_gone_reserves_nothing(port: FakeLambda, attempt: int) -> None:
     request = DeleteFunctionConcurrencyRequest(function_name="gone")
     assert (
         await on_attempt(attempt, ReservedConcurrency(port).delete_function_concurrency, request)
         is None
     )
-    port.instead(
+    port.respond(
         "delete_function_concurrency",
         AwsError("delete_function_concurrency", "AccessDeniedException", "no"),
     )

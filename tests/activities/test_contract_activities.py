@@ -8,22 +8,25 @@ import sys
 from temporalio import activity
 
 from activities import list_operations
-from activities.functions import CreateFunctionRequest, FunctionConfiguration
+from activities.configuration_response import FunctionConfiguration
+from activities.function_models import CreateFunctionRequest
 from activities.operation import ONCE, READ, WRITE, get_operation_policy
 from tests.activities.model import pascal
 from tests.activities.operations import METHODS, THIRTY
-from tests.activities.port import Port
+from tests.fake_lambda import FakeLambda
 
 
 def test_a_worker_registers_each_of_the_thirty_operations_once_under_its_own_name(
-    port: Port,
+    port: FakeLambda,
 ) -> None:
-    names = [activity._Definition.must_from_callable(method).name for method in list_operations(port)]
+    names = [
+        activity._Definition.must_from_callable(method).name for method in list_operations(port)
+    ]
     assert len(names) == len({*names})
     assert {*names} >= {*THIRTY}
 
 
-def test_temporal_knows_what_an_operation_takes_and_gives(port: Port) -> None:
+def test_temporal_knows_what_an_operation_takes_and_gives(port: FakeLambda) -> None:
     definitions = {
         method.__name__: activity._Definition.must_from_callable(method)
         for method in list_operations(port)

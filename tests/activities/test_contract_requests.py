@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from activities.functions import CreateFunctionRequest, DeleteFunctionRequest
+from activities.function_models import CreateFunctionRequest, DeleteFunctionRequest
 from activities.shapes import Request
 from tests.activities.model import Path, Scalar, asked, at, lists, maps, matches, sample, scalars
 from tests.activities.operations import METHODS, THIRTY, request_of

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationErrorCategory
 
 from activities import errors
 from activities.error_codes import CODE_TABLES
-from activities.errors import AwsError, Fault, to_activity_failure, classify_error, max_attempts
+from activities.errors import AwsError, Fault, classify_error, max_attempts, to_activity_failure
 
 OPERATIONS = [
     "AddPermission",

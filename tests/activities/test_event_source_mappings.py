@@ -10,12 +10,14 @@ from pydantic import ValidationError
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import AwsError
+from activities.event_source_mapping_models import (
+    CreateEventSourceMappingRequest,
+    DeleteEventSourceMappingRequest,
+    GetEventSourceMappingRequest,
+    ListEventSourceMappingsRequest,
+    UpdateEventSourceMappingRequest,
+)
 from activities.event_source_mappings import EventSourceMappings
-from activities.event_source_mapping_models import UpdateEventSourceMappingRequest
-from activities.event_source_mapping_models import ListEventSourceMappingsRequest
-from activities.event_source_mapping_models import GetEventSourceMappingRequest
-from activities.event_source_mapping_models import DeleteEventSourceMappingRequest
-from activities.event_source_mapping_models import CreateEventSourceMappingRequest
 from activities.event_sources import SelfManagedEventSource
 from tests.activities.operations import on_attempt
 from tests.fake_lambda import FakeLambda
@@ -67,7 +69,11 @@ async def test_the_same_mapping_there_already_is_success_on_a_first_attempt_too(
     ("other", "differing"), [({"BatchSize": 6}, "BatchSize"), ({"State": "Disabled"}, "Enabled")]
 )
 async def test_a_mapping_that_differs_is_left_alone_and_said_to_differ(
-    port: FakeLambda, mappings: EventSourceMappings, attempt: int, other: dict[str, Any], differing: str
+    port: FakeLambda,
+    mappings: EventSourceMappings,
+    attempt: int,
+    other: dict[str, Any],
+    differing: str,
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     there(port).update(other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,21 +9,21 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.configuration import HIDDEN_VALUE, Environment
+from activities.configuration import Environment
+from activities.configuration_response import HIDDEN_VALUE
 from activities.errors import AwsError
-from activities.functions import (
+from activities.function_models import (
     CreateFunctionRequest,
     DeleteFunctionRequest,
     FunctionCode,
-    Functions,
     GetFunctionRequest,
     ListFunctionsRequest,
     UpdateFunctionCodeRequest,
     UpdateFunctionConfigurationRequest,
 )
+from activities.functions import Functions
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
-from tests.activities.tiny_lambda import ROLE
+from tests.fake_lambda import ROLE, FakeLambda
 
 SECRET = "hunter2"
 CREATE = CreateFunctionRequest(
@@ -41,7 +40,7 @@ MISSING = AwsError("head_object", "AccessDenied", "no")
 
 
 @pytest.fixture
-def functions(port: Port) -> Functions:
+def functions(port: FakeLambda) -> Functions:
     port.objects = {
         ("artifacts", "one.zip"): b"one",
         ("artifacts", "two.zip"): b"two!",
@@ -51,23 +50,18 @@ def functions(port: Port) -> Functions:
 
 
 @pytest.fixture
-def made(port: Port, functions: Functions) -> Functions:
-    code = {"ZipFile": base64.b64encode(b"one").decode()}
-    port.lambda_.create_function(
-        {"FunctionName": "checkout", "Role": ROLE, "Timeout": 3, "Code": code}
-    )
+def made(port: FakeLambda, functions: Functions) -> Functions:
+    port.create_unpublished("checkout")
     return functions
 
 
-def latest(port: Port) -> dict[str, Any]:
-    return port.lambda_.functions["checkout"].latest
+def latest(port: FakeLambda) -> dict[str, Any]:
+    return port.functions["checkout"].latest
 
 
-def theirs(port: Port, code: bytes) -> None:
-    """Somebody else uploads."""
-    port.lambda_.update_function_code(
-        {"FunctionName": "checkout", "ZipFile": base64.b64encode(code).decode()}
-    )
+def theirs(port: FakeLambda, code: bytes) -> None:
+    """Another writer uploads, and that settles."""
+    port.overwrite("checkout", code.decode())
 
 
 def said(error: pytest.ExceptionInfo[ApplicationError]) -> Iterator[str]:
@@ -77,7 +71,7 @@ def said(error: pytest.ExceptionInfo[ApplicationError]) -> Iterator[str]:
 
 class TestCreate:
     async def test_a_function_created_under_a_lost_answer_is_ours(
-        self, port: Port, functions: Functions
+        self, port: FakeLambda, functions: Functions
     ) -> None:
         port.lose("create_function")
         with pytest.raises(ApplicationError):
@@ -86,7 +80,7 @@ class TestCreate:
         assert (created.function_name, created.timeout) == ("checkout", 10)
         assert created.environment is not None
         assert created.environment.variables == {"TOKEN": HIDDEN_VALUE}
-        assert port.calls("create_function") == ["create_function"]
+        assert port.count("create_function") == 1
 
     async def test_a_function_that_was_not_created_yet_is_created_by_the_second_attempt(
         self, functions: Functions
@@ -111,9 +105,15 @@ class TestCreate:
         ],
     )
     async def test_another_function_of_that_name_is_left_alone_and_said_to_differ(
-        self, port: Port, functions: Functions, attempt: int, other: dict[str, Any], differing: str
+        self,
+        port: FakeLambda,
+        functions: Functions,
+        attempt: int,
+        other: dict[str, Any],
+        differing: str,
     ) -> None:
         await on_attempt(1, functions.create_function, CREATE.model_copy(update=other))
+        port.settle("checkout")
         before = dict(latest(port))
         with pytest.raises(ApplicationError) as refused:
             await on_attempt(attempt, functions.create_function, CREATE)
@@ -135,11 +135,11 @@ class TestCreate:
 
     @pytest.mark.parametrize(("image", "ours"), [("repo/image:42", True), ("repo/image:41", False)])
     async def test_an_image_is_known_by_its_uri(
-        self, port: Port, functions: Functions, image: str, ours: bool
+        self, port: FakeLambda, functions: Functions, image: str, ours: bool
     ) -> None:
         request = CREATE.model_copy(update={"code": FunctionCode(image_uri="repo/image:42")})
-        port.lambda_.create_function(json.loads(CREATE.model_dump_json(by_alias=True)))
-        port.instead(
+        port.apply("create_function", **CREATE.parameters())
+        port.respond(
             "get_function",
             {"Configuration": latest(port), "Code": {"ImageUri": image}, "Tags": {"release": "42"}},
         )
@@ -152,19 +152,19 @@ class TestCreate:
                 await on_attempt(2, functions.create_function, request)
 
     async def test_created_and_published_under_a_lost_answer_the_version_is_the_answer(
-        self, port: Port, functions: Functions
+        self, port: FakeLambda, functions: Functions
     ) -> None:
         request = CREATE.model_copy(update={"publish": True})
         port.lose("create_function")
         with pytest.raises(ApplicationError):
             await on_attempt(1, functions.create_function, request)
         assert (await on_attempt(2, functions.create_function, request)).version == "1"
-        assert [*port.lambda_.functions["checkout"].versions] == ["1"]
+        assert [*port.functions["checkout"].versions] == ["1"]
 
     async def test_a_dynamic_reference_is_resolved_on_its_way_to_aws_and_compared_resolved(
-        self, port: Port, functions: Functions
+        self, port: FakeLambda, functions: Functions
     ) -> None:
-        port.secrets = {"/checkout/token": SECRET}
+        port.parameters = {"/checkout/token": SECRET}
         request = CREATE.model_copy(
             update={
                 "environment": Environment(variables={"TOKEN": "{{resolve:ssm:/checkout/token}}"})
@@ -190,29 +190,31 @@ class TestDelete:
                 await on_attempt(attempt, functions.delete_function, request)
             ).status_code == 204
 
-    async def test_one_version_goes_and_the_rest_stays(self, port: Port, made: Functions) -> None:
-        port.lambda_.publish_version({"FunctionName": "checkout"})
+    async def test_one_version_goes_and_the_rest_stays(
+        self, port: FakeLambda, made: Functions
+    ) -> None:
+        port.publish("checkout")
         await on_attempt(
             1, made.delete_function, DeleteFunctionRequest(function_name="checkout", qualifier="1")
         )
-        assert port.lambda_.functions["checkout"].versions == {}
+        assert port.functions["checkout"].versions == {}
 
-    async def test_the_confirmation_is_not_sent_to_aws(self, port: Port, made: Functions) -> None:
+    async def test_the_confirmation_is_not_sent_to_aws(
+        self, port: FakeLambda, made: Functions
+    ) -> None:
         await on_attempt(
             1,
             made.delete_function,
             DeleteFunctionRequest(function_name="checkout", confirm="checkout"),
         )
-        assert port.sent == [("delete_function", {"FunctionName": "checkout"})]
-        assert port.lambda_.functions == {}
+        assert port.requests == [("delete_function", {"FunctionName": "checkout"})]
+        assert port.functions == {}
 
     async def test_a_version_that_an_alias_points_at_is_refused(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
-        port.lambda_.publish_version({"FunctionName": "checkout"})
-        port.lambda_.create_alias(
-            {"FunctionName": "checkout", "Name": "live", "FunctionVersion": "1"}
-        )
+        port.publish("checkout")
+        port.apply("create_alias", FunctionName="checkout", Name="live", FunctionVersion="1")
         with pytest.raises(ApplicationError, match=r"\[live\]"):
             await on_attempt(
                 1,
@@ -221,13 +223,13 @@ class TestDelete:
             )
 
 
-def upload(port: Port, **members: Any) -> UpdateFunctionCodeRequest:
+def upload(port: FakeLambda, **members: Any) -> UpdateFunctionCodeRequest:
     """New code, on the condition that the function is as it is now."""
     asked = {"zip_file": b"two!", "revision_id": latest(port)["RevisionId"], **members}
     return UpdateFunctionCodeRequest(function_name="checkout", **asked)
 
 
-def object_(port: Port, **members: Any) -> UpdateFunctionCodeRequest:
+def object_(port: FakeLambda, **members: Any) -> UpdateFunctionCodeRequest:
     return upload(port, zip_file=None, s3_bucket="artifacts", s3_key="two.zip", **members)
 
 
@@ -236,7 +238,7 @@ class TestCode:
     @pytest.mark.parametrize("checksums", [True, False])
     async def test_code_uploaded_under_a_lost_answer_is_recognised_and_not_sent_again(
         self,
-        port: Port,
+        port: FakeLambda,
         made: Functions,
         source: Any,
         checksums: bool,
@@ -249,32 +251,32 @@ class TestCode:
         assert (await on_attempt(2, made.update_function_code, request)).code_sha256 == latest(
             port
         )["CodeSha256"]
-        assert port.lambda_.functions["checkout"].code == b"two!"
-        assert port.calls("update_function_code") == ["update_function_code"]
+        assert port.functions["checkout"].code == b"two!"
+        assert port.count("update_function_code") == 1
 
     @pytest.mark.parametrize("source", [upload, object_])
     async def test_code_that_never_arrived_is_sent_by_the_second_attempt_under_the_same_revision(
-        self, port: Port, made: Functions, source: Any
+        self, port: FakeLambda, made: Functions, source: Any
     ) -> None:
         request = source(port)
         await on_attempt(2, made.update_function_code, request)
-        assert port.lambda_.functions["checkout"].code == b"two!"
-        assert port.sent[-1][1]["RevisionId"] == request.revision_id
+        assert port.functions["checkout"].code == b"two!"
+        assert port.calls[-1].parameters["RevisionId"] == request.revision_id
 
     @pytest.mark.parametrize("source", [upload, object_])
     @pytest.mark.parametrize("attempt", [1, 2])
     async def test_somebody_elses_code_is_never_overwritten(
-        self, port: Port, made: Functions, source: Any, attempt: int
+        self, port: FakeLambda, made: Functions, source: Any, attempt: int
     ) -> None:
         request = source(port)
         theirs(port, b"theirs")
         with pytest.raises(ApplicationError, match="nothing was overwritten") as stale:
             await on_attempt(attempt, made.update_function_code, request)
         assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
-        assert port.lambda_.functions["checkout"].code == b"theirs"
+        assert port.functions["checkout"].code == b"theirs"
 
     async def test_code_of_the_same_size_is_not_the_same_where_s3_knows_better(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         request = object_(port)
         theirs(port, b"six!")
@@ -283,36 +285,36 @@ class TestCode:
         assert stale.value.type == "Stale"
 
     async def test_where_s3_says_nothing_the_end_is_stale_and_no_guess(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         request = object_(port)
         port.lose("update_function_code")
         with pytest.raises(ApplicationError):
             await on_attempt(1, made.update_function_code, request)
-        port.instead("head_object", MISSING)
+        port.respond("head_object", MISSING)
         with pytest.raises(ApplicationError) as stale:
             await on_attempt(2, made.update_function_code, request)
         assert stale.value.type == "Stale"
-        assert port.calls("update_function_code") == ["update_function_code"]
+        assert port.count("update_function_code") == 1
 
     async def test_without_a_revision_the_same_code_is_sent_again(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         theirs(port, b"theirs")
         await on_attempt(2, made.update_function_code, upload(port, revision_id=None))
-        assert port.lambda_.functions["checkout"].code == b"two!"
+        assert port.functions["checkout"].code == b"two!"
 
     async def test_a_revision_refused_after_our_own_success_is_success(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         request = upload(port)
         await on_attempt(1, made.update_function_code, request)
-        assert (await on_attempt(1, made.update_function_code, request)).code_sha256 == latest(
-            port
-        )["CodeSha256"]
+        port.settle("checkout")
+        second = await on_attempt(1, made.update_function_code, request)
+        assert second.code_sha256 == latest(port)["CodeSha256"]
 
     async def test_the_right_code_for_the_wrong_processor_is_no_success(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         request = upload(port, architectures=["arm64"])
         theirs(port, b"two!")
@@ -321,26 +323,26 @@ class TestCode:
         assert stale.value.type == "Stale"
 
     async def test_published_in_one_go_under_a_lost_answer_the_version_is_the_answer(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         request = upload(port, publish=True)
         port.lose("update_function_code")
         with pytest.raises(ApplicationError):
             await on_attempt(1, made.update_function_code, request)
         assert (await on_attempt(2, made.update_function_code, request)).version == "1"
-        assert [*port.lambda_.functions["checkout"].versions] == ["1"]
+        assert [*port.functions["checkout"].versions] == ["1"]
 
-    async def test_a_dry_run_is_simply_sent(self, port: Port, made: Functions) -> None:
-        port.instead("update_function_code", {"CodeSha256": "x"})
+    async def test_a_dry_run_is_simply_sent(self, port: FakeLambda, made: Functions) -> None:
+        port.respond("update_function_code", {"CodeSha256": "x"})
         await on_attempt(
             2, made.update_function_code, upload(port, dry_run=True, revision_id="moved on")
         )
-        assert port.calls() == ["update_function_code"]
+        assert port.operations == ["update_function_code"]
 
     async def test_answers_that_do_not_agree_yet_are_no_proof_of_somebody_else(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
-        port.instead(
+        port.respond(
             "update_function_code",
             AwsError("update_function_code", "PreconditionFailedException", "stale"),
         )
@@ -349,14 +351,14 @@ class TestCode:
         assert not unsettled.value.non_retryable
 
 
-def configure(port: Port, **members: Any) -> UpdateFunctionConfigurationRequest:
+def configure(port: FakeLambda, **members: Any) -> UpdateFunctionConfigurationRequest:
     asked = {"timeout": 9, "revision_id": latest(port)["RevisionId"], **members}
     return UpdateFunctionConfigurationRequest(function_name="checkout", **asked)
 
 
 class TestConfiguration:
     async def test_settings_written_under_a_lost_answer_are_recognised_and_not_sent_again(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         layer = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3"
         request = configure(
@@ -368,28 +370,24 @@ class TestConfiguration:
         changed = await on_attempt(2, made.update_function_configuration, request)
         assert changed.timeout == 9
         assert SECRET not in changed.model_dump_json()
-        assert port.calls("update_function_configuration") == ["update_function_configuration"]
+        assert port.count("update_function_configuration") == 1
 
     async def test_settings_that_never_arrived_are_sent_by_the_second_attempt_under_the_same_revision(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         request = configure(port)
         await on_attempt(2, made.update_function_configuration, request)
         assert latest(port)["Timeout"] == 9
-        assert port.sent[-1][1]["RevisionId"] == request.revision_id
+        assert port.calls[-1].parameters["RevisionId"] == request.revision_id
 
     @pytest.mark.parametrize("attempt", [1, 2])
     async def test_somebody_elses_settings_are_never_overwritten_and_named_without_their_values(
-        self, port: Port, made: Functions, attempt: int
+        self, port: FakeLambda, made: Functions, attempt: int
     ) -> None:
         request = configure(port, environment=Environment(variables={"TOKEN": "ours"}))
-        port.lambda_.update_function_configuration(
-            {
-                "FunctionName": "checkout",
-                "Timeout": 9,
-                "Environment": {"Variables": {"TOKEN": SECRET, "MORE": SECRET}},
-            }
-        )
+        theirs = {"Timeout": 9, "Environment": {"Variables": {"TOKEN": SECRET, "MORE": SECRET}}}
+        port.apply("update_function_configuration", FunctionName="checkout", **theirs)
+        port.settle("checkout")
         before = dict(latest(port))
         with pytest.raises(ApplicationError) as stale:
             await on_attempt(attempt, made.update_function_configuration, request)
@@ -400,27 +398,28 @@ class TestConfiguration:
         )
         assert not any(value in text for text in said(stale) for value in (SECRET, "ours"))
         assert latest(port) == before
-        assert len(port.calls("update_function_configuration")) == (1 if attempt == 1 else 0), (
+        assert port.count("update_function_configuration") == (1 if attempt == 1 else 0), (
             "what is known to be stale is not even sent"
         )
 
     async def test_without_a_revision_the_last_writer_wins(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         await on_attempt(2, made.update_function_configuration, configure(port, revision_id=None))
         assert latest(port)["Timeout"] == 9
 
     async def test_a_revision_refused_after_our_own_success_is_success(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         request = configure(port)
         await on_attempt(1, made.update_function_configuration, request)
+        port.settle("checkout")
         assert (await on_attempt(1, made.update_function_configuration, request)).timeout == 9
 
     async def test_a_dynamic_reference_reaches_aws_resolved_and_nobody_else(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
-        port.secrets = {"/checkout/token": SECRET}
+        port.parameters = {"/checkout/token": SECRET}
         request = configure(
             port,
             environment=Environment(
@@ -434,7 +433,7 @@ class TestConfiguration:
         assert (await on_attempt(2, made.update_function_configuration, request)).timeout == 9
 
     async def test_a_reference_to_nothing_is_refused_before_anything_is_written(
-        self, port: Port, made: Functions
+        self, port: FakeLambda, made: Functions
     ) -> None:
         request = configure(
             port, environment=Environment(variables={"TOKEN": "{{resolve:ssm:/nowhere}}"})
@@ -442,18 +441,18 @@ class TestConfiguration:
         with pytest.raises(ApplicationError, match="TOKEN") as refused:
             await on_attempt(1, made.update_function_configuration, request)
         assert refused.value.type == "Invalid"
-        assert port.calls("update_function_configuration") == []
+        assert port.count("update_function_configuration") == 0
 
 
-async def test_a_busy_function_is_tried_again(port: Port, made: Functions) -> None:
-    port.lambda_.settles_after = 5
-    theirs(port, b"two!")
+async def test_a_busy_function_is_tried_again(port: FakeLambda, made: Functions) -> None:
+    port.polls = 5
+    port.apply("update_function_code", FunctionName="checkout", ZipFile=b"two!")
     with pytest.raises(ApplicationError) as busy:
         await on_attempt(1, made.update_function_configuration, configure(port))
     assert not busy.value.non_retryable
 
 
-async def test_reads_answer_what_is_there(port: Port, made: Functions) -> None:
+async def test_reads_answer_what_is_there(port: FakeLambda, made: Functions) -> None:
     found = await on_attempt(1, made.get_function, GetFunctionRequest(function_name="checkout"))
     assert found.configuration.code_sha256 == latest(port)["CodeSha256"]
     assert "Signature" not in found.model_dump_json()

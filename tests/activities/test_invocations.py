@@ -12,47 +12,46 @@ from activities.errors import AwsError
 from activities.invocations import MAX_PAYLOAD_BYTES, Invocations, InvokeAsyncRequest, InvokeRequest
 from activities.operation import ONCE, get_operation_policy
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
-from tests.activities.tiny_lambda import ROLE
+from tests.fake_lambda import FakeLambda
 
 INVOKE = InvokeRequest(function_name="checkout", payload=b"{}")
 ASYNC = InvokeAsyncRequest(function_name="checkout", invoke_args=b"{}")
 
 
 @pytest.fixture
-def invocations(port: Port) -> Invocations:
-    port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {}})
+def invocations(port: FakeLambda) -> Invocations:
+    port.create("checkout")
     return Invocations(port)
 
 
 @pytest.mark.parametrize(("name", "request_"), [("invoke", INVOKE), ("invoke_async", ASYNC)])
 async def test_a_second_attempt_sends_nothing_and_says_that_the_function_may_have_run(
-    port: Port, invocations: Invocations, name: str, request_: Any
+    port: FakeLambda, invocations: Invocations, name: str, request_: Any
 ) -> None:
     with pytest.raises(
         ApplicationError, match="may have run already, and was not invoked again"
     ) as refused:
         await on_attempt(2, getattr(invocations, name), request_)
     assert (refused.value.type, refused.value.non_retryable) == ("Unavailable", True)
-    assert port.sent == []
+    assert port.requests == []
 
 
 @pytest.mark.parametrize(("name", "request_"), [("invoke", INVOKE), ("invoke_async", ASYNC)])
 async def test_a_lost_answer_is_not_tried_again(
-    port: Port, invocations: Invocations, name: str, request_: Any
+    port: FakeLambda, invocations: Invocations, name: str, request_: Any
 ) -> None:
     port.lose(name)
     with pytest.raises(ApplicationError) as lost:
         await on_attempt(1, getattr(invocations, name), request_)
     assert (lost.value.type, lost.value.non_retryable) == ("Unavailable", True)
-    assert len(port.lambda_.invoked) == 1
+    assert len(port.invocations) == 1
     assert get_operation_policy(getattr(Invocations, name)) is ONCE
 
 
 async def test_a_throttled_invocation_is_not_tried_again_by_itself_either(
-    port: Port, invocations: Invocations
+    port: FakeLambda, invocations: Invocations
 ) -> None:
-    port.instead(
+    port.respond(
         "invoke",
         AwsError("invoke", "TooManyRequestsException", "slow down", status=429, retry_after=1),
     )
@@ -62,9 +61,9 @@ async def test_a_throttled_invocation_is_not_tried_again_by_itself_either(
 
 
 async def test_a_function_that_fails_is_an_answer_and_no_failure(
-    port: Port, invocations: Invocations
+    port: FakeLambda, invocations: Invocations
 ) -> None:
-    port.instead(
+    port.respond(
         "invoke",
         {
             "StatusCode": 200,
@@ -81,36 +80,39 @@ async def test_a_function_that_fails_is_an_answer_and_no_failure(
     )
 
 
-async def test_the_end_of_the_log_is_text_and_short(port: Port, invocations: Invocations) -> None:
+async def test_the_end_of_the_log_is_text_and_short(
+    port: FakeLambda, invocations: Invocations
+) -> None:
     log = "START\n" + "ä" * 8_000 + "\nEND"
-    port.instead(
+    port.respond(
         "invoke", {"StatusCode": 200, "LogResult": base64.b64encode(log.encode()).decode()}
     )
     found = (await on_attempt(1, invocations.invoke, INVOKE)).log_result
     assert found.endswith("\nEND")
     assert len(found) <= 4_096
-    port.instead("invoke", {"StatusCode": 200, "LogResult": "not base64!"})
+    port.respond("invoke", {"StatusCode": 200, "LogResult": "not base64!"})
     assert (await on_attempt(1, invocations.invoke, INVOKE)).log_result is None
 
 
 @pytest.mark.parametrize(
-    ("size", "cut"), [(MAX_PAYLOAD_BYTES, False), (MAX_PAYLOAD_BYTES + 1, True), (6 * MAX_PAYLOAD_BYTES, True)]
+    ("size", "cut"),
+    [(MAX_PAYLOAD_BYTES, False), (MAX_PAYLOAD_BYTES + 1, True), (6 * MAX_PAYLOAD_BYTES, True)],
 )
 async def test_an_answer_is_cut_where_a_history_could_not_hold_it_and_says_so(
-    port: Port,
+    port: FakeLambda,
     invocations: Invocations,
     size: int,
     cut: bool,
 ) -> None:
-    port.instead("invoke", {"StatusCode": 200, "Payload": b"x" * size})
+    port.respond("invoke", {"StatusCode": 200, "Payload": b"x" * size})
     answer = await on_attempt(1, invocations.invoke, INVOKE)
     assert (len(answer.payload), answer.payload_truncated) == (min(size, MAX_PAYLOAD_BYTES), cut)
     assert len(answer.model_dump_json()) < 2_000_000
 
 
-async def test_an_event_is_queued(port: Port, invocations: Invocations) -> None:
+async def test_an_event_is_queued(port: FakeLambda, invocations: Invocations) -> None:
     assert (await on_attempt(1, invocations.invoke_async, ASYNC)).status == 202
-    port.instead("invoke", {"StatusCode": 202, "Payload": b""})
+    port.respond("invoke", {"StatusCode": 202, "Payload": b""})
     answer = await on_attempt(
         1, invocations.invoke, INVOKE.model_copy(update={"invocation_type": "Event"})
     )

@@ -54,7 +54,9 @@ async def test_who_asks_while_a_call_is_on_its_way_shares_the_next() -> None:
     together = Batcher(oracle.ask)
     first = asyncio.create_task(together.request(["first"]))
     await asyncio.sleep(0.005)
-    answers = await asyncio.gather(*(together.request([f"{number}", "all"]) for number in range(20)))
+    answers = await asyncio.gather(
+        *(together.request([f"{number}", "all"]) for number in range(20))
+    )
     assert [answer.names for answer in answers] == [
         ["0", "all"],
         *([["all", f"{number}"] for number in range(1, 20)]),

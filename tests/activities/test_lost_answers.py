@@ -6,7 +6,6 @@ may be retried. Counted is what arrived at Lambda, compared is what Lambda holds
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -30,16 +29,20 @@ from activities.concurrency import (
     ReservedConcurrency,
 )
 from activities.configuration import Environment
+from activities.event_source_mapping_models import (
+    CreateEventSourceMappingRequest,
+    DeleteEventSourceMappingRequest,
+    UpdateEventSourceMappingRequest,
+)
 from activities.event_source_mappings import EventSourceMappings
-from activities.event_source_mapping_models import UpdateEventSourceMappingRequest
-from activities.event_source_mapping_models import DeleteEventSourceMappingRequest
-from activities.event_source_mapping_models import CreateEventSourceMappingRequest
+from activities.function_models import (
+    CreateFunctionRequest,
+    DeleteFunctionRequest,
+    FunctionCode,
+    UpdateFunctionCodeRequest,
+    UpdateFunctionConfigurationRequest,
+)
 from activities.functions import Functions
-from activities.function_models import DeleteFunctionRequest
-from activities.function_models import UpdateFunctionConfigurationRequest
-from activities.function_models import UpdateFunctionCodeRequest
-from activities.function_models import CreateFunctionRequest
-from activities.function_models import FunctionCode
 from activities.invocations import Invocations, InvokeAsyncRequest, InvokeRequest
 from activities.limits import rate
 from activities.operation import OperationGroup
@@ -52,6 +55,7 @@ from activities.provisioned import (
 from activities.shapes import Request
 from activities.tags import TagResourceRequest, Tags, UntagResourceRequest
 from activities.versions import PublishVersionRequest, Versions
+from tests.activities.adapter import REGION
 from tests.activities.stub import (
     BROKEN,
     NOT_JSON,
@@ -64,9 +68,8 @@ from tests.activities.stub import (
     Stub,
     Truncated,
 )
-from tests.activities.tiny_lambda import ACCOUNT, REGION, ROLE, TinyLambda
-
-pytest_plugins = ["tests.activities.wired"]
+from tests.fake_lambda import ROLE, FakeLambda
+from tests.fake_lambda.account import ACCOUNT
 
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
@@ -80,40 +83,54 @@ class Case:
 
     operation: Callable[[Any, Any], Coroutine[Any, Any, Any]]
     group: type[OperationGroup]
-    ask: Callable[[TinyLambda], Request]
-    done: Callable[[TinyLambda], bool]
+    ask: Callable[[FakeLambda], Request]
+    done: Callable[[FakeLambda], bool]
     sent: int
     """How often it arrives where the answer of the first was lost: 1 where it is read back, 2 where sending it again is harmless."""
-    prepare: Callable[[TinyLambda], object] = lambda _: None
+    prepare: Callable[[FakeLambda], object] = lambda _: None
 
     @property
     def name(self) -> str:
         return self.operation.__name__
 
 
-def latest(tiny: TinyLambda) -> dict[str, Any]:
-    return tiny.functions["checkout"].latest
+def latest(fake: FakeLambda) -> dict[str, Any]:
+    return fake.functions["checkout"].latest
 
 
-def live(tiny: TinyLambda) -> dict[str, Any]:
-    return tiny.functions["checkout"].aliases["live"]
+def live(fake: FakeLambda) -> dict[str, Any]:
+    return fake.functions["checkout"].aliases["live"]
 
 
-def map_queue(tiny: TinyLambda) -> None:
-    tiny.create_event_source_mapping({"FunctionName": "checkout", "EventSourceArn": QUEUE})
+def provisioned(fake: FakeLambda) -> dict[str, int]:
+    """What was requested, by qualifier."""
+    return {
+        qualifier: config["RequestedProvisionedConcurrentExecutions"]
+        for qualifier, config in fake.functions["checkout"].provisioned.items()
+    }
 
 
-def change_code(tiny: TinyLambda) -> None:
-    tiny.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(b"two")})
+def map_queue(fake: FakeLambda) -> None:
+    fake.apply("create_event_source_mapping", FunctionName="checkout", EventSourceArn=QUEUE)
+    fake.apply("list_event_source_mappings")  # and it is Enabled
 
 
-def allow(tiny: TinyLambda) -> None:
+def change_code(fake: FakeLambda) -> None:
+    fake.overwrite("checkout", "two")
+
+
+def publish_second(fake: FakeLambda) -> None:
+    change_code(fake)
+    fake.publish("checkout")
+
+
+def allow(fake: FakeLambda) -> None:
     statement = {
         "StatementId": "s3",
         "Action": "lambda:InvokeFunction",
         "Principal": "s3.amazonaws.com",
     }
-    tiny.add_permission({"FunctionName": "checkout", **statement})
+    fake.apply("add_permission", FunctionName="checkout", **statement)
 
 
 CASES = [
@@ -126,14 +143,14 @@ CASES = [
             action="lambda:InvokeFunction",
             principal="s3.amazonaws.com",
         ),
-        lambda tiny: list(tiny.functions["checkout"].policies[""]) == ["s3"],
+        lambda fake: list(fake.functions["checkout"].policies[""]) == ["s3"],
         sent=1,
     ),
     Case(
         Permissions.remove_permission,
         Permissions,
         lambda _: RemovePermissionRequest(function_name="checkout", statement_id="s3"),
-        lambda tiny: not tiny.functions["checkout"].policies[""],
+        lambda fake: not fake.functions["checkout"].policies[""],
         sent=2,
         prepare=allow,
     ),
@@ -143,27 +160,28 @@ CASES = [
         lambda _: CreateAliasRequest(
             function_name="checkout", name="beta", function_version="1", description="release 42"
         ),
-        lambda tiny: tiny.functions["checkout"].aliases["beta"]["FunctionVersion"] == "1",
+        lambda fake: fake.functions["checkout"].aliases["beta"]["FunctionVersion"] == "1",
         sent=1,
     ),
     Case(
         Aliases.update_alias,
         Aliases,
-        lambda tiny: UpdateAliasRequest(
+        lambda fake: UpdateAliasRequest(
             function_name="checkout",
             name="live",
             function_version="1",
             routing_config=AliasRoutingConfiguration(additional_version_weights={"2": 0.1}),
-            revision_id=live(tiny)["RevisionId"],
+            revision_id=live(fake)["RevisionId"],
         ),
-        lambda tiny: live(tiny)["RoutingConfig"] == {"AdditionalVersionWeights": {"2": 0.1}},
+        lambda fake: fake.routing("checkout") == ("1", {"2": 0.1}),
         sent=1,
+        prepare=publish_second,
     ),
     Case(
         Aliases.delete_alias,
         Aliases,
         lambda _: DeleteAliasRequest(function_name="checkout", name="live"),
-        lambda tiny: not tiny.functions["checkout"].aliases,
+        lambda fake: not fake.functions["checkout"].aliases,
         sent=2,
     ),
     Case(
@@ -172,14 +190,14 @@ CASES = [
         lambda _: CreateEventSourceMappingRequest(
             function_name="checkout", event_source_arn=QUEUE, batch_size=5
         ),
-        lambda tiny: [each["BatchSize"] for each in tiny.mappings.values()] == [5],
+        lambda fake: [each["BatchSize"] for each in fake.mappings.values()] == [5],
         sent=1,
     ),
     Case(
         EventSourceMappings.update_event_source_mapping,
         EventSourceMappings,
         lambda _: UpdateEventSourceMappingRequest(uuid=MAPPING, batch_size=7),
-        lambda tiny: tiny.mappings[MAPPING]["BatchSize"] == 7,
+        lambda fake: fake.mappings[MAPPING]["BatchSize"] == 7,
         sent=1,
         prepare=map_queue,
     ),
@@ -187,7 +205,7 @@ CASES = [
         EventSourceMappings.delete_event_source_mapping,
         EventSourceMappings,
         lambda _: DeleteEventSourceMappingRequest(uuid=MAPPING),
-        lambda tiny: not tiny.mappings,
+        lambda fake: [each["State"] for each in fake.mappings.values()] in ([], ["Deleting"]),
         sent=2,
         prepare=map_queue,
     ),
@@ -201,36 +219,36 @@ CASES = [
             handler="app.handler",
             code=CODE,
         ),
-        lambda tiny: tiny.functions["basket"].code == b"two",
+        lambda fake: fake.functions["basket"].code == b"two",
         sent=1,
     ),
     Case(
         Functions.delete_function,
         Functions,
         lambda _: DeleteFunctionRequest(function_name="checkout", confirm="checkout"),
-        lambda tiny: not tiny.functions,
+        lambda fake: not fake.functions,
         sent=2,
     ),
     Case(
         Functions.update_function_code,
         Functions,
-        lambda tiny: UpdateFunctionCodeRequest(
-            function_name="checkout", zip_file=b"two", revision_id=latest(tiny)["RevisionId"]
+        lambda fake: UpdateFunctionCodeRequest(
+            function_name="checkout", zip_file=b"two", revision_id=latest(fake)["RevisionId"]
         ),
-        lambda tiny: tiny.functions["checkout"].code == b"two",
+        lambda fake: fake.functions["checkout"].code == b"two",
         sent=1,
     ),
     Case(
         Functions.update_function_configuration,
         Functions,
-        lambda tiny: UpdateFunctionConfigurationRequest(
+        lambda fake: UpdateFunctionConfigurationRequest(
             function_name="checkout",
             timeout=30,
             environment=Environment(variables={"PASSWORD": "hunter2"}),
-            revision_id=latest(tiny)["RevisionId"],
+            revision_id=latest(fake)["RevisionId"],
         ),
-        lambda tiny: (
-            (latest(tiny)["Timeout"], latest(tiny)["Environment"])
+        lambda fake: (
+            (latest(fake)["Timeout"], latest(fake)["Environment"])
             == (30, {"Variables": {"PASSWORD": "hunter2"}})
         ),
         sent=1,
@@ -238,13 +256,13 @@ CASES = [
     Case(
         Versions.publish_version,
         Versions,
-        lambda tiny: PublishVersionRequest(
+        lambda fake: PublishVersionRequest(
             function_name="checkout",
-            code_sha256=latest(tiny)["CodeSha256"],
+            code_sha256=latest(fake)["CodeSha256"],
             description="release 42",
-            revision_id=latest(tiny)["RevisionId"],
+            revision_id=latest(fake)["RevisionId"],
         ),
-        lambda tiny: list(tiny.functions["checkout"].versions) == ["1", "2"],
+        lambda fake: list(fake.functions["checkout"].versions) == ["1", "2"],
         sent=1,
         prepare=change_code,
     ),
@@ -254,17 +272,17 @@ CASES = [
         lambda _: PutFunctionConcurrencyRequest(
             function_name="checkout", reserved_concurrent_executions=50
         ),
-        lambda tiny: tiny.functions["checkout"].reserved == 50,
+        lambda fake: fake.functions["checkout"].reserved == 50,
         sent=2,
     ),
     Case(
         ReservedConcurrency.delete_function_concurrency,
         ReservedConcurrency,
         lambda _: DeleteFunctionConcurrencyRequest(function_name="checkout"),
-        lambda tiny: tiny.functions["checkout"].reserved is None,
+        lambda fake: fake.functions["checkout"].reserved is None,
         sent=2,
-        prepare=lambda tiny: tiny.put_function_concurrency(
-            {"FunctionName": "checkout", "ReservedConcurrentExecutions": 5}
+        prepare=lambda fake: fake.apply(
+            "put_function_concurrency", FunctionName="checkout", ReservedConcurrentExecutions=5
         ),
     ),
     Case(
@@ -273,7 +291,7 @@ CASES = [
         lambda _: PutProvisionedConcurrencyConfigRequest(
             function_name="checkout", qualifier="1", provisioned_concurrent_executions=5
         ),
-        lambda tiny: tiny.functions["checkout"].provisioned == {"1": 5},
+        lambda fake: provisioned(fake) == {"1": 5},
         sent=2,
     ),
     Case(
@@ -282,24 +300,29 @@ CASES = [
         lambda _: DeleteProvisionedConcurrencyConfigRequest(
             function_name="checkout", qualifier="1"
         ),
-        lambda tiny: not tiny.functions["checkout"].provisioned,
+        lambda fake: not provisioned(fake),
         sent=2,
-        prepare=lambda tiny: tiny.functions["checkout"].provisioned.update({"1": 5}),
+        prepare=lambda fake: fake.apply(
+            "put_provisioned_concurrency_config",
+            FunctionName="checkout",
+            Qualifier="1",
+            ProvisionedConcurrentExecutions=5,
+        ),
     ),
     Case(
         Tags.tag_resource,
         Tags,
         lambda _: TagResourceRequest(resource=ARN, tags={"team": "shop"}),
-        lambda tiny: tiny.functions["checkout"].tags == {"team": "shop"},
+        lambda fake: fake.functions["checkout"].tags == {"team": "shop"},
         sent=2,
     ),
     Case(
         Tags.untag_resource,
         Tags,
         lambda _: UntagResourceRequest(resource=ARN, tag_keys=["team"]),
-        lambda tiny: not tiny.functions["checkout"].tags,
+        lambda fake: not fake.functions["checkout"].tags,
         sent=2,
-        prepare=lambda tiny: tiny.functions["checkout"].tags.update({"team": "shop"}),
+        prepare=lambda fake: fake.functions["checkout"].tags.update({"team": "shop"}),
     ),
 ]
 INVOCATIONS = [
@@ -307,14 +330,14 @@ INVOCATIONS = [
         Invocations.invoke,
         Invocations,
         lambda _: InvokeRequest(function_name="checkout", payload=b'{"order": 1}'),
-        lambda tiny: tiny.invoked == [b'{"order": 1}'],
+        lambda fake: fake.invocations == [b'{"order": 1}'],
         sent=1,
     ),
     Case(
         Invocations.invoke_async,
         Invocations,
         lambda _: InvokeAsyncRequest(function_name="checkout", invoke_args=b'{"order": 1}'),
-        lambda tiny: tiny.invoked == [b'{"order": 1}'],
+        lambda fake: fake.invocations == [b'{"order": 1}'],
         sent=1,
     ),
 ]
@@ -390,24 +413,24 @@ async def performed(aws: Connection, case: Case, request: Request) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_without_a_fault_an_operation_is_sent_once_and_done(
-    aws: Connection, stub: Stub, tiny: TinyLambda, case: Case
+    aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
-    case.prepare(tiny)
-    assert await performed(aws, case, case.ask(tiny)) == ["done"]
+    case.prepare(fake)
+    assert await performed(aws, case, case.ask(fake)) == ["done"]
     assert stub.sent(case.name) == 1
-    assert case.done(tiny)
+    assert case.done(fake)
 
 
 @pytest.mark.parametrize("fault", LOST.values(), ids=LOST.keys())
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_an_operation_whose_answer_is_lost_is_done_once(
-    aws: Connection, stub: Stub, tiny: TinyLambda, case: Case, fault: Fault
+    aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
-    case.prepare(tiny)
-    request = case.ask(tiny)
+    case.prepare(fake)
+    request = case.ask(fake)
     stub.meets(fault, operation=case.name)
     ends = await performed(aws, case, request)
-    assert case.done(tiny)
+    assert case.done(fake)
     if isinstance(fault, Truncated) and case.name in WITHOUT_A_BODY:
         assert ends == ["done"]
     else:
@@ -418,106 +441,106 @@ async def test_an_operation_whose_answer_is_lost_is_done_once(
 @pytest.mark.parametrize("fault", NEVER_HAPPENED.values(), ids=NEVER_HAPPENED.keys())
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_an_operation_that_never_arrived_is_sent_again(
-    aws: Connection, stub: Stub, tiny: TinyLambda, case: Case, fault: Fault
+    aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
-    case.prepare(tiny)
-    request = case.ask(tiny)
+    case.prepare(fake)
+    request = case.ask(fake)
     stub.meets(fault, operation=case.name)
     ends = await performed(aws, case, request)
     assert ends[-1] == "done"
     assert ends[0] in {"Unavailable", "Throttled"}
     assert stub.sent(case.name) == 2
-    assert case.done(tiny)
+    assert case.done(fake)
 
 
 @pytest.mark.parametrize("case", GUARDED, ids=lambda case: case.name)
 async def test_a_refusal_of_the_revision_after_our_own_success_is_success(
-    aws: Connection, stub: Stub, tiny: TinyLambda, case: Case
+    aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
-    case.prepare(tiny)
-    request = case.ask(tiny)
+    case.prepare(fake)
+    request = case.ask(fake)
     stub.meets(MOVED, operation=case.name)
     assert await performed(aws, case, request) == ["done"]
     assert stub.sent(case.name) == 1
-    assert case.done(tiny)
+    assert case.done(fake)
 
 
 @pytest.mark.parametrize("case", READ_BACK, ids=lambda case: case.name)
 async def test_an_answer_that_comes_too_late_is_a_lost_one(
-    hasty: Connection, stub: Stub, tiny: TinyLambda, case: Case
+    hasty: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
-    case.prepare(tiny)
-    request = case.ask(tiny)
+    case.prepare(fake)
+    request = case.ask(fake)
     stub.meets(TOO_LATE, operation=case.name)
     assert await performed(hasty, case, request) == ["Unavailable", "done"]
     assert stub.sent(case.name) == 1
-    assert case.done(tiny)
+    assert case.done(fake)
 
 
 @pytest.mark.parametrize("case", READ_BACK, ids=lambda case: case.name)
 async def test_where_the_reading_back_fails_too_nothing_is_sent_on_a_guess(
-    aws: Connection, stub: Stub, tiny: TinyLambda, case: Case
+    aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
-    case.prepare(tiny)
-    request = case.ask(tiny)
+    case.prepare(fake)
+    request = case.ask(fake)
     stub.meets(DropAfter(), BROKEN)
     assert await performed(aws, case, request) == ["Unavailable", "Unavailable", "done"]
     assert stub.sent(case.name) == 1
-    assert case.done(tiny)
+    assert case.done(fake)
 
 
 @pytest.mark.parametrize("fault", [*LOST.values(), *NEVER_HAPPENED.values()])
 @pytest.mark.parametrize("case", INVOCATIONS, ids=lambda case: case.name)
 async def test_an_invocation_is_sent_once_or_not_at_all(
-    aws: Connection, stub: Stub, tiny: TinyLambda, case: Case, fault: Fault
+    aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
     stub.meets(fault, operation=case.name)
-    request = case.ask(tiny)
+    request = case.ask(fake)
     ends = await performed(aws, case, request)
-    assert ends in (["Unavailable"], ["Throttled"]) or (
-        ends == ["done"] and fault is NOT_JSON
-    )  # a payload may be anything
+    # A payload may be anything, and a response without a body is whole when half of it arrives.
+    harmless = NOT_JSON if case.name == "invoke" else Truncated()
+    assert ends in ([["done"]] if fault == harmless else [["Unavailable"], ["Throttled"]])
     with pytest.raises(ApplicationError) as caught:
         await attempt(aws, case, request, 2)
     assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", True)
     assert stub.sent(case.name) == 1
-    assert case.done(tiny) is (fault not in NEVER_HAPPENED.values())
+    assert case.done(fake) is (fault not in NEVER_HAPPENED.values())
 
 
 # ── somebody else was there in the meantime ──
 
 
 async def test_an_alias_that_somebody_else_moved_after_our_lost_request_is_left_alone(
-    aws: Connection, stub: Stub, tiny: TinyLambda
+    aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     case = BY_NAME["update_alias"]
-    request = case.ask(tiny)
+    request = case.ask(fake)
     stub.meets(DropBefore(), operation="update_alias")
     with pytest.raises(ApplicationError):
         await attempt(aws, case, request, 1)
-    tiny.update_alias(
-        {"FunctionName": "checkout", "Name": "live", "FunctionVersion": "9", "RoutingConfig": {}}
-    )
+    fake.overwrite("checkout", "theirs")
+    theirs = fake.publish("checkout")
+    fake.apply("update_alias", FunctionName="checkout", Name="live", FunctionVersion=theirs)
     with pytest.raises(ApplicationError) as caught:
         await attempt(aws, case, request, 2)
     assert (caught.value.type, caught.value.non_retryable) == ("Stale", True)
     assert stub.sent("update_alias") == 1
-    assert live(tiny)["FunctionVersion"] == "9"
+    assert live(fake)["FunctionVersion"] == theirs
 
 
 async def test_code_that_somebody_else_uploaded_after_our_lost_request_is_left_alone(
-    aws: Connection, stub: Stub, tiny: TinyLambda
+    aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     case = BY_NAME["update_function_code"]
-    request = case.ask(tiny)
+    request = case.ask(fake)
     stub.meets(DropBefore(), operation="update_function_code")
     with pytest.raises(ApplicationError):
         await attempt(aws, case, request, 1)
-    tiny.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(b"theirs")})
+    fake.overwrite("checkout", "theirs")
     with pytest.raises(ApplicationError) as caught:
         await attempt(aws, case, request, 2)
     assert caught.value.type == "Stale"
-    assert tiny.functions["checkout"].code == b"theirs"
+    assert fake.functions["checkout"].code == b"theirs"
 
 
 @pytest.mark.parametrize(
@@ -525,64 +548,54 @@ async def test_code_that_somebody_else_uploaded_after_our_lost_request_is_left_a
     [
         (
             "create_alias",
-            lambda tiny: tiny.create_alias(
-                {
-                    "FunctionName": "checkout",
-                    "Name": "beta",
-                    "FunctionVersion": "7",
-                    "Description": "theirs",
-                }
-            ),
+            {"Name": "beta", "FunctionVersion": "1", "Description": "theirs"},
         ),
         (
             "add_permission",
-            lambda tiny: tiny.add_permission(
-                {
-                    "FunctionName": "checkout",
-                    "StatementId": "s3",
-                    "Action": "lambda:InvokeFunction",
-                    "Principal": "sns.amazonaws.com",
-                }
-            ),
+            {
+                "StatementId": "s3",
+                "Action": "lambda:InvokeFunction",
+                "Principal": "sns.amazonaws.com",
+            },
         ),
         (
             "create_event_source_mapping",
-            lambda tiny: tiny.create_event_source_mapping(
-                {"FunctionName": "checkout", "EventSourceArn": QUEUE, "BatchSize": 99}
-            ),
+            {"EventSourceArn": QUEUE, "BatchSize": 99},
         ),
         (
             "create_function",
-            lambda tiny: tiny.create_function(
-                {
-                    "FunctionName": "basket",
-                    "Role": ROLE,
-                    "Code": {"ZipFile": base64.b64encode(b"theirs")},
-                    "Handler": "their.handler",
-                }
-            ),
+            {
+                "FunctionName": "basket",
+                "Role": ROLE,
+                "Code": {"ZipFile": b"theirs"},
+                "Runtime": "python3.13",
+                "Handler": "their.handler",
+            },
         ),
     ],
 )
 @pytest.mark.parametrize("number", [1, 2])
 async def test_what_somebody_else_created_under_our_name_is_left_alone(
     aws: Connection,
-    tiny: TinyLambda,
+    fake: FakeLambda,
     name: str,
-    theirs: Callable[[TinyLambda], object],
+    theirs: dict[str, Any],
     number: int,
 ) -> None:
     case = BY_NAME[name]
-    theirs(tiny)
-    before = repr((tiny.functions, tiny.mappings))
+    fake.apply(name, **{"FunctionName": "checkout", **theirs})
+    for function in fake.functions:
+        fake.settle(function)
+    fake.apply("list_event_source_mappings")
+    before = repr((fake.functions, fake.mappings))
     with pytest.raises(ApplicationError) as caught:
-        await attempt(aws, case, case.ask(tiny), number)
+        await attempt(aws, case, case.ask(fake), number)
     assert (caught.value.type, caught.value.non_retryable) == ("Exists", True)
-    assert repr((tiny.functions, tiny.mappings)) == before
+    assert repr((fake.functions, fake.mappings)) == before
 
 
 async def test_a_secret_that_aws_repeats_when_it_refuses_a_change_is_not_in_the_failure(
-    aws: Connection, stub: Stub, tiny: TinyLambda
+    aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     case = BY_NAME["update_function_configuration"]
     stub.meets(
@@ -594,7 +607,7 @@ async def test_a_secret_that_aws_repeats_when_it_refuses_a_change_is_not_in_the_
         operation=case.name,
     )
     with pytest.raises(ApplicationError) as caught:
-        await attempt(aws, case, case.ask(tiny), 1)
+        await attempt(aws, case, case.ask(fake), 1)
     assert caught.value.type == "Invalid"
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in str(caught.value.details)

@@ -23,14 +23,11 @@ from tests.activities.stub import (
     DropAfter,
     DropBefore,
     Fault,
-    HttpRequest,
-    HttpResponse,
     Slow,
     Stub,
     Truncated,
 )
-
-pytest_plugins = ["tests.activities.wired"]
+from tests.fake_lambda.http import HttpRequest, HttpResponse
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 REQUEST = MetricsRequest(

@@ -17,8 +17,7 @@ from activities.permissions import (
     RemovePermissionRequest,
 )
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
-from tests.activities.tiny_lambda import ROLE
+from tests.fake_lambda import FakeLambda
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:orders"
 ADD = AddPermissionRequest(
@@ -34,15 +33,34 @@ REMOVE = RemovePermissionRequest(
 MOVED = "PreconditionFailedException"
 
 
+class Gauge:
+    """How many writes to policies are on their way at once, at most."""
+
+    def __init__(self, port: FakeLambda) -> None:
+        self.now = self.most = 0
+        for operation in ("add_permission", "remove_permission"):
+            port.before(operation, self._begin, times=None)
+            port.after(operation, self._end, times=None)
+
+    async def _begin(self, _: object) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        for _ in range(5):  # every other writer gets its chance
+            await asyncio.sleep(0)
+
+    def _end(self, _: object) -> None:
+        self.now -= 1
+
+
 @pytest.fixture
-def permissions(port: Port) -> Permissions:
+def permissions(port: FakeLambda) -> Permissions:
     for name in ("checkout", "cart"):
-        port.lambda_.create_function({"FunctionName": name, "Role": ROLE, "Code": {}})
+        port.create(name)
     return Permissions(port)
 
 
-def policy(port: Port, qualifier: str = "live") -> dict[str, Any]:
-    return port.lambda_.functions["checkout"].policies.get(qualifier, {})
+def policy(port: FakeLambda, qualifier: str = "live") -> dict[str, Any]:
+    return port.functions["checkout"].policies.get(qualifier, {})
 
 
 def test_a_statements_id_is_made_of_what_it_grants_and_of_nothing_else() -> None:
@@ -62,18 +80,18 @@ def test_a_statements_id_is_made_of_what_it_grants_and_of_nothing_else() -> None
 
 
 async def test_a_permission_added_under_a_lost_answer_is_found_and_not_added_again(
-    port: Port, permissions: Permissions
+    port: FakeLambda, permissions: Permissions
 ) -> None:
     port.lose("add_permission")
     with pytest.raises(ApplicationError):
         await on_attempt(1, permissions.add_permission, ADD)
     answer = await on_attempt(2, permissions.add_permission, ADD)
     assert json.loads(answer.statement)["Sid"] == ADD.statement_id
-    assert port.calls("add_permission") == ["add_permission"]
+    assert port.count("add_permission") == 1
 
 
 async def test_a_permission_that_never_arrived_is_added_by_the_second_attempt(
-    port: Port, permissions: Permissions
+    port: FakeLambda, permissions: Permissions
 ) -> None:
     await on_attempt(2, permissions.add_permission, ADD)
     assert [*policy(port)] == [ADD.statement_id]
@@ -99,7 +117,7 @@ async def test_the_same_permission_there_already_is_success_on_a_first_attempt_t
     ],
 )
 async def test_another_grant_under_the_same_id_is_left_alone_and_said_to_differ(
-    port: Port, permissions: Permissions, attempt: int, other: dict[str, Any], differing: str
+    port: FakeLambda, permissions: Permissions, attempt: int, other: dict[str, Any], differing: str
 ) -> None:
     await on_attempt(1, permissions.add_permission, ADD.model_copy(update=other))
     before = json.dumps(policy(port))
@@ -155,7 +173,7 @@ async def test_another_grant_under_the_same_id_is_left_alone_and_said_to_differ(
     ],
 )
 async def test_a_statement_is_read_in_every_way_that_aws_writes_it(
-    port: Port, permissions: Permissions, stated: dict[str, Any], asked: dict[str, Any]
+    port: FakeLambda, permissions: Permissions, stated: dict[str, Any], asked: dict[str, Any]
 ) -> None:
     request = AddPermissionRequest.model_validate(
         {"FunctionName": "checkout", "Action": "lambda:InvokeFunction", **asked}
@@ -167,21 +185,21 @@ async def test_a_statement_is_read_in_every_way_that_aws_writes_it(
         "Resource": "…",
         **stated,
     }
-    port.instead("get_policy", {"Policy": json.dumps({"Statement": [statement]})})
+    port.respond("get_policy", {"Policy": json.dumps({"Statement": [statement]})})
     assert (
         json.loads((await on_attempt(2, permissions.add_permission, request)).statement)
         == statement
     )
     narrower = statement | {"Condition": {"StringEquals": {"aws:SomethingNew": "x"}}}
-    port.instead("get_policy", {"Policy": json.dumps({"Statement": [narrower]})})
+    port.respond("get_policy", {"Policy": json.dumps({"Statement": [narrower]})})
     with pytest.raises(ApplicationError, match="aws:SomethingNew"):
         await on_attempt(2, permissions.add_permission, request)
 
 
 async def test_a_policy_that_moved_on_is_stale_unless_our_statement_is_in_it(
-    port: Port, permissions: Permissions
+    port: FakeLambda, permissions: Permissions
 ) -> None:
-    port.instead(
+    port.respond(
         "add_permission",
         AwsError("add_permission", MOVED, "moved"),
         AwsError("add_permission", MOVED, "moved"),
@@ -191,7 +209,7 @@ async def test_a_policy_that_moved_on_is_stale_unless_our_statement_is_in_it(
             1, permissions.add_permission, ADD.model_copy(update={"revision_id": "p0"})
         )
     assert stale.value.type == "Stale"
-    port.lambda_.add_permission(ADD.parameters())
+    port.apply("add_permission", **ADD.parameters())
     assert (await on_attempt(1, permissions.add_permission, ADD)).statement
 
 
@@ -201,19 +219,19 @@ async def test_removing_what_is_gone_is_success(permissions: Permissions, attemp
 
 
 async def test_removing_from_a_policy_that_moved_on_is_success_only_if_the_statement_is_gone(
-    port: Port, permissions: Permissions
+    port: FakeLambda, permissions: Permissions
 ) -> None:
     moved = AwsError("remove_permission", MOVED, "moved")
-    port.instead("remove_permission", moved, moved)
+    port.respond("remove_permission", moved, moved)
     assert await on_attempt(1, permissions.remove_permission, REMOVE) is None
-    port.lambda_.add_permission(ADD.parameters())
+    port.apply("add_permission", **ADD.parameters())
     with pytest.raises(ApplicationError) as stale:
         await on_attempt(1, permissions.remove_permission, REMOVE)
     assert stale.value.type == "Stale"
 
 
 async def test_writes_to_one_functions_policies_wait_for_each_other_under_whatever_name(
-    port: Port, permissions: Permissions
+    port: FakeLambda, permissions: Permissions
 ) -> None:
     names = (
         "checkout",
@@ -221,24 +239,26 @@ async def test_writes_to_one_functions_policies_wait_for_each_other_under_whatev
         "arn:aws:lambda:eu-west-1:123456789012:function:checkout:live",
     )
     adds = [ADD.model_copy(update={"function_name": name}) for name in names]
-    port.instead("add_permission", *({"Statement": "{}"} for _ in adds))
-    port.instead("remove_permission", {})
+    port.respond("add_permission", *({"Statement": "{}"} for _ in adds))
+    port.respond("remove_permission", {})
+    gauge = Gauge(port)
     await asyncio.gather(
         *(permissions.add_permission(add) for add in adds), permissions.remove_permission(REMOVE)
     )
-    assert port.at_once == 1
+    assert gauge.most == 1
 
 
 async def test_writes_to_different_functions_do_not_wait(
-    port: Port, permissions: Permissions
+    port: FakeLambda, permissions: Permissions
 ) -> None:
+    gauge = Gauge(port)
     await asyncio.gather(
         *(
             permissions.add_permission(ADD.model_copy(update={"function_name": name}))
             for name in ("checkout", "cart")
         )
     )
-    assert port.at_once == 2
+    assert gauge.most == 2
 
 
 async def test_a_policy_is_read_per_qualifier(permissions: Permissions) -> None:
@@ -256,9 +276,9 @@ async def test_a_policy_is_read_per_qualifier(permissions: Permissions) -> None:
     "policy", ["no JSON", "[]", "{}", '{"Statement": {}}', '{"Statement": ["all"]}']
 )
 async def test_a_policy_that_is_none_is_no_answer(
-    permissions: Permissions, port: Port, policy: str
+    permissions: Permissions, port: FakeLambda, policy: str
 ) -> None:
-    port.instead("get_policy", {"Policy": policy})
+    port.respond("get_policy", {"Policy": policy})
     with pytest.raises(ApplicationError, match="Policy is no policy") as failure:
         await on_attempt(2, permissions.add_permission, ADD)
     assert failure.value.type == "Unavailable"

@@ -21,11 +21,8 @@ from activities.probes import (
     ResponseExpectation,
 )
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
 from tests.activities.stub import BROKEN, NOT_JSON, THROTTLED, DropAfter, Slow, Stub, Truncated
-from tests.activities.tiny_lambda import ROLE, TinyLambda
-
-pytest_plugins = ["tests.activities.wired"]
+from tests.fake_lambda import FakeLambda
 
 SECRET = "hunter2"
 
@@ -50,17 +47,17 @@ def at(path: str, *value: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def probing(port: Port) -> Probes:
-    port.lambda_.create_function({"FunctionName": "checkout", "Role": ROLE, "Code": {}})
+def probing(port: FakeLambda) -> Probes:
+    port.create("checkout")
     return Probes(port)
 
 
 async def told(
-    port: Port, probing: Probes, answer: Any, *expectations: dict[str, Any]
+    port: FakeLambda, probing: Probes, answer: Any, *expectations: dict[str, Any]
 ) -> str | None:
     """What is said of an answer."""
     content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    port.instead("invoke", {"StatusCode": 200, "Payload": content, "ExecutedVersion": "1"})
+    port.respond("invoke", {"StatusCode": 200, "Payload": content, "ExecutedVersion": "1"})
     said: ProbeFunctionResponse = await on_attempt(1, probing.probe_function, asked(*expectations))
     assert said.failure is None or SECRET not in said.failure
     return said.failure
@@ -70,11 +67,11 @@ async def told(
 
 
 async def test_it_asks_the_version_itself_for_an_answer_and_no_log(
-    port: Port, probing: Probes
+    port: FakeLambda, probing: Probes
 ) -> None:
     answer = await on_attempt(1, probing.probe_function, asked(Payload={"id": [1, None, "é"]}))
     assert answer.failure is None
-    assert port.sent == [
+    assert port.requests == [
         (
             "invoke",
             {
@@ -88,18 +85,18 @@ async def test_it_asks_the_version_itself_for_an_answer_and_no_log(
     ]
 
 
-async def test_without_a_payload_an_empty_object_is_sent(port: Port, probing: Probes) -> None:
+async def test_without_a_payload_an_empty_object_is_sent(port: FakeLambda, probing: Probes) -> None:
     await on_attempt(1, probing.probe_function, asked())
-    assert port.sent[0][1]["Payload"] == b"{}"
+    assert port.calls[0].parameters["Payload"] == b"{}"
 
 
-async def test_a_second_attempt_sends_nothing(port: Port, probing: Probes) -> None:
+async def test_a_second_attempt_sends_nothing(port: FakeLambda, probing: Probes) -> None:
     with pytest.raises(
         ApplicationError, match="may have been probed already, and was not probed again"
     ) as refused:
         await on_attempt(2, probing.probe_function, asked())
     assert (refused.value.type, refused.value.non_retryable) == ("Unavailable", True)
-    assert port.sent == []
+    assert port.requests == []
     assert get_operation_policy(Probes.probe_function) is ONCE
 
 
@@ -112,9 +109,9 @@ async def test_a_second_attempt_sends_nothing(port: Port, probing: Probes) -> No
     ],
 )
 async def test_what_aws_refuses_is_a_failure_that_is_not_tried_again_by_itself(
-    port: Port, probing: Probes, code: str, fault: str
+    port: FakeLambda, probing: Probes, code: str, fault: str
 ) -> None:
-    port.instead("invoke", AwsError("invoke", code, "no", status=400))
+    port.respond("invoke", AwsError("invoke", code, "no", status=400))
     with pytest.raises(ApplicationError) as refused:
         await on_attempt(1, probing.probe_function, asked())
     assert (refused.value.type, refused.value.non_retryable) == (fault, True)
@@ -146,7 +143,7 @@ async def test_what_aws_refuses_is_a_failure_that_is_not_tried_again_by_itself(
     ],
 )
 async def test_an_answer_as_expected_is_no_failure(
-    port: Port, probing: Probes, answer: Any, expectation: dict[str, Any]
+    port: FakeLambda, probing: Probes, answer: Any, expectation: dict[str, Any]
 ) -> None:
     assert await told(port, probing, answer, expectation) is None
 
@@ -185,13 +182,13 @@ async def test_an_answer_as_expected_is_no_failure(
     ],
 )
 async def test_an_answer_otherwise_is_a_failure_that_tells_nothing_of_it(
-    port: Port, probing: Probes, answer: Any, expectation: dict[str, Any], failure: str
+    port: FakeLambda, probing: Probes, answer: Any, expectation: dict[str, Any], failure: str
 ) -> None:
     assert await told(port, probing, answer, expectation) == failure
 
 
 async def test_the_first_expectation_that_does_not_hold_is_named(
-    port: Port, probing: Probes
+    port: FakeLambda, probing: Probes
 ) -> None:
     answer = {"a": 1, "b": 2, "c": 3}
     assert (
@@ -200,7 +197,7 @@ async def test_the_first_expectation_that_does_not_hold_is_named(
     )
 
 
-async def test_without_expectations_any_answer_will_do(port: Port, probing: Probes) -> None:
+async def test_without_expectations_any_answer_will_do(port: FakeLambda, probing: Probes) -> None:
     for answer in (b"", b"{", b"null", {"error": SECRET}):
         assert await told(port, probing, answer) is None
 
@@ -210,9 +207,9 @@ async def test_without_expectations_any_answer_will_do(port: Port, probing: Prob
     [("Unhandled", "Unhandled"), ("Handled", "Handled"), (SECRET, "FunctionError")],
 )
 async def test_a_function_that_fails_is_a_failure_without_its_words(
-    port: Port, probing: Probes, error: str, said: str
+    port: FakeLambda, probing: Probes, error: str, said: str
 ) -> None:
-    port.instead(
+    port.respond(
         "invoke",
         {
             "StatusCode": 200,
@@ -226,8 +223,10 @@ async def test_a_function_that_fails_is_a_failure_without_its_words(
 
 
 @pytest.mark.parametrize("status", [202, 500, None])
-async def test_another_status_is_a_failure(port: Port, probing: Probes, status: int | None) -> None:
-    port.instead("invoke", {"Payload": b'"ok"'} | ({"StatusCode": status} if status else {}))
+async def test_another_status_is_a_failure(
+    port: FakeLambda, probing: Probes, status: int | None
+) -> None:
+    port.respond("invoke", {"Payload": b'"ok"'} | ({"StatusCode": status} if status else {}))
     assert (
         await on_attempt(1, probing.probe_function, asked())
     ).failure == f"its status is {status}, not 200"
@@ -275,7 +274,7 @@ def test_a_payload_says_nothing_when_it_is_printed() -> None:
 
 
 async def test_over_http_the_version_is_named_and_the_time_is_taken(
-    aws: Connection, stub: Stub, tiny: TinyLambda
+    aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     stub.meets(Slow(0.2), operation="invoke")
     answer = await on_attempt(
@@ -289,7 +288,7 @@ async def test_over_http_the_version_is_named_and_the_time_is_taken(
         {"Qualifier": ["1"]},
     )
     assert request.headers["x-amz-invocation-type"] == "RequestResponse"
-    assert tiny.invoked == [b'{"id":1}']
+    assert fake.invocations == [b'{"id":1}']
 
 
 async def test_what_is_late_is_a_failure_and_is_not_waited_for(aws: Connection, stub: Stub) -> None:

@@ -16,9 +16,7 @@ from activities.provisioned import (
 )
 from tests.activities.scripted import Scripted
 from tests.activities.stub import DropAfter, Stub
-from tests.activities.tiny_lambda import TinyLambda
-
-pytest_plugins = ["tests.activities.wired"]
+from tests.fake_lambda import FakeLambda
 
 PUT = PutProvisionedConcurrencyConfigRequest(
     function_name="checkout", qualifier="1", provisioned_concurrent_executions=5
@@ -27,18 +25,19 @@ GET = GetProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier
 DELETE = DeleteProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1")
 
 
-async def test_putting_it_twice_leaves_it_as_asked(aws: Connection, tiny: TinyLambda) -> None:
+async def test_putting_it_twice_leaves_it_as_asked(aws: Connection, fake: FakeLambda) -> None:
     for _ in range(2):
         answer = await ProvisionedConcurrency(aws).put_provisioned_concurrency_config(PUT)
         assert (answer.status, answer.requested_provisioned_concurrent_executions) == (
             "IN_PROGRESS",
             5,
         )
-    assert tiny.functions["checkout"].provisioned == {"1": 5}
+    [config] = fake.functions["checkout"].provisioned.values()
+    assert config["RequestedProvisionedConcurrentExecutions"] == 5
 
 
 async def test_deleting_what_is_gone_is_done_already(
-    aws: Connection, stub: Stub, tiny: TinyLambda
+    aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     group = ProvisionedConcurrency(aws)
     await group.put_provisioned_concurrency_config(PUT)
@@ -46,13 +45,13 @@ async def test_deleting_what_is_gone_is_done_already(
     with pytest.raises(ApplicationError, match="ConnectionClosedError"):
         await group.delete_provisioned_concurrency_config(DELETE)
     await group.delete_provisioned_concurrency_config(DELETE)
-    assert tiny.functions["checkout"].provisioned == {}
+    assert fake.functions["checkout"].provisioned == {}
 
 
 async def test_deleting_from_a_function_that_is_gone_is_done_already(
-    aws: Connection, tiny: TinyLambda
+    aws: Connection, fake: FakeLambda
 ) -> None:
-    del tiny.functions["checkout"]
+    del fake.functions["checkout"]
     await ProvisionedConcurrency(aws).delete_provisioned_concurrency_config(DELETE)
 
 

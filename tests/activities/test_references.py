@@ -9,12 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.aws import Connection
-from activities.dynamic_references import ParameterReference, Reference, SecretReference, parse_references, resolve_references
+from activities.dynamic_references import (
+    ParameterReference,
+    Reference,
+    SecretReference,
+    parse_references,
+    resolve_references,
+)
 from activities.errors import AwsError, Fault, classify_error
 from tests.activities.scripted import Scripted
-from tests.activities.stub import HttpRequest, HttpResponse, Stub
-
-pytest_plugins = ["tests.activities.wired"]
+from tests.activities.stub import Stub
+from tests.fake_lambda.http import HttpRequest, HttpResponse
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-Ab1Cd2"
 NAME = st.text("azAZ09_./-", min_size=1, max_size=20)
@@ -60,7 +65,10 @@ REFERENCE = st.one_of(
             "secretsmanager:db:SecretString:password:AWSPREVIOUS",
             SecretReference("db", "password", "AWSPREVIOUS"),
         ),
-        ("secretsmanager:db:SecretString:password::1234", SecretReference("db", "password", "", "1234")),
+        (
+            "secretsmanager:db:SecretString:password::1234",
+            SecretReference("db", "password", "", "1234"),
+        ),
         ("secretsmanager:db::::", SecretReference("db")),
         (f"secretsmanager:{ARN}", SecretReference(ARN)),
         (f"secretsmanager:{ARN}:SecretString:password", SecretReference(ARN, "password")),
@@ -131,9 +139,9 @@ async def test_every_reference_is_replaced_and_the_rest_of_the_value_stays() -> 
 async def test_versions_of_one_parameter_are_told_apart() -> None:
     found = [{"Name": "/a", "Value": "old", "Selector": ":3"}, {"Name": "/a", "Value": "new"}]
     port = Scripted(get_parameters={"Parameters": found})
-    assert await resolve_references(port, {"A": "{{resolve:ssm:/a:3}} {{resolve:ssm-secure:/a}}"}) == {
-        "A": "old new"
-    }
+    assert await resolve_references(
+        port, {"A": "{{resolve:ssm:/a:3}} {{resolve:ssm-secure:/a}}"}
+    ) == {"A": "old new"}
     assert port.last("get_parameters") == {"Names": ["/a:3", "/a"], "WithDecryption": True}
 
 
@@ -143,7 +151,9 @@ async def test_parameters_are_fetched_ten_at_a_time() -> None:
             "Parameters": [{"Name": f"/{number}", "Value": str(number)} for number in range(25)]
         }
     )
-    await resolve_references(port, {f"V{number}": f"{{{{resolve:ssm:/{number}}}}}" for number in range(25)})
+    await resolve_references(
+        port, {f"V{number}": f"{{{{resolve:ssm:/{number}}}}}" for number in range(25)}
+    )
     assert [len(parameters["Names"]) for _, parameters in port.asked] == [10, 10, 5]
 
 

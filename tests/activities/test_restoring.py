@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 from typing import Any
 
@@ -24,9 +23,8 @@ from activities.restore_latest import (
 )
 from tests.activities.scripted import Scripted
 from tests.activities.stub import Answer, DropAfter, Stub
-from tests.activities.tiny_lambda import Function, TinyLambda
-
-pytest_plugins = ["tests.activities.wired"]
+from tests.fake_lambda import FakeLambda, Function
+from tests.fake_lambda.account import Package
 
 REQUEST = RestoreLatestRequest(function_name="checkout", version="1")
 DESCRIBED = RestoreLatestRequest(function_name="checkout", version="1", description="as it was")
@@ -65,15 +63,13 @@ AFTER = {
 
 
 @pytest.fixture
-def function(tiny: TinyLambda) -> Function:
+def function(fake: FakeLambda) -> Function:
     """Published as version 1 with one code and configuration; ``$LATEST`` then got others."""
-    name = {"FunctionName": "checkout"}
-    function = tiny.functions["checkout"]
-    function.versions.clear()
-    tiny.update_function_configuration(name | BEFORE)
-    tiny.publish_version(name)
-    tiny.update_function_code(name | {"ZipFile": base64.b64encode(b"two")})
-    tiny.update_function_configuration(name | AFTER)
+    function = fake.create_unpublished("checkout", "one", **BEFORE)
+    fake.publish("checkout")
+    fake.overwrite("checkout", "two")
+    fake.apply("update_function_configuration", FunctionName="checkout", **AFTER)
+    fake.settle("checkout")
     return function
 
 
@@ -103,10 +99,10 @@ async def test_the_description_of_a_version_is_not_taken_for_the_functions(
 
 
 async def test_what_somebody_else_put_there_since_is_left_alone(
-    aws: Connection, tiny: TinyLambda, function: Function
+    aws: Connection, fake: FakeLambda, function: Function
 ) -> None:
-    tiny.publish_version({"FunctionName": "checkout"})
-    tiny.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(b"theirs")})
+    fake.publish("checkout")
+    fake.overwrite("checkout", "theirs")
     with pytest.raises(
         ApplicationError, match=r"not what version 2 was made of any more: code"
     ) as caught:
@@ -118,9 +114,9 @@ async def test_what_somebody_else_put_there_since_is_left_alone(
 
 
 async def test_what_the_release_put_there_is_replaced(
-    aws: Connection, tiny: TinyLambda, function: Function
+    aws: Connection, fake: FakeLambda, function: Function
 ) -> None:
-    tiny.publish_version({"FunctionName": "checkout"})
+    fake.publish("checkout")
     await restored(aws, RestoreLatestRequest(function_name="checkout", version="1", replacing="2"))
     assert function.code == b"one"
 
@@ -130,26 +126,24 @@ async def test_code_and_configuration_are_those_of_the_version_again(
 ) -> None:
     answer = await restored(aws, DESCRIBED)
     assert function.code == b"one"
-    expected = shown(function.versions["1"][0]) | {
-        "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
-        "DeadLetterConfig": {"TargetArn": ""},
-        "SnapStart": {"ApplyOn": "None"},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/checkout"},
+    expected = shown(function.versions["1"]) | {
+        "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "VpcId": ""},
     }
     assert shown(function.latest) == expected
     assert answer.restored == ["code", "configuration"]
     assert (
         answer.code_sha256_after
-        == function.versions["1"][0]["CodeSha256"]
+        == function.versions["1"]["CodeSha256"]
         != answer.code_sha256_before
     )
 
 
 async def test_what_differs_is_written_and_nothing_else(
-    aws: Connection, stub: Stub, tiny: TinyLambda
+    aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
-    tiny.update_function_configuration({"FunctionName": "checkout", "Timeout": 60})
-    seen = tiny.functions["checkout"].latest["RevisionId"]
+    fake.apply("update_function_configuration", FunctionName="checkout", Timeout=60)
+    fake.settle("checkout")
+    seen = fake.functions["checkout"].latest["RevisionId"]
     answer = await restored(aws)
     assert answer.restored == ["configuration"]
     asked = next(
@@ -188,9 +182,9 @@ async def test_only_the_parts_that_were_asked_for_are_put_back(
 
 
 async def test_each_change_settles_before_the_next(
-    aws: Connection, stub: Stub, tiny: TinyLambda, function: Function
+    aws: Connection, stub: Stub, fake: FakeLambda, function: Function
 ) -> None:
-    tiny.settles_after = function.looks = 2
+    fake.polls = 1
     await restored(aws, DESCRIBED)
     operations = [request.operation for request in stub.requests]
     code, configuration = (
@@ -203,15 +197,15 @@ async def test_each_change_settles_before_the_next(
 
 @pytest.mark.usefixtures("function")
 async def test_a_change_that_takes_long_is_waited_for_by_a_benign_retry(
-    aws: Connection, stub: Stub, tiny: TinyLambda, monkeypatch: pytest.MonkeyPatch
+    aws: Connection, stub: Stub, fake: FakeLambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.05)
-    tiny.settles_after = 3
+    fake.polls = 3
     with pytest.raises(ApplicationError) as caught:
         await restored(aws)
     assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
     monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 20)
-    tiny.settles_after = 0
+    fake.polls = 0
     assert (await restored(aws, attempt=2)).restored == ["configuration"]
     assert stub.sent("update_function_code") == 1
 
@@ -230,8 +224,7 @@ async def test_neither_code_nor_environment_leaves_the_activity(aws: Connection)
 async def test_a_package_that_arrives_damaged_is_not_uploaded(
     aws: Connection, stub: Stub, function: Function
 ) -> None:
-    configuration, _ = function.versions["1"]
-    function.versions["1"] = (configuration, b"something else")
+    function.packages["1"] = Package(b"something else")
     with pytest.raises(ApplicationError) as caught:
         await restored(aws)
     assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", False)
@@ -359,13 +352,13 @@ async def test_what_somebody_changes_between_the_look_and_the_write_is_not_overw
 
 
 async def test_what_somebody_uploaded_before_anything_was_published_is_left_alone(
-    aws: Connection, tiny: TinyLambda, function: Function
+    aws: Connection, fake: FakeLambda, function: Function
 ) -> None:
     ours = function.latest["CodeSha256"]
     request = RestoreLatestRequest(
         function_name="checkout", version="1", parts=["code"], uploaded=ours
     )
-    tiny.update_function_code({"FunctionName": "checkout", "ZipFile": base64.b64encode(b"theirs")})
+    fake.overwrite("checkout", "theirs")
     with pytest.raises(
         ApplicationError, match=r"not what the release had uploaded any more: code"
     ) as caught:

@@ -1,4 +1,4 @@
-"""Which part of the rates is a worker's, by what Temporal says; what the real one says is in tests/workflows/test_sharing.py."""
+"""Which part of the rates is a worker's, by what Temporal says; what the real one says is in tests/test_worker.py."""
 
 from __future__ import annotations
 

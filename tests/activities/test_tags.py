@@ -7,16 +7,15 @@ from temporalio.exceptions import ApplicationError
 
 from activities.tags import ListTagsRequest, TagResourceRequest, Tags, UntagResourceRequest
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
-from tests.activities.tiny_lambda import ROLE
+from tests.fake_lambda import FakeLambda
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:checkout"
 
 
-async def test_tags_are_set_and_taken_away_and_a_second_time_changes_nothing(port: Port) -> None:
-    port.lambda_.create_function(
-        {"FunctionName": "checkout", "Role": ROLE, "Code": {}, "Tags": {"team": "shop", "old": "x"}}
-    )
+async def test_tags_are_set_and_taken_away_and_a_second_time_changes_nothing(
+    port: FakeLambda,
+) -> None:
+    port.create("checkout").tags = {"team": "shop", "old": "x"}
     tags = Tags(port)
     for operation in ("tag_resource", "untag_resource"):
         port.lose(operation)

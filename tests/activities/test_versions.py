@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
@@ -11,29 +10,22 @@ from temporalio.exceptions import ApplicationError
 from activities.pagination import MAX_ITEMS
 from activities.versions import ListVersionsByFunctionRequest, PublishVersionRequest, Versions
 from tests.activities.operations import on_attempt
-from tests.activities.port import Port
-from tests.activities.tiny_lambda import ROLE, Function
+from tests.fake_lambda import FakeLambda, Function
 
 RELEASE = "lambda-releases 0193"
 
 
 @pytest.fixture
-def versions(port: Port) -> Versions:
-    port.lambda_.create_function(
-        {
-            "FunctionName": "checkout",
-            "Role": ROLE,
-            "Code": {"ZipFile": base64.b64encode(b"one").decode()},
-        }
-    )
+def versions(port: FakeLambda) -> Versions:
+    port.create_unpublished("checkout")
     return Versions(port)
 
 
-def checkout(port: Port) -> Function:
-    return port.lambda_.functions["checkout"]
+def checkout(port: FakeLambda) -> Function:
+    return port.functions["checkout"]
 
 
-def publish(port: Port, **members: Any) -> PublishVersionRequest:
+def publish(port: FakeLambda, **members: Any) -> PublishVersionRequest:
     """To publish what is there now, on the condition that it stays so."""
     latest = checkout(port).latest
     asked = {
@@ -45,14 +37,13 @@ def publish(port: Port, **members: Any) -> PublishVersionRequest:
     return PublishVersionRequest(function_name="checkout", **asked)
 
 
-def change(port: Port, code: bytes = b"two") -> None:
-    port.lambda_.update_function_code(
-        {"FunctionName": "checkout", "ZipFile": base64.b64encode(code).decode()}
-    )
+def change(port: FakeLambda, code: bytes = b"two") -> None:
+    port.apply("update_function_code", FunctionName="checkout", ZipFile=code)
+    port.settle("checkout")
 
 
 async def test_a_version_published_under_a_lost_answer_is_found_and_no_second_one_arises(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port)
     port.lose("publish_version")
@@ -60,11 +51,11 @@ async def test_a_version_published_under_a_lost_answer_is_found_and_no_second_on
         await on_attempt(1, versions.publish_version, request)
     published = await on_attempt(2, versions.publish_version, request)
     assert (published.version, published.description) == ("1", RELEASE)
-    assert port.calls("publish_version") == ["publish_version"]
+    assert port.count("publish_version") == 1
 
 
 async def test_a_version_of_ours_is_found_even_after_somebody_changed_latest_again(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port)
     port.lose("publish_version")
@@ -76,18 +67,18 @@ async def test_a_version_of_ours_is_found_even_after_somebody_changed_latest_aga
 
 
 async def test_the_newest_of_several_versions_under_one_description_is_ours_on_whatever_page_it_stands(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     for code in (b"two", b"one", b"two"):
         change(port, code)
         await on_attempt(1, versions.publish_version, publish(port))
     request = publish(port, revision_id="moved on")
-    port.page = 1
+    port.page_size = 1
     assert (await on_attempt(2, versions.publish_version, request)).version == "3"
 
 
 async def test_other_code_under_the_same_description_is_not_ours(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     await on_attempt(1, versions.publish_version, publish(port))
     change(port)
@@ -97,31 +88,32 @@ async def test_other_code_under_the_same_description_is_not_ours(
 
 
 async def test_a_first_attempt_that_never_arrived_is_sent_again_under_the_same_revision(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port)
     assert (await on_attempt(2, versions.publish_version, request)).version == "1"
-    assert port.sent[-1][1]["RevisionId"] == request.revision_id
+    assert port.calls[-1].parameters["RevisionId"] == request.revision_id
 
 
 async def test_a_version_of_the_same_description_from_before_is_not_taken_for_ours_while_latest_is_as_it_was_read(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     await on_attempt(1, versions.publish_version, publish(port))
-    port.lambda_.update_function_configuration({"FunctionName": "checkout", "Timeout": 9})
+    port.apply("update_function_configuration", FunctionName="checkout", Timeout=9)
+    port.settle("checkout")
     assert (await on_attempt(2, versions.publish_version, publish(port))).version == "2"
 
 
 async def test_where_no_version_is_found_only_the_code_stays_as_a_guard(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port, revision_id="moved on")
     assert (await on_attempt(2, versions.publish_version, request)).version == "1"
-    assert "RevisionId" not in port.sent[-1][1]
-    assert port.sent[-1][1]["CodeSha256"] == request.code_sha256
+    assert "RevisionId" not in port.calls[-1].parameters
+    assert port.calls[-1].parameters["CodeSha256"] == request.code_sha256
 
 
-async def test_other_code_is_never_published(port: Port, versions: Versions) -> None:
+async def test_other_code_is_never_published(port: FakeLambda, versions: Versions) -> None:
     request = publish(port)
     change(port)
     for attempt, fault in ((1, "Stale"), (2, "Stale")):
@@ -134,7 +126,7 @@ async def test_other_code_is_never_published(port: Port, versions: Versions) -> 
 
 
 async def test_a_first_attempt_after_somebodys_change_is_stale(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port, revision_id="moved on")
     with pytest.raises(ApplicationError) as stale:
@@ -144,7 +136,7 @@ async def test_a_first_attempt_after_somebodys_change_is_stale(
 
 
 async def test_a_revision_refused_after_our_own_success_is_success(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port)
     await on_attempt(1, versions.publish_version, request)
@@ -152,7 +144,7 @@ async def test_a_revision_refused_after_our_own_success_is_success(
 
 
 async def test_without_the_codes_hash_the_revision_is_never_dropped(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port, code_sha256=None, revision_id="moved on")
     with pytest.raises(ApplicationError) as stale:
@@ -161,7 +153,7 @@ async def test_without_the_codes_hash_the_revision_is_never_dropped(
     assert checkout(port).versions == {}
 
 
-async def test_unchanged_code_makes_no_new_version(port: Port, versions: Versions) -> None:
+async def test_unchanged_code_makes_no_new_version(port: FakeLambda, versions: Versions) -> None:
     await on_attempt(1, versions.publish_version, publish(port))
     assert (
         await on_attempt(1, versions.publish_version, publish(port, description="another"))
@@ -169,11 +161,11 @@ async def test_unchanged_code_makes_no_new_version(port: Port, versions: Version
 
 
 async def test_a_list_of_versions_ends_where_a_history_would_burst_and_says_where_it_goes_on(
-    port: Port, versions: Versions
+    port: FakeLambda, versions: Versions
 ) -> None:
-    latest = checkout(port).latest
     checkout(port).versions |= {
-        str(number): ({**latest, "Version": str(number)}, b"") for number in range(1, 1_500)
+        str(number): {"FunctionName": "checkout", "Version": str(number)}
+        for number in range(1, 1_500)
     }
     found = await on_attempt(
         1,
@@ -192,13 +184,13 @@ async def test_a_list_of_versions_ends_where_a_history_would_burst_and_says_wher
     )
 
 
-async def test_a_list_of_large_versions_ends_earlier(port: Port, versions: Versions) -> None:
+async def test_a_list_of_large_versions_ends_earlier(port: FakeLambda, versions: Versions) -> None:
     latest = {
         **checkout(port).latest,
         "Environment": {"Variables": {f"NAME_{number:03}": "x" for number in range(300)}},
     }
     checkout(port).versions |= {
-        str(number): ({**latest, "Version": str(number)}, b"") for number in range(1, 500)
+        str(number): {**latest, "Version": str(number)} for number in range(1, 500)
     }
     found = await on_attempt(
         1,

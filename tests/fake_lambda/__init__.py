@@ -126,10 +126,10 @@ class FakeLambda(CallLog, Metrics, Account):
 
         Nothing is under way. The alias, where one is named, is on the last version.
         """
-        zipped = {"Runtime": "python3.13", "Handler": "app.handler"}
-        kind = {"PackageType": "Image"} if image else zipped
-        function = add_function(self, name, Package(), {"Role": ROLE, **kind, **configuration})
-        for package in packages or ("one",):
+        first, *others = packages or ("one",)
+        function = self.create_unpublished(name, first, image=image, **configuration)
+        self.publish(name)
+        for package in others:
             put_code(function, _make_package(package, image=image))
             self.publish(name)
         if alias:
@@ -140,6 +140,15 @@ class FakeLambda(CallLog, Metrics, Account):
                 FunctionVersion=str(function.published),
             )
         return function
+
+    def create_unpublished(
+        self, name: str, package: str = "one", *, image: bool = False, **configuration: Any
+    ) -> Function:
+        """A function without a version; nothing is under way."""
+        zipped = {"Runtime": "python3.13", "Handler": "app.handler"}
+        kind = {"PackageType": "Image"} if image else zipped
+        configuration = {"Role": ROLE, **kind, **configuration}
+        return add_function(self, name, _make_package(package, image=image), configuration)
 
     def publish(self, name: str) -> str:
         """A version of what ``$LATEST`` is, ready for traffic."""

@@ -112,7 +112,8 @@ class FakeLambdaServer:
         target, _, name = request.headers["x-amz-target"].rpartition(".")
         service, operation = _TARGETS[target], xform_name(name)
         model = get_operation(service, operation)
-        headers = {"Content-Type": f"application/x-amz-json-{model.service_model.json_version}"}
+        version = model.service_model.metadata["jsonVersion"]
+        headers = {"Content-Type": f"application/x-amz-json-{version}"}
         parameters = _read(model.input_shape, json.loads(request.body))
         try:
             answer = await self.aws.call(service, operation, parameters)
@@ -196,8 +197,8 @@ def write_rest_json(model: OperationModel, answer: Mapping[str, Any]) -> HttpRes
                 body[member] = _write(shape.members[member], value)
     if payload:
         return HttpResponse(status, answer.get(payload, b""), headers)
-    content = b"" if status == 204 else json.dumps(body).encode()
-    return HttpResponse(status, content, headers)
+    has_body = any(not member.serialization.get("location") for member in shape.members.values())
+    return HttpResponse(status, json.dumps(body).encode() if has_body else b"", headers)
 
 
 # --- JSON --------------------------------------------------------------------------------------

@@ -127,6 +127,6 @@ def _settle(account: Account, mapping: dict[str, Any]) -> dict[str, Any]:
     arrived = account.mapping_states.pop(mapping["UUID"], None)
     if mapping["State"] == "Deleting":
         del account.mappings[mapping["UUID"]]
-    elif arrived:
+    elif arrived and mapping["State"] not in _AT_REST:
         mapping["State"] = arrived
     return mapping

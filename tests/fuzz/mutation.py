@@ -123,8 +123,22 @@ def huge(answer: HttpResponse, chance: Random) -> HttpResponse:
 def not_json(answer: HttpResponse, chance: Random) -> HttpResponse:
     """A page, half an answer, bytes."""
     half = answer.body[: len(answer.body) // 2]
-    bodies = [b"<html>Welcome to the guest network</html>", half, b"\xff\xfe\x00", b"{'a': 1}", b"[1, 2", b"NaN", b'{"a": NaN}', b'{"a": 1e999}',
-              b'{"Version": ' + b"9" * 5000 + b"}", b'"\\ud800"', b'{"RevisionId": "\\ud800"}', b"\x00" * 1000, answer.body + answer.body, b"  "]  # fmt: skip
+    bodies = [
+        b"<html>Welcome to the guest network</html>",
+        half,
+        b"\xff\xfe\x00",
+        b"{'a': 1}",
+        b"[1, 2",
+        b"NaN",
+        b'{"a": NaN}',
+        b'{"a": 1e999}',
+        b'{"Version": ' + b"9" * 5000 + b"}",
+        b'"\\ud800"',
+        b'{"RevisionId": "\\ud800"}',
+        b"\x00" * 1000,
+        answer.body + answer.body,
+        b"  ",
+    ]
     return replace(answer, body=chance.choice(bodies))
 
 
@@ -195,14 +209,39 @@ def status(answer: HttpResponse, chance: Random) -> HttpResponse:
     return replace(answer, status=number, headers=answer.headers | moved)
 
 
-_CODES = ("ResourceNotFoundException", "ResourceConflictException", "PreconditionFailedException", "ServiceException", "TooManyRequestsException",
-          "SomethingNewException", "InvalidParameterValueException", "AccessDeniedException", "", "x" * 5000, "a\x00b", "Bug", "404",
-          "com.amazonaws#ServiceException", "ServiceException:http://internal.amazon.com/")  # fmt: skip
+_CODES = (
+    "ResourceNotFoundException",
+    "ResourceConflictException",
+    "PreconditionFailedException",
+    "ServiceException",
+    "TooManyRequestsException",
+    "SomethingNewException",
+    "InvalidParameterValueException",
+    "AccessDeniedException",
+    "",
+    "x" * 5000,
+    "a\x00b",
+    "Bug",
+    "404",
+    "com.amazonaws#ServiceException",
+    "ServiceException:http://internal.amazon.com/",
+)
 _MESSAGES: tuple[Any, ...] = (
-    None, 7, [], {}, "", "no reason", "x" * 5_000_000, TYPED, f"Value '{TYPED}' at 'environment' failed to satisfy constraint", f"it was {TYPED}!",
+    None,
+    7,
+    [],
+    {},
+    "",
+    "no reason",
+    "x" * 5_000_000,
+    TYPED,
+    f"Value '{TYPED}' at 'environment' failed to satisfy constraint",
+    f"it was {TYPED}!",
     f"The request signature we calculated does not match the signature you provided. {TYPED} x-amz-security-token:{TYPED}",
-    f"https://bucket.s3.amazonaws.com/key?X-Amz-Signature={TYPED}&x=1 is gone", f'{{"a": "{TYPED}"}}', "\ud800".encode(errors="surrogatepass").decode("latin-1"),
-)  # fmt: skip
+    f"https://bucket.s3.amazonaws.com/key?X-Amz-Signature={TYPED}&x=1 is gone",
+    f'{{"a": "{TYPED}"}}',
+    "\ud800".encode(errors="surrogatepass").decode("latin-1"),
+)
 
 
 @way
@@ -262,12 +301,22 @@ def headers(answer: HttpResponse, chance: Random) -> HttpResponse:
     """Headers that are missing, too long, wrong, or lie about the body."""
     wrong = chance.choice(
         [
-            {}, {"X-Amz-Executed-Version": "9" * 7000}, {"X-Amz-Function-Error": "x" * 5000}, {"X-Amz-Log-Result": "no base64!"}, {"X-Amz-Log-Result": "/" * 8000},
-            {"Content-Type": "text/html; charset=nothing"}, {"Content-Encoding": "gzip"}, {"Content-Encoding": "br, nothing"}, {"x-amzn-RequestId": "y" * 60_000},
-            {"x-amzn-ErrorType": "ServiceException"}, {"Transfer-Encoding": "nothing"}, {"Date": "never"}, {"Content-Type": ""},
+            {},
+            {"X-Amz-Executed-Version": "9" * 7000},
+            {"X-Amz-Function-Error": "x" * 5000},
+            {"X-Amz-Log-Result": "no base64!"},
+            {"X-Amz-Log-Result": "/" * 8000},
+            {"Content-Type": "text/html; charset=nothing"},
+            {"Content-Encoding": "gzip"},
+            {"Content-Encoding": "br, nothing"},
+            {"x-amzn-RequestId": "y" * 60_000},
+            {"x-amzn-ErrorType": "ServiceException"},
+            {"Transfer-Encoding": "nothing"},
+            {"Date": "never"},
+            {"Content-Type": ""},
             {f"X-{number}": "z" * 100 for number in range(2000)},
         ]
-    )  # fmt: skip
+    )
     return replace(answer, headers=wrong if chance.random() < 0.5 else answer.headers | wrong)
 
 
@@ -280,11 +329,24 @@ def wire(answer: HttpResponse, chance: Random) -> HttpResponse:
     return HttpResponse(
         verbatim=chance.choice(
             [
-                whole[: len(whole) - len(answer.body) // 2 - 1], whole[:30], b"", b"banana", b"HTTP/9.9 200 OK\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n",
-                good + b"Content-Length: -1\r\n\r\n{}", good + b"Content-Length: many\r\n\r\n{}", good + b"Content-Length: 99999999999999999999\r\n\r\n{}",
-                good + b"Content-Length: 1\r\n\r\n" + answer.body, good + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
-                good + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + answer.body, good + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}",
-                b"HTTP/1.1 100 Continue\r\n\r\n" + whole, b"HTTP/1.1 200 OK\r\n: none\r\n\r\n", good + b"no colon\r\n\r\n{}", b"\x16\x03\x01\x02\x00" * 20, whole,
+                whole[: len(whole) - len(answer.body) // 2 - 1],
+                whole[:30],
+                b"",
+                b"banana",
+                b"HTTP/9.9 200 OK\r\n\r\n",
+                b"HTTP/1.1 abc OK\r\n\r\n",
+                good + b"Content-Length: -1\r\n\r\n{}",
+                good + b"Content-Length: many\r\n\r\n{}",
+                good + b"Content-Length: 99999999999999999999\r\n\r\n{}",
+                good + b"Content-Length: 1\r\n\r\n" + answer.body,
+                good + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
+                good + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + answer.body,
+                good + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}",
+                b"HTTP/1.1 100 Continue\r\n\r\n" + whole,
+                b"HTTP/1.1 200 OK\r\n: none\r\n\r\n",
+                good + b"no colon\r\n\r\n{}",
+                b"\x16\x03\x01\x02\x00" * 20,
+                whole,
             ]
         )
-    )  # fmt: skip
+    )

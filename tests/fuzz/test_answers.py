@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from temporalio.exceptions import ApplicationError
 
 from activities import list_operations
-from activities.aws import Connection, Timeouts, connect
+from activities.aws import Connection, connect
+from activities.transport import Timeouts
 from activities.errors import Fault
 from activities.limits.rate import Limits
 from activities.operation import MAX_RESULT_BYTES
@@ -54,17 +55,25 @@ OWN = [
 SECRETS: Known = {
     ("FunctionName",): st.just("checkout"),
     ("Resource",): st.just("arn:aws:lambda:eu-west-1:123456789012:function:checkout"),
-    ("Variables",): st.just({"TOKEN": TYPED, "OTHER": "{{resolve:ssm:/known}}", "THIRD": "{{resolve:secretsmanager:s:SecretString:password}}"}),
+    ("Variables",): st.just(
+        {
+            "TOKEN": TYPED,
+            "OTHER": "{{resolve:ssm:/known}}",
+            "THIRD": "{{resolve:secretsmanager:s:SecretString:password}}",
+        }
+    ),
     ("Payload",): st.just("eyJ0b2tlbiI6ICJodW50ZXIyLXdoYXQtd2FzLXNlbnQifQ=="),
     ("InvokeArgs",): st.just("eyJ0b2tlbiI6ICJodW50ZXIyLXdoYXQtd2FzLXNlbnQifQ=="),
     ("ClientContext",): st.just(TYPED),
     ("AlarmNames",): st.just(["errors"]),
     ("Versions",): st.sampled_from([["3"], ["3", "2"]]),
-    ("Since",): st.sampled_from([(ATTEMPTED - timedelta(minutes=minutes)).isoformat() for minutes in (20, 500)]),
+    ("Since",): st.sampled_from(
+        [(ATTEMPTED - timedelta(minutes=minutes)).isoformat() for minutes in (20, 500)]
+    ),
     ("Settle",): st.sampled_from([0, 90.5]),
     ("Every",): st.just(5),
     ("Others",): st.sampled_from([[], OWN[:1], OWN]),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
