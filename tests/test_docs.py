@@ -32,10 +32,6 @@ MOST_LINES = {"README.md": 200, "CONTRIBUTING.md": 149, "docs/architecture.md": 
 WIDTH = 100
 TOP = "activities|workflows|tests|deploy|docs|requirements"
 FILES = r"py|md|svg|png|toml|txt"
-PRIVATE_WORDS = r"\b(?:told|said|asked|seen|heard|whoever)\b"
-WRITTEN_BY_CODE = ROOT / "docs/benchmarks.md"
-"""Its prose is that of ``tests/bench``."""
-
 page_of = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -100,16 +96,6 @@ def test_lines_are_wrapped(page: Path) -> None:
         if not line.startswith("|")
     ]
     assert [line for line in lines if len(line) > WIDTH] == []
-
-
-@page_of
-def test_prose_is_in_the_terms_of_the_field(page: Path) -> None:
-    if page == WRITTEN_BY_CODE:
-        return
-    found = re.findall(
-        r"\b(?:told|said|asked|seen|heard|whoever)\b", page.read_text(), re.IGNORECASE
-    )
-    assert found == []
 
 
 @page_of
