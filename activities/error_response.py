@@ -1,0 +1,55 @@
+"""Error responses over HTTP, from AWS or from a proxy on the way, as errors of this program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from activities.errors import AwsError
+from activities.redaction import redact
+
+_RATE_EXCEEDED_REASON: Final = "CallerRateLimitExceeded"
+_MAX_CODE_CHARACTERS: Final = 100
+_MAX_RETRY_AFTER_SECONDS: Final = 300.0
+
+
+def parse_error_response(
+    operation: str, response: Mapping[str, Any], request: Mapping[str, Any]
+) -> AwsError:
+    """Return an error response, as botocore parsed it, without confidential values of the request.
+
+    The code is ``Http<status>`` where the response has no code of AWS's.
+    """
+    error, metadata = response["Error"], response.get("ResponseMetadata", {})
+    status = int(metadata.get("HTTPStatusCode", 0))
+    code = redact(str(error.get("Code", "")), request)[:_MAX_CODE_CHARACTERS]
+    message = redact(str(error.get("Message", "")), request)
+    if not code or code.isdigit():
+        code, message = f"Http{status}", f"HTTP {status} without an error code of AWS's"
+    if reason := response.get("Reason"):
+        message = f"{message} [{redact(str(reason), request)[:_MAX_CODE_CHARACTERS]}]"
+    return AwsError(
+        operation, code, message, status=status, retry_after=_read_retry_after(response, metadata)
+    )
+
+
+def _read_retry_after(response: Mapping[str, Any], metadata: Mapping[str, Any]) -> float | None:
+    """Return the seconds to wait that AWS requests, in the body or in a header."""
+    text = str(
+        response.get("retryAfterSeconds")
+        or metadata.get("HTTPHeaders", {}).get("retry-after")
+        or ""
+    )
+    # The header may also be a date, which nothing here needs.
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        return None
+    return min(float(text), _MAX_RETRY_AFTER_SECONDS)
+
+
+def is_about_call_rate(response: Mapping[str, Any]) -> bool:
+    """Whether a throttle is for the rate of calls, and not for a function's concurrency.
+
+    AWS Lambda gives the reason of a ``TooManyRequestsException``; other services give none.
+    """
+    return bool(response.get("Reason", _RATE_EXCEEDED_REASON) == _RATE_EXCEEDED_REASON)
