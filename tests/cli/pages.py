@@ -1,4 +1,4 @@
-"""Values with long floats, unknown metrics and huge reasons; and their pages in 80 columns."""
+"""Statuses with long floats, unknown metrics and huge reasons, in 80 columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shell for tests of the command line: runs commands in this process, or as users do."""
+"""A shell for tests: runs commands in this process, or as users do."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Shell:
     async def start_process(
         self, *arguments: str, **streams: Any
     ) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run a command as users do; it is killed where the test does not wait for its end."""
+        """Run a command as users do; kill it if it is still running after the test."""
         pipes = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE, **streams}
         process = await asyncio.create_subprocess_exec(
             *LAUNCHER, BINARY, *arguments, env={**os.environ, **self.environment}, **pipes

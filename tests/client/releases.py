@@ -1,4 +1,4 @@
-"""Releases for tests of the client: requests, releases that wait, rollouts without a worker."""
+"""Releases for tests of the client: waiting ones, and ones without a worker."""
 
 from __future__ import annotations
 

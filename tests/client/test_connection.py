@@ -1,4 +1,4 @@
-"""The connection to Temporal: an address that does not answer is one sentence, in time."""
+"""The connection to Temporal, where it does not answer."""
 
 from __future__ import annotations
 

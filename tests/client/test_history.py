@@ -1,4 +1,4 @@
-"""The facts in a history: those of recorded releases, and values that cannot be read."""
+"""The facts of recorded releases, and values that cannot be read."""
 
 from __future__ import annotations
 

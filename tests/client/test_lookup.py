@@ -1,4 +1,4 @@
-"""The workflow that a name stands for: targets, ARNs, ids, and names in several places."""
+"""Workflows by name: targets, ARNs, ids, and names in several places."""
 
 from __future__ import annotations
 

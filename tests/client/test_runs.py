@@ -1,4 +1,4 @@
-"""Runs of releases: their status without and with a worker, their endings, their lists."""
+"""Runs of releases: their status, their endings, and lists of them."""
 
 from __future__ import annotations
 

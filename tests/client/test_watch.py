@@ -1,4 +1,4 @@
-"""A watch: every event once, from the beginning to the end, over restarts of both sides."""
+"""A watch: every event once, to the end, over restarts of both sides."""
 
 from __future__ import annotations
 

@@ -112,12 +112,12 @@ async def connect() -> ReleaseClient:
 
 
 def get_exit_status(ending: RunEnding) -> ExitStatus:
-    """The exit status for a release's ending."""
+    """Get the exit status for a release's ending."""
     return _STATUS_BY_OUTCOME[ending.outcome]
 
 
 def get_user_name() -> str:
-    """The user of this machine; its number where it has no name, as in a container."""
+    """Get the user of this machine; its number where it has no name (a container)."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -125,12 +125,12 @@ def get_user_name() -> str:
 
 
 def make_stdout_console() -> Console:
-    """A console for results. Users' text is never taken for markup; a pipe gets wide lines."""
+    """Make a console for results: without markup, and with wide lines in a pipe."""
     return _make_console(stderr=False)
 
 
 def make_stderr_console() -> Console:
-    """A console for errors."""
+    """Make a console for errors."""
     return _make_console(stderr=True)
 
 
@@ -170,7 +170,7 @@ def exit_with_error(error: ReleaseClientError) -> NoReturn:
 
 @functools.cache
 def _make_quiet_runtime() -> Runtime:
-    """Temporal's core without its own log on stderr: errors are printed by the commands."""
+    """Make a runtime without Temporal's own log: the commands print the errors."""
     return Runtime(telemetry=TelemetryConfig(logging=None))
 
 

@@ -1,4 +1,7 @@
-"""The five controls of a running release. A refusal is one sentence and exit status 1."""
+"""The five controls of a running release.
+
+A refusal is one sentence on stderr, and exit status 1.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,9 @@ async def approve(
 
 
 async def pause(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
-    """Hold a release at its current weight. Its guards stay active; a bake keeps its time left.
+    """Hold a release at its current weight.
+
+    Its guards stay active, and a bake keeps the time it has left.
 
     $ releases pause checkout:live --reason "p99 is up"
     """
@@ -47,12 +52,17 @@ async def resume(target: TargetArgument, by: ByOption = "") -> None:
 
 
 async def promote(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
-    """Skip the remaining steps: all traffic to the candidate. Hooks are still invoked."""
+    """Skip the remaining steps: all traffic to the candidate.
+
+    Hooks are still invoked.
+    """
     _print_status(await (await connect()).promote(target, by=by or get_user_name(), reason=reason))
 
 
 async def abort(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
-    """Stop a release and roll it back. Returns before that is done: watch it with releases watch.
+    """Stop a release and roll it back.
+
+    Returns before that is done: releases watch shows it.
 
     $ releases abort checkout:live --reason "wrong build"
     """

@@ -79,7 +79,7 @@ async def rejudge(
     ] = 20,
     json: JsonOption = False,
 ) -> ExitStatus:
-    """Assess past releases by other rules: how many bad and good ones would they have stopped?
+    """Assess past releases by other rules: which would they have stopped?
 
     $ releases rejudge checkout:live --policy '{"not_worse": [{"margin": 0.005}], "alpha": 0.001}'
 

@@ -194,7 +194,7 @@ class Flags:
 
 
 def expand_flags(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Give a command that takes ``flags`` one parameter for each of the :class:`Flags`."""
+    """Replace the parameter ``flags`` of a command by one for each of :class:`Flags`."""
     parameters = inspect.signature(command, eval_str=True).parameters
     hints = get_type_hints(Flags, include_extras=True)
     defaults = {flag.name: getattr(Flags(), flag.name) for flag in fields(Flags)}

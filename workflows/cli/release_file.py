@@ -30,10 +30,11 @@ _KEY_PLACEHOLDER: Final = "the hash of its content"
 
 
 def build_document(flags: Flags, target: str | None, *, by: str) -> Document:
-    """Build the input of a release from flags and the file they name; it is not validated yet.
+    """Build the input of a release from flags and the file they name.
 
-    Flags win over the file: the artifact as a whole, everything else member by member. ``by`` is
-    the requester if neither names one. Raises ``BadRequest`` for flags that no JSON can express.
+    It is not validated yet. Flags win over the file: the artifact as a whole, everything else
+    member by member. ``by`` is the requester if neither names one. Raises ``BadRequest`` for flags
+    that no JSON can express.
     """
     document = _read_file(flags.file) if flags.file else {}
     problems: list[str] = []
@@ -70,7 +71,7 @@ def build_document(flags: Flags, target: str | None, *, by: str) -> Document:
 def parse_input(document: object, model: type[_Input]) -> _Input:
     """Parse a document as ``model``, as the workflow would.
 
-    Raises ``BadRequest`` with every problem and its path, in the workflow's own words.
+    Raises ``BadRequest`` with every problem and its path, with the workflow's own messages.
     """
     converter = StrictPayloadConverter()
     try:
@@ -184,7 +185,7 @@ def _split_pairs(flag: str, texts: Sequence[str], problems: list[str]) -> Iterat
 
 
 def _parse_setting(name: str, text: str) -> object:
-    """The value of a setting: text where AWS takes text, else JSON (512, true, a list)."""
+    """Parse a setting: text where AWS takes text, else JSON (512, true, a list)."""
     member = next(
         (member for member in ConfigurationChange.model_fields.values() if member.alias == name),
         None,

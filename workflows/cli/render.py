@@ -50,7 +50,7 @@ _INDENT: Final = " " * 9
 
 
 def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetime) -> Group:
-    """One release: phase, note, traffic, steps, and the time left of the current wait."""
+    """Render one release: phase, note, traffic, steps, time left of the current wait."""
     hotfix = ("hotfix  ", "bold yellow") if status.hotfix else ""
     phase = (format_phase(status), PHASES.get(status.phase, BUSY))
     head = Text.assemble((str(status.target), "bold"), "  ", hotfix, phase)
@@ -71,7 +71,7 @@ def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetim
 
 
 def render_measurements(status: ReleaseStatus) -> Text | None:
-    """The current analysis in one line; None where there is none, or nothing is measured yet."""
+    """Render the current analysis in one line; None while nothing is measured."""
     analysis = status.analysis
     if analysis is None or not (
         analysis.candidate.invocations or analysis.verdict is not Verdict.PENDING
@@ -92,19 +92,19 @@ def render_measurements(status: ReleaseStatus) -> Text | None:
 
 
 def format_phase(status: ReleaseStatus) -> str:
-    """The phase, and whether the release is paused."""
+    """Format the phase, with a mark where the release is paused."""
     return status.phase.replace("_", " ") + (" (paused)" if status.paused else "")
 
 
 def render_entry(entry: TimelineEntry) -> Text:
-    """One line of the timeline, at its local time."""
+    """Render one line of the timeline, at its local time."""
     symbol, style = ENTRIES[entry.kind]
     time = f"{entry.at.astimezone():%H:%M:%S} "
     return Text.assemble((time, DIM), (symbol, style), f" {entry.text}")
 
 
 def render_retry(retry: Retry) -> Text:
-    """What is retried, and why."""
+    """Render what is retried, and why."""
     if retry.is_waiting:
         return Text.assemble(_INDENT, ("…", BUSY), (f" {retry.what} ({retry.attempt})", DIM))
     return Text.assemble(
@@ -115,7 +115,7 @@ def render_retry(retry: Retry) -> Text:
 
 
 def render_update(update: WatchUpdate, *, now: datetime) -> Group:
-    """The current state below the timeline, while a release is watched."""
+    """Render the current state below the timeline, while a release is watched."""
     lines: list[RenderableType] = [Text()]
     if update.status:
         lines.append(render_status(update.status, update.strategy, now=now))
@@ -126,22 +126,22 @@ def render_update(update: WatchUpdate, *, now: datetime) -> Group:
 
 
 def describe_outage(update: WatchUpdate) -> str:
-    """What does not answer; empty if everything does."""
+    """Name what does not answer; empty if everything does."""
     if not update.connected:
-        return "Temporal does not answer; trying again"
+        return "Temporal does not answer; retrying"
     return (
         "" if update.worker_answers else "no worker answers: the release goes on when one is back"
     )
 
 
 def render_ending(ending: RunEnding) -> Text:
-    """How a release ended."""
+    """Render how a release ended."""
     symbol, style, prefix = OUTCOMES[ending.outcome]
     return Text.assemble((symbol, style), " ", (prefix, style), ending.note)
 
 
 def render_plan(plan: ReleasePlan, request: ReleaseRequest) -> Group:
-    """What a release would do, or why it would be rejected."""
+    """Render what a release would do, or why it would be rejected."""
     lines = [Text.assemble((str(plan.target), "bold"), f"  {request.summary}")]
     if plan.refusals:
         return Group(

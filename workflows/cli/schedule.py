@@ -125,14 +125,10 @@ async def create(  # noqa: PLR0913 - as many as it has flags
 
 
 async def list_(*, json: JsonOption = False) -> None:
-    """List every schedule that starts releases: next times, last outcome, and why it is paused."""
+    """List the schedules of releases: next times, last outcome, why it is paused."""
     schedules = await (await connect()).schedules.list()
     if json:
-        typer.echo(
-            dumps(
-                [schedule.model_dump(mode="json") for schedule in schedules], indent=2
-            )
-        )
+        typer.echo(dumps([schedule.model_dump(mode="json") for schedule in schedules], indent=2))
     elif schedules:
         make_stdout_console().print(make_schedules_table(schedules))
     else:

@@ -1,4 +1,4 @@
-"""``start``, ``rollback`` and ``plan``: what makes, or would make, a version live."""
+"""``start``, ``rollback`` and ``plan``: make a version live, or plan it."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ async def plan(
 
 
 def build_request(flags: Flags, target: str | None) -> ReleaseRequest:
-    """Build the request from the flags; a ``--zip`` has the place it will be uploaded to."""
+    """Build the request from flags; a ``--zip`` has the key it will be uploaded to."""
     request = parse_input(build_document(flags, target, by=get_user_name()), ReleaseRequest)
     if flags.package is None or flags.bucket is None:
         return request
@@ -171,7 +171,7 @@ def build_request(flags: Flags, target: str | None) -> ReleaseRequest:
 
 
 async def upload_artifact(flags: Flags, request: ReleaseRequest) -> ReleaseRequest:
-    """Upload a request's ``--zip``, if it has one; returns the request with its version."""
+    """Upload a request's ``--zip``, if any; return the request with its version."""
     if flags.package is None or not isinstance(request.artifact, S3Package):
         return request
     artifact = await upload_package(flags.package, request.artifact)

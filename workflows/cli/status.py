@@ -36,7 +36,9 @@ async def status(
     *,
     json: JsonOption = False,
 ) -> ExitStatus:
-    """Show the status of a release, or how the last one ended; without a target, all that run.
+    """Show the status of a release; without a target, all that are running.
+
+    Of an ended release it shows the outcome.
 
     $ releases status
     $ releases status checkout:live --json | jq -r .phase
@@ -58,7 +60,7 @@ async def history(
     ] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show the last releases and rollbacks of an alias: when, by whom, what, and the outcome.
+    """Show the last releases and rollbacks of an alias, with their outcomes.
 
     They are kept for the namespace's retention period. Releases that were refused because another
     one ran are not among them.

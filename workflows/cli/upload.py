@@ -1,4 +1,4 @@
-"""Uploads a local package to S3, under the hash of its content: the same package only once."""
+"""Uploads a local package to S3, once, under the hash of its content."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from activities.errors import AwsError
+from activities.transport import Timeouts
 from workflows.client.errors import BadRequest, Refused, ReleaseClientError
 from workflows.domain.target import Target
 from workflows.request import S3Package
@@ -17,7 +19,7 @@ _READ_TIMEOUT_SECONDS: Final = 600
 
 
 def name_package(path: Path, *, bucket: str, target: Target) -> S3Package:
-    """The place of a local package in S3: ``<function>/<sha256>.zip``.
+    """Name the place of a local package in S3: ``<function>/<sha256>.zip``.
 
     Raises ``BadRequest`` where the file is not a .zip file.
     """
@@ -36,8 +38,7 @@ async def upload_package(path: Path, artifact: S3Package) -> S3Package:
     profile's.
     """
     # Imported here because botocore takes long to load: only an upload pays for it.
-    from activities.aws import AwsConfigurationError, Timeouts, connect  # noqa: PLC0415 - see above
-    from activities.errors import AwsError  # noqa: PLC0415 - see above
+    from activities.aws import AwsConfigurationError, connect  # noqa: PLC0415 - see above
 
     content = await asyncio.to_thread(path.read_bytes)
     place = {"Bucket": artifact.bucket, "Key": artifact.key}

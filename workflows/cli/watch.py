@@ -1,4 +1,4 @@
-"""``watch``: a release until its end, live on a terminal, as plain lines in a pipe."""
+"""``watch``: shows a release until its end, live or as plain lines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from workflows.client.watch import WatchUpdate
 
 
 async def watch(target: TargetArgument) -> ExitStatus:
-    """Watch a release until its end: what happens, what is retried, how long it takes.
+    """Watch a release until its end: what happens, what is retried, the time left.
 
     Exits with the release's status.
 
@@ -114,9 +114,9 @@ class LinePrinter:
 
 
 class LiveDisplay:
-    """Prints the timeline as it grows; the current state below it is redrawn twice a second.
+    """Prints the timeline, and redraws the current state below it.
 
-    Only the timeline stays on the terminal.
+    Redrawn twice a second. Only the timeline stays on the terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -143,9 +143,10 @@ class LiveDisplay:
 
 
 def select_entries(entries: Sequence[TimelineEntry]) -> Iterator[TimelineEntry]:
-    """The entries to print: no starts of what has ended since, and no reads of metrics.
+    """Select the entries to print.
 
-    The result of a measurement is printed instead, with the status.
+    Left out are starts of what has ended since, and reads of metrics. The result of a measurement
+    is printed instead, with the status.
     """
     for index, entry in enumerate(entries):
         ends = (later for later in entries[index + 1 :] if later.kind in {"done", "failed"})

@@ -70,7 +70,7 @@ Handle = WorkflowHandle[Any, ReleaseStatus]
 
 
 class ReleaseClient:
-    """Releases, over a Temporal client that was connected with ``plugins=[LambdaReleases()]``."""
+    """Releases, over a Temporal client that has the plugin ``LambdaReleases()``."""
 
     def __init__(self, client: Client) -> None:
         """``client`` stays usable for everything else."""
@@ -91,10 +91,11 @@ class ReleaseClient:
     async def start(
         self, request: ReleaseRequest, *, id: str | None = None, task_queue: str = TASK_QUEUE
     ) -> Handle:
-        """Start a ``Release`` and return at once; the handle's result is the final status.
+        """Start a ``Release`` and return at once.
 
-        With an ``id`` of your own a second start is ``Refused`` while the first is running: a CI
-        job that is retried does not release twice at a time.
+        The handle's result is the final status. With an ``id`` of your own a second start is
+        ``Refused`` while the first is running: a CI job that is retried does not release twice at a
+        time.
         """
         return await self._start("Release", request, id=id, task_queue=task_queue)
 
@@ -162,7 +163,7 @@ class ReleaseClient:
         return await self._runs.read_details(Run.from_execution(rollout))
 
     async def watch(self, target: str | Target) -> AsyncIterator[WatchUpdate]:
-        """Yield what happens to a release until its end, beginning with what has happened."""
+        """Yield what has happened to a release, then what happens until its end."""
         found = await find_workflow(self.temporal, target)
         first = (
             (found.parent_id, found.parent_run_id) if found.parent_id else (found.id, found.run_id)
@@ -178,7 +179,7 @@ class ReleaseClient:
         )
 
     async def history(self, target: str | Target, *, limit: int = 20) -> list[Run]:
-        """List the last releases and rollbacks of an alias with their endings, newest first."""
+        """List the last releases and rollbacks of an alias, newest first, with endings."""
         rollout = await find_rollout(self.temporal, await find_workflow(self.temporal, target))
         return await self._runs.list_details(f"WorkflowId = '{rollout.id}'", limit=limit)
 
@@ -237,7 +238,10 @@ class ReleaseClient:
         return await self._send_control(target, "resume", ResumeRequest(by=by))
 
     async def promote(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
-        """Skip the remaining steps: all traffic to the candidate. Errors as :meth:`approve`."""
+        """Skip the remaining steps: all traffic to the candidate.
+
+        Errors as for :meth:`approve`.
+        """
         return await self._send_control(target, "promote", ReasonedRequest(by=by, reason=reason))
 
     async def abort(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:

@@ -35,7 +35,7 @@ _ACCESS_DENIED: Final = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHEN
 
 
 class ReleaseClientError(Exception):
-    """A request that failed; the message names the cause and, where known, the remedy."""
+    """A request that failed; the message has the cause and, if known, the remedy."""
 
 
 class Unreachable(ReleaseClientError):
@@ -43,7 +43,7 @@ class Unreachable(ReleaseClientError):
 
 
 class NoWorker(ReleaseClientError):
-    """Temporal answers, but no worker handles the request. One that starts later still may."""
+    """Temporal answers, but no worker handles the request. A later one still may."""
 
 
 class NoSuchRelease(ReleaseClientError):
@@ -67,7 +67,7 @@ class Refused(ReleaseClientError):
 
 
 def is_unavailable(error: RPCError) -> bool:
-    """Whether Temporal or the network is down, so that the same request may succeed later."""
+    """Whether Temporal or the network is down: the same request may succeed later."""
     return error.status in _UNAVAILABLE
 
 

@@ -148,7 +148,7 @@ class _ExplanationBuilder:
 
 
 def _drop_unchanged(lines: list[ExplanationLine]) -> Iterator[ExplanationLine]:
-    """The lines without measurements of an unchanged verdict, if another measurement follows."""
+    """Drop measurements of an unchanged verdict, if another measurement follows."""
     verdict: object = None
     for line, following in itertools.pairwise([*lines, None]):
         if line is None or line.kind is not LineKind.MEASURED or line.assessed is None:

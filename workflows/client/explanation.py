@@ -1,4 +1,4 @@
-"""The explanation of a release, as values: its rules, its lines, its ending and stop cause."""
+"""The explanation of a release as values: rules, lines, ending, stop cause."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workflows.domain.status import AnalysisStatus
 
 
 class LineKind(StrEnum):
-    """What a line of an explanation is about. The values are part of ``explain --json``."""
+    """What a line is about. The values are part of the output of ``--json``."""
 
     MOVED = "moved"
     MEASURED = "measured"

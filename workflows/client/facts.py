@@ -26,7 +26,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class ReleaseRequested(Fact):
-    """The input that the release was started with; None where this version cannot read it."""
+    """The input of the release; None where this version cannot read it."""
 
     request: ReleaseRequest | RollbackRequest | None
 
@@ -67,7 +67,7 @@ class AliasMoved(Fact):
 
 @dataclass(frozen=True)
 class AlarmsRead(Fact):
-    """The state of the alarms: which are in ALARM, and the reason to roll back, if there is one."""
+    """Which alarms are in ALARM, and the reason to roll back, if there is one."""
 
     firing: frozenset[str]
     reason: str | None

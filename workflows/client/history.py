@@ -1,4 +1,4 @@
-"""Reads the facts of a release from its history: requests, measurements, changes, controls.
+"""Reads the facts of a release from its history.
 
 Histories may be long. They are read event by event; only what was started and has not ended is
 kept in memory.

@@ -1,4 +1,4 @@
-"""Finds the workflow for a name: ``checkout:live`` is the ``Rollout`` of that alias.
+"""Finds the workflow of a release by a name, such as ``checkout:live``.
 
 No AWS credentials are needed: the account and region of a function are in the ids of its rollouts,
 which Temporal lists by function and alias.
@@ -43,16 +43,16 @@ def parse_target(text: str) -> Target:
 
 
 def generate_workflow_id(kind: str, target: Target) -> str:
-    """A new id for a workflow: ``release/checkout:live/20261122-093000-5f3c``."""
+    """Generate a workflow id: ``release/checkout:live/20261122-093000-5f3c``."""
     return f"{kind}/{target}/{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def find_workflow(client: Client, target: str | Target) -> WorkflowExecutionDescription:
-    """Find the run for a target: the running ``Rollout``, else the last one; or a workflow's id.
+    """Find the run of a target: the running ``Rollout``, else the last one.
 
-    A name that may be both, such as ``nightly-7``, is a function if one of that name was released.
-    Raises ``NoSuchRelease`` where neither exists, and ``Ambiguous`` where several accounts or
-    regions have released it.
+    A workflow's id stands for itself. A name that may be both, such as ``nightly-7``, is a function
+    if one of that name was released. Raises ``NoSuchRelease`` where neither exists, and
+    ``Ambiguous`` where several accounts or regions have released it.
     """
     is_id = isinstance(target, str) and "/" in target
     ids = [] if is_id else await _find_rollout_ids(client, target)
@@ -69,7 +69,7 @@ async def find_workflow(client: Client, target: str | Target) -> WorkflowExecuti
 async def find_rollout(
     client: Client, execution: WorkflowExecutionDescription
 ) -> WorkflowExecutionDescription:
-    """Find the ``Rollout`` of a workflow: itself, or the child of a ``Release`` or ``Rollback``.
+    """Find the ``Rollout`` of a workflow: itself, or its child.
 
     Raises ``NoSuchRelease`` where it has none (yet).
     """
@@ -90,7 +90,7 @@ async def find_rollout(
 
 
 async def find_run(client: Client, rollout_id: str, run_id: str) -> WorkflowExecutionDescription:
-    """Find a run of a rollout by its run id. Raises ``NoSuchRelease`` where there is none."""
+    """Find a run of a rollout by its run id; else ``NoSuchRelease``."""
     not_found = (
         f"nothing is known of a run {run_id} of {rollout_id}: releases history --json lists them"
     )
@@ -102,7 +102,7 @@ async def find_run(client: Client, rollout_id: str, run_id: str) -> WorkflowExec
 
 
 async def _find_rollout_ids(client: Client, target: str | Target) -> list[str]:
-    """The rollouts that a target may mean, running ones first; none where it is no target."""
+    """Find the rollouts that a name may mean; none where it is no target."""
     try:
         parsed = parse_target(target) if isinstance(target, str) else target
     except BadRequest:
@@ -115,7 +115,7 @@ async def _find_rollout_ids(client: Client, target: str | Target) -> list[str]:
 
 
 async def _list_rollout_ids(client: Client, target: Target, condition: str = "") -> list[str]:
-    """List the rollout ids of a target: one for each account and region that has released it."""
+    """List the rollout ids of a target: one for each account and region."""
     is_partial_arn = _NAME_PREFIX in target.function
     account = target.function.partition(":")[0] if is_partial_arn else ""
     query = (

@@ -1,8 +1,9 @@
-"""What other rules would have decided about past releases, by what was measured of them.
+"""What other rules would have decided about past releases.
 
-It answers whether the rules would have stopped the bad releases, and how many of the good ones.
-It cannot know how the callers of a ramp would have fared with other traffic, nor what came after
-a release was stopped: it says what the rules make of the traffic that there was.
+They assess what was measured at the time. That answers whether the rules would have stopped the bad
+releases, and how many of the good ones. It cannot answer how the callers of a ramp would have fared
+with other traffic, nor what would have come after a release was stopped: the rules assess the
+traffic that there was.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads runs of rollouts from Temporal: lists, details and endings. No worker is needed."""
+"""Reads runs of rollouts from Temporal: lists, details and endings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One release or rollback as Temporal lists it, and how it ended; readable without a worker."""
+"""One release or rollback as Temporal lists it, and how it ended.
+
+All of it is readable without a worker.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,7 @@ class Run(BaseModel):
 
     @classmethod
     def from_rejected(cls, execution: WorkflowExecution, ending: RunEnding | None) -> Run:
-        """The run of a ``Release`` or ``Rollback`` that ended before it had a ``Rollout``."""
+        """The run of a ``Release`` or ``Rollback`` that ended without a ``Rollout``."""
         found = execution.typed_search_attributes
         # Not validated: an input that was rejected may name an impossible function.
         target = Target.model_construct(

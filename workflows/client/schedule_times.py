@@ -14,7 +14,7 @@ from workflows.domain.inputs import Duration, Input
 
 
 class Calendar(Input):
-    """Times by the calendar, with the keys of ``temporal schedule create --calendar``.
+    """Times by the calendar, as in ``temporal schedule create --calendar``.
 
     For example ``{"dayOfWeek": "Mon-Fri", "hour": "9"}``. Each value is a number, a range, a list
     or ``*``, as in cron. Defaults: 0 for second, minute and hour; every day, month and year.
@@ -46,10 +46,11 @@ class Calendar(Input):
 
 
 class ScheduleTimes(Input):
-    """When to release: by cron expressions, by calendars, or once. Give exactly one kind.
+    """When to release: by cron expressions, by calendars, or once.
 
-    ``at`` without an offset is in ``time_zone``, UTC by default. ``jitter`` delays each release by
-    a random time up to its length. ``catch_up`` is how late a missed release may still start.
+    Exactly one kind is given. ``at`` without an offset is in ``time_zone``, UTC by default.
+    ``jitter`` delays each release by a random time up to its length. ``catch_up`` is how late a
+    missed release may still start.
     """
 
     cron: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Releases at set times: Temporal Schedules that start ``Release`` with safe policies.
+"""Releases at set times: Temporal Schedules that start ``Release``.
 
 A schedule made in any other way works too (``temporal schedule create --type Release``, the Web
 UI). Those made here have three policies:
@@ -146,7 +146,7 @@ class Schedules:
             await self._client.get_schedule_handle(id).pause(note=reason)
 
     async def resume(self, id: str, *, reason: str) -> None:
-        """Start releases again at the next time; those missed while paused are not caught up."""
+        """Resume at the next time; releases missed while paused are not caught up."""
         with translate_errors(_describe_missing(id)):
             await self._client.get_schedule_handle(id).unpause(note=reason)
 
@@ -205,7 +205,7 @@ class Schedules:
         return str(request.target), request.summary
 
     async def _read_outcome(self, action: ScheduleActionExecutionStartWorkflow) -> str:
-        """How a release ended, by its phase; empty where Temporal has deleted its history."""
+        """Read how a release ended, by its phase; empty where its history is deleted."""
         handle = self._client.get_workflow_handle(
             action.workflow_id, first_execution_run_id=action.first_execution_run_id
         )

@@ -1,4 +1,4 @@
-"""Tracks which step a release is in by the facts of its history, and so which rules apply."""
+"""Tracks the current step of a release, and with it the rules that apply."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StepTracker:
     """
 
     def __init__(self, steps: tuple[Step, ...], first: Rules) -> None:
-        """Begin before the first step. ``first`` are the rules where a step has none of its own."""
+        """``first`` are the rules for steps that have none of their own."""
         self._steps = steps
         self._first = first
         self._has_numbers = False

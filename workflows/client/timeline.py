@@ -32,7 +32,7 @@ class TimelineEntry:
 
 
 class Timeline:
-    """Describes events by the summaries that the workflows gave their activities and timers.
+    """Describes events by the summaries of their activities and timers.
 
     Takes the events of one release in their order, also of several workflows.
     """

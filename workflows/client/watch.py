@@ -1,8 +1,9 @@
-"""Watches a release: its history by long polls, which add nothing to it, and its status.
+"""Watches a release: its history and its status.
 
-The status is queried when something changed. Both workflows of a release are followed: the one
-that was started, and its ``Rollout``. A watch continues over restarts of Temporal and of the
-worker. Without a worker only the history is known, and the updates say so.
+The history is read by long polls, which add nothing to it. The status is queried when something
+changed. Both workflows of a release are followed: the one that was started, and its ``Rollout``. A
+watch continues over restarts of Temporal and of the worker. Without a worker only the history is
+known, and the updates have ``worker_answers`` false.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from workflows.domain.status import ReleaseStatus
 from workflows.domain.strategy import Steps
 
 _POLL_SECONDS: Final = 5.0
-"""Between two reads of the pending activities: no history event tells of their retries."""
+"""Between two reads of the pending activities: retries are not in the history."""
 
 _POLLS_PER_QUERY: Final = 3
 """Polls without a change after which the status is queried anyway: is there a worker?"""
@@ -72,10 +73,10 @@ class Retry:
 
 @dataclass(frozen=True)
 class WatchUpdate:
-    """A release at one moment of a watch. ``entries`` is what happened since the last update.
+    """A release at one moment of a watch.
 
-    ``connected`` is whether Temporal answers, ``worker_answers`` whether a worker does. Only the
-    last update has an ``ending``.
+    ``entries`` is what happened since the last update. ``connected`` is whether Temporal answers,
+    ``worker_answers`` whether a worker does. Only the last update has an ``ending``.
     """
 
     entries: tuple[TimelineEntry, ...] = ()
@@ -91,7 +92,7 @@ class Watch:
     """Watches one release, from its beginning to its end."""
 
     def __init__(self, client: Client, handle: WorkflowHandle[Any, Any]) -> None:
-        """Watch the run of ``handle``: a ``Release``, ``Rollback``, or a ``Rollout`` alone."""
+        """Watch a run of ``Release`` or ``Rollback``, or of a ``Rollout`` alone."""
         self._client = client
         self._first = self._current = handle
         self._timeline = Timeline(client.data_converter)
@@ -254,7 +255,7 @@ class Watch:
                 Retry(
                     what=description.workflow_type,
                     attempt=raw.pending_workflow_task.attempt,
-                    failure="the worker does not get on with it; if that lasts, its log says why",
+                    failure="the worker makes no progress; if that lasts, its log has the reason",
                 )
             )
         return tuple(retries)
