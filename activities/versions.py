@@ -1,4 +1,4 @@
-"""Versions: what ``$LATEST`` was when it was published, unchanging from then on."""
+"""Operations on versions: immutable copies of ``$LATEST``, made when it is published."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from activities.shapes import Description, FunctionName, NamespacedFunctionName,
 
 
 class PublishVersionRequest(Request):
-    """What may be asked of :meth:`Versions.publish_version`.
+    """The input of ``publish_version``.
 
-    ``CodeSha256`` is the guard that lasts: AWS publishes only this code. A ``Description`` that nobody else uses (the id of a release)
-    is how an earlier attempt's version is recognised. ``PublishTo`` republishes one changing version instead, on managed
-    instances: no release can stand on that.
+    ``CodeSha256`` is a guard that holds on retries, too: AWS publishes only this code. A unique
+    ``Description`` (the id of a release) identifies the version of an earlier attempt.
+    ``PublishTo`` replaces one mutable version instead, on managed instances; a release cannot use
+    that.
     """
 
     function_name: FunctionName
     code_sha256: str | None = Field(
-        default=None, description="base64 of the package's SHA-256, as get_function answers it"
+        default=None, description="base64 of the package's SHA-256, as get_function returns it"
     )
     description: Description | None = None
     revision_id: str | None = None
@@ -32,57 +33,63 @@ class PublishVersionRequest(Request):
 
 
 class ListVersionsByFunctionRequest(ListRequest):
-    """What may be asked of :meth:`Versions.list_versions_by_function`."""
+    """The input of ``list_versions_by_function``."""
 
     function_name: NamespacedFunctionName
 
 
 class ListVersionsByFunctionResponse(Response):
-    """Versions, ``$LATEST`` and then the oldest first; ``next_marker`` where the list goes on."""
+    """``$LATEST`` and then the oldest version first; ``next_marker`` where the list continues."""
 
     next_marker: str | None = None
     versions: list[FunctionConfiguration] = Field(default_factory=list[FunctionConfiguration])
 
 
 class Versions(OperationGroup):
-    """What can be done with versions."""
+    """The operations on versions."""
 
     @operation(WRITE)
     async def publish_version(self, request: PublishVersionRequest) -> FunctionConfiguration:
-        """Make an immutable version of what ``$LATEST`` holds, guarded by ``CodeSha256`` and, the first time, ``RevisionId``.
+        """Publish ``$LATEST`` as an immutable version.
 
-        Unchanged code and settings make no new version: AWS answers the one that there is.
+        ``CodeSha256`` and ``RevisionId`` guard what is published. Unchanged code and settings make no new version: AWS returns the existing one.
 
-        Publishing moves the revision of ``$LATEST``, so after a lost answer the same ``RevisionId`` would be refused. Tried again,
-        or told that the revision moved on, it looks whether ``$LATEST`` is still at that revision (nothing happened: sent as
-        asked), then through all versions for this code under this description: the newest is ours, and the answer. Found none, a
-        later attempt asks again for this ``CodeSha256`` without the revision; a first attempt ends ``Stale``. Without
-        ``CodeSha256`` the revision is never dropped, and the end may be ``Stale`` after a success of our own.
+        Publishing changes the revision of ``$LATEST``, so after a lost response the same
+        ``RevisionId`` would be refused. On a retry ``$LATEST`` is read. If it still has that
+        revision, nothing was published, and the request is sent again unchanged. If not, or where
+        AWS refuses the revision, all versions are searched for this code under this description;
+        the newest one is the version of an earlier attempt, and is returned. Where there is none, a
+        retry sends the request without the revision, guarded by ``CodeSha256`` alone, and a first
+        attempt fails as ``Stale``. Without ``CodeSha256`` the revision is always sent, and the
+        result may be ``Stale`` after a success of an earlier attempt.
 
-        ``Invalid`` where the code is not ``CodeSha256`` (any more). The version may still be Pending: let it settle before it
-        takes traffic. AWS: PublishVersion.
+        ``Stale`` where the code of ``$LATEST`` is not ``CodeSha256``. The version may be Pending:
+        let it settle before it receives traffic. AWS: PublishVersion.
         """
         parameters = request.parameters()
-        if is_retry() and not await self._at_revision(request):
-            if ours := await self._published(request):
-                return ours
+        if is_retry() and not await self._is_at_revision(request):
+            if published := await self._find_published(request):
+                return published
             if request.code_sha256:
                 parameters.pop("RevisionId", None)
         try:
-            answer = await self.aws.call("lambda", "publish_version", parameters)
+            response = await self.aws.call("lambda", "publish_version", parameters)
         except AwsError as error:
-            if error.code == PRECONDITION_FAILED and (ours := await self._published(request)):
-                return ours
+            if error.code == PRECONDITION_FAILED and (
+                published := await self._find_published(request)
+            ):
+                return published
             raise
-        return FunctionConfiguration.model_validate(answer)
+        return FunctionConfiguration.model_validate(response)
 
     @operation(READ)
     async def list_versions_by_function(
         self, request: ListVersionsByFunctionRequest
     ) -> ListVersionsByFunctionResponse:
-        """The versions of a function, ``$LATEST`` first, then the oldest first, over all of AWS's pages up to 1,000.
+        """List the versions of a function, over all of AWS's pages up to 1,000.
 
-        AWS leaves ``State`` and ``LastUpdateStatus`` out of lists. AWS: ListVersionsByFunction.
+        ``$LATEST`` comes first, then the oldest. AWS leaves ``State`` and ``LastUpdateStatus`` out
+        of lists. AWS: ListVersionsByFunction.
         """
         versions, marker = await collect_items(
             self.aws,
@@ -93,8 +100,8 @@ class Versions(OperationGroup):
         )
         return ListVersionsByFunctionResponse(versions=versions, next_marker=marker)
 
-    async def _at_revision(self, request: PublishVersionRequest) -> bool:
-        """Whether ``$LATEST`` is still as the request read it: then nothing was published since."""
+    async def _is_at_revision(self, request: PublishVersionRequest) -> bool:
+        """Whether ``$LATEST`` still has the request's revision: nothing was published since."""
         if request.revision_id is None:
             return False
         latest = await self.aws.call(
@@ -102,8 +109,11 @@ class Versions(OperationGroup):
         )
         return bool(latest["Configuration"].get("RevisionId") == request.revision_id)
 
-    async def _published(self, request: PublishVersionRequest) -> FunctionConfiguration | None:
-        """The newest version of this code under this description. Neither alone tells ours from an earlier one."""
+    async def _find_published(self, request: PublishVersionRequest) -> FunctionConfiguration | None:
+        """Find the newest version of this code under this description.
+
+        Neither of the two alone distinguishes it from an earlier release's version.
+        """
         if not request.code_sha256 or not request.description:
             return None
         newest: dict[str, Any] | None = None
@@ -111,18 +121,19 @@ class Versions(OperationGroup):
             self.aws, "list_versions_by_function", {"FunctionName": request.function_name}
         ):
             for version in page["Versions"]:
-                same = (
+                is_match = (
                     version.get("CodeSha256") == request.code_sha256
                     and version.get("Description") == request.description
                 )
                 if (
-                    same
+                    is_match
                     and version["Version"].isdigit()
                     and (newest is None or int(version["Version"]) > int(newest["Version"]))
                 ):
                     newest = version
         if newest is None:
             return None
-        name = {"FunctionName": request.function_name, "Qualifier": newest["Version"]}
-        answer = await read_or_none(self.aws.call("lambda", "get_function", name))
-        return FunctionConfiguration.model_validate(answer["Configuration"] if answer else newest)
+        # Lists lack State and LastUpdateStatus: the version is read once more by itself.
+        qualified = {"FunctionName": request.function_name, "Qualifier": newest["Version"]}
+        found = await read_or_none(self.aws.call("lambda", "get_function", qualified))
+        return FunctionConfiguration.model_validate(found["Configuration"] if found else newest)
