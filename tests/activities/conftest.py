@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from activities.aws import Connection, connect
-from activities.transport import Timeouts
 from activities.limits.rate import Limits
+from activities.transport import Timeouts
 from tests.activities.adapter import REGION, SHORT_TIMEOUT, UNLIMITED, set_credentials
 from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda

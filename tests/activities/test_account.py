@@ -33,6 +33,6 @@ async def test_settings_are_read_with_no_input_and_with_an_empty_one(
     assert port.requests == [("get_account_settings", {})]
 
 
-def test_an_input_with_something_in_it_is_refused() -> None:
+def test_input_with_a_member_is_refused() -> None:
     with pytest.raises(ValidationError):
         GetAccountSettingsRequest.model_validate({"FunctionName": "checkout"})

@@ -52,7 +52,7 @@ def there(port: FakeLambda) -> dict[str, Any]:
     return port.functions["checkout"].aliases["live"]
 
 
-async def test_an_alias_created_under_a_lost_answer_is_ours(
+async def test_alias_created_under_a_lost_response_is_adopted(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     port.lose("create_alias")
@@ -64,13 +64,13 @@ async def test_an_alias_created_under_a_lost_answer_is_ours(
     assert port.count("create_alias") == 1
 
 
-async def test_an_alias_that_was_not_created_yet_is_created_by_the_second_attempt(
+async def test_missing_alias_is_created_by_the_second_attempt(
     aliases: Aliases,
 ) -> None:
     assert (await on_attempt(2, aliases.create_alias, CREATE)).function_version == "1"
 
 
-async def test_the_same_alias_there_already_is_success_on_a_first_attempt_too(
+async def test_equal_alias_is_success_on_a_first_attempt(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     await on_attempt(1, aliases.create_alias, CREATE)
@@ -88,7 +88,7 @@ async def test_the_same_alias_there_already_is_success_on_a_first_attempt_too(
         ({"routing_config": routed(v2=0.5)}, "RoutingConfig.AdditionalVersionWeights.2"),
     ],
 )
-async def test_another_alias_of_that_name_is_left_alone_and_said_to_differ(
+async def test_different_alias_is_left_alone_and_its_difference_named(
     port: FakeLambda, aliases: Aliases, attempt: int, other: dict[str, Any], differing: str
 ) -> None:
     await on_attempt(1, aliases.create_alias, CREATE.model_copy(update=other))
@@ -101,7 +101,7 @@ async def test_another_alias_of_that_name_is_left_alone_and_said_to_differ(
     assert there(port) == before
 
 
-async def test_a_conflict_that_is_no_alias_of_that_name_is_raised_as_awss(
+async def test_conflict_without_an_alias_of_that_name_is_awss(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     port.respond(
@@ -113,7 +113,7 @@ async def test_a_conflict_that_is_no_alias_of_that_name_is_raised_as_awss(
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_deleting_what_is_gone_is_success(
+async def test_delete_of_a_missing_alias_is_success(
     port: FakeLambda, aliases: Aliases, attempt: int
 ) -> None:
     assert (
@@ -135,7 +135,7 @@ async def test_deleting_what_is_gone_is_success(
         )
 
 
-async def test_an_update_under_a_lost_answer_is_recognised_and_not_sent_again(
+async def test_update_under_a_lost_response_is_not_sent_again(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
@@ -147,7 +147,7 @@ async def test_an_update_under_a_lost_answer_is_recognised_and_not_sent_again(
     assert port.count("update_alias") == 1
 
 
-async def test_an_update_that_never_arrived_is_sent_by_the_second_attempt_under_the_same_revision(
+async def test_update_that_never_arrived_is_sent_again_on_the_same_revision(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
@@ -157,7 +157,7 @@ async def test_an_update_that_never_arrived_is_sent_by_the_second_attempt_under_
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_somebody_elses_change_is_never_overwritten_and_is_named(
+async def test_foreign_change_is_never_overwritten_and_is_named(
     port: FakeLambda, aliases: Aliases, attempt: int
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
@@ -174,14 +174,14 @@ async def test_somebody_elses_change_is_never_overwritten_and_is_named(
     )
 
 
-async def test_a_revision_refused_after_our_own_success_is_success(aliases: Aliases) -> None:
+async def test_refused_revision_after_our_own_success_is_success(aliases: Aliases) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
     await on_attempt(1, aliases.update_alias, update("2", ALL, revision))
     again = await on_attempt(1, aliases.update_alias, update("2", ALL, revision))
     assert again.function_version == "2"
 
 
-async def test_answers_that_do_not_agree_yet_are_no_proof_of_somebody_else(
+async def test_contradictory_reads_are_retried_and_not_stale(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
@@ -191,14 +191,14 @@ async def test_answers_that_do_not_agree_yet_are_no_proof_of_somebody_else(
     assert (unsettled.value.type, unsettled.value.non_retryable) == ("Conflict", False)
 
 
-async def test_without_a_revision_the_last_writer_wins(port: FakeLambda, aliases: Aliases) -> None:
+async def test_last_writer_wins_without_a_revision(port: FakeLambda, aliases: Aliases) -> None:
     await on_attempt(1, aliases.create_alias, CREATE)
     await on_attempt(1, aliases.update_alias, update("7"))
     await on_attempt(2, aliases.update_alias, update("2"))
     assert there(port)["FunctionVersion"] == "2"
 
 
-async def test_weights_that_were_to_go_and_are_still_there_are_no_success(
+async def test_weights_that_should_be_gone_are_no_success(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     await on_attempt(
@@ -208,7 +208,7 @@ async def test_weights_that_were_to_go_and_are_still_there_are_no_success(
     assert port.routing("checkout") == ("1", {})
 
 
-async def test_routing_that_was_not_asked_for_does_not_count(
+async def test_routing_that_was_not_requested_does_not_count(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     await on_attempt(
@@ -218,7 +218,7 @@ async def test_routing_that_was_not_asked_for_does_not_count(
     assert port.count("update_alias") == 0
 
 
-async def test_all_pages_of_aliases_are_answered_and_a_wish_for_fewer_is_kept(
+async def test_aliases_are_listed_over_all_pages_or_as_many_as_requested(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     port.page_size = 3
@@ -243,7 +243,7 @@ async def test_all_pages_of_aliases_are_answered_and_a_wish_for_fewer_is_kept(
     assert [alias.name for alias in rest.aliases] == [f"a{number}" for number in range(2, 8)]
 
 
-async def test_an_alias_that_is_not_there_is_not_found(aliases: Aliases) -> None:
+async def test_missing_alias_is_not_found(aliases: Aliases) -> None:
     with pytest.raises(ApplicationError) as missing:
         await on_attempt(
             1, aliases.get_alias, GetAliasRequest(function_name="checkout", name="live")

@@ -13,8 +13,8 @@ from temporalio.testing import ActivityEnvironment
 
 import activities.aws
 from activities.aws import AwsConfigurationError, Connection, connect
-from activities.transport import Timeouts
 from activities.errors import AwsError, Fault, classify_error, max_attempts
+from activities.transport import Timeouts
 from tests.activities.adapter import REGION
 from tests.activities.stub import (
     BROKEN,
@@ -56,13 +56,13 @@ async def refused(
 # ── what is sent, and how often ──
 
 
-async def test_an_answer_comes_without_botocores_metadata(aws: Connection) -> None:
+async def test_response_has_no_metadata_of_botocores(aws: Connection) -> None:
     alias = await aws.call("lambda", "get_alias", {"FunctionName": "checkout", "Name": "live"})
     assert alias["FunctionVersion"] == "1"
     assert "ResponseMetadata" not in alias
 
 
-async def test_a_payload_is_read_to_bytes(aws: Connection) -> None:
+async def test_payload_is_read_to_bytes(aws: Connection) -> None:
     answer = await aws.call("lambda", "invoke", {"FunctionName": "checkout", "Payload": b"{}"})
     assert answer["Payload"] == b'{"ok": true}'
     assert answer["ExecutedVersion"] == "$LATEST"
@@ -73,7 +73,7 @@ async def test_a_payload_is_read_to_bytes(aws: Connection) -> None:
     [DropBefore(), DropAfter(), BROKEN, THROTTLED, NOT_JSON, Truncated(), Answer(502), Answer(503)],
 )
 @pytest.mark.parametrize("operation", ["update_alias", "delete_alias", "create_alias", "invoke"])
-async def test_a_write_is_sent_exactly_once_whatever_happens_to_it(
+async def test_write_is_sent_exactly_once_whatever_happens_to_it(
     aws: Connection, stub: Stub, operation: str, fault: Any
 ) -> None:
     parameters: dict[str, Any] = {"FunctionName": "checkout"}
@@ -91,7 +91,7 @@ async def test_a_write_is_sent_exactly_once_whatever_happens_to_it(
 
 
 @pytest.mark.parametrize("operation", ["update_alias", "invoke"])
-async def test_a_write_that_is_not_answered_in_time_is_unavailable_and_was_sent_once(
+async def test_write_that_times_out_is_unavailable_and_was_sent_once(
     hasty: Connection, stub: Stub, operation: str
 ) -> None:
     stub.meets(TOO_LATE)
@@ -103,16 +103,14 @@ async def test_a_write_that_is_not_answered_in_time_is_unavailable_and_was_sent_
     assert stub.sent(operation) == 1
 
 
-async def test_a_package_that_does_not_come_in_time_is_given_up(
-    hasty: Connection, stub: Stub
-) -> None:
+async def test_package_that_times_out_is_given_up(hasty: Connection, stub: Stub) -> None:
     stub.meets(TOO_LATE)
     with pytest.raises(AwsError) as caught:
         await hasty.download(f"{stub.url}/code/checkout/1", limit=100)
     assert caught.value.code == "DownloadFailed"
 
 
-async def test_a_write_on_a_connection_that_was_cut_while_idle_arrives_once(
+async def test_write_on_a_connection_cut_while_idle_arrives_once(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     fake.overwrite("checkout", "two")
@@ -146,7 +144,7 @@ async def test_reads_share_a_connection_and_writes_never_do(aws: Connection, stu
     assert stub.connections == 4
 
 
-async def test_clients_are_made_once_however_many_ask_at_the_same_time(
+async def test_clients_are_made_once_for_concurrent_callers(
     environment: pytest.MonkeyPatch, stub: Stub
 ) -> None:
     async with door(environment, stub.url) as aws:
@@ -190,7 +188,7 @@ async def test_clients_are_made_once_however_many_ask_at_the_same_time(
         (Answer(418, "TeapotException"), "TeapotException", Fault.UNKNOWN),
     ],
 )
-async def test_what_goes_wrong_has_a_code_and_a_fault(
+async def test_failure_has_a_code_and_a_fault(
     aws: Connection, stub: Stub, fault: Any, code: str, kind: Fault
 ) -> None:
     stub.meets(fault)
@@ -198,15 +196,13 @@ async def test_what_goes_wrong_has_a_code_and_a_fault(
     assert (error.code, classify_error(error), error.operation) == (code, kind, "update_alias")
 
 
-async def test_a_page_from_something_in_between_is_not_repeated(
-    aws: Connection, stub: Stub
-) -> None:
+async def test_proxys_page_is_not_repeated(aws: Connection, stub: Stub) -> None:
     stub.meets(Answer(403, body=b"<html>Dear user, your token is abc</html>"))
     error = await refused(aws)
     assert error.message == "HTTP 403 without an error code of AWS's"
 
 
-async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(
+async def test_refused_connection_is_unavailable(
     environment: pytest.MonkeyPatch,
 ) -> None:
     async with door(environment, f"http://127.0.0.1:{free_port()}") as aws:
@@ -216,7 +212,7 @@ async def test_a_refused_connection_is_unavailable_and_comes_back_by_itself(
     assert "?" not in error.message
 
 
-async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(
+async def test_trickle_of_bytes_does_not_extend_a_timeout(
     environment: pytest.MonkeyPatch,
 ) -> None:
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -237,7 +233,7 @@ async def test_a_trickle_of_bytes_does_not_hold_a_call_beyond_its_time(
     assert error.code == "ReadTimeoutError"
 
 
-async def test_an_answer_that_is_too_large_is_given_up(
+async def test_response_that_is_too_large_is_given_up(
     aws: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(activities.aws, "_MAX_RESPONSE_BYTES", 11)
@@ -245,7 +241,7 @@ async def test_an_answer_that_is_too_large_is_given_up(
     assert (error.code, classify_error(error)) == ("ResponseTooLarge", Fault.EXHAUSTED)
 
 
-async def test_a_payload_that_breaks_off_is_unavailable(aws: Connection, stub: Stub) -> None:
+async def test_payload_that_breaks_off_is_unavailable(aws: Connection, stub: Stub) -> None:
     stub.meets(Truncated())
     error = await refused(aws, "invoke", FunctionName="checkout", Payload=b"{}")
     assert classify_error(error) is Fault.UNAVAILABLE
@@ -275,14 +271,14 @@ async def test_a_payload_that_breaks_off_is_unavailable(aws: Connection, stub: S
         (Answer(429, "TooManyRequestsException", headers={"Retry-After": "999999"}), 300),
     ],
 )
-async def test_aws_says_when_to_come_again(
+async def test_retry_after_is_awss_in_seconds(
     aws: Connection, stub: Stub, answer: Answer, seconds: float | None
 ) -> None:
     stub.meets(answer)
     assert (await refused(aws)).retry_after == seconds
 
 
-async def test_a_throttle_says_which_limit_it_is(aws: Connection, stub: Stub) -> None:
+async def test_throttle_names_its_limit(aws: Connection, stub: Stub) -> None:
     stub.meets(
         Answer(
             429,
@@ -295,7 +291,7 @@ async def test_a_throttle_says_which_limit_it_is(aws: Connection, stub: Stub) ->
     assert error.message == "Rate Exceeded. [ReservedFunctionConcurrentInvocationLimitExceeded]"
 
 
-async def test_after_a_throttle_calls_are_held_back_for_as_long_as_aws_says(
+async def test_throttle_holds_calls_back_for_as_long_as_aws_says(
     aws: Connection, stub: Stub
 ) -> None:
     stub.meets(THROTTLED)
@@ -308,7 +304,7 @@ async def test_after_a_throttle_calls_are_held_back_for_as_long_as_aws_says(
 # ── what a message may not hold ──
 
 
-async def test_a_validation_error_of_botocores_names_the_parameter_and_no_value(
+async def test_validation_error_names_the_parameter_and_no_value(
     aws: Connection, stub: Stub
 ) -> None:
     error = await refused(
@@ -328,7 +324,7 @@ async def test_a_validation_error_of_botocores_names_the_parameter_and_no_value(
     assert not stub.requests
 
 
-async def test_a_message_of_awss_that_repeats_an_environment_value_comes_without_it(
+async def test_message_that_repeats_an_environment_value_loses_it(
     aws: Connection, stub: Stub
 ) -> None:
     stub.meets(
@@ -348,16 +344,14 @@ async def test_a_message_of_awss_that_repeats_an_environment_value_comes_without
     assert "at 'environment.variables' failed" in error.message
 
 
-async def test_a_message_that_repeats_a_payload_comes_without_it(
-    aws: Connection, stub: Stub
-) -> None:
+async def test_message_that_repeats_a_payload_loses_it(aws: Connection, stub: Stub) -> None:
     payload = b'{"password": "hunter2"}'
     stub.meets(Answer(400, "InvalidRequestContentException", f"Could not parse {payload.decode()}"))
     error = await refused(aws, "invoke", FunctionName="checkout", Payload=payload)
     assert error.message == "Could not parse …"
 
 
-async def test_a_long_message_is_cut(aws: Connection, stub: Stub) -> None:
+async def test_long_message_is_cut(aws: Connection, stub: Stub) -> None:
     stub.meets(Answer(400, "ValidationException", "long " * 1000))
     assert len((await refused(aws)).message) == 1000
 
@@ -374,7 +368,7 @@ async def test_a_long_message_is_cut(aws: Connection, stub: Stub) -> None:
         "us-east-1:function:f",
     ],
 )
-async def test_a_function_of_another_region_is_refused_unsent(
+async def test_function_of_another_region_is_refused_unsent(
     aws: Connection, stub: Stub, member: str, name: str
 ) -> None:
     error = await refused(
@@ -394,7 +388,7 @@ async def test_a_function_of_another_region_is_refused_unsent(
         "us-east-1:live",
     ],
 )
-async def test_a_function_of_this_region_or_of_none_is_asked_for(
+async def test_function_of_this_region_or_of_none_is_requested(
     aws: Connection, stub: Stub, name: str
 ) -> None:
     await refused(aws, "get_function", FunctionName=name)
@@ -402,13 +396,13 @@ async def test_a_function_of_this_region_or_of_none_is_asked_for(
 
 
 @pytest.mark.usefixtures("environment")
-async def test_without_a_region_there_is_no_connection() -> None:
+async def test_connection_needs_a_region() -> None:
     with pytest.raises(AwsConfigurationError, match="no AWS region"):
         async with connect():
             pass
 
 
-async def test_the_region_may_come_from_botocores_own_chain(
+async def test_region_may_come_from_botocores_own_chain(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setenv("AWS_DEFAULT_REGION", "ap-south-1")
@@ -416,7 +410,7 @@ async def test_the_region_may_come_from_botocores_own_chain(
         assert aws.region == "ap-south-1"
 
 
-async def test_without_credentials_there_is_no_connection(environment: pytest.MonkeyPatch) -> None:
+async def test_connection_needs_credentials(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(AwsConfigurationError, match="no AWS credentials"):
         async with connect(REGION):
@@ -431,7 +425,7 @@ async def test_without_credentials_there_is_no_connection(environment: pytest.Mo
         ("AWS_SECRET_ACCESS_KEY", ""),
     ],
 )
-async def test_a_wrong_configuration_is_said_in_one_line(
+async def test_wrong_configuration_is_reported_in_one_line(
     environment: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     environment.setenv(variable, value)
@@ -441,7 +435,7 @@ async def test_a_wrong_configuration_is_said_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-async def test_a_wrong_address_of_another_service_is_invalid_when_it_is_asked(
+async def test_wrong_address_of_another_service_is_invalid_when_called(
     environment: pytest.MonkeyPatch, stub: Stub
 ) -> None:
     async with door(environment, stub.url) as aws:
@@ -451,13 +445,13 @@ async def test_a_wrong_address_of_another_service_is_invalid_when_it_is_asked(
 
 
 @pytest.mark.usefixtures("environment")
-async def test_an_impossible_region_is_said_in_one_line() -> None:
+async def test_impossible_region_is_reported_in_one_line() -> None:
     with pytest.raises(AwsConfigurationError, match="AWS is not configured"):
         async with connect("eu west!"):
             pass
 
 
-async def test_secrets_and_parameters_are_asked_for_in_their_own_services(
+async def test_secrets_and_parameters_come_from_their_own_services(
     aws: Connection, stub: Stub
 ) -> None:
     async def services(request: HttpRequest) -> HttpResponse:
@@ -475,7 +469,7 @@ async def test_secrets_and_parameters_are_asked_for_in_their_own_services(
     }
 
 
-async def test_an_operation_that_does_not_exist_is_our_own_mistake(aws: Connection) -> None:
+async def test_unknown_operation_is_a_bug(aws: Connection) -> None:
     with pytest.raises(AttributeError):
         await aws.call("lambda", "make_coffee", {})
 
@@ -483,7 +477,7 @@ async def test_an_operation_that_does_not_exist_is_our_own_mistake(aws: Connecti
 # ── packages ──
 
 
-async def test_a_package_is_fetched_from_its_address(aws: Connection, stub: Stub) -> None:
+async def test_package_is_downloaded_from_its_address(aws: Connection, stub: Stub) -> None:
     assert (
         await aws.download(f"{stub.url}/code/checkout/1?X-Amz-Signature=secret", limit=100)
         == b"one"
@@ -498,7 +492,7 @@ async def test_a_package_is_fetched_from_its_address(aws: Connection, stub: Stub
         (Truncated(), "DownloadFailed"),
     ],
 )
-async def test_a_package_that_cannot_be_fetched_keeps_its_address_secret(
+async def test_failed_download_keeps_its_address_secret(
     aws: Connection, stub: Stub, fault: Any, code: str
 ) -> None:
     stub.meets(fault, fault)
@@ -508,9 +502,7 @@ async def test_a_package_that_cannot_be_fetched_keeps_its_address_secret(
     assert "127.0.0.1" not in str(caught.value)
 
 
-async def test_a_package_over_the_limit_is_not_fetched_to_its_end(
-    aws: Connection, stub: Stub
-) -> None:
+async def test_package_over_the_limit_is_not_downloaded_whole(aws: Connection, stub: Stub) -> None:
     with pytest.raises(AwsError) as caught:
         await aws.download(f"{stub.url}/code/checkout/1", limit=2)
     assert classify_error(caught.value) is Fault.EXHAUSTED
@@ -559,9 +551,7 @@ class Meter(MetricMeter):
     create_gauge = create_gauge_float = create_up_down_counter = _unused
 
 
-async def test_every_request_is_counted_by_operation_and_outcome(
-    aws: Connection, stub: Stub
-) -> None:
+async def test_requests_are_counted_by_operation_and_outcome(aws: Connection, stub: Stub) -> None:
     environment, meter = ActivityEnvironment(), Meter()
     environment.metric_meter = meter
     get = {"FunctionName": "checkout", "Name": "live"}
@@ -633,7 +623,7 @@ async def test_every_request_is_counted_by_operation_and_outcome(
         ("get_alias", b"", "not JSON"),
     ],
 )
-async def test_an_answer_that_is_not_as_aws_describes_it_is_none(
+async def test_response_that_is_not_as_aws_describes_it_is_none(
     aws: Connection, stub: Stub, operation: str, body: bytes, wrong: str
 ) -> None:
     stub.meets(Answer(200, body=body))
@@ -648,7 +638,7 @@ async def test_an_answer_that_is_not_as_aws_describes_it_is_none(
     assert max_attempts(error) == 15
 
 
-async def test_an_answer_without_a_body_is_one_where_there_is_nothing_to_say(
+async def test_response_without_a_body_is_empty_where_aws_has_none(
     aws: Connection,
 ) -> None:
     assert (

@@ -16,7 +16,7 @@ from tests.fake_lambda import FakeLambda
 
 
 @pytest.mark.parametrize("number", [0, 50])
-async def test_a_reservation_under_a_lost_answer_is_made_again_and_the_same(
+async def test_reservation_under_a_lost_response_is_made_again(
     port: FakeLambda, number: int
 ) -> None:
     port.create("checkout")
@@ -33,7 +33,9 @@ async def test_a_reservation_under_a_lost_answer_is_made_again_and_the_same(
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_a_function_that_is_gone_reserves_nothing(port: FakeLambda, attempt: int) -> None:
+async def test_missing_function_has_no_reservation_to_delete(
+    port: FakeLambda, attempt: int
+) -> None:
     request = DeleteFunctionConcurrencyRequest(function_name="gone")
     assert (
         await on_attempt(attempt, ReservedConcurrency(port).delete_function_concurrency, request)

@@ -16,7 +16,7 @@ from tests.activities.operations import METHODS, THIRTY
 from tests.fake_lambda import FakeLambda
 
 
-def test_a_worker_registers_each_of_the_thirty_operations_once_under_its_own_name(
+def test_operations_are_registered_once_under_their_own_names(
     port: FakeLambda,
 ) -> None:
     names = [
@@ -26,7 +26,7 @@ def test_a_worker_registers_each_of_the_thirty_operations_once_under_its_own_nam
     assert {*names} >= {*THIRTY}
 
 
-def test_temporal_knows_what_an_operation_takes_and_gives(port: FakeLambda) -> None:
+def test_operations_have_types_that_temporal_knows(port: FakeLambda) -> None:
     definitions = {
         method.__name__: activity._Definition.must_from_callable(method)
         for method in list_operations(port)
@@ -36,7 +36,7 @@ def test_temporal_knows_what_an_operation_takes_and_gives(port: FakeLambda) -> N
     assert all(definition.arg_types and definition.ret_type for definition in definitions.values())
 
 
-def test_reads_are_reads_writes_are_writes_and_invocations_happen_once() -> None:
+def test_policies_are_read_write_or_once_by_name() -> None:
     for name, (_, method) in METHODS.items():
         expected = (
             ONCE
@@ -48,11 +48,11 @@ def test_reads_are_reads_writes_are_writes_and_invocations_happen_once() -> None
         assert get_operation_policy(method) is expected, name
 
 
-def test_every_operation_names_its_source() -> None:
+def test_docstrings_name_their_operation_of_aws() -> None:
     for name, (_, method) in METHODS.items():
         assert f"AWS: {pascal(name)}." in " ".join((method.__doc__ or "").split()), name
 
 
-def test_knowing_the_operations_loads_no_botocore() -> None:
+def test_import_of_activities_loads_no_botocore() -> None:
     script = "import sys, activities; sys.exit(any(name.partition('.')[0] in {'botocore', 'aiobotocore'} for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -83,25 +83,25 @@ def leaves(*kinds: str) -> list[Scalar]:
     return list(seen.values())
 
 
-def test_the_thirty_operations_of_the_seed_are_activities_under_their_names() -> None:
+def test_operations_of_the_seed_are_activities() -> None:
     assert {*METHODS} == {*THIRTY, "get_function_concurrency"}
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_a_request_has_every_member_that_botocore_knows_under_awss_name(operation: str) -> None:
+def test_request_has_every_member_under_awss_name(operation: str) -> None:
     assert {*members(REQUESTS[operation])} - OURS.get(operation, set()) == {
         *SHAPES[operation].members
     }
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_a_request_requires_what_aws_requires(operation: str) -> None:
+def test_request_requires_what_aws_requires(operation: str) -> None:
     required = {name for name, required in members(REQUESTS[operation]).items() if required}
     assert required | MADE_HERE.get(operation, set()) == {*SHAPES[operation].required_members}
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_a_nested_structure_has_awss_members_requires_what_aws_requires_and_refuses_others(
+def test_nested_structure_has_awss_members_and_refuses_others(
     operation: str,
 ) -> None:
     for path, shape in structures(operation):
@@ -119,7 +119,7 @@ def test_a_nested_structure_has_awss_members_requires_what_aws_requires_and_refu
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_a_request_with_everything_in_it_is_accepted_and_goes_to_botocore_unchanged(
+def test_request_with_every_member_goes_to_botocore_unchanged(
     operation: str,
 ) -> None:
     everything = sample(SHAPES[operation])
@@ -132,7 +132,7 @@ def test_a_request_with_everything_in_it_is_accepted_and_goes_to_botocore_unchan
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_a_request_survives_the_way_through_temporal(operation: str) -> None:
+def test_request_survives_a_payload(operation: str) -> None:
     everything = sample(SHAPES[operation])
     if operation in {"create_alias", "update_alias"}:
         everything["FunctionVersion"] = "6"
@@ -141,7 +141,7 @@ def test_a_request_survives_the_way_through_temporal(operation: str) -> None:
 
 
 @pytest.mark.parametrize("leaf", leaves("integer", "long"), ids=str)
-def test_a_whole_number_is_held_to_awss_limits_and_is_no_text_and_no_flag(leaf: Scalar) -> None:
+def test_integer_has_awss_limits_and_is_no_text_and_no_flag(leaf: Scalar) -> None:
     low, high = leaf.shape.metadata.get("min", -(10**6)), leaf.shape.metadata.get("max", 10**6)
     for accepted in (low, high):
         assert not complaints(leaf.operation, leaf.path, accepted), accepted
@@ -153,7 +153,7 @@ def test_a_whole_number_is_held_to_awss_limits_and_is_no_text_and_no_flag(leaf: 
 
 
 @pytest.mark.parametrize("leaf", leaves("double", "float"), ids=str)
-def test_a_number_is_held_to_awss_limits_and_is_no_text_and_no_flag(leaf: Scalar) -> None:
+def test_number_has_awss_limits_and_is_no_text_and_no_flag(leaf: Scalar) -> None:
     low, high = leaf.shape.metadata["min"], leaf.shape.metadata["max"]
     for accepted in (low, high, (low + high) / 2):
         assert not complaints(leaf.operation, leaf.path, accepted), accepted
@@ -162,7 +162,7 @@ def test_a_number_is_held_to_awss_limits_and_is_no_text_and_no_flag(leaf: Scalar
 
 
 @pytest.mark.parametrize("leaf", leaves("boolean"), ids=str)
-def test_a_flag_is_no_text_and_no_number(leaf: Scalar) -> None:
+def test_flag_is_no_text_and_no_number(leaf: Scalar) -> None:
     for accepted in (True, False):
         assert not complaints(leaf.operation, leaf.path, accepted)
     for refused in ("true", 1, 0, "no"):
@@ -172,7 +172,7 @@ def test_a_flag_is_no_text_and_no_number(leaf: Scalar) -> None:
 @pytest.mark.parametrize(
     "leaf", [leaf for leaf in leaves("string") if "enum" in leaf.shape.metadata], ids=str
 )
-def test_every_enumerated_value_that_botocore_knows_is_accepted_and_nonsense_is_not(
+def test_enumeration_accepts_botocores_values_only(
     leaf: Scalar,
 ) -> None:
     for value in leaf.shape.metadata["enum"]:
@@ -183,13 +183,13 @@ def test_every_enumerated_value_that_botocore_knows_is_accepted_and_nonsense_is_
     )
 
 
-def test_a_runtime_that_aws_adds_tomorrow_needs_no_release_of_ours() -> None:
+def test_runtime_that_botocore_does_not_know_is_accepted() -> None:
     assert not complaints("create_function", ("Runtime",), "python4.2")
     assert complaints("create_function", ("Runtime",), "Python 3.13")
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_lists_are_as_long_as_aws_takes_them(operation: str) -> None:
+def test_lists_are_as_long_as_aws_accepts(operation: str) -> None:
     for path, shape in lists(SHAPES[operation]):
         item = sample(shape.member)
         low, high = shape.metadata.get("min", 0), shape.metadata.get("max")
@@ -202,7 +202,7 @@ def test_lists_are_as_long_as_aws_takes_them(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", SHAPES)
-def test_the_keys_of_a_map_are_held_to_awss_pattern(operation: str) -> None:
+def test_map_keys_have_awss_pattern(operation: str) -> None:
     for path, shape in maps(SHAPES[operation]):
         good = sample(shape.key)
         for key in (good, "", f"{good}!", f"{good} ", "ä", "a" * 129, "1" * 1025, "_X", "A"):
@@ -287,7 +287,7 @@ def _texts(shape: Shape) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("name", _PATTERNS)
-def test_a_text_is_accepted_exactly_where_aws_accepts_it(name: str) -> None:
+def test_text_is_accepted_exactly_where_aws_accepts_it(name: str) -> None:
     leaf = _PATTERNS[name]
 
     def agree(text: str) -> None:
@@ -311,7 +311,7 @@ def test_a_text_is_accepted_exactly_where_aws_accepts_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("leaf", leaves("string"), ids=str)
-def test_the_same_kind_of_text_is_held_to_the_same_limits_wherever_it_stands(leaf: Scalar) -> None:
+def test_text_of_one_kind_has_the_same_limits_everywhere(leaf: Scalar) -> None:
     longest = leaf.shape.metadata.get("max")
     assert not complaints(leaf.operation, leaf.path, sample(leaf.shape))
     assert complaints(leaf.operation, leaf.path, 7)
@@ -326,7 +326,7 @@ def test_the_same_kind_of_text_is_held_to_the_same_limits_wherever_it_stands(lea
     ("operation", "member"),
     [("update_function_code", "ZipFile"), ("invoke", "Payload"), ("invoke_async", "InvokeArgs")],
 )
-def test_bytes_travel_as_base64_in_the_alphabet_of_the_aws_cli(operation: str, member: str) -> None:
+def test_bytes_are_base64_in_the_alphabet_of_the_aws_cli(operation: str, member: str) -> None:
     blob = bytes(range(256))
     request = REQUESTS[operation].model_validate({"FunctionName": "f", member: blob})
     assert (
@@ -341,7 +341,7 @@ def test_bytes_travel_as_base64_in_the_alphabet_of_the_aws_cli(operation: str, m
     )
 
 
-def test_a_refusal_never_repeats_what_was_sent_in_confidence() -> None:
+def test_validation_error_never_repeats_a_sensitive_value() -> None:
     secret = "hunter2"
     documents: list[dict[str, Any]] = [
         {"Environment": {"Variables": {"bad name": secret, "N": [secret]}}},
@@ -363,14 +363,14 @@ def sample_role() -> str:
     return "arn:aws:iam::123456789012:role/worker"
 
 
-def test_settings_say_nothing_of_environment_values_when_they_are_printed() -> None:
+def test_environment_values_are_not_in_the_repr() -> None:
     request = REQUESTS["update_function_configuration"].model_validate(
         {"FunctionName": "f", "Environment": {"Variables": {"TOKEN": "hunter2"}}}
     )
     assert "hunter2" not in repr(request)
 
 
-def test_deleting_everything_has_to_be_said_twice() -> None:
+def test_delete_of_a_whole_function_needs_its_confirmation() -> None:
     for refused in (
         {"FunctionName": "f"},
         {"FunctionName": "f", "Confirm": "g"},
@@ -388,7 +388,7 @@ def test_deleting_everything_has_to_be_said_twice() -> None:
 @pytest.mark.parametrize(
     "name", ["f:live", "f:$LATEST", "arn:aws:lambda:eu-west-1:123456789012:function:f:live"]
 )
-def test_an_alias_or_latest_is_nothing_that_can_be_deleted_as_a_version(name: str) -> None:
+def test_delete_of_a_version_names_no_alias_and_not_latest(name: str) -> None:
     function, _, qualifier = name.rpartition(":")
     for request in (
         {"FunctionName": name, "Confirm": "f"},
@@ -401,7 +401,7 @@ def test_an_alias_or_latest_is_nothing_that_can_be_deleted_as_a_version(name: st
 
 
 @pytest.mark.parametrize("operation", ["create_alias", "update_alias"])
-def test_an_alias_routes_to_one_more_version_and_to_another_than_its_own(operation: str) -> None:
+def test_alias_routes_to_one_other_version(operation: str) -> None:
     def refused(version: str, weights: dict[str, float]) -> bool:
         document = {"FunctionName": "f", "Name": "live", "FunctionVersion": version}
         try:

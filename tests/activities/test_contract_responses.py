@@ -90,7 +90,7 @@ def optional(model: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("operation", ANSWERS)
-def test_an_answer_has_every_member_that_botocore_knows_but_those_no_history_may_hold(
+def test_response_has_every_member_that_a_history_may_hold(
     operation: str,
 ) -> None:
     ours = {(name,) for name in OURS.get(operation, ())}
@@ -98,18 +98,18 @@ def test_an_answer_has_every_member_that_botocore_knows_but_those_no_history_may
 
 
 @pytest.mark.parametrize("operation", METHODS)
-def test_only_operations_without_an_answer_answer_nothing(operation: str) -> None:
+def test_response_is_none_only_where_aws_has_none(operation: str) -> None:
     assert (answer_of(operation) is type(None)) == (operation not in ANSWERS)
 
 
 @pytest.mark.parametrize("operation", ANSWERS)
-def test_no_member_of_an_answer_has_to_be_there(operation: str) -> None:
+def test_response_requires_no_member(operation: str) -> None:
     assert not any(optional(answer_of(operation)))
     assert answer_of(operation).model_validate({}) is not None
 
 
 @pytest.mark.parametrize("operation", ANSWERS)
-def test_an_answer_with_values_and_members_that_aws_adds_later_is_read(operation: str) -> None:
+def test_response_with_values_and_members_of_later_is_read(operation: str) -> None:
     def more(value: Any) -> Any:
         match value:
             case dict():
@@ -161,7 +161,7 @@ def _without(document: Any, path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("operation", METHODS)
-async def test_an_operation_asks_aws_for_what_it_is_called_and_gives_its_answer(
+async def test_operation_calls_its_namesake_and_returns_the_response(
     operation: str,
 ) -> None:
     port, request = Echo(), everything_for(operation)
@@ -183,7 +183,7 @@ async def test_an_operation_asks_aws_for_what_it_is_called_and_gives_its_answer(
 
 
 @pytest.mark.parametrize("operation", ANSWERS)
-async def test_an_answer_survives_the_way_through_temporal(operation: str) -> None:
+async def test_response_survives_a_payload(operation: str) -> None:
     answer = answer_of(operation).model_validate(sample(ANSWERS[operation], enum=NEW))
     payloads = await pydantic_data_converter.encode([answer])
     assert await pydantic_data_converter.decode(payloads, [answer_of(operation)]) == [answer]
@@ -191,7 +191,7 @@ async def test_an_answer_survives_the_way_through_temporal(operation: str) -> No
     assert {*spelt} <= {*ANSWERS[operation].members} | OURS.get(operation, set())
 
 
-def test_a_configuration_has_forty_members_and_a_mapping_thirty_three() -> None:
+def test_configuration_has_40_members_and_a_mapping_33() -> None:
     assert len(FunctionConfiguration.model_fields) == 40
     assert len(EventSourceMappingConfiguration.model_fields) == 33
 
@@ -216,7 +216,7 @@ SECRET = "hunter2"
         "update_function_configuration",
     ],
 )
-async def test_no_environment_value_and_no_presigned_url_comes_out_of_an_operation(
+async def test_operation_returns_no_environment_value_and_no_url(
     operation: str,
 ) -> None:
     def poisoned(shape: Shape | None) -> Any:
@@ -235,7 +235,7 @@ async def test_no_environment_value_and_no_presigned_url_comes_out_of_an_operati
 
 
 @pytest.mark.parametrize("door", ["python", "json"])
-def test_an_environment_value_cannot_be_held_at_all(door: str) -> None:
+def test_environment_value_cannot_be_held(door: str) -> None:
     document = {"Environment": {"Variables": {"TOKEN": SECRET, "ODD": None}}}
     found = (
         FunctionConfiguration.model_validate(document)
@@ -246,21 +246,21 @@ def test_an_environment_value_cannot_be_held_at_all(door: str) -> None:
     assert found.environment.variables == {"TOKEN": HIDDEN_VALUE, "ODD": HIDDEN_VALUE}
 
 
-def test_a_text_of_awss_is_cut_where_a_history_could_not_hold_it() -> None:
+def test_text_is_cut_to_what_a_history_holds() -> None:
     found = FunctionConfiguration.model_validate({"StateReason": "x" * 3_000_000})
     assert found.state_reason is not None
     assert len(found.state_reason) < 101_000
     assert "cut" in found.state_reason
 
 
-def test_the_whereabouts_of_code_are_answered_without_the_url_to_it() -> None:
+def test_code_location_comes_without_its_url() -> None:
     found = GetFunctionResponse.model_validate(
         {"Code": {"Location": "https://signed", "ImageUri": "repo/image:1"}}
     )
     assert found.model_dump(by_alias=True) == {"Code": {"ImageUri": "repo/image:1"}}
 
 
-def test_a_response_is_immutable() -> None:
+def test_response_is_immutable() -> None:
     with pytest.raises(ValueError, match="frozen"):
         FunctionConfiguration().version = "8"  # type: ignore[misc]
     assert issubclass(FunctionConfiguration, Response)

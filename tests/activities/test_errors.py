@@ -71,12 +71,12 @@ def error(
     return AwsError(operation, code, message, status=status)
 
 
-def test_all_thirty_operations_and_provisioned_concurrency_are_looked_at() -> None:
+def test_operations_under_test_are_thirty_three() -> None:
     assert len(OPERATIONS) == 33
 
 
 @pytest.mark.parametrize("code", documented())
-def test_every_code_that_botocore_documents_is_known(code: str) -> None:
+def test_code_that_botocore_documents_is_known(code: str) -> None:
     assert classify_error(error(code)) is not Fault.UNKNOWN
 
 
@@ -97,7 +97,7 @@ def test_every_code_that_botocore_documents_is_known(code: str) -> None:
         "ServiceUnavailable",
     ],
 )
-def test_every_code_that_aws_sends_without_documenting_it_is_known(code: str) -> None:
+def test_code_that_aws_does_not_document_is_known(code: str) -> None:
     assert classify_error(error(code)) is not Fault.UNKNOWN
 
 
@@ -124,18 +124,18 @@ def test_every_code_that_aws_sends_without_documenting_it_is_known(code: str) ->
         "ProfileNotFound",
     ],
 )
-def test_every_failure_of_botocores_own_is_known(code: str) -> None:
+def test_failure_of_botocores_own_is_known(code: str) -> None:
     assert hasattr(botocore.exceptions, code)
     assert classify_error(error(code)) is not Fault.UNKNOWN
 
 
-def test_no_code_stands_under_two_faults() -> None:
+def test_code_stands_under_one_fault() -> None:
     codes = [code for table in CODE_TABLES for codes in table.values() for code in codes.split()]
     assert len(codes) == len(set(codes))
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_every_fault_says_what_to_do_next(fault: Fault) -> None:
+def test_fault_says_what_to_do_next(fault: Fault) -> None:
     assert fault.advice.endswith(".")
 
 
@@ -160,7 +160,7 @@ def test_every_fault_says_what_to_do_next(fault: Fault) -> None:
         ("WrongRegion", Fault.INVALID),
     ],
 )
-def test_a_code_means_a_fault(code: str, fault: Fault) -> None:
+def test_code_means_a_fault(code: str, fault: Fault) -> None:
     assert classify_error(error(code)) is fault
 
 
@@ -173,11 +173,11 @@ def test_a_code_means_a_fault(code: str, fault: Fault) -> None:
         (400, Fault.UNKNOWN),
     ],
 )
-def test_a_code_never_seen_is_judged_by_its_status(status: int, fault: Fault) -> None:
+def test_unknown_code_is_classified_by_its_status(status: int, fault: Fault) -> None:
     assert classify_error(error("BrandNewException", status=status)) is fault
 
 
-def test_a_known_code_counts_more_than_its_status() -> None:
+def test_known_code_counts_more_than_its_status() -> None:
     assert classify_error(error("KMSAccessDeniedException", status=502)) is Fault.DENIED
 
 
@@ -218,7 +218,7 @@ def test_a_known_code_counts_more_than_its_status() -> None:
         ("update_alias", "something else holds it", Fault.CONFLICT),
     ],
 )
-def test_a_conflict_is_existing_or_busy_or_referenced(
+def test_conflict_is_existing_or_busy_or_referenced(
     operation: str, message: str, fault: Fault
 ) -> None:
     assert classify_error(error("ResourceConflictException", message, operation)) is fault
@@ -235,7 +235,7 @@ def test_a_conflict_is_existing_or_busy_or_referenced(
         "Lambda was unable to delete arn because it is a replicated function.",
     ],
 )
-def test_what_aws_has_not_heard_of_yet_is_tried_for_five_minutes_and_then_invalid(
+def test_role_that_aws_does_not_know_yet_is_tried_for_five_minutes(
     message: str,
 ) -> None:
     problem = error("InvalidParameterValueException", message, "update_function_configuration")
@@ -261,7 +261,7 @@ def test_publish_version_of_other_code_is_stale_and_not_retried(
     assert to_activity_failure(refused, attempt=1, once=False).non_retryable
 
 
-def test_any_other_invalid_parameter_is_final_at_once() -> None:
+def test_other_invalid_parameter_is_final_at_once() -> None:
     assert to_activity_failure(
         error("InvalidParameterValueException", "1 validation error"), attempt=1, once=False
     ).non_retryable
@@ -271,9 +271,7 @@ def test_any_other_invalid_parameter_is_final_at_once() -> None:
     ("operation", "most"),
     [("update_alias", 4), ("add_permission", 4), ("get_alias", 1), ("invoke", 1)],
 )
-def test_only_a_write_that_may_name_a_fresh_version_looks_for_it_a_few_times(
-    operation: str, most: int
-) -> None:
+def test_write_that_may_name_a_fresh_version_is_retried(operation: str, most: int) -> None:
     assert max_attempts(error("ResourceNotFoundException", operation=operation)) == most
 
 
@@ -281,7 +279,7 @@ def test_only_a_write_that_may_name_a_fresh_version_looks_for_it_a_few_times(
     "code",
     ["ServiceException", "TooManyRequestsException", "ResourceInUseException", "ReadTimeoutError"],
 )
-def test_what_passes_is_tried_without_end(code: str) -> None:
+def test_transient_fault_is_tried_without_end(code: str) -> None:
     assert not to_activity_failure(error(code), attempt=10_000, once=False).non_retryable
 
 
@@ -294,11 +292,11 @@ def test_what_passes_is_tried_without_end(code: str) -> None:
         "CodeStorageExceededException",
     ],
 )
-def test_what_does_not_pass_is_final_at_once(code: str) -> None:
+def test_permanent_fault_is_final_at_once(code: str) -> None:
     assert to_activity_failure(error(code), attempt=1, once=False).non_retryable
 
 
-def test_an_unknown_code_is_tried_five_times() -> None:
+def test_unknown_code_is_tried_five_times() -> None:
     assert [
         to_activity_failure(error("Strange"), attempt=attempt, once=False).non_retryable
         for attempt in (1, 4, 5, 6)
@@ -308,11 +306,11 @@ def test_an_unknown_code_is_tried_five_times() -> None:
 @pytest.mark.parametrize(
     "code", ["ServiceException", "TooManyRequestsException", "ReadTimeoutError", "Strange"]
 )
-def test_what_must_happen_once_is_never_tried_again(code: str) -> None:
+def test_operation_that_happens_once_is_never_tried_again(code: str) -> None:
     assert to_activity_failure(error(code, operation="invoke"), attempt=1, once=True).non_retryable
 
 
-def test_a_lost_invocation_is_said_to_have_perhaps_happened() -> None:
+def test_lost_invocation_is_reported_as_possibly_done() -> None:
     assert (
         "may or may not have happened"
         in to_activity_failure(
@@ -321,7 +319,7 @@ def test_a_lost_invocation_is_said_to_have_perhaps_happened() -> None:
     )
 
 
-def test_a_failure_carries_what_aws_said_what_to_do_and_a_small_detail() -> None:
+def test_failure_carries_awss_message_advice_and_a_small_detail() -> None:
     told = to_activity_failure(
         error("ResourceNotFoundException", "Function not found: f", "get_function"),
         attempt=1,
@@ -337,7 +335,7 @@ def test_a_failure_carries_what_aws_said_what_to_do_and_a_small_detail() -> None
     )
 
 
-def test_aws_decides_when_it_is_tried_again() -> None:
+def test_retry_after_of_aws_is_the_delay() -> None:
     throttle = AwsError(
         "update_alias", "TooManyRequestsException", "Rate exceeded", status=429, retry_after=7
     )
@@ -350,7 +348,7 @@ def test_aws_decides_when_it_is_tried_again() -> None:
     )
 
 
-def test_only_waiting_is_benign() -> None:
+def test_waiting_alone_is_benign() -> None:
     benign = [
         code
         for code in errors._FAULT_BY_CODE
@@ -360,5 +358,5 @@ def test_only_waiting_is_benign() -> None:
     assert {classify_error(error(code)) for code in benign} == {Fault.NOT_READY}
 
 
-def test_a_message_is_cut_to_a_thousand_characters() -> None:
+def test_message_is_cut_to_a_thousand_characters() -> None:
     assert len(error("ValidationException", "x" * 5000).message) == 1000

@@ -41,7 +41,7 @@ def there(port: FakeLambda) -> dict[str, Any]:
     return port.mappings[UUID]
 
 
-async def test_a_mapping_created_under_a_lost_answer_is_adopted(
+async def test_mapping_created_under_a_lost_response_is_adopted(
     port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     port.lose("create_event_source_mapping")
@@ -51,13 +51,13 @@ async def test_a_mapping_created_under_a_lost_answer_is_adopted(
     assert port.count("create_event_source_mapping") == 1
 
 
-async def test_a_mapping_that_was_not_created_yet_is_created_by_the_second_attempt(
+async def test_missing_mapping_is_created_by_the_second_attempt(
     mappings: EventSourceMappings,
 ) -> None:
     assert (await on_attempt(2, mappings.create_event_source_mapping, CREATE)).uuid == UUID
 
 
-async def test_the_same_mapping_there_already_is_success_on_a_first_attempt_too(
+async def test_equal_mapping_is_success_on_a_first_attempt(
     mappings: EventSourceMappings,
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
@@ -68,7 +68,7 @@ async def test_the_same_mapping_there_already_is_success_on_a_first_attempt_too(
 @pytest.mark.parametrize(
     ("other", "differing"), [({"BatchSize": 6}, "BatchSize"), ({"State": "Disabled"}, "Enabled")]
 )
-async def test_a_mapping_that_differs_is_left_alone_and_said_to_differ(
+async def test_different_mapping_is_left_alone_and_its_difference_named(
     port: FakeLambda,
     mappings: EventSourceMappings,
     attempt: int,
@@ -97,7 +97,7 @@ async def test_a_mapping_that_differs_is_left_alone_and_said_to_differ(
         ("check", ARN, False),
     ],
 )
-async def test_a_mapping_is_told_by_its_function_and_alias_in_every_way_of_naming_them(
+async def test_mapping_is_matched_by_every_form_of_its_functions_name(
     port: FakeLambda,
     mappings: EventSourceMappings,
     function: str,
@@ -120,7 +120,7 @@ async def test_a_mapping_is_told_by_its_function_and_alias_in_every_way_of_namin
     assert port.count("create_event_source_mapping") == (0 if ours else 1)
 
 
-async def test_two_topics_of_one_cluster_are_two_sources(
+async def test_topics_of_one_cluster_are_different_sources(
     port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     port.mappings[UUID] = {
@@ -141,7 +141,7 @@ async def test_two_topics_of_one_cluster_are_two_sources(
     ).uuid == UUID
 
 
-async def test_a_cluster_of_ones_own_is_told_by_its_servers(
+async def test_self_managed_cluster_is_matched_by_its_servers(
     port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     servers = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["b:9092", "a:9092"]}}
@@ -161,7 +161,7 @@ async def test_a_cluster_of_ones_own_is_told_by_its_servers(
     assert port.requests[0] == ("list_event_source_mappings", {"FunctionName": "checkout"})
 
 
-async def test_a_mapping_that_is_about_to_go_is_not_adopted(
+async def test_mapping_that_is_being_deleted_is_not_adopted(
     port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
@@ -170,7 +170,7 @@ async def test_a_mapping_that_is_about_to_go_is_not_adopted(
     assert (await on_attempt(2, mappings.create_event_source_mapping, CREATE)).uuid == "another"
 
 
-async def test_a_point_in_time_is_compared_to_the_second_and_needs_its_zone(
+async def test_timestamp_is_compared_to_the_second_and_needs_its_zone(
     port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     moment = dt.datetime(2026, 11, 22, 10, 5, 0, 123, tzinfo=dt.UTC)
@@ -190,7 +190,7 @@ async def test_a_point_in_time_is_compared_to_the_second_and_needs_its_zone(
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_deleting_what_is_gone_is_success(
+async def test_delete_of_a_missing_mapping_is_success(
     mappings: EventSourceMappings, attempt: int
 ) -> None:
     assert (
@@ -202,7 +202,7 @@ async def test_deleting_what_is_gone_is_success(
     ).state == "Deleted"
 
 
-async def test_deleting_what_is_being_deleted_is_success_and_what_is_being_changed_is_tried_again(
+async def test_delete_of_a_deleting_mapping_succeeds_of_an_updating_one_retries(
     port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)
@@ -222,7 +222,7 @@ async def test_deleting_what_is_being_deleted_is_success_and_what_is_being_chang
     ).state == "Deleting"
 
 
-async def test_an_update_that_is_there_already_is_not_sent_again_and_one_that_is_not_is(
+async def test_update_is_sent_again_only_where_it_is_not_there(
     port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     await on_attempt(1, mappings.create_event_source_mapping, CREATE)

@@ -70,7 +70,7 @@ def said(error: pytest.ExceptionInfo[ApplicationError]) -> Iterator[str]:
 
 
 class TestCreate:
-    async def test_a_function_created_under_a_lost_answer_is_ours(
+    async def test_function_created_under_a_lost_response_is_adopted(
         self, port: FakeLambda, functions: Functions
     ) -> None:
         port.lose("create_function")
@@ -82,7 +82,7 @@ class TestCreate:
         assert created.environment.variables == {"TOKEN": HIDDEN_VALUE}
         assert port.count("create_function") == 1
 
-    async def test_a_function_that_was_not_created_yet_is_created_by_the_second_attempt(
+    async def test_missing_function_is_created_by_the_second_attempt(
         self, functions: Functions
     ) -> None:
         assert (await on_attempt(2, functions.create_function, CREATE)).function_name == "checkout"
@@ -104,7 +104,7 @@ class TestCreate:
             ({"code": FunctionCode(zip_file=b"two")}, "Code"),
         ],
     )
-    async def test_another_function_of_that_name_is_left_alone_and_said_to_differ(
+    async def test_different_function_is_left_alone_and_its_difference_named(
         self,
         port: FakeLambda,
         functions: Functions,
@@ -122,7 +122,7 @@ class TestCreate:
         assert not any(value in text for text in said(refused) for value in (SECRET, "opensesame"))
         assert latest(port) == before
 
-    async def test_code_in_s3_is_taken_for_ours_on_a_later_attempt_only(
+    async def test_code_in_s3_is_adopted_on_a_later_attempt_only(
         self, functions: Functions
     ) -> None:
         request = CREATE.model_copy(
@@ -134,7 +134,7 @@ class TestCreate:
         assert (await on_attempt(2, functions.create_function, request)).function_name == "checkout"
 
     @pytest.mark.parametrize(("image", "ours"), [("repo/image:42", True), ("repo/image:41", False)])
-    async def test_an_image_is_known_by_its_uri(
+    async def test_image_is_known_by_its_uri(
         self, port: FakeLambda, functions: Functions, image: str, ours: bool
     ) -> None:
         request = CREATE.model_copy(update={"code": FunctionCode(image_uri="repo/image:42")})
@@ -151,7 +151,7 @@ class TestCreate:
             with pytest.raises(ApplicationError, match="differs in Code"):
                 await on_attempt(2, functions.create_function, request)
 
-    async def test_created_and_published_under_a_lost_answer_the_version_is_the_answer(
+    async def test_version_is_the_response_to_a_create_with_publish(
         self, port: FakeLambda, functions: Functions
     ) -> None:
         request = CREATE.model_copy(update={"publish": True})
@@ -161,7 +161,7 @@ class TestCreate:
         assert (await on_attempt(2, functions.create_function, request)).version == "1"
         assert [*port.functions["checkout"].versions] == ["1"]
 
-    async def test_a_dynamic_reference_is_resolved_on_its_way_to_aws_and_compared_resolved(
+    async def test_dynamic_reference_is_compared_resolved(
         self, port: FakeLambda, functions: Functions
     ) -> None:
         port.parameters = {"/checkout/token": SECRET}
@@ -179,7 +179,7 @@ class TestCreate:
 
 class TestDelete:
     @pytest.mark.parametrize("attempt", [1, 2])
-    async def test_deleting_what_is_gone_is_success(
+    async def test_delete_of_a_missing_function_is_success(
         self, functions: Functions, attempt: int
     ) -> None:
         for request in (
@@ -190,7 +190,7 @@ class TestDelete:
                 await on_attempt(attempt, functions.delete_function, request)
             ).status_code == 204
 
-    async def test_one_version_goes_and_the_rest_stays(
+    async def test_version_is_deleted_and_the_rest_stays(
         self, port: FakeLambda, made: Functions
     ) -> None:
         port.publish("checkout")
@@ -199,9 +199,7 @@ class TestDelete:
         )
         assert port.functions["checkout"].versions == {}
 
-    async def test_the_confirmation_is_not_sent_to_aws(
-        self, port: FakeLambda, made: Functions
-    ) -> None:
+    async def test_confirmation_is_not_sent_to_aws(self, port: FakeLambda, made: Functions) -> None:
         await on_attempt(
             1,
             made.delete_function,
@@ -210,7 +208,7 @@ class TestDelete:
         assert port.requests == [("delete_function", {"FunctionName": "checkout"})]
         assert port.functions == {}
 
-    async def test_a_version_that_an_alias_points_at_is_refused(
+    async def test_version_that_an_alias_references_is_not_deleted(
         self, port: FakeLambda, made: Functions
     ) -> None:
         port.publish("checkout")
@@ -236,7 +234,7 @@ def object_(port: FakeLambda, **members: Any) -> UpdateFunctionCodeRequest:
 class TestCode:
     @pytest.mark.parametrize("source", [upload, object_])
     @pytest.mark.parametrize("checksums", [True, False])
-    async def test_code_uploaded_under_a_lost_answer_is_recognised_and_not_sent_again(
+    async def test_code_uploaded_under_a_lost_response_is_not_sent_again(
         self,
         port: FakeLambda,
         made: Functions,
@@ -255,7 +253,7 @@ class TestCode:
         assert port.count("update_function_code") == 1
 
     @pytest.mark.parametrize("source", [upload, object_])
-    async def test_code_that_never_arrived_is_sent_by_the_second_attempt_under_the_same_revision(
+    async def test_code_that_never_arrived_is_sent_again_on_the_same_revision(
         self, port: FakeLambda, made: Functions, source: Any
     ) -> None:
         request = source(port)
@@ -265,7 +263,7 @@ class TestCode:
 
     @pytest.mark.parametrize("source", [upload, object_])
     @pytest.mark.parametrize("attempt", [1, 2])
-    async def test_somebody_elses_code_is_never_overwritten(
+    async def test_foreign_code_is_never_overwritten(
         self, port: FakeLambda, made: Functions, source: Any, attempt: int
     ) -> None:
         request = source(port)
@@ -275,7 +273,7 @@ class TestCode:
         assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
         assert port.functions["checkout"].code == b"theirs"
 
-    async def test_code_of_the_same_size_is_not_the_same_where_s3_knows_better(
+    async def test_code_of_the_same_size_is_not_the_same_by_checksum(
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = object_(port)
@@ -284,7 +282,7 @@ class TestCode:
             await on_attempt(2, made.update_function_code, request)
         assert stale.value.type == "Stale"
 
-    async def test_where_s3_says_nothing_the_end_is_stale_and_no_guess(
+    async def test_code_without_a_checksum_is_stale_and_not_sent_again(
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = object_(port)
@@ -297,14 +295,14 @@ class TestCode:
         assert stale.value.type == "Stale"
         assert port.count("update_function_code") == 1
 
-    async def test_without_a_revision_the_same_code_is_sent_again(
+    async def test_code_without_a_revision_is_sent_again(
         self, port: FakeLambda, made: Functions
     ) -> None:
         theirs(port, b"theirs")
         await on_attempt(2, made.update_function_code, upload(port, revision_id=None))
         assert port.functions["checkout"].code == b"two!"
 
-    async def test_a_revision_refused_after_our_own_success_is_success(
+    async def test_refused_revision_after_our_own_success_is_success(
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = upload(port)
@@ -313,7 +311,7 @@ class TestCode:
         second = await on_attempt(1, made.update_function_code, request)
         assert second.code_sha256 == latest(port)["CodeSha256"]
 
-    async def test_the_right_code_for_the_wrong_processor_is_no_success(
+    async def test_code_for_another_architecture_is_stale(
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = upload(port, architectures=["arm64"])
@@ -322,7 +320,7 @@ class TestCode:
             await on_attempt(2, made.update_function_code, request)
         assert stale.value.type == "Stale"
 
-    async def test_published_in_one_go_under_a_lost_answer_the_version_is_the_answer(
+    async def test_version_is_the_response_to_an_upload_with_publish(
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = upload(port, publish=True)
@@ -332,14 +330,14 @@ class TestCode:
         assert (await on_attempt(2, made.update_function_code, request)).version == "1"
         assert [*port.functions["checkout"].versions] == ["1"]
 
-    async def test_a_dry_run_is_simply_sent(self, port: FakeLambda, made: Functions) -> None:
+    async def test_dry_run_is_sent_without_a_read(self, port: FakeLambda, made: Functions) -> None:
         port.respond("update_function_code", {"CodeSha256": "x"})
         await on_attempt(
             2, made.update_function_code, upload(port, dry_run=True, revision_id="moved on")
         )
         assert port.operations == ["update_function_code"]
 
-    async def test_answers_that_do_not_agree_yet_are_no_proof_of_somebody_else(
+    async def test_contradictory_reads_are_retried_and_not_stale(
         self, port: FakeLambda, made: Functions
     ) -> None:
         port.respond(
@@ -357,7 +355,7 @@ def configure(port: FakeLambda, **members: Any) -> UpdateFunctionConfigurationRe
 
 
 class TestConfiguration:
-    async def test_settings_written_under_a_lost_answer_are_recognised_and_not_sent_again(
+    async def test_settings_written_under_a_lost_response_are_not_sent_again(
         self, port: FakeLambda, made: Functions
     ) -> None:
         layer = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3"
@@ -372,7 +370,7 @@ class TestConfiguration:
         assert SECRET not in changed.model_dump_json()
         assert port.count("update_function_configuration") == 1
 
-    async def test_settings_that_never_arrived_are_sent_by_the_second_attempt_under_the_same_revision(
+    async def test_settings_that_never_arrived_are_sent_again_on_their_revision(
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = configure(port)
@@ -381,7 +379,7 @@ class TestConfiguration:
         assert port.calls[-1].parameters["RevisionId"] == request.revision_id
 
     @pytest.mark.parametrize("attempt", [1, 2])
-    async def test_somebody_elses_settings_are_never_overwritten_and_named_without_their_values(
+    async def test_foreign_settings_are_kept_and_named_without_values(
         self, port: FakeLambda, made: Functions, attempt: int
     ) -> None:
         request = configure(port, environment=Environment(variables={"TOKEN": "ours"}))
@@ -402,13 +400,13 @@ class TestConfiguration:
             "what is known to be stale is not even sent"
         )
 
-    async def test_without_a_revision_the_last_writer_wins(
+    async def test_last_writer_wins_without_a_revision(
         self, port: FakeLambda, made: Functions
     ) -> None:
         await on_attempt(2, made.update_function_configuration, configure(port, revision_id=None))
         assert latest(port)["Timeout"] == 9
 
-    async def test_a_revision_refused_after_our_own_success_is_success(
+    async def test_refused_revision_after_our_own_success_is_success(
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = configure(port)
@@ -416,7 +414,7 @@ class TestConfiguration:
         port.settle("checkout")
         assert (await on_attempt(1, made.update_function_configuration, request)).timeout == 9
 
-    async def test_a_dynamic_reference_reaches_aws_resolved_and_nobody_else(
+    async def test_dynamic_reference_is_resolved_for_aws_only(
         self, port: FakeLambda, made: Functions
     ) -> None:
         port.parameters = {"/checkout/token": SECRET}
@@ -432,7 +430,7 @@ class TestConfiguration:
         assert changed.environment.variables == {"TOKEN": HIDDEN_VALUE, "LEVEL": HIDDEN_VALUE}
         assert (await on_attempt(2, made.update_function_configuration, request)).timeout == 9
 
-    async def test_a_reference_to_nothing_is_refused_before_anything_is_written(
+    async def test_unknown_reference_is_refused_before_a_write(
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = configure(
@@ -444,7 +442,7 @@ class TestConfiguration:
         assert port.count("update_function_configuration") == 0
 
 
-async def test_a_busy_function_is_tried_again(port: FakeLambda, made: Functions) -> None:
+async def test_busy_function_is_tried_again(port: FakeLambda, made: Functions) -> None:
     port.polls = 5
     port.apply("update_function_code", FunctionName="checkout", ZipFile=b"two!")
     with pytest.raises(ApplicationError) as busy:
@@ -452,7 +450,7 @@ async def test_a_busy_function_is_tried_again(port: FakeLambda, made: Functions)
     assert not busy.value.non_retryable
 
 
-async def test_reads_answer_what_is_there(port: FakeLambda, made: Functions) -> None:
+async def test_reads_return_what_is_there(port: FakeLambda, made: Functions) -> None:
     found = await on_attempt(1, made.get_function, GetFunctionRequest(function_name="checkout"))
     assert found.configuration.code_sha256 == latest(port)["CodeSha256"]
     assert "Signature" not in found.model_dump_json()

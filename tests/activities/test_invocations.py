@@ -25,7 +25,7 @@ def invocations(port: FakeLambda) -> Invocations:
 
 
 @pytest.mark.parametrize(("name", "request_"), [("invoke", INVOKE), ("invoke_async", ASYNC)])
-async def test_a_second_attempt_sends_nothing_and_says_that_the_function_may_have_run(
+async def test_second_attempt_sends_nothing_and_says_why(
     port: FakeLambda, invocations: Invocations, name: str, request_: Any
 ) -> None:
     with pytest.raises(
@@ -37,7 +37,7 @@ async def test_a_second_attempt_sends_nothing_and_says_that_the_function_may_hav
 
 
 @pytest.mark.parametrize(("name", "request_"), [("invoke", INVOKE), ("invoke_async", ASYNC)])
-async def test_a_lost_answer_is_not_tried_again(
+async def test_lost_response_is_not_tried_again(
     port: FakeLambda, invocations: Invocations, name: str, request_: Any
 ) -> None:
     port.lose(name)
@@ -48,7 +48,7 @@ async def test_a_lost_answer_is_not_tried_again(
     assert get_operation_policy(getattr(Invocations, name)) is ONCE
 
 
-async def test_a_throttled_invocation_is_not_tried_again_by_itself_either(
+async def test_throttled_invocation_is_not_tried_again(
     port: FakeLambda, invocations: Invocations
 ) -> None:
     port.respond(
@@ -60,7 +60,7 @@ async def test_a_throttled_invocation_is_not_tried_again_by_itself_either(
     assert (throttled.value.type, throttled.value.non_retryable) == ("Throttled", True)
 
 
-async def test_a_function_that_fails_is_an_answer_and_no_failure(
+async def test_function_error_is_a_response_and_no_failure(
     port: FakeLambda, invocations: Invocations
 ) -> None:
     port.respond(
@@ -80,9 +80,7 @@ async def test_a_function_that_fails_is_an_answer_and_no_failure(
     )
 
 
-async def test_the_end_of_the_log_is_text_and_short(
-    port: FakeLambda, invocations: Invocations
-) -> None:
+async def test_log_tail_is_text_and_short(port: FakeLambda, invocations: Invocations) -> None:
     log = "START\n" + "ä" * 8_000 + "\nEND"
     port.respond(
         "invoke", {"StatusCode": 200, "LogResult": base64.b64encode(log.encode()).decode()}
@@ -98,7 +96,7 @@ async def test_the_end_of_the_log_is_text_and_short(
     ("size", "cut"),
     [(MAX_PAYLOAD_BYTES, False), (MAX_PAYLOAD_BYTES + 1, True), (6 * MAX_PAYLOAD_BYTES, True)],
 )
-async def test_an_answer_is_cut_where_a_history_could_not_hold_it_and_says_so(
+async def test_payload_is_cut_to_what_a_history_holds_and_says_so(
     port: FakeLambda,
     invocations: Invocations,
     size: int,
@@ -110,7 +108,7 @@ async def test_an_answer_is_cut_where_a_history_could_not_hold_it_and_says_so(
     assert len(answer.model_dump_json()) < 2_000_000
 
 
-async def test_an_event_is_queued(port: FakeLambda, invocations: Invocations) -> None:
+async def test_event_is_queued(port: FakeLambda, invocations: Invocations) -> None:
     assert (await on_attempt(1, invocations.invoke_async, ASYNC)).status == 202
     port.respond("invoke", {"StatusCode": 202, "Payload": b""})
     answer = await on_attempt(
@@ -119,7 +117,7 @@ async def test_an_event_is_queued(port: FakeLambda, invocations: Invocations) ->
     assert (answer.status_code, answer.payload) == (202, b"")
 
 
-def test_a_payload_says_nothing_when_it_is_printed() -> None:
+def test_payload_is_not_in_the_repr() -> None:
     assert "hunter2" not in repr(
         InvokeRequest(function_name="f", payload=b"hunter2", client_context="hunter2")
     )

@@ -412,7 +412,7 @@ async def performed(aws: Connection, case: Case, request: Request) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_without_a_fault_an_operation_is_sent_once_and_done(
+async def test_operation_without_a_fault_is_sent_once_and_done(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
     case.prepare(fake)
@@ -423,7 +423,7 @@ async def test_without_a_fault_an_operation_is_sent_once_and_done(
 
 @pytest.mark.parametrize("fault", LOST.values(), ids=LOST.keys())
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_an_operation_whose_answer_is_lost_is_done_once(
+async def test_operation_whose_response_is_lost_is_done_once(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
     case.prepare(fake)
@@ -440,7 +440,7 @@ async def test_an_operation_whose_answer_is_lost_is_done_once(
 
 @pytest.mark.parametrize("fault", NEVER_HAPPENED.values(), ids=NEVER_HAPPENED.keys())
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_an_operation_that_never_arrived_is_sent_again(
+async def test_operation_that_never_arrived_is_sent_again(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
     case.prepare(fake)
@@ -454,7 +454,7 @@ async def test_an_operation_that_never_arrived_is_sent_again(
 
 
 @pytest.mark.parametrize("case", GUARDED, ids=lambda case: case.name)
-async def test_a_refusal_of_the_revision_after_our_own_success_is_success(
+async def test_refused_revision_after_our_own_success_is_success(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
     case.prepare(fake)
@@ -466,7 +466,7 @@ async def test_a_refusal_of_the_revision_after_our_own_success_is_success(
 
 
 @pytest.mark.parametrize("case", READ_BACK, ids=lambda case: case.name)
-async def test_an_answer_that_comes_too_late_is_a_lost_one(
+async def test_late_response_is_a_lost_one(
     hasty: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
     case.prepare(fake)
@@ -478,7 +478,7 @@ async def test_an_answer_that_comes_too_late_is_a_lost_one(
 
 
 @pytest.mark.parametrize("case", READ_BACK, ids=lambda case: case.name)
-async def test_where_the_reading_back_fails_too_nothing_is_sent_on_a_guess(
+async def test_failed_readback_sends_nothing_on_a_guess(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
     case.prepare(fake)
@@ -491,7 +491,7 @@ async def test_where_the_reading_back_fails_too_nothing_is_sent_on_a_guess(
 
 @pytest.mark.parametrize("fault", [*LOST.values(), *NEVER_HAPPENED.values()])
 @pytest.mark.parametrize("case", INVOCATIONS, ids=lambda case: case.name)
-async def test_an_invocation_is_sent_once_or_not_at_all(
+async def test_invocation_is_sent_once_or_not_at_all(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
     stub.meets(fault, operation=case.name)
@@ -510,7 +510,7 @@ async def test_an_invocation_is_sent_once_or_not_at_all(
 # ── somebody else was there in the meantime ──
 
 
-async def test_an_alias_that_somebody_else_moved_after_our_lost_request_is_left_alone(
+async def test_alias_moved_by_another_writer_is_left_alone(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     case = BY_NAME["update_alias"]
@@ -528,7 +528,7 @@ async def test_an_alias_that_somebody_else_moved_after_our_lost_request_is_left_
     assert live(fake)["FunctionVersion"] == theirs
 
 
-async def test_code_that_somebody_else_uploaded_after_our_lost_request_is_left_alone(
+async def test_code_uploaded_by_another_writer_is_left_alone(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     case = BY_NAME["update_function_code"]
@@ -575,7 +575,7 @@ async def test_code_that_somebody_else_uploaded_after_our_lost_request_is_left_a
     ],
 )
 @pytest.mark.parametrize("number", [1, 2])
-async def test_what_somebody_else_created_under_our_name_is_left_alone(
+async def test_resource_created_by_another_writer_is_left_alone(
     aws: Connection,
     fake: FakeLambda,
     name: str,
@@ -594,7 +594,7 @@ async def test_what_somebody_else_created_under_our_name_is_left_alone(
     assert repr((fake.functions, fake.mappings)) == before
 
 
-async def test_a_secret_that_aws_repeats_when_it_refuses_a_change_is_not_in_the_failure(
+async def test_secret_in_a_refusal_of_awss_is_not_in_the_failure(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     case = BY_NAME["update_function_configuration"]
@@ -613,7 +613,7 @@ async def test_a_secret_that_aws_repeats_when_it_refuses_a_change_is_not_in_the_
     assert "hunter2" not in str(caught.value.details)
 
 
-def test_every_operation_that_changes_something_is_here() -> None:
+def test_cases_cover_every_operation_that_writes() -> None:
     assert {case.name for case in [*CASES, *INVOCATIONS]} >= {
         "add_permission",
         "create_alias",

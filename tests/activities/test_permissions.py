@@ -63,7 +63,7 @@ def policy(port: FakeLambda, qualifier: str = "live") -> dict[str, Any]:
     return port.functions["checkout"].policies.get(qualifier, {})
 
 
-def test_a_statements_id_is_made_of_what_it_grants_and_of_nothing_else() -> None:
+def test_statement_id_is_made_of_the_grant_alone() -> None:
     same = ADD.model_copy(update={"qualifier": "test", "revision_id": "p1"}).model_dump(
         by_alias=True, exclude={"statement_id"}, exclude_none=True
     )
@@ -79,7 +79,7 @@ def test_a_statements_id_is_made_of_what_it_grants_and_of_nothing_else() -> None
     assert ADD.parameters()["StatementId"] == ADD.statement_id
 
 
-async def test_a_permission_added_under_a_lost_answer_is_found_and_not_added_again(
+async def test_permission_added_under_a_lost_response_is_not_added_again(
     port: FakeLambda, permissions: Permissions
 ) -> None:
     port.lose("add_permission")
@@ -90,14 +90,14 @@ async def test_a_permission_added_under_a_lost_answer_is_found_and_not_added_aga
     assert port.count("add_permission") == 1
 
 
-async def test_a_permission_that_never_arrived_is_added_by_the_second_attempt(
+async def test_missing_permission_is_added_by_the_second_attempt(
     port: FakeLambda, permissions: Permissions
 ) -> None:
     await on_attempt(2, permissions.add_permission, ADD)
     assert [*policy(port)] == [ADD.statement_id]
 
 
-async def test_the_same_permission_there_already_is_success_on_a_first_attempt_too(
+async def test_equal_permission_is_success_on_a_first_attempt(
     permissions: Permissions,
 ) -> None:
     first = await on_attempt(1, permissions.add_permission, ADD)
@@ -116,7 +116,7 @@ async def test_the_same_permission_there_already_is_success_on_a_first_attempt_t
         ({"source_arn": f"{TOPIC}-2"}, "SourceArn"),
     ],
 )
-async def test_another_grant_under_the_same_id_is_left_alone_and_said_to_differ(
+async def test_different_grant_is_left_alone_and_its_difference_named(
     port: FakeLambda, permissions: Permissions, attempt: int, other: dict[str, Any], differing: str
 ) -> None:
     await on_attempt(1, permissions.add_permission, ADD.model_copy(update=other))
@@ -172,7 +172,7 @@ async def test_another_grant_under_the_same_id_is_left_alone_and_said_to_differ(
         ),
     ],
 )
-async def test_a_statement_is_read_in_every_way_that_aws_writes_it(
+async def test_statement_is_read_in_every_form_of_awss(
     port: FakeLambda, permissions: Permissions, stated: dict[str, Any], asked: dict[str, Any]
 ) -> None:
     request = AddPermissionRequest.model_validate(
@@ -196,7 +196,7 @@ async def test_a_statement_is_read_in_every_way_that_aws_writes_it(
         await on_attempt(2, permissions.add_permission, request)
 
 
-async def test_a_policy_that_moved_on_is_stale_unless_our_statement_is_in_it(
+async def test_policy_that_moved_on_is_stale_without_our_statement(
     port: FakeLambda, permissions: Permissions
 ) -> None:
     port.respond(
@@ -214,11 +214,13 @@ async def test_a_policy_that_moved_on_is_stale_unless_our_statement_is_in_it(
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-async def test_removing_what_is_gone_is_success(permissions: Permissions, attempt: int) -> None:
+async def test_removal_of_a_missing_statement_is_success(
+    permissions: Permissions, attempt: int
+) -> None:
     assert await on_attempt(attempt, permissions.remove_permission, REMOVE) is None
 
 
-async def test_removing_from_a_policy_that_moved_on_is_success_only_if_the_statement_is_gone(
+async def test_removal_from_a_policy_that_moved_on_needs_it_gone(
     port: FakeLambda, permissions: Permissions
 ) -> None:
     moved = AwsError("remove_permission", MOVED, "moved")
@@ -230,7 +232,7 @@ async def test_removing_from_a_policy_that_moved_on_is_success_only_if_the_state
     assert stale.value.type == "Stale"
 
 
-async def test_writes_to_one_functions_policies_wait_for_each_other_under_whatever_name(
+async def test_writes_to_one_functions_policies_are_one_at_a_time(
     port: FakeLambda, permissions: Permissions
 ) -> None:
     names = (
@@ -248,7 +250,7 @@ async def test_writes_to_one_functions_policies_wait_for_each_other_under_whatev
     assert gauge.most == 1
 
 
-async def test_writes_to_different_functions_do_not_wait(
+async def test_writes_to_different_functions_are_concurrent(
     port: FakeLambda, permissions: Permissions
 ) -> None:
     gauge = Gauge(port)
@@ -261,7 +263,7 @@ async def test_writes_to_different_functions_do_not_wait(
     assert gauge.most == 2
 
 
-async def test_a_policy_is_read_per_qualifier(permissions: Permissions) -> None:
+async def test_policy_is_read_per_qualifier(permissions: Permissions) -> None:
     await on_attempt(1, permissions.add_permission, ADD)
     found = await on_attempt(
         1, permissions.get_policy, GetPolicyRequest(function_name="checkout", qualifier="live")
@@ -275,7 +277,7 @@ async def test_a_policy_is_read_per_qualifier(permissions: Permissions) -> None:
 @pytest.mark.parametrize(
     "policy", ["no JSON", "[]", "{}", '{"Statement": {}}', '{"Statement": ["all"]}']
 )
-async def test_a_policy_that_is_none_is_no_answer(
+async def test_malformed_policy_is_no_response(
     permissions: Permissions, port: FakeLambda, policy: str
 ) -> None:
     port.respond("get_policy", {"Policy": policy})

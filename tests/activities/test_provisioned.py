@@ -14,7 +14,7 @@ from activities.provisioned import (
     ProvisionedConcurrency,
     PutProvisionedConcurrencyConfigRequest,
 )
-from tests.activities.scripted import Scripted
+from tests.activities.scripted_aws import ScriptedAws
 from tests.activities.stub import DropAfter, Stub
 from tests.fake_lambda import FakeLambda
 
@@ -25,7 +25,7 @@ GET = GetProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier
 DELETE = DeleteProvisionedConcurrencyConfigRequest(function_name="checkout", qualifier="1")
 
 
-async def test_putting_it_twice_leaves_it_as_asked(aws: Connection, fake: FakeLambda) -> None:
+async def test_second_put_leaves_the_requested_number(aws: Connection, fake: FakeLambda) -> None:
     for _ in range(2):
         answer = await ProvisionedConcurrency(aws).put_provisioned_concurrency_config(PUT)
         assert (answer.status, answer.requested_provisioned_concurrent_executions) == (
@@ -36,7 +36,7 @@ async def test_putting_it_twice_leaves_it_as_asked(aws: Connection, fake: FakeLa
     assert config["RequestedProvisionedConcurrentExecutions"] == 5
 
 
-async def test_deleting_what_is_gone_is_done_already(
+async def test_delete_of_a_missing_config_is_success(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     group = ProvisionedConcurrency(aws)
@@ -48,15 +48,13 @@ async def test_deleting_what_is_gone_is_done_already(
     assert fake.functions["checkout"].provisioned == {}
 
 
-async def test_deleting_from_a_function_that_is_gone_is_done_already(
-    aws: Connection, fake: FakeLambda
-) -> None:
+async def test_delete_from_a_missing_function_is_success(aws: Connection, fake: FakeLambda) -> None:
     del fake.functions["checkout"]
     await ProvisionedConcurrency(aws).delete_provisioned_concurrency_config(DELETE)
 
 
-async def test_a_delete_that_aws_refuses_is_no_success() -> None:
-    port = Scripted(
+async def test_refused_delete_is_no_success() -> None:
+    port = ScriptedAws(
         delete_provisioned_concurrency_config=AwsError("delete", "AccessDeniedException", "no")
     )
     with pytest.raises(ApplicationError) as caught:
@@ -64,8 +62,8 @@ async def test_a_delete_that_aws_refuses_is_no_success() -> None:
     assert caught.value.type == "Denied"
 
 
-async def test_where_there_is_none_the_answer_is_empty() -> None:
-    port = Scripted(
+async def test_missing_config_is_an_empty_response() -> None:
+    port = ScriptedAws(
         get_provisioned_concurrency_config=AwsError(
             "get", "ProvisionedConcurrencyConfigNotFoundException", "none", status=404
         )
@@ -74,8 +72,8 @@ async def test_where_there_is_none_the_answer_is_empty() -> None:
     assert answer.requested_provisioned_concurrent_executions is None
 
 
-async def test_where_there_is_no_such_version_that_is_not_found() -> None:
-    port = Scripted(
+async def test_missing_version_is_not_found() -> None:
+    port = ScriptedAws(
         get_provisioned_concurrency_config=AwsError(
             "get", "ResourceNotFoundException", "none", status=404
         )
@@ -85,8 +83,8 @@ async def test_where_there_is_no_such_version_that_is_not_found() -> None:
     assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)
 
 
-async def test_how_far_it_is_comes_back_in_numbers() -> None:
-    port = Scripted(
+async def test_progress_comes_back_in_numbers() -> None:
+    port = ScriptedAws(
         get_provisioned_concurrency_config={
             "RequestedProvisionedConcurrentExecutions": 5,
             "AllocatedProvisionedConcurrentExecutions": 3,
@@ -105,7 +103,7 @@ async def test_how_far_it_is_comes_back_in_numbers() -> None:
     }
 
 
-def test_zero_environments_are_refused_before_anything_is_sent() -> None:
+def test_zero_environments_are_refused_unsent() -> None:
     with pytest.raises(ValidationError):
         PutProvisionedConcurrencyConfigRequest(
             function_name="checkout", qualifier="1", provisioned_concurrent_executions=0

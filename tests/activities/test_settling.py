@@ -14,7 +14,7 @@ from activities import settling
 from activities.errors import AwsError
 from activities.operation import SETTLE, get_operation_policy
 from activities.settling import SettleFunctionRequest, SettleProvisionedConcurrencyRequest, Settling
-from tests.activities.scripted import Answer, Scripted
+from tests.activities.scripted_aws import Answer, ScriptedAws
 
 LATEST = SettleFunctionRequest(function_name="checkout")
 VERSION = SettleFunctionRequest(function_name="checkout", qualifier="7")
@@ -50,7 +50,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "poll_until", hurried)
 
 
-async def unsettled(port: Scripted, request: Any = LATEST) -> ApplicationError:
+async def unsettled(port: ScriptedAws, request: Any = LATEST) -> ApplicationError:
     settle = (
         Settling(port).settle_function
         if isinstance(request, SettleFunctionRequest)
@@ -72,8 +72,8 @@ async def unsettled(port: Scripted, request: Any = LATEST) -> ApplicationError:
         {},
     ],
 )
-async def test_what_is_settled_needs_one_look(configuration: dict[str, Any]) -> None:
-    port = Scripted(get_function=function(**configuration))
+async def test_settled_function_needs_one_read(configuration: dict[str, Any]) -> None:
+    port = ScriptedAws(get_function=function(**configuration))
     assert (await Settling(port).settle_function(LATEST)).revision_id == "r9"
     assert port.times("get_function") == 1
 
@@ -82,17 +82,17 @@ SINCE_R9 = SettleFunctionRequest(function_name="checkout", superseded="r9")
 
 
 @pytest.mark.usefixtures("quickly")
-async def test_an_answer_from_before_the_change_is_not_taken_for_settled() -> None:
+async def test_stale_read_is_not_taken_for_settled() -> None:
     after = {**ACTIVE, "Configuration": {**ACTIVE["Configuration"], "RevisionId": "r10"}}
-    port = Scripted(get_function=[ACTIVE, ACTIVE, after])
+    port = ScriptedAws(get_function=[ACTIVE, ACTIVE, after])
     assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r10"
 
 
-async def test_a_revision_that_stays_is_believed_after_a_while(
+async def test_unchanged_revision_is_believed_after_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(settling, "_READ_LAG_SECONDS", 0.0)
-    port = Scripted(get_function=ACTIVE)
+    port = ScriptedAws(get_function=ACTIVE)
     assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r9"
 
 
@@ -106,21 +106,21 @@ async def test_a_revision_that_stays_is_believed_after_a_while(
     ],
 )
 @pytest.mark.usefixtures("quickly")
-async def test_what_is_under_way_is_looked_at_again(busy: dict[str, Any]) -> None:
-    port = Scripted(get_function=[busy, busy, ACTIVE])
+async def test_update_in_progress_is_read_again(busy: dict[str, Any]) -> None:
+    port = ScriptedAws(get_function=[busy, busy, ACTIVE])
     assert (await Settling(port).settle_function(LATEST)).state == "Active"
     assert port.times("get_function") == 3
 
 
-async def test_a_function_is_looked_at_with_get_function_which_has_a_limit_of_its_own() -> None:
-    port = Scripted(get_function=ACTIVE)
+async def test_function_is_read_with_get_function() -> None:
+    port = ScriptedAws(get_function=ACTIVE)
     await Settling(port).settle_function(VERSION)
     assert port.asked == [("get_function", {"FunctionName": "checkout", "Qualifier": "7"})]
 
 
 @pytest.mark.usefixtures("quickly")
-async def test_after_its_time_it_fails_benignly_and_says_when_to_look_again() -> None:
-    failed = await unsettled(Scripted(get_function=UPDATING))
+async def test_attempt_fails_benignly_with_its_next_read() -> None:
+    failed = await unsettled(ScriptedAws(get_function=UPDATING))
     assert (failed.type, failed.non_retryable, failed.category) == (
         "NotReady",
         False,
@@ -131,8 +131,8 @@ async def test_after_its_time_it_fails_benignly_and_says_when_to_look_again() ->
 
 
 @pytest.mark.usefixtures("quickly")
-async def test_the_pauses_grow_so_that_waiting_costs_few_looks() -> None:
-    port = Scripted(get_function=UPDATING)
+async def test_pauses_between_reads_grow() -> None:
+    port = ScriptedAws(get_function=UPDATING)
     await unsettled(port)
     assert 4 <= port.times("get_function") <= 10
 
@@ -160,16 +160,16 @@ async def test_the_pauses_grow_so_that_waiting_costs_few_looks() -> None:
         ({"State": "Failed"}, "State is Failed: AWS gives no reason [no code]"),
     ],
 )
-async def test_a_failed_change_is_invalid_in_awss_words(
+async def test_failed_update_is_invalid_with_awss_reason(
     configuration: dict[str, Any], said: str
 ) -> None:
-    failed = await unsettled(Scripted(get_function=function(**configuration)))
+    failed = await unsettled(ScriptedAws(get_function=function(**configuration)))
     assert (failed.type, failed.non_retryable) == ("Invalid", True)
     assert said in failed.message
 
 
-async def test_no_secret_of_the_function_comes_back() -> None:
-    port = Scripted(
+async def test_response_holds_no_secret_of_the_function() -> None:
+    port = ScriptedAws(
         get_function=function(State="Active", Environment={"Variables": {"PASSWORD": "hunter2"}})
     )
     found = (await Settling(port).settle_function(LATEST)).model_dump_json(by_alias=True)
@@ -179,26 +179,26 @@ async def test_no_secret_of_the_function_comes_back() -> None:
 
 
 @pytest.mark.usefixtures("quickly")
-async def test_a_version_published_a_moment_ago_may_be_missing_at_first() -> None:
-    port = Scripted(get_function=[MISSING, MISSING, ACTIVE])
+async def test_fresh_version_may_be_missing_at_first() -> None:
+    port = ScriptedAws(get_function=[MISSING, MISSING, ACTIVE])
     assert (await Settling(port).settle_function(VERSION)).state == "Active"
 
 
 @pytest.mark.usefixtures("quickly")
-async def test_a_version_that_stays_missing_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_version_that_stays_missing_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "_READ_LAG_SECONDS", 0.05)
-    failed = await unsettled(Scripted(get_function=MISSING), VERSION)
+    failed = await unsettled(ScriptedAws(get_function=MISSING), VERSION)
     assert (failed.type, failed.non_retryable) == ("NotFound", True)
 
 
-async def test_a_function_that_is_missing_is_not_found_at_once() -> None:
-    port = Scripted(get_function=MISSING)
+async def test_missing_function_is_not_found_at_once() -> None:
+    port = ScriptedAws(get_function=MISSING)
     assert (await unsettled(port)).type == "NotFound"
     assert port.times("get_function") == 1
 
 
-async def test_a_later_attempt_takes_a_missing_version_at_its_word() -> None:
-    environment, port = ActivityEnvironment(), Scripted(get_function=MISSING)
+async def test_missing_version_is_not_found_on_a_later_attempt() -> None:
+    environment, port = ActivityEnvironment(), ScriptedAws(get_function=MISSING)
     environment.info = dataclasses.replace(environment.info, attempt=2)
     with pytest.raises(ApplicationError):
         await environment.run(Settling(port).settle_function, VERSION)
@@ -206,9 +206,9 @@ async def test_a_later_attempt_takes_a_missing_version_at_its_word() -> None:
 
 
 @pytest.mark.parametrize("request_", [LATEST, WARM])
-async def test_a_worker_that_is_to_leave_hands_the_waiting_over_at_once(request_: Any) -> None:
+async def test_worker_shutdown_hands_the_wait_over_at_once(request_: Any) -> None:
     environment = ActivityEnvironment()
-    port = Scripted(
+    port = ScriptedAws(
         get_function=UPDATING, get_provisioned_concurrency_config={"Status": "IN_PROGRESS"}
     )
     settle: Any = (
@@ -231,32 +231,34 @@ async def test_a_worker_that_is_to_leave_hands_the_waiting_over_at_once(request_
 
 
 @pytest.mark.usefixtures("quickly")
-async def test_warm_environments_are_waited_for_until_they_are_ready() -> None:
+async def test_environments_are_waited_for_until_they_are_ready() -> None:
     preparing: Answer = {
         "Status": "IN_PROGRESS",
         "RequestedProvisionedConcurrentExecutions": 5,
         "AvailableProvisionedConcurrentExecutions": 2,
     }
-    port = Scripted(get_provisioned_concurrency_config=[preparing, preparing, {"Status": "READY"}])
+    port = ScriptedAws(
+        get_provisioned_concurrency_config=[preparing, preparing, {"Status": "READY"}]
+    )
     assert (await Settling(port).settle_provisioned_concurrency(WARM)).status == "READY"
     assert port.times("get_provisioned_concurrency_config") == 3
 
 
 @pytest.mark.usefixtures("quickly")
-async def test_while_they_are_prepared_it_says_how_many_are_there() -> None:
+async def test_environments_in_preparation_are_counted_in_the_failure() -> None:
     preparing: Answer = {
         "Status": "IN_PROGRESS",
         "RequestedProvisionedConcurrentExecutions": 5,
         "AvailableProvisionedConcurrentExecutions": 2,
     }
-    failed = await unsettled(Scripted(get_provisioned_concurrency_config=preparing), WARM)
+    failed = await unsettled(ScriptedAws(get_provisioned_concurrency_config=preparing), WARM)
     assert failed.type == "NotReady"
     assert "2 of 5 environments are ready" in failed.message
 
 
-async def test_environments_that_cannot_be_prepared_are_invalid_with_awss_reason() -> None:
+async def test_environments_that_fail_are_invalid_with_awss_reason() -> None:
     failed = await unsettled(
-        Scripted(
+        ScriptedAws(
             get_provisioned_concurrency_config={
                 "Status": "FAILED",
                 "StatusReason": "FUNCTION_ERROR_INIT_FAILURE",
@@ -268,7 +270,7 @@ async def test_environments_that_cannot_be_prepared_are_invalid_with_awss_reason
     assert "FUNCTION_ERROR_INIT_FAILURE" in failed.message
 
 
-def test_one_attempt_of_waiting_ends_well_before_its_time_out() -> None:
+def test_attempt_ends_well_before_its_timeout() -> None:
     for waiting in (Settling.settle_function, Settling.settle_provisioned_concurrency):
         assert get_operation_policy(waiting) is SETTLE
     assert SETTLE.start_to_close.total_seconds() > settling.POLL_SECONDS_PER_ATTEMPT + 17

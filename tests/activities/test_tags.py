@@ -12,7 +12,7 @@ from tests.fake_lambda import FakeLambda
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:checkout"
 
 
-async def test_tags_are_set_and_taken_away_and_a_second_time_changes_nothing(
+async def test_tags_are_set_and_removed_and_a_second_time_changes_nothing(
     port: FakeLambda,
 ) -> None:
     port.create("checkout").tags = {"team": "shop", "old": "x"}

@@ -42,7 +42,7 @@ def change(port: FakeLambda, code: bytes = b"two") -> None:
     port.settle("checkout")
 
 
-async def test_a_version_published_under_a_lost_answer_is_found_and_no_second_one_arises(
+async def test_version_published_under_a_lost_response_is_adopted(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port)
@@ -54,7 +54,7 @@ async def test_a_version_published_under_a_lost_answer_is_found_and_no_second_on
     assert port.count("publish_version") == 1
 
 
-async def test_a_version_of_ours_is_found_even_after_somebody_changed_latest_again(
+async def test_version_of_ours_is_found_after_latest_changed_again(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port)
@@ -66,7 +66,7 @@ async def test_a_version_of_ours_is_found_even_after_somebody_changed_latest_aga
     assert len(checkout(port).versions) == 1
 
 
-async def test_the_newest_of_several_versions_under_one_description_is_ours_on_whatever_page_it_stands(
+async def test_newest_version_of_a_description_is_ours_on_any_page(
     port: FakeLambda, versions: Versions
 ) -> None:
     for code in (b"two", b"one", b"two"):
@@ -77,9 +77,7 @@ async def test_the_newest_of_several_versions_under_one_description_is_ours_on_w
     assert (await on_attempt(2, versions.publish_version, request)).version == "3"
 
 
-async def test_other_code_under_the_same_description_is_not_ours(
-    port: FakeLambda, versions: Versions
-) -> None:
+async def test_version_of_other_code_is_not_ours(port: FakeLambda, versions: Versions) -> None:
     await on_attempt(1, versions.publish_version, publish(port))
     change(port)
     assert (
@@ -87,7 +85,7 @@ async def test_other_code_under_the_same_description_is_not_ours(
     ).version == "2"
 
 
-async def test_a_first_attempt_that_never_arrived_is_sent_again_under_the_same_revision(
+async def test_first_attempt_that_never_arrived_is_sent_again(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port)
@@ -95,7 +93,7 @@ async def test_a_first_attempt_that_never_arrived_is_sent_again_under_the_same_r
     assert port.calls[-1].parameters["RevisionId"] == request.revision_id
 
 
-async def test_a_version_of_the_same_description_from_before_is_not_taken_for_ours_while_latest_is_as_it_was_read(
+async def test_older_version_is_not_ours_while_latest_is_unchanged(
     port: FakeLambda, versions: Versions
 ) -> None:
     await on_attempt(1, versions.publish_version, publish(port))
@@ -104,7 +102,7 @@ async def test_a_version_of_the_same_description_from_before_is_not_taken_for_ou
     assert (await on_attempt(2, versions.publish_version, publish(port))).version == "2"
 
 
-async def test_where_no_version_is_found_only_the_code_stays_as_a_guard(
+async def test_code_is_the_only_condition_where_no_version_is_found(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port, revision_id="moved on")
@@ -125,7 +123,7 @@ async def test_other_code_is_never_published(port: FakeLambda, versions: Version
     assert checkout(port).versions == {}
 
 
-async def test_a_first_attempt_after_somebodys_change_is_stale(
+async def test_first_attempt_after_a_foreign_change_is_stale(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port, revision_id="moved on")
@@ -135,7 +133,7 @@ async def test_a_first_attempt_after_somebodys_change_is_stale(
     assert checkout(port).versions == {}
 
 
-async def test_a_revision_refused_after_our_own_success_is_success(
+async def test_refused_revision_after_our_own_success_is_success(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port)
@@ -143,7 +141,7 @@ async def test_a_revision_refused_after_our_own_success_is_success(
     assert (await on_attempt(1, versions.publish_version, request)).version == "1"
 
 
-async def test_without_the_codes_hash_the_revision_is_never_dropped(
+async def test_revision_is_never_dropped_without_the_codes_hash(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port, code_sha256=None, revision_id="moved on")
@@ -160,7 +158,7 @@ async def test_unchanged_code_makes_no_new_version(port: FakeLambda, versions: V
     ).version == "1"
 
 
-async def test_a_list_of_versions_ends_where_a_history_would_burst_and_says_where_it_goes_on(
+async def test_list_of_versions_ends_with_a_marker_at_its_limit(
     port: FakeLambda, versions: Versions
 ) -> None:
     checkout(port).versions |= {
@@ -184,7 +182,7 @@ async def test_a_list_of_versions_ends_where_a_history_would_burst_and_says_wher
     )
 
 
-async def test_a_list_of_large_versions_ends_earlier(port: FakeLambda, versions: Versions) -> None:
+async def test_list_of_large_versions_ends_earlier(port: FakeLambda, versions: Versions) -> None:
     latest = {
         **checkout(port).latest,
         "Environment": {"Variables": {f"NAME_{number:03}": "x" for number in range(300)}},

@@ -66,7 +66,7 @@ async def told(
 # --- what is sent ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_it_asks_the_version_itself_for_an_answer_and_no_log(
+async def test_probe_invokes_the_version_itself_without_its_log(
     port: FakeLambda, probing: Probes
 ) -> None:
     answer = await on_attempt(1, probing.probe_function, asked(Payload={"id": [1, None, "é"]}))
@@ -85,12 +85,12 @@ async def test_it_asks_the_version_itself_for_an_answer_and_no_log(
     ]
 
 
-async def test_without_a_payload_an_empty_object_is_sent(port: FakeLambda, probing: Probes) -> None:
+async def test_payload_is_an_empty_object_by_default(port: FakeLambda, probing: Probes) -> None:
     await on_attempt(1, probing.probe_function, asked())
     assert port.calls[0].parameters["Payload"] == b"{}"
 
 
-async def test_a_second_attempt_sends_nothing(port: FakeLambda, probing: Probes) -> None:
+async def test_second_attempt_sends_nothing(port: FakeLambda, probing: Probes) -> None:
     with pytest.raises(
         ApplicationError, match="may have been probed already, and was not probed again"
     ) as refused:
@@ -108,7 +108,7 @@ async def test_a_second_attempt_sends_nothing(port: FakeLambda, probing: Probes)
         ("AccessDeniedException", "Denied"),
     ],
 )
-async def test_what_aws_refuses_is_a_failure_that_is_not_tried_again_by_itself(
+async def test_refusal_of_aws_is_not_tried_again(
     port: FakeLambda, probing: Probes, code: str, fault: str
 ) -> None:
     port.respond("invoke", AwsError("invoke", code, "no", status=400))
@@ -142,7 +142,7 @@ async def test_what_aws_refuses_is_a_failure_that_is_not_tried_again_by_itself(
         (3, at("$", 3)),
     ],
 )
-async def test_an_answer_as_expected_is_no_failure(
+async def test_response_as_expected_is_no_failure(
     port: FakeLambda, probing: Probes, answer: Any, expectation: dict[str, Any]
 ) -> None:
     assert await told(port, probing, answer, expectation) is None
@@ -181,13 +181,13 @@ async def test_an_answer_as_expected_is_no_failure(
         (b"\xff" + SECRET.encode(), at("$.n"), "its answer is not JSON"),
     ],
 )
-async def test_an_answer_otherwise_is_a_failure_that_tells_nothing_of_it(
+async def test_response_otherwise_is_a_failure_that_does_not_repeat_it(
     port: FakeLambda, probing: Probes, answer: Any, expectation: dict[str, Any], failure: str
 ) -> None:
     assert await told(port, probing, answer, expectation) == failure
 
 
-async def test_the_first_expectation_that_does_not_hold_is_named(
+async def test_first_expectation_that_does_not_hold_is_named(
     port: FakeLambda, probing: Probes
 ) -> None:
     answer = {"a": 1, "b": 2, "c": 3}
@@ -197,7 +197,7 @@ async def test_the_first_expectation_that_does_not_hold_is_named(
     )
 
 
-async def test_without_expectations_any_answer_will_do(port: FakeLambda, probing: Probes) -> None:
+async def test_response_is_not_read_without_expectations(port: FakeLambda, probing: Probes) -> None:
     for answer in (b"", b"{", b"null", {"error": SECRET}):
         assert await told(port, probing, answer) is None
 
@@ -206,7 +206,7 @@ async def test_without_expectations_any_answer_will_do(port: FakeLambda, probing
     ("error", "said"),
     [("Unhandled", "Unhandled"), ("Handled", "Handled"), (SECRET, "FunctionError")],
 )
-async def test_a_function_that_fails_is_a_failure_without_its_words(
+async def test_function_error_is_a_failure_without_its_message(
     port: FakeLambda, probing: Probes, error: str, said: str
 ) -> None:
     port.respond(
@@ -223,7 +223,7 @@ async def test_a_function_that_fails_is_a_failure_without_its_words(
 
 
 @pytest.mark.parametrize("status", [202, 500, None])
-async def test_another_status_is_a_failure(
+async def test_other_status_is_a_failure(
     port: FakeLambda, probing: Probes, status: int | None
 ) -> None:
     port.respond("invoke", {"Payload": b'"ok"'} | ({"StatusCode": status} if status else {}))
@@ -258,7 +258,7 @@ async def test_another_status_is_a_failure(
         ({"Qualifier": None}, ("Qualifier",)),
     ],
 )
-def test_a_bad_request_is_refused_by_its_field_and_not_repeated(
+def test_invalid_request_is_refused_by_its_field_and_not_repeated(
     members: dict[str, Any], where: tuple[str | int, ...]
 ) -> None:
     with pytest.raises(ValidationError) as refused:
@@ -266,14 +266,14 @@ def test_a_bad_request_is_refused_by_its_field_and_not_repeated(
     assert [each["loc"] for each in refused.value.errors()] == [where]
 
 
-def test_a_payload_says_nothing_when_it_is_printed() -> None:
+def test_payload_is_not_in_the_repr() -> None:
     assert SECRET not in repr(asked(Payload={"password": SECRET}))
 
 
 # --- over HTTP -------------------------------------------------------------------------------------------------------------------
 
 
-async def test_over_http_the_version_is_named_and_the_time_is_taken(
+async def test_http_request_names_the_version_and_is_timed(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     stub.meets(Slow(0.2), operation="invoke")
@@ -291,7 +291,9 @@ async def test_over_http_the_version_is_named_and_the_time_is_taken(
     assert fake.invocations == [b'{"id":1}']
 
 
-async def test_what_is_late_is_a_failure_and_is_not_waited_for(aws: Connection, stub: Stub) -> None:
+async def test_late_response_is_a_failure_and_is_not_waited_for(
+    aws: Connection, stub: Stub
+) -> None:
     stub.meets(Slow(5), operation="invoke")
     began = time.monotonic()
     answer = await on_attempt(1, Probes(aws).probe_function, asked(MaxMilliseconds=200))
@@ -310,7 +312,7 @@ async def test_what_is_late_is_a_failure_and_is_not_waited_for(aws: Connection, 
         (THROTTLED, "Throttled"),
     ],
 )
-async def test_a_request_is_sent_once_whatever_becomes_of_it(
+async def test_http_request_is_sent_once_whatever_happens_to_it(
     aws: Connection, stub: Stub, fault: Any, kind: str
 ) -> None:
     stub.meets(fault, operation="invoke")
@@ -320,21 +322,21 @@ async def test_a_request_is_sent_once_whatever_becomes_of_it(
     assert stub.sent("invoke") == 1
 
 
-async def test_a_page_of_somebody_elses_is_no_answer(aws: Connection, stub: Stub) -> None:
+async def test_proxys_page_is_no_response(aws: Connection, stub: Stub) -> None:
     stub.meets(NOT_JSON, operation="invoke")
     assert (
         await on_attempt(1, Probes(aws).probe_function, asked(at("$.ok", True)))
     ).failure == "its answer is not JSON"
 
 
-async def test_it_waits_for_no_turn_of_the_control_plane(aws: Connection) -> None:
+async def test_probe_takes_no_turn_of_the_control_plane(aws: Connection) -> None:
     aws._limits = Limits(Rates(0.001, 0.001, 0.001, 0.001))
     await aws._limits.acquire("update_alias")  # the next turn comes in a quarter of an hour
     answer = await on_attempt(1, Probes(aws).probe_function, asked())
     assert answer.failure is None
 
 
-def test_an_expectation_without_a_value_expects_null() -> None:
+def test_expectation_without_a_value_expects_null() -> None:
     again = ResponseExpectation.model_validate_json(
         ResponseExpectation(path="$.a", test="equals", value=None).model_dump_json(by_alias=True)
     )

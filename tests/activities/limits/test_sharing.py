@@ -85,20 +85,20 @@ async def becomes(limits: Limits, rate: float) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_worker_that_just_started_counts_itself_and_keeps_to_half_of_its_part() -> None:
+async def test_new_worker_counts_itself_and_takes_half_of_its_share() -> None:
     mine, limits = shared(Temporal(beats={"a": 1, "b": 1}))
     await mine.start()
     assert limits.control_plane == 12 / 3 / 2
 
 
-async def test_one_that_is_alone_begins_with_half_too_since_others_may_begin_with_it() -> None:
+async def test_lone_worker_begins_with_half_too() -> None:
     mine, limits = shared(Temporal())
     await mine.start()
     assert limits.control_plane == 6
 
 
 @pytest.mark.usefixtures("haste")
-async def test_the_part_follows_whoever_comes_and_goes() -> None:
+async def test_share_follows_workers_that_come_and_go() -> None:
     temporal = Temporal(beats={"me": 1, "a": 1})
     mine, limits = shared(temporal)
     await mine.start()
@@ -123,7 +123,7 @@ async def test_the_part_follows_whoever_comes_and_goes() -> None:
 
 
 @pytest.mark.usefixtures("haste")
-async def test_a_beat_by_a_clock_that_is_an_hour_off_is_a_beat() -> None:
+async def test_heartbeat_by_a_clock_that_is_an_hour_off_counts() -> None:
     temporal = Temporal(beats={"me": 1, "ahead": 4_000_000_000})
     mine, limits = shared(temporal)
     await mine.start()
@@ -136,7 +136,7 @@ async def test_a_beat_by_a_clock_that_is_an_hour_off_is_a_beat() -> None:
 
 
 @pytest.mark.usefixtures("haste")
-async def test_while_temporal_does_not_answer_the_part_stays_as_it_is() -> None:
+async def test_share_stays_while_temporal_does_not_respond() -> None:
     temporal = Temporal(beats={"me": 1, "a": 1, "b": 1})
     mine, limits = shared(temporal)
     await mine.start()
@@ -149,9 +149,7 @@ async def test_while_temporal_does_not_answer_the_part_stays_as_it_is() -> None:
     keeping.cancel()
 
 
-async def test_where_temporal_keeps_no_list_whoever_polls_for_workflows_or_activities_counts_for_as_long_as_a_poll_may_last() -> (
-    None
-):
+async def test_pollers_count_where_temporal_lists_no_workers() -> None:
     temporal = Temporal(
         keeps_a_list=False,
         polls=[{"me": 1, "workflows only": 60, "dead": 80}, {"me": 1, "activities only": 2}],

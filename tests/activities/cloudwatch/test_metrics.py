@@ -26,7 +26,7 @@ from activities.cloudwatch.metrics import (
 )
 from activities.errors import AwsError
 from activities.operation import READ, get_operation_policy
-from tests.activities.scripted import Answer, Scripted
+from tests.activities.scripted_aws import Answer, ScriptedAws
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 MEASURED = ("invocations", "errors", "throttles", "timed", "slow", "p50", "p90", "p99")
@@ -73,7 +73,7 @@ def watched(known: str | None = None, **members: Any) -> WatchMetricsRequest:
 
 
 def metrics(answer: Answer | list[Answer], at: datetime = LATER) -> Metrics:
-    return Metrics(Scripted(get_metric_data=answer), lambda: at)
+    return Metrics(ScriptedAws(get_metric_data=answer), lambda: at)
 
 
 async def look(
@@ -83,7 +83,7 @@ async def look(
 
 
 async def parameters(**members: Any) -> dict[str, Any]:
-    port = Scripted(get_metric_data=told())
+    port = ScriptedAws(get_metric_data=told())
     await Metrics(port, lambda: minute(10)).get_metrics(asked(**members))
     report = ParamValidator().validate(port.last("get_metric_data"), GET_METRIC_DATA.input_shape)
     assert not report.has_errors(), report.generate_report()
@@ -110,7 +110,7 @@ def lambdas(name: str, version: str, metric: str, stat: str) -> dict[str, Any]:
     }
 
 
-async def test_a_look_asks_for_both_versions_behind_the_alias_at_once() -> None:
+async def test_poll_queries_both_versions_behind_the_alias() -> None:
     sent = await parameters()
     kinds = {
         "invocations": ("Invocations", "Sum"),
@@ -134,8 +134,8 @@ async def test_a_look_asks_for_both_versions_behind_the_alias_at_once() -> None:
     }
 
 
-async def test_one_look_is_one_call() -> None:
-    port = Scripted(get_metric_data=told())
+async def test_poll_is_one_call() -> None:
+    port = ScriptedAws(get_metric_data=told())
     await Metrics(port, lambda: minute(10)).get_metrics(
         asked(others=[{"Id": "cpu", "Namespace": "N", "MetricName": "M", "Stat": "Average"}])
     )
@@ -151,11 +151,11 @@ async def test_one_look_is_one_call() -> None:
         "checkout:live",
     ],
 )
-async def test_a_function_is_called_by_its_bare_name(form: str) -> None:
+async def test_function_is_queried_by_its_bare_name(form: str) -> None:
     assert await parameters(function_name=form) == await parameters()
 
 
-async def test_slow_invocations_are_counted_only_if_there_is_a_threshold() -> None:
+async def test_slow_invocations_are_counted_only_with_a_threshold() -> None:
     sent = await parameters(slow_above=None, versions=["3"])
     assert [query["Id"] for query in sent["MetricDataQueries"]] == [
         f"v0_{name}" for name in MEASURED if name != "slow"
@@ -171,7 +171,7 @@ async def test_slow_invocations_are_counted_only_if_there_is_a_threshold() -> No
         (1234.5678, "TC(1234.568:)"),
     ],
 )
-async def test_a_threshold_is_written_as_cloudwatch_reads_it(threshold: float, stat: str) -> None:
+async def test_threshold_is_written_as_cloudwatch_reads_it(threshold: float, stat: str) -> None:
     sent = await parameters(slow_above=threshold)
     assert [
         query["MetricStat"]["Stat"]
@@ -192,39 +192,39 @@ async def test_a_threshold_is_written_as_cloudwatch_reads_it(threshold: float, s
         (30, 90.0, 9),
     ],
 )
-async def test_no_minute_is_asked_for_before_it_has_settled(
+async def test_minutes_are_queried_once_they_have_settled(
     seconds: int, settle: float, end: int
 ) -> None:
-    port = Scripted(get_metric_data=told())
+    port = ScriptedAws(get_metric_data=told())
     await Metrics(port, lambda: minute(10) + timedelta(seconds=seconds)).get_metrics(
         asked(settle=settle)
     )
     assert port.last("get_metric_data")["EndTime"] == minute(end)
 
 
-async def test_the_first_minute_is_a_whole_one() -> None:
+async def test_first_minute_is_a_whole_one() -> None:
     berlin = timezone(timedelta(hours=1))
     assert (await parameters(since=datetime(2026, 11, 25, 13, 2, 59, 999_999, tzinfo=berlin)))[
         "StartTime"
     ] == minute(2)
 
 
-async def test_of_a_long_time_the_newest_three_hours_are_asked_for() -> None:
+async def test_newest_three_hours_of_a_long_time_are_queried() -> None:
     assert (await parameters(since=NOON - timedelta(days=1)))["StartTime"] == minute(8) - timedelta(
         minutes=180
     )
 
 
-async def test_before_anything_has_settled_nothing_is_asked() -> None:
-    port = Scripted(get_metric_data=told())
+async def test_nothing_is_queried_before_a_minute_has_settled() -> None:
+    port = ScriptedAws(get_metric_data=told())
     answer = await Metrics(port, lambda: minute(1)).get_metrics(asked())
     assert port.asked == []
     assert (answer.status, answer.minutes, {*answer.versions}) == ("Complete", [], {"3", "2"})
 
 
-async def test_in_an_activity_the_time_is_temporals() -> None:
+async def test_clock_in_an_activity_is_temporals() -> None:
     environment = ActivityEnvironment()
-    port = Scripted(get_metric_data=told())
+    port = ScriptedAws(get_metric_data=told())
     began = environment.info.started_time
     answer = await environment.run(
         Metrics(port).get_metrics, asked(since=datetime(2000, 1, 1, tzinfo=UTC))
@@ -246,7 +246,7 @@ BASKETS = {"Namespace": "Shop", "MetricName": "Baskets", "Stat": "Sum"}
 ORDERS = {"Namespace": "Shop", "MetricName": "Orders", "Stat": "Sum"}
 
 
-async def test_a_metric_of_the_callers_own_is_asked_for_beside() -> None:
+async def test_custom_metric_is_queried_in_the_same_call() -> None:
     sent = await parameters(others=[CPU])
     metric = {
         "Namespace": "Shop",
@@ -258,7 +258,7 @@ async def test_a_metric_of_the_callers_own_is_asked_for_beside() -> None:
     ]
 
 
-async def test_two_expressions_may_call_their_metrics_the_same_and_as_we_do() -> None:
+async def test_expressions_may_use_the_same_names_and_ours() -> None:
     ratio = {
         "Id": "ratio",
         "Expression": "IF(e > 1e2, e / v0_errors, 0) + FILL(e, 'e')",
@@ -282,7 +282,7 @@ async def test_two_expressions_may_call_their_metrics_the_same_and_as_we_do() ->
     ]
 
 
-async def test_the_most_that_can_be_asked_is_what_cloudwatch_takes() -> None:
+async def test_largest_request_is_within_cloudwatchs_limits() -> None:
     inner = {f"m{number}": ORDERS for number in range(10)}
     others = [
         {"Id": f"x{number}", "Expression": "+".join(inner), "Metrics": inner}
@@ -327,14 +327,12 @@ async def test_the_most_that_can_be_asked_is_what_cloudwatch_takes() -> None:
         ({**CPU, "Stat": "p99th"}, "pattern"),
     ],
 )
-def test_what_is_neither_a_metric_nor_an_expression_over_its_own_is_refused(
-    other: dict[str, Any], said: str
-) -> None:
+def test_custom_metric_that_is_invalid_is_refused(other: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         asked(others=[other])
 
 
-def test_a_name_stands_for_one_metric() -> None:
+def test_name_stands_for_one_metric() -> None:
     with pytest.raises(ValidationError, match="Others has cpu twice"):
         asked(others=[CPU, CPU])
 
@@ -355,7 +353,7 @@ def test_a_name_stands_for_one_metric() -> None:
         "IQM",
     ],
 )
-def test_every_statistic_of_cloudwatchs_is_taken(stat: str) -> None:
+def test_statistics_of_cloudwatch_are_accepted(stat: str) -> None:
     assert asked(others=[{**CPU, "Stat": stat}]).others[0].stat == stat
 
 
@@ -367,13 +365,13 @@ def test_every_statistic_of_cloudwatchs_is_taken(stat: str) -> None:
         {"since": "0001-01-01T00:00:00+14:00"}, {"others": [CPU] * 21},
     ],
 )  # fmt: skip
-def test_a_request_that_makes_no_sense_is_refused(members: dict[str, Any]) -> None:
+def test_invalid_request_is_refused(members: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         asked(**members)
 
 
 @pytest.mark.parametrize("every", [4.9, 301.0, math.nan, "20"])
-def test_a_watch_looks_every_five_seconds_at_most_and_every_five_minutes_at_least(
+def test_watch_polls_every_five_seconds_to_five_minutes(
     every: Any,
 ) -> None:
     with pytest.raises(ValidationError):
@@ -383,7 +381,7 @@ def test_a_watch_looks_every_five_seconds_at_most_and_every_five_minutes_at_leas
 # ── what is told ──
 
 
-async def test_each_series_stands_beside_the_minutes_and_what_is_missing_is_none() -> None:
+async def test_series_are_by_minute_with_none_for_missing_numbers() -> None:
     answer = await look(
         told(
             v0_invocations={0: 10.0, 2: 30.0},
@@ -401,24 +399,24 @@ async def test_each_series_stands_beside_the_minutes_and_what_is_missing_is_none
     assert answer.versions["2"].invocations == [None, 1234567, None]
 
 
-async def test_a_metric_of_the_callers_own_comes_under_its_name_negative_or_not() -> None:
+async def test_custom_metric_is_reported_by_name_negative_or_not() -> None:
     answer = await look(told(v0_errors={0: 1.0}, o0={0: -1.5}), others=[CPU])
     assert answer.others == {"cpu": [-1.5]}
 
 
-async def test_the_answer_is_aligned_whatever_the_order() -> None:
+async def test_response_is_aligned_whatever_the_order() -> None:
     answer = await look(told(v0_invocations={2: 3.0, 0: 1.0, 1: 2.0}))
     assert answer.versions["3"].invocations == [1, 2, 3]
 
 
-async def test_an_answer_survives_the_way_through_a_history_with_whole_numbers_as_such() -> None:
+async def test_response_keeps_whole_numbers_through_a_history() -> None:
     answer = await look(told(v0_invocations={0: 10.0, 1: 10.5}, o0={1: 1e300}), others=[CPU])
     written = answer.model_dump_json(by_alias=True)
     assert '"Invocations":[10,10.5]' in written
     assert MetricsResponse.model_validate_json(written) == answer
 
 
-async def test_eight_minutes_of_two_versions_are_two_kilobytes_at_most() -> None:
+async def test_response_of_eight_minutes_is_two_kilobytes_at_most() -> None:
     names = [f"v{place}_{name}" for place in (0, 1) for name in MEASURED]
     series = {
         name: {at: 123.4567891 + at if name[3] == "p" else 100_000.0 + at for at in range(8)}
@@ -428,7 +426,7 @@ async def test_eight_minutes_of_two_versions_are_two_kilobytes_at_most() -> None
     assert 1_000 < len(written) <= 2_000
 
 
-async def test_the_largest_answer_is_well_below_what_a_history_holds() -> None:
+async def test_largest_response_is_well_below_what_a_history_holds() -> None:
     start, at = NOON - timedelta(minutes=180), NOON
     names = [
         *(f"v{place}_{name}" for place in (0, 1) for name in MEASURED),
@@ -454,13 +452,13 @@ async def test_the_largest_answer_is_well_below_what_a_history_holds() -> None:
 @pytest.mark.parametrize(
     "nonsense", [math.nan, math.inf, -math.inf, -1.0, True, "7", None, [], 10**400]
 )
-async def test_what_is_no_number_of_things_is_missing(nonsense: Any) -> None:
+async def test_number_that_is_no_count_is_missing(nonsense: Any) -> None:
     answer = await look(told(v0_invocations={0: 5.0, 1: nonsense}))
     assert answer.versions["3"].invocations in ([5], [5, None])
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
-async def test_of_an_answer_with_a_part_missing_nothing_is_taken(status: str) -> None:
+async def test_response_with_a_missing_part_is_dropped_whole(status: str) -> None:
     answer = told(v0_invocations={0: 5.0})
     answer["MetricDataResults"][9]["StatusCode"] = status
     seen = await look(answer)
@@ -474,7 +472,7 @@ async def test_of_an_answer_with_a_part_missing_nothing_is_taken(status: str) ->
     assert seen.reason == f"v1_errors is {status}"
 
 
-async def test_the_first_status_that_is_not_complete_is_told() -> None:
+async def test_first_status_that_is_not_complete_is_reported() -> None:
     answer = told()
     answer["MetricDataResults"][3]["StatusCode"] = "Forbidden"
     answer["MetricDataResults"][5]["StatusCode"] = "PartialData"
@@ -497,7 +495,7 @@ def broken(**members: Any) -> dict[str, Any]:
         broken(Timestamps=[minute(0), minute(0)], Values=[1.0, 2.0]),
     ],
 )  # fmt: skip
-async def test_an_answer_that_nobody_can_read_is_cloudwatchs_own_error(
+async def test_unreadable_response_is_cloudwatchs_own_error(
     answer: dict[str, Any],
 ) -> None:
     seen = await look(answer)
@@ -505,7 +503,7 @@ async def test_an_answer_that_nobody_can_read_is_cloudwatchs_own_error(
     assert seen.reason
 
 
-async def test_points_that_were_not_asked_for_are_left_out() -> None:
+async def test_points_that_were_not_queried_are_left_out() -> None:
     answer = await look(told(v0_invocations={-1: 1.0, 0: 2.0, 7: 3.0, 8: 4.0, 9: 5.0}))
     assert answer.minutes == [minute(0), minute(7)]
 
@@ -513,10 +511,10 @@ async def test_points_that_were_not_asked_for_are_left_out() -> None:
 # ── pages ──
 
 
-async def test_an_answer_on_several_pages_is_one() -> None:
+async def test_pages_make_one_response() -> None:
     first = told(v0_invocations={0: 1.0}) | {"NextToken": "more"}
     first["MetricDataResults"][0]["StatusCode"] = "PartialData"
-    port = Scripted(
+    port = ScriptedAws(
         get_metric_data=[first, {"MetricDataResults": [result("v0_invocations", {1: 2.0})]}]
     )
     answer = await Metrics(port, lambda: minute(10)).get_metrics(asked())
@@ -526,7 +524,7 @@ async def test_an_answer_on_several_pages_is_one() -> None:
 
 
 async def test_pages_without_end_are_partial_data() -> None:
-    port = Scripted(get_metric_data=told() | {"NextToken": "more"})
+    port = ScriptedAws(get_metric_data=told() | {"NextToken": "more"})
     answer = await Metrics(port, lambda: minute(10)).get_metrics(asked())
     assert (answer.status, port.times("get_metric_data")) == ("PartialData", MAX_PAGES)
 
@@ -546,19 +544,19 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("error", "fault"), FAILURES)
-async def test_a_call_that_fails_is_an_answer(error: AwsError, fault: str) -> None:
+async def test_failed_call_is_a_response(error: AwsError, fault: str) -> None:
     answer = await look(error)
     assert (answer.status, answer.minutes, answer.digest) == (fault, [], fault)
     assert error.message in (answer.reason or "")
     assert MetricsResponse.model_validate_json(answer.model_dump_json(by_alias=True)) == answer
 
 
-async def test_a_failure_on_a_later_page_is_the_whole_answers() -> None:
+async def test_failure_on_a_later_page_is_the_whole_responses() -> None:
     assert (await look([told() | {"NextToken": "more"}, FAILURES[0][0]])).status == "Denied"
 
 
-async def test_silence_is_an_answer_within_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Silent(Scripted):
+async def test_timeout_is_a_response_within_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(ScriptedAws):
         async def call(self, *_: Any) -> dict[str, Any]:
             await asyncio.sleep(60)
             raise AssertionError
@@ -568,7 +566,7 @@ async def test_silence_is_an_answer_within_an_attempt(monkeypatch: pytest.Monkey
     assert answer.status == "Unavailable"
 
 
-def test_there_is_an_answer_before_the_attempt_is_over() -> None:
+def test_response_comes_before_the_attempt_times_out() -> None:
     assert get_operation_policy(Metrics.get_metrics) is READ
     assert get_operation_policy(Metrics.watch_metrics) is WATCH
     assert (
@@ -595,12 +593,12 @@ async def news(
     return await metrics(answer, at).watch_metrics(watched(known, **members))
 
 
-async def test_a_watch_that_knows_nothing_returns_at_once() -> None:
+async def test_watch_without_a_known_digest_returns_at_once() -> None:
     assert (await news(told(), None)).status == "Complete"
     assert (await news(FAILURES[0][0], None)).status == "Denied"
 
 
-async def test_without_news_a_watch_fails_benignly_and_looks_again_when_it_was_told_to() -> None:
+async def test_watch_without_news_fails_benignly_until_its_next_poll() -> None:
     answer = told(v0_invocations={0: 5.0})
     failure = await quiet(answer, (await look(answer)).digest)
     assert (failure.type, failure.non_retryable, failure.category) == (
@@ -624,30 +622,30 @@ FIRST = told(v0_invocations={0: 5.0, 1: 5.0}, v1_errors={1: 0.0})
     ],
     ids=["a minute", "a late number", "a late series", "an earlier minute"],
 )
-async def test_what_is_new_ends_a_watch(later: Answer) -> None:
+async def test_new_minute_ends_a_watch(later: Answer) -> None:
     known = (await look(FIRST)).digest
     seen = await news(later, known, since=minute(-10))
     assert seen.digest != known
 
 
-async def test_that_less_is_asked_for_is_no_news() -> None:
+async def test_shorter_request_is_no_news() -> None:
     known = (await look(FIRST)).digest
     await quiet(FIRST, known, since=minute(1))
     await quiet(FIRST, known, since=minute(5))
 
 
-async def test_later_looks_at_the_same_minutes_are_no_news() -> None:
+async def test_later_poll_of_the_same_minutes_is_no_news() -> None:
     known = (await look(FIRST)).digest
     await quiet(FIRST, known, at=minute(11))
 
 
-async def test_another_version_is_news() -> None:
+async def test_other_version_is_news() -> None:
     known = (await look(FIRST)).digest
     assert (await news(FIRST, known, versions=["4", "2"])).status == "Complete"
 
 
 @pytest.mark.parametrize(("error", "fault"), FAILURES)
-async def test_a_fault_is_news_once_and_so_is_its_end(error: AwsError, fault: str) -> None:
+async def test_fault_is_news_once_and_so_is_its_end(error: AwsError, fault: str) -> None:
     known = (await look(FIRST)).digest
     seen = await news(error, known)
     assert seen.status == fault
@@ -656,6 +654,6 @@ async def test_a_fault_is_news_once_and_so_is_its_end(error: AwsError, fault: st
     assert (await news(told(), seen.digest)).status == "Complete"
 
 
-async def test_what_somebody_else_made_up_is_known_of_nothing() -> None:
+async def test_foreign_digest_counts_as_none() -> None:
     for known in ("", "x", "Complete 1:zzzzzz", "Complete 29926800:abc"):
         assert (await news(FIRST, known)).status == "Complete"

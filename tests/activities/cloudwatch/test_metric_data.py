@@ -89,7 +89,7 @@ async def look(aws: Connection) -> MetricsResponse:
     return await Metrics(aws, lambda: NOON + timedelta(minutes=10)).get_metrics(REQUEST)
 
 
-async def test_what_cloudwatch_tells_is_told(aws: Connection, cloudwatch: CloudWatch) -> None:
+async def test_data_of_cloudwatch_is_the_response(aws: Connection, cloudwatch: CloudWatch) -> None:
     answer = await look(aws)
     assert (answer.status, answer.minutes) == ("Complete", [NOON])
     assert (answer.versions["3"].invocations, answer.versions["3"].p99) == ([7], [7])
@@ -105,7 +105,7 @@ async def test_pages_are_followed(aws: Connection, cloudwatch: CloudWatch) -> No
 
 
 @pytest.mark.parametrize("status", ["PartialData", "Forbidden", "InternalError"])
-async def test_an_answer_that_is_not_complete_says_so(
+async def test_incomplete_status_is_the_response(
     aws: Connection, cloudwatch: CloudWatch, status: str
 ) -> None:
     cloudwatch.status = status
@@ -134,7 +134,7 @@ async def test_an_answer_that_is_not_complete_says_so(
     ],
     ids=str,
 )
-async def test_a_call_that_fails_is_an_answer(
+async def test_failed_call_is_a_response(
     aws: Connection, stub: Stub, cloudwatch: CloudWatch, fault: Fault, status: str
 ) -> None:
     stub.meets(fault)
@@ -146,7 +146,7 @@ async def test_a_call_that_fails_is_an_answer(
     assert cloudwatch.asked
 
 
-async def test_silence_is_an_answer(hasty: Connection, stub: Stub, cloudwatch: CloudWatch) -> None:
+async def test_timeout_is_a_response(hasty: Connection, stub: Stub, cloudwatch: CloudWatch) -> None:
     stub.meets(Slow(0.8))
     assert (await look(hasty)).status == "Unavailable"
     assert len(cloudwatch.asked) == 1
@@ -175,7 +175,7 @@ def series(**members: Any) -> dict[str, Any]:
     ],
     ids=lambda body: body[:100].decode(),
 )  # fmt: skip
-async def test_what_is_no_answer_of_cloudwatchs_is_no_measurement(
+async def test_malformed_response_is_no_measurement(
     aws: Connection, cloudwatch: CloudWatch, body: bytes
 ) -> None:
     cloudwatch.body = body
@@ -185,7 +185,7 @@ async def test_what_is_no_answer_of_cloudwatchs_is_no_measurement(
     assert len(answer.model_dump_json()) < 1_000
 
 
-async def test_a_watch_tells_of_a_fault_and_of_its_end(
+async def test_watch_reports_a_fault_and_its_end(
     aws: Connection, stub: Stub, cloudwatch: CloudWatch
 ) -> None:
     watching = Metrics(aws, lambda: NOON + timedelta(minutes=10))

@@ -41,7 +41,7 @@ class Oracle:
         return Told(names)
 
 
-async def test_who_asks_alone_is_answered_at_once_and_by_a_call_of_its_own() -> None:
+async def test_lone_request_is_a_call_of_its_own_at_once() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
     for _ in range(2):
@@ -49,7 +49,7 @@ async def test_who_asks_alone_is_answered_at_once_and_by_a_call_of_its_own() -> 
     assert oracle.asked == [["a", "b"], ["a", "b"]]
 
 
-async def test_who_asks_while_a_call_is_on_its_way_shares_the_next() -> None:
+async def test_requests_during_a_call_share_the_next() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
     first = asyncio.create_task(together.request(["first"]))
@@ -66,7 +66,7 @@ async def test_who_asks_while_a_call_is_on_its_way_shares_the_next() -> None:
     assert (await first).names == ["first"]
 
 
-async def test_a_call_is_about_a_hundred_names_at_most() -> None:
+async def test_call_has_a_hundred_names_at_most() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
     await asyncio.gather(
@@ -75,7 +75,7 @@ async def test_a_call_is_about_a_hundred_names_at_most() -> None:
     assert [len(names) for names in oracle.asked] == [90, 90, 90, 30]
 
 
-async def test_a_thousand_looks_make_ten_calls() -> None:
+async def test_thousand_requests_make_ten_calls() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
     await asyncio.gather(*(together.request([f"{number}"]) for number in range(1000)))
@@ -87,7 +87,7 @@ THROTTLED = AwsError("describe_alarms", "Throttling", "Rate exceeded", status=40
 
 
 @pytest.mark.parametrize("problem", [DENIED, ValueError("an answer that is none")])
-async def test_what_is_refused_for_one_alone_is_refused_to_that_one_alone(
+async def test_refusal_concerns_the_refused_request_alone(
     problem: Exception,
 ) -> None:
     together = Batcher(Oracle(refuses={"b": problem}).ask)
@@ -99,7 +99,7 @@ async def test_what_is_refused_for_one_alone_is_refused_to_that_one_alone(
     assert isinstance(third, Told)
 
 
-async def test_what_passes_is_told_to_all_and_not_asked_again_for_each() -> None:
+async def test_transient_fault_reaches_all_without_calls_for_each() -> None:
     oracle = Oracle(refuses={"b": THROTTLED})
     together = Batcher(oracle.ask)
     answers = await asyncio.gather(
@@ -110,7 +110,7 @@ async def test_what_passes_is_told_to_all_and_not_asked_again_for_each() -> None
     assert len(oracle.asked) == 1
 
 
-async def test_who_leaves_is_not_asked_for_and_takes_nobody_along() -> None:
+async def test_cancelled_request_is_left_out_and_cancels_no_other() -> None:
     oracle = Oracle()
     together = Batcher(oracle.ask)
     begun = [asyncio.create_task(together.request([name])) for name in "ab"]
@@ -124,7 +124,7 @@ async def test_who_leaves_is_not_asked_for_and_takes_nobody_along() -> None:
     assert oracle.asked == [["a", "b"], ["d"]]
 
 
-async def test_a_call_that_hangs_holds_the_next_up_for_a_moment_only(
+async def test_hanging_call_delays_the_next_for_a_moment_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(batching, "NEXT_CALL_DELAY_SECONDS", 0.05)
@@ -138,7 +138,7 @@ async def test_a_call_that_hangs_holds_the_next_up_for_a_moment_only(
     hanging.cancel()
 
 
-async def test_each_release_hears_of_its_own_alarms_only() -> None:
+async def test_release_receives_its_own_alarms_only() -> None:
     aws = FakeLambda()
     aws.alarms |= {"mine": "OK", "yours": "ALARM"}
     alarms = Alarms(aws)

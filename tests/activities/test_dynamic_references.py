@@ -17,7 +17,7 @@ from activities.dynamic_references import (
     resolve_references,
 )
 from activities.errors import AwsError, Fault, classify_error
-from tests.activities.scripted import Scripted
+from tests.activities.scripted_aws import ScriptedAws
 from tests.activities.stub import Stub
 from tests.fake_lambda.http import HttpRequest, HttpResponse
 
@@ -74,7 +74,7 @@ REFERENCE = st.one_of(
         (f"secretsmanager:{ARN}:SecretString:password", SecretReference(ARN, "password")),
     ],
 )
-def test_a_reference_is_read_as_cloudformation_reads_it(text: str, reference: Reference) -> None:
+def test_reference_is_read_as_cloudformation_reads_it(text: str, reference: Reference) -> None:
     assert parse_references(f"{{{{resolve:{text}}}}}") == [reference]
 
 
@@ -96,7 +96,7 @@ def test_a_reference_is_read_as_cloudformation_reads_it(text: str, reference: Re
         "{{resolve:secretsmanager:db:SecretString:key:::}}",
     ],
 )
-def test_a_malformed_reference_is_refused_without_its_text(value: str) -> None:
+def test_malformed_reference_is_refused_without_its_text(value: str) -> None:
     with pytest.raises(ValueError, match="a dynamic reference") as caught:
         parse_references(value)
     assert "/path" not in str(caught.value)
@@ -114,12 +114,12 @@ def test_references_are_found_in_order_wherever_they_stand(
 
 @settings(deadline=None)
 @given(PLAIN)
-async def test_a_plain_value_stays_as_it_is_and_nothing_is_fetched(value: str) -> None:
-    assert await resolve_references(Scripted(), {"A": value}) == {"A": value}
+async def test_plain_value_stays_and_nothing_is_fetched(value: str) -> None:
+    assert await resolve_references(ScriptedAws(), {"A": value}) == {"A": value}
 
 
-async def test_every_reference_is_replaced_and_the_rest_of_the_value_stays() -> None:
-    port = Scripted(
+async def test_references_are_replaced_and_the_rest_stays() -> None:
+    port = ScriptedAws(
         get_parameters={
             "Parameters": [
                 {"Name": "/host", "Value": "db.local"},
@@ -136,9 +136,9 @@ async def test_every_reference_is_replaced_and_the_rest_of_the_value_stays() -> 
     assert port.times("get_secret_value") == 1
 
 
-async def test_versions_of_one_parameter_are_told_apart() -> None:
+async def test_versions_of_one_parameter_are_distinguished() -> None:
     found = [{"Name": "/a", "Value": "old", "Selector": ":3"}, {"Name": "/a", "Value": "new"}]
-    port = Scripted(get_parameters={"Parameters": found})
+    port = ScriptedAws(get_parameters={"Parameters": found})
     assert await resolve_references(
         port, {"A": "{{resolve:ssm:/a:3}} {{resolve:ssm-secure:/a}}"}
     ) == {"A": "old new"}
@@ -146,7 +146,7 @@ async def test_versions_of_one_parameter_are_told_apart() -> None:
 
 
 async def test_parameters_are_fetched_ten_at_a_time() -> None:
-    port = Scripted(
+    port = ScriptedAws(
         get_parameters={
             "Parameters": [{"Name": f"/{number}", "Value": str(number)} for number in range(25)]
         }
@@ -157,9 +157,9 @@ async def test_parameters_are_fetched_ten_at_a_time() -> None:
     assert [len(parameters["Names"]) for _, parameters in port.asked] == [10, 10, 5]
 
 
-async def test_a_shared_parameter_may_be_named_by_its_arn() -> None:
+async def test_shared_parameter_may_be_named_by_its_arn() -> None:
     arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/a"
-    port = Scripted(get_parameters={"Parameters": [{"Name": "/a", "ARN": arn, "Value": "x"}]})
+    port = ScriptedAws(get_parameters={"Parameters": [{"Name": "/a", "ARN": arn, "Value": "x"}]})
     assert await resolve_references(port, {"A": f"{{{{resolve:ssm:{arn}}}}}"}) == {"A": "x"}
 
 
@@ -171,10 +171,8 @@ async def test_a_shared_parameter_may_be_named_by_its_arn() -> None:
         ("db:SecretString:k::1234", {"SecretId": "db", "VersionId": "1234"}),
     ],
 )
-async def test_a_secret_is_fetched_in_the_version_that_was_asked_for(
-    text: str, asked: dict[str, str]
-) -> None:
-    port = Scripted(get_secret_value={"SecretString": '{"k": "v"}'})
+async def test_secret_is_fetched_in_the_requested_version(text: str, asked: dict[str, str]) -> None:
+    port = ScriptedAws(get_secret_value={"SecretString": '{"k": "v"}'})
     await resolve_references(port, {"A": f"{{{{resolve:secretsmanager:{text}}}}}"})
     assert port.last("get_secret_value") == asked
 
@@ -209,18 +207,18 @@ NO_PARAMETER: dict[str, Any] = {
         ("hunter2 {{resolve:x:hunter2}}", {}),
     ],
 )
-async def test_a_reference_to_nothing_is_invalid_naming_the_variable_and_no_value(
+async def test_unknown_reference_is_invalid_naming_the_variable_alone(
     value: str, answers: dict[str, Any]
 ) -> None:
     with pytest.raises(AwsError) as caught:
-        await resolve_references(Scripted(**answers), {"FINE": "x", "DB_PASSWORD": value})
+        await resolve_references(ScriptedAws(**answers), {"FINE": "x", "DB_PASSWORD": value})
     assert (caught.value.code, classify_error(caught.value)) == ("InvalidReference", Fault.INVALID)
     assert "environment variable DB_PASSWORD" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
-async def test_what_aws_refuses_passes_through() -> None:
-    port = Scripted(
+async def test_refusal_of_aws_passes_through() -> None:
+    port = ScriptedAws(
         get_parameters=AwsError(
             "get_parameters", "AccessDeniedException", "not authorized to perform ssm:GetParameters"
         )
@@ -230,9 +228,7 @@ async def test_what_aws_refuses_passes_through() -> None:
     assert classify_error(caught.value) is Fault.DENIED
 
 
-async def test_references_are_resolved_over_http_by_systems_manager_and_secrets_manager(
-    aws: Connection, stub: Stub
-) -> None:
+async def test_references_are_resolved_over_http(aws: Connection, stub: Stub) -> None:
     async def services(request: HttpRequest) -> HttpResponse:
         return HttpResponse(200, ANSWERS[request.operation])
 

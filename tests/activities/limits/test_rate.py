@@ -33,7 +33,7 @@ class Watched(TokenBucket):
 
 
 @pytest.mark.parametrize("per_second", [40, 200])
-async def test_no_second_sees_more_than_the_rate(per_second: int) -> None:
+async def test_rate_is_exceeded_in_no_second(per_second: int) -> None:
     bucket = Watched(per_second)
     await asyncio.gather(*(bucket.acquire() for _ in range(int(per_second * 1.2) + 1)))
     assert len(bucket.granted) == int(per_second * 1.2)
@@ -44,7 +44,7 @@ async def test_no_second_sees_more_than_the_rate(per_second: int) -> None:
     assert bucket.granted[-1] - bucket.granted[0] < 2.5
 
 
-async def test_the_first_after_a_silence_goes_at_once_and_the_silence_saves_nothing_up() -> None:
+async def test_idle_time_lets_one_call_pass_at_once_and_saves_no_more() -> None:
     bucket = TokenBucket(50)
     await asyncio.sleep(0.1)
     begun = now()
@@ -53,7 +53,7 @@ async def test_the_first_after_a_silence_goes_at_once_and_the_silence_saves_noth
     assert now() - begun > 0.038
 
 
-async def test_whoever_is_most_urgent_goes_first_and_then_whoever_came_first() -> None:
+async def test_priority_goes_first_and_then_arrival() -> None:
     bucket, order = TokenBucket(100), list[str]()
 
     async def caller(name: str, priority: int) -> None:
@@ -66,7 +66,7 @@ async def test_whoever_is_most_urgent_goes_first_and_then_whoever_came_first() -
     assert order == ["rollback", "a", "b", "c", "idle"]
 
 
-async def test_what_restores_service_waits_for_nobody_and_whoever_is_next_waits_for_it() -> None:
+async def test_rollback_borrows_a_turn_that_the_next_call_pays_for() -> None:
     bucket, begun = TokenBucket(20), now()
     line = [asyncio.create_task(bucket.acquire()) for _ in range(3)]
     await asyncio.sleep(0.01)
@@ -78,7 +78,7 @@ async def test_what_restores_service_waits_for_nobody_and_whoever_is_next_waits_
     )  # three turns of 50 ms: the second and third of the line, and the borrowed one
 
 
-async def test_no_more_than_a_few_turns_are_borrowed() -> None:
+async def test_borrowed_turns_are_few() -> None:
     bucket, begun = TokenBucket(20), now()
     await bucket.acquire()
     for _ in range(rate.MAX_BORROWED_TURNS):
@@ -88,14 +88,14 @@ async def test_no_more_than_a_few_turns_are_borrowed() -> None:
     assert now() - begun > 0.09
 
 
-async def test_nothing_is_borrowed_from_an_aws_that_throttles() -> None:
+async def test_throttle_ends_borrowing() -> None:
     bucket, begun = TokenBucket(100), now()
     bucket.pause(0.1)
     await bucket.acquire(1)
     assert now() - begun > 0.09
 
 
-async def test_a_caller_that_leaves_takes_no_turn() -> None:
+async def test_cancelled_caller_takes_no_turn() -> None:
     bucket = TokenBucket(4)
     await bucket.acquire()
     leaving = asyncio.create_task(bucket.acquire())
@@ -106,7 +106,7 @@ async def test_a_caller_that_leaves_takes_no_turn() -> None:
     assert now() - begun < 0.45
 
 
-async def test_a_pause_holds_everybody_back() -> None:
+async def test_pause_holds_every_caller_back() -> None:
     bucket = TokenBucket(1000)
     waiting = asyncio.create_task(asyncio.wait_for(bucket.acquire(), 5))
     await waiting
@@ -116,7 +116,7 @@ async def test_a_pause_holds_everybody_back() -> None:
     assert now() - begun > 0.09
 
 
-async def test_each_kind_of_call_has_a_limit_of_its_own() -> None:
+async def test_limits_are_separate_for_each_kind_of_call() -> None:
     limits = Limits(Rates(control_plane=1, get_function=1, get_policy=1))
     begun = now()
     for operation in ("update_alias", "get_function", "get_policy"):
@@ -124,7 +124,7 @@ async def test_each_kind_of_call_has_a_limit_of_its_own() -> None:
     assert now() - begun < 0.5
 
 
-async def test_all_other_calls_share_one_limit() -> None:
+async def test_limit_of_the_control_plane_is_shared() -> None:
     limits = Limits(Rates(control_plane=20))
     begun = now()
     for operation in ("update_alias", "get_alias", "list_tags"):
@@ -132,7 +132,7 @@ async def test_all_other_calls_share_one_limit() -> None:
     assert now() - begun > 0.09
 
 
-async def test_an_invocation_waits_for_nobody() -> None:
+async def test_invocation_takes_no_turn() -> None:
     limits = Limits(Rates(control_plane=0.1))
     await limits.acquire("update_alias")
     begun = now()
@@ -141,7 +141,7 @@ async def test_an_invocation_waits_for_nobody() -> None:
     assert now() - begun < 0.5
 
 
-async def test_an_activity_of_priority_one_is_a_rollback_and_goes_first() -> None:
+async def test_activity_of_priority_one_goes_first() -> None:
     limits, order = Limits(Rates(control_plane=50)), list[str]()
 
     async def call(name: str) -> None:
@@ -161,7 +161,7 @@ async def test_an_activity_of_priority_one_is_a_rollback_and_goes_first() -> Non
     assert order == ["rollback", "release 0", "release 1", "release 2"]
 
 
-async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(
+async def test_call_without_a_turn_is_throttled_unsent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rate, "TURN_TIMEOUT_SECONDS", 0.05)
@@ -173,19 +173,19 @@ async def test_a_call_that_gets_no_turn_is_given_up_unsent_and_as_a_throttle(
     assert "not sent" in caught.value.message
 
 
-async def test_the_default_rates_are_aws_lambdas_own() -> None:
+async def test_default_rates_are_aws_lambdas_own() -> None:
     assert Rates() == Rates(
         control_plane=15, get_function=100, get_policy=15, describe_alarms=5, get_metric_data=25
     )
 
 
-async def test_at_another_rate_all_limits_keep_their_proportions() -> None:
+async def test_limits_keep_their_proportions_at_another_rate() -> None:
     assert Rates().scale_to(30) == Rates(
         control_plane=30, get_function=200, get_policy=30, describe_alarms=10, get_metric_data=50
     )
 
 
-async def test_a_faster_rate_is_kept_by_those_who_wait_already() -> None:
+async def test_faster_rate_applies_to_waiting_callers() -> None:
     bucket, begun = TokenBucket(1), now()
     await bucket.acquire()
     waiting = asyncio.gather(*(bucket.acquire() for _ in range(5)))
@@ -195,7 +195,7 @@ async def test_a_faster_rate_is_kept_by_those_who_wait_already() -> None:
     assert 0.04 < now() - begun < 0.5
 
 
-async def test_a_slower_rate_is_kept_by_those_who_wait_already() -> None:
+async def test_slower_rate_applies_to_waiting_callers() -> None:
     bucket, begun = TokenBucket(1000), now()
     await bucket.acquire()
     waiting = asyncio.gather(bucket.acquire(), bucket.acquire())
@@ -205,7 +205,7 @@ async def test_a_slower_rate_is_kept_by_those_who_wait_already() -> None:
     assert now() - begun > 0.19
 
 
-async def test_a_rate_that_stays_the_same_sends_nobody_back_to_the_beginning_of_the_wait() -> None:
+async def test_unchanged_rate_does_not_restart_a_wait() -> None:
     bucket, begun = TokenBucket(5), now()
     await bucket.acquire()
     waiting = asyncio.ensure_future(bucket.acquire())
@@ -216,7 +216,7 @@ async def test_a_rate_that_stays_the_same_sends_nobody_back_to_the_beginning_of_
     assert now() - begun < 0.3
 
 
-async def test_a_share_is_the_same_part_of_each_limit() -> None:
+async def test_share_is_the_same_part_of_each_limit() -> None:
     limits = Limits(
         Rates(
             control_plane=12, get_function=90, get_policy=6, describe_alarms=3, get_metric_data=15
@@ -235,7 +235,7 @@ async def test_a_share_is_the_same_part_of_each_limit() -> None:
     assert limits.control_plane == 12
 
 
-async def test_looking_at_alarms_and_metrics_takes_no_turn_from_lambda() -> None:
+async def test_cloudwatch_calls_take_no_turn_of_lambdas() -> None:
     limits = Limits(Rates(control_plane=1, describe_alarms=1, get_metric_data=1))
     begun = now()
     await limits.acquire("update_alias")
@@ -244,7 +244,7 @@ async def test_looking_at_alarms_and_metrics_takes_no_turn_from_lambda() -> None
     assert now() - begun < 0.5
 
 
-async def test_a_throttle_of_aws_holds_its_own_kind_of_call_back() -> None:
+async def test_throttle_holds_its_own_kind_of_call_back() -> None:
     limits = Limits(Rates(1000, 1000, 1000, 1000, 1000))
     limits.report_fault("update_alias", Fault.THROTTLED)
     limits.report_fault("get_function", Fault.CONFLICT)
@@ -256,7 +256,7 @@ async def test_a_throttle_of_aws_holds_its_own_kind_of_call_back() -> None:
 
 
 @pytest.mark.parametrize(("per_second", "room"), [(15, 7), (5, 2), (1, 1), (0.1, 1)])
-async def test_there_is_room_for_as_many_as_get_their_turn_soon_and_always_for_one(
+async def test_room_is_for_calls_that_get_their_turn_soon_and_for_one(
     per_second: float, room: int
 ) -> None:
     limits = Limits(Rates().scale_to(per_second))
@@ -264,7 +264,7 @@ async def test_there_is_room_for_as_many_as_get_their_turn_soon_and_always_for_o
     assert not limits.has_room_for(room + 1)
 
 
-async def test_a_line_takes_room_until_it_is_served_or_left() -> None:
+async def test_waiting_call_takes_room_until_it_is_served_or_leaves() -> None:
     limits = Limits(Rates(control_plane=4))
     await limits.acquire("update_alias")
     first, second = (asyncio.ensure_future(limits.acquire("update_alias")) for _ in range(2))

@@ -47,7 +47,7 @@ async def line(limits: Limits, length: int) -> list[asyncio.Task[None]]:
     return waiting
 
 
-async def test_no_more_is_fetched_than_could_be_served_soon() -> None:
+async def test_tasks_are_fetched_only_as_far_as_they_are_served_soon() -> None:
     slots = ActivitySlotSupplier(Limits(Rates(control_plane=6)))
     for _ in range(3):
         await reserved(slots)
@@ -55,15 +55,13 @@ async def test_no_more_is_fetched_than_could_be_served_soon() -> None:
     assert slots.try_reserve_slot(CONTEXT) is None
 
 
-async def test_what_waits_for_something_else_takes_no_room() -> None:
+async def test_waiting_for_something_else_takes_no_room() -> None:
     slots = ActivitySlotSupplier(Limits(Rates(control_plane=2)))
     for _ in range(1000):
         slots.mark_slot_used(Held(await reserved(slots)))
 
 
-async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that_hears_of_it() -> (
-    None
-):
+async def test_permit_without_a_task_makes_room_and_wakes_a_waiter() -> None:
     slots = ActivitySlotSupplier(Limits(Rates(control_plane=2)))
     first = await reserved(slots)
     waiting = asyncio.create_task(reserved(slots))
@@ -74,7 +72,7 @@ async def test_what_found_nothing_to_fetch_makes_room_and_whoever_waits_for_that
     await waiting
 
 
-async def test_there_is_room_for_what_was_announced_and_once_only() -> None:
+async def test_announced_rollback_has_room_once() -> None:
     limits = Limits(Rates(control_plane=2))
     slots, waiting = ActivitySlotSupplier(limits), await line(limits, 5)
     assert slots.try_reserve_slot(CONTEXT) is None
@@ -86,7 +84,7 @@ async def test_there_is_room_for_what_was_announced_and_once_only() -> None:
         each.cancel()
 
 
-async def test_an_announcement_that_nothing_came_of_is_forgotten(
+async def test_announcement_without_a_task_expires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(priority, "_ANNOUNCEMENT_SECONDS", 0.02)
@@ -95,7 +93,7 @@ async def test_an_announcement_that_nothing_came_of_is_forgotten(
     assert not ROLLBACK_ANNOUNCEMENTS.consume()
 
 
-async def test_nobody_is_woken_where_nobody_waits() -> None:
+async def test_announcement_without_a_waiter_wakes_none() -> None:
     woken: list[None] = []
 
     class Woken(Limits):
@@ -109,7 +107,7 @@ async def test_nobody_is_woken_where_nobody_waits() -> None:
     assert woken == []
 
 
-async def test_a_permit_that_was_used_makes_no_room_a_second_time_when_it_ends() -> None:
+async def test_used_permit_makes_no_room_when_it_ends() -> None:
     slots = ActivitySlotSupplier(Limits(Rates(control_plane=2)))
     permit = await reserved(slots)
     slots.mark_slot_used(Held(permit))
@@ -118,7 +116,7 @@ async def test_a_permit_that_was_used_makes_no_room_a_second_time_when_it_ends()
     assert await full(slots)
 
 
-async def test_while_the_line_is_long_nothing_is_fetched_and_with_every_turn_one_more_is() -> None:
+async def test_long_queue_lets_one_task_in_with_every_turn() -> None:
     limits = Limits(Rates(control_plane=20))
     slots = ActivitySlotSupplier(limits)
     waiting = await line(limits, 10)
@@ -129,7 +127,7 @@ async def test_while_the_line_is_long_nothing_is_fetched_and_with_every_turn_one
     await asyncio.gather(*waiting)
 
 
-async def test_a_line_of_get_function_counts_too() -> None:
+async def test_queue_of_get_function_counts_too() -> None:
     limits = Limits(Rates(get_function=20))
     slots = ActivitySlotSupplier(limits)
     waiting = [asyncio.create_task(limits.acquire("get_function")) for _ in range(13)]
@@ -138,7 +136,7 @@ async def test_a_line_of_get_function_counts_too() -> None:
     await asyncio.gather(*waiting)
 
 
-async def test_a_larger_share_makes_room() -> None:
+async def test_larger_share_makes_room() -> None:
     limits = Limits(Rates(control_plane=20))
     limits.divide_rates(10)
     slots = ActivitySlotSupplier(limits)
@@ -150,15 +148,13 @@ async def test_a_larger_share_makes_room() -> None:
     await waiting
 
 
-async def test_only_activities_are_taken_in_this_way() -> None:
+async def test_supplier_is_used_for_activities_only() -> None:
     made = create_worker_tuner(Limits())
     assert isinstance(made._get_activity_task_slot_supplier(), ActivitySlotSupplier)
     assert not isinstance(made._get_workflow_task_slot_supplier(), ActivitySlotSupplier)
 
 
-async def test_few_workflow_tasks_are_taken_at_a_time_since_no_priority_counts_among_those() -> (
-    None
-):
+async def test_workflow_tasks_are_few_at_a_time() -> None:
     supplier = create_worker_tuner(Limits())._get_workflow_task_slot_supplier()
     assert isinstance(supplier, FixedSizeSlotSupplier)
     assert supplier.num_slots < 10

@@ -21,7 +21,7 @@ from activities.cloudwatch.alarms import (
 )
 from activities.errors import AwsError
 from activities.operation import get_operation_policy
-from tests.activities.scripted import Scripted
+from tests.activities.scripted_aws import ScriptedAws
 
 AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -41,13 +41,13 @@ def seen(*metric: dict[str, Any], composite: list[dict[str, Any]] | None = None)
 
 
 async def watched(answer: dict[str, Any] | AwsError, *names: str) -> DescribeAlarmsResponse:
-    return await Alarms(Scripted(describe_alarms=answer)).watch_alarms(
+    return await Alarms(ScriptedAws(describe_alarms=answer)).watch_alarms(
         WatchAlarmsRequest(alarm_names=list(names))
     )
 
 
 async def test_alarms_come_back_with_their_state() -> None:
-    port = Scripted(describe_alarms=seen(alarm("errors"), composite=[alarm("all", "ALARM")]))
+    port = ScriptedAws(describe_alarms=seen(alarm("errors"), composite=[alarm("all", "ALARM")]))
     found = await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors", "all"]))
     assert [(each.alarm_name, each.state_value) for each in found.alarms] == [
         ("errors", "OK"),
@@ -56,8 +56,8 @@ async def test_alarms_come_back_with_their_state() -> None:
     assert found.metric_alarms[0].state_updated_timestamp == AT
 
 
-async def test_composite_alarms_are_asked_for_since_aws_does_not_offer_them() -> None:
-    port = Scripted(describe_alarms=seen(alarm("errors")))
+async def test_composite_alarms_are_requested_by_type() -> None:
+    port = ScriptedAws(describe_alarms=seen(alarm("errors")))
     await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors"]))
     assert port.last("describe_alarms") == {
         "AlarmNames": ["errors"],
@@ -66,19 +66,19 @@ async def test_composite_alarms_are_asked_for_since_aws_does_not_offer_them() ->
     }
 
 
-async def test_an_answer_survives_the_way_through_a_history() -> None:
-    port = Scripted(describe_alarms=seen(alarm("errors", "ALARM")))
+async def test_response_survives_a_history() -> None:
+    port = ScriptedAws(describe_alarms=seen(alarm("errors", "ALARM")))
     found = await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors"]))
     assert DescribeAlarmsResponse.model_validate_json(found.model_dump_json(by_alias=True)) == found
 
 
-async def test_a_long_reason_is_cut() -> None:
+async def test_long_reason_is_cut() -> None:
     found = await watched(seen(alarm("errors", "ALARM", "x" * 1000)), "errors")
     assert len(found.firing[0].state_reason or "") == 300
 
 
 @pytest.mark.parametrize("state", ["OK", "INSUFFICIENT_DATA"])
-async def test_while_all_is_quiet_a_watch_fails_benignly_and_looks_again_ten_seconds_later(
+async def test_quiet_watch_fails_benignly_and_polls_ten_seconds_later(
     state: str,
 ) -> None:
     with pytest.raises(ApplicationError) as caught:
@@ -98,27 +98,27 @@ OFF = alarm("duration", "ALARM", "Threshold Crossed")
 @pytest.mark.parametrize(
     "answer", [seen(alarm("errors"), OFF), seen(alarm("errors"), composite=[OFF])]
 )
-async def test_a_watch_ends_as_soon_as_one_alarm_goes_off(answer: dict[str, Any]) -> None:
+async def test_watch_ends_as_soon_as_one_alarm_goes_off(answer: dict[str, Any]) -> None:
     found = await watched(answer, "errors", "duration")
     assert [each.alarm_name for each in found.firing] == ["duration"]
 
 
-async def test_an_alarm_is_told_where_there_is_no_temporal_to_tell_that_it_comes_first() -> None:
+async def test_alarm_is_reported_outside_of_an_activity() -> None:
     alone = ActivityEnvironment()
     answer = await alone.run(
-        Alarms(Scripted(describe_alarms=seen(alarm("errors", "ALARM")))).watch_alarms,
+        Alarms(ScriptedAws(describe_alarms=seen(alarm("errors", "ALARM")))).watch_alarms,
         WatchAlarmsRequest(alarm_names=["errors"]),
     )
     assert [each.alarm_name for each in answer.firing] == ["errors"]
 
 
-async def test_a_watch_ends_when_an_alarm_is_not_there_since_nobody_would_hear_it() -> None:
+async def test_watch_ends_when_an_alarm_is_missing() -> None:
     found = await watched(seen(alarm("errors")), "errors", "gone", "lost")
     assert found.firing == []
     assert found.find_missing(["errors", "gone", "lost"]) == ["gone", "lost"]
 
 
-async def test_a_watch_that_cannot_see_says_so_and_goes_on() -> None:
+async def test_watch_that_is_denied_says_so_and_goes_on() -> None:
     with pytest.raises(ApplicationError) as caught:
         await watched(
             AwsError("describe_alarms", "Throttling", "Rate exceeded", status=400), "errors"
@@ -127,12 +127,12 @@ async def test_a_watch_that_cannot_see_says_so_and_goes_on() -> None:
 
 
 @pytest.mark.parametrize("names", [[], [""], ["x" * 256], ["a"] * 101])
-def test_a_hundred_alarms_at_most_each_with_a_name(names: list[str]) -> None:
+def test_request_has_at_most_a_hundred_alarms_with_names(names: list[str]) -> None:
     with pytest.raises(ValidationError):
         WatchAlarmsRequest(alarm_names=names)
 
 
-def test_a_watch_has_no_end_of_its_own_and_a_cancel_does_not_wait_for_it() -> None:
+def test_watch_has_no_timeout_and_a_cancel_does_not_wait_for_it() -> None:
     assert get_operation_policy(Alarms.watch_alarms) is WATCH
     assert WATCH.retry.maximum_attempts == 0
     assert WATCH.cancellation is ActivityCancellationType.TRY_CANCEL

@@ -21,7 +21,7 @@ from activities.restore_latest import (
     RestoreLatestRequest,
     RestoreLatestResponse,
 )
-from tests.activities.scripted import Scripted
+from tests.activities.scripted_aws import ScriptedAws
 from tests.activities.stub import Answer, DropAfter, Stub
 from tests.fake_lambda import FakeLambda, Function
 from tests.fake_lambda.account import Package
@@ -91,14 +91,14 @@ def shown(configuration: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def test_the_description_of_a_version_is_not_taken_for_the_functions(
+async def test_description_of_a_version_is_not_taken_for_the_functions(
     aws: Connection, function: Function
 ) -> None:
     await restored(aws, RestoreLatestRequest(function_name="checkout", version="1"))
     assert function.latest["Description"] == "release 42"
 
 
-async def test_what_somebody_else_put_there_since_is_left_alone(
+async def test_foreign_code_in_latest_is_left_alone(
     aws: Connection, fake: FakeLambda, function: Function
 ) -> None:
     fake.publish("checkout")
@@ -113,7 +113,7 @@ async def test_what_somebody_else_put_there_since_is_left_alone(
     assert function.code == b"theirs"
 
 
-async def test_what_the_release_put_there_is_replaced(
+async def test_code_of_the_release_is_replaced(
     aws: Connection, fake: FakeLambda, function: Function
 ) -> None:
     fake.publish("checkout")
@@ -121,7 +121,7 @@ async def test_what_the_release_put_there_is_replaced(
     assert function.code == b"one"
 
 
-async def test_code_and_configuration_are_those_of_the_version_again(
+async def test_code_and_configuration_become_those_of_the_version(
     aws: Connection, function: Function
 ) -> None:
     answer = await restored(aws, DESCRIBED)
@@ -138,7 +138,7 @@ async def test_code_and_configuration_are_those_of_the_version_again(
     )
 
 
-async def test_what_differs_is_written_and_nothing_else(
+async def test_members_that_differ_are_written_and_no_others(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     fake.apply("update_function_configuration", FunctionName="checkout", Timeout=60)
@@ -153,7 +153,7 @@ async def test_what_differs_is_written_and_nothing_else(
 
 
 @pytest.mark.usefixtures("function")
-async def test_a_second_time_changes_nothing(aws: Connection, stub: Stub) -> None:
+async def test_second_restore_changes_nothing(aws: Connection, stub: Stub) -> None:
     await restored(aws)
     stub.requests.clear()
     assert (await restored(aws)).restored == []
@@ -161,7 +161,7 @@ async def test_a_second_time_changes_nothing(aws: Connection, stub: Stub) -> Non
 
 
 @pytest.mark.parametrize("operation", ["update_function_code", "update_function_configuration"])
-async def test_a_lost_answer_does_not_make_it_write_twice(
+async def test_lost_response_does_not_lead_to_a_second_write(
     aws: Connection, stub: Stub, function: Function, operation: str
 ) -> None:
     stub.meets(DropAfter(), operation=operation)
@@ -174,14 +174,12 @@ async def test_a_lost_answer_does_not_make_it_write_twice(
     assert function.latest["Description"] == "as it was"
 
 
-async def test_only_the_parts_that_were_asked_for_are_put_back(
-    aws: Connection, function: Function
-) -> None:
+async def test_parts_that_were_not_requested_stay(aws: Connection, function: Function) -> None:
     await restored(aws, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"]))
     assert (function.code, function.latest["Description"]) == (b"one", "release 42")
 
 
-async def test_each_change_settles_before_the_next(
+async def test_change_settles_before_the_next(
     aws: Connection, stub: Stub, fake: FakeLambda, function: Function
 ) -> None:
     fake.polls = 1
@@ -196,7 +194,7 @@ async def test_each_change_settles_before_the_next(
 
 
 @pytest.mark.usefixtures("function")
-async def test_a_change_that_takes_long_is_waited_for_by_a_benign_retry(
+async def test_long_change_is_waited_for_by_a_benign_retry(
     aws: Connection, stub: Stub, fake: FakeLambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.05)
@@ -211,7 +209,7 @@ async def test_a_change_that_takes_long_is_waited_for_by_a_benign_retry(
 
 
 @pytest.mark.usefixtures("function")
-async def test_neither_code_nor_environment_leaves_the_activity(aws: Connection) -> None:
+async def test_response_holds_neither_code_nor_environment(aws: Connection) -> None:
     answer = (await restored(aws)).model_dump_json(by_alias=True)
     assert set(RestoreLatestResponse.model_fields) == {
         "restored",
@@ -221,7 +219,7 @@ async def test_neither_code_nor_environment_leaves_the_activity(aws: Connection)
     assert "hunter2" not in answer
 
 
-async def test_a_package_that_arrives_damaged_is_not_uploaded(
+async def test_damaged_package_is_not_uploaded(
     aws: Connection, stub: Stub, function: Function
 ) -> None:
     function.packages["1"] = Package(b"something else")
@@ -231,7 +229,7 @@ async def test_a_package_that_arrives_damaged_is_not_uploaded(
     assert stub.sent("update_function_code") == 0
 
 
-async def test_an_address_that_refuses_is_asked_anew_a_few_times_and_then_given_up(
+async def test_refused_download_is_retried_a_few_times_and_then_final(
     aws: Connection, stub: Stub, function: Function
 ) -> None:
     ends = []
@@ -283,10 +281,10 @@ DONE = found({}, CodeSha256="one", RevisionId="r3")
         ),
     ],
 )
-async def test_what_cannot_be_copied_is_exhausted_and_says_what_latest_holds(
+async def test_version_that_cannot_be_copied_is_exhausted_and_says_why(
     source: dict[str, Any],
 ) -> None:
-    port = Scripted(get_function=[source, LATEST])
+    port = ScriptedAws(get_function=[source, LATEST])
     with pytest.raises(ApplicationError) as caught:
         await restored(port)
     assert (caught.value.type, caught.value.non_retryable) == ("Exhausted", True)
@@ -312,10 +310,10 @@ async def test_what_cannot_be_copied_is_exhausted_and_says_what_latest_holds(
         ),
     ],
 )
-async def test_an_image_and_a_referenced_object_are_named_again_and_not_fetched(
+async def test_image_and_referenced_object_are_named_and_not_downloaded(
     code: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    port = Scripted(
+    port = ScriptedAws(
         get_function=[found(code, Architectures=["arm64"]), LATEST, DONE], update_function_code={}
     )
     await restored(
@@ -330,7 +328,7 @@ async def test_an_image_and_a_referenced_object_are_named_again_and_not_fetched(
 
 
 @pytest.mark.parametrize("operation", ["update_function_code", "update_function_configuration"])
-async def test_what_somebody_changes_between_the_look_and_the_write_is_not_overwritten(
+async def test_foreign_change_between_read_and_write_is_not_overwritten(
     operation: str,
 ) -> None:
     moved = AwsError(
@@ -344,14 +342,14 @@ async def test_what_somebody_changes_between_the_look_and_the_write_is_not_overw
         if operation.endswith("code")
         else found({}, CodeSha256="two", Timeout=9)
     )
-    port = Scripted(get_function=[source, LATEST], **{operation: moved})
+    port = ScriptedAws(get_function=[source, LATEST], **{operation: moved})
     with pytest.raises(ApplicationError) as caught:
         await restored(port)
     assert (caught.value.type, caught.value.non_retryable) == ("Conflict", False)
     assert port.last(operation)["RevisionId"] == "r2"
 
 
-async def test_what_somebody_uploaded_before_anything_was_published_is_left_alone(
+async def test_foreign_upload_before_a_publication_is_left_alone(
     aws: Connection, fake: FakeLambda, function: Function
 ) -> None:
     ours = function.latest["CodeSha256"]
@@ -367,7 +365,7 @@ async def test_what_somebody_uploaded_before_anything_was_published_is_left_alon
     assert function.code == b"theirs"
 
 
-async def test_what_was_uploaded_and_not_published_is_replaced(
+async def test_unpublished_upload_of_the_release_is_replaced(
     aws: Connection, function: Function
 ) -> None:
     request = RestoreLatestRequest(
@@ -380,10 +378,10 @@ async def test_what_was_uploaded_and_not_published_is_replaced(
     assert function.code == b"one"
 
 
-async def test_an_answer_from_before_the_upload_is_not_taken_for_restored_already() -> None:
+async def test_stale_read_is_not_taken_for_restored_already() -> None:
     before = found({}, CodeSha256="one", RevisionId="r1")
     source = found({"ImageUri": "r:tag"}, CodeSha256="one")
-    port = Scripted(get_function=[source, before, LATEST, DONE], update_function_code={})
+    port = ScriptedAws(get_function=[source, before, LATEST, DONE], update_function_code={})
     answer = await restored(
         port,
         RestoreLatestRequest(
@@ -393,27 +391,27 @@ async def test_an_answer_from_before_the_upload_is_not_taken_for_restored_alread
     assert answer.restored == ["code"]
 
 
-async def test_the_same_code_for_another_architecture_is_another_package() -> None:
+async def test_architecture_makes_the_same_code_another_package() -> None:
     source, latest = (
         found({"ImageUri": "x"}, Architectures=["arm64"]),
         found({}, Architectures=["x86_64"]),
     )
-    port = Scripted(get_function=[source, latest, source], update_function_code={})
+    port = ScriptedAws(get_function=[source, latest, source], update_function_code={})
     assert (await restored(port)).restored == ["code"]
 
 
-async def test_an_images_settings_are_put_back_as_an_images() -> None:
+async def test_image_configuration_is_restored_as_an_images() -> None:
     image = {"ImageConfig": {"Command": ["run"]}}
     source = found({}, PackageType="Image", ImageConfigResponse=image)
     latest = found({}, PackageType="Image", Description="new")
-    port = Scripted(get_function=[source, latest, source], update_function_configuration={})
+    port = ScriptedAws(get_function=[source, latest, source], update_function_configuration={})
     await restored(port)
     assert port.last("update_function_configuration") == {"FunctionName": "checkout", **image}
 
 
-async def test_after_a_failed_update_equality_proves_nothing_and_all_is_written_again() -> None:
+async def test_failed_update_makes_every_member_be_written() -> None:
     source = found({"ImageUri": "x"}, Role="arn:role", Timeout=3)
-    port = Scripted(
+    port = ScriptedAws(
         get_function=[
             source,
             source | {"Configuration": source["Configuration"] | {"LastUpdateStatus": "Failed"}},
@@ -428,15 +426,15 @@ async def test_after_a_failed_update_equality_proves_nothing_and_all_is_written_
     )
 
 
-async def test_where_latest_cannot_be_read_all_is_written() -> None:
+async def test_unreadable_latest_makes_every_member_be_written() -> None:
     source = found({}, Timeout=3)
     latest = found({}, Timeout=3, Environment={"Error": {"ErrorCode": "KMSAccessDenied"}})
-    port = Scripted(get_function=[source, latest, source], update_function_configuration={})
+    port = ScriptedAws(get_function=[source, latest, source], update_function_configuration={})
     assert (await restored(port)).restored == ["configuration"]
     assert port.last("update_function_configuration")["Environment"] == {"Variables": {}}
 
 
-async def test_a_restored_configuration_that_aws_cannot_apply_is_invalid_in_awss_words() -> None:
+async def test_configuration_that_aws_cannot_apply_is_invalid_with_its_reason() -> None:
     source = found({}, Timeout=3)
     failed = found(
         {},
@@ -445,7 +443,7 @@ async def test_a_restored_configuration_that_aws_cannot_apply_is_invalid_in_awss
         LastUpdateStatusReason="no subnet",
         LastUpdateStatusReasonCode="InvalidSubnet",
     )
-    port = Scripted(
+    port = ScriptedAws(
         get_function=[source, found({}, Timeout=9), failed], update_function_configuration={}
     )
     with pytest.raises(ApplicationError, match="no subnet") as caught:
@@ -453,8 +451,8 @@ async def test_a_restored_configuration_that_aws_cannot_apply_is_invalid_in_awss
     assert caught.value.type == "Invalid"
 
 
-async def test_a_version_that_is_gone_is_not_found() -> None:
-    port = Scripted(
+async def test_missing_version_is_not_found() -> None:
+    port = ScriptedAws(
         get_function=AwsError("get_function", "ResourceNotFoundException", "none", status=404)
     )
     with pytest.raises(ApplicationError) as caught:
@@ -462,8 +460,8 @@ async def test_a_version_that_is_gone_is_not_found() -> None:
     assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)
 
 
-async def test_a_worker_holds_two_packages_at_a_time_and_lets_others_come_back_later() -> None:
-    group = RestoreLatest(Scripted(get_function=[found({"Location": "https://x"}), LATEST]))
+async def test_third_package_at_a_time_is_not_ready() -> None:
+    group = RestoreLatest(ScriptedAws(get_function=[found({"Location": "https://x"}), LATEST]))
     for _ in range(2):
         await group._packages.acquire()
     with pytest.raises(ApplicationError) as caught:
@@ -474,7 +472,7 @@ async def test_a_worker_holds_two_packages_at_a_time_and_lets_others_come_back_l
 @pytest.mark.parametrize(
     "wrong", [{"version": "$LATEST"}, {"version": "live"}, {"parts": []}, {"parts": ["tags"]}]
 )
-def test_only_a_published_version_can_be_copied_from_and_only_its_parts(
+def test_request_names_a_published_version_and_its_parts(
     wrong: dict[str, Any],
 ) -> None:
     with pytest.raises(ValidationError):
@@ -487,9 +485,7 @@ def test_only_a_published_version_can_be_copied_from_and_only_its_parts(
         )
 
 
-def test_a_restoring_whose_worker_died_is_taken_over_within_seconds_and_a_cancel_waits_for_it() -> (
-    None
-):
+def test_policy_has_a_short_heartbeat_and_lets_a_cancel_wait() -> None:
     assert get_operation_policy(RestoreLatest.restore_latest) is RESTORE
     assert RESTORE.heartbeat == HEARTBEAT_TIMEOUT
     assert RESTORE.cancellation is ActivityCancellationType.WAIT_CANCELLATION_COMPLETED

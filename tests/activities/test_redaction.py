@@ -15,7 +15,7 @@ PLAIN = st.text(
 
 @settings(deadline=None)  # a busy machine is no failure
 @given(value=PLAIN, before=st.text(max_size=20), after=st.text(max_size=20))
-def test_no_environment_value_survives(value: str, before: str, after: str) -> None:
+def test_environment_values_are_redacted(value: str, before: str, after: str) -> None:
     sent = {"FunctionName": "f", "Environment": {"Variables": {"A": value}}}
     assert value not in redact(f"{before}{value}{after}", sent).replace("…", "")
 
@@ -31,18 +31,18 @@ def test_no_environment_value_survives(value: str, before: str, after: str) -> N
         {"ClientContext": "tops3cret"},
     ],
 )
-def test_nothing_that_was_sent_in_confidence_survives(sent: dict[str, object]) -> None:
+def test_sensitive_members_are_redacted(sent: dict[str, object]) -> None:
     assert redact("could not read tops3cret there", sent) == "could not read … there"
 
 
-def test_what_is_no_secret_stays() -> None:
+def test_other_text_stays() -> None:
     assert (
         redact("Function not found: checkout", {"FunctionName": "checkout"})
         == "Function not found: checkout"
     )
 
 
-def test_a_short_value_is_taken_out_where_it_stands_alone_and_nowhere_else() -> None:
+def test_short_value_is_redacted_only_where_it_stands_alone() -> None:
     sent = {"Environment": {"Variables": {"MODE": "in"}}}
     assert (
         redact("An update is in progress, says in-house 'in'", sent)
@@ -50,12 +50,12 @@ def test_a_short_value_is_taken_out_where_it_stands_alone_and_nowhere_else() -> 
     )
 
 
-def test_the_longer_of_two_values_is_taken_out_whole() -> None:
+def test_longer_of_two_values_is_redacted_whole() -> None:
     sent = {"Environment": {"Variables": {"A": "secret", "B": "secret-two"}}}
     assert redact("it was secret-two", sent) == "it was …"
 
 
-def test_a_quoted_value_goes_even_where_we_did_not_send_it_so() -> None:
+def test_quoted_value_is_redacted_in_any_quoting() -> None:
     message = "1 validation error detected: Value '{A=it''s; B=x}' at 'environment.variables' failed to satisfy constraint"
     assert (
         redact(message, {})
@@ -63,7 +63,7 @@ def test_a_quoted_value_goes_even_where_we_did_not_send_it_so() -> None:
     )
 
 
-def test_an_address_loses_its_query() -> None:
+def test_address_loses_its_query() -> None:
     message = 'Could not connect to "https://bucket.s3.amazonaws.com/code.zip?X-Amz-Signature=abc&X-Amz-Security-Token=def": broken'
     assert (
         redact(message, {})
@@ -71,7 +71,7 @@ def test_an_address_loses_its_query() -> None:
     )
 
 
-def test_a_refused_signature_is_said_without_the_request_it_signs() -> None:
+def test_refused_signature_is_reported_without_its_request() -> None:
     message = (
         "The request signature we calculated does not match the signature you provided. Check your key.\n\n"
         "The Canonical String for this request should have been\n'POST\n/x\n\nx-amz-security-token:FwoGZXIv"
@@ -79,7 +79,7 @@ def test_a_refused_signature_is_said_without_the_request_it_signs() -> None:
     assert redact(message, {}) == "The request signature we calculated does not match"
 
 
-def test_a_message_is_one_line() -> None:
+def test_message_is_one_line() -> None:
     assert redact("one\n  two\tthree", {}) == "one two three"
 
 
@@ -114,7 +114,7 @@ def test_a_message_is_one_line() -> None:
         ("something new from botocore: hunter2", "a parameter is not of the right type"),
     ],
 )
-def test_a_report_of_botocores_is_told_by_parameter_without_values(report: str, names: str) -> None:
+def test_botocores_report_keeps_parameters_without_values(report: str, names: str) -> None:
     assert summarize_validation_report(report) == names
 
 
@@ -130,5 +130,5 @@ def test_a_report_of_botocores_is_told_by_parameter_without_values(report: str, 
         },
     ],
 )
-def test_a_part_of_a_json_payload_does_not_survive_either(sent: dict[str, object]) -> None:
+def test_part_of_a_json_payload_is_redacted_too(sent: dict[str, object]) -> None:
     assert redact("Could not parse hunter2-what-was-sent.", sent) == "Could not parse …."
