@@ -81,7 +81,7 @@ async def start_waiting_release(shell: Shell, harness: Harness, package: str) ->
         await shell("start", harness.function, "--s3", package, "--strategy", APPROVAL)
     ).exit_code == 0
     releases = ReleaseClient(harness.client)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(NoSuchRelease):
                 if (await releases.status(harness.function)).phase == "awaiting_approval":

@@ -43,7 +43,7 @@ async def test_schedule_is_created_listed_paused_resumed_and_deleted(
     assert (await shell(*create, "--cron", "30 2 * * *")).exit_code == 1
     assert (await shell("schedule", "trigger", name)).exit_code == 0
     assert (await shell("schedule", "pause", name, "--reason", "freeze")).exit_code == 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             [line] = [
                 line

@@ -129,8 +129,8 @@ async def test_invalid_input_exits_with_2_and_needs_no_temporal(
 
 
 async def test_start_that_waits_without_a_worker_prints_so(shell: Shell, harness: Harness) -> None:
-    command = ("start", harness.function, "--latest", "--wait", "--task-queue", "nobody")
-    async with shell.start_process(*command) as process, asyncio.timeout(20):
+    command = ("start", harness.function, "--latest", "--wait", "--task-queue", "unserved")
+    async with shell.start_process(*command) as process, asyncio.timeout(60):
         assert process.stderr is not None
         assert "no worker answers" in (await process.stderr.readline()).decode()
         process.send_signal(signal.SIGINT)

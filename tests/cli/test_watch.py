@@ -33,7 +33,7 @@ async def test_interrupted_watch_exits_with_130_and_the_release_goes_on(
 ) -> None:
     async with (
         waiting_release.start_process("watch", harness.function) as process,
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         assert process.stdout is not None
         while "awaiting approval" not in (await process.stdout.readline()).decode():
@@ -53,7 +53,7 @@ async def test_terminal_keeps_the_timeline_and_redraws_the_status(
     shown = b""
     async with (
         waiting_release.start_process("watch", harness.function, stdout=theirs) as process,
-        asyncio.timeout(20),
+        asyncio.timeout(60),
     ):
         os.close(theirs)
         while "Wait for approval" not in shown.decode(

@@ -12,14 +12,14 @@ from workflows.temporal.plugin import LambdaReleases
 
 @pytest.fixture
 async def releases(temporal: WorkflowEnvironment) -> ReleaseClient:
-    """A client as programs have it: nothing skips time for it."""
+    """A client as programs have it: it skips no time."""
     address = temporal.client.service_client.config.target_host
     return ReleaseClient(await Client.connect(address, plugins=[LambdaReleases()]))
 
 
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits for workers that there are not, for a moment only."""
+    """Timeouts of a second for workers that do not exist."""
     monkeypatch.setattr(client, "_UPDATE_TIMEOUT", client.timedelta(seconds=1))
     monkeypatch.setattr(client, "_QUERY_TIMEOUT", client.timedelta(seconds=1))
     monkeypatch.setattr(client, "_PLAN_TIMEOUT", client.timedelta(seconds=1))

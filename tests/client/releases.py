@@ -13,9 +13,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from tests.harness import Harness
 from workflows import search_attributes
 from workflows.client import ReleaseClient
-from workflows.client.errors import (
-    NoSuchRelease,
-)
+from workflows.client.errors import NoSuchRelease
 from workflows.domain.status import Phase
 from workflows.domain.target import Target
 from workflows.request import ReleaseRequest
@@ -38,11 +36,11 @@ def make_request(harness: Harness, package: str = "three", **keys: Any) -> Relea
 async def start_waiting_release(
     releases: ReleaseClient, harness: Harness, phase: Phase = Phase.AWAITING_APPROVAL, **keys: Any
 ) -> str:
-    """Start a release that waits for approval; its id."""
+    """Start a release, and wait until it waits for approval; return its workflow id."""
     handle = await releases.start(
         make_request(harness, **{"strategy": APPROVAL, **keys}), task_queue=harness.queue
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(NoSuchRelease):
                 if (await releases.status(handle.id)).phase == phase:
@@ -51,9 +49,12 @@ async def start_waiting_release(
 
 
 async def create_unserved_rollout(
-    releases: ReleaseClient, rollout_id: str, *, over: bool = False
+    releases: ReleaseClient, rollout_id: str, *, closed: bool = False
 ) -> WorkflowHandle[Any, Any]:
-    """A rollout that no worker has taken up, or that was terminated."""
+    """Start a rollout on a queue without a worker; ``closed``: and terminate it.
+
+    Returns once visibility lists it so.
+    """
     function, alias = rollout_id.rsplit("/", 1)[-1].split(":")
     found = [
         SearchAttributePair(search_attributes.FUNCTION, function),
@@ -63,13 +64,13 @@ async def create_unserved_rollout(
         "Rollout",
         {"target": {"function": function}, "artifact": {"kind": "latest"}},
         id=rollout_id,
-        task_queue="nobody",
+        task_queue="unserved",
         search_attributes=TypedSearchAttributes(found),
     )
-    if over:
+    if closed:
         await handle.terminate()
-    async with asyncio.timeout(10):
-        state = "ExecutionStatus != 'Running'" if over else "ExecutionStatus = 'Running'"
+    async with asyncio.timeout(60):
+        state = "ExecutionStatus != 'Running'" if closed else "ExecutionStatus = 'Running'"
         while True:
             if [
                 run

@@ -202,5 +202,5 @@ async def test_plan_of_input_that_the_worker_rejects_is_refused(
 
 @pytest.mark.usefixtures("short_timeouts")
 async def test_plan_without_a_worker_times_out(releases: ReleaseClient, harness: Harness) -> None:
-    with pytest.raises(NoWorker, match="no worker on nobody"):
-        await releases.plan(make_request(harness), task_queue="nobody")
+    with pytest.raises(NoWorker, match="no worker on unserved"):
+        await releases.plan(make_request(harness), task_queue="unserved")

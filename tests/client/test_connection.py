@@ -8,9 +8,7 @@ import socket
 import pytest
 
 from workflows.client import ReleaseClient
-from workflows.client.errors import (
-    Unreachable,
-)
+from workflows.client.errors import Unreachable
 
 
 async def test_refused_connection_is_reported_in_a_sentence_within_seconds(

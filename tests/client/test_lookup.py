@@ -50,7 +50,7 @@ def test_target_of_another_form_is_a_bad_request(text: str) -> None:
 
 async def test_function_is_found_wherever_it_was_released(releases: ReleaseClient) -> None:
     name = f"found-{next(NUMBERS)}"
-    await create_unserved_rollout(releases, f"{HERE}/{name}:live", over=True)
+    await create_unserved_rollout(releases, f"{HERE}/{name}:live", closed=True)
     assert (await find_workflow(releases.temporal, name)).id == f"{HERE}/{name}:live"
 
 
@@ -58,22 +58,21 @@ async def test_running_release_is_found_before_one_that_ended_elsewhere(
     releases: ReleaseClient,
 ) -> None:
     name = f"found-{next(NUMBERS)}"
-    await create_unserved_rollout(releases, f"{HERE}/{name}:live", over=True)
+    await create_unserved_rollout(releases, f"{HERE}/{name}:live", closed=True)
     await create_unserved_rollout(releases, f"{THERE}/{name}:live")
     assert (await find_workflow(releases.temporal, name)).id == f"{THERE}/{name}:live"
 
 
-@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize("closed", [False, True])
 async def test_function_in_two_places_is_ambiguous_and_both_are_named(
-    releases: ReleaseClient, over: bool
+    releases: ReleaseClient, closed: bool
 ) -> None:
     name = f"found-{next(NUMBERS)}"
-    for _ in range(3):
-        for place in (HERE, THERE):
-            if over:
-                await create_unserved_rollout(releases, f"{place}/{name}:live", over=True)
+    if closed:  # several runs of a rollout are one place
+        for place in (HERE, THERE) * 3:
+            await create_unserved_rollout(releases, f"{place}/{name}:live", closed=True)
     for place in (HERE, THERE):
-        await create_unserved_rollout(releases, f"{place}/{name}:live", over=over)
+        await create_unserved_rollout(releases, f"{place}/{name}:live", closed=closed)
     with pytest.raises(Ambiguous, match="is released in several places") as problem:
         await find_workflow(releases.temporal, name)
     assert f"{HERE}/{name}:live" in str(problem.value)

@@ -20,9 +20,7 @@ from tests.client.watcher import list_texts, watch_to_end
 from tests.fake_lambda import FakeLambda
 from tests.harness import Harness
 from workflows.client import ReleaseClient
-from workflows.client.errors import (
-    NoWorker,
-)
+from workflows.client.errors import NoWorker
 from workflows.client.runs import RunOutcome
 
 
@@ -42,7 +40,7 @@ async def test_status_is_that_of_the_rollout_for_every_name_of_it(
 async def test_status_of_an_ended_release_needs_no_worker(
     releases: ReleaseClient, temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
-    queue, function = f"over-{next(NUMBERS)}", f"over-{next(NUMBERS)}"
+    queue, function = f"ended-{next(NUMBERS)}", f"ended-{next(NUMBERS)}"
     harness = Harness(temporal, temporal.client, aws, queue, function)
     aws.create(function, "one", "two")
     async with Worker(releases.temporal, task_queue=queue, activities=list_operations(aws)):

@@ -49,7 +49,7 @@ async def wait_for_schedule(
     schedule_id: str,
     condition: Callable[[ScheduleStatus], object] = bool,
     *,
-    seconds: float = 20,
+    seconds: float = 60,
 ) -> ScheduleStatus:
     """The status of a listed schedule, once it meets the condition."""
     found: list[ScheduleStatus] = []
@@ -139,12 +139,12 @@ async def test_release_at_a_single_time_starts_once(
     await releases.schedules.create(
         schedule_id, make_request(harness), soon, task_queue=harness.queue
     )
-    over = await wait_for_schedule(
+    ended = await wait_for_schedule(
         releases, schedule_id, lambda schedule: schedule.last == "succeeded"
     )
-    assert over.last_id is not None
-    assert over.last_id.startswith(f"release/{harness.function}:live/{schedule_id}-")
-    assert over.next_at == ()
+    assert ended.last_id is not None
+    assert ended.last_id.startswith(f"release/{harness.function}:live/{schedule_id}-")
+    assert ended.next_at == ()
     assert harness.aws.routing(harness.function) == ("1", {})
     described = await releases.temporal.get_schedule_handle(schedule_id).describe()
     assert (described.info.num_actions, described.schedule.state.remaining_actions) == (1, 0)
@@ -169,7 +169,7 @@ async def test_running_release_is_not_overlapped_by_the_next(
     )
     await releases.schedules.create(schedule_id, waits, EACH_SECOND, task_queue=harness.queue)
     handle = releases.temporal.get_schedule_handle(schedule_id)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             info = (await handle.describe()).info
             if info.num_actions_skipped_overlap > 1:

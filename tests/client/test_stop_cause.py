@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from tests.client.releases import make_target
 from tests.harness import Harness
-from tests.workflows.test_live_analysis import (
-    canary_with,
-)
+from tests.workflows.test_live_analysis import canary_with
 from workflows.client import ReleaseClient
 from workflows.client.explanation import LineKind
 from workflows.client.stop_cause import StopCause

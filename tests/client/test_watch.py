@@ -132,7 +132,7 @@ async def test_retry_is_shown_with_its_attempt_and_its_failure(
         retries += update.retries
         if update.retries:
             rule.stop()
-    assert retries[0].what == "Publish a version"
+    assert retries[0].summary == "Publish a version"
     assert retries[0].attempt > 1
     assert "try later" in retries[0].failure
 

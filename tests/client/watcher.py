@@ -26,7 +26,7 @@ class Watcher:
             self._changed.set()
 
     async def wait_until(
-        self, condition: Callable[[WatchUpdate], object], *, seconds: float = 30
+        self, condition: Callable[[WatchUpdate], object], *, seconds: float = 60
     ) -> WatchUpdate:
         async with asyncio.timeout(seconds):
             while not (self.updates and condition(self.last)):

@@ -106,11 +106,11 @@ def render_entry(entry: TimelineEntry) -> Text:
 def render_retry(retry: Retry) -> Text:
     """Render what is retried, and why."""
     if retry.is_waiting:
-        return Text.assemble(_INDENT, ("…", BUSY), (f" {retry.what} ({retry.attempt})", DIM))
+        return Text.assemble(_INDENT, ("…", BUSY), (f" {retry.summary} ({retry.attempt})", DIM))
     return Text.assemble(
         _INDENT,
         ("↻", WARNING),
-        f" {retry.what}: attempt {retry.attempt}, after: {retry.failure}",
+        f" {retry.summary}: attempt {retry.attempt}, after: {retry.failure}",
     )
 
 

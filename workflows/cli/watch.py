@@ -103,7 +103,7 @@ class LinePrinter:
             self._measurements = measurements.plain
             self._print(measurements)
         for retry in update.retries:
-            key = f"{retry.what}: {retry.failure}"
+            key = f"{retry.summary}: {retry.failure}"
             if not retry.is_waiting and key not in self._retries:
                 self._retries.add(key)
                 self._print(render_retry(retry))

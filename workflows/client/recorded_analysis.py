@@ -36,10 +36,10 @@ class RecordedAnalysis:
         self._baseline: MetricsRead | None = None
 
     @classmethod
-    def of_request(
+    def from_request(
         cls, rules: Rules, request: ReleaseRequest | RollbackRequest
     ) -> RecordedAnalysis:
-        """The analysis by ``rules`` of what a release with this request has recorded."""
+        """Make the analysis by ``rules`` for a release with this request."""
         return cls(rules, all_rules(request.strategy, request.judged_by))
 
     def add(self, fact: MetricsRead) -> AnalysisStatus | None:

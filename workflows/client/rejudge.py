@@ -114,7 +114,7 @@ class _RejudgementBuilder:
         self._stop_cause.add(fact)
         match fact:
             case ReleaseRequested(request=ReleaseRequest() as request):
-                self._analysis = RecordedAnalysis.of_request(self._rules, request)
+                self._analysis = RecordedAnalysis.from_request(self._rules, request)
             case AliasMoved(at=at):
                 self._traffic_at = self._traffic_at or at
             case MetricsRead(at=at) if self._analysis:

@@ -59,12 +59,12 @@ _CLOSING_EVENTS: Final = {
 
 @dataclass(frozen=True)
 class Retry:
-    """An activity that is retried: its attempt, the last failure, and when it is due.
+    """A retry: of what, its attempt, the last failure, and when it is due.
 
     ``is_waiting`` where nothing failed: AWS has not finished yet, and is polled again.
     """
 
-    what: str
+    summary: str
     attempt: int
     failure: str
     is_waiting: bool = False
@@ -237,7 +237,7 @@ class Watch:
         raw = description.raw_description
         retries = [
             Retry(
-                what=self._timeline.describe_activity(
+                summary=self._timeline.describe_activity(
                     self._current.id, pending.activity_id, pending.activity_type.name
                 ),
                 attempt=pending.attempt,
@@ -253,7 +253,7 @@ class Watch:
         if raw.HasField("pending_workflow_task") and raw.pending_workflow_task.attempt > 1:
             retries.append(
                 Retry(
-                    what=description.workflow_type,
+                    summary=description.workflow_type,
                     attempt=raw.pending_workflow_task.attempt,
                     failure="the worker makes no progress; if that lasts, its log has the reason",
                 )
