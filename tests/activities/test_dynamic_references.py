@@ -154,7 +154,7 @@ async def test_parameters_are_fetched_ten_at_a_time() -> None:
     await resolve_references(
         port, {f"V{number}": f"{{{{resolve:ssm:/{number}}}}}" for number in range(25)}
     )
-    assert [len(parameters["Names"]) for _, parameters in port.asked] == [10, 10, 5]
+    assert [len(parameters["Names"]) for _, parameters in port.requests] == [10, 10, 5]
 
 
 async def test_shared_parameter_may_be_named_by_its_arn() -> None:

@@ -115,7 +115,7 @@ async def test_update_in_progress_is_read_again(busy: dict[str, Any]) -> None:
 async def test_function_is_read_with_get_function() -> None:
     port = ScriptedAws(get_function=ACTIVE)
     await Settling(port).settle_function(VERSION)
-    assert port.asked == [("get_function", {"FunctionName": "checkout", "Qualifier": "7"})]
+    assert port.requests == [("get_function", {"FunctionName": "checkout", "Qualifier": "7"})]
 
 
 @pytest.mark.usefixtures("quickly")

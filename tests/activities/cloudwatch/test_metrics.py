@@ -218,7 +218,7 @@ async def test_newest_three_hours_of_a_long_time_are_queried() -> None:
 async def test_nothing_is_queried_before_a_minute_has_settled() -> None:
     port = ScriptedAws(get_metric_data=told())
     answer = await Metrics(port, lambda: minute(1)).get_metrics(asked())
-    assert port.asked == []
+    assert port.requests == []
     assert (answer.status, answer.minutes, {*answer.versions}) == ("Complete", [], {"3", "2"})
 
 
@@ -519,7 +519,7 @@ async def test_pages_make_one_response() -> None:
     )
     answer = await Metrics(port, lambda: minute(10)).get_metrics(asked())
     assert (answer.status, answer.versions["3"].invocations) == ("Complete", [1, 2])
-    once, again = (sent for _, sent in port.asked)
+    once, again = (sent for _, sent in port.requests)
     assert again == once | {"NextToken": "more"}
 
 
