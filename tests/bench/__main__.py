@@ -1,4 +1,30 @@
-"""``python -m tests.bench``: run the benchmark, print its tables, and write docs/benchmarks.md."""
+"""``make bench``: what a release costs beside other ways to do it, measured on this machine.
+
+``python -m tests.bench`` runs the benchmark, prints its tables and writes docs/benchmarks.md. Each
+contender carries out the same pipeline. The product never imports this package. In reading order:
+
+    pipeline                  the pipeline that every contender carries out, and its AWS calls
+    standin                   the stand-in for AWS Lambda that all of them call, a fast process
+    services                  starts the stand-in and a Temporal dev server
+    harness                   starts the processes of the benchmark, and reads from them
+    burst                     times releases that are started at the same time
+    usage                     CPU time and memory of processes
+    contenders                starts a burst of each contender, this product included
+    noop_workflows            contender: workflows of the same shape that do nothing, the ceiling
+    noop_worker               their worker
+    bare_script               contender: a script without durability
+    dbos_pipeline             contender: DBOS
+    step_functions            contender: a Step Functions state machine
+    step_functions_emulator   ministack's Step Functions, which calls the stand-in
+    sizes                     how many releases are measured, in full and for ``--smoke``
+    throughput                section: releases a second
+    release_cost              section: what one release consists of
+    history                   counts events and billed actions, for that section
+    rollback_latency          section: how soon an alias is restored
+    worker_startup            section: start and memory of the worker
+    report                    the tables and the page
+    judgement/                ``make bench-judgement``: simulated releases under several policies
+"""
 
 from __future__ import annotations
 
@@ -8,7 +34,6 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +43,6 @@ from tests.bench.harness import start_harness
 from tests.bench.pipeline import ContenderError
 from tests.bench.report import PAGE, Section, render_page
 from tests.bench.sizes import FULL, SMOKE, Sizes
-
-Measure = Callable[..., Awaitable[Section]]
 
 SECTIONS: Final = {
     "throughput": lambda harness, sizes: throughput.measure(
@@ -36,10 +59,14 @@ SECTIONS: Final = {
 
 
 def main() -> int:
-    """Measure what was asked for. Exit status 1: something did not run, or a contender did not do its job, or a line that is decided by counting does not hold."""
+    """Run the requested sections.
+
+    Exit status 1: something did not run, a contender did not do its job, or a requirement that is
+    decided by counting does not hold.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
-        description="What a release costs, against other ways to do it.",
+        description="What a release costs beside other ways to do it.",
     )
     parser.add_argument(
         "--smoke",
@@ -47,58 +74,73 @@ def main() -> int:
         dest="sizes",
         const=SMOKE,
         default=FULL,
-        help="tiny numbers: does it still run?",
+        help="small numbers, to check that it still runs",
     )
     parser.add_argument(
         "--only",
         action="append",
         choices=SECTIONS,
-        help="only this section; may be given several times",
+        help="run only this section; may be repeated",
     )
     parser.add_argument(
-        "--counts", type=int, nargs="+", help="how many releases at once (default: 1 10 100 400)"
+        "--counts",
+        type=int,
+        nargs="+",
+        help="how many releases are started at once (default: 1 10 100 400)",
     )
-    parser.add_argument("--repetitions", type=int, help="how often each is measured (default: 3)")
+    parser.add_argument(
+        "--repetitions", type=int, help="how often each contender is measured (default: 3)"
+    )
     parser.add_argument(
         "--write",
         type=Path,
         metavar="FILE",
-        help=f"where to write the page (default: {PAGE.name}, if all of it was run)",
+        help=f"where the page is written (default: {PAGE.name}, after a full run)",
     )
     arguments = parser.parse_args()
-    sizes: Sizes = arguments.sizes.but(counts=arguments.counts, repetitions=arguments.repetitions)
-    whole = sizes == FULL and not arguments.only
+    sizes: Sizes = arguments.sizes.override(
+        counts=arguments.counts, repetitions=arguments.repetitions
+    )
+    is_full = sizes == FULL and not arguments.only
     try:
-        sections = asyncio.run(_measured(arguments.only or list(SECTIONS), sizes))
+        sections = asyncio.run(_measure(arguments.only or list(SECTIONS), sizes))
     except asyncio.CancelledError:
-        print("bench: ended before it was done", file=sys.stderr)
+        print("bench: stopped before it was finished", file=sys.stderr)
         return 130
     except (ContenderError, ProcessError) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     for section in sections:
-        print(section.plain())
-        for line in section.lines:
-            print(f"{'holds' if line.holds else 'DOES NOT HOLD'}: {line.claim}: {line.measured}")
-    target = arguments.write or (PAGE if whole else None)
+        print(section.format_plain())
+        for requirement in section.requirements:
+            holds = "holds" if requirement.holds else "DOES NOT HOLD"
+            print(f"{holds}: {requirement.claim}: {requirement.measured}")
+    target = arguments.write or (PAGE if is_full else None)
     if target:
-        command = "make bench" if whole else f"python -m tests.bench {' '.join(sys.argv[1:])}"
-        load = f"Medians of {sizes.repetitions} repetitions; load of the machine when it ended: {os.getloadavg()[0]:.1f}."
+        command = "make bench" if is_full else f"python -m tests.bench {' '.join(sys.argv[1:])}"
+        load = (
+            f"Medians of {sizes.repetitions} repetitions; "
+            f"load of the machine when it ended: {os.getloadavg()[0]:.1f}."
+        )
         target.write_text(render_page(sections, command=command, load=load))
     return int(
-        any(line.counted and not line.holds for section in sections for line in section.lines)
+        any(
+            requirement.counted and not requirement.holds
+            for section in sections
+            for requirement in section.requirements
+        )
     )
 
 
-async def _measured(names: list[str], sizes: Sizes) -> list[Section]:
-    """Run the sections; SIGTERM ends it as Ctrl-C does, with everything that was started."""
+async def _measure(names: list[str], sizes: Sizes) -> list[Section]:
+    """Run the sections. SIGINT and SIGTERM stop everything that was started."""
     if (task := asyncio.current_task()) is not None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         async with start_harness(Path(directory)) as harness:
-            await harness.product()
-            await harness.worker("noop", ["-m", "tests.bench.noop_worker"], "noop")
+            await harness.start_product_worker()
+            await harness.start_worker("noop", ["-m", "tests.bench.noop_worker"], "noop")
             sections = []
             for name in names:
                 print(f"{name} …", flush=True)

@@ -1,12 +1,14 @@
-"""The bare script: the pipeline straight on aiobotocore, one shared client, nothing durable. What a release costs at the least.
+"""Contender: the pipeline straight on aiobotocore, with one client and nothing durable.
 
-``python -m tests.bench.bare_script <url> <prefix> <count>`` releases so many functions at once, and prints what it took as JSON.
+It is the least that a release costs. ``python -m tests.bench.bare_script <url> <prefix> <count>``
+releases ``count`` functions at the same time, and prints what it took as JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -16,20 +18,19 @@ from tests.bench.pipeline import run_pipeline
 
 
 async def main(url: str, prefix: str, count: int) -> None:
-    """Release ``<prefix>-warm`` first, for botocore's models, then all the others at once."""
+    """Release ``<prefix>w-0`` first, to load botocore's models, then all others at once."""
     config = AioConfig(max_pool_connections=1000, retries={"total_max_attempts": 1})
     client = get_session().create_client("lambda", endpoint_url=url, config=config)
     async with client as aws:
 
-        async def release(function: str) -> None:
-            await run_pipeline(
-                function, lambda operation, **asked: getattr(aws, operation)(**asked)
-            )
+        async def call(operation: str, **request: Any) -> Any:
+            return await getattr(aws, operation)(**request)
 
-        await release(f"{prefix}w-0")
+        await run_pipeline(f"{prefix}w-0", call)
         burst = Burst()
+        functions = [f"{prefix}-{number}" for number in range(count)]
         await asyncio.gather(
-            *(burst.timed(release(f"{prefix}-{number}")) for number in range(count))
+            *(burst.run_timed(run_pipeline(function, call)) for function in functions)
         )
         print_burst(burst)
 

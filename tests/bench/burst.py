@@ -1,4 +1,4 @@
-"""A burst: so many releases begun at once, timed together and one by one."""
+"""A burst: releases that are started at the same time, timed together and one by one."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 @dataclass
 class Burst:
-    """Begins when it is made."""
+    """The times of a burst, which starts when this is created."""
 
-    begun: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
     cpu: float = field(default_factory=time.process_time)
     walls: list[float] = field(default_factory=list)
 
-    async def timed(self, release: Awaitable[Any]) -> None:
-        """Carry one out and note when, since the beginning of the burst, it was over."""
+    async def run_timed(self, release: Awaitable[Any]) -> None:
+        """Run one release and record the seconds from the start of the burst to its end."""
         await release
-        self.walls.append(time.monotonic() - self.begun)
+        self.walls.append(time.monotonic() - self.started)
 
 
 def print_burst(burst: Burst) -> None:
-    """Print what it took, for the process that asked for it."""
+    """Print the times and the CPU seconds as JSON, for the parent process."""
     print(json.dumps({"walls": burst.walls, "cpu": time.process_time() - burst.cpu}), flush=True)

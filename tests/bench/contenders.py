@@ -1,4 +1,4 @@
-"""Who takes part: each makes a burst of the same releases and tells what it took."""
+"""The contenders: each runs a burst of the same releases and returns what it took."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Literal
 
 from temporalio.client import Client
 
@@ -20,21 +20,21 @@ from tests.bench.usage import Meter
 _numbers = itertools.count(1)
 
 
-def new_prefix(who: str) -> str:
-    """A name for the functions of one burst."""
-    return f"{who}{next(_numbers)}"
+def make_prefix(contender: str) -> str:
+    """Make a name for the functions of one burst."""
+    return f"{contender}{next(_numbers)}"
 
 
 @dataclass(frozen=True)
 class BurstResult:
-    """What one burst took: seconds until each release was over, and CPU seconds by process."""
+    """What one burst took: seconds until each release ended, and CPU seconds by process."""
 
     walls: list[float]
     cpu: dict[str, float] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
-        """Until the last was over."""
+        """Seconds until the last release ended."""
         return max(self.walls)
 
     @property
@@ -44,97 +44,90 @@ class BurstResult:
 
 
 Contender = Callable[[BenchHarness, int], Awaitable[BurstResult]]
+"""Runs a burst of so many releases."""
 
 
 async def run_bare_script(harness: BenchHarness, count: int) -> BurstResult:
-    """The script."""
-    return await _process(harness, "bare", count)
+    """Run a burst of the bare script."""
+    return await _run_process(harness, "bare", "tests.bench.bare_script", count)
 
 
-def make_dbos_contender(what: str) -> Contender:
-    """DBOS on SQLite, on a database of its own: only the ``steps``, or a release's whole ``shape``."""
+def make_dbos_contender(kind: Literal["steps", "shape"]) -> Contender:
+    """Make the contender DBOS on a SQLite database: only the steps, or a release's shape."""
 
     async def contend(harness: BenchHarness, count: int) -> BurstResult:
-        return await _process(
-            harness,
-            "peer",
-            count,
-            f"sqlite:///{harness.directory}/dbos-{next(_numbers)}.sqlite",
-            what,
+        database = f"sqlite:///{harness.directory}/dbos-{next(_numbers)}.sqlite"
+        return await _run_process(
+            harness, "dbos", "tests.bench.dbos_pipeline", count, database, kind
         )
 
     return contend
 
 
-async def _process(harness: BenchHarness, module: str, count: int, *arguments: str) -> BurstResult:
-    prefix = new_prefix(module)
-    await harness.functions(prefix, count)
-    found = await harness.contender(
-        f"tests.bench.{module}", harness.services.url, prefix, str(count), *arguments
+async def _run_process(
+    harness: BenchHarness, name: str, module: str, count: int, *arguments: str
+) -> BurstResult:
+    prefix = make_prefix(name)
+    await harness.create_functions(prefix, count)
+    result = await harness.run_contender(
+        module, harness.services.url, prefix, str(count), *arguments
     )
-    check_released(module, await harness.read_functions(prefix))
-    return BurstResult(found["walls"], {"process": found["cpu"]})
+    check_released(name, await harness.read_functions(prefix))
+    return BurstResult(result["walls"], {"process": result["cpu"]})
 
 
 def make_release_contender(worker: str = "ours") -> Contender:
-    """``Release`` and ``Rollout``, by the worker of this name."""
+    """Make the contender ``Release`` and ``Rollout``, run by the worker of this name."""
 
     async def contend(harness: BenchHarness, count: int) -> BurstResult:
-        prefix = new_prefix(worker)
-        await harness.functions(prefix, count)
+        prefix = make_prefix(worker)
+        await harness.create_functions(prefix, count)
 
-        async def one(function: str) -> None:
+        async def release(function: str) -> None:
             handle: Any = await harness.services.client.start_workflow(
                 "Release", build_release(function), id=f"release-{function}", task_queue=worker
             )
             await handle.result()
 
-        await one(f"{prefix}w-0")
-        taken = await _burst(
-            harness, worker, [one(f"{prefix}-{number}") for number in range(count)]
-        )
+        await release(f"{prefix}w-0")
+        releases = [release(f"{prefix}-{number}") for number in range(count)]
+        result = await _run_burst(harness, worker, releases)
         check_released(worker, await harness.read_functions(prefix))
-        return taken
+        return result
 
     return contend
 
 
 def make_noop_contender(settle: float = SETTLE, worker: str = "noop") -> Contender:
-    """The no-op workflows of the same shape; ``settle`` is how long the activity waits that waits for AWS."""
+    """Make the contender of no-op workflows of the same shape.
+
+    One of their activities waits for ``settle`` seconds, as a release waits for AWS.
+    """
 
     async def contend(harness: BenchHarness, count: int) -> BurstResult:
-        prefix = new_prefix(worker)
+        prefix = make_prefix(worker)
         plain = await Client.connect(harness.services.address)
 
-        async def one(function: str) -> None:
-            order = noop_workflows.NoopInput(function, BAKE, settle)
+        async def release(function: str) -> None:
             await plain.execute_workflow(
                 noop_workflows.NoopRelease.run,
-                order,
+                noop_workflows.NoopInput(function, BAKE, settle),
                 id=f"noop-{function}",
                 task_queue=noop_workflows.QUEUE,
             )
 
-        await one(f"{prefix}w-0")
-        return await _burst(harness, worker, [one(f"{prefix}-{number}") for number in range(count)])
+        await release(f"{prefix}w-0")
+        releases = [release(f"{prefix}-{number}") for number in range(count)]
+        return await _run_burst(harness, worker, releases)
 
     return contend
 
 
-async def _burst(harness: BenchHarness, worker: str, releases: list[Any]) -> BurstResult:
-    meter = Meter(
-        {
-            "worker": harness.pids[worker],
-            "server": harness.pids["server"],
-            "stand-in": harness.pids["stand-in"],
-        }
-    )
-    driving = time.process_time()
+async def _run_burst(harness: BenchHarness, worker: str, releases: list[Any]) -> BurstResult:
+    names = {"worker": worker, "server": "server", "stand-in": "stand-in"}
+    meter = Meter({role: harness.pids[name] for role, name in names.items()})
+    cpu = time.process_time()
     burst = Burst()
-    await asyncio.gather(*map(burst.timed, releases))
+    await asyncio.gather(*map(burst.run_timed, releases))
     await asyncio.sleep(0.1)
-    return BurstResult(burst.walls, {**meter.read(), "driver": time.process_time() - driving})
-
-
-FIXED: Final = SETTLE + BAKE
-"""Seconds that a release waits for AWS and for its bake, whoever carries it out."""
+    return BurstResult(burst.walls, {**meter.read(), "driver": time.process_time() - cpu})

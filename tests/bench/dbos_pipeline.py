@@ -1,8 +1,9 @@
-"""The peer: the pipeline on DBOS, a step for each AWS call, every workflow in this one process, its state in SQLite.
+"""Contender: the pipeline on DBOS, a step for each AWS call, one process, state in SQLite.
 
-``python -m tests.bench.dbos_pipeline <url> <prefix> <count> <database url> steps`` starts so many workflows at once and prints what they took as JSON.
-``shape`` in place of ``steps`` is the pipeline in the shape that a release has here: a workflow that starts the one that shifts
-traffic, and what others may read of both (phase, version, percent, what to put back) published as a release publishes it.
+``python -m tests.bench.dbos_pipeline <url> <prefix> <count> <database url> steps`` starts ``count``
+workflows at the same time, and prints what they took as JSON. With ``shape`` in place of ``steps``
+the pipeline has the shape of a release: a workflow starts the one that shifts traffic, and both
+publish what a release publishes (phase, version, percent, and what a rollback restores).
 """
 
 from __future__ import annotations
@@ -19,33 +20,33 @@ from tests.bench.burst import Burst, print_burst
 from tests.bench.pipeline import BAKE, BUCKET, LIVE, PERCENT, SETTLE, build_update_alias
 
 _JOURNAL = "x" * 250
-"""About as large as what a release writes down before a deed, to be able to take it back."""
+"""About as large as what a release records before a change, to be able to undo it."""
 
 _aws: Any = None
-_published = False
+_publishes = False
 
 
-async def publish(**news: Any) -> None:
-    """One event, however much there is to tell; nothing where there is only the pipeline."""
-    if _published:
-        await DBOS.set_event_async("release", news)
+async def publish(**values: Any) -> None:
+    """Set one event, however many values it has; nothing for ``steps``."""
+    if _publishes:
+        await DBOS.set_event_async("release", values)
 
 
 @DBOS.step()
-async def call(operation: str, asked: dict[str, Any]) -> Any:
-    """One AWS call; its answer is what DBOS keeps. Nothing that is not there is an answer, too."""
+async def call(operation: str, request: dict[str, Any]) -> Any:
+    """Make one AWS call; DBOS keeps its response. A missing configuration is a response, too."""
     try:
-        answer = await getattr(_aws, operation)(**asked)
+        response = await getattr(_aws, operation)(**request)
     except _aws.exceptions.ProvisionedConcurrencyConfigNotFoundException:
         return None
-    answer.pop("ResponseMetadata", None)
-    answer.pop("Code", None)
-    return answer
+    response.pop("ResponseMetadata", None)
+    response.pop("Code", None)
+    return response
 
 
 @DBOS.step()
-async def settle(function: str) -> Any:
-    """Look until the code has settled, within one step: as our own activity does."""
+async def wait_until_settled(function: str) -> Any:
+    """Poll until the code has settled, within one step, as the product's activity does."""
     pause = SETTLE
     while True:
         found = (await _aws.get_function(FunctionName=function))["Configuration"]
@@ -57,7 +58,7 @@ async def settle(function: str) -> Any:
 
 @DBOS.workflow()
 async def release(function: str) -> str:
-    """What ``Release`` is: look once, and start the workflow that does it."""
+    """Do what ``Release`` does: read once, and start the workflow that shifts traffic."""
     await publish(function=function, alias=LIVE, by="bench")
     await call("get_function", {"FunctionName": function})
     with SetWorkflowID(f"rollout-{function}"):
@@ -69,7 +70,10 @@ async def release(function: str) -> str:
 
 @DBOS.workflow()
 async def rollout(function: str) -> str:
-    """The pipeline. DBOS numbers steps in the order they begin, so reads side by side are started in order."""
+    """Run the pipeline.
+
+    DBOS numbers steps in the order in which they start, so concurrent reads are started in order.
+    """
     alias, found = await asyncio.gather(
         call("get_alias", {"FunctionName": function, "Name": LIVE}),
         call("get_function", {"FunctionName": function}),
@@ -87,14 +91,14 @@ async def rollout(function: str) -> str:
         "RevisionId": found["Configuration"]["RevisionId"],
     }
     await call("update_function_code", code)
-    latest = await settle(function)
-    asked = {
+    latest = await wait_until_settled(function)
+    request = {
         "FunctionName": function,
         "CodeSha256": latest["CodeSha256"],
         "RevisionId": latest["RevisionId"],
         "Description": "bench",
     }
-    candidate: str = (await call("publish_version", asked))["Version"]
+    candidate: str = (await call("publish_version", request))["Version"]
     await publish(phase="shifting", version=candidate, journal=_JOURNAL)
     alias = await call(
         "update_alias",
@@ -108,25 +112,27 @@ async def rollout(function: str) -> str:
     return candidate
 
 
-async def main(url: str, prefix: str, count: int, database: str, what: str) -> None:
-    """One release first, to warm up, then all the others at once."""
-    global _aws, _published  # noqa: PLW0603 - DBOS calls what is decorated: nothing can be handed in
-    _published = what == "shape"
-    begun = release if _published else rollout
+async def main(url: str, prefix: str, count: int, database: str, kind: str) -> None:
+    """Run one release first, to warm up, then all others at once."""
+    # DBOS calls decorated functions, which have no other way to get at these.
+    global _aws, _publishes  # noqa: PLW0603 - see above
+    _publishes = kind == "shape"
+    workflow = release if _publishes else rollout
     DBOS(config={"name": "bench", "system_database_url": database, "log_level": "ERROR"})
     DBOS.launch()
     config = AioConfig(max_pool_connections=1000, retries={"total_max_attempts": 1})
     client = get_session().create_client("lambda", endpoint_url=url, config=config)
     async with client as _aws:
 
-        async def one(function: str) -> None:
+        async def run_release(function: str) -> None:
             with SetWorkflowID(f"release-{function}"):
-                handle = await DBOS.start_workflow_async(begun, function)
+                handle = await DBOS.start_workflow_async(workflow, function)
             await handle.get_result()
 
-        await one(f"{prefix}w-0")
+        await run_release(f"{prefix}w-0")
         burst = Burst()
-        await asyncio.gather(*(burst.timed(one(f"{prefix}-{number}")) for number in range(count)))
+        releases = [run_release(f"{prefix}-{number}") for number in range(count)]
+        await asyncio.gather(*map(burst.run_timed, releases))
         print_burst(burst)
     DBOS.destroy()
 

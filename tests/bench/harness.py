@@ -1,4 +1,4 @@
-"""The harness of the benchmark: a Temporal dev server, the stand-in for Lambda, and worker processes, all of them ended with the block."""
+"""The harness of the benchmark: Temporal, the stand-in for Lambda, and worker processes."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ from deploy.local.processes import Process, ProcessError
 from deploy.local.stack import LOW_LATENCY_SETTINGS, SQLITE_SETTINGS, wait_until_ready
 from tests.bench.services import Services
 
-_FREE: Final = "10000"
-"""A second: what the worker's limit is set to, so that it does not count."""
+_UNLIMITED_RATE: Final = "10000"
+"""AWS calls a second: a rate limit of the worker that has no effect."""
 
 
 @dataclass
 class BenchHarness:
-    """Everything that runs, by name, and how to reach it."""
+    """The running processes, by name, and how to reach them."""
 
     directory: Path
     services: Services
     processes: dict[str, Process]
     stack: AsyncExitStack
-    places: dict[str, str] = field(default_factory=dict)
-    """Where else something serves, by name."""
+    urls: dict[str, str] = field(default_factory=dict)
+    """URLs of further servers, by name."""
 
-    async def functions(self, prefix: str, count: int) -> None:
-        """Make functions ``<prefix>-0`` …, and one to warm up with."""
-        for one, many in ((f"{prefix}w", 1), (prefix, count)):
-            async with self.services.http.put(f"{self.services.url}/bench/{one}/{many}") as answer:
-                await answer.read()
+    async def create_functions(self, prefix: str, count: int) -> None:
+        """Create functions ``<prefix>-0`` …, and ``<prefix>w-0`` to warm up with."""
+        for name, number in ((f"{prefix}w", 1), (prefix, count)):
+            async with self.services.http.put(
+                f"{self.services.url}/bench/{name}/{number}"
+            ) as response:
+                await response.read()
 
     async def read_functions(self, prefix: str) -> dict[str, Any]:
-        """How they are now."""
-        async with self.services.http.get(f"{self.services.url}/bench/{prefix}") as answer:
-            found: dict[str, Any] = json.loads(await answer.read())
+        """Read the functions as the stand-in has them, by name."""
+        async with self.services.http.get(f"{self.services.url}/bench/{prefix}") as response:
+            found: dict[str, Any] = json.loads(await response.read())
             return found
 
-    async def worker(
+    async def start_worker(
         self, name: str, command: list[str], queue: str, **environment: str
     ) -> Process:
         """Start a worker process and wait until it polls its queue."""
@@ -60,17 +62,17 @@ class BenchHarness:
         await wait_until_ready(process, lambda: list_pollers(self.services.client, queue))
         return process
 
-    async def product(self, name: str = "ours", **environment: str) -> Process:
-        """Start the product's worker, ``python worker.py``, with AWS's limits out of the way; its task queue is its name."""
+    async def start_product_worker(self, name: str = "ours", **environment: str) -> Process:
+        """Start ``python worker.py`` without a rate limit. Its task queue is ``name``."""
         limits = {
             "RELEASES_TASK_QUEUE": name,
-            "RELEASES_AWS_RATE": _FREE,
+            "RELEASES_AWS_RATE": _UNLIMITED_RATE,
             "RELEASES_LOG_LEVEL": "warning",
         }
-        return await self.worker(name, ["worker.py"], name, **{**limits, **environment})
+        return await self.start_worker(name, ["worker.py"], name, **{**limits, **environment})
 
-    async def contender(self, *arguments: str, seconds: float = 300) -> dict[str, Any]:
-        """Run a contender that is a process of its own for one burst; what it printed."""
+    async def run_contender(self, *arguments: str, seconds: float = 300) -> dict[str, Any]:
+        """Run a contender that is a process of its own; returns the JSON that it printed."""
         command = [sys.executable, "-m", *arguments]
         process = Process.start(
             arguments[0],
@@ -84,7 +86,7 @@ class BenchHarness:
             line = await process.read_first_line(seconds)
             if not line.startswith("{"):
                 raise ProcessError(
-                    f"{arguments[0]} did not come to an end: {line} {process.read_log_tail()}"
+                    f"{arguments[0]} did not finish: {line} {process.read_log_tail()}"
                 )
             found: dict[str, Any] = json.loads(line)
             return found
@@ -93,13 +95,13 @@ class BenchHarness:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The processes that run for the whole of the benchmark."""
+        """The process ids, by name."""
         return {name: process.pid for name, process in self.processes.items()}
 
 
 @asynccontextmanager
 async def start_harness(directory: Path) -> AsyncIterator[BenchHarness]:
-    """Start the stand-in and Temporal; workers are started as they are needed."""
+    """Start the stand-in and Temporal; everything is stopped when the block ends."""
     settings = (
         "--db-filename",
         str(directory / "temporal.db"),

@@ -1,8 +1,9 @@
-"""What a release leaves in Temporal: events, bytes, and the actions that Temporal Cloud would bill.
+"""What a release leaves in Temporal: events, bytes, and the actions that Temporal Cloud bills.
 
-Counted as actions, each once: a workflow's start, a child's too; every attempt of an activity; a timer; a signal; an update; an upsert of
-search attributes; an upsert of the memo. A heartbeat that reaches the server and a query would count as well; this pipeline has none (an
-activity first beats after five seconds).
+Each of these counts as one action: the start of a workflow or a child, an attempt of an activity, a
+timer, a signal, an update, an upsert of search attributes, an upsert of the memo. A query and a
+heartbeat that reaches the server count as well, but this pipeline has none: an activity sends its
+first heartbeat after five seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle, WorkflowHistory
 
-_ONE = {
+_ACTIONS = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: "starts",
     EventType.EVENT_TYPE_TIMER_STARTED: "timers",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: "signals",
@@ -25,13 +26,13 @@ _ONE = {
 
 @dataclass(frozen=True)
 class HistoryUsage:
-    """What one workflow left."""
+    """The history of one or several workflows, in numbers."""
 
     events: int
     size: int
     actions: Counter[str]
     tasks: int
-    """Workflow tasks: how often the worker was asked what is next."""
+    """Workflow tasks."""
 
     def __add__(self, other: HistoryUsage) -> HistoryUsage:
         return HistoryUsage(
@@ -43,7 +44,7 @@ class HistoryUsage:
 
 
 async def read_usage(*handles: WorkflowHandle[object, object]) -> HistoryUsage:
-    """What these workflows left, together."""
+    """Read the histories of these workflows and sum them."""
     total = HistoryUsage(0, 0, Counter(), 0)
     for handle in handles:
         total += count_usage(await handle.fetch_history())
@@ -51,15 +52,15 @@ async def read_usage(*handles: WorkflowHandle[object, object]) -> HistoryUsage:
 
 
 def count_usage(history: WorkflowHistory) -> HistoryUsage:
-    """Count one history."""
+    """Count the events and actions of one history."""
     actions: Counter[str] = Counter()
     tasks = 0
     for event in history.events:
         tasks += event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
             actions["activity attempts"] += event.activity_task_started_event_attributes.attempt
-        elif event.event_type in _ONE:
-            actions[_ONE[event.event_type]] += 1
+        elif event.event_type in _ACTIONS:
+            actions[_ACTIONS[event.event_type]] += 1
     return HistoryUsage(
         len(history.events), sum(event.ByteSize() for event in history.events), actions, tasks
     )

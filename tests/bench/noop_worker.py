@@ -1,6 +1,7 @@
-"""The worker of the no-op workflows, a process as the product's is: ``python -m tests.bench.noop_worker``.
+"""The worker of the no-op workflows, a process of its own: ``python -m tests.bench.noop_worker``.
 
-On the SDK's own terms: nothing is set but where Temporal is and that the sandbox does not import our modules anew for each workflow.
+It has the SDK's defaults, but for the address of Temporal and for our modules, which the sandbox
+passes through and does not import again for each workflow.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tests.bench.noop_workflows import QUEUE, NoopRelease, NoopRollout, do_nothi
 
 
 async def main() -> None:
-    """Work until told to stop."""
+    """Run until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

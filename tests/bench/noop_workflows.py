@@ -1,7 +1,9 @@
-"""The ceiling: workflows of the same shape as a release whose activities do nothing, on the same server, on the SDK's own terms.
+"""Contender: workflows of the shape of a release whose activities do nothing, the ceiling.
 
-Outer and child workflow, ten activities in the same order and side by side where a release has them so, the same timer, upserts, memo, summaries and details; payloads of the same size.
-``settle`` (seconds) is how long the one activity waits that waits for AWS in a release: 0, or as long as AWS does.
+They run on the same server with the SDK's defaults. Equal to a release are: an outer and a child
+workflow, ten activities in the same order and with the same concurrency, the timer, upserts, memos,
+summaries, details, and the size of payloads. ``settle`` is how many seconds the activity waits that
+waits for AWS in a release: 0, or as long as AWS takes.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ PERCENT = SearchAttributeKey.for_int("TrafficPercent")
 
 @dataclass
 class NoopInput:
-    """About as large as a request for a release."""
+    """About as large as the input of a release."""
 
     function: str
     bake: float
@@ -36,7 +38,7 @@ class NoopInput:
 
 @dataclass
 class NoopResponse:
-    """About as large as what AWS says of a function or an alias."""
+    """About as large as AWS's response for a function or an alias."""
 
     size: int
     padding: str = field(default="")
@@ -52,18 +54,18 @@ class NoopRequest:
 
 
 @activity.defn
-async def do_nothing(asked: NoopRequest) -> NoopResponse:
-    """Return at once, or after so long."""
-    if asked.wait:
-        await asyncio.sleep(asked.wait)
-    return NoopResponse(asked.size, "x" * asked.size)
+async def do_nothing(request: NoopRequest) -> NoopResponse:
+    """Return at once, or after ``wait`` seconds."""
+    if request.wait:
+        await asyncio.sleep(request.wait)
+    return NoopResponse(request.size, "x" * request.size)
 
 
-_CONFIGURATION: Final = 800
-_ALIAS: Final = 200
+_CONFIGURATION_SIZE: Final = 800
+_ALIAS_SIZE: Final = 200
 
 
-async def _do(size: int, summary: str, wait: float = 0.0) -> NoopResponse:
+async def _call(size: int, summary: str, wait: float = 0.0) -> NoopResponse:
     return await workflow.execute_activity(
         do_nothing,
         NoopRequest(size, wait),
@@ -74,14 +76,14 @@ async def _do(size: int, summary: str, wait: float = 0.0) -> NoopResponse:
 
 @workflow.defn
 class NoopRelease:
-    """As ``Release``."""
+    """The counterpart of ``Release``."""
 
     @workflow.run
     async def run(self, order: NoopInput) -> NoopResponse:
-        """Look once, and start the child."""
+        """Read once, and start the child."""
         upsert({FUNCTION: order.function, ALIAS: "live", BY: "bench"})
         workflow.set_current_details("x" * 100)
-        await _do(_CONFIGURATION, f"Find {order.function}")
+        await _call(_CONFIGURATION_SIZE, f"Find {order.function}")
         pairs: list[Any] = [
             (FUNCTION, order.function),
             (ALIAS, "live"),
@@ -89,7 +91,7 @@ class NoopRelease:
             (PHASE, "preparing"),
             (PERCENT, 0),
         ]
-        answer = await workflow.execute_child_workflow(
+        response = await workflow.execute_child_workflow(
             NoopRollout.run,
             order,
             id=f"noop/{order.function}",
@@ -102,44 +104,45 @@ class NoopRelease:
             ),
         )
         upsert({PHASE: "succeeded"})
-        return answer
+        return response
 
 
 @workflow.defn
 class NoopRollout:
-    """As ``Rollout``."""
+    """The counterpart of ``Rollout``."""
 
     @workflow.run
     async def run(self, order: NoopInput) -> NoopResponse:
-        """The reads, the writes, a bake between two of them."""
+        """Run the reads and the writes, with a bake between two of them."""
         await asyncio.gather(
-            _do(_ALIAS, "Read the alias"), _do(_CONFIGURATION, "Find the function")
+            _call(_ALIAS_SIZE, "Read the alias"), _call(_CONFIGURATION_SIZE, "Find the function")
         )
         await asyncio.gather(
-            _do(_CONFIGURATION, "Read version 1"), _do(_ALIAS, "Read provisioned concurrency")
+            _call(_CONFIGURATION_SIZE, "Read version 1"),
+            _call(_ALIAS_SIZE, "Read provisioned concurrency"),
         )
-        self._memo()
-        await _do(_CONFIGURATION, "Update code")
-        await _do(_CONFIGURATION, "Wait until $LATEST is ready", order.settle)
-        await _do(_CONFIGURATION, "Publish a version")
-        self._phase("shifting", {VERSION: "2"})
-        self._memo()
-        await _do(_ALIAS, "10% to version 2")
-        self._phase("baking", {PERCENT: 10})
+        self._upsert_memo()
+        await _call(_CONFIGURATION_SIZE, "Update code")
+        await _call(_CONFIGURATION_SIZE, "Wait until $LATEST is ready", order.settle)
+        await _call(_CONFIGURATION_SIZE, "Publish a version")
+        self._set_phase("shifting", {VERSION: "2"})
+        self._upsert_memo()
+        await _call(_ALIAS_SIZE, "10% to version 2")
+        self._set_phase("baking", {PERCENT: 10})
         await workflow.sleep(order.bake, summary="Bake at 10%")
-        self._phase("promoting", {})
-        await _do(_ALIAS, "All traffic to version 2")
-        self._phase("succeeded", {PERCENT: 100})
+        self._set_phase("promoting", {})
+        await _call(_ALIAS_SIZE, "All traffic to version 2")
+        self._set_phase("succeeded", {PERCENT: 100})
         return NoopResponse(0, "x" * 330)
 
-    def _phase(self, phase: str, more: dict[Any, Any]) -> None:
+    def _set_phase(self, phase: str, more: dict[Any, Any]) -> None:
         upsert({PHASE: phase, **more})
         workflow.set_current_details("x" * 300)
 
-    def _memo(self) -> None:
+    def _upsert_memo(self) -> None:
         workflow.upsert_memo({"journal": NoopResponse(0, "x" * 250)})
 
 
 def upsert(values: dict[SearchAttributeKey[Any], Any]) -> None:
-    """One event, however many."""
+    """Upsert search attributes, in one event."""
     workflow.upsert_search_attributes([key.value_set(value) for key, value in values.items()])

@@ -1,8 +1,9 @@
-"""The one pipeline that every contender of the benchmark carries out, call by call.
+"""The pipeline that every contender of the benchmark carries out, call by call.
 
-Read the alias, the function, its live version and what is provisioned on the alias; update the code from S3; look until it has settled;
-publish; 10 % of the traffic; a bake; all of it. These are the calls of a ``Release`` with the strategy below, no more and no less:
-the stand-in counts them, and a contender that made others has not taken part.
+Read the alias, the function, its live version and its provisioned concurrency. Update the code from
+S3 and poll until it has settled. Publish; send 10 % of the traffic to the version; bake; send all
+of it. These are exactly the calls of a ``Release`` with the strategy below. The stand-in counts
+them, and a contender that makes other calls is an error.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 SETTLE: Final = 0.5
-"""Seconds that AWS, here the stand-in, works on new code."""
+"""Seconds until new code has settled in the stand-in."""
 
 BAKE: Final = 1.0
-"""Seconds of the one bake: the shortest that a release takes."""
+"""Seconds of the bake: the shortest that a release accepts."""
 
 PERCENT: Final = 10
 BUCKET: Final = "artifacts"
 LIVE: Final = "live"
 
-Calls = Mapping[str, range]
+CallCounts = Mapping[str, range]
+"""How often each operation may be called."""
 
-CALLS: Final[Calls] = {
+CALLS: Final[CallCounts] = {
     "get_alias": range(1, 4),
     "get_provisioned_concurrency_config": range(1, 4),
     "get_function": range(3, 12),
@@ -32,13 +34,16 @@ CALLS: Final[Calls] = {
     "publish_version": range(1, 2),
     "update_alias": range(2, 3),
 }
-"""How often each operation is called: a write exactly so often, a read again where the code settles late or a time-out was met."""
+"""How often a release calls each operation.
+
+Writes have exact numbers. Reads are repeated where the code settles late, or after a timeout.
+"""
 
 
 def build_release(
     function: str, *, bake: float = BAKE, alarms: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The input of ``Release`` that asks for this pipeline; alarms, where some are named, guard it."""
+    """Build the input of ``Release`` for this pipeline, guarded by the alarms."""
     return {
         "target": {"function": function, "alias": LIVE},
         "artifact": {"kind": "s3", "bucket": BUCKET, "key": f"{function}/2.zip"},
@@ -50,18 +55,21 @@ def build_release(
         },
         "guards": {"alarms": list(alarms)},
         "requested_by": "bench",
-        "reason": "to know what it costs",
+        "reason": "benchmark",
     }
 
 
 Call = Callable[..., Awaitable[Any]]
-"""``await call("get_alias", FunctionName=…, Name=…)``: whoever carries the pipeline out says how a call is made."""
+"""Makes an AWS call: ``await call("get_alias", FunctionName=…, Name=…)``."""
 
 
 async def run_pipeline(
     function: str, call: Call, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 ) -> str:
-    """The pipeline, as a program would write it; the version that is live in the end. Every read is for the next write's condition."""
+    """Run the pipeline as a plain program would; returns the version that is live in the end.
+
+    Every read serves the condition of the next write.
+    """
     alias, found = await asyncio.gather(
         call("get_alias", FunctionName=function, Name=LIVE),
         call("get_function", FunctionName=function),
@@ -99,7 +107,7 @@ async def run_pipeline(
 async def wait_until_settled(
     function: str, call: Call, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 ) -> Any:
-    """Look until the code has settled, at the pace of our own ``settle_function``."""
+    """Poll until the code has settled, at the intervals of the product's ``settle_function``."""
     pause = SETTLE
     while True:
         found = (await call("get_function", FunctionName=function))["Configuration"]
@@ -110,7 +118,7 @@ async def wait_until_settled(
 
 
 async def read_provisioned(function: str, call: Call) -> Any:
-    """What is provisioned on the alias: nothing, which AWS answers with an error."""
+    """Read the alias's provisioned concurrency: None, for which AWS returns an error."""
     try:
         return await call(
             "get_provisioned_concurrency_config", FunctionName=function, Qualifier=LIVE
@@ -124,7 +132,7 @@ async def read_provisioned(function: str, call: Call) -> Any:
 def build_update_alias(
     function: str, version: str, weights: Mapping[str, float], revision: str
 ) -> dict[str, Any]:
-    """UpdateAlias."""
+    """Build the request of UpdateAlias."""
     return {
         "FunctionName": function,
         "Name": LIVE,
@@ -135,23 +143,23 @@ def build_update_alias(
 
 
 class ContenderError(Exception):
-    """A contender did not do what it is measured for."""
+    """A contender did not carry the pipeline out."""
 
 
 def check_released(
-    who: str, functions: Mapping[str, Mapping[str, Any]], *, calls: Calls = CALLS
+    contender: str, functions: Mapping[str, Mapping[str, Any]], *, calls: CallCounts = CALLS
 ) -> Counter[str]:
-    """Insist that all these functions were released, by the calls that belong to it; all calls by operation, as the stand-in counted them.
+    """Check that all functions were released by the expected calls; returns all calls counted.
 
-    ``functions`` is what the stand-in tells of them (:meth:`tests.bench.standin.StandIn.report`).
+    ``functions`` is the report of the stand-in, by function name. Raises :class:`ContenderError`.
     """
     total: Counter[str] = Counter()
-    for name, told in functions.items():
-        if (told["live"], told["weights"], told["versions"]) != ("2", {}, 2):
-            raise ContenderError(f"{who} left {name} at {told}")
-        total.update(told["calls"])
-        if set(told["calls"]) != set(calls) or any(
-            count not in calls[name] for name, count in told["calls"].items()
+    for name, report in functions.items():
+        if (report["live"], report["weights"], report["versions"]) != ("2", {}, 2):
+            raise ContenderError(f"{contender} left {name} at {report}")
+        total.update(report["calls"])
+        if set(report["calls"]) != set(calls) or any(
+            count not in calls[operation] for operation, count in report["calls"].items()
         ):
-            raise ContenderError(f"{who} released {name} by other calls: {told['calls']}")
+            raise ContenderError(f"{contender} released {name} by other calls: {report['calls']}")
     return total

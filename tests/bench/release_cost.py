@@ -1,4 +1,4 @@
-"""What one release is made of: AWS calls, history, actions, and the time beyond its bake."""
+"""Section: what one release consists of: AWS calls, history, actions, time beyond its bake."""
 
 from __future__ import annotations
 
@@ -14,28 +14,33 @@ from tests.bench.history import HistoryUsage, read_usage
 from tests.bench.pipeline import BAKE, LIVE, build_release
 from tests.bench.report import Requirement, Section, format_median
 
-CALLS: Final = 6
-ACTIONS: Final = 25
-EVENTS: Final = 110
-GUARDED_EVENTS: Final = 200
-_DAY: Final = 86_400.0
+_MAX_CALLS: Final = 6
+_MAX_ACTIONS: Final = 25
+_MAX_EVENTS: Final = 110
+_MAX_GUARDED_EVENTS: Final = 200
+_DAY_SECONDS: Final = 86_400.0
 
 
 async def measure(harness: BenchHarness, *, repetitions: int, watched: float) -> Section:
-    """Releases one at a time, beside the bare script; then one with an alarm and a bake of a day, watched for so many seconds."""
+    """Measure single releases beside the bare script, then one with an alarm and a day's bake.
+
+    The long bake is observed for ``watched`` seconds and then promoted.
+    """
     script: list[BurstResult] = []
-    mine: list[BurstResult] = []
+    releases: list[BurstResult] = []
     for _ in range(repetitions):
         script.append(await run_bare_script(harness, 1))
-        mine.append(await make_release_contender()(harness, 1))
-    print(f"  one release: {mine[-1].seconds:.2f} s, bare {script[-1].seconds:.2f} s", flush=True)
-    outer, inner, calls = await _one(harness, "anatomy", bake=BAKE)
-    outer_long, inner_long, _ = await _one(harness, "longer", bake=3 * BAKE)
-    grew, guarded = await _guarded(harness, watched)
+        releases.append(await make_release_contender()(harness, 1))
+    print(
+        f"  one release: {releases[-1].seconds:.2f} s, bare {script[-1].seconds:.2f} s", flush=True
+    )
+    outer, inner, calls = await _run_release(harness, "anatomy", bake=BAKE)
+    outer_long, inner_long, _ = await _run_release(harness, "longer", bake=3 * BAKE)
+    added_events, guarded = await _run_guarded_release(harness, watched)
     both, both_long = outer + inner, outer_long + inner_long
     limited = sum(count for name, count in calls.items() if name != "get_function")
     actions = sum(both.actions.values())
-    beyond = [[one.seconds - BAKE for one in runs] for runs in (mine, script)]
+    beyond = [[one.seconds - BAKE for one in runs] for runs in (releases, script)]
     rows = [
         ["wall time beyond the bake, s", format_median(beyond[0], ".2f")],
         ["… of the bare script", format_median(beyond[1], ".2f")],
@@ -45,33 +50,35 @@ async def measure(harness: BenchHarness, *, repetitions: int, watched: float) ->
         ["workflow tasks of Release / Rollout", f"{outer.tasks} / {inner.tasks}"],
         *([f"actions: {name}", str(count)] for name, count in both.actions.most_common()),
         ["actions together", str(actions)],
-        [f"bake of a day with an alarm: events that {watched:g} s of it add", str(grew)],
+        [f"bake of a day with an alarm: events that {watched:g} s of it add", str(added_events)],
         ["… events of both at the end", str(guarded.events)],
     ]
-    without = actions - both.actions["memos"]
-    lines = [
+    without_memos = actions - both.actions["memos"]
+    actions_long = sum(both_long.actions.values())
+    requirements = [
         Requirement(
-            f"a canary: ≤ {CALLS} control-plane calls outside GetFunction",
+            f"a canary: ≤ {_MAX_CALLS} control-plane calls outside GetFunction",
             str(limited),
-            limited <= CALLS,
+            limited <= _MAX_CALLS,
             counted=True,
         ),
         Requirement(
-            f"≤ {ACTIONS} Temporal actions, whatever the length of the bake",
-            f"{actions} ({without} if memo upserts are free; the bake three times as long: {sum(both_long.actions.values())})",
-            max(actions, sum(both_long.actions.values())) <= ACTIONS,
+            f"≤ {_MAX_ACTIONS} Temporal actions, whatever the length of the bake",
+            f"{actions} ({without_memos} if memo upserts are free; "
+            f"the bake three times as long: {actions_long})",
+            max(actions, actions_long) <= _MAX_ACTIONS,
             counted=True,
         ),
         Requirement(
-            f"≤ {EVENTS} history events in both, whatever the length of the bake",
+            f"≤ {_MAX_EVENTS} history events in both, whatever the length of the bake",
             f"{both.events} (the bake three times as long: {both_long.events})",
-            max(both.events, both_long.events) <= EVENTS,
+            max(both.events, both_long.events) <= _MAX_EVENTS,
             counted=True,
         ),
         Requirement(
-            f"a 24-hour bake with an alarm: under {GUARDED_EVENTS} events",
+            f"a 24-hour bake with an alarm: under {_MAX_GUARDED_EVENTS} events",
             str(guarded.events),
-            grew == 0 and guarded.events < GUARDED_EVENTS,
+            added_events == 0 and guarded.events < _MAX_GUARDED_EVENTS,
             counted=True,
         ),
         Requirement(
@@ -80,25 +87,27 @@ async def measure(harness: BenchHarness, *, repetitions: int, watched: float) ->
             median(beyond[0]) <= 2 * median(beyond[1]) + 1,
         ),
     ]
-    return Section("One release", ["", "lambda-releases"], rows, _NOTES, lines)
+    return Section("One release", ["", "lambda-releases"], rows, _NOTES, requirements)
 
 
 _NOTES: Final = (
     (
-        "Actions are what Temporal Cloud bills, counted as 1 each: start of a workflow, start of a child, attempt of an activity, timer, signal, update, "
-        "upsert of search attributes, upsert of the memo. Queries and heartbeats that reach the server would count; there are none."
+        "Actions are what Temporal Cloud bills, counted as 1 each: start of a workflow, start of a "
+        "child, attempt of an activity, timer, signal, update, upsert of search attributes, upsert "
+        "of the memo. Queries and heartbeats that reach the server would count; there are none."
     ),
     (
-        "The bake of a day is watched while it bakes and then promoted: its history does not grow meanwhile, so a day adds what a minute adds. "
-        "The watch on its alarm is one activity whose looks are attempts, every ten seconds: no event, but an action each."
+        "The bake of a day is observed while it bakes and then promoted: its history does not grow "
+        "meanwhile, so a day adds what a minute adds. The watch on its alarm is one activity whose "
+        "polls are attempts, every ten seconds: no event, but an action each."
     ),
 )
 
 
-async def _one(
+async def _run_release(
     harness: BenchHarness, prefix: str, *, bake: float
 ) -> tuple[HistoryUsage, HistoryUsage, dict[str, int]]:
-    await harness.functions(prefix, 1)
+    await harness.create_functions(prefix, 1)
     function = f"{prefix}-0"
     handle = await start_release(harness, function, bake=bake)
     await handle.result()
@@ -106,18 +115,21 @@ async def _one(
     return await read_usage(handle), await read_usage(get_rollout(harness, function)), calls
 
 
-async def _guarded(harness: BenchHarness, seconds: float) -> tuple[int, HistoryUsage]:
-    """How much the history of a guarded bake of a day grows in so many seconds of it, and how long it is in the end."""
-    await harness.functions("guarded", 1)
-    handle = await start_release(harness, "guarded-0", bake=_DAY, alarms=("bench-errors",))
+async def _run_guarded_release(harness: BenchHarness, seconds: float) -> tuple[int, HistoryUsage]:
+    """Run a guarded release with a day's bake, and promote it after some seconds.
+
+    Returns the events that its history gained meanwhile, and the usage of both workflows.
+    """
+    await harness.create_functions("guarded", 1)
+    handle = await start_release(harness, "guarded-0", bake=_DAY_SECONDS, alarms=("bench-errors",))
     inner = get_rollout(harness, "guarded-0")
     await wait_until_baking(inner)
     before = (await inner.describe()).history_length
     await asyncio.sleep(seconds)
-    grew = (await inner.describe()).history_length - before
-    await inner.execute_update("promote", {"by": "bench", "reason": "a day is long"})
+    added_events = (await inner.describe()).history_length - before
+    await inner.execute_update("promote", {"by": "bench", "reason": "enough observed"})
     await handle.result()
-    return grew, await read_usage(handle, inner)
+    return added_events, await read_usage(handle, inner)
 
 
 async def start_release(
@@ -128,7 +140,7 @@ async def start_release(
     alarms: tuple[str, ...] = (),
     queue: str = "ours",
 ) -> WorkflowHandle[Any, Any]:
-    """Start a release."""
+    """Start a release on this task queue."""
     request = build_release(function, bake=bake, alarms=alarms)
     return await harness.services.client.start_workflow(
         "Release", request, id=f"release-{function}", task_queue=queue
@@ -136,19 +148,19 @@ async def start_release(
 
 
 def get_rollout(harness: BenchHarness, function: str) -> WorkflowHandle[Any, Any]:
-    """The rollout of a function of the stand-in's."""
+    """Return the handle of a function's ``Rollout``."""
     return harness.services.client.get_workflow_handle(
         f"lambda/123456789012/us-east-1/{function}:{LIVE}"
     )
 
 
-async def wait_until_baking(handle: WorkflowHandle[Any, Any], *, patience: float = 120) -> None:
-    """Wait until a rollout bakes."""
-    async with asyncio.timeout(patience):
+async def wait_until_baking(handle: WorkflowHandle[Any, Any], *, seconds: float = 120) -> None:
+    """Wait until a rollout is baking."""
+    async with asyncio.timeout(seconds):
         while True:
             try:
                 status: Any = await handle.query("status")
-            except Exception:  # noqa: BLE001 - it is not there yet, or has nothing to tell yet
+            except Exception:  # noqa: BLE001 - not started, or without a status yet
                 status = {}
             if status.get("phase") == "baking":
                 return

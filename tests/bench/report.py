@@ -1,4 +1,4 @@
-"""What the benchmark says: tables for the terminal and for docs/benchmarks.md, and the lines that the figures have to hold."""
+"""The benchmark's report: tables for terminal and docs/benchmarks.md, and requirements."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ PAGE: Final = ROOT / "docs/benchmarks.md"
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something that has to hold, what was measured, and whether it does."""
+    """A requirement, what was measured, and whether it holds."""
 
     claim: str
     measured: str
     holds: bool
     counted: bool = False
-    """Decided by counting, so the same on every machine: where it does not hold the run fails."""
+    """Decided by counting, so equal on every machine: the run fails where it does not hold."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """One table with what has to be known to read it, and the lines that it decides."""
+    """One table with its notes, and the requirements that it decides."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
-    lines: Sequence[Requirement] = field(default=())
+    requirements: Sequence[Requirement] = field(default=())
 
-    def markdown(self) -> str:
-        """As it stands in the page."""
-        text = [f"## {self.title}", "", *_table(self.columns, self.rows), ""]
+    def format_markdown(self) -> str:
+        """Format the section for the page."""
+        text = [f"## {self.title}", "", *_format_table(self.columns, self.rows), ""]
         return "\n".join(text + [line for note in self.notes for line in (note, "")])
 
-    def plain(self) -> str:
-        """As it is printed."""
+    def format_plain(self) -> str:
+        """Format the section for the terminal."""
         widths = [
             max(len(row[at]) for row in (self.columns, *self.rows))
             for at in range(len(self.columns))
@@ -62,13 +62,13 @@ class Section:
         return "\n".join(["", self.title, *rows])
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def _format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     align = "|---" + "|--:" * (len(columns) - 1) + "|"
     return [f"| {' | '.join(columns)} |", align, *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def format_median(values: Sequence[float], form: str = ".1f") -> str:
-    """A median with the least and the greatest, where they differ."""
+    """Format a median, with minimum and maximum where they differ."""
     least, middle, most = (
         format(value, form) for value in (min(values), median(values), max(values))
     )
@@ -76,13 +76,13 @@ def format_median(values: Sequence[float], form: str = ".1f") -> str:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that so many percent do not exceed."""
+    """Return a percentile of the values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
 def describe_machine() -> str:
-    """Where and when it was measured, and with what."""
+    """Describe date, machine and versions of a measurement."""
     information = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     model = re.search(r"model name\s*: (.+)", information)
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
@@ -97,15 +97,20 @@ def describe_machine() -> str:
         for name in ("temporalio", "aiobotocore", "pydantic", "dbos", "ministack")
     )
     return (
-        f"{datetime.now(tz=UTC):%d %b %Y}, {os.cpu_count()} cores ({model[1] if model else platform.processor()}), {memory:.0f} GiB, "
-        f"{platform.system()} {platform.release()}, Python {platform.python_version()}; {cli.strip()}; {versions}"
+        f"{datetime.now(tz=UTC):%d %b %Y}, {os.cpu_count()} cores "
+        f"({model[1] if model else platform.processor()}), {memory:.0f} GiB, "
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}; "
+        f"{cli.strip()}; {versions}"
     )
 
 
 def render_page(sections: Sequence[Section], *, command: str, load: str) -> str:
-    """The whole of docs/benchmarks.md."""
-    lines = [line for section in sections for line in section.lines]
-    holds = [[line.claim, line.measured, "yes" if line.holds else "**no**"] for line in lines]
+    """Render the page docs/benchmarks.md."""
+    requirements = [
+        [one.claim, one.measured, "yes" if one.holds else "**no**"]
+        for section in sections
+        for one in section.requirements
+    ]
     return "\n".join(
         [
             "# Benchmarks",
@@ -116,15 +121,19 @@ def render_page(sections: Sequence[Section], *, command: str, load: str) -> str:
             "",
             "## What has to hold",
             "",
-            *_table(["", "measured", "holds"], holds),
+            *_format_table(["", "measured", "holds"], requirements),
             "",
-            *(section.markdown() for section in sections),
+            *(section.format_markdown() for section in sections),
         ]
     )
 
 
-_HOW: Final = """Everything is measured side by side in one run, in turns, and medians are shown (with least and most): read the ratios, not the absolutes. One
-release: read the alias, the function, its live version and what is provisioned on the alias; UpdateFunctionCode from S3, which settles after 0.5 s; look until it has; publish;
-10 % of the traffic; a bake of one second; all of it. Every contender makes these calls against the same stand-in for AWS Lambda, a fast process of
-its own that counts them; a contender that left an alias elsewhere, or made other calls, ends the run. The worker is `python worker.py`, with its rate
-limit (AWS allows 15 control-plane calls a second) raised out of the way except where it is said otherwise."""
+_HOW: Final = """\
+Everything is measured in one run, in turns. Medians are shown, with minimum and maximum: read the
+ratios, not the absolute values. One release: read the alias, the function, its live version and the
+alias's provisioned concurrency; UpdateFunctionCode from S3, which settles after 0.5 s; poll until
+it has; publish; 10 % of the traffic; a bake of one second; all of it. Every contender makes these
+calls against the same stand-in for AWS Lambda, a fast process of its own that counts them. A
+contender that leaves an alias elsewhere, or makes other calls, ends the run. The worker is `python
+worker.py`. Its rate limit (AWS allows 15 control-plane calls a second) has no effect, except where
+a section names it."""

@@ -1,4 +1,4 @@
-"""What the benchmark and the load test stand on: a stand-in for AWS, a Temporal dev server, and what a worker needs to find both."""
+"""The servers of the benchmark and the load test: a stand-in for AWS, and a Temporal server."""
 
 from __future__ import annotations
 
@@ -20,41 +20,42 @@ from deploy.local.processes import Process, ProcessError
 from deploy.local.stack import wait_until_ready
 from workflows.temporal.plugin import LambdaReleases
 
-_PATIENCE: Final = 60.0
-_KEYS: Final = {
+_START_TIMEOUT: Final = 60.0
+_CREDENTIALS: Final = {
     "AWS_ACCESS_KEY_ID": "bench",
     "AWS_SECRET_ACCESS_KEY": "bench",
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-_NOWHERE: Final = dict.fromkeys(
+_NO_FILES: Final = dict.fromkeys(
     ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "TEMPORAL_CONFIG_FILE"), os.devnull
 )
 
 
 @dataclass(frozen=True)
 class Services:
-    """Both, running."""
+    """A running stand-in and a running Temporal dev server."""
 
     url: str
-    """Where the stand-in for AWS is."""
+    """The URL of the stand-in for AWS."""
     address: str
-    """Where Temporal is."""
+    """The address of Temporal."""
     client: Client
     http: aiohttp.ClientSession
     standin: Process
     temporal: Process
     environment: Mapping[str, str] = field(repr=False)
-    """What a process needs to take them for AWS and Temporal; nothing in it leads elsewhere."""
+    """Environment variables that make a process use both, and nothing else."""
 
     @classmethod
     @asynccontextmanager
     async def start(
         cls, directory: Path, *, standin: str, settings: Sequence[str]
     ) -> AsyncIterator[Services]:
-        """Start the module ``standin``, which prints ``ready <url>``, and a dev server with these ``settings``; both end with the block.
+        """Start the module ``standin``, which prints ``ready <url>``, and a dev server.
 
-        Processes keep bytecode in ``directory``, as where they are installed, even if this shell or folder keeps none.
+        Both are stopped when the block ends. Processes keep bytecode in ``directory``, as installed
+        ones do, even where this shell or folder keeps none.
         """
         clean = {
             name: value
@@ -62,7 +63,7 @@ class Services:
             if not name.startswith(("AWS_", "TEMPORAL_", "RELEASES_", "PYTHON"))
         }
         clean["PYTHONPYCACHEPREFIX"] = str(directory / "bytecode")
-        async with AsyncExitStack() as ending:
+        async with AsyncExitStack() as stack:
             log, command = directory / "standin.log", [sys.executable, "-m", standin]
             aws = Process.start(
                 "the stand-in",
@@ -72,8 +73,8 @@ class Services:
                 log=log,
                 pipe_stdout=True,
             )
-            ending.push_async_callback(aws.stop)
-            line = await aws.read_first_line(_PATIENCE)
+            stack.push_async_callback(aws.stop)
+            line = await aws.read_first_line(_START_TIMEOUT)
             if not line.startswith("ready "):
                 raise ProcessError(f"the stand-in did not start: {aws.read_log_tail()}")
             url, port = line.removeprefix("ready "), Ports.any_free().temporal
@@ -95,13 +96,13 @@ class Services:
             temporal = Process.start(
                 "Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log"
             )
-            ending.push_async_callback(temporal.stop)
+            stack.push_async_callback(temporal.stop)
             client = await wait_until_ready(temporal, lambda: _connect(address))
-            http = await ending.enter_async_context(aiohttp.ClientSession())
+            http = await stack.enter_async_context(aiohttp.ClientSession())
             environment = {
                 **clean,
-                **_NOWHERE,
-                **_KEYS,
+                **_NO_FILES,
+                **_CREDENTIALS,
                 "AWS_ENDPOINT_URL": url,
                 "TEMPORAL_ADDRESS": address,
             }
@@ -112,6 +113,6 @@ async def _connect(address: str) -> Client | None:
     try:
         client = await Client.connect(address, plugins=[LambdaReleases()])
         await client.count_workflows("")
-    except (RuntimeError, RPCError):  # what a server that is not there yet raises
+    except (RuntimeError, RPCError):  # raised while the server is starting
         return None
     return client

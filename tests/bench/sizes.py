@@ -1,4 +1,4 @@
-"""How much of everything is measured: in full, or just enough to see that it still runs."""
+"""How much is measured: in full, or just enough to check that it still runs."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any, Final, Self
 
 @dataclass(frozen=True)
 class Sizes:
-    """The numbers of a run."""
+    """The sizes of a run."""
 
     counts: tuple[int, ...]
-    """How many releases are begun at once."""
+    """How many releases are started at the same time."""
     repetitions: int
     aborts: int
     backlog: int
     watched: float
-    """Seconds that a bake of a day is watched."""
+    """Seconds for which a bake of a day is observed."""
 
-    def but(self, *, counts: list[int] | None, repetitions: int | None) -> Self:
-        """The same, where not asked otherwise."""
-        asked: dict[str, Any] = {
+    def override(self, *, counts: list[int] | None, repetitions: int | None) -> Self:
+        """Replace the sizes that are not None."""
+        given: dict[str, Any] = {
             "counts": tuple(counts) if counts else None,
             "repetitions": repetitions,
         }
         return dataclasses.replace(
-            self, **{name: value for name, value in asked.items() if value is not None}
+            self, **{name: value for name, value in given.items() if value is not None}
         )
 
 

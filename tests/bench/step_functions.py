@@ -1,8 +1,10 @@
-"""The pipeline as a state machine, by AWS's SDK integrations, on the local emulator's Step Functions.
+"""Contender: the pipeline as a state machine of ministack's Step Functions.
 
-ministack's Step Functions (1.5.33) reaches eight operations of Lambda's that way: createFunction, updateFunctionConfiguration,
-updateFunctionCode, createAlias, updateAlias, getAlias, getFunction, getFunctionConfiguration. PublishVersion and what is provisioned are not
-among them, so this machine publishes by UpdateFunctionCode and makes two calls less. A ``Wait`` is of whole seconds, as AWS's.
+It uses AWS's SDK integrations. In ministack 1.5.33 they have eight operations of Lambda:
+createFunction, updateFunctionConfiguration, updateFunctionCode, createAlias, updateAlias, getAlias,
+getFunction, getFunctionConfiguration. PublishVersion and provisioned concurrency are missing, so
+this state machine publishes by UpdateFunctionCode and makes two calls less. A ``Wait`` takes whole
+seconds, as on AWS.
 """
 
 from __future__ import annotations
@@ -17,19 +19,19 @@ from aiobotocore.session import get_session
 
 from deploy.local.emulator import ROOT
 from deploy.local.processes import Process, ProcessError
-from tests.bench.contenders import BurstResult, new_prefix
+from tests.bench.contenders import BurstResult, make_prefix
 from tests.bench.harness import BenchHarness
-from tests.bench.pipeline import BAKE, BUCKET, LIVE, PERCENT, Calls, check_released
+from tests.bench.pipeline import BAKE, BUCKET, LIVE, PERCENT, CallCounts, check_released
 from tests.bench.usage import Meter
 
-CALLS: Final[Calls] = {
+CALLS: Final[CallCounts] = {
     "get_alias": range(1, 2),
     "get_function": range(3, 12),
     "update_function_code": range(1, 2),
     "update_alias": range(2, 3),
 }
 
-NAME: Final = "the emulator"
+_NAME: Final = "the emulator"
 
 
 def _task(
@@ -112,10 +114,10 @@ DEFINITION: Final = {
 
 
 async def start_emulator(harness: BenchHarness) -> None:
-    """Start the emulator."""
+    """Start the emulator of Step Functions."""
     command = [sys.executable, "-m", "tests.bench.step_functions_emulator", harness.services.url]
     process = Process.start(
-        NAME,
+        _NAME,
         command,
         environment=harness.services.environment,
         directory=ROOT,
@@ -125,20 +127,20 @@ async def start_emulator(harness: BenchHarness) -> None:
     harness.stack.push_async_callback(process.stop)
     line = await process.read_first_line(60)
     if not line.startswith("ready "):
-        raise ProcessError(f"{NAME} did not start: {process.read_log_tail()}")
-    harness.processes[NAME] = process
-    harness.places[NAME] = line.removeprefix("ready ")
+        raise ProcessError(f"{_NAME} did not start: {process.read_log_tail()}")
+    harness.processes[_NAME] = process
+    harness.urls[_NAME] = line.removeprefix("ready ")
 
 
 async def run_step_functions(harness: BenchHarness, count: int) -> BurstResult:
-    """So many executions at once. One is over when the stand-in has seen its last write."""
-    if NAME not in harness.places:
+    """Run a burst of executions. One is over when the stand-in has received its last write."""
+    if _NAME not in harness.urls:
         await start_emulator(harness)
-    prefix = new_prefix("machine")
-    await harness.functions(prefix, count)
+    prefix = make_prefix("machine")
+    await harness.create_functions(prefix, count)
     client = get_session().create_client(
         "stepfunctions",
-        endpoint_url=harness.places[NAME],
+        endpoint_url=harness.urls[_NAME],
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -150,29 +152,29 @@ async def run_step_functions(harness: BenchHarness, count: int) -> BurstResult:
             roleArn="arn:aws:iam::000000000000:role/bench",
         )
 
-        async def begin(function: str) -> str:
-            given = json.dumps({"function": function})
-            begun = await states.start_execution(
-                stateMachineArn=created["stateMachineArn"], name=function, input=given
+        async def start(function: str) -> str:
+            document = json.dumps({"function": function})
+            started = await states.start_execution(
+                stateMachineArn=created["stateMachineArn"], name=function, input=document
             )
-            arn: str = begun["executionArn"]
+            arn: str = started["executionArn"]
             return arn
 
-        async def over(arn: str) -> None:
-            while (described := await states.describe_execution(executionArn=arn))[
-                "status"
-            ] == "RUNNING":
+        async def wait_until_over(arn: str) -> None:
+            while True:
+                found = await states.describe_execution(executionArn=arn)
+                if found["status"] != "RUNNING":
+                    break
                 await asyncio.sleep(0.5)
-            if described["status"] != "SUCCEEDED":
-                raise ProcessError(
-                    f"{arn}: {described['status']} {described.get('error')} {described.get('cause')}"
-                )
+            if found["status"] != "SUCCEEDED":
+                reason = f"{found.get('error')} {found.get('cause')}"
+                raise ProcessError(f"{arn}: {found['status']} {reason}")
 
-        await over(await begin(f"{prefix}w-0"))
-        meter, now = Meter({"worker": harness.pids[NAME]}), time.time()
-        executions = await asyncio.gather(*(begin(f"{prefix}-{number}") for number in range(count)))
-        await asyncio.gather(*map(over, executions))
+        await wait_until_over(await start(f"{prefix}w-0"))
+        meter, now = Meter({"worker": harness.pids[_NAME]}), time.time()
+        executions = await asyncio.gather(*(start(f"{prefix}-{number}") for number in range(count)))
+        await asyncio.gather(*map(wait_until_over, executions))
         cpu = meter.read()
-    told = await harness.read_functions(prefix)
-    check_released("the state machine", told, calls=CALLS)
-    return BurstResult([one["moved_at"] - now for one in told.values()], cpu)
+    reports = await harness.read_functions(prefix)
+    check_released("the state machine", reports, calls=CALLS)
+    return BurstResult([one["moved_at"] - now for one in reports.values()], cpu)

@@ -1,7 +1,8 @@
-"""ministack's Step Functions, whose SDK integration for Lambda reaches our stand-in: ``python -m tests.bench.step_functions_emulator <url>``.
+"""ministack's Step Functions, whose calls of Lambda go to the stand-in.
 
-ministack hands such a call to its own Lambda; here a handler in that one's place passes it on, so that it is not ministack's Lambda that is
-measured. Of Step Functions itself nothing is changed.
+``python -m tests.bench.step_functions_emulator <url>`` starts it. ministack passes such a call to
+its own Lambda. A handler in its place forwards the call, so that ministack's Lambda is not
+measured. Step Functions itself is unchanged.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from deploy.local.awslambda import environment
 
 
 def main(url: str) -> None:
-    """Serve on a free port until told to stop; prints ``ready <url>``."""
-    listening = environment.open_socket(0)
-    port = listening.getsockname()[1]
+    """Serve on a free port until SIGTERM or SIGINT; prints ``ready <url>``."""
+    listener = environment.open_socket(0)
+    port = listener.getsockname()[1]
     directory = Path(tempfile.mkdtemp(prefix="bench-machine-"))
     try:
         environment.enter_environment(
@@ -32,7 +33,7 @@ def main(url: str) -> None:
             state=None,
             delays=environment.Delays(settle=0, provision=0),
         )
-        # Only now: ministack reads its environment as it is imported.
+        # Imported only now: ministack reads the environment while it is imported.
         from ministack import app  # noqa: PLC0415
 
         from deploy.local.awslambda import server  # noqa: PLC0415
@@ -40,7 +41,7 @@ def main(url: str) -> None:
         app.SERVICE_HANDLERS["lambda"] = _Forward(url)
         asyncio.run(
             server.run_server(
-                listening, f"http://127.0.0.1:{port}", stop_signals=(signal.SIGTERM, signal.SIGINT)
+                listener, f"http://127.0.0.1:{port}", stop_signals=(signal.SIGTERM, signal.SIGINT)
             )
         )
     finally:
@@ -48,7 +49,7 @@ def main(url: str) -> None:
 
 
 class _Forward:
-    """A handler as ministack's are."""
+    """A service handler of ministack that forwards requests."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -59,11 +60,11 @@ class _Forward:
     ) -> tuple[int, dict[str, str], bytes]:
         self._http = self._http or aiohttp.ClientSession()
         target = f"{self._url}{path}" + (f"?{urlencode(query)}" if query else "")
-        async with self._http.request(method, target, data=body) as answer:
-            content = await answer.read()
-            if answer.status >= 300:
-                raise RuntimeError(f"{method} {path}: {answer.status} {content!r}")
-            return answer.status, {"Content-Type": "application/json"}, content
+        async with self._http.request(method, target, data=body) as response:
+            content = await response.read()
+            if response.status >= 300:
+                raise RuntimeError(f"{method} {path}: {response.status} {content!r}")
+            return response.status, {"Content-Type": "application/json"}, content
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How soon a worker takes work up, and how much memory it holds."""
+"""Section: how soon a worker polls, and how much memory it holds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.bench.usage import read_cpu_seconds, read_memory_bytes
 
 
 async def measure(harness: BenchHarness, *, repetitions: int) -> Section:
-    """Start workers, one after the other, and look at one that has worked."""
+    """Start workers one after the other, and read the memory of one that has worked."""
     wall, busy, held = [], [], []
     for number in range(repetitions):
-        begun = time.monotonic()
-        process = await harness.product(f"fresh{number}")
-        wall.append(time.monotonic() - begun)
+        started = time.monotonic()
+        process = await harness.start_product_worker(f"fresh{number}")
+        wall.append(time.monotonic() - started)
         busy.append(read_cpu_seconds(process.pid))
         held.append(read_memory_bytes(process.pid) / 2**20)
         await process.stop()

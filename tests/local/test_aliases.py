@@ -1,4 +1,4 @@
-"""Name a version, and split traffic between two."""
+"""Create, read, update, list and delete aliases."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ async def name(harness: LocalHarness) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """What is asked of an alias, and how it is refused."""
+    """A routing that AWS refuses, and the error."""
 
     version: str
     routing: dict[str, Any]
@@ -223,7 +223,7 @@ async def test_missing_alias_can_be_deleted_but_not_read_or_updated(
         ):
             await operation(FunctionName=name, Name="absent")
     with raises_client_error("ResourceNotFoundException", 404):
-        await harness.client.delete_alias(FunctionName="nobody", Name="absent")
+        await harness.client.delete_alias(FunctionName="missing", Name="absent")
 
 
 async def test_aliases_are_listed_by_version_and_page_by_page(harness: LocalHarness) -> None:

@@ -127,8 +127,8 @@ async def test_missing_function_is_refused_and_has_no_mappings(
     harness: LocalHarness,
 ) -> None:
     with raises_client_error("InvalidParameterValueException", 400, "Function does not exist"):
-        await connect(harness, "nobody", await create_queue(harness))
-    assert (await harness.client.list_event_source_mappings(FunctionName="nobody"))[
+        await connect(harness, "missing", await create_queue(harness))
+    assert (await harness.client.list_event_source_mappings(FunctionName="missing"))[
         "EventSourceMappings"
     ] == []
 

@@ -75,14 +75,14 @@ async def test_upload_that_is_not_a_zip_is_refused(harness: LocalHarness) -> Non
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ({"S3Bucket": "nobody", "S3Key": "x.zip"}, "NoSuchBucket"),
-        ({"S3Bucket": "somebody", "S3Key": "x.zip"}, "NoSuchKey"),
+        ({"S3Bucket": "missing", "S3Key": "x.zip"}, "NoSuchBucket"),
+        ({"S3Bucket": "existing", "S3Key": "x.zip"}, "NoSuchKey"),
     ],
 )
 async def test_package_that_is_missing_in_s3_is_refused(
     harness: LocalHarness, source: dict[str, str], words: str
 ) -> None:
-    await (await harness.clients.get("s3")).create_bucket(Bucket="somebody")
+    await (await harness.clients.get("s3")).create_bucket(Bucket="existing")
     with raises_client_error("InvalidParameterValueException", 400, f"S3 Error Code: {words}"):
         await harness.client.create_function(FunctionName="nowhere", Code=source, **CODE)
 
@@ -139,8 +139,8 @@ async def test_error_names_the_missing_qualifier(harness: LocalHarness) -> None:
         await harness.client.get_function(FunctionName=name, Qualifier="7")
     with raises_client_error("ResourceNotFoundException", 404, harness.build_arn(name, "live")):
         await harness.client.get_function_configuration(FunctionName=name, Qualifier="live")
-    with raises_client_error("ResourceNotFoundException", 404, "function:nobody:7"):
-        await harness.client.get_function(FunctionName="nobody", Qualifier="7")
+    with raises_client_error("ResourceNotFoundException", 404, "function:missing:7"):
+        await harness.client.get_function(FunctionName="missing", Qualifier="7")
 
 
 async def test_lists_have_no_states(isolated_harness: LocalHarness) -> None:

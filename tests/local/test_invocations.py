@@ -1,4 +1,4 @@
-"""Invoke through an alias: which version answers, what it is told, and what is counted."""
+"""Invocations: routing by weight, metrics, limits and timeouts."""
 
 import asyncio
 import collections
@@ -11,7 +11,9 @@ import pytest
 from tests.local.harness import ECHO, FAIL, LocalHarness, raises_client_error, wait_until
 
 
-async def aliased(harness: LocalHarness, *sources: str, weight: float = 0.0, **more: Any) -> str:
+async def create_aliased(
+    harness: LocalHarness, *sources: str, weight: float = 0.0, **more: Any
+) -> str:
     name = await harness.create_function(**more)
     for source in sources:
         await harness.publish_version(name, source)
@@ -25,7 +27,7 @@ async def aliased(harness: LocalHarness, *sources: str, weight: float = 0.0, **m
     return name
 
 
-async def total(
+async def read_total(
     harness: LocalHarness, metric: str, statistic: str = "Sum", **dimensions: str
 ) -> float:
     cloudwatch = await harness.clients.get("cloudwatch")
@@ -56,14 +58,14 @@ async def total(
 
 
 async def test_traffic_is_split_by_weight_and_counted_exactly(harness: LocalHarness) -> None:
-    name = await aliased(harness, ECHO, FAIL, weight=0.3)
-    seen: collections.Counter[str] = collections.Counter()
+    name = await create_aliased(harness, ECHO, FAIL, weight=0.3)
+    invoked: collections.Counter[str] = collections.Counter()
     failed: collections.Counter[str] = collections.Counter()
 
     async def some() -> None:
         for _ in range(50):
             answer, payload = await harness.invoke(name, Qualifier="live")
-            seen[answer["ExecutedVersion"]] += 1
+            invoked[answer["ExecutedVersion"]] += 1
             failed[answer["ExecutedVersion"]] += "FunctionError" in answer
             if "FunctionError" not in answer:
                 assert payload == {
@@ -72,38 +74,38 @@ async def test_traffic_is_split_by_weight_and_counted_exactly(harness: LocalHarn
                 }
 
     await asyncio.gather(*(some() for _ in range(4)))
-    assert seen["1"] + seen["2"] == 200
-    assert 30 <= seen["2"] <= 92  # five standard deviations from 60
-    assert failed == {"1": 0, "2": seen["2"]}
+    assert invoked["1"] + invoked["2"] == 200
+    assert 30 <= invoked["2"] <= 92  # five standard deviations from 60
+    assert failed == {"1": 0, "2": invoked["2"]}
 
     resource = f"{name}:live"
-    assert await total(harness, "Invocations", FunctionName=name) == 200
-    assert await total(harness, "Invocations", FunctionName=name, Resource=resource) == 200
-    assert await total(harness, "Errors", FunctionName=name, Resource=resource) == seen["2"]
-    assert await total(harness, "Throttles", FunctionName=name) == 0
+    assert await read_total(harness, "Invocations", FunctionName=name) == 200
+    assert await read_total(harness, "Invocations", FunctionName=name, Resource=resource) == 200
+    assert await read_total(harness, "Errors", FunctionName=name, Resource=resource) == invoked["2"]
+    assert await read_total(harness, "Throttles", FunctionName=name) == 0
     for version in ("1", "2"):
         through = {"FunctionName": name, "Resource": resource, "ExecutedVersion": version}
-        assert await total(harness, "Invocations", **through) == seen[version]
-        assert await total(harness, "Errors", **through) == failed[version]
-        assert await total(harness, "Duration", "SampleCount", **through) == seen[version]
-    assert await total(harness, "Invocations", FunctionName=name, Resource=f"{name}:2") == 0
+        assert await read_total(harness, "Invocations", **through) == invoked[version]
+        assert await read_total(harness, "Errors", **through) == failed[version]
+        assert await read_total(harness, "Duration", "SampleCount", **through) == invoked[version]
+    assert await read_total(harness, "Invocations", FunctionName=name, Resource=f"{name}:2") == 0
 
 
 async def test_qualifier_of_an_invocation_is_the_resource_dimension(harness: LocalHarness) -> None:
-    name = await aliased(harness, ECHO)
+    name = await create_aliased(harness, ECHO)
     for qualifier in ({}, {"Qualifier": "$LATEST"}, {"Qualifier": "1"}, {"Qualifier": "live"}):
         await harness.invoke(name, **qualifier)
-    assert await total(harness, "Invocations", FunctionName=name) == 4
-    assert await total(harness, "Invocations", FunctionName=name, Resource=name) == 2
-    assert await total(harness, "Invocations", FunctionName=name, Resource=f"{name}:1") == 1
+    assert await read_total(harness, "Invocations", FunctionName=name) == 4
+    assert await read_total(harness, "Invocations", FunctionName=name, Resource=name) == 2
+    assert await read_total(harness, "Invocations", FunctionName=name, Resource=f"{name}:1") == 1
     assert (
-        await total(
+        await read_total(
             harness, "Invocations", FunctionName=name, Resource=f"{name}:1", ExecutedVersion="1"
         )
         == 0
     )
     assert (
-        await total(
+        await read_total(
             harness, "Invocations", FunctionName=name, Resource=f"{name}:live", ExecutedVersion="1"
         )
         == 1
@@ -113,13 +115,13 @@ async def test_qualifier_of_an_invocation_is_the_resource_dimension(harness: Loc
 async def test_weight_of_1_sends_all_traffic_to_the_additional_version(
     harness: LocalHarness,
 ) -> None:
-    name = await aliased(harness, ECHO, ECHO + "#", weight=1.0)
+    name = await create_aliased(harness, ECHO, ECHO + "#", weight=1.0)
     answers = [await harness.invoke(name, Qualifier="live") for _ in range(10)]
     assert {answer["ExecutedVersion"] for answer, _ in answers} == {"2"}
 
 
 async def test_event_is_routed_and_its_errors_are_counted(harness: LocalHarness) -> None:
-    name = await aliased(harness, ECHO, FAIL, weight=1.0)
+    name = await create_aliased(harness, ECHO, FAIL, weight=1.0)
     await harness.client.put_function_event_invoke_config(
         FunctionName=name, Qualifier="live", MaximumRetryAttempts=0
     )
@@ -129,17 +131,17 @@ async def test_event_is_routed_and_its_errors_are_counted(harness: LocalHarness)
     through = {"FunctionName": name, "Resource": f"{name}:live", "ExecutedVersion": "2"}
 
     async def all_failed() -> bool:
-        return await total(harness, "Errors", **through) >= 5
+        return await read_total(harness, "Errors", **through) >= 5
 
     await wait_until(all_failed)
-    assert await total(harness, "Invocations", **through) == 5
-    assert await total(harness, "Errors", FunctionName=name, Resource=f"{name}:live") == 5
+    assert await read_total(harness, "Invocations", **through) == 5
+    assert await read_total(harness, "Errors", FunctionName=name, Resource=f"{name}:live") == 5
 
 
 async def test_queue_invokes_both_versions_of_an_alias(harness: LocalHarness) -> None:
     sqs = await harness.clients.get("sqs")
     queue = (await sqs.create_queue(QueueName="routed"))["QueueUrl"]
-    name = await aliased(harness, ECHO, ECHO + "#", weight=0.5)
+    name = await create_aliased(harness, ECHO, ECHO + "#", weight=0.5)
     created = await harness.client.create_event_source_mapping(
         FunctionName=f"{name}:live",
         EventSourceArn="arn:aws:sqs:us-east-1:000000000000:routed",
@@ -150,7 +152,7 @@ async def test_queue_invokes_both_versions_of_an_alias(harness: LocalHarness) ->
 
     async def by_version() -> list[float] | None:
         counts = [
-            await total(
+            await read_total(
                 harness,
                 "Invocations",
                 FunctionName=name,
@@ -166,21 +168,24 @@ async def test_queue_invokes_both_versions_of_an_alias(harness: LocalHarness) ->
 
 
 async def test_invoke_async_runs_a_function(harness: LocalHarness) -> None:
-    name = await aliased(harness, ECHO)
+    name = await create_aliased(harness, ECHO)
     answer = await harness.client.invoke_async(FunctionName=f"{name}:live", InvokeArgs=b"{}")
     assert answer["Status"] == 202
 
     async def ran() -> bool:
-        return await total(harness, "Invocations", FunctionName=name, Resource=f"{name}:live") == 1
+        return (
+            await read_total(harness, "Invocations", FunctionName=name, Resource=f"{name}:live")
+            == 1
+        )
 
     await wait_until(ran)
 
 
 async def test_dry_run_runs_nothing(harness: LocalHarness) -> None:
-    name = await aliased(harness, ECHO)
+    name = await create_aliased(harness, ECHO)
     answer, payload = await harness.invoke(name, InvocationType="DryRun", Qualifier="live")
     assert (answer["StatusCode"], payload) == (204, None)
-    assert await total(harness, "Invocations", FunctionName=name) == 0
+    assert await read_total(harness, "Invocations", FunctionName=name) == 0
 
 
 async def test_payload_that_is_not_json_is_refused(harness: LocalHarness) -> None:

@@ -48,7 +48,7 @@ async def test_tags_that_are_none_or_too_many_are_refused(harness: LocalHarness)
 
 async def test_missing_function_has_no_tags(harness: LocalHarness) -> None:
     with raises_client_error("ResourceNotFoundException", 404):
-        await harness.client.tag_resource(Resource=harness.build_arn("nobody"), Tags={"a": "b"})
+        await harness.client.tag_resource(Resource=harness.build_arn("missing"), Tags={"a": "b"})
 
 
 async def test_mapping_has_tags(harness: LocalHarness) -> None:

@@ -103,9 +103,9 @@ async def test_versions_are_listed_oldest_first_and_page_by_page(harness: LocalH
 
 async def test_missing_function_has_no_versions(harness: LocalHarness) -> None:
     with raises_client_error("ResourceNotFoundException", 404):
-        await harness.client.publish_version(FunctionName="nobody")
+        await harness.client.publish_version(FunctionName="missing")
     with raises_client_error("ResourceNotFoundException", 404):
-        await harness.client.list_versions_by_function(FunctionName="nobody")
+        await harness.client.list_versions_by_function(FunctionName="missing")
 
 
 async def test_version_runs_its_own_code(harness: LocalHarness) -> None:

@@ -1,25 +1,25 @@
-"""The versions that every policy is shown: good ones, bad ones, and the hard ones in between."""
+"""The versions that every policy is applied to: good, bad, and hard to tell apart."""
 
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, Literal
 
 from tests.bench.judgement.traffic import Case, Curve
 
 
 def always(value: float) -> Curve:
-    """The same at any time."""
+    """Return a constant curve."""
     return lambda _: value
 
 
 def during(begin: float, end: float, value: float, otherwise: float) -> Curve:
-    """Another value from ``begin`` to ``end``, in seconds."""
+    """Return a curve with another value from ``begin`` to ``end``, in seconds."""
     return lambda at: value if begin <= at < end else otherwise
 
 
 def daily(value: float, swing: float, period: float = 3600.0) -> Curve:
-    """Up and down by ``swing`` around ``value``; a day in an hour."""
+    """Return a sine around ``value``, by a share of ``swing``; a day takes an hour."""
     return lambda at: value * (1 + swing * math.sin(2 * math.pi * at / period))
 
 
@@ -30,13 +30,21 @@ def _case(
     *,
     bad: bool,
     stable: Curve | float = 0.005,
-    **other: object,
+    measure: Literal["error_rate", "slow_rate"] = "error_rate",
 ) -> Case:
-    curves = [one if callable(one) else always(one) for one in (rate, stable, load)]
-    usual = {"usual": curves[1](-1), "usual_load": curves[2](0)}
+    candidate, usual, requests = (
+        one if callable(one) else always(one) for one in (rate, stable, load)
+    )
     return Case(
-        name=name, bad=bad, candidate=curves[0], stable=curves[1], load=curves[2], **(usual | other)
-    )  # type: ignore[arg-type]
+        name=name,
+        is_bad=bad,
+        candidate=candidate,
+        stable=usual,
+        load=requests,
+        usual=usual(-1),
+        usual_load=requests(0),
+        measure=measure,
+    )
 
 
 CASES: Final[tuple[Case, ...]] = (
@@ -49,15 +57,32 @@ CASES: Final[tuple[Case, ...]] = (
     _case("as good as stable (0.5 %), 5 requests/s", 0.005, 5, bad=False),
     _case("20 % errors against 0.5 %, 6 requests/min", 0.2, 0.1, bad=True),
     _case("as good as stable (0.5 %), 6 requests/min", 0.005, 0.1, bad=False),
-    _case("as good as stable; a dependency fails for both (10 %), minutes 1 to 4", during(60, 240, 0.1, 0.005), 100, bad=False,
-          stable=during(60, 240, 0.1, 0.005)),
-    _case("as good as stable; load and errors follow the day", daily(0.005, 0.8), daily(100, 0.8), bad=False, stable=daily(0.005, 0.8)),
-    _case("goes bad (5 %) four minutes after the start", during(240, math.inf, 0.05, 0.005), 100, bad=True),
-    _case("goes bad (5 %) two minutes after the start", during(120, math.inf, 0.05, 0.005), 100, bad=True),
-    _case("slow: 10 % above stable's p99, 100 requests/s; alarms on the same count", 0.1, 100, bad=True, stable=0.01, measure="slow_rate"),
-    _case("as good as stable (0.5 %); cold starts fail: 10 % in its first 30 s", during(0, 30, 0.1, 0.005), 100, bad=False),
+    _case(
+        "as good as stable; a dependency fails for both (10 %), minutes 1 to 4",
+        during(60, 240, 0.1, 0.005), 100, bad=False, stable=during(60, 240, 0.1, 0.005),
+    ),
+    _case(
+        "as good as stable; load and errors follow the day",
+        daily(0.005, 0.8), daily(100, 0.8), bad=False, stable=daily(0.005, 0.8),
+    ),
+    _case(
+        "goes bad (5 %) four minutes after the start",
+        during(240, math.inf, 0.05, 0.005), 100, bad=True,
+    ),
+    _case(
+        "goes bad (5 %) two minutes after the start",
+        during(120, math.inf, 0.05, 0.005), 100, bad=True,
+    ),
+    _case(
+        "slow: 10 % above stable's p99, 100 requests/s; alarms on the same count",
+        0.1, 100, bad=True, stable=0.01, measure="slow_rate",
+    ),
+    _case(
+        "as good as stable (0.5 %); cold starts fail: 10 % in its first 30 s",
+        during(0, 30, 0.1, 0.005), 100, bad=False,
+    ),
     _case("as good as stable (5 %), 100 requests/s", 0.05, 100, bad=False, stable=0.05),
 )  # fmt: skip
 
-SHOWN_FINELY: Final = CASES[:4]
-"""Those that the ramp with the fine margin is shown as well; it takes a while, and is slow for the same reason in all of them."""
+CASES_OF_FINE_MARGIN: Final = CASES[:4]
+"""The cases for the ramp with the fine margin, which is slow in all cases for the same reason."""

@@ -1,4 +1,4 @@
-"""The rules that are compared. Each is asked what to do now, knows only what CloudWatch has told, and says when to ask again."""
+"""The rules that are compared. A policy knows only what CloudWatch has returned so far."""
 
 from __future__ import annotations
 
@@ -20,95 +20,106 @@ from workflows.domain.rules import NotWorse, Rules
 
 End = Literal["promoted", "rolled back", "held"]
 
-LOOK_EVERY: Final = 10.0
-"""Seconds between two looks at an alarm: what our own watch does. For CodeDeploy it is a guess in its favour: AWS names no number."""
+_ALARM_POLL_SECONDS: Final = 10.0
+"""Between two polls of an alarm, as in the product.
+
+For CodeDeploy this is an assumption in its favour: AWS documents no number.
+"""
 
 
-_LOOK: Final = 5.0
-"""Seconds between two looks at what CloudWatch measured: what the product's watch does for a ramp."""
+_METRICS_POLL_SECONDS: Final = 5.0
+"""Between two polls of metrics during a ramp, as in the product."""
 
-_IDLE: Final = 30.0
-_LOOK_BACK: Final = 8
+_IDLE_POLL_SECONDS: Final = 30.0
+_RECENT_MINUTES: Final = 8
 _SETTLE: Final = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
-class Next:
-    """What to do: this percent until ``again``, or the end."""
+class Decision:
+    """This percent of the traffic until the next decision, or the end."""
 
     percent: int
-    again: float
+    next_at: float
     end: End | None = None
 
 
 class Policy(Protocol):
-    """A rule at work on one release."""
+    """A rule that is applied to one release."""
 
-    def next(self, now: float) -> Next:
-        """What to do now."""
+    def decide(self, now: float) -> Decision:
+        """Decide what to do now."""
         ...
 
 
 class Alarm:
-    """A CloudWatch alarm on the candidate, one minute, one datapoint of one: evaluated once a minute, on the newest minute that has data."""
+    """A CloudWatch alarm on the candidate: one minute, one datapoint of one.
 
-    def __init__(self, function: Function, red: Callable[[Counts], bool]) -> None:
+    It is evaluated once a minute, on the newest minute that has data.
+    """
+
+    def __init__(self, function: Function, breaches: Callable[[Counts], bool]) -> None:
         self._function = function
-        self._red = red
+        self._breaches = breaches
         self._evaluation = float(function.rng.uniform(0, MINUTE))
 
-    def is_red(self, now: float) -> bool:
-        """Its state, as of its last evaluation."""
+    def is_in_alarm(self, now: float) -> bool:
+        """Whether the state of the last evaluation is ALARM."""
         if now < self._evaluation:
             return False
         at = self._evaluation + (now - self._evaluation) // MINUTE * MINUTE
-        told = [
-            counts
-            for _, counts in sorted(self._function.read_minutes(at).items())
-            if counts.candidate
-        ]
-        return bool(told) and self._red(told[-1])
+        minutes = sorted(self._function.read_minutes(at).items())
+        returned = [counts for _, counts in minutes if counts.candidate]
+        return bool(returned) and self._breaches(returned[-1])
 
 
-def lowest_threshold(expected: float, minutes: int = 5, false: float = 0.01) -> int:
-    """The lowest number of bad requests a minute that an alarm may be set to so that at most so many good releases are stopped."""
-    return max(1, int(stats.poisson.isf(1 - (1 - false) ** (1 / minutes), expected)) + 1)
+def compute_threshold(expected: float, minutes: int = 5, false_alarms: float = 0.01) -> int:
+    """Compute the lowest threshold, in bad requests a minute, with few false alarms.
+
+    At most the share ``false_alarms`` of good releases is stopped by it.
+    """
+    return max(1, int(stats.poisson.isf(1 - (1 - false_alarms) ** (1 / minutes), expected)) + 1)
 
 
 @dataclass
 class Canary:
-    """CodeDeploy's Canary10Percent5Minutes: ten percent for five minutes, then everything, unless the alarm goes off."""
+    """CodeDeploy's Canary10Percent5Minutes: 10 % for five minutes, then all, without an alarm."""
 
     alarm: Alarm
     percent: int = 10
     seconds: float = 300.0
 
-    def next(self, now: float) -> Next:
-        """Look at the alarm, then at the clock."""
-        if self.alarm.is_red(now):
-            return Next(0, now, "rolled back")
+    def decide(self, now: float) -> Decision:
+        """Roll back on the alarm; promote when the time is over."""
+        if self.alarm.is_in_alarm(now):
+            return Decision(0, now, "rolled back")
         if now >= self.seconds:
-            return Next(100, now, "promoted")
-        return Next(self.percent, min(now + LOOK_EVERY, self.seconds))
+            return Decision(100, now, "promoted")
+        return Decision(self.percent, min(now + _ALARM_POLL_SECONDS, self.seconds))
 
 
-def canary_with_count(function: Function) -> Policy:
-    """The alarm of AWS SAM's documentation (Errors of the new version, Sum over a minute), its threshold as low as good releases allow."""
-    least = lowest_threshold(function.case.usual * function.case.usual_load * MINUTE * 0.1)
+def make_canary_with_count(function: Function) -> Policy:
+    """Make a canary with the alarm of AWS SAM's documentation: the sum of errors in a minute.
+
+    Its threshold is as low as good releases allow.
+    """
+    least = compute_threshold(function.case.usual * function.case.usual_load * MINUTE * 0.1)
     return Canary(Alarm(function, lambda counts: counts.candidate_bad >= least))
 
 
-def canary_with_rate(function: Function) -> Policy:
-    """An alarm on a rate, by metric math: above 2.5 %, or twice stable's usual rate where that is more."""
+def make_canary_with_rate(function: Function) -> Policy:
+    """Make a canary with an alarm on a rate: 2.5 %, or twice stable's usual rate if higher."""
     most = max(0.025, 2 * function.case.usual)
     return Canary(Alarm(function, lambda counts: counts.candidate_bad > most * counts.candidate))
 
 
 @dataclass
 class MannWhitney:
-    """A judge as Kayenta and PipeCD have it: ten percent for 50 minutes, and every ten minutes a Mann-Whitney U test of the rates of single minutes.
+    """A Mann-Whitney U test of the rates of single minutes, as in Kayenta and PipeCD.
 
-    Kayenta's defaults: 98 % confidence, two-sided (so 1 % in the direction that matters), and the 50 points that its documentation asks for.
+    10 % of the traffic for 50 minutes, and a test every ten minutes. It has Kayenta's defaults:
+    98 % confidence, two-sided (so 1 % in the direction that matters), and the 50 points that its
+    documentation requires.
     """
 
     function: Function
@@ -117,13 +128,13 @@ class MannWhitney:
     every: float = 600.0
     significance: float = 0.01
 
-    def next(self, now: float) -> Next:
-        """Judge what was told of the minutes so far."""
+    def decide(self, now: float) -> Decision:
+        """Test the minutes that CloudWatch has returned so far."""
         if now and self._is_worse(now):
-            return Next(0, now, "rolled back")
+            return Decision(0, now, "rolled back")
         if now >= self.seconds:
-            return Next(100, now, "promoted")
-        return Next(self.percent, now + self.every)
+            return Decision(100, now, "promoted")
+        return Decision(self.percent, now + self.every)
 
     def _is_worse(self, now: float) -> bool:
         minutes = [
@@ -141,7 +152,7 @@ class MannWhitney:
 
 
 class Ramp:
-    """Ours: the product's own code, fed with what CloudWatch tells."""
+    """Our ramp: the product's own code, with what CloudWatch returns."""
 
     def __init__(self, function: Function, adaptive: Adaptive) -> None:
         self._function = function
@@ -150,58 +161,62 @@ class Ramp:
         self._rules = Rules(
             not_worse=(NotWorse(metric=measure, margin=adaptive.margin),), alpha=adaptive.alpha
         )
-        requests, bad = function.before()
-        self._seen = Measurements((measure,), baseline={measure: Proportion(bad, requests)})
+        requests, bad = function.draw_history()
+        self._measurements = Measurements((measure,), baseline={measure: Proportion(bad, requests)})
         self._epoch = datetime(2026, 1, 1, tzinfo=UTC)
-        self._began = self._epoch + timedelta(seconds=function.phase)
-        self._ramp = ramps.Ramp(self._began, settle=_SETTLE)
-        self._told: object = None
-        self._ledger = EvidenceCache()
-        self._judgement = self._judge()
+        self._started = self._epoch + timedelta(seconds=function.phase)
+        self._ramp = ramps.Ramp(self._started, settle=_SETTLE)
+        self._minutes: object = None
+        self._cache = EvidenceCache()
+        self._assessment = self._assess()
 
-    def next(self, now: float) -> Next:
-        """Look, judge, and do what the ramp advises."""
-        at = self._began + timedelta(seconds=now)
-        told = self._function.read_minutes(now)
-        if told is not self._told:
-            self._told = told
-            self._seen = self._seen.with_poll(self._look(at, told), settle=_SETTLE)
-            self._judgement = self._judge()
+    def decide(self, now: float) -> Decision:
+        """Poll, assess, and do what the ramp advises."""
+        at = self._started + timedelta(seconds=now)
+        minutes = self._function.read_minutes(now)
+        if minutes is not self._minutes:
+            self._minutes = minutes
+            self._measurements = self._measurements.with_poll(
+                self._build_poll(at, minutes), settle=_SETTLE
+            )
+            self._assessment = self._assess()
         advice = decide_next_action(
             self._adaptive,
-            assessment=self._judgement,
-            measurements=self._seen,
+            assessment=self._assessment,
+            measurements=self._measurements,
             ramp=self._ramp,
             now=at,
         )
         self._ramp = advice.ramp
-        again = min((advice.review_at - self._began).total_seconds(), now + _LOOK)
+        review_at = (advice.review_at - self._started).total_seconds()
+        next_at = min(review_at, now + _METRICS_POLL_SECONDS)
+        change_at = self._function.find_next_change(now)
         if (
             advice.action is RampAction.WAIT
             and advice.ramp.dose
-            and now + _IDLE > (news := self._function.news(now)) > again
+            and now + _IDLE_POLL_SECONDS > change_at > next_at
         ):
-            again += (
-                math.ceil((news - again) / _LOOK) * _LOOK
-            )  # looks in between would see nothing new
+            # Polls in between would return nothing new.
+            polls = math.ceil((change_at - next_at) / _METRICS_POLL_SECONDS)
+            next_at += polls * _METRICS_POLL_SECONDS
         ends: dict[RampAction, End] = {
             RampAction.PROMOTE: "promoted",
             RampAction.ROLL_BACK: "rolled back",
             RampAction.HOLD: "held",
         }
-        return Next(advice.percent, again, ends.get(advice.action))
+        return Decision(advice.percent, next_at, ends.get(advice.action))
 
-    def _judge(self) -> Assessment:
+    def _assess(self) -> Assessment:
         return assess(
             self._rules,
-            self._seen,
-            deadline=self._began + self._adaptive.max_duration,
-            cache=self._ledger,
+            self._measurements,
+            deadline=self._started + self._adaptive.max_duration,
+            cache=self._cache,
         )
 
-    def _look(self, at: datetime, told: Mapping[int, Counts]) -> MetricsPoll:
-        recent = list(told)[-_LOOK_BACK:]
-        minutes = [(self._epoch + timedelta(minutes=minute), told[minute]) for minute in recent]
+    def _build_poll(self, at: datetime, counted: Mapping[int, Counts]) -> MetricsPoll:
+        recent = list(counted)[-_RECENT_MINUTES:]
+        minutes = [(self._epoch + timedelta(minutes=minute), counted[minute]) for minute in recent]
         return MetricsPoll(
             at=at,
             candidate={
@@ -221,20 +236,20 @@ def _point(requests: int, bad: int) -> MinuteMetrics:
     return MinuteMetrics(invocations=requests, errors=bad, timed=requests, slow=bad)
 
 
-def adaptive(function: Function) -> Policy:
-    """The preset ``Adaptive``."""
+def make_adaptive(function: Function) -> Policy:
+    """Make the preset ``Adaptive``."""
     return Ramp(function, Adaptive())
 
 
-def adaptive_fine(function: Function) -> Policy:
-    """A finer margin: half a point more errors than stable already matter."""
+def make_adaptive_fine(function: Function) -> Policy:
+    """Make a ramp with a finer margin: half a point more errors than stable."""
     return Ramp(function, Adaptive(margin=0.005))
 
 
 POLICIES: Final[dict[str, Callable[[Function], Policy]]] = {
-    "Adaptive": adaptive,
-    "Adaptive, margin 0.005": adaptive_fine,
-    "Canary10Percent5Minutes, alarm on count": canary_with_count,
-    "Canary10Percent5Minutes, alarm on rate": canary_with_rate,
+    "Adaptive": make_adaptive,
+    "Adaptive, margin 0.005": make_adaptive_fine,
+    "Canary10Percent5Minutes, alarm on count": make_canary_with_count,
+    "Canary10Percent5Minutes, alarm on rate": make_canary_with_rate,
     "Mann-Whitney, 10 % for 50 min": MannWhitney,
 }

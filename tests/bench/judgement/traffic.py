@@ -1,4 +1,4 @@
-"""A function that two versions share, second by second, and what CloudWatch has told about it at a given moment."""
+"""The simulated traffic of a function with two versions, and what CloudWatch returns of it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final, Literal
 import numpy as np
 
 Curve = Callable[[float], float]
-"""Something that changes with the seconds since the release began."""
+"""A value that changes with the seconds since the release started."""
 
 MINUTE: Final = 60.0
-_PIECE: Final = 15.0
-"""Curves are held constant for so long at most."""
+_STEP_SECONDS: Final = 15.0
+"""How long a curve is held constant at most."""
 
 
 @dataclass(frozen=True)
 class Delay:
-    """When CloudWatch tells of a minute, in seconds after its end: most of the requests first, the rest later."""
+    """When CloudWatch returns a minute, in seconds after its end: most first, the rest later."""
 
     first: tuple[float, float] = (30.0, 90.0)
     rest: tuple[float, float] = (90.0, 150.0)
@@ -27,13 +27,13 @@ class Delay:
 
 @dataclass(frozen=True)
 class Case:
-    """What a policy is shown: the load in requests a second, and how often each version's requests are bad.
+    """A case for policies: requests a second, and the share of bad requests of each version.
 
     ``usual`` and ``usual_load`` are what was known about stable before.
     """
 
     name: str
-    bad: bool
+    is_bad: bool
     candidate: Curve
     stable: Curve
     load: Curve
@@ -44,7 +44,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests, and bad ones, of the candidate and of stable."""
+    """The requests, and the bad ones, of the candidate and of stable."""
 
     candidate: int = 0
     candidate_bad: int = 0
@@ -62,7 +62,10 @@ class Counts:
 
 @dataclass
 class Function:
-    """One release's traffic. Time is in seconds since the release began, at a random moment of CloudWatch's minute number 0."""
+    """The traffic of one release.
+
+    Time is in seconds since the release started, at a random moment of CloudWatch's minute 0.
+    """
 
     case: Case
     delay: Delay
@@ -70,24 +73,28 @@ class Function:
     harmed: int = 0
     _first: dict[int, Counts] = field(default_factory=dict[int, Counts])
     _rest: dict[int, Counts] = field(default_factory=dict[int, Counts])
-    _told: dict[int, tuple[float, float]] = field(default_factory=dict[int, tuple[float, float]])
+    _returned_at: dict[int, tuple[float, float]] = field(
+        default_factory=dict[int, tuple[float, float]]
+    )
     _known: Mapping[int, Counts] = field(default_factory=dict[int, Counts])
-    _news: float = 0.0
+    _next_change: float = 0.0
     _minute: int = -1
 
     def __post_init__(self) -> None:
         self.phase = float(self.rng.uniform(0, MINUTE))
 
     def serve(self, begin: float, end: float, percent: int) -> None:
-        """Traffic from ``begin`` to ``end``, this percent of it to the candidate."""
+        """Add traffic from ``begin`` to ``end``, this percent of it to the candidate."""
         while begin < end - 1e-9:
             minute = int((begin + self.phase) // MINUTE)
-            until = min(end, begin + _PIECE, (minute + 1) * MINUTE - self.phase)
+            until = min(end, begin + _STEP_SECONDS, (minute + 1) * MINUTE - self.phase)
             self._serve(minute, begin, until, percent)
             begin = until
 
     def _serve(self, minute: int, begin: float, end: float, percent: int) -> None:
-        candidate, bad, stable, stable_bad = self._requests((begin + end) / 2, end - begin, percent)
+        candidate, bad, stable, stable_bad = self._draw_requests(
+            (begin + end) / 2, end - begin, percent
+        )
         self.harmed += bad
         keep = self.rng.binomial(
             [bad, candidate - bad, stable_bad, stable - stable_bad], self.delay.share
@@ -101,13 +108,13 @@ class Function:
         if minute > self._minute:
             self._minute = minute
             over = (minute + 1) * MINUTE - self.phase
-            self._told[minute] = (
+            self._returned_at[minute] = (
                 over + self.rng.uniform(*self.delay.first),
                 over + self.rng.uniform(*self.delay.rest),
             )
-            self._news = min(self._news, self._told[minute][0])
+            self._next_change = min(self._next_change, self._returned_at[minute][0])
 
-    def _requests(self, at: float, seconds: float, percent: int) -> tuple[int, int, int, int]:
+    def _draw_requests(self, at: float, seconds: float, percent: int) -> tuple[int, int, int, int]:
         share, load = percent / 100, max(0.0, self.case.load(at)) * seconds
         candidate, stable = (
             int(self.rng.poisson(load * share)),
@@ -116,34 +123,37 @@ class Function:
         bad = int(self.rng.binomial(candidate, self.case.candidate(at)))
         return candidate, bad, stable, int(self.rng.binomial(stable, self.case.stable(at)))
 
-    def harm(self, begin: float, end: float) -> None:
-        """A bad candidate with all the traffic and nobody looking."""
+    def count_harm(self, begin: float, end: float) -> None:
+        """Count the harm of a promoted candidate, which gets all traffic without a guard."""
         for minute in range(int(begin // MINUTE), int(end // MINUTE)):
-            self.harmed += self._requests(minute * MINUTE, MINUTE, 100)[1]
+            self.harmed += self._draw_requests(minute * MINUTE, MINUTE, 100)[1]
 
     def read_minutes(self, now: float) -> Mapping[int, Counts]:
-        """CloudWatch's minutes, as far as it tells of them by now: the same object until there is news."""
-        if now >= self._news:
-            self._known = {**self._known, **dict(self._telling(now))}
-            self._told = {minute: times for minute, times in self._told.items() if max(times) > now}
-            self._news = self.news(now)
+        """Return the minutes that CloudWatch returns by now: the same object until one changes."""
+        if now >= self._next_change:
+            self._known = {**self._known, **dict(self._read_known(now))}
+            self._returned_at = {
+                minute: times for minute, times in self._returned_at.items() if max(times) > now
+            }
+            self._next_change = self.find_next_change(now)
         return self._known
 
-    def news(self, now: float) -> float:
-        """When CloudWatch next has something new to tell, as far as that is decided; ``now`` if it is not."""
+    def find_next_change(self, now: float) -> float:
+        """Find when the next minute changes; ``now`` where that is not known yet."""
         return min(
-            (time for times in self._told.values() for time in times if time > now), default=now
+            (time for times in self._returned_at.values() for time in times if time > now),
+            default=now,
         )
 
-    def _telling(self, now: float) -> Iterator[tuple[int, Counts]]:
-        for minute, (first, rest) in self._told.items():
+    def _read_known(self, now: float) -> Iterator[tuple[int, Counts]]:
+        for minute, (first, rest) in self._returned_at.items():
             if first <= now:
                 yield (
                     minute,
                     self._first[minute] + (self._rest[minute] if rest <= now else Counts()),
                 )
 
-    def before(self, seconds: float = 3600.0) -> tuple[int, int]:
-        """Requests, and bad ones, in the hour before the release."""
+    def draw_history(self, seconds: float = 3600.0) -> tuple[int, int]:
+        """Draw the requests, and the bad ones, in the hour before the release."""
         requests = int(self.rng.poisson(self.case.usual_load * seconds))
         return requests, int(self.rng.binomial(requests, self.case.usual))
