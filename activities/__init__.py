@@ -1,38 +1,58 @@
-"""The world: what AWS can be asked, what it answers, and what happens when an answer is lost.
+"""AWS operations as Temporal activities: their requests, responses and retries.
 
-Read in this order:
+Operations on one resource are the methods of one class, in a module named after the resource. The
+input and output models of an operation carry AWS's names. Reading order:
 
-    shapes                  the alphabet: requests are strict, responses lenient; names, ARNs, numbers
-    errors                  what can go wrong, in a tree of faults; one table for every code of AWS's
-    operation               how a method becomes an activity: the port, the terms, what a second attempt is
-    readback                looking before doing it twice
-    pages                   lists, page by page, and bounded
-    aliases                 a resource class to read first: create, compare-and-set, delete, list
-    configuration           what a function is set to; the door at which environment values stay behind
-    functions               create, read, change and delete functions
-    versions                publish a version once, list versions
-    concurrency             reserved concurrency
-    provisioned             provisioned concurrency, beyond the thirty operations
-    event_sources           what an event source mapping is made of
-    event_source_mappings   what Lambda polls for a function
-    permissions             who may invoke a function
-    tags                    names and values on resources
-    invocations             run a function, once
-    probing                 run a version, once, and judge its answer
-    account                 limits and usage
-    settling                wait until AWS has finished
-    restoring               put ``$LATEST`` back
-    references              resolve ``{{resolve:…}}`` in environment values
-    looks, cloudwatch       alarms, and how many releases look at them with few calls
-    queries, points, news   what CloudWatch is asked for a look at its metrics, what it tells, and whether that is new
-    metrics                 what it measured of two versions, minute by minute
-    rate, redaction         how fast we call, what an error may repeat
-    share, slots, urgency   a worker's part of that rate, when it takes an activity, and what it takes even then
-    dozing                  which workflows a worker need not keep in memory
-    described               whether an answer is one of AWS's
-    aws                     the door itself: aiobotocore, in the one module that knows it
+Foundations
 
-Importing any of them but ``aws`` loads no botocore, and none reads the clock, the environment or a file.
+- :mod:`~activities.shapes`: base models (strict requests, lenient responses), names, ARNs, numbers
+- :mod:`~activities.errors`: errors, classified into faults
+- :mod:`~activities.error_codes`: the table of error codes
+- :mod:`~activities.operation`: how a method becomes an activity; the AWS port, and retry policies
+- :mod:`~activities.readback`: reads a resource before a write is repeated
+- :mod:`~activities.pagination`: bounded lists, page by page
+
+Resources
+
+- :mod:`~activities.aliases`: a good first example: create, compare-and-set, delete, list
+- :mod:`~activities.functions`: create, read, change and delete functions
+- :mod:`~activities.function_models`: their requests and responses
+- :mod:`~activities.function_readback`: compares a function with a request
+- :mod:`~activities.function_content`: the package and the settings of a function
+- :mod:`~activities.configuration`: the settings of a function, as they are sent
+- :mod:`~activities.configuration_response`: the same as AWS returns them, without secret values
+- :mod:`~activities.dynamic_references`: resolves ``{{resolve:…}}`` in environment values
+- :mod:`~activities.versions`: publish a version once, list versions
+- :mod:`~activities.concurrency`: reserved concurrency
+- :mod:`~activities.provisioned`: provisioned concurrency
+- :mod:`~activities.event_source_mappings`: what Lambda polls for a function
+- :mod:`~activities.event_source_mapping_models`: their requests and responses
+- :mod:`~activities.event_sources`: the parts of an event source mapping
+- :mod:`~activities.permissions`: a function's resource policy
+- :mod:`~activities.tags`: tags of resources
+- :mod:`~activities.invocations`: invoke a function, once
+- :mod:`~activities.account`: limits and usage of the account
+
+Operations beyond AWS's own
+
+- :mod:`~activities.settling`: wait until AWS has finished a change
+- :mod:`~activities.restore_latest`: restore ``$LATEST`` from a published version
+- :mod:`~activities.probes`: invoke a version, once, and assess its response
+- :mod:`~activities.cloudwatch`: alarms and metrics
+
+The connection
+
+- :mod:`~activities.aws`: the connection itself; the only module that imports aiobotocore
+- :mod:`~activities.transport`: its timeouts and sockets
+- :mod:`~activities.error_response`, :mod:`~activities.response_body`: parse an HTTP response
+- :mod:`~activities.response_check`: compares a response with AWS's service model
+- :mod:`~activities.redaction`: keeps secrets out of error messages
+- :mod:`~activities.package_download`: downloads a function's package
+- :mod:`~activities.call_metric`: counts calls to AWS Lambda
+- :mod:`~activities.limits`: rate limits, and which work is served first
+
+Importing any module but ``aws`` loads no botocore, and none reads the clock, the environment or a
+file.
 """
 
 from collections.abc import Callable, Coroutine
@@ -57,7 +77,10 @@ from activities.versions import Versions
 
 
 def list_operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
-    """Every activity there is, speaking through one port: what a worker registers. The first nine groups are the thirty operations."""
+    """Return every activity, over one port to AWS, for a worker to register.
+
+    The first nine groups are the thirty operations of AWS Lambda's API.
+    """
     groups: tuple[OperationGroup, ...] = (
         Functions(aws),
         Versions(aws),
