@@ -1,9 +1,12 @@
-# Everything a newcomer and CI need. Only Python 3.11+, pip and make are expected; the rest goes into .venv.
-.PHONY: help install demo up test check fuzz chaos load-limits load format bench bench-judgement lock clean
+# All commands of developers and of CI. They need Python 3.11+, pip and make only; the rest is
+# installed into .venv.
+.PHONY: help install demo up test check fuzz chaos load-limits load format bench bench-judgement \
+  lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INPUTS ?= 10000
 ANSWERS ?= 2000
 SEED ?= 1
@@ -11,64 +14,68 @@ RELEASES ?= 100
 CANARIES ?= 10000
 AWS_RATE ?= 40
 INSTALLED := .venv/.installed
-# Groups: tests/conftest.py. Not reordered by their number of tests: the few long ones would come last, with nothing left to run beside them.
+# Two processes; tests/conftest.py makes the groups. They are not reordered by their number of
+# tests: the few long ones would run last, alone.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
-help: ## This list
+help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
-install: $(INSTALLED) ## Make .venv with everything that development, tests and the local stack need
+install: $(INSTALLED) ## Create .venv for development, tests and the local stack
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: install ## A good release and a broken one, on a local Temporal and a local Lambda
+demo: install ## Run a good and a broken release on a local Temporal and a local Lambda
 	$(BIN)/python -m deploy.local demo
 
-up: install ## The local stack until Ctrl-C: Temporal with Web UI, a local Lambda, a worker, a sample function
+up: install ## Run Temporal with its Web UI, a local Lambda, a worker and a sample until Ctrl-C
 	$(BIN)/python -m deploy.local up
 
-test: install ## All tests
+test: install ## Run all tests
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-check: install ## Tests, linters, types
+check: install ## Run linters, type checkers and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-fuzz: install ## Malformed inputs and answers by the thousand: INPUTS=10000 ANSWERS=2000 SEED=1, or one of them: ONLY='Release#7'
-	FUZZ_INPUTS=$(INPUTS) FUZZ_ANSWERS=$(ANSWERS) FUZZ_SEED=$(SEED) FUZZ_ONLY='$(ONLY)' $(BIN)/python -m pytest tests/fuzz --show-capture=no
+fuzz: install ## Send malformed inputs and AWS responses: INPUTS=, ANSWERS=, SEED=, ONLY='Release#7'
+	FUZZ_INPUTS=$(INPUTS) FUZZ_ANSWERS=$(ANSWERS) FUZZ_SEED=$(SEED) FUZZ_ONLY='$(ONLY)' \
+	  $(BIN)/python -m pytest tests/fuzz --show-capture=no
 
-chaos: install ## Releases in a storm of faults: SEED="1 2 3" RELEASES=100; a failing seed prints its schedule (docs/chaos.md)
+chaos: install ## Run releases under injected faults: SEED="1 2 3" RELEASES=100 (docs/chaos.md)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --releases $(RELEASES)
 
-load-limits: install ## A hundred releases at once, against AWS's limits
+load-limits: install ## Run a hundred releases at the same time under AWS's limits
 	$(BIN)/python -m tests.load burst
 
-load: install ## 10,000 canaries in flight (CANARIES=…, AWS_RATE=… while they are started)
+load: install ## Run 10,000 canaries: CANARIES=…, and AWS_RATE=… while they are started
 	$(BIN)/python -m tests.load crowd --canaries $(CANARIES) --aws-rate $(AWS_RATE)
 
 format: install ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## What a release costs beside other ways to do it: docs/benchmarks.md (ARGS=--smoke: only whether it still runs)
+bench: install ## Measure what a release costs (docs/benchmarks.md); ARGS=--smoke is short
 	$(BIN)/python -m tests.bench $(ARGS)
 
-bench-judgement: install ## Simulate releases under our ramp, CodeDeploy's rule and a Mann-Whitney judge (a quarter of an hour)
+bench-judgement: install ## Simulate our ramp, CodeDeploy's rule and a Mann-Whitney test (15 minutes)
 	$(BIN)/python -m tests.bench.judgement
 
-lock: install ## Renew the hashed requirement files from pyproject.toml
+lock: install ## Update the hashed requirement files from pyproject.toml
 	for part in dev runtime; do \
-	  $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --python-version 3.11 --custom-compile-command "make lock" --output-file requirements/$$part.txt \
-	    $$( [ $$part = dev ] && echo --group dev || echo --constraints requirements/dev.txt ) || exit 1; \
+	  $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --python-version 3.11 \
+	    --custom-compile-command "make lock" --output-file requirements/$$part.txt \
+	    $$( [ $$part = dev ] && echo --group dev || echo --constraints requirements/dev.txt ) \
+	    || exit 1; \
 	done
 
-clean: ## Remove what make made
+clean: ## Remove everything that make created
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

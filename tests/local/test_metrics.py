@@ -255,6 +255,7 @@ async def test_metrics_of_a_version_match_its_traffic_through_the_alias(
         series = metrics.versions[version]
         assert series.invocations == [counts["invocations"]]
         assert series.errors == [counts["errors"]]
+        assert series.slow is not None
         [slow] = series.slow
         assert slow is not None
         # On a busy machine others are slow, too; none is slower here than where it was sent.

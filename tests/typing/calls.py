@@ -1,6 +1,7 @@
-"""Never run, only type-checked: what ``call`` answers follows from the operation, and a wrong request is refused.
+"""Type-checked and never run: the result of ``call`` follows from the operation and its request.
 
-Should mypy or pyright stop to refuse one, its ignore becomes superfluous, which both report as an error.
+A wrong request is a type error. Where mypy or pyright no longer reports it, its ignore comment is
+unused, which both report as an error.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from activities.functions import Functions
 from workflows.call import call
 
 
-async def answers_follow_from_operations() -> None:
-    """The type of an answer is known."""
+async def check_results_of_operations() -> None:
+    """The type of a result is known."""
     alias = await call(
         Aliases.get_alias, GetAliasRequest(function_name="checkout", name="live"), summary=""
     )
@@ -25,12 +26,15 @@ async def answers_follow_from_operations() -> None:
     assert_type(function, GetFunctionResponse)
 
 
-async def a_request_of_another_operation_is_refused() -> None:
-    """Requests fit their operation, and nothing else."""
-    asked = GetAliasRequest(function_name="checkout", name="live")
-    await call(Aliases.update_alias, asked, summary="")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+async def check_request_of_another_operation() -> None:
+    """A request fits its own operation only."""
+    request = GetAliasRequest(function_name="checkout", name="live")
+    await call(Aliases.update_alias, request, summary="")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def a_request_without_what_it_needs_is_refused() -> None:
-    """Required members are required (by pyright; pydantic's plugin for mypy does not follow generated aliases)."""
+def check_request_without_required_members() -> None:
+    """Required members are required.
+
+    Only pyright checks this: pydantic's plugin for mypy does not follow generated aliases.
+    """
     UpdateAliasRequest(function_name="checkout")  # pyright: ignore[reportCallIssue]

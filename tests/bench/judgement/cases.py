@@ -23,7 +23,7 @@ def daily(value: float, swing: float, period: float = 3600.0) -> Curve:
     return lambda at: value * (1 + swing * math.sin(2 * math.pi * at / period))
 
 
-def _case(
+def _case(  # noqa: PLR0913 - one for each property of a case
     name: str,
     rate: Curve | float,
     load: Curve | float,
