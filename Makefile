@@ -65,7 +65,7 @@ format: install ## Format the code
 bench: install ## Measure what a release costs (docs/benchmarks.md); ARGS=--smoke is short
 	$(BIN)/python -m tests.bench $(ARGS)
 
-bench-judgement: install ## Simulate our ramp, CodeDeploy's rule and a Mann-Whitney test (15 minutes)
+bench-judgement: install ## Simulate our ramp, CodeDeploy's rule and a Mann-Whitney test (15 min)
 	$(BIN)/python -m tests.bench.judgement
 
 lock: install ## Update the hashed requirement files from pyproject.toml
