@@ -1,4 +1,4 @@
-"""The worker: a long-running process that serves releases of one AWS account and region.
+"""The worker: a process that serves the releases of one AWS account and region.
 
 ``python worker.py`` reads its settings from the environment (``--help`` lists them), connects to
 Temporal and AWS, registers missing search attributes, and serves its task queue. SIGTERM and SIGINT
@@ -51,10 +51,13 @@ from workflows.temporal.search_attribute_registration import (
 )
 
 GRACEFUL_SHUTDOWN_TIMEOUT = timedelta(seconds=30)
-"""How long a stopping worker lets AWS calls finish: longer than any single one of them."""
+"""How long a stopping worker lets AWS calls finish: longer than any single one."""
 
 DEFAULT_CONTROL_PLANE_RATE = Rates().control_plane
-"""Control-plane calls per second that AWS allows in one account and region."""
+"""Control-plane calls per second that AWS allows in one account and region.
+
+GetFunction and GetPolicy have limits of their own.
+"""
 
 DEFAULT_CACHED_WORKFLOWS = 1_000
 """Workflows kept in memory."""
@@ -62,7 +65,10 @@ DEFAULT_CACHED_WORKFLOWS = 1_000
 _DEFAULT_TEMPORAL_ADDRESS = "localhost:7233"
 
 _MIN_RUN_SECONDS = 1.0
-"""How long a worker runs at least: the SDK's core must not shut down while it starts."""
+"""How long a worker runs at least.
+
+The SDK's core must not shut down while it starts.
+"""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
@@ -140,7 +146,7 @@ async def _run_until_stopped(worker: Worker, stop: asyncio.Event) -> None:
 
 
 async def _connect_to_temporal(metrics: str | None) -> Client:
-    """Connect with the settings that ``temporalio.envconfig`` finds, and with our plugin."""
+    """Connect with the settings of ``temporalio.envconfig`` and with our plugin."""
     try:
         settings: dict[str, Any] = {
             "target_host": _DEFAULT_TEMPORAL_ADDRESS,
@@ -161,7 +167,10 @@ async def _connect_to_temporal(metrics: str | None) -> Client:
 
 
 def _create_identity() -> str:
-    """A unique identity of this process; in containers process id and host name may be equal."""
+    """A unique identity of this process.
+
+    In containers, process id and host name may be those of another worker.
+    """
     return f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex[:8]}"
 
 

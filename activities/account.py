@@ -7,7 +7,7 @@ from activities.shapes import Request, Response
 
 
 class GetAccountSettingsRequest(Request):
-    """The request of :meth:`Account.get_account_settings`: ``{}``, or no input at all."""
+    """The request of :meth:`Account.get_account_settings`: ``{}``, or no input."""
 
 
 class AccountLimit(Response):

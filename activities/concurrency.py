@@ -1,4 +1,4 @@
-"""Reserved concurrency: a part of the account's concurrent invocations, kept for one function."""
+"""Reserved concurrency: concurrent invocations that are kept for one function."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FunctionConcurrency(Response):
 
 
 class ReservedConcurrency(OperationGroup):
-    """Operations on reserved concurrency, which all versions and aliases of a function share."""
+    """Operations on reserved concurrency; a function's versions and aliases share it."""
 
     @operation(WRITE)
     async def put_function_concurrency(
@@ -59,7 +59,7 @@ class ReservedConcurrency(OperationGroup):
 
     @operation(WRITE)
     async def delete_function_concurrency(self, request: DeleteFunctionConcurrencyRequest) -> None:
-        """Remove the reservation: the function shares the account's unreserved concurrency.
+        """Remove the reservation; the function shares the unreserved concurrency.
 
         Idempotent. A function that does not exist reserves nothing: success.
         AWS: DeleteFunctionConcurrency.

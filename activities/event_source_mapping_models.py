@@ -1,4 +1,4 @@
-"""Event source mappings as data: the requests that change them, and AWS's description of one."""
+"""The requests and responses of the operations on event source mappings."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class _MappingSettings(Request):
 
 
 class CreateEventSourceMappingRequest(_MappingSettings):
-    """A new mapping of one source to one function; with an alias it follows the alias.
+    """A new mapping of a source to a function; with an alias it follows the alias.
 
     The request of ``EventSourceMappings.create_event_source_mapping``.
     """
@@ -190,7 +190,7 @@ class EventSourceMappingConfiguration(Response):
 
 
 class ListEventSourceMappingsResponse(Response):
-    """At most 1,000 mappings or 500 kB of them; ``next_marker`` is set where the list goes on."""
+    """At most 1,000 mappings or 500 kB; ``next_marker`` is set if there are more."""
 
     next_marker: str | None = None
     event_source_mappings: list[EventSourceMappingConfiguration] = Field(

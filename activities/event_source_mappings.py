@@ -1,4 +1,4 @@
-"""Event source mappings: what Lambda polls for a function, to invoke it with batches of records."""
+"""Event source mappings: what Lambda polls to invoke a function with batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OPPOSITE_STATES: Final = {True: {"Disabled", "Disabling"}, False: {"Enabled", "
 
 
 class EventSourceMappings(OperationGroup):
-    """Operations on event source mappings. AWS has no guard here: the last writer wins."""
+    """Operations on event source mappings; without a guard: the last writer wins."""
 
     @operation(WRITE)
     async def create_event_source_mapping(
@@ -63,7 +63,9 @@ class EventSourceMappings(OperationGroup):
     async def delete_event_source_mapping(
         self, request: DeleteEventSourceMappingRequest
     ) -> EventSourceMappingConfiguration:
-        """Delete a mapping, which stops the polling permanently. Its state is Deleting for a while.
+        """Delete a mapping, which stops the polling permanently.
+
+        Its state is Deleting for a while.
 
         Idempotent: success where it is being deleted, or does not exist (``Deleted``). While it is
         being changed, the deletion is retried. AWS: DeleteEventSourceMapping.
@@ -96,7 +98,7 @@ class EventSourceMappings(OperationGroup):
     async def list_event_source_mappings(
         self, request: ListEventSourceMappingsRequest
     ) -> ListEventSourceMappingsResponse:
-        """List mappings over AWS's pages, up to 1,000. An unknown function has an empty list.
+        """List up to 1,000 mappings. An unknown function has an empty list.
 
         AWS: ListEventSourceMappings.
         """
@@ -167,7 +169,7 @@ class EventSourceMappings(OperationGroup):
     def _adopt_mapping(
         request: CreateEventSourceMappingRequest, found: dict[str, Any]
     ) -> EventSourceMappingConfiguration:
-        """A mapping that exists, if it has the requested settings; else raises ``Exists``."""
+        """The given mapping, if it has the requested settings; else raises ``Exists``."""
         if differing := _find_mapping_differences(request, found):
             raise exists_error(
                 "create_event_source_mapping",
@@ -178,7 +180,10 @@ class EventSourceMappings(OperationGroup):
 
 
 def _is_same_function(function: str, arn: str) -> bool:
-    """Whether a name, partial ARN or ARN means this ARN; ``$LATEST`` is the default qualifier."""
+    """Whether a name, partial ARN or ARN means this ARN.
+
+    ``$LATEST`` is the default qualifier.
+    """
     requested, actual = parse_function_name(function), parse_function_name(arn)
     return (
         requested.name == actual.name

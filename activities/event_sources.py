@@ -1,4 +1,4 @@
-"""The parts of an event source mapping: filters, destinations, brokers, pollers and others.
+"""The parts of an event source mapping: filters, destinations, brokers, pollers.
 
 Each part exists twice: as a strict request, and as a lenient response of AWS's.
 """
@@ -43,7 +43,7 @@ class Filter(Request):
 
 
 class FilterCriteria(Request):
-    """The filters: an event that any of them accepts is processed. Empty removes all filters."""
+    """The filters: an event has to match one of them. Empty removes all filters."""
 
     filters: list[Filter] | None = None
 
@@ -64,7 +64,7 @@ class EventSourceMappingLoggingConfig(Request):
 
 
 class ScalingConfig(Request):
-    """The most concurrent invocations that an SQS queue may cause. Empty removes the limit."""
+    """The most concurrent invocations of an SQS queue. Empty removes the limit."""
 
     maximum_concurrency: Annotated[Integer, Field(ge=2, le=1000)] | None = None
 
@@ -83,7 +83,10 @@ class DestinationConfig(Request):
 
 
 class SourceAccessConfiguration(Request):
-    """One credential or network setting for the source. AWS adds new types, so any is valid."""
+    """One credential or network setting for the source.
+
+    AWS adds new types, so any is valid.
+    """
 
     type: (
         Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*$")] | None

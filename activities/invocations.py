@@ -24,7 +24,7 @@ _MAX_LOG_BYTES: Final = 4_096
 
 
 class InvokeRequest(Request):
-    """The request of :meth:`Invocations.invoke` (``InvocationRequest`` in AWS's model).
+    """The request of :meth:`Invocations.invoke` (AWS's ``InvocationRequest``).
 
     ``Payload`` is JSON, as bytes, base64 on the wire. AWS allows 6 MB, or 1 MB for an Event;
     Temporal about 1.4 MB.

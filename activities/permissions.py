@@ -53,11 +53,11 @@ _CONDITIONS: Final = {
     "lambda:invokedviafunctionurl": "InvokedViaFunctionUrl",
     "aws:principalorgid": "PrincipalOrgID",
 }
-"""The condition keys of statements, in lower case, and the members of a request they stand for."""
+"""The members of a request by the condition keys of statements, in lower case."""
 
 
 def _derive_statement_id(grant: Mapping[str, Any]) -> str:
-    """The same id for the same grant, so that a request that is sent twice cannot grant twice."""
+    """The same id for the same grant: a request that is sent twice grants once."""
     members = json.dumps([grant.get(member) for member in _GRANT_FIELDS])
     return f"lambda-releases-{hashlib.sha256(members.encode()).hexdigest()[:32]}"
 
@@ -142,7 +142,7 @@ class Permissions(OperationGroup):
 
     @operation(WRITE)
     async def add_permission(self, request: AddPermissionRequest) -> AddPermissionResponse:
-        """Let a service or an account invoke a function, or one version or alias (``Qualifier``).
+        """Let a service or an account invoke a function, or only its ``Qualifier``.
 
         Statements are identified by their ids. On a retry, or if the id exists, the policy is read.
         A statement of that id that grants the same is success. One that differs is ``Exists``, with
@@ -150,7 +150,7 @@ class Permissions(OperationGroup):
 
         ``Stale`` where the policy is no longer at the given ``RevisionId``. AWS: AddPermission.
         """
-        async with self._lock(request.function_name):
+        async with self._get_lock(request.function_name):
             if is_retry() and (found := await self._read_statement(request)):
                 return _adopt_statement(request, found)
             try:
@@ -182,7 +182,7 @@ class Permissions(OperationGroup):
         changed because a first attempt had succeeded. ``Stale`` where the policy changed and still
         has the statement. AWS: RemovePermission.
         """
-        async with self._lock(request.function_name):
+        async with self._get_lock(request.function_name):
             try:
                 await self.aws.call("lambda", "remove_permission", request.parameters())
             except AwsError as error:
@@ -192,7 +192,7 @@ class Permissions(OperationGroup):
                     return
                 raise
 
-    def _lock(self, function: str) -> asyncio.Lock:
+    def _get_lock(self, function: str) -> asyncio.Lock:
         return self._locks.setdefault(parse_function_name(function).name, asyncio.Lock())
 
     async def _read_statement(
@@ -211,7 +211,7 @@ class Permissions(OperationGroup):
 
 
 def _parse_statements(policy: str) -> list[dict[str, Any]]:
-    """The statements of a policy. An invalid policy counts as an unreadable response of AWS's."""
+    """The statements of a policy; an invalid one counts as a malformed response."""
     try:
         return _Policy.model_validate_json(policy).statement
     except ValidationError:
@@ -223,8 +223,8 @@ def _parse_statements(policy: str) -> list[dict[str, Any]]:
 
 
 def _adopt_statement(request: AddPermissionRequest, found: dict[str, Any]) -> AddPermissionResponse:
-    """The response for a statement that grants what was requested; else raises ``Exists``."""
-    granted, requested = _parse_grant(found), _requested_grant(request)
+    """The response for a statement that grants the same; else raises ``Exists``."""
+    granted, requested = _parse_grant(found), _build_grant(request)
     if differing := [name for name in requested if requested[name] != granted.get(name)] + [
         name for name in granted if name not in requested
     ]:
@@ -237,7 +237,7 @@ def _adopt_statement(request: AddPermissionRequest, found: dict[str, Any]) -> Ad
     return AddPermissionResponse(statement=json.dumps(found))
 
 
-def _requested_grant(request: AddPermissionRequest) -> dict[str, str]:
+def _build_grant(request: AddPermissionRequest) -> dict[str, str]:
     """What a request grants, member by member, in the form of :func:`_parse_grant`."""
     grant = request.model_dump(by_alias=True, include=set(_GRANT_FIELDS), exclude_none=True)
     return {
@@ -263,7 +263,7 @@ def _parse_grant(statement: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse_principal(principal: Any) -> str:
-    """``s3.amazonaws.com``, ``*``, an ARN, or an account id, which AWS writes as its root's ARN."""
+    """A service, ``*``, an ARN, or an account id, which AWS writes as its root's ARN."""
     if isinstance(principal, Mapping):
         principal = next(iter(cast("Mapping[str, Any]", principal).values()), None)
     account = str(principal).removesuffix(":root").rpartition(":")

@@ -1,4 +1,4 @@
-"""Probes: one request to one version of a function, whose response is judged here.
+"""Probes: one request to one version of a function; its response is judged here.
 
 A response may hold anything, such as a customer's data or a secret, so it stays in this activity.
 The history receives only how long it took and what is wrong with it: at which path, and the type
@@ -23,7 +23,10 @@ from activities.readback import permanent_error
 from activities.shapes import Integer, NamespacedFunctionName, Qualifier, Request, Response
 
 MAX_MILLISECONDS: Final = 900_000
-"""Lambda's longest time-out: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+"""Lambda's longest time-out.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
 
 _OK_STATUS: Final = 200
 
@@ -89,7 +92,7 @@ class ResponseExpectation(Request):
 
 
 class ProbeFunctionRequest(Request):
-    """The version to probe, the payload to send, and what is expected of the response.
+    """The version to probe, the payload, and what is expected of the response.
 
     ``payload`` and the expectations' ``value`` are plain JSON, and are stored in the history.
     """
@@ -104,7 +107,10 @@ class ProbeFunctionRequest(Request):
 
 
 class ProbeFunctionResponse(Response):
-    """How long the response took, and what is wrong with it; ``failure`` is None if nothing is."""
+    """How long the response took, and what is wrong with it.
+
+    ``failure`` is None if nothing is.
+    """
 
     milliseconds: int
     failure: str | None = None
@@ -115,7 +121,7 @@ class Probes(OperationGroup):
 
     @operation(ONCE)
     async def probe_function(self, request: ProbeFunctionRequest) -> ProbeFunctionResponse:
-        """Send one request, wait for its response up to ``max_milliseconds``, and judge it.
+        """Send one request, wait ``max_milliseconds`` for its response, and judge it.
 
         A function that fails, or responds late or unexpectedly, is a response with a ``failure``,
         not a failure of the operation. Sent once or not at all, as ``invoke``: a second attempt
@@ -183,7 +189,10 @@ def _find_values(query: jsonpath.JSONPath, response: JsonValue) -> list[Any]:
 
 
 def _is_same_json(one: JsonValue, other: JsonValue) -> bool:
-    """Whether two values are the same JSON: unlike in Python ``true`` is not 1; 1 equals 1.0."""
+    """Whether two values are the same JSON.
+
+    Unlike in Python, ``true`` is not 1. The number 1 equals 1.0.
+    """
     match one, other:
         case (bool(), _) | (_, bool()):
             return one is other

@@ -1,4 +1,4 @@
-"""Provisioned concurrency: execution environments that AWS keeps warm for one version.
+"""Provisioned concurrency: environments that AWS keeps warm for one version.
 
 It belongs to a version, or to an alias without weights. While a release shifts traffic it is
 requested for the candidate *version*: AWS refuses to manage it on an alias that has weights
@@ -18,7 +18,7 @@ from activities.shapes import BoundedText, FunctionName, Integer, Qualifier, Req
 
 
 class PutProvisionedConcurrencyConfigRequest(Request):
-    """How many environments to keep for a version or alias; ``$LATEST`` can have none."""
+    """The environments to keep for a version or alias; ``$LATEST`` can have none."""
 
     function_name: FunctionName
     qualifier: Qualifier
@@ -56,17 +56,17 @@ class ProvisionedConcurrencyConfig(Response):
 
 
 class ProvisionedConcurrency(OperationGroup):
-    """Operations on provisioned concurrency. AWS has no guard here: the last writer wins."""
+    """Operations on provisioned concurrency; without a guard: the last writer wins."""
 
     @operation(WRITE)
     async def put_provisioned_concurrency_config(
         self, request: PutProvisionedConcurrencyConfigRequest
     ) -> ProvisionedConcurrencyConfig:
-        """Request warm environments. Returns at once, while AWS prepares them (``IN_PROGRESS``).
+        """Request warm environments, and return while AWS prepares them (IN_PROGRESS).
 
         Idempotent, since the number is absolute. ``Invalid`` for more than the function's reserved
-        or the account's unreserved concurrency, for ``$LATEST``, and where the version and an alias
-        of it would both have some.
+        or the account's unreserved concurrency, and for ``$LATEST``. ``Invalid`` also where the
+        version and an alias of it would both have some.
         """
         answer = await self.aws.call(
             "lambda", "put_provisioned_concurrency_config", request.parameters()

@@ -1,4 +1,4 @@
-"""Settling: wait until AWS has finished a change to a function, a version or warm environments.
+"""Settling: wait until AWS has finished a change of a function or version.
 
 One attempt polls for about 20 seconds, then it ends in a benign failure that Temporal retries. So
 a wait of any length adds nothing to the history, and a worker that shuts down hands it over at
@@ -23,7 +23,10 @@ POLL_SECONDS_PER_ATTEMPT: Final = 20.0
 """How long one attempt polls."""
 
 _READ_LAG_SECONDS: Final = 5.0
-"""How long AWS may return the state from before a change: its reads are eventually consistent."""
+"""How long AWS may return the state from before a change.
+
+Its reads are eventually consistent.
+"""
 
 _TRANSIENT_STATES: Final = {"Pending", "Deactivating"}
 
@@ -54,7 +57,9 @@ class Settling(OperationGroup):
 
     @operation(SETTLE)
     async def settle_function(self, request: SettleFunctionRequest) -> FunctionConfiguration:
-        """Wait until the function or version is ready for the next change; return its state then.
+        """Wait until the function or version is ready for the next change.
+
+        Returns its configuration then.
 
         ``Invalid``, with AWS's reason, where the update or the creation failed. A version that was
         published a moment ago may not be found everywhere yet, and a recent change may not be
@@ -106,7 +111,7 @@ class Settling(OperationGroup):
 async def poll_until_settled(
     aws: Aws, function_name: str, qualifier: str | None, name: str, *, superseded: str | None = None
 ) -> Mapping[str, Any]:
-    """Poll GetFunction until no change of the function is pending, whether it succeeded or failed.
+    """Poll GetFunction until no change is pending, whether it succeeded or failed.
 
     Returns AWS's response unchanged, secrets included: no part of it may leave the activity
     unredacted. ``name`` is the activity's. A response with the ``superseded`` revision is ignored
@@ -142,7 +147,7 @@ async def poll_until_settled(
 
 
 def describe_pending_change(configuration: Mapping[str, Any]) -> str | None:
-    """AWS's pending change of a function (``FunctionConfiguration``) as a text; None without one.
+    """The pending change of a ``FunctionConfiguration`` as a text; None without one.
 
     A new version has no ``LastUpdateStatus``: its ``State`` counts. While a function is updated its
     ``State`` stays Active: https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html.
@@ -161,7 +166,7 @@ def _append_reason(text: str, reason: str | None) -> str:
 
 
 def raise_if_failed(name: str, configuration: Mapping[str, Any]) -> None:
-    """Raise AWS's reason if a function (``FunctionConfiguration``) could not be made or updated."""
+    """Raise AWS's reason if a ``FunctionConfiguration`` reports a failed change."""
     for member, code in (("State", "CreationFailed"), ("LastUpdateStatus", "UpdateFailed")):
         if configuration.get(member) == "Failed":
             reason = configuration.get(f"{member}Reason") or "AWS gives no reason"
@@ -177,7 +182,7 @@ async def poll_until(
     first: float,
     longest: float,
 ) -> _State:
-    """Poll until nothing is pending; pauses grow from ``first`` to ``longest`` seconds.
+    """Poll until nothing is pending; pauses grow from ``first`` to ``longest``, in s.
 
     Raises ``InProgress`` (NotReady, benign) after :data:`POLL_SECONDS_PER_ATTEMPT` seconds, and at
     once when the worker shuts down.
@@ -195,7 +200,7 @@ async def poll_until(
 
 
 async def _is_shut_down_within(seconds: float) -> bool:
-    """Wait this long, or until the worker starts to shut down; return whether it does."""
+    """Wait this long, or until the worker shuts down; return whether it does."""
     if not activity.in_activity():
         await asyncio.sleep(seconds)
         return False

@@ -1,4 +1,4 @@
-"""Tags on functions, event source mappings, code signing configurations and capacity providers."""
+"""Tags on functions, event source mappings and other resources of Lambda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Eviction: a workflow that only waits for another one does not stay in a worker's memory.
+"""Eviction: a workflow that only waits does not stay in a worker's memory.
 
 A ``Release`` waits for its ``Rollout``, for hours if that bakes for hours. In memory it would cost
 as much as one more ``Rollout``. To rebuild it once, at the end, from its short history takes some

@@ -23,14 +23,20 @@ from activities.operation import READ, Aws, OperationGroup, OperationPolicy, ope
 from activities.shapes import Request, Response
 
 POLL_INTERVAL: Final = timedelta(seconds=10)
-"""Between two polls of a watch. AWS evaluates an alarm every 10 s at best, mostly every 60 s."""
+"""Between two polls of a watch.
+
+AWS evaluates an alarm every 10 s at best, mostly every 60 s.
+"""
 
 WATCH: Final = OperationPolicy(
     timedelta(seconds=15),
     RetryPolicy(initial_interval=POLL_INTERVAL, backoff_coefficient=1),
     ActivityCancellationType.TRY_CANCEL,
 )
-"""The policy of a watch: one poll per attempt, attempts without limit. A cancel ends it at once."""
+"""The policy of a watch: one poll per attempt, attempts without limit.
+
+A cancel ends it at once.
+"""
 
 _MAX_REASON_CHARACTERS: Final = 300
 
@@ -78,7 +84,7 @@ class CompositeAlarm(Alarm):
 
 
 class DescribeAlarmsResponse(Response):
-    """The requested alarms that exist. AWS leaves an unknown name out without an error."""
+    """The requested alarms that exist; AWS leaves unknown names out."""
 
     metric_alarms: list[MetricAlarm] = Field(default_factory=list)
     composite_alarms: list[CompositeAlarm] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Batching: concurrent requests share few calls, and each gets only its part of the response.
+"""Batching: concurrent requests share few calls, and each gets its own response.
 
 It is used for CloudWatch's alarms. A single release gets its response at once. A thousand releases
 that poll every ten seconds would make a hundred calls per second, where AWS allows about nine.
@@ -79,7 +79,10 @@ class Batcher(Generic[_Batch]):
         return batch
 
     async def _send(self, requests: list[_PendingRequest[_Batch]]) -> None:
-        """Fetch for all; after a permanent error for each alone, since one may be the cause."""
+        """Fetch for all requests together.
+
+        After a permanent error, fetch for each alone, since one of them may be the cause.
+        """
         try:
             response = await self._fetch(
                 list(dict.fromkeys(name for request in requests for name in request.names))
@@ -100,7 +103,10 @@ class Batcher(Generic[_Batch]):
 
 
 def _copy_error(error: Exception) -> Exception:
-    """A copy for each caller: one object raised in several tasks collects all their tracebacks."""
+    """Copy an error for one caller.
+
+    One object that is raised in several tasks collects the tracebacks of all.
+    """
     if not isinstance(error, AwsError):
         return error
     return AwsError(

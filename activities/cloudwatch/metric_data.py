@@ -1,6 +1,6 @@
-"""GetMetricData: send queries, and parse the points of each, or why there are none to rely on.
+"""GetMetricData: send queries, and parse the points, or why there are none.
 
-Some responses of AWS's look successful and are not: HTTP 200 with a ``StatusCode`` of PartialData,
+Some responses of AWS's seem successful and are not: HTTP 200 with a ``StatusCode`` of PartialData,
 InternalError or Forbidden inside, a page that is followed by another one, or a query without a
 result. A response that is not complete counts as no data.
 """
@@ -19,13 +19,19 @@ from activities.operation import Aws
 
 COMPLETE: Final = "Complete"
 INTERNAL_ERROR: Final = "InternalError"
-"""CloudWatch's status for a response that it could not make, and ours for one we cannot parse."""
+"""CloudWatch's status for its own failure, and ours for a malformed response."""
 
 MAX_PAGES: Final = 5
-"""Calls for one request. CloudWatch's page has 100,800 points; we request some 6,000 at most."""
+"""Calls for one request.
+
+CloudWatch's page has 100,800 points; we request some 6,000 at most.
+"""
 
 FETCH_TIMEOUT_SECONDS: Final = 12.0
-"""For all pages together. Shorter than an attempt's time-out: no response is a result as well."""
+"""For all pages together.
+
+Shorter than an attempt's time-out, since a missing response is a result as well.
+"""
 
 _STATUS_CODES: Final = {COMPLETE, "PartialData", INTERNAL_ERROR, "Forbidden"}
 _MAX_REASON_CHARACTERS: Final = 300
@@ -33,7 +39,7 @@ _MAX_REASON_CHARACTERS: Final = 300
 
 @dataclass(frozen=True)
 class MetricData:
-    """The points of each query if ``status`` is Complete; else ``reason`` explains what is wrong.
+    """The points of each query if ``status`` is Complete; else a ``reason``.
 
     ``points`` are values by the id of the query and their time.
     """
@@ -48,7 +54,7 @@ class MetricData:
 async def fetch_metric_data(
     aws: Aws, queries: Sequence[Mapping[str, Any]], begin: datetime, end: datetime
 ) -> MetricData:
-    """Send ``MetricDataQueries`` from ``begin`` to before ``end``: one call for each page.
+    """Send ``MetricDataQueries`` from ``begin`` to before ``end``, page by page.
 
     ``status`` is Complete; or the first other StatusCode, in the order of the queries; or the
     fault of a call that failed. Raises no error of AWS's.
@@ -117,7 +123,7 @@ def _parse_pages(
 
 
 def _parse_points(result: Mapping[str, Any], id_: str) -> Iterator[tuple[datetime, float]]:
-    """The points of a result by the beginning of their minute, without what is no finite number."""
+    """The points of a result by the beginning of their minute; finite numbers only."""
     times = _parse_list(result.get("Timestamps") or [], "Timestamps")
     values = _parse_list(result.get("Values") or [], "Values")
     if len(times) != len(values):

@@ -1,4 +1,4 @@
-"""A digest of metrics: small, and comparable with a later one to find whether data is new.
+"""A digest of metrics: small, and comparable with a later one to detect new data.
 
 A digest holds a short hash for each minute, so digests of different periods are comparable.
 Minutes that dropped out at the beginning are not new data; late data is.
@@ -16,7 +16,7 @@ from typing import Final
 from activities.cloudwatch.metric_data import COMPLETE
 
 _HASH_DIGITS: Final = 6
-"""Hexadecimal digits for each minute: one change in 17 million is missed, until the next one."""
+"""Hexadecimal digits for each minute: one change in 17 million is missed."""
 
 _NO_DATA: Final = "-" * _HASH_DIGITS
 _PATTERN: Final = re.compile(
@@ -27,7 +27,7 @@ _PATTERN: Final = re.compile(
 def compute_digest(
     minutes: Sequence[datetime], columns: Mapping[str, Sequence[float | None]]
 ) -> str:
-    """The digest of columns of numbers by name, each as long as the ascending ``minutes``."""
+    """The digest of columns by name, each as long as the ascending ``minutes``."""
     if not minutes:
         return COMPLETE
     hashes: dict[int, str] = {}
@@ -61,7 +61,7 @@ def _number_minute(minute: datetime) -> int:
 
 
 def _parse_hashes(digest: str) -> dict[int, str] | None:
-    """The hash of each minute by its number, or None if the text is no digest of minutes."""
+    """The hash of each minute by its number; None for any other text."""
     if digest == COMPLETE:
         return {}
     if not (match := _PATTERN.fullmatch(digest)):

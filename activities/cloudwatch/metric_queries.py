@@ -1,4 +1,4 @@
-"""CloudWatch metrics and metric math, and the GetMetricData queries that request them."""
+"""CloudWatch metrics and metric math, and the GetMetricData queries for them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ _Id = Annotated[str, Field(pattern=r"^[a-z][a-zA-Z0-9_]{0,30}$")]
 _PERIOD_SECONDS: Final = 60
 _MAX_EXPRESSION_CHARACTERS: Final = 2_048
 _LONGEST_ID: Final = "o19m9"
-"""An id as long as any that :func:`build_queries` makes: 20 custom metrics of 10 metrics each."""
+"""An id as long as any that :func:`build_queries` makes.
+
+There are at most 20 custom metrics of 10 metrics each.
+"""
 
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*", re.ASCII)
@@ -49,7 +52,7 @@ class Metric(Request):
 
 
 class CustomMetric(Request):
-    """A metric of the caller's choice, or metric math; ``id`` names it in the response.
+    """A metric of the caller's, or metric math; ``id`` names it in the response.
 
     Either ``namespace``, ``metric_name``, ``dimensions`` and ``stat``, or ``expression`` and the
     ``metrics`` in it by id. Ids are local to their expression: two expressions may both use ``e``.

@@ -1,4 +1,4 @@
-"""CloudWatch metrics of two versions behind an alias, minute by minute: read now, or watched.
+"""CloudWatch metrics of two versions behind an alias: read now, or watched.
 
 One poll is one GetMetricData, however many metrics it requests. A number that CloudWatch does not
 return is None, never zero. When nothing can be measured, because CloudWatch does not respond,
@@ -52,7 +52,10 @@ _LAMBDA_METRICS: Final = {
     "p90": ("Duration", "p90"),
     "p99": ("Duration", "p99"),
 }
-"""CloudWatch's metric and statistic for each field of :class:`Series`; None: a trimmed count."""
+"""CloudWatch's metric and statistic for each field of :class:`Series`.
+
+None stands for a trimmed count.
+"""
 
 _Moment = Annotated[
     AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(9000, 1, 1, tzinfo=UTC))
@@ -100,7 +103,7 @@ class WatchMetricsRequest(MetricsRequest):
 
 
 def _round_number(number: float) -> int | float:
-    """Six significant digits, but a count is never rounded; a whole number as an integer."""
+    """Round to six significant digits, but never a count; whole numbers as integers."""
     if abs(number) >= _MIN_UNROUNDED:
         return number
     rounded = number if number == round(number) else float(f"{number:.6g}")

@@ -1,4 +1,4 @@
-"""Rollbacks first: how a workflow reserves room in its worker, and raises its own priority.
+"""Rollbacks first: a slot in the worker for each, and a priority in Temporal.
 
 Temporal can hand an activity to a worker together with the response to a workflow task, without
 a task queue in between (an "eager" activity). It does so only if the worker reserves a slot for
@@ -32,7 +32,10 @@ HIGHEST_PRIORITY_KEY: Final = 1
 """Temporal's priority key of rollback activities: 1 is served before 5."""
 
 _ANNOUNCEMENT_SECONDS: Final = 1.0
-"""How long an announcement is valid: a workflow task's response leaves within milliseconds."""
+"""How long an announcement is valid.
+
+The response to a workflow task leaves within milliseconds.
+"""
 
 _REQUEST_TIMEOUT: Final = timedelta(seconds=1)
 

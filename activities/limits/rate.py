@@ -1,4 +1,4 @@
-"""Rate limits for calls to AWS, enforced by token buckets in which rollbacks go first.
+"""Rate limits for calls to AWS: token buckets in which rollbacks go first.
 
 In one account and region AWS allows 100 GetFunction, 15 GetPolicy, and 15 other control-plane
 calls of Lambda per second in total. Invocations do not count
@@ -54,7 +54,10 @@ RATE_LIMITED_SERVICES: Final = {"lambda", "cloudwatch"}
 _BACK_OFF_SECONDS: Final = 1.0
 _UNLIMITED_OPERATIONS: Final = {"invoke", "invoke_async"}
 _DEFAULT_PRIORITY_KEY: Final = 3
-"""Temporal's own default: https://docs.temporal.io/develop/task-queue-priority-fairness."""
+"""Temporal's own default.
+
+https://docs.temporal.io/develop/task-queue-priority-fairness
+"""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Rates:
     get_metric_data: float = 25
 
     def scale_to(self, control_plane: float) -> Rates:
-        """Return rates in the same proportions, for this many control-plane calls per second."""
+        """Scale all rates, so that there are this many control-plane calls per second."""
         factor = control_plane / self.control_plane
         others = (self.get_function, self.get_policy, self.describe_alarms, self.get_metric_data)
         return Rates(control_plane, *(other * factor for other in others))
@@ -99,7 +102,7 @@ class TokenBucket:
         return len(self._waiting)
 
     async def acquire(self, priority: int = _DEFAULT_PRIORITY_KEY) -> None:
-        """Wait for a token. Priority 1 is served before 5, and borrows a token instead of waiting.
+        """Wait for a token; priority 1 is served before 5, and borrows one.
 
         A caller that is cancelled while it waits takes no token.
         """
@@ -129,7 +132,7 @@ class TokenBucket:
             raise
 
     def pause(self, seconds: float) -> None:
-        """Serve nobody for this many seconds from now on."""
+        """Serve no caller for this many seconds from now on."""
         self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
     def set_rate(self, per_second: float) -> None:
@@ -194,7 +197,7 @@ class Limits:
             return
         try:
             async with asyncio.timeout(TURN_TIMEOUT_SECONDS):
-                await self._bucket(operation).acquire(_activity_priority())
+                await self._get_bucket(operation).acquire(_read_priority())
         except TimeoutError:
             message = (
                 f"not sent: {TURN_TIMEOUT_SECONDS:g} s were not enough "
@@ -203,12 +206,15 @@ class Limits:
             raise AwsError(operation, "RateLimited", message, retry_after=1) from None
 
     def report_fault(self, operation: str, fault: Fault) -> None:
-        """Hold this kind of call back for a second if AWS throttled it: others call AWS as well."""
+        """Pause this kind of call for a second if AWS throttled it.
+
+        Other programs then call AWS as well.
+        """
         if fault is Fault.THROTTLED and operation not in _UNLIMITED_OPERATIONS:
-            self._bucket(operation).pause(_BACK_OFF_SECONDS)
+            self._get_bucket(operation).pause(_BACK_OFF_SECONDS)
 
     def divide_rates(self, workers: float) -> None:
-        """Use one part of the rates divided by this number of workers, for waiting calls too."""
+        """Use the rates divided by this number of workers, for waiting calls too."""
         self._shared_bucket.set_rate(self.rates.control_plane / workers)
         for operation, bucket in self._operation_buckets.items():
             bucket.set_rate(getattr(self.rates, operation) / workers)
@@ -220,7 +226,7 @@ class Limits:
         return self._shared_bucket.per_second
 
     def has_room_for(self, calls: int) -> bool:
-        """Whether this many more calls, of any operation, get turns within the queue's limit.
+        """Whether this many more calls, of any operation, get turns soon enough.
 
         The limit is :data:`MAX_QUEUE_SECONDS`. An empty queue has room for one call.
         """
@@ -243,11 +249,11 @@ class Limits:
         self._changed.set()
         self._changed.clear()
 
-    def _bucket(self, operation: str) -> TokenBucket:
+    def _get_bucket(self, operation: str) -> TokenBucket:
         return self._operation_buckets.get(operation, self._shared_bucket)
 
 
-def _activity_priority() -> int:
+def _read_priority() -> int:
     """The priority key of the calling activity; Temporal's default where it has none."""
     key = activity.info().priority.priority_key if activity.in_activity() else None
     return key or _DEFAULT_PRIORITY_KEY

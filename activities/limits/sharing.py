@@ -1,4 +1,4 @@
-"""This worker's share of AWS's rates: all workers of the task queue have equal shares.
+"""This worker's share of AWS's rates: the workers of a queue have equal shares.
 
 The share is not configured. Each worker sends a heartbeat to Temporal every two seconds, lists
 the live workers as often, and adjusts its share. A new worker counts itself at once, and uses half
@@ -40,7 +40,10 @@ HEARTBEAT_EXPIRY_SECONDS: Final = 4 * HEARTBEAT_INTERVAL.total_seconds()
 """A worker without a heartbeat for this long is gone."""
 
 _POLLER_EXPIRY: Final = timedelta(seconds=75)
-"""A poller that did not poll for this long is gone. An idle worker polls once a minute."""
+"""A poller that did not poll for this long is gone.
+
+An idle worker polls once a minute.
+"""
 
 _REQUEST_TIMEOUT: Final = timedelta(seconds=5)
 _PAGE_SIZE: Final = 1_000
@@ -64,7 +67,7 @@ class RateShare:
         self._heartbeats: dict[str, tuple[int, float]] = {}
 
     async def start(self) -> None:
-        """Count the workers and use half of this one's share. Call it before the first poll."""
+        """Count the workers and use half of a share; call it before the first poll."""
         await self._count_workers()
         self._limits.divide_rates(2 * self._workers)
 
@@ -88,7 +91,7 @@ class RateShare:
             before = self._workers
 
     async def _count_workers(self) -> None:
-        """Count the workers of the queue; keep the last count if Temporal does not respond."""
+        """Count the workers; keep the last count if Temporal does not respond."""
         try:
             found = await self._list_live_workers() or await list_pollers(
                 self._client, self._task_queue
@@ -99,7 +102,7 @@ class RateShare:
             self._workers = len({self._client.identity, *found})
 
     async def _list_live_workers(self) -> set[str]:
-        """The identities of workers with a recent heartbeat; none if Temporal keeps no list.
+        """The identities of workers with a recent heartbeat; none without a list.
 
         A heartbeat's age is measured with this machine's clock, from when its timestamp was first
         observed to change: the clocks of other workers may be wrong.

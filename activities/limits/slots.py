@@ -1,13 +1,13 @@
-"""When a worker takes an activity from Temporal: while its calls to AWS get their turns soon.
+"""When a worker takes an activity: while its calls to AWS get their turns soon.
 
-A fixed number of slots is wrong in both directions. A hundred activities that all wait for a turn
-at 15 calls per second fail after four seconds, and a rollback then waits behind their retries in
-Temporal. A hundred hooks of 15 minutes each would keep every rollback out.
+A fixed number of slots is wrong in both directions. If a hundred activities wait for turns at 15
+calls per second, they fail after four seconds, and a rollback waits behind their retries. A hundred
+hooks of 15 minutes each would keep every rollback out.
 
 So the number of running activities has no limit here: one that waits for a hook, or for AWS to
 settle, costs a few kilobytes. Instead, no activity is fetched while a queue of
 :mod:`activities.limits.rate` is long. With each turn that is served one more activity is fetched,
-the one of the highest priority in Temporal, and no worker hoards work that another could do.
+the one of the highest priority in Temporal. So no worker hoards work that another could do.
 Rollback activities always have room: their workflow announces them
 (:mod:`activities.limits.priority`).
 """
@@ -39,7 +39,7 @@ where no priority counts.
 """
 
 _OTHER_SLOTS: Final = 100
-"""The SDK's own default, for local activities and Nexus tasks, of which we have none."""
+"""The SDK's default, for local activities and Nexus tasks, which we do not use."""
 
 
 class _Permit(SlotPermit):
@@ -92,7 +92,7 @@ class ActivitySlotSupplier(CustomSlotSupplier):
         return _Permit()
 
     def mark_slot_used(self, ctx: SlotMarkUsedContext) -> None:
-        """The activity arrived: from now on it waits in a queue of the rate limits, or in none."""
+        """The activity arrived: from now on it counts in the rate limits' queues."""
         self._end_fetch(ctx.permit)
 
     def release_slot(self, ctx: SlotReleaseContext) -> None:
@@ -111,7 +111,7 @@ class ActivitySlotSupplier(CustomSlotSupplier):
 
 
 def create_worker_tuner(limits: Limits) -> WorkerTuner:
-    """A worker's slots: activities as there is room, few workflow tasks, else the SDK's default."""
+    """Create a worker's slots: activities as there is room, few workflow tasks."""
     fixed = FixedSizeSlotSupplier(_OTHER_SLOTS)
     return WorkerTuner.create_composite(
         workflow_supplier=FixedSizeSlotSupplier(MAX_CONCURRENT_WORKFLOW_TASKS),

@@ -65,7 +65,7 @@ def configure_logging(log_format: str, level: str) -> None:
 def _bind_execution(
     _: Any, __: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Add the workflow, run, activity and attempt that a line belongs to, from any logger."""
+    """Add the workflow, run, activity and attempt that a line belongs to."""
     context: dict[str, Any] = {
         **event.pop("temporal_workflow", {}),
         **event.pop("temporal_activity", {}),
@@ -92,7 +92,7 @@ def _bind_execution(
 def _summarize_fault(
     _: Any, __: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Log an expected failure of an operation without a stack trace, which only bugs need."""
+    """Log an expected failure of an operation without a stack trace: no bug."""
     info: Any = event.get("exc_info")
     error: BaseException | None = (
         cast("tuple[Any, BaseException, Any]", info)[1] if isinstance(info, tuple) else None

@@ -1,4 +1,4 @@
-"""The registration of our search attributes in a namespace, without which no release can run."""
+"""The registration of search attributes, without which no release can run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from workflows import search_attributes
 
 _MAX_CHECKS: Final = 60
 _CHECK_INTERVAL_SECONDS: Final = 0.5
-"""Between two checks: a registration takes some seconds to reach every host of Temporal's."""
+"""Between two checks.
+
+A registration takes some seconds to reach every host of Temporal's.
+"""
 
 _MAX_LINE_CHARACTERS: Final = 300
 
@@ -29,7 +32,7 @@ class NamespaceError(Exception):
 
 
 async def register_search_attributes(client: Client) -> None:
-    """Register the missing search attributes in the client's namespace, and wait for them.
+    """Register missing search attributes in the client's namespace; wait for them.
 
     A worker without the permission to register them only checks that they exist. Idempotent.
     Raises :class:`NamespaceError` if one has another type or stays missing.
