@@ -21,6 +21,7 @@ from typing import Any, Final
 import pytest
 from temporalio import activity
 from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
@@ -227,6 +228,17 @@ class Harness:
     async def wait_briefly() -> None:
         """Wait a fifth of a second, in real time: enough for what must not happen to happen."""
         await asyncio.sleep(0.2)
+
+    async def cancel(self, handle: Handle) -> None:
+        """Cancel a workflow; wait until the rollout has received the request."""
+        await handle.cancel()
+
+        async def has_received() -> bool:
+            events = (await self.rollout.fetch_history()).events
+            kind = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+            return any(event.event_type == kind for event in events)
+
+        await self.wait_until(has_received)
 
     async def wait_for_closed_runs(self, count: int) -> None:
         """Wait until visibility lists so many closed runs of the rollout."""

@@ -1,9 +1,11 @@
-"""No secret leaves the activity that needs it: canaries planted wherever secrets are, and looked for wherever somebody may look.
+"""No secret leaves the activity that needs it: canary values are planted and searched for.
 
-A real worker process with metrics on and debug logs, a real Temporal server, AWS over real HTTP; releases of every ending. Searched are the raw
-histories of every workflow, their descriptions (memo, search attributes, pending activities), their current details, the worker's log and its
-metrics; each for a canary as it is and in base64, in each of its three alignments. A canary's core is letters and digits, so that quoting and
-escaping leave it as it is. Plain values of a request's configuration are excluded: they are documented to stand in histories.
+A real worker process with metrics and debug logs, a real Temporal server, AWS over real HTTP, and
+releases of every ending. The search covers the raw histories of every workflow, their descriptions
+(memo, search attributes, pending activities), their current details, the worker's log and its
+metrics. Each canary is searched for in plain and in base64, in each of its three alignments.
+A canary's core is letters and digits, so that quoting and escaping leave it unchanged.
+Plain values of a request's configuration are excluded: they are documented to be in histories.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 class SecretiveLambda(FakeLambda):
-    """An AWS that holds canaries, and repeats what it was sent where it refuses it."""
+    """An AWS with canaries, whose refusals repeat the request."""
 
     def __init__(self) -> None:
         super().__init__(region=REGION)
@@ -120,7 +122,7 @@ class SecretiveLambda(FakeLambda):
 
 
 class SecretiveServer(FakeLambdaServer):
-    """Serves it, but for one function's packages."""
+    """Serves the AWS, except the packages of one function."""
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path.startswith("/code/not-restored"):
@@ -132,7 +134,7 @@ class SecretiveServer(FakeLambdaServer):
 
 
 def forms(core: str) -> set[bytes]:
-    """A text as it is, and what is always there of its base64, wherever in the encoded bytes it begins."""
+    """A text in plain, and the invariant parts of its base64 in each alignment."""
     raw = core.encode()
     found = {raw}
     for before in range(3):
@@ -144,7 +146,7 @@ def forms(core: str) -> set[bytes]:
 
 
 def canaries_in(places: dict[str, bytes]) -> list[str]:
-    """Which canaries are where."""
+    """List which canary is in which place."""
     return [
         f"{what} in {place}"
         for place, content in places.items()
@@ -172,7 +174,7 @@ class Stage:
         return self.client.get_workflow_handle(f"lambda/{ACCOUNT}/{REGION}/{function}:live")
 
     async def everything(self, *, workflows: int) -> dict[str, bytes]:
-        """All that somebody may look at, by where it is, as soon as so many workflows can be listed."""
+        """Read all places where a secret might be, once so many workflows are listed."""
         async with asyncio.timeout(30):
             while (await self.client.count_workflows()).count < workflows:
                 await asyncio.sleep(0.1)
@@ -250,7 +252,7 @@ async def ended(handle: WorkflowHandle[Any, Any]) -> str:
 
 
 async def kill(stage: Stage, function: str) -> None:
-    """Terminate the rollout of a function where it waits for approval."""
+    """Terminate the rollout of a function while it waits for approval."""
     async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(RPCError, KeyError):
@@ -293,7 +295,7 @@ def test_canary_is_found_in_every_form(core: str, before: str) -> None:
 
 @pytest.mark.timeout(100)
 async def test_canary_in_a_plain_value_is_found(stage: Stage) -> None:
-    """The search can fail: a reason stands in histories, as it should."""
+    """The search can fail: a reason is part of the history."""
     before = (await stage.client.count_workflows()).count
     handle = await stage.release(
         "rejected", {**ENDINGS["rejected"][0], "reason": SSM}, named="typed"

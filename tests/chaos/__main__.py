@@ -1,4 +1,7 @@
-"""``python -m tests.chaos --seed 7 --releases 110``: one seed, or several, one after the other; exit status 1 if an invariant broke."""
+"""Run one seed or several: ``python -m tests.chaos --seed 7 --releases 110``.
+
+The exit status is 1 if an invariant broke.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from tests.chaos.schedule import draw
 
 
 def main() -> int:
-    """Run the seeds; a failing one prints its fault schedule."""
+    """Run the seeds; print the fault schedule of a failing one."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos",
         description="Releases in a storm of faults; see docs/chaos.md.",
@@ -47,10 +50,10 @@ def main() -> int:
     arguments = parser.parse_args()
     Runtime.set_default(
         Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="OFF")))
-    )  # Temporal is away now and then, as told
+    )  # Temporal is down now and then, by the schedule
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
-    )  # ends as Ctrl-C does, and leaves nothing behind
+    )  # ends as Ctrl-C does, with all processes stopped
     broken = 0
     for seed in arguments.seed:
         schedule = draw(

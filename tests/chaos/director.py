@@ -1,4 +1,4 @@
-"""Carries a schedule out: starts the releases, kills processes, and does what people do, each at its moment."""
+"""Carries out a schedule: starts releases, kills processes, and acts as people do, each in time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.chaos.schedule import FOREIGN, Act, Schedule
 from tests.survival.harness import TemporalServer, WorkerProcess
 
 _HOLDS = 3.0
-"""Seconds that a request is held until somebody's doing, which was to come before or after it, is done."""
+"""Seconds that a request is held until an act before or after it is done."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """Something that somebody did: what came of it, and when."""
+    """An act that was carried out: its result, and when."""
 
     act: Act
     at: float
@@ -40,14 +40,14 @@ class Done:
 
     @property
     def to_rollout(self) -> bool:
-        """Whether it was said to whoever held the alias at that time: one release may hear what was meant for the next."""
+        """Whether it was sent to the rollout of that time, which may be another release's."""
         return self.act.deed not in {"cancel", "cancel twice", "terminate release", *FOREIGN} or (
             self.act.deed == "cancel twice" and self.act.again < 1
         )
 
 
 class Director:
-    """Runs a schedule once."""
+    """Carries out one schedule, once."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Director:
         self.done: list[Done] = []
         self.proxy: Proxy
         self.lambdas: Any
-        """A client of Lambda by the side door, for foreign changes."""
+        """A Lambda client past the proxy, for foreign changes."""
         self.cloudwatch: Any
         self.handles: dict[str, WorkflowHandle[Any, Any]] = {}
         self.ended: set[str] = set()
@@ -79,7 +79,7 @@ class Director:
         self._doing: set[asyncio.Task[Any]] = set()
 
     async def direct(self) -> None:
-        """Everything that the schedule has, until all releases have ended and everybody has done what they were to do."""
+        """Carry out the whole schedule, until all releases have ended and all acts are done."""
         begun = asyncio.get_running_loop().time()
 
         async def at(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -100,14 +100,14 @@ class Director:
             task.cancel()
 
     async def moment(self, function: str, operation: str, occurrence: int, when: str) -> None:
-        """A write has come, or has happened: whatever is to be done around it is done first."""
+        """Do the acts that belong before or after a write, and hold it meanwhile."""
         for act in self._writes.pop((function, operation, occurrence, when), ()):
             task = asyncio.create_task(self._do(act))
             self._doing.add(task)
             if act.delay == 0:
                 await asyncio.wait([task], timeout=_HOLDS)
 
-    # --- releases ----------------------------------------------------------------------------------------------------------------
+    # --- releases ---
 
     async def _follow(self, order: Order) -> None:
         if order.after is not None:
@@ -127,7 +127,7 @@ class Director:
         self.ended.add(order.id)
         self._over[order.id].set()
 
-    # --- faults ------------------------------------------------------------------------------------------------------------------
+    # --- faults ---
 
     async def _open(self, window: Any) -> None:
         async with self.proxy.during(window):
@@ -137,7 +137,7 @@ class Director:
         self.proxy.met["Temporal killed" if who < 0 else "worker killed"] += 1
         await (self._server.restart(down=down) if who < 0 else self._workers[who].kill(down=down))
 
-    # --- people ------------------------------------------------------------------------------------------------------------------
+    # --- people ---
 
     async def _later(self, act: Act) -> None:
         await self._begun[act.order].wait()
@@ -194,7 +194,7 @@ class Director:
     async def _insist(
         self, act: Act, inner: WorkflowHandle[Any, Any], what: str, *, every: float, times: int
     ) -> None:
-        """Say it until it is accepted, or the release has ended."""
+        """Send an update until it is accepted or the release has ended."""
         for _ in range(times):
             if await self._say(act, inner, what, {"by": "chaos"}) or act.order in self.ended:
                 return
@@ -211,24 +211,22 @@ class Director:
     async def _say(
         self, act: Act, inner: WorkflowHandle[Any, Any], name: str, said: dict[str, str]
     ) -> bool:
-        """An update; whether it was accepted. One whose answer is lost may have been: its id makes a second one the same."""
+        """Send an update; return whether it was accepted.
+
+        Its id makes a second attempt after a lost response the same update.
+        """
         number = next(_numbers)
         try:
             await patiently(lambda: inner.execute_update(name, said, id=f"{name}-{number}"))
         except (WorkflowUpdateFailedError, RPCError) as error:
-            self.done.append(
-                Done(
-                    act,
-                    time.time(),
-                    f"{name}: {error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message}",
-                )
-            )
+            why = error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message
+            self.done.append(Done(act, time.time(), f"{name}: {why}"))
             return False
         self.done.append(Done(act, time.time()))
         return True
 
     async def _sound(self, act: Act) -> None:
-        """The alarm goes off, and stays so until the release has ended."""
+        """Set off the alarm until the release has ended."""
         name = f"alarm-{act.function}"
         self.done.append(Done(act, time.time()))
         while act.order not in self.ended:
@@ -241,7 +239,7 @@ class Director:
         )
 
     async def _meddle(self, act: Act) -> None:
-        """Somebody else changes the alias, or ``$LATEST``."""
+        """Change the alias or ``$LATEST`` as another writer."""
         assert act.deed in FOREIGN
         function, alias = (
             {"FunctionName": act.function},

@@ -1,4 +1,4 @@
-"""How the workflows of a run ended, by Temporal's own account, read when all of it is over."""
+"""How the workflows of a run ended, read from Temporal afterwards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _GONE = {RPCStatusCode.NOT_FOUND, RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.IN
 
 @dataclass(frozen=True)
 class Ending:
-    """How one workflow ended: ``Completed``, ``Canceled``, ``Terminated``, the type of its failure, or ``Running``."""
+    """How a workflow ended: its status, or the type of its failure; ``Running`` if it did not."""
 
     workflow_id: str
     kind: str
@@ -40,7 +40,7 @@ class Ending:
 
 
 async def patiently(work: Callable[[], Awaitable[_T]]) -> _T:
-    """Ask Temporal, again and again while it is away. What it refuses is raised."""
+    """Call Temporal, with retries while it is down. Its refusals are raised."""
     while True:
         try:
             return await asyncio.wait_for(work(), 10)
@@ -55,7 +55,7 @@ async def patiently(work: Callable[[], Awaitable[_T]]) -> _T:
 
 
 async def wait_for(handle: WorkflowHandle[Any, Any]) -> None:
-    """Wait until a workflow has ended, however often Temporal goes away meanwhile: one long poll, which costs Temporal next to nothing."""
+    """Wait until a workflow has ended, by a long poll, with retries while Temporal is down."""
     while True:
         try:
             await handle.result(follow_runs=False)
@@ -74,7 +74,7 @@ async def wait_for(handle: WorkflowHandle[Any, Any]) -> None:
 async def rollout_of(
     client: Client, outer: WorkflowHandle[Any, Any]
 ) -> WorkflowHandle[Any, Any] | None:
-    """The ``Rollout`` that a ``Release`` or ``Rollback`` started; None where it started none."""
+    """The ``Rollout`` that a ``Release`` or ``Rollback`` started, if any."""
 
     async def look() -> WorkflowHandle[Any, Any] | None:
         async for event in outer.fetch_history_events():
@@ -87,7 +87,7 @@ async def rollout_of(
 
 
 async def ending(client: Client, handle: WorkflowHandle[Any, Any]) -> Ending:
-    """How a workflow ended, or stands."""
+    """How a workflow ended, or what it waits for."""
     found: WorkflowExecutionDescription = await patiently(handle.describe)
     kind, note, status = await _told(client, handle, found)
     return Ending(
@@ -137,11 +137,11 @@ async def _failed(
 
 
 async def pending(found: WorkflowExecutionDescription) -> str:
-    """What a workflow that has not ended waits for."""
+    """What a running workflow waits for."""
     raw = found.raw_description
     waits = [
-        f"{activity.activity_type.name} (attempt {activity.attempt}: {activity.last_failure.message[:200]})"
-        for activity in raw.pending_activities
+        f"{each.activity_type.name} (attempt {each.attempt}: {each.last_failure.message[:200]})"
+        for each in raw.pending_activities
     ]
     waits += [f"child {child.workflow_id}" for child in raw.pending_children]
     waits += ["a workflow task"] if raw.HasField("pending_workflow_task") else []

@@ -1,4 +1,4 @@
-"""The stage of a run: functions as the schedule wants them, builds in S3, hooks, alarms – and a look at all of it afterwards."""
+"""The AWS of a run: functions, builds in S3, hooks and alarms; and their states afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _AT_ONCE = 12
 
 
 def build_package(number: int) -> bytes:
-    """Build ``number``: no two are of one size, by which S3 tells them apart."""
+    """Build ``number``; no two have the same size, by which S3 distinguishes them."""
     return zip_source(
         f"def handler(event, context):\n    return {{'build': {number}}}\n" + "#" * number
     )
@@ -22,7 +22,7 @@ def build_package(number: int) -> bytes:
 
 @dataclass(frozen=True)
 class State:
-    """Everything of a function that a release may change, as it is."""
+    """Everything of a function that a release may change."""
 
     alias: Routing | None
     versions: tuple[str, ...]
@@ -33,13 +33,13 @@ class State:
     memory: int
     timeout: int
     of_version: dict[str, tuple[str, int, int]]
-    """Code, memory and time-out by version."""
+    """Code, memory and timeout by version."""
 
 
 async def create_aws_state(
     functions: tuple[Function, ...], *, lambdas: Any, s3: Any, cloudwatch: Any
 ) -> None:
-    """Everything that releases find."""
+    """Create everything that the releases need."""
     await s3.create_bucket(Bucket=BUCKET)
     for number in range(1, BUILDS + 1):
         await s3.put_object(Bucket=BUCKET, Key=f"{number}.zip", Body=build_package(number))
@@ -98,7 +98,7 @@ async def _create(number: int, function: Function, *, lambdas: Any, cloudwatch: 
 
 
 async def alias_of(lambdas: Any, function: str) -> Routing | None:
-    """Where the alias points now; None where there is none."""
+    """The routing of the alias; None where there is no alias."""
     try:
         return Routing.of(await lambdas.get_alias(FunctionName=function, Name="live"))
     except lambdas.exceptions.ResourceNotFoundException:
@@ -106,7 +106,7 @@ async def alias_of(lambdas: Any, function: str) -> Routing | None:
 
 
 async def read_states(functions: tuple[Function, ...], *, lambdas: Any) -> dict[str, State]:
-    """How everything is."""
+    """Read the states of all functions."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(name: str) -> State:

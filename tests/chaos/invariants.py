@@ -1,7 +1,7 @@
-"""What must hold, whatever goes wrong: each invariant looks at a whole run and says, release by release, what breaks it.
+"""The invariants of a run: each lists, release by release, what breaks it.
 
-An invariant is a function from a :class:`~tests.chaos.story.Story` to sentences, none if it holds. ``docs/chaos.md`` says them in words;
-each has a test over a small ledger that breaks it.
+An invariant is a function from a :class:`~tests.chaos.story.Story` to sentences, none if it holds.
+``docs/chaos.md`` describes them; each has a test over a small ledger that breaks it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from workflows.request import ReleaseRequest
 Invariant = Callable[[Story], Iterator[str]]
 
 _TOLERANCE: Final = 0.3
-"""Seconds between two clocks: when something happened at AWS, and when Temporal wrote it down."""
+"""Seconds by which the times of AWS's ledger and of Temporal may differ."""
 
 
 def _steps(course: Course) -> Steps:
-    """The steps that apply: a first release of an alias has none, for there is nothing to weigh it against."""
+    """The steps that apply: the first release of an alias has none."""
     if course.order.workflow == "Rollback" or course.before is None:
         return Steps(steps=())
     return ReleaseRequest.model_validate(course.order.request).strategy
@@ -35,11 +35,11 @@ def _moves(course: Course) -> list[Entry]:
     ]
 
 
-# --- the alias ------------------------------------------------------------------------------------------------------------------------
+# --- the alias ---
 
 
 def serves_what_it_may(story: Story) -> Iterator[str]:
-    """An alias serves stable, or a candidate that passed, or what somebody else chose: never leftover weights."""
+    """An alias serves stable, a promoted candidate or a foreign routing: never leftover weights."""
     for function in story.settled:
         found = story.after[function.name].alias
         expected: Routing | None = story.before[function.name].alias
@@ -68,7 +68,7 @@ def _by_others(story: Story, function: str) -> list[Entry]:
 
 
 def never_above_its_step(story: Story) -> Iterator[str]:
-    """Traffic to the candidate follows the steps, one after the other, and is never more than the step's weight; all of it only after the last."""
+    """Traffic follows the steps in order, never above a step's weight; all of it after the last."""
     for course in story.courses:
         if course.before is None:
             continue
@@ -89,7 +89,10 @@ def never_above_its_step(story: Story) -> Iterator[str]:
             percent = _percent(course, routing)
             expected = weights[taken] if taken < len(weights) else None
             if percent != expected:
-                yield f"{course}: {percent}% of the traffic went to the candidate ({routing}) where the step was {expected}%"
+                yield (
+                    f"{course}: {percent}% of the traffic went to the candidate ({routing}) "
+                    f"where the step was {expected}%"
+                )
             taken += 1
 
 
@@ -102,7 +105,7 @@ def _percent(course: Course, routing: Routing | None) -> float | None:
 
 
 def bakes_last(story: Story) -> Iterator[str]:
-    """No bake is cut short, no approval skipped: between two moves of the traffic lies all that lies between their steps."""
+    """No bake is cut short, no approval skipped: moves are as far apart as their steps demand."""
     for course in story.courses:
         if course.before is None or course.did("promote"):
             continue
@@ -119,14 +122,15 @@ def bakes_last(story: Story) -> Iterator[str]:
                         break
                     move = moves.pop(0)
                     if move.arrived + _TOLERANCE < since + waiting:
-                        yield f"{course}: moved on to {move.routing} {since + waiting - move.arrived:.1f} s too early"
+                        early = since + waiting - move.arrived
+                        yield f"{course}: moved on to {move.routing} {early:.1f} s too early"
                     if approvals and not course.did("approve"):
                         yield f"{course}: moved on to {move.routing} without approval"
                     since, waiting, approvals = move.committed or move.arrived, 0.0, 0
 
 
 def foreign_changes_stay(story: Story) -> Iterator[str]:
-    """Nobody's change is overwritten: after a foreign change of the alias, or of code or settings of ``$LATEST``, the release writes no more of it."""
+    """Foreign changes of the alias or of ``$LATEST`` are not overwritten."""
     parts = {
         "update_alias": {"update_alias", "delete_alias"},
         "update_function_code": {"update_function_code"},
@@ -141,10 +145,13 @@ def foreign_changes_stay(story: Story) -> Iterator[str]:
                     and (entry.committed or 0) > (theirs.committed or 0)
                     and entry.arrived < course.ended + 60
                 ):
-                    yield f"{course}: {entry.operation} ({dict(entry.parameters)}) overwrote what somebody else had just done ({theirs.operation})"
+                    yield (
+                        f"{course}: {entry.operation} ({dict(entry.parameters)}) "
+                        f"overwrote a foreign {theirs.operation}"
+                    )
 
 
-# --- versions, concurrency, $LATEST -----------------------------------------------------------------------------------------------------
+# --- versions, concurrency, $LATEST ---
 
 
 def at_most_one_version(story: Story) -> Iterator[str]:
@@ -161,11 +168,12 @@ def at_most_one_version(story: Story) -> Iterator[str]:
             if len(new) > 1:
                 yield f"{course}: published {len(new)} versions ({', '.join(sorted(new, key=int))})"
         if others := set(story.after[function.name].versions) - known:
-            yield f"{function.name}: version {', '.join(sorted(others, key=int))} was published by nobody"
+            versions = ", ".join(sorted(others, key=int))
+            yield f"{function.name}: version {versions} was published by no release"
 
 
 def publishes_what_was_asked(story: Story) -> Iterator[str]:
-    """What a release publishes is the code that it uploaded, never what somebody else put there meanwhile."""
+    """A release publishes the code that it uploaded, never another writer's."""
     for course in story.courses:
         uploaded = {
             entry.result["CodeSha256"]
@@ -177,11 +185,11 @@ def publishes_what_was_asked(story: Story) -> Iterator[str]:
                 course.order.request.get("artifact")
             )
             if ours and entry.result["CodeSha256"] not in uploaded:
-                yield f"{course}: version {entry.result['Version']} is made of code that somebody else uploaded"
+                yield f"{course}: version {entry.result['Version']} has another writer's code"
 
 
 def concurrency_as_promised(story: Story) -> Iterator[str]:
-    """Reserved and provisioned concurrency are as before where a release was undone, and as asked where it is done."""
+    """Concurrency is restored after a rollback, and as requested after a success."""
     for function in story.settled:
         start = story.before[function.name]
         reserved, provisioned = {start.reserved}, {start.provisioned}
@@ -195,18 +203,21 @@ def concurrency_as_promised(story: Story) -> Iterator[str]:
                 reserved |= {asked["reserved"]} if "reserved" in asked else set()
                 provisioned |= {warm for had in provisioned for warm in _warm(course, had)}
         found = story.after[function.name]
-        told = "; ".join(map(str, courses))
+        history = "; ".join(map(str, courses))
         if found.reserved not in reserved:
-            yield f"{function.name}: {found.reserved} are reserved, and ought to be {reserved}: {told}"
+            yield f"{function.name}: {found.reserved} reserved instead of {reserved}: {history}"
         if found.provisioned not in provisioned:
-            yield f"{function.name}: {found.provisioned} are provisioned, and ought to be {provisioned}: {told}"
+            yield (
+                f"{function.name}: {found.provisioned} provisioned "
+                f"instead of {provisioned}: {history}"
+            )
 
 
 Warm = tuple[tuple[str, int], ...]
 
 
 def _after(course: Course, had: Warm) -> Warm:
-    """What is provisioned once a release is done: as asked on the candidate, nothing more on the version it replaced."""
+    """Provisioned concurrency after a success: on the candidate, none on the replaced version."""
     asked, candidate = (
         course.order.concurrency.get("provisioned"),
         course.candidate or (course.before.version if course.before else None),
@@ -225,7 +236,7 @@ def _after(course: Course, had: Warm) -> Warm:
 
 
 def _warm(course: Course, had: Warm) -> set[Warm]:
-    """What may be provisioned where a release had to stop half-way."""
+    """Provisioned concurrency where a release had to stop half-way."""
     asked, candidate = course.order.concurrency.get("provisioned"), course.candidate
     both = tuple(
         sorted({**dict(had), **({candidate: asked} if asked and candidate else {})}.items())
@@ -234,7 +245,7 @@ def _warm(course: Course, had: Warm) -> set[Warm]:
 
 
 def latest_as_promised(story: Story) -> Iterator[str]:
-    """``$LATEST`` is what was released, or, where a release that changed it was undone, what the live version holds, or what somebody else put there."""
+    """``$LATEST`` is what was released, or restored after a rollback, or another writer's."""
     for function in story.settled:
         start, found = story.before[function.name], story.after[function.name]
         code, settings = {start.code}, {(start.memory, start.timeout)}
@@ -265,15 +276,18 @@ def latest_as_promised(story: Story) -> Iterator[str]:
             elif course.undone and stable:
                 code = {stable[0]} if "update_function_code" in wrote else code
                 settings = {stable[1:]} if "update_function_configuration" in wrote else settings
-        told = "; ".join(str(course) for course in story.courses_of(function.name))
+        history = "; ".join(str(course) for course in story.courses_of(function.name))
         if found.code not in code:
-            yield f"{function.name}: $LATEST holds other code than it ought to: {told}"
+            yield f"{function.name}: $LATEST holds other code than expected: {history}"
         if (found.memory, found.timeout) not in settings:
-            yield f"{function.name}: $LATEST has {found.memory} MB and {found.timeout} s, and ought to have {settings}: {told}"
+            yield (
+                f"{function.name}: $LATEST has {found.memory} MB and {found.timeout} s "
+                f"instead of {settings}: {history}"
+            )
 
 
 def hooks_asked_once(story: Story) -> Iterator[str]:
-    """A hook that ran is never asked again by the same release."""
+    """A hook that ran is never invoked again by the same release."""
     for course in story.courses:
         asked = [
             str(entry.parameters["asked"])
@@ -285,7 +299,7 @@ def hooks_asked_once(story: Story) -> Iterator[str]:
                 yield f"{course}: hook {name} ran {asked.count(name)} times"
 
 
-# --- endings -----------------------------------------------------------------------------------------------------------------------------
+# --- endings ---
 
 
 def everything_ended(story: Story) -> Iterator[str]:
@@ -296,15 +310,19 @@ def everything_ended(story: Story) -> Iterator[str]:
     for course in story.courses:
         for ending in (course.outer, course.inner):
             if ending is not None and ending.kind == "Running":
-                yield f"{ending.workflow_id} of {course.order.id} has not ended: it waits for {ending.note}"
+                yield (
+                    f"{ending.workflow_id} of {course.order.id} has not ended: "
+                    f"it waits for {ending.note}"
+                )
 
 
 def nothing_after_the_end(story: Story) -> Iterator[str]:
-    """No write to AWS once both workflows of a release have ended."""
+    """No write to AWS after both workflows of a release have ended."""
     for course in story.courses:
         for entry in course.writes:
             if entry.arrived > course.ended + _TOLERANCE:
-                yield f"{course}: {entry.operation} ({dict(entry.parameters)}) {entry.arrived - course.ended:.1f} s after its end"
+                write = f"{entry.operation} ({dict(entry.parameters)})"
+                yield f"{course}: {write} {entry.arrived - course.ended:.1f} s after its end"
 
 
 _PHASES: Final = {
@@ -317,7 +335,7 @@ _CANCELS: Final = ("cancel", "cancel twice", "cancel rollout")
 
 
 def ended_as_promised(story: Story) -> Iterator[str]:
-    """Status, failure type and phase are those of CONTRACT §6, both workflows agree, and the alias is where the ending says."""
+    """Status, failure type and phase are those of CONTRACT §6, in both workflows and the alias."""
     for course in story.courses:
         for ending in (course.outer, course.inner):
             if ending is None or ending.kind == "Running":
@@ -350,7 +368,7 @@ def _agreeing(course: Course) -> Iterator[str]:
 
 
 def _placed(course: Course) -> Iterator[str]:
-    """Whether the alias was, at the end of a release, where its ending says."""
+    """Whether the alias was at the end of a release where its ending says."""
     if course.inner is None:
         if course.outer.kind in {"Completed", "RollbackFailed", "ReleaseRolledBack"}:
             yield f"{course}: ended as {course.outer.kind} without a rollout"
@@ -370,7 +388,10 @@ def _placed(course: Course) -> Iterator[str]:
 
 
 def stopped_for_a_reason(story: Story) -> Iterator[str]:
-    """No release fails for throttling, an outage, a restart or a lost answer: who did not get through was stopped by somebody, and who was stopped did not."""
+    """No release fails for throttling, an outage, a restart or a lost response.
+
+    What did not succeed has a reason to stop, and what has one did not succeed.
+    """
     for course in story.courses:
         if course.outer.kind == "Running" or course.order.id not in story.endings:
             continue
@@ -386,7 +407,7 @@ def stopped_for_a_reason(story: Story) -> Iterator[str]:
 
 
 def _reasons(course: Course) -> list[str]:
-    """What may have stopped a release; with ``!`` what must have."""
+    """What may have stopped a release; with ``!``, what must have stopped it."""
     reasons = [
         done.act.deed
         for done in course.did(*_CANCELS, "terminate release", "terminate rollout", "abort")
@@ -402,9 +423,9 @@ def _reasons(course: Course) -> list[str]:
             reasons.append(f"!hook {hook}")
         if any(entry.mishap or not entry.answered for entry in ran):
             reasons.append(f"the answer of hook {hook} was lost")
-    if "could not be asked" in course.outer.note + (course.inner.note if course.inner else ""):
+    if "could not be invoked" in course.outer.note + (course.inner.note if course.inner else ""):
         reasons.append(
-            "a hook that could not be asked"
+            "a hook that could not be invoked"
         )  # its worker was killed, say: no answer is a no, and it is not asked again
     if course.did("alarm"):
         reasons.append(_alarm(course))
@@ -421,7 +442,7 @@ def _reasons(course: Course) -> list[str]:
 
 
 def _alarm(course: Course) -> str:
-    """An alarm must have stopped a release that heard of it before all traffic was on the candidate."""
+    """An alarm must stop a release that polled it before all traffic was on the candidate."""
     heard = [
         entry.arrived
         for entry in course.entries
@@ -472,7 +493,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
 
 
 def violations(story: Story) -> list[str]:
-    """Every sentence of every invariant, and what was seen on the way."""
+    """The violations of all invariants, and those that the watcher reported."""
     return [
         *story.problems,
         *(

@@ -1,4 +1,4 @@
-"""The ledger: every request to AWS that was seen, in the order in which Lambda carried them out, with what became of it."""
+"""The ledger: every request to AWS with its result, in the order in which Lambda carried it out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ Who = Literal["release", "foreign"]
 class Entry:
     """One delivery of one request. Times are seconds since the epoch.
 
-    ``committed`` is when Lambda carried it out; None where it refused, or never heard of it. ``answered`` is whether somebody was still
-    there to hear. ``result`` is what of AWS's answer matters.
+    ``committed`` is when Lambda carried it out; None where it refused or never received it.
+    ``answered`` is whether the response was delivered. ``result`` has the parts of AWS's response
+    that matter.
     """
 
     operation: str
@@ -32,7 +33,7 @@ class Entry:
 
     @property
     def routing(self) -> Routing | None:
-        """Where the alias points after it, if it was a change of an alias that happened."""
+        """The routing after this entry, if it changed the alias."""
         if self.operation not in {"update_alias", "create_alias"} or self.committed is None:
             return None
         return Routing(
@@ -42,14 +43,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Routing:
-    """Where an alias points."""
+    """The versions and weights of an alias."""
 
     version: str
     weights: tuple[tuple[str, float], ...] = ()
 
     @classmethod
     def of(cls, alias: Mapping[str, Any]) -> Routing:
-        """From AWS's words."""
+        """Read a routing from AWS's alias configuration."""
         weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         return cls(
             alias["FunctionVersion"],
@@ -63,24 +64,24 @@ class Routing:
 
 
 class Ledger:
-    """Entries, in the order in which they took effect."""
+    """Entries in the order in which they took effect."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries = list(entries)
 
     def add(self, entry: Entry) -> int:
-        """Write an entry down; its number."""
+        """Append an entry; return its number."""
         self.entries.append(entry)
         return len(self.entries) - 1
 
     def amend(self, number: int, **changes: Any) -> None:
-        """Add what became known later: that the answer arrived."""
+        """Record that the response arrived."""
         self.entries[number] = replace(self.entries[number], **changes)
 
     def of(self, function: str) -> list[Entry]:
-        """All entries about one function."""
+        """All entries of one function."""
         return [entry for entry in self.entries if entry.function == function]
 
     def save(self, path: Path) -> None:
-        """One line of JSON an entry."""
+        """One line of JSON for each entry."""
         path.write_text("".join(json.dumps(asdict(entry)) + "\n" for entry in self.entries))

@@ -1,7 +1,9 @@
-"""A proxy before the local Lambda that lets every request meet what the schedule has for it, and writes all of it into the ledger.
+"""A proxy before the local Lambda: it makes the schedule's faults, and writes the ledger.
 
-Workers come in by :attr:`Proxy.url`. Somebody else – foreign changes, the suite's own look – comes in by :attr:`Proxy.side_door`, where nothing goes
-wrong. Writes to one function are delivered one at a time, so the order of the ledger is the order in which Lambda carried them out.
+Workers use :attr:`Proxy.url`. Foreign changes and the suite's own reads use
+:attr:`Proxy.side_door`, where nothing goes wrong.
+Writes to one function are delivered one at a time, so the order of the ledger is the order in which
+Lambda carried them out.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ _INSTEAD: Final = {
     "500 after": BROKEN,
 }
 _FRESH: Final = 1.0
-"""Seconds after a change in which a read may still be answered as if it had not happened."""
+"""Seconds after a change in which a read may still return the state before it."""
 
 _FUNCTION: Final = re.compile(rb"alarm-(f\d+)")
 _SUCCESS: Final = range(200, 300)
@@ -53,7 +55,10 @@ Moment = Callable[[str, str, int, str], Awaitable[None]]
 
 
 class Proxy:
-    """``async with Proxy(endpoint, meets, ledger, moment=…)``: ``moment`` is told before and after each write, which waits for it."""
+    """``async with Proxy(endpoint, meets, ledger, moment=…)``.
+
+    ``moment`` is awaited before and after each write.
+    """
 
     def __init__(
         self, endpoint: str, meets: tuple[Meet, ...], ledger: Ledger, *, moment: Moment
@@ -104,7 +109,7 @@ class Proxy:
 
     @asynccontextmanager
     async def during(self, window: Window) -> AsyncIterator[None]:
-        """For as long as the block runs, everybody meets the same."""
+        """Every request meets the same fault while the block runs."""
         self.met[f"{window.kind} for a while"] += 1
         if window.kind == "refused":
             port, runner = self.url.rpartition(":")[2], self._runners[0]
@@ -120,7 +125,7 @@ class Proxy:
             yield
             self._window = None
 
-    # --- one request -------------------------------------------------------------------------------------------------------------
+    # --- one request ---
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         call = await _parsed(request)
@@ -203,7 +208,7 @@ class Proxy:
         return answer
 
     async def _remember(self, function: str) -> None:
-        """Before a change: read once more what was read, if it is to be answered afterwards as it was before."""
+        """Before a change, repeat the reads that will return the state before it."""
         due = {meet.operation for meet in self._stale if meet.function == function}
         for (name, target), answers in list(self._read.items()):
             if name == function and self._targets.get(target) in due:
@@ -225,7 +230,10 @@ class Proxy:
     def _as_it_was(
         self, call: HttpRequest, operation: str, function: str, occurrence: int
     ) -> web.Response | None:
-        """The answer to this read from before the last change, and from after the one before it, if that is fresh and a stale read is due."""
+        """The response to this read from before the last change, where a stale read is due.
+
+        It must be from after the change before that one.
+        """
         before, last = [0.0, 0.0, *self._changes[function]][-2:]
         for meet in self._stale:
             if (
@@ -284,7 +292,7 @@ class Proxy:
             )
 
 
-# --- reading what passes --------------------------------------------------------------------------------------------------------------
+# --- reading what passes ---
 
 
 async def _parsed(request: web.BaseRequest) -> HttpRequest:
@@ -293,7 +301,10 @@ async def _parsed(request: web.BaseRequest) -> HttpRequest:
 
 
 def _named(call: HttpRequest) -> tuple[str, list[str]]:
-    """The operation, and the functions that it is about – several, where a look at alarms serves many; an empty name where it is about none of ours."""
+    """The operation and its functions; an empty name where it is about none of ours.
+
+    One poll of alarms serves several functions.
+    """
     operation = {"DescribeAlarms": "describe_alarms", "SetAlarmState": "set_alarm_state"}.get(
         call.operation, call.operation
     )
@@ -376,7 +387,7 @@ def _result(operation: str, body: bytes, function: str) -> dict[str, Any]:
 
 
 def _response(answer: Answer, call: HttpRequest) -> web.Response:
-    """An error; only Lambda's clients are spoken to in Lambda's words."""
+    """An error response, in Lambda's format or in S3's or CloudWatch's."""
     made = answer.response
     if not call.path.startswith("/20"):
         return web.Response(status=503)
@@ -388,7 +399,7 @@ def _response(answer: Answer, call: HttpRequest) -> web.Response:
 
 
 def _again(answer: web.Response) -> web.Response:
-    """The same answer once more: a response can be sent only once."""
+    """Copy a response, since aiohttp can send each only once."""
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 

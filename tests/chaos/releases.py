@@ -1,6 +1,7 @@
-"""The mix of releases that a seed stands for: which functions there are, and which releases and rollbacks are asked of them, as values.
+"""The functions, releases and rollbacks of a seed, as values.
 
-Nothing here runs. :func:`mix` draws from one ``random.Random`` only, so a seed always gives the same mix.
+Nothing here runs. :func:`mix` draws from one ``random.Random`` only, so a seed always gives the
+same mix.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from typing import Any, Final, Literal
 
 BUCKET: Final = "artifacts"
 BUILDS: Final = 6
-"""Packages in S3, ``1.zip`` to ``6.zip``, no two of them of one size."""
+"""Packages in S3, ``1.zip`` to ``6.zip``, each of another size."""
 
 HOOKS: Final = {
     "hook-accepts": "def handler(event, context):\n    return {'accept': True}\n",
-    "hook-refuses": "def handler(event, context):\n    return {'accept': False, 'reason': 'the smoke test failed'}\n",
+    "hook-refuses": (
+        "def handler(event, context):\n"
+        "    return {'accept': False, 'reason': 'the smoke test failed'}\n"
+    ),
     "hook-crashes": "def handler(event, context):\n    raise ValueError('broken hook')\n",
     "hook-mumbles": "def handler(event, context):\n    return {'accept': 'perhaps'}\n",
 }
@@ -23,9 +27,11 @@ HOOKS: Final = {
 
 @dataclass(frozen=True)
 class Function:
-    """A function before the first release: ``versions`` published ones, ``live`` on the last of them unless there is no alias yet.
+    """A function before the first release.
 
-    Version 1 is nobody's candidate: whoever moves the alias behind a release's back moves it there.
+    It has ``versions`` published versions; ``live`` is on the last of them, if the alias exists.
+
+    Version 1 is never a candidate: foreign moves of the alias go there.
     """
 
     name: str
@@ -34,7 +40,7 @@ class Function:
     reserved: int | None = None
     provisioned: int | None = None
     fresh_latest: bool = False
-    """Whether ``$LATEST`` holds something that was never published."""
+    """Whether ``$LATEST`` differs from every published version."""
 
     @property
     def alarm(self) -> str:
@@ -44,7 +50,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Order:
-    """One workflow to start: ``at`` seconds after the beginning, or so long after ``after``, another order, has ended (or begun)."""
+    """A workflow to start: ``at`` seconds after the beginning, or after the order ``after``."""
 
     id: str
     function: str
@@ -62,7 +68,7 @@ class Order:
 
     @property
     def concurrency(self) -> dict[str, int]:
-        """What it asks for, ``reserved`` and ``provisioned``."""
+        """Its requested concurrency, ``reserved`` and ``provisioned``."""
         return dict(self.request.get("concurrency", {}))
 
 
@@ -75,7 +81,7 @@ def _bake(seconds: int) -> dict[str, Any]:
 
 
 def _strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
-    """All kinds, with bakes of a few seconds."""
+    """Strategies of all kinds, with bakes of a few seconds."""
     match random.choices(
         ["AllAtOnce", "canary", "linear", "custom", "approval", "preset", "full"],
         [3, 6, 3, 3, 3, 1, 1],
@@ -123,7 +129,7 @@ def _strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
 
 
 def mix(random: Random, releases: int, *, over: float) -> tuple[list[Function], list[Order]]:
-    """Functions and so many orders, begun within ``over`` seconds."""
+    """Draw functions and so many orders, started within ``over`` seconds."""
     functions: list[Function] = []
     orders: list[Order] = []
     while len(orders) < releases:
@@ -153,7 +159,7 @@ _JUDGED: Final = 0.2
 
 
 def _judged(order: Order, random: Random) -> Order:
-    """The same release, its bakes guarded by what CloudWatch measures of callers that there are none of, and watched over afterwards."""
+    """The same release with metric guards, which find no traffic, and a watch after 100 %."""
     request = dict(order.request)
     strategy = request.get("strategy")
     if not isinstance(strategy, dict):

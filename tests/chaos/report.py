@@ -1,4 +1,4 @@
-"""What is said of a run: a line of the table in docs/chaos.md, and everything as JSON."""
+"""The report of a run: a row of the table in docs/chaos.md, and everything as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.chaos.run import Verdict
 
 
 def faults(met: Counter[str]) -> Counter[str]:
-    """Faults by kind: mishaps of whatever operation under one name."""
+    """Faults by kind, whatever their operations."""
     counted: Counter[str] = Counter()
     for what, times in met.items():
         counted[what.partition(": ")[2] or what] += times
@@ -17,7 +17,7 @@ def faults(met: Counter[str]) -> Counter[str]:
 
 
 def told(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as a document."""
+    """A run's outcome as a JSON document."""
     return {
         "seed": verdict.seed,
         "releases": verdict.releases,
@@ -33,4 +33,13 @@ def line(verdict: Verdict) -> str:
     """One row of the table."""
     endings = ", ".join(f"{count} {kind}" for kind, count in verdict.endings.most_common())
     met = ", ".join(f"{count} {kind}" for kind, count in faults(verdict.met).most_common())
-    return f"| {verdict.seed} | {verdict.releases} | {verdict.requests} | {met} | {endings} | {len(verdict.violations)} | {verdict.seconds:.0f} s |"
+    cells = [
+        verdict.seed,
+        verdict.releases,
+        verdict.requests,
+        met,
+        endings,
+        len(verdict.violations),
+        f"{verdict.seconds:.0f} s",
+    ]
+    return f"| {' | '.join(map(str, cells))} |"

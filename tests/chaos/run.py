@@ -1,4 +1,4 @@
-"""One run: a stage, a schedule carried out on it, a watcher beside it, and a verdict. ``python -m tests.chaos`` is this on the command line."""
+"""One run: a schedule carried out on the local stack, with a watcher, and its outcome."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from tests.survival.harness import TemporalServer, WorkerProcess
 
 QUEUE: Final = "chaos"
 QUIET: Final = 1.5
-"""Seconds that are waited when all is over, for whatever might still come."""
+"""Seconds to wait at the end, for late writes."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run came to."""
+    """The outcome of a run."""
 
     seed: int
     seconds: float
@@ -48,14 +48,18 @@ class Verdict:
 
     @property
     def releases(self) -> int:
-        """How many there were."""
+        """The number of requests."""
         return sum(self.endings.values())
 
 
 async def run(
     schedule: Schedule, *, workers: int, limit: float, keep: Path | None = None
 ) -> Verdict:
-    """Carry a schedule out, and judge. Whatever has not ended after ``limit`` seconds breaks an invariant. ``keep`` is where the ledger and logs go."""
+    """Carry out a schedule, and check the invariants.
+
+    A workflow that has not ended after ``limit`` seconds breaks one. The ledger and the logs
+    are written to ``keep``.
+    """
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.time()
     try:
@@ -99,7 +103,7 @@ async def run(
 
 
 def _keep(story: Story, ledger: Ledger, logs: Path, where: Path) -> None:
-    """Leave everything that explains a run."""
+    """Write everything that explains a run."""
     where.mkdir(parents=True, exist_ok=True)
     ledger.save(where / "ledger.jsonl")
     (where / "schedule.json").write_text(story.schedule.document())
@@ -152,7 +156,7 @@ async def _stage(
 async def _endings(
     director: Director, client: Client, *, limit: float
 ) -> dict[str, tuple[Ending, Ending | None]]:
-    """How everything ended; rollouts are waited for, which may outlive the release that started them."""
+    """Read all endings; wait for rollouts, which may outlive the release that started them."""
 
     async def one(handle: Any) -> tuple[Ending, Ending | None]:
         inner = await rollout_of(client, handle)

@@ -1,7 +1,8 @@
-"""The fault schedule that a seed stands for, as a value: what goes wrong, where and when. It prints, it is written to a file, it replays.
+"""The fault schedule of a seed, as a value: what goes wrong, where and when.
 
-Three kinds. A ``Meet`` happens to one request: the n-th of an operation on a function. A ``Window`` or a ``Kill`` happens at a time, to
-everybody. An ``Act`` is somebody's doing – a cancel, a terminate, a foreign change – at a moment of one release.
+There are three kinds. A ``Meet`` happens to one request: the n-th of an operation on a function.
+A ``Window`` or a ``Kill`` happens at a time, to all requests. An ``Act`` is one of a person or
+another writer at a moment of one release: a cancel, a terminate, a foreign change.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ Mishap = Literal[
     "drop before",  # the connection is cut, and nothing happened
     "drop after",  # it happens, the connection is cut: commit then drop
     "slow",  # it happens, the answer comes after the client has given up
-    "late",  # it is on the way for so long that the client may have given up, and then happens
+    "late",  # it happens so late that the client may have given up
     "twice",  # delivered twice, answered once
-    "stale",  # a read is answered as it was before the last change, if that is no more than a second ago
-    "overtaken",  # a read is answered with what was so some seconds ago: answers arrive out of order
+    "stale",  # a read returns the state before a change of the last second
+    "overtaken",  # a read returns the state of some seconds ago: out of order
 ]
 
 READS: Final = (
@@ -40,7 +41,7 @@ GUARDED: Final = (
     "publish_version",
     "update_alias",
 )
-"""Writes that AWS refuses when they come late, by their RevisionId."""
+"""Writes that AWS refuses by their RevisionId when they come late."""
 
 _ON_ANY: Final[tuple[Mishap, ...]] = ("429", "429 for a second", "500", "503", "drop before")
 _ON_READS: Final[tuple[Mishap, ...]] = (*_ON_ANY, "slow", "stale", "stale", "overtaken")
@@ -54,12 +55,15 @@ _ON_WRITES: Final[tuple[Mishap, ...]] = (
     "twice",
 )
 GIVEN_UP: Final = 10.0
-"""Seconds without an answer after which the worker gives a call up; whatever is late without a guard arrives before that."""
+"""Seconds after which the worker gives up a call.
+
+Late writes without a RevisionId arrive before that.
+"""
 
 
 @dataclass(frozen=True)
 class Meet:
-    """The n-th request of this operation on this function meets a mishap."""
+    """The n-th request of this operation on this function meets a fault."""
 
     function: str
     operation: str
@@ -70,7 +74,10 @@ class Meet:
 
 @dataclass(frozen=True)
 class Window:
-    """For so long everybody meets the same: connections refused, every request throttled, or unavailable, or every answer slow."""
+    """A time in which every request meets the same fault.
+
+    Connections are refused, requests throttled or unavailable, or responses slow.
+    """
 
     at: float
     seconds: float
@@ -79,7 +86,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL; started again after ``down`` seconds. ``who`` is the number of a worker, or -1 for the Temporal server."""
+    """A SIGKILL, with a restart after ``down`` seconds.
+
+    ``who`` is the number of a worker, or -1 for the Temporal server.
+    """
 
     at: float
     who: int
@@ -117,7 +127,10 @@ STOPPING: Final = (
 
 @dataclass(frozen=True)
 class Act:
-    """Somebody does something to a release: ``delay`` seconds after it was started, or around the n-th write of this kind to its function."""
+    """An act of a person or another writer on a release.
+
+    It comes ``delay`` seconds after the start, or around the n-th write of a kind to the function.
+    """
 
     order: str
     function: str
@@ -127,12 +140,12 @@ class Act:
     occurrence: int = 1
     when: Literal["before", "after"] = "before"
     again: float = 0
-    """Seconds from the first to the second part of the deed: another cancel, resuming, approving again."""
+    """Seconds from the first to the second part of the act: another cancel, resume or approve."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """All that a seed stands for."""
+    """Everything that a seed determines."""
 
     seed: int
     functions: tuple[Function, ...]
@@ -143,7 +156,7 @@ class Schedule:
     acts: tuple[Act, ...]
 
     def __str__(self) -> str:
-        """One line a fault, in order of time where there is one."""
+        """One line for each fault, by time where it has one."""
         timed = sorted([*self.windows, *self.kills], key=lambda fault: fault.at)
         return "\n".join(
             [
@@ -153,20 +166,20 @@ class Schedule:
         )
 
     def document(self) -> str:
-        """Everything, as JSON."""
+        """The schedule as JSON."""
         return json.dumps(asdict(self), indent=1)
 
     def order(self, id: str) -> Order:
-        """The order of that id."""
+        """The order with this id."""
         return next(order for order in self.orders if order.id == id)
 
     def acts_on(self, order: str) -> tuple[Act, ...]:
-        """What people do to a release."""
+        """The acts on a release."""
         return tuple(act for act in self.acts if act.order == order)
 
 
 def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> Schedule:
-    """The schedule of a seed: releases begun within ``over`` seconds, so many kills while they run."""
+    """Draw a seed's schedule: releases started within ``over`` seconds, and so many kills."""
     random = Random(seed)
     functions, orders = mix(random, releases, over=over)
     meets = [
@@ -195,7 +208,7 @@ def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> 
 
 
 def _meets(random: Random, function: Function, orders: list[Order]) -> list[Meet]:
-    """Mishaps for requests that these releases will probably make."""
+    """Draw faults for requests that these releases will probably make."""
     meets: dict[tuple[str, int], Meet] = {}
     likely = _likely(function, orders)
     for _ in range(random.choice([0, 1, 2, 2, 3, 4])):
@@ -220,7 +233,7 @@ def _meets(random: Random, function: Function, orders: list[Order]) -> list[Meet
 
 
 def _likely(function: Function, orders: list[Order]) -> list[str]:
-    """Operations that these releases need, or may need to undo what they did; the alias twice as often as anything else."""
+    """The operations of these releases and of their undo; those of the alias twice."""
     likely = ["get_alias", "get_function", "get_function"]
     likely += (
         ["update_alias"] * 4 if function.alias else ["create_alias", "create_alias", "delete_alias"]
@@ -305,7 +318,7 @@ _AROUND: Final = {
     "update_alias",
     "create_alias",
 }
-"""Writes around which people do something."""
+"""Writes around which acts happen."""
 
 
 def _acts(random: Random, order: Order, function: Function) -> list[Act]:

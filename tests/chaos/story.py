@@ -1,4 +1,4 @@
-"""What is known of a run when it is over, told by release: what each wrote, what it found, and what the others did meanwhile."""
+"""A run in retrospect, by release: its writes, its reads, and the changes of others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WRITES = frozenset(
 
 @dataclass(frozen=True)
 class Course:
-    """One release, as it went: its own writes, and those of foreigners, from its beginning to the next release of the alias."""
+    """One release: its writes and foreign ones, from its start to the alias' next release."""
 
     order: Order
     acts: tuple[Done, ...]
@@ -42,7 +42,7 @@ class Course:
 
     @property
     def writes(self) -> list[Entry]:
-        """What it changed at AWS."""
+        """Its changes at AWS."""
         return [
             entry
             for entry in self.entries
@@ -51,7 +51,7 @@ class Course:
 
     @property
     def foreign(self) -> list[Entry]:
-        """What others changed."""
+        """The changes of other writers."""
         return [
             entry
             for entry in self.entries
@@ -65,45 +65,46 @@ class Course:
 
     @property
     def undone(self) -> bool:
-        """Whether it is to have left everything as it was."""
+        """Whether it must have left everything unchanged."""
         return not self.completed and not self.failed and not self.rejected
 
     @property
     def completed(self) -> bool:
-        """Whether the candidate was made live, or nothing was to be done."""
+        """Whether the candidate was promoted, or there was nothing to do."""
         return "Completed" in {self.outer.kind, self.inner.kind if self.inner else ""}
 
     @property
     def rejected(self) -> bool:
-        """Whether it was refused before it touched anything."""
+        """Whether it was rejected before its first write."""
         return "ReleaseRejected" in {self.outer.kind, self.inner.kind if self.inner else ""}
 
     @property
     def failed(self) -> bool:
-        """Whether it says that the alias could not be put back."""
+        """Whether it reports that the alias could not be restored."""
         return "RollbackFailed" in {self.outer.kind, self.inner.kind if self.inner else ""}
 
     @property
     def candidate(self) -> str | None:
-        """The version that it made, or was to make, live."""
+        """The version that it promoted, or was to promote."""
         published = [
             str(write.result["Version"])
             for write in self.writes
             if write.operation == "publish_version"
         ]
         artifact = self.order.request.get("artifact") or {}
-        told = self.outer.candidate or (self.inner.candidate if self.inner else None)
+        reported = self.outer.candidate or (self.inner.candidate if self.inner else None)
         return (
-            published or [artifact.get("version") or self.order.request.get("version") or told]
+            published or [artifact.get("version") or self.order.request.get("version") or reported]
         )[-1]
 
     def did(self, *deeds: str) -> list[Done]:
-        """What people did to it, and were heard."""
+        """The acts on it that were accepted."""
         return [done for done in self.acts if done.act.deed in deeds and done.heard]
 
     def __str__(self) -> str:
         inner = f", rollout {self.inner.kind}" if self.inner else ""
-        return f"{self.order.id} ({self.outer.kind}{inner}: {self.outer.note or (self.inner.note if self.inner else '')})"
+        note = self.outer.note or (self.inner.note if self.inner else "")
+        return f"{self.order.id} ({self.outer.kind}{inner}: {note})"
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,18 @@ class Story:
     entries: tuple[Entry, ...]
     done: tuple[Done, ...]
     endings: Mapping[str, tuple[Ending, Ending | None]]
-    """By order: how the workflow that was asked for ended, and its ``Rollout``."""
+    """By order: how the started workflow and its ``Rollout`` ended."""
     before: Mapping[str, State]
     after: Mapping[str, State]
     problems: tuple[str, ...] = field(default=())
-    """What the watcher saw meanwhile."""
+    """The violations that the watcher reported."""
 
     @cached_property
     def courses(self) -> list[Course]:
-        """Every release, by function, in the order in which they held the alias; those that never held it come where they began."""
+        """Every release, by function, in the order in which they held the alias.
+
+        Those that never held it come in the order of their starts.
+        """
         return [
             course
             for function in self.schedule.functions
@@ -131,7 +135,7 @@ class Story:
 
     @cached_property
     def settled(self) -> list[Function]:
-        """The functions whose releases have all ended: only of them can be said how they ought to be."""
+        """The functions whose releases have all ended, so that their final states are known."""
         running = {
             course.order.function
             for course in self.courses
@@ -143,7 +147,7 @@ class Story:
         return [function for function in self.schedule.functions if function.name not in running]
 
     def courses_of(self, function: str) -> list[Course]:
-        """The releases of one function, one after the other."""
+        """The releases of one function, in order."""
         entries = [entry for entry in self.entries if entry.function == function]
         orders = [
             order
@@ -187,7 +191,7 @@ class Story:
 
 
 def alias_at(entries: list[Entry], at_first: Routing | None, moment: float) -> Routing | None:
-    """Where an alias pointed at a moment, by what was written to it."""
+    """The routing of an alias at a moment, by the writes to it."""
     routing = at_first
     for entry in entries:
         if entry.committed is not None and entry.committed < moment:

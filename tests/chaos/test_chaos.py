@@ -1,4 +1,4 @@
-"""A short storm with a fixed seed: the whole suite in a minute. ``make chaos`` is the long one."""
+"""A short chaos run with a fixed seed; ``make chaos`` is the long one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each invariant over a small run made by hand: one that keeps it, and one that breaks it."""
+"""Each invariant over two small handmade runs: one that keeps it, one that breaks it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def run(
     acts: tuple[Done, ...] = (),
     **keys: Any,
 ) -> Story:
-    """A run of one release that went like this."""
+    """A run of one release with these events."""
     request = {
         "target": {"function": "f001"},
         "artifact": {"kind": "s3", "bucket": "artifacts", "key": "1.zip"},

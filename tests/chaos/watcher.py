@@ -1,4 +1,4 @@
-"""Watches a run while it lasts: what the local Lambda itself says of its aliases, held against the ledger, and against the boldest step there is."""
+"""Watches the aliases during a run, and compares them with the ledger and the strategies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from workflows.domain.strategy import SetWeight
 from workflows.request import ReleaseRequest
 
 _EVERY = 0.1
-"""Seconds between two looks, each at one alias."""
+"""Seconds between two reads, each of one alias."""
 
 
 async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
-    """Look at one alias after the other until cancelled; what was wrong."""
+    """Read one alias after the other until cancelled; return the violations."""
     problems: list[str] = []
     bold = {function.name: boldest(schedule, function.name) for function in schedule.functions}
     first = {
@@ -39,12 +39,12 @@ async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
 
 
 def told_at(ledger: Ledger, function: str, at_first: Routing | None) -> Routing | None:
-    """Where the ledger says that the alias is now."""
+    """The routing of an alias by the ledger."""
     return alias_at(ledger.of(function), at_first, float("inf"))
 
 
 def boldest(schedule: Schedule, function: str) -> float:
-    """The largest share below all of it that any release of a function may give its candidate."""
+    """The largest weight below 100 % in any strategy of a function's releases."""
     requests = [
         ReleaseRequest.model_validate(order.request)
         for order in schedule.orders
@@ -60,7 +60,7 @@ def boldest(schedule: Schedule, function: str) -> float:
 
 
 def too_bold(function: str, seen: Routing | None, most: float) -> list[str]:
-    """What is wrong with the weights of an alias, if something is."""
+    """The violation in the weights of an alias, if any."""
     given = 100 * sum(weight for _, weight in seen.weights) if seen else 0
     return (
         [f"{function} gives {given:g}% to a candidate, and no step gives more than {most:g}%"]

@@ -1,4 +1,4 @@
-"""Good answers to every request that an operation makes, over HTTP: each a sample of AWS's own model, with secrets in the places for them."""
+"""Good HTTP responses to every request of an operation, with secrets in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.fake_lambda.http import HttpRequest, HttpResponse
 from tests.fuzz.everything import settled
 
 KEPT = "hunter3-what-aws-knows"
-"""Stands in AWS's answers where secrets do: in environment values and in the signature of a package's address."""
+"""The secret in AWS's responses: in environment values and in the signature of a package's URL."""
 
 _VALUES = {
     "Variables": {"TOKEN": KEPT},
@@ -23,8 +23,8 @@ _VALUES = {
 }
 
 
-def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one for each kind of request
-    """What AWS answers to this request, every member set; ``url`` is the server's own."""
+def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one a kind of request
+    """AWS's response to this request, with every member set; ``url`` is the server's own."""
     target = request.headers.get("x-amz-target", "")
     match target.rpartition(".")[2] or request.operation:
         case "DescribeAlarms":
@@ -108,7 +108,7 @@ def _lambda(operation: str, url: str) -> HttpResponse:
 
 
 def _plant(answer: Any, url: str) -> None:
-    """Put secrets where AWS has them, and no page behind a page."""
+    """Put secrets where AWS has them, and end pagination after the first page."""
     match answer:
         case dict():
             for name, value in answer.items():

@@ -1,4 +1,4 @@
-"""One worker of the fuzzers' own on the real server, in front of an AWS in memory that knows every operation; and the figures at the end."""
+"""The fuzzers' worker on the real server, over an AWS in memory, and the figures at the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TALLIES: list[Tally] = []
 
 @pytest.fixture(scope="session")
 async def harness(temporal: WorkflowEnvironment) -> AsyncIterator[FuzzHarness]:
-    """A worker that must outlive whatever it is sent."""
+    """A worker that must survive every input."""
     logging.getLogger("temporalio").setLevel(
         logging.CRITICAL
     )  # thousands of refusals are told by the figures
@@ -35,14 +35,14 @@ async def harness(temporal: WorkflowEnvironment) -> AsyncIterator[FuzzHarness]:
 
 @pytest.fixture
 async def cleared(harness: FuzzHarness) -> AsyncIterator[FuzzHarness]:
-    """The harness; whatever a failed test leaves running in it is ended."""
+    """The harness; workflows that a failed test leaves running are terminated."""
     yield harness
     await harness.clear()
 
 
 @pytest.fixture
 def tallies() -> list[Tally]:
-    """Where the figures go."""
+    """The figures, printed at the end of the run."""
     return _TALLIES
 
 
@@ -56,5 +56,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     answers = sum(tally.sent for tally in _TALLIES if tally.title.startswith("answers"))
     wrong = sum(len(tally.wrong) for tally in _TALLIES)
     terminalreporter.write_line(
-        f"{inputs} inputs and {answers} operations and releases that met a bad answer; {wrong} went wrong"
+        f"{inputs} inputs and {answers} spoilt responses; {wrong} went wrong"
     )

@@ -1,4 +1,4 @@
-"""JSON as anybody may send it: keys twice, tokens that are no JSON, nesting without end; and what to do to a good document to spoil it."""
+"""Malformed JSON, and ways to spoil a good document."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 MARK = "hunter2"
-"""Stands in every hostile text: a refusal that holds it has repeated what was typed."""
+"""Part of every hostile text: a refusal that contains it has repeated its input."""
 
 
 @dataclass(frozen=True)
 class Raw:
-    """These very bytes in the place of a value."""
+    """These bytes in the place of a value."""
 
     token: bytes
 
@@ -25,14 +25,14 @@ class Raw:
 
 @dataclass(frozen=True)
 class Twice:
-    """A key's two values, in order: the key stands twice in its object."""
+    """The two values of a duplicate key, in order."""
 
     first: Any
     second: Any
 
 
 def written(value: Any) -> bytes:
-    """A document on the wire."""
+    """Encode a document as JSON."""
     match value:
         case Raw():
             return value.token
@@ -64,22 +64,72 @@ def _each(given: Any) -> tuple[Any, ...]:
 TOKENS = tuple(
     Raw(token)
     for token in (
-        b"NaN", b"-Infinity", b"Infinity", b"1e999", b"-0", b"1E400", b"9" * 5000, b"0." + b"3" * 5000, b"01", b"+1", b"nul", b"",
-        b"'" + MARK.encode() + b"'", b'"' + MARK.encode() + b'\\ud800"', b'"\\udc00' + MARK.encode() + b'"',
-        b'"' + MARK.encode() + b'\xff\xfe"', b'"' + MARK.encode() + b"\xed\xa0\x80" + b'"', b'"' + MARK.encode() + b'\x00\n"',
-        b"[" * 5000, b"[" * 300 + b"]" * 300, b'{"a":' * 300 + b"1" + b"}" * 300, b'{"kind":' * 2000, b"/* " + MARK.encode() + b" */ 1",
+        b"NaN",
+        b"-Infinity",
+        b"Infinity",
+        b"1e999",
+        b"-0",
+        b"1E400",
+        b"9" * 5000,
+        b"0." + b"3" * 5000,
+        b"01",
+        b"+1",
+        b"nul",
+        b"",
+        b"'" + MARK.encode() + b"'",
+        b'"' + MARK.encode() + b'\\ud800"',
+        b'"\\udc00' + MARK.encode() + b'"',
+        b'"' + MARK.encode() + b'\xff\xfe"',
+        b'"' + MARK.encode() + b"\xed\xa0\x80" + b'"',
+        b'"' + MARK.encode() + b'\x00\n"',
+        b"[" * 5000,
+        b"[" * 300 + b"]" * 300,
+        b'{"a":' * 300 + b"1" + b"}" * 300,
+        b'{"kind":' * 2000,
+        b"/* " + MARK.encode() + b" */ 1",
     )
-)  # fmt: skip
+)
 
 TEXTS = st.one_of(
-    st.sampled_from(["", " ", "\x00", "\u202e", "\ufeff", "𝕏", "é" * 300, "🦄" * 260, "{{resolve:", "{{resolve:ssm:/x}}", "' OR 1=1", "$LATEST", "live:1", "%s%n", "../..", "P9999999999999D", "-PT5M", "PT-5M", "P-5D", "999999999d", "0s", "1s", "PT1e9S", "PT0.5S"]).map(lambda text: text),
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "\x00",
+            "\u202e",
+            "\ufeff",
+            "𝕏",
+            "é" * 300,
+            "🦄" * 260,
+            "{{resolve:",
+            "{{resolve:ssm:/x}}",
+            "' OR 1=1",
+            "$LATEST",
+            "live:1",
+            "%s%n",
+            "../..",
+            "P9999999999999D",
+            "-PT5M",
+            "PT-5M",
+            "P-5D",
+            "999999999d",
+            "0s",
+            "1s",
+            "PT1e9S",
+            "PT0.5S",
+        ]
+    ).map(lambda text: text),
     st.text(max_size=20),
     st.sampled_from([200, 1_000, 10_000, 100_000]).map(lambda size: "x" * size),
-).map(lambda text: f"{MARK}{text}" if len(text) % 3 == 0 else text)  # fmt: skip
+).map(lambda text: f"{MARK}{text}" if len(text) % 3 == 0 else text)
 
 NUMBERS = st.one_of(
-    st.sampled_from([0, -1, 1, 2**31, -(2**63), 2**63, 2**64, 10**18, 10**300, 0.5, -0.0, 1e-320, 1.0, 140, 101]), st.integers(), st.floats(allow_nan=False, allow_infinity=False)
-)  # fmt: skip
+    st.sampled_from(
+        [0, -1, 1, 2**31, -(2**63), 2**63, 2**64, 10**18, 10**300, 0.5, -0.0, 1e-320, 1.0, 140, 101]
+    ),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
 
 HOSTILE = st.one_of(
     TEXTS,
@@ -89,18 +139,33 @@ HOSTILE = st.one_of(
     st.booleans(),
     st.recursive(
         st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
-        lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)
+        ),
         max_leaves=8,
     ),
-    st.sampled_from([[], {}, [[]], [{}], {"": {}}, {"kind": MARK}, {"kind": [MARK]}, {MARK: MARK}, [MARK] * 2000, {f"k{n}": n for n in range(2000)}]),
-)  # fmt: skip
-"""Anything at all."""
+    st.sampled_from(
+        [
+            [],
+            {},
+            [[]],
+            [{}],
+            {"": {}},
+            {"kind": MARK},
+            {"kind": [MARK]},
+            {MARK: MARK},
+            [MARK] * 2000,
+            {f"k{n}": n for n in range(2000)},
+        ]
+    ),
+)
+"""Any document."""
 
 Way = tuple[str | int, ...]
 
 
 def ways(value: Any, way: Way = ()) -> list[Way]:
-    """The way to every place in a document, its root first."""
+    """The paths of all places in a document, its root first."""
     found = [way]
     inner = (
         value.items()
@@ -116,9 +181,23 @@ def ways(value: Any, way: Way = ()) -> list[Way]:
 
 _BEYOND: dict[type, st.SearchStrategy[Any]] = {
     int: st.sampled_from([-1, 0, 101, 10**7, -(2**31), 2**63, 10**40, 0.5, 10.0]),
-    str: st.sampled_from(["", MARK, f"{MARK}-{'x' * 2000}", "$LATEST", "0", "-PT1H", "P400D", "999999999d", "Canary0Percent0Minutes", " ", "a b"]),
-}  # fmt: skip
-"""Of the right type, and out of every range."""
+    str: st.sampled_from(
+        [
+            "",
+            MARK,
+            f"{MARK}-{'x' * 2000}",
+            "$LATEST",
+            "0",
+            "-PT1H",
+            "P400D",
+            "999999999d",
+            "Canary0Percent0Minutes",
+            " ",
+            "a b",
+        ]
+    ),
+}
+"""Values of the right type and out of range."""
 
 
 @st.composite
@@ -128,7 +207,7 @@ def spoilt(
     hostile: st.SearchStrategy[Any] = HOSTILE,
     most: int = 3,
 ) -> Any:
-    """A good document with one to three things wrong with it."""
+    """A good document with one to three mistakes."""
     document = copy.deepcopy(draw(good))
     for _ in range(draw(st.integers(1, most))):
         document = _spoil(document, draw(st.sampled_from(ways(document))), draw, hostile)
@@ -136,7 +215,7 @@ def spoilt(
 
 
 def _spoil_root(document: Any, draw: st.DrawFn, hostile: st.SearchStrategy[Any]) -> Any:
-    """The document as a whole made into something else, mostly by a key too many."""
+    """Replace the whole document, mostly by one with an extra key."""
     if isinstance(document, dict) and draw(st.booleans()):
         return {**document, draw(TEXTS): copy.deepcopy(draw(hostile))}
     match draw(st.integers(0, 9)):
@@ -149,7 +228,7 @@ def _spoil_root(document: Any, draw: st.DrawFn, hostile: st.SearchStrategy[Any])
 
 
 def _spoil(document: Any, way: Way, draw: st.DrawFn, hostile: st.SearchStrategy[Any]) -> Any:
-    """One thing more wrong, at the end of this way."""
+    """Add a mistake at the end of this path."""
     if not way:
         return _spoil_root(document, draw, hostile)
     holder, last = document, way[-1]

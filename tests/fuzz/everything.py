@@ -1,4 +1,4 @@
-"""An AWS in memory that answers every operation there is: as the fake does where it knows how, else a sample of botocore's model."""
+"""An AWS in memory with every operation: the fake's, or a sample of botocore's model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.fake_lambda.account import OPERATIONS, Answer
 from tests.fake_lambda.service_model import check_answer
 
 LONG = "🦄" * 1024
-"""As long as a key in S3 may be by our reading, in characters that take four bytes each."""
+"""The longest key in S3 that our models accept, in characters of four bytes each."""
 
 MANY = [f"{number:02}{'é' * 250}" for number in range(100)]
 ALARMS = {"quiet": "OK", "loud": "ALARM", **dict.fromkeys(MANY, "OK")}
@@ -24,15 +24,15 @@ _RELEASE = re.compile(r"checkout-\d+")
 
 
 class Spoiler(Protocol):
-    """Spoils answers to one function's releases."""
+    """Spoils AWS's responses to the releases of one function."""
 
     def meet(self, service: str, operation: str, answer: Answer) -> Answer:
-        """The answer, or a worse one, or an ``AwsError``."""
+        """Return the response or a spoilt one, or raise an ``AwsError``."""
         ...
 
 
 class Everything(FakeLambda):
-    """Knows two hooks, two alarms, a package and a parameter besides the functions it is given."""
+    """Has hooks, alarms, a package and a parameter besides the functions that tests create."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Everything(FakeLambda):
         self.spoilers: dict[str, Spoiler] = {}
 
     async def call(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Answer:
-        """As the fake does; but an answer to a release that somebody spoils comes spoilt."""
+        """Answer as the fake does, or spoilt where the function has a spoiler."""
         found = (
             _RELEASE.search(activity.info().workflow_id or "") if activity.in_activity() else None
         )
@@ -65,7 +65,7 @@ class Everything(FakeLambda):
 
 
 def settled(answer: Any) -> Any:
-    """A sample in which nothing is under way: an enumeration's first value is *Pending* as often as not."""
+    """A sample without a change in progress: the first value of many enumerations is *Pending*."""
     match answer:
         case dict():
             return {
@@ -83,5 +83,5 @@ _SETTLED = {"State": "Active", "LastUpdateStatus": "Successful", "Status": "READ
 
 
 def by_name(activities: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """Activities by the names that Temporal knows them by."""
+    """All activities by their names in Temporal."""
     return {getattr(each, "__temporal_activity_definition").name: each for each in activities}

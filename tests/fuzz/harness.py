@@ -1,4 +1,4 @@
-"""Where fuzzed inputs meet the real server: starts things side by side, waits for each to end, and tells what should not have happened."""
+"""Sends fuzzed inputs to the real server, waits for each to end, and counts what went wrong."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from tests.fuzz.size import Case
 
 QUEUE = "fuzz"
 FUNCTION_PLACEHOLDER = b"checkout-fuzz"
-"""Stands in a document for the function that an input is about: each has one of its own."""
+"""The function's name in a document; each input gets a function of its own."""
 
 HANG_SECONDS = 120.0
-"""Seconds until something hangs. Nothing takes more than a few, but on a machine that is busy with other things."""
+"""Seconds after which a workflow hangs. All end within a few, except on a busy machine."""
 
 _STARVED = 2
-"""Tasks of a workflow that may find the worker without a processor for ten seconds, and be given to it again."""
+"""Workflow tasks that may time out because the worker got no CPU for ten seconds."""
 
 CONCURRENCY = 24
 
 _T = TypeVar("_T")
 _numbers = itertools.count(1)
 _CAME_MEANWHILE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
-"""How a server says that something (a cancel of ours) arrived while a task was being worked on: no fault of anybody's."""
+"""The server's cause where an event, like a cancel, arrived during a task: not a mistake."""
 
 
 @dataclass
 class Tally:
-    """What came of everything that was sent: how often, what was wrong, and how long the slowest refusal took."""
+    """The endings of all inputs, what was wrong, and the slowest refusal."""
 
     title: str
     ends: Counter[str] = field(default_factory=Counter[str])
@@ -53,7 +53,7 @@ class Tally:
 
     @property
     def sent(self) -> int:
-        """How many were sent; answers that were to be spoilt and were never asked for (in parentheses) do not count."""
+        """The number sent, without spoilt responses that were never requested (in parentheses)."""
         return sum(count for kind, count in self.kinds.items() if not kind.startswith("("))
 
     def check(self) -> None:
@@ -62,19 +62,20 @@ class Tally:
         )
 
     def refused(self, clock: Clock) -> None:
-        """A malformed input was refused; how long that took."""
+        """Record how long the refusal of a malformed input took."""
         self.slowest = max(self.slowest, clock.seconds)
 
     def __str__(self) -> str:
         kinds = f"\n    sent: {dict(self.kinds.most_common())}" if self.kinds else ""
         return (
-            f"{self.title}: {self.sent} in {self.seconds:.1f} s, {len(self.wrong)} wrong, slowest refusal {self.slowest:.2f} s{kinds}"
+            f"{self.title}: {self.sent} in {self.seconds:.1f} s, {len(self.wrong)} wrong, "
+            f"slowest refusal {self.slowest:.2f} s{kinds}"
             f"\n    ended: {dict(self.ends.most_common())}"
         )
 
 
 class Clock:
-    """Measures how long an answer takes."""
+    """Measures seconds from its creation."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
@@ -91,7 +92,7 @@ async def run_cases(
     *,
     at_once: int = CONCURRENCY,
 ) -> Tally:
-    """Meet all of them, so many at a time; whatever goes wrong is told with the case, when all have been met."""
+    """Run all cases, so many at a time; failures are collected with their cases."""
     tally, clock, waiting = Tally(title), Clock(), iter(cases)
 
     async def lane() -> None:
@@ -120,7 +121,7 @@ class FuzzHarness:
         return self.env.client
 
     def function(self) -> str:
-        """A function of its own, two versions, the second live."""
+        """Create a function with two versions, the second live."""
         name = f"checkout-{next(_numbers)}"
         self.aws.create(name, "one", "two")
         return name
@@ -137,7 +138,7 @@ class FuzzHarness:
         )
 
     async def running(self) -> list[str]:
-        """The ids of workflows that are still running here."""
+        """The ids of workflows that still run on this queue."""
         return [
             found.id
             async for found in self.client.list_workflows(
@@ -146,7 +147,7 @@ class FuzzHarness:
         ]
 
     async def nothing_runs(self) -> None:
-        """Wait until nothing is left running, and fail if something is."""
+        """Wait until no workflow runs; fail if one does not end."""
         left: list[str] = []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HANG_SECONDS):
@@ -155,13 +156,13 @@ class FuzzHarness:
         assert not left, f"{len(left)} workflows are left running: {left[:5]}"
 
     async def clear(self) -> None:
-        """End what a failed test left."""
+        """Terminate what a failed test left running."""
         for id_ in await self.running():
             await terminate(self.client.get_workflow_handle(id_))
 
 
 async def terminate(handle: WorkflowHandle[Any, Any]) -> None:
-    """End a workflow, if it has not ended meanwhile."""
+    """Terminate a workflow, if it has not ended."""
     with contextlib.suppress(RPCError):
         await handle.terminate()
 
@@ -169,7 +170,10 @@ async def terminate(handle: WorkflowHandle[Any, Any]) -> None:
 async def wait_for_ending(
     client: Client, handle: WorkflowHandle[Any, Any], *, patience: float = HANG_SECONDS
 ) -> tuple[str, ApplicationError | None]:
-    """How a workflow ended: ``Completed``, ``CancelledError``, or its failure; one that does not end is ended, and says why it hung."""
+    """Wait for a workflow to end: ``Completed``, ``CancelledError``, or its failure.
+
+    One that does not end is terminated, and reported with what it waited for.
+    """
     try:
         async with asyncio.timeout(patience):
             await handle.result()
@@ -188,7 +192,10 @@ async def wait_for_ending(
 
 
 async def assert_no_task_failed(client: Client, handle: WorkflowHandle[Any, Any]) -> None:
-    """No workflow task failed on the way, here or in a child: a failed one is tried again, for ever if it must."""
+    """Assert that no workflow task failed, here or in a child.
+
+    Temporal retries a failed task without limit.
+    """
     history = await handle.fetch_history()
     starved = 0
     for event in history.events:
@@ -199,30 +206,32 @@ async def assert_no_task_failed(client: Client, handle: WorkflowHandle[Any, Any]
             )
         if event.HasField("workflow_task_failed_event_attributes"):
             attributes = event.workflow_task_failed_event_attributes
-            said = f"{attributes.failure.message[:300]} {attributes.failure.cause.message[:300]}"
-            starved += "TMPRL1101" in said  # the SDK's word for two seconds without a processor
-            assert attributes.cause == _CAME_MEANWHILE or "TMPRL1101" in said, (
-                f"a task of {handle.id} failed: {said}"
+            message = f"{attributes.failure.message[:300]} {attributes.failure.cause.message[:300]}"
+            starved += "TMPRL1101" in message  # the SDK's code: two seconds without a CPU
+            assert attributes.cause == _CAME_MEANWHILE or "TMPRL1101" in message, (
+                f"a task of {handle.id} failed: {message}"
             )
         starved += event.HasField("workflow_task_timed_out_event_attributes")
     assert starved <= _STARVED, f"{starved} tasks of {handle.id} timed out"
 
 
 async def _stuck(client: Client, handle: WorkflowHandle[Any, Any]) -> str:
-    """The last thing that failed in a history, or its child's, else what it waits for."""
+    """The last failure in a history or its child's, else what it waits for."""
     history = await handle.fetch_history()
     children = [event.child_workflow_execution_started_event_attributes for event in history.events]
     if child := next(
         (each.workflow_execution for each in children if each.workflow_execution.workflow_id), None
     ):
-        return f"child {await _stuck(client, client.get_workflow_handle(child.workflow_id, run_id=child.run_id))}"
+        inner = client.get_workflow_handle(child.workflow_id, run_id=child.run_id)
+        return f"child {await _stuck(client, inner)}"
     failed = [
         event.workflow_task_failed_event_attributes
         for event in history.events
         if event.HasField("workflow_task_failed_event_attributes")
     ]
     if failed:
-        return f"its task fails: {failed[-1].cause} {failed[-1].failure.message[:300]} {failed[-1].failure.cause.message[:300]}"
+        cause, failure = failed[-1].cause, failed[-1].failure
+        return f"its task fails: {cause} {failure.message[:300]} {failure.cause.message[:300]}"
     description = (await handle.describe()).raw_description
     pending = [
         f"{each.activity_type.name} attempt {each.attempt}: {each.last_failure.message[:200]}"
@@ -232,7 +241,7 @@ async def _stuck(client: Client, handle: WorkflowHandle[Any, Any]) -> str:
 
 
 def assert_answered(error: RPCError, *expected: RPCStatusCode) -> None:
-    """The server said something, and not just nothing in time; one of these, if any are named."""
+    """Assert that the server answered in time, with one of these codes if any are given."""
     assert error.status not in {
         RPCStatusCode.DEADLINE_EXCEEDED,
         RPCStatusCode.CANCELLED,

@@ -1,4 +1,4 @@
-"""What may be wrong with an answer of AWS's: each way takes a good one, and chance, and makes a bad one."""
+"""Ways to spoil a response of AWS: each makes a bad one from a good one and a random source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fake_lambda.http import HttpResponse
 from tests.fuzz.documents import ways
 
 TYPED = "hunter2-what-was-sent"
-"""Stands in requests where secrets do; an AWS that repeats it must not be believed."""
+"""The secret in requests: a response that repeats it must not be passed on."""
 
 Random = random.Random
 Way = Callable[[HttpResponse, Random], HttpResponse]
@@ -41,13 +41,13 @@ OTHERS: tuple[Any, ...] = (
 
 
 def way(function: Way) -> Way:
-    """One more way to spoil an answer."""
+    """Register a way to spoil a response."""
     WAYS[function.__name__] = function
     return function
 
 
 def spoil(document: Any, chance: Random, *, times: int = 1) -> Any:
-    """A document with members missing, null, of another type, or with a value that nobody has heard of."""
+    """A document with members missing, null, of another type, or with an unknown value."""
     document = copy.deepcopy(document)
     for _ in range(times):
         places = [place for place in ways(document) if place]
@@ -80,13 +80,13 @@ def _of(answer: HttpResponse) -> Any:
 
 @way
 def member(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """One thing wrong with a member."""
+    """One member is wrong."""
     return replace(answer, body=json.dumps(spoil(_of(answer), chance)).encode())
 
 
 @way
 def members(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """Several things wrong."""
+    """Several members are wrong."""
     return replace(
         answer, body=json.dumps(spoil(_of(answer), chance, times=chance.randint(2, 6))).encode()
     )
@@ -94,13 +94,13 @@ def members(answer: HttpResponse, chance: Random) -> HttpResponse:
 
 @way
 def root(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """JSON, and no object."""
+    """JSON that is not an object."""
     return replace(answer, body=json.dumps(chance.choice(OTHERS)).encode())
 
 
 @way
 def huge(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """Five megabytes: in a member that there is, in one that there is not, or as a long list."""
+    """Five megabytes: in a known member, in an unknown one, or as a long list."""
     document = _of(answer)
     if not isinstance(document, dict):
         return answer
@@ -121,7 +121,7 @@ def huge(answer: HttpResponse, chance: Random) -> HttpResponse:
 
 @way
 def not_json(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """A page, half an answer, bytes."""
+    """A body that is not JSON: a web page, half a response, or bytes."""
     half = answer.body[: len(answer.body) // 2]
     bodies = [
         b"<html>Welcome to the guest network</html>",
@@ -144,13 +144,13 @@ def not_json(answer: HttpResponse, chance: Random) -> HttpResponse:
 
 @way
 def empty(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """Nothing."""
+    """An empty body."""
     return replace(answer, body=b"", headers={} if chance.random() < 0.5 else answer.headers)
 
 
 @way
 def nested(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """Nesting without end, on its own or within a member."""
+    """Deep nesting, alone or within a member."""
     depth = chance.choice([100, 990, 5_000, 200_000])
     inner = chance.choice(
         [b"[" * depth + b"]" * depth, b'{"a":' * depth + b"1" + b"}" * depth, b"[" * depth]
@@ -165,7 +165,7 @@ def nested(answer: HttpResponse, chance: Random) -> HttpResponse:
 
 @way
 def twice(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """A member that stands there twice."""
+    """A duplicate member."""
     document = _of(answer)
     if not isinstance(document, dict) or not document:
         return replace(answer, body=b'{"a": 1, "a": 2}')
@@ -176,7 +176,7 @@ def twice(answer: HttpResponse, chance: Random) -> HttpResponse:
 
 @way
 def status(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """The good body under another status."""
+    """The good body with another status."""
     moved = {"Location": "http://127.0.0.1:9/elsewhere"} if chance.random() < 0.3 else {}
     number = chance.choice(
         [
@@ -237,7 +237,10 @@ _MESSAGES: tuple[Any, ...] = (
     TYPED,
     f"Value '{TYPED}' at 'environment' failed to satisfy constraint",
     f"it was {TYPED}!",
-    f"The request signature we calculated does not match the signature you provided. {TYPED} x-amz-security-token:{TYPED}",
+    (
+        "The request signature we calculated does not match the signature you provided. "
+        f"{TYPED} x-amz-security-token:{TYPED}"
+    ),
     f"https://bucket.s3.amazonaws.com/key?X-Amz-Signature={TYPED}&x=1 is gone",
     f'{{"a": "{TYPED}"}}',
     "\ud800".encode(errors="surrogatepass").decode("latin-1"),
@@ -246,7 +249,7 @@ _MESSAGES: tuple[Any, ...] = (
 
 @way
 def error(answer: HttpResponse, chance: Random) -> HttpResponse:  # noqa: ARG001 - whatever it was
-    """An error, in one of the many forms that AWS has for them, and some that it has not."""
+    """An error, in the forms that AWS has for them and in some that it has not."""
     code = chance.choice(_CODES)
     body: Any = {
         chance.choice(["message", "Message", "msg"]): chance.choice(_MESSAGES),
@@ -298,7 +301,7 @@ def error(answer: HttpResponse, chance: Random) -> HttpResponse:  # noqa: ARG001
 
 @way
 def headers(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """Headers that are missing, too long, wrong, or lie about the body."""
+    """Headers that are missing, too long, wrong, or contradict the body."""
     wrong = chance.choice(
         [
             {},
@@ -322,7 +325,7 @@ def headers(answer: HttpResponse, chance: Random) -> HttpResponse:
 
 @way
 def wire(answer: HttpResponse, chance: Random) -> HttpResponse:
-    """What is hardly HTTP: cut, of another length, or of no kind at all."""
+    """Broken HTTP: cut, of another length, or none at all."""
     good = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
     length = str(len(answer.body)).encode()
     whole = good + b"Content-Length: " + length + b"\r\n\r\n" + answer.body

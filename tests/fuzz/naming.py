@@ -1,9 +1,10 @@
-"""What counts as naming a field, and what a refusal must not say.
+"""What a refusal of an input must contain, and what it must not.
 
-A refusal of an input is a list of problems. Each names its field by a dotted path, and that path leads somewhere: step by step either to
-what stands in the input (a key, cut to 100 characters; an index of a list), or to a member that the model has (which may be missing in the
-input). ``(input)`` names the input as a whole: it is no JSON, no object, in another encoding, too large, or wrong in no single place. A wrong
-number of inputs is named as that. What was typed as a *value* is never repeated; a key is, being the name of the field.
+It is a list of problems. Each names its field by a dotted path that leads, step by step, to a part
+of the input or to a member of the model. A part is a key, cut to 100 characters, or an index.
+``(input)`` names the input as a whole: it is no JSON, no object, in another encoding, too large, or
+wrong in no single place. A wrong number of inputs is named as that.
+A *value* of the input is never repeated; a key is, since it is the name of the field.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from pydantic_core import from_json
 from tests.fuzz.documents import MARK
 
 LONGEST_REFUSAL = 12_000
-"""Characters: fifty problems at most, each a path and a sentence."""
+"""Characters: at most fifty problems, each a path and a sentence."""
 
 LONGEST_NAME = 100
 _TELLING = 6
-"""Characters from which on a text that was typed is no coincidence."""
+"""Characters from which a text of the input in a message is no coincidence."""
 
 _COUNTS = re.compile(r"\w+: (exactly one input is needed|no input is taken), \d+ were given")
 
@@ -32,7 +33,7 @@ _COUNTS = re.compile(r"\w+: (exactly one input is needed|no input is taken), \d+
 def check_refusal(
     text: str, details: Sequence[Any], model: type[BaseModel] | None, data: bytes
 ) -> None:
-    """Assert that a refusal of an input is as the module says. ``model`` is None where no input is taken at all."""
+    """Assert that a refusal is as the module says; ``model`` is None where no input is accepted."""
     assert len(text) <= LONGEST_REFUSAL, f"{len(text)} characters"
     if _COUNTS.fullmatch(text):
         return
@@ -53,31 +54,32 @@ def check_refusal(
     )
 
 
-def check_silence(told: str, typed: object, schema: Mapping[str, Any]) -> None:
-    """Assert that nothing which was typed as a value is repeated, but for words that are the model's own."""
-    assert MARK not in told, f"repeats what was typed: {told[:300]}"
+def check_silence(message: str, typed: object, schema: Mapping[str, Any]) -> None:
+    """Assert that no value of the input is repeated, except words of the model itself."""
+    assert MARK not in message, f"repeats what was typed: {message[:300]}"
     own = json.dumps(schema)
     for value in _values(typed):
-        assert len(value) < _TELLING or value not in told or value in own or value in _WORDS, (
-            f"repeats {value[:50]!r}: {told[:300]}"
+        assert len(value) < _TELLING or value not in message or value in own or value in _WORDS, (
+            f"repeats {value[:50]!r}: {message[:300]}"
         )
 
 
 _WORDS = (
-    "no such preset: there are AllAtOnce, Canary<P>Percent<N>Minutes and Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1) Percent "
+    "no such preset: there are AllAtOnce, Canary<P>Percent<N>Minutes and "
+    "Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1) Percent "
     "not a duration: write ISO 8601 (PT10M) or a number and a unit (30s, 5m, 2h, 3d)"
 )
 
 
 def leads_somewhere(field: str, typed: object, schema: Mapping[str, Any]) -> bool:
-    """Whether a dotted path exists in the input or in the model. A name may have dots of its own."""
+    """Whether a dotted path exists in the input or in the model. A name may contain dots."""
     return field == "(input)" or (
         field != "" and _leads(field, typed, [schema], schema.get("$defs", {}))
     )
 
 
 def names_a_member(text: str, model: type[BaseModel]) -> bool:
-    """Whether a sentence begins with a path of the model: how preflight names what does not agree with AWS."""
+    """Whether a sentence begins with a path of the model, like the problems of preflight."""
     path, colon, rest = text.partition(": ")
     return bool(colon and rest) and leads_somewhere(path, None, _schema(model))
 

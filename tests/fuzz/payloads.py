@@ -1,4 +1,4 @@
-"""What is sent: a document in one payload mostly, as JSON mostly; else in other encodings, in pieces, not at all, or twice."""
+"""Payloads to send: mostly one JSON document; else other encodings, parts, none, or several."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ _GARBAGE = st.one_of(
 
 @dataclass(frozen=True)
 class Sent:
-    """The payloads of one input, by encoding and bytes, and what kind of input it is."""
+    """The payloads of one input by encoding and bytes, and its kind."""
 
     kind: str
     parts: tuple[tuple[bytes | None, bytes], ...]
 
     def about(self, function: str) -> tuple[Payload, ...]:
-        """The payloads, about this function."""
+        """The payloads with this function's name in them."""
         return tuple(
             _payload(encoding, data.replace(FUNCTION_PLACEHOLDER, function.encode()))
             for encoding, data in self.parts
@@ -75,7 +75,7 @@ def sent(
     accepts: Callable[[bytes], bool],
     more: Sequence[st.SearchStrategy[Sent]] = (),
 ) -> st.SearchStrategy[Sent]:
-    """Inputs around these documents: a third good, a third with one thing or a few wrong, the rest anything at all."""
+    """Inputs: a third good, a third with a few mistakes, the rest arbitrary."""
     good = shaped.filter(lambda document: accepts(written(document)))
 
     def plain(kind: str, documents: st.SearchStrategy[Any]) -> st.SearchStrategy[Sent]:
@@ -96,16 +96,27 @@ def sent(
         + [plain("shaped", shaped)] * 2
         + [plain("nearly valid", spoilt(good, most=1))] * 4
     )
-    return any_of([*kinds, plain("spoilt", spoilt(good)), plain("spoilt", spoilt(good)), *[plain("hostile", HOSTILE)] * 2, garbage, foreign, several, *more])  # fmt: skip
+    return any_of(
+        [
+            *kinds,
+            plain("spoilt", spoilt(good)),
+            plain("spoilt", spoilt(good)),
+            *[plain("hostile", HOSTILE)] * 2,
+            garbage,
+            foreign,
+            several,
+            *more,
+        ]
+    )
 
 
 def any_of(kinds: Sequence[st.SearchStrategy[_T]]) -> st.SearchStrategy[_T]:
-    """One of these with equal odds: ``one_of`` takes the alternatives of its alternatives for its own."""
+    """One of these with equal odds; ``one_of`` would flatten nested alternatives."""
     return st.sampled_from(range(len(kinds))).flatmap(lambda kind: kinds[kind])
 
 
 def read(model: type[BaseModel], data: bytes) -> Any:
-    """What a model makes of a document; None where it refuses it."""
+    """A document as this model reads it; None where the model refuses it."""
     try:
         return model.model_validate_json(data, by_alias=True, by_name=False)
     except ValidationError:
@@ -113,7 +124,7 @@ def read(model: type[BaseModel], data: bytes) -> Any:
 
 
 def accepted(model: type[BaseModel], payloads: Sequence[Payload]) -> Any:
-    """What a model makes of an input; None where it must be refused."""
+    """An input as this model reads it; None where it must be refused."""
     if len(payloads) != 1 or payloads[0].metadata.get("encoding") != _JSON:
         return None
     if len(payloads[0].data) > LARGEST.get(model, len(payloads[0].data)):

@@ -1,4 +1,4 @@
-"""Documents that a model accepts, or all but accepts, made from the model itself: its JSON schema says what may stand where."""
+"""Documents that a model accepts or nearly accepts, drawn from the model's JSON schema."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from pydantic import BaseModel
 _DURATIONS = st.sampled_from(
     ["1s", "5m", "2h", "3d", "PT10M", "P1D", "PT1H30M", "365d", "PT1S", "P1W"]
 )
-_TIMES = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 - in UTC
-    datetime.isoformat
-)
+_FIRST, _LAST = datetime(2000, 1, 1), datetime(2099, 1, 1)  # noqa: DTZ001 - in UTC
+_TIMES = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC)).map(datetime.isoformat)
 _STRATEGIES = st.sampled_from(
     [
         "AllAtOnce",
@@ -32,7 +31,7 @@ _TEXT = st.one_of(
 )
 
 Known = Mapping[tuple[str, ...], st.SearchStrategy[Any]]
-"""What to put at the end of a path, where the schema does not say enough: by the path's last names."""
+"""Values by the last names of a path, where the schema does not say enough."""
 
 
 def of_model(model: type[BaseModel], known: Known | None = None) -> st.SearchStrategy[Any]:
@@ -43,14 +42,14 @@ def of_model(model: type[BaseModel], known: Known | None = None) -> st.SearchStr
 
 
 class _Shaper:
-    """Walks a schema."""
+    """Draws documents from a schema."""
 
     def __init__(self, schema: dict[str, Any], known: Known) -> None:
         self._definitions: dict[str, Any] = schema.get("$defs", {})
         self._known = known
 
     def of(self, schema: dict[str, Any], path: tuple[str, ...]) -> st.SearchStrategy[Any]:
-        """Values of a schema that stands at the end of this path."""
+        """Values of the schema at the end of this path."""
         for size in (3, 2, 1):
             if len(path) >= size and path[-size:] in self._known:
                 return self._known[path[-size:]]
@@ -64,7 +63,9 @@ class _Shaper:
             return st.sampled_from(schema["enum"])
         return self._of_type(schema, path)
 
-    def _of_type(self, schema: dict[str, Any], path: tuple[str, ...]) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each type
+    def _of_type(  # noqa: PLR0911 - one return for each type
+        self, schema: dict[str, Any], path: tuple[str, ...]
+    ) -> st.SearchStrategy[Any]:
         match schema.get("type"):
             case "object":
                 return self._object(schema, path)
@@ -131,7 +132,7 @@ def _text(schema: dict[str, Any]) -> st.SearchStrategy[str]:
 
 @functools.cache
 def _matching(pattern: str) -> st.SearchStrategy[str]:
-    """Texts of a pattern. Rust's ``$`` is the end of the text, and so is Python's ``\\Z``."""
+    """Texts of a pattern. Rust's ``$`` is the end of the text, like Python's ``\\Z``."""
     pattern = re.sub(r"\\p\{[LZN]\}", "a-z0", pattern)
     return st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True).map(
         lambda text: text.rstrip("\n")

@@ -1,7 +1,8 @@
-"""How much is fuzzed, from which seed: a few hundred inputs for every change, thousands with ``make fuzz``; each can be had again alone.
+"""How much is fuzzed, from which seed; each case can be repeated alone.
 
-A case is known by its door and its number, ``Release#137``: it depends on the seed and on nothing else, neither on how many are sent
-nor on what came before it.
+A few hundred inputs for every change, thousands with ``make fuzz``. A case is known by its kind and
+its number, ``Release#137``. It depends on the seed only: not on how many are sent, nor on what came
+before it.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from hypothesis.strategies import SearchStrategy
 _T = TypeVar("_T")
 
 INPUTS = int(os.environ.get("FUZZ_INPUTS") or "420")
-"""Inputs in all, divided among the doors they come in by."""
+"""The number of inputs, divided among the kinds of calls."""
 
 ANSWERS = int(os.environ.get("FUZZ_ANSWERS") or "240")
-"""AWS's answers that are mutated: most are given to one operation, the rest to whole releases."""
+"""The number of spoilt responses: most go to one operation, the rest to whole releases."""
 
 SEED = int(os.environ.get("FUZZ_SEED") or "1")
 ONLY = os.environ.get("FUZZ_ONLY", "")
-"""One case, ``Release#137``: everything else is left out."""
+"""Run this case only, such as ``Release#137``."""
 
 _CHUNK = 60
 _TRIVIAL = 8
-"""The first examples of any strategy are its simplest, and left out."""
+"""The first examples of a strategy are its simplest, and are skipped."""
 
 
 @dataclass(frozen=True)
 class Case(Generic[_T]):
-    """One thing to be sent."""
+    """One case to run."""
 
     door: str
     number: int
@@ -46,7 +47,7 @@ class Case(Generic[_T]):
 
     @property
     def again(self) -> str:
-        """The command that sends this one again, and nothing else."""
+        """The command that repeats this case only."""
         return f"make fuzz SEED={SEED} ONLY='{self.door}#{self.number}'"
 
     def __str__(self) -> str:
@@ -54,12 +55,15 @@ class Case(Generic[_T]):
 
 
 def share(percent: float, of: int = INPUTS) -> int:
-    """A part of the examples, at least a handful."""
+    """A part of the examples, but not less than a few."""
     return max(8, round(of * percent / 100))
 
 
 def drawn(strategy: SearchStrategy[_T], count: int, *, door: str) -> list[Case[_T]]:
-    """So many different examples, the same for the same seed. Drawn beforehand, so that they can be sent side by side."""
+    """So many different examples, the same for the same seed.
+
+    They are drawn beforehand, so that they can be sent concurrently.
+    """
     if ONLY:
         wanted, _, number = ONLY.partition("#")
         if wanted != door:
@@ -75,7 +79,7 @@ def drawn(strategy: SearchStrategy[_T], count: int, *, door: str) -> list[Case[_
 
 
 def of_chunk(strategy: SearchStrategy[_T], door: str) -> list[Case[_T]]:
-    """Some examples, the same whatever is asked for."""
+    """One chunk of examples, independent of how many are requested."""
     return [Case(door, number, value) for number, value in enumerate(_chunk(strategy, door, 0))]
 
 
@@ -86,7 +90,10 @@ def _cases(strategy: SearchStrategy[_T], door: str, *, at_most: int) -> Iterator
 
 
 def _chunk(strategy: SearchStrategy[_T], door: str, chunk: int) -> list[_T]:
-    """So many examples. Hypothesis likes to draw the constants of all modules that happen to be loaded: a case would then depend on these."""
+    """So many examples, without the constants that Hypothesis collects from loaded modules.
+
+    With them a case would depend on which modules are loaded.
+    """
     found: list[_T] = []
 
     @hypothesis.seed(zlib.crc32(f"{SEED}/{door}/{chunk}".encode()))

@@ -1,4 +1,4 @@
-"""Whatever a standalone activity is given, it ends: bad input at its first attempt, with the field's name."""
+"""A standalone activity ends with every input: bad input at its first attempt, with the field."""
 
 from __future__ import annotations
 
@@ -38,21 +38,24 @@ KNOWN: Known = {
     ("Version",): st.sampled_from(["1", "2", "9"]),
     ("Name",): st.sampled_from(["live", "next"]),
     ("AlarmNames",): st.lists(st.sampled_from(["loud", "gone", "quiet"]), min_size=1, max_size=2),
-    ("Variables",): st.dictionaries(st.sampled_from(["MODE", "TOKEN"]), st.sampled_from(["a", "{{resolve:ssm:/known}}", "{{resolve:ssm:/no}}"])),
+    ("Variables",): st.dictionaries(
+        st.sampled_from(["MODE", "TOKEN"]),
+        st.sampled_from(["a", "{{resolve:ssm:/known}}", "{{resolve:ssm:/no}}"]),
+    ),
     ("lock",): st.sampled_from(["lambda/123456789012/eu-central-1/checkout-fuzz:live", "'", "x"]),
     ("workflow_id",): st.sampled_from(["nothing", "", "a" * 2000]),
     ("run_id",): st.sampled_from(["", "nothing", "00000000-0000-0000-0000-000000000000"]),
-}  # fmt: skip
+}
 ACTIVITIES = by_name([*list_operations(Everything()), read_previous_version, read_journal_activity])
 PASSES = {fault.value for fault in Fault if fault.is_retryable}
 HASTE = RetryPolicy(initial_interval=timedelta(milliseconds=20), backoff_coefficient=1)
-"""What is tried again is so at once: to retry what is refused for good, or for ever, shows."""
+"""Retries without delay: a retry of a permanent refusal shows at once."""
 
 _LONGEST_FAILURE = 2_500
 
 
 def model_of(activity: Callable[..., Any]) -> type[BaseModel]:
-    """What an activity takes."""
+    """The model of an activity's input."""
     hint: Any = typing.get_type_hints(activity)["request"]
     found: type[BaseModel] = next(
         each
@@ -63,12 +66,12 @@ def model_of(activity: Callable[..., Any]) -> type[BaseModel]:
 
 
 def optional(activity: Callable[..., Any]) -> bool:
-    """Whether it takes no input as well."""
+    """Whether its input is optional."""
     return type(None) in typing.get_args(typing.get_type_hints(activity)["request"])
 
 
 def requests(activity: Callable[..., Any]) -> st.SearchStrategy[Any]:
-    """Documents that an activity may be given."""
+    """Documents for an activity's input."""
     return of_model(model_of(activity), KNOWN)
 
 

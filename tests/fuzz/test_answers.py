@@ -1,4 +1,4 @@
-"""Whatever AWS answers to an operation, over real HTTP, it ends: with what the operation promises, or with a fault of the tree."""
+"""An operation ends with every response over real HTTP: with its result, or with a known fault."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities import list_operations
 from activities.aws import Connection, connect
-from activities.transport import Timeouts
 from activities.errors import Fault
 from activities.limits.rate import Limits
 from activities.operation import MAX_RESULT_BYTES
+from activities.transport import Timeouts
 from tests.activities.adapter import REGION, UNLIMITED, set_credentials
 from tests.activities.operations import ATTEMPTED, on_attempt
 from tests.activities.stub import Stub
@@ -38,7 +38,7 @@ from tests.fuzz.test_activities import model_of
 _LANES = 6
 _PATIENCE = 120.0
 _LAST = 15
-"""The attempt that is the last for an answer which nobody can read."""
+"""The last attempt where a response cannot be read."""
 
 _LONGEST_FAILURE = 2_500
 _NONSENSE = {"ResponseParserError", "ResponseTooLarge"}
@@ -78,7 +78,7 @@ SECRETS: Known = {
 
 @dataclass(frozen=True)
 class Question:
-    """An operation's request, its attempt, which of the requests that it makes meets a bad answer, and how that one is bad."""
+    """An operation's request and attempt, and which HTTP response is spoilt in which way."""
 
     name: str
     attempt: int
@@ -88,11 +88,12 @@ class Question:
     chance: int
 
     def __str__(self) -> str:
-        return f"{self.name} (attempt {self.attempt}), answer {self.which or 'every'}: {self.way} {self.chance}; asked {self.request}"
+        response = f"response {self.which or 'every'}: {self.way} {self.chance}"
+        return f"{self.name} (attempt {self.attempt}), {response}; request {self.request}"
 
 
 class Lane:
-    """One adapter, and the server behind it that gives good answers, and a bad one."""
+    """An AWS adapter and its HTTP server, which gives good responses and a bad one."""
 
     def __init__(self) -> None:
         self.stub = Stub(self._answer)
@@ -138,7 +139,10 @@ async def lanes() -> AsyncIterator[list[Lane]]:
 
 
 def questions(count: int) -> list[Case[Question]]:
-    """So many: every operation and every way about as often; each depends on the seed and its number only."""
+    """So many cases, with every operation and every way about equally often.
+
+    Each depends on the seed and its number only.
+    """
     numbers = (
         [int(ONLY.partition("#")[2])]
         if ONLY.startswith("answer#")
@@ -209,7 +213,8 @@ async def _ask(lane: Lane, question: Question, tally: Tally) -> None:
     request = _read(activity, question.request)
     lane.prepare(question)
     answer, failure = await _performed(activity, request, question.attempt)
-    if not lane.met:  # it makes fewer requests, or none at all the second time: then every answer is bad, the first time
+    # It makes fewer requests, or none at its second attempt: spoil every response of the first.
+    if not lane.met:
         question = replace(question, which=0, attempt=1)
         lane.prepare(question)
         answer, failure = await _performed(activity, request, 1)
@@ -245,12 +250,12 @@ async def _performed(
 
 
 def _echo(answer: Any) -> str:
-    """What a function itself answers is the function's: only AWS's own words are looked at."""
+    """The result without the payload of a function, which may contain anything."""
     return (answer.payload or b"").decode(errors="replace") if hasattr(answer, "payload") else ""
 
 
 def _confides(question: Question, failure: ApplicationError) -> bool:
-    """Whether what failed was sent the secret: what was not sent cannot be kept back."""
+    """Whether the failed request contained the secret."""
     itself = bool(failure.details) and failure.details[0]["operation"] == question.name
     return itself and (
         TYPED in json.dumps(question.request)
@@ -259,7 +264,10 @@ def _confides(question: Question, failure: ApplicationError) -> bool:
 
 
 def check_failure(failure: ApplicationError, *, secrets: Sequence[str]) -> None:
-    """A failure is a fault, short, without a secret; a mistake only where AWS's answer is said to be the reason."""
+    """A failure is a known fault, short, and without a secret.
+
+    It is a mistake of ours only where it names AWS's response as the reason.
+    """
     assert failure.type in set(Fault), f"{failure.type}: {failure.message}"
     assert (
         failure.type != Fault.BUG or "AWS's answer is not as AWS describes it" in failure.message
@@ -272,6 +280,6 @@ def check_failure(failure: ApplicationError, *, secrets: Sequence[str]) -> None:
 
 
 def _must_end(failure: ApplicationError) -> bool:
-    """Whether it is no state of AWS's, or of the network's, that passes: what nobody can read, or has heard of."""
+    """Whether a retry cannot help: the response is unreadable or its code is unknown."""
     code = failure.details[0].get("code", "") if failure.details else ""
     return code in _NONSENSE or failure.type not in _ENDLESS

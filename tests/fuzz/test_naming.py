@@ -1,4 +1,4 @@
-"""The judge of refusals refuses those that name nothing, say too much, or repeat what was typed."""
+"""The check of refusals: a refusal must name a field, be short, and not repeat its input."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from tests.fuzz.documents import MARK
 from tests.fuzz.naming import check_refusal, names_a_member
 from workflows.request import ReleaseRequest
 
-TYPED = b'{"target": {"function": "a b"}, "strategy": {"steps": [{"kind": "bake", "duration": "yesterday"}]}, "dotted.key": 1}'
+TYPED = (
+    b'{"target": {"function": "a b"}, "dotted.key": 1, '
+    b'"strategy": {"steps": [{"kind": "bake", "duration": "yesterday"}]}}'
+)
 
 
 def told(*problems: tuple[str, str]) -> tuple[str, list[Any]]:

@@ -1,4 +1,4 @@
-"""Whatever AWS answers to a whole release, it ends as the contract says, with the alias where the ending says that it is."""
+"""A release ends as the contract says with every response of AWS, and its alias agrees."""
 
 from __future__ import annotations
 
@@ -45,36 +45,89 @@ _CONCURRENT = (
 )
 _UNDONE = ("delete_provisioned_concurrency_config", "delete_function_concurrency")
 
-SCENES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
+SCENARIOS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "code": ("Release", {"artifact": _S3, "strategy": _CANARY}, (*_CHANGES, "head_object")),
-    "code, refused": ("Release", {"artifact": _S3, "strategy": _CANARY, **_REFUSED}, (*_CHANGES, "invoke")),
-    "configuration": ("Release", {**_CONFIGURED, "strategy": _CANARY, **_HOOKS}, (*_READS, "update_function_configuration", "get_parameters", "publish_version", "invoke", "update_alias")),
-    "configuration, refused": ("Release", {**_CONFIGURED, "strategy": "AllAtOnce", **_REFUSED}, (*_READS, "update_function_configuration", "publish_version", "update_alias")),
-    "version": ("Release", {"artifact": {"kind": "version", "version": "1"}, "strategy": _CANARY}, (*_READS, "update_alias")),
-    "provisioned": ("Release", {"artifact": _S3, "strategy": _CANARY, **_PROVISIONED}, (*_CHANGES, *_CONCURRENT)),
-    "provisioned, refused": ("Release", {"artifact": _S3, "strategy": _CANARY, **_PROVISIONED, **_REFUSED}, (*_READS, "update_alias", *_CONCURRENT, *_UNDONE)),
-    "guarded": ("Release", {"artifact": _S3, "strategy": _CANARY, "guards": {"alarms": ["quiet"]}}, ("describe_alarms", "update_alias", *_READS)),
+    "code, refused": (
+        "Release",
+        {"artifact": _S3, "strategy": _CANARY, **_REFUSED},
+        (*_CHANGES, "invoke"),
+    ),
+    "configuration": (
+        "Release",
+        {**_CONFIGURED, "strategy": _CANARY, **_HOOKS},
+        (
+            *_READS,
+            "update_function_configuration",
+            "get_parameters",
+            "publish_version",
+            "invoke",
+            "update_alias",
+        ),
+    ),
+    "configuration, refused": (
+        "Release",
+        {**_CONFIGURED, "strategy": "AllAtOnce", **_REFUSED},
+        (*_READS, "update_function_configuration", "publish_version", "update_alias"),
+    ),
+    "version": (
+        "Release",
+        {"artifact": {"kind": "version", "version": "1"}, "strategy": _CANARY},
+        (*_READS, "update_alias"),
+    ),
+    "provisioned": (
+        "Release",
+        {"artifact": _S3, "strategy": _CANARY, **_PROVISIONED},
+        (*_CHANGES, *_CONCURRENT),
+    ),
+    "provisioned, refused": (
+        "Release",
+        {"artifact": _S3, "strategy": _CANARY, **_PROVISIONED, **_REFUSED},
+        (*_READS, "update_alias", *_CONCURRENT, *_UNDONE),
+    ),
+    "guarded": (
+        "Release",
+        {"artifact": _S3, "strategy": _CANARY, "guards": {"alarms": ["quiet"]}},
+        ("describe_alarms", "update_alias", *_READS),
+    ),
     "first": ("Release", {"artifact": _S3}, (*_CHANGES[:-1], "create_alias")),
-    "first, refused": ("Release", {"artifact": _S3, **_REFUSED}, (*_READS, "create_alias", "delete_alias")),
+    "first, refused": (
+        "Release",
+        {"artifact": _S3, **_REFUSED},
+        (*_READS, "create_alias", "delete_alias"),
+    ),
     "back": ("Rollback", {"version": "1"}, (*_READS, "update_alias")),
     "back, unnamed": ("Rollback", {}, (*_READS, "update_alias")),
-}  # fmt: skip
-_CODES = ("SomethingNewException", "", "x" * 3000, "ResourceNotFoundException", "ResourceConflictException", "PreconditionFailedException",
-          "InvalidParameterValueException", "AccessDeniedException", "ServiceException", "TooManyRequestsException", "ReadTimeoutError")  # fmt: skip
+}
+_CODES = (
+    "SomethingNewException",
+    "",
+    "x" * 3000,
+    "ResourceNotFoundException",
+    "ResourceConflictException",
+    "PreconditionFailedException",
+    "InvalidParameterValueException",
+    "AccessDeniedException",
+    "ServiceException",
+    "TooManyRequestsException",
+    "ReadTimeoutError",
+)
 _PASS = {
     "ResourceConflictException",
     "ServiceException",
     "TooManyRequestsException",
     "ReadTimeoutError",
 }
-"""Codes that say that it may pass: what answers so for ever is waited for, until somebody cancels. Here they come a few times."""
+"""Transient codes: a release waits for their end without limit. Here they come a few times."""
 
 
 @dataclass
 class Nonsense:
-    """A release, and what happens to the answers of one operation: how many are left out, how many spoilt (None: all), and in which way."""
+    """A release whose responses to one operation are spoilt.
 
-    scene: str
+    So many are skipped first, then so many are spoilt (None: all), in one way.
+    """
+
+    scenario: str
     operation: str
     skip: int
     times: int | None
@@ -109,17 +162,19 @@ class Nonsense:
             raise AwsError(
                 operation,
                 "ResponseParserError",
-                f"the answer is not as AWS describes it: {wrong if isinstance(bad, dict) else 'none'}",
+                "the response is not as AWS describes it: "
+                f"{wrong if isinstance(bad, dict) else 'none'}",
             )
         return bad
 
     def __str__(self) -> str:
         times = "every" if self.times is None else self.times
-        return f"{self.scene}: {times} of {self.operation} after {self.skip} {self.error or 'spoilt'} {self.chance}"
+        how = f"{self.error or 'spoilt'} {self.chance}"
+        return f"{self.scenario}: {times} of {self.operation} after {self.skip} {how}"
 
 
 def _parsed(value: Any, shape: Any) -> Any:
-    """What botocore makes of it: members that are null or unknown are none."""
+    """A response as botocore parses it: without members that are null or unknown."""
     if isinstance(value, dict) and shape is not None and shape.type_name == "structure":
         return {
             name: _parsed(inner, shape.members[name])
@@ -133,11 +188,22 @@ def _parsed(value: Any, shape: Any) -> Any:
 
 def _case(number: int) -> Case[Nonsense]:
     chance = random.Random(f"{SEED}/release/{number}")
-    scene = list(SCENES)[number % len(SCENES)]
+    scenario = list(SCENARIOS)[number % len(SCENARIOS)]
     error = chance.choice(_CODES) if chance.random() < 0.3 else None
     times = chance.choice([1, 1, 2, 3] if error in _PASS else [1, 1, 2, None, None])
-    operation = chance.choice(SCENES[scene][2])
-    return Case("release", number, Nonsense(scene, operation, chance.choice([0, 1, 2, 3] if operation in _READS else [0, 0, 0, 1]), times, error, chance.randrange(2**32)))  # fmt: skip
+    operation = chance.choice(SCENARIOS[scenario][2])
+    return Case(
+        "release",
+        number,
+        Nonsense(
+            scenario,
+            operation,
+            chance.choice([0, 1, 2, 3] if operation in _READS else [0, 0, 0, 1]),
+            times,
+            error,
+            chance.randrange(2**32),
+        ),
+    )
 
 
 @pytest.mark.timeout(3600)
@@ -167,13 +233,13 @@ async def test_every_release_ends_whatever_aws_answers(
 
 
 async def _release(harness: FuzzHarness, nonsense: Nonsense, tally: Tally) -> None:
-    workflow, keys, _ = SCENES[nonsense.scene]
+    workflow, keys, _ = SCENARIOS[nonsense.scenario]
     name = harness.function()
     function = harness.aws.functions[name]
     function.latest["Description"] = "ours"
-    if nonsense.scene.startswith("first"):
+    if nonsense.scenario.startswith("first"):
         del function.aliases["live"]
-    if nonsense.scene == "configuration, refused":
+    if nonsense.scenario == "configuration, refused":
         for one in (function.latest, *function.versions.values()):
             one["Environment"] = {"Variables": {"TOKEN": KEPT}}
     before, latest = _routing(harness, name), dict(function.latest)

@@ -1,4 +1,4 @@
-"""Whatever a workflow is started with, it ends: refused at once with the field's name, or as a release ends."""
+"""A workflow ends with every input: refused at once with the field, or as a release ends."""
 
 from __future__ import annotations
 
@@ -34,12 +34,17 @@ from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 
 _HOOKS = st.sampled_from(["hook-yes", "hook-yes", "hook-yes", "hook-no", "nobody"])
 KNOWN: Known = {
-    ("target", "function"): st.sampled_from([FUNCTION_PLACEHOLDER.decode()] * 9 + ["nobody", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout-fuzz"]),
+    ("target", "function"): st.sampled_from(
+        [FUNCTION_PLACEHOLDER.decode()] * 9
+        + ["nobody", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout-fuzz"]
+    ),
     ("target", "alias"): st.sampled_from(["live"] * 9 + ["next"]),
     ("strategy",): st.one_of(STRATEGIES, st.deferred(lambda: _STEPS)),
     ("hooks", "before_traffic"): _HOOKS,
     ("hooks", "after_traffic"): _HOOKS,
-    ("guards", "alarms"): st.one_of(st.lists(st.sampled_from(["quiet"] * 6 + ["loud", "gone"]), max_size=2), st.just(MANY)),
+    ("guards", "alarms"): st.one_of(
+        st.lists(st.sampled_from(["quiet"] * 6 + ["loud", "gone"]), max_size=2), st.just(MANY)
+    ),
     ("requested_by",): st.sampled_from(["", "ci", "🦄" * 200, "a\x00b", "' OR 1=1"]),
     ("reason",): st.sampled_from(["", "PR 12", "🦄" * 1000, "a\x00b", "{0}%s"]),
     ("uri",): st.sampled_from(["123456789012.dkr.ecr.eu-central-1.amazonaws.com/one:1", LONG]),
@@ -50,15 +55,21 @@ KNOWN: Known = {
     ("version",): st.sampled_from(["1", "1", "2", "9"]),
     ("provisioned",): st.integers(1, 20),
     ("reserved",): st.integers(20, 2000),
-    ("Environment", "Variables"): st.dictionaries(st.sampled_from(["MODE", "TOKEN"]), st.sampled_from(["a", "{{resolve:ssm:/known}}", "{{resolve:ssm:/no}}"])),
-}  # fmt: skip
+    ("Environment", "Variables"): st.dictionaries(
+        st.sampled_from(["MODE", "TOKEN"]),
+        st.sampled_from(["a", "{{resolve:ssm:/known}}", "{{resolve:ssm:/no}}"]),
+    ),
+}
 _EXPECTED = st.lists(
     st.fixed_dictionaries(
         {"path": st.sampled_from(["$.status", "$.items[0].id", "$['a b']", "$"])},
-        optional={"equals": st.sampled_from(["ok", None, 1.5, [True], {"a": None}]), "exists": st.booleans()},
+        optional={
+            "equals": st.sampled_from(["ok", None, 1.5, [True], {"a": None}]),
+            "exists": st.booleans(),
+        },
     ).filter(lambda one: len(one) == 2),
     max_size=2,
-)  # fmt: skip
+)
 _STEPS = of_model(
     ReleaseRequest.model_fields["strategy"].annotation or BaseModel,
     {
@@ -68,7 +79,7 @@ _STEPS = of_model(
         ("max_failures",): st.sampled_from([0, 0, 3, 19]),
         ("max_latency",): st.sampled_from(["300ms", "2s", "PT15M"]),
     },
-)  # fmt: skip
+)
 _HUGE = st.sampled_from(
     [100_000, 1_000_000, 999_900, 1_000_001, 2_000_500, 2_097_100, 2_097_152, 2_200_000, 5_000_000]
 ).map(lambda size: Sent("huge", ((b"json/plain", _padded(size)),)))
@@ -80,16 +91,20 @@ MODELS: dict[str, tuple[type[BaseModel], type[BaseModel]]] = {
 }
 ENDINGS = {"Completed", "ReleaseRejected", "ReleaseRolledBack"}
 _OTHERWISE = re.compile(
-    r"an update of the function is in progress already|\S+ is being released already|a Rollout runs under the id of its alias"
+    r"an update of the function is in progress already|\S+ is being released already"
+    r"|a Rollout runs under the id of its alias"
 )
-"""How a rejection begins that is about no field, but about the time, or the id that was chosen."""
+"""The beginnings of rejections that are about no field, but about timing or the workflow id."""
 
 _TOO_LARGE = {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.RESOURCE_EXHAUSTED}
-"""How the server itself refuses more than 2 MiB, and gRPC more than 4 MB: at the start, with nothing begun."""
+"""How the server refuses a start with more than 2 MiB, and gRPC one with more than 4 MB."""
 
 
 def _padded(size: int) -> bytes:
-    head = b'{"target":{"function":"checkout-fuzz"},"strategy":"AllAtOnce","configuration":{"Environment":{"Variables":{"BIG":"'
+    head = (
+        b'{"target":{"function":"checkout-fuzz"},"strategy":"AllAtOnce",'
+        b'"configuration":{"Environment":{"Variables":{"BIG":"'
+    )
     return head + b"x" * (size - len(head) - 5) + b'"}}}}'
 
 
@@ -161,7 +176,10 @@ def _lock(function: str, request: Any) -> str:
 
 
 def _waits(request: Any) -> bool:
-    """Whether it would wait without end, or, looking at alarms or metrics every few seconds, for longer than is fun: those are cancelled."""
+    """Whether a release waits so long that the test cancels it.
+
+    Polls of alarms or metrics take real time, even where timers are skipped.
+    """
     request = getattr(request, "root", request)
     steps = request.strategy.steps
     if request.guards.after or is_measured(request.strategy, request.judged_by):

@@ -1,4 +1,4 @@
-"""Whatever is said to, or asked of, a running rollout: it answers at once, and what is nonsense leaves no trace in its history."""
+"""A running rollout answers every update and query at once; a refused one leaves no event."""
 
 from __future__ import annotations
 
@@ -58,8 +58,14 @@ _UNKNOWN = [
     MARK,
 ]
 _QUERIES = [
-    *["status"] * 6, "__stack_trace", "__enhanced_stack_trace", "__temporal_workflow_metadata", "__temporal_workflow_history", *_UNKNOWN, "pause",
-]  # fmt: skip
+    *["status"] * 6,
+    "__stack_trace",
+    "__enhanced_stack_trace",
+    "__temporal_workflow_metadata",
+    "__temporal_workflow_history",
+    *_UNKNOWN,
+    "pause",
+]
 STAGES: dict[str, dict[str, Any]] = {
     "baking": {"kind": "bake", "duration": "365d"},
     "awaiting approval": {"kind": "approval"},
@@ -71,7 +77,7 @@ _WAIT = 60.0
 
 @dataclass(frozen=True)
 class Word:
-    """An update or a query, by name, its inputs, and what the release is doing when it comes."""
+    """An update or a query with its inputs, and the phase of the release."""
 
     stage: str
     name: str
@@ -94,7 +100,7 @@ def _words(names: Sequence[str], model: dict[str, type[BaseModel]]) -> st.Search
 
 
 class Stage:
-    """A rollout in one situation; another one where somebody has ended it."""
+    """A rollout in one phase; it is replaced when it has ended."""
 
     def __init__(self, harness: FuzzHarness, doing: str) -> None:
         self.harness = harness
@@ -106,7 +112,7 @@ class Stage:
         return self.begun[-1][1]
 
     async def open(self) -> None:
-        """Begin a release, in real time, and wait until it is where it should be."""
+        """Begin a release in real time, and wait until it is in its phase."""
         if self.begun and await self._stands():
             return
         function, client = self.harness.function(), self.harness.client
@@ -135,7 +141,7 @@ class Stage:
         return status.phase == self.doing.replace(" ", "_")
 
     async def close(self) -> None:
-        """Cancel it, and see to it that everything ended well."""
+        """Cancel the release, and check how it ended."""
         for outer, rollout in self.begun:
             await outer.cancel()
             kind, _ = await wait_for_ending(self.harness.client, outer)

@@ -1,4 +1,4 @@
-"""``python -m tests.load burst`` and ``python -m tests.load crowd``: releases at AWS's limits, and many canaries asleep. See docs/load.md."""
+"""Load tests: ``python -m tests.load burst`` and ``… crowd``; see docs/load.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ application = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
 def show(title: str, columns: list[list[tuple[str, str]]]) -> None:
-    """Print tables that have the same rows, side by side."""
+    """Print tables with the same rows side by side."""
     table = Table(title=title, show_header=False)
     for rows in zip(*columns, strict=True):
         table.add_row(rows[0][0], *(value for _, value in rows))
@@ -56,7 +56,7 @@ def in_flight(
         ),
     ] = 15,
 ) -> None:
-    """Canaries asleep in a bake: their memory, a restart of the worker, and the burst when their bakes end together."""
+    """Sleeping canaries: their memory, a restart, and the burst when their bakes end together."""
     with tempfile.TemporaryDirectory(prefix="load-") as directory:
         seen = asyncio.run(crowd(Path(directory), Plan(canaries, cached, aws_rate)))
     show(f"{canaries} canaries in flight", [seen.rows()])

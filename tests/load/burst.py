@@ -1,4 +1,4 @@
-"""A hundred releases at once against AWS's limits: what they take beyond the least that AWS allows, and whether a rollback waits."""
+"""A hundred releases at once at AWS's limits: their duration, and the waits of rollbacks."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ STEPS: Final = {"steps": [{"kind": "set_weight", "percent": 10}, LONG]}
 
 
 _CALLS: Final = 6
-"""Control-plane calls of one release, as :data:`tests.bench.pipeline.CALLS` has them at best; four before its alias moves."""
+"""Control-plane calls of one release at best; four before its alias moves."""
 
 
 @dataclass(frozen=True)
 class Burst:
-    """What became of it. Seconds, but for the counts."""
+    """The figures of a burst. Durations are in seconds."""
 
     workers: int
     endings: Counter[str]
@@ -42,18 +42,18 @@ class Burst:
     cpu: dict[str, float]
     idle: list[float]
     aborts: list[float]
-    """From "abort" to the alias back: alone, and amid the burst."""
+    """From an abort amid the burst to the alias back."""
     alarms: list[float]
-    """From the answer of CloudWatch's that has an alarm firing, to the alias back."""
+    """From CloudWatch's response with the alarm to the alias back."""
 
     @property
     def floor(self) -> float:
-        """The least that AWS allows for these calls."""
+        """The least time that AWS allows for these calls."""
         return sum(call.control_plane and not call.throttled for call in self.calls) / AWS_RATE
 
     @property
     def throttled(self) -> float:
-        """Which part of the calls AWS refused for its rate."""
+        """The part of the calls that AWS throttled."""
         return sum(call.throttled for call in self.calls) / len(self.calls)
 
     @property
@@ -62,7 +62,7 @@ class Burst:
         return count_busiest_second(self.calls)
 
     def rows(self) -> list[tuple[str, str]]:
-        """The table."""
+        """The rows of the table."""
         return [
             ("worker processes", str(self.workers)),
             ("endings", ", ".join(f"{count} {how}" for how, count in self.endings.items())),
@@ -73,25 +73,28 @@ class Burst:
             ("calls that reached AWS", f"{len(self.calls)} ({format_operations(self.calls)})"),
             ("throttled", f"{self.throttled:.2%}"),
             ("control-plane calls in the busiest second", str(self.busiest)),
-            ("abort → alias back, nothing else going on", _spread(self.idle)),
-            ("abort → alias back, amid the burst", _spread(self.aborts)),
-            ("alarm seen → alias back, amid the burst", _spread(self.alarms)),
+            ("abort → alias back, nothing else going on", _format_waits(self.idle)),
+            ("abort → alias back, amid the burst", _format_waits(self.aborts)),
+            ("alarm seen → alias back, amid the burst", _format_waits(self.alarms)),
         ]
 
 
-def _spread(seconds: list[float]) -> str:
+def _format_waits(seconds: list[float]) -> str:
     return ", ".join(f"{each * 1000:.0f}" for each in sorted(seconds)) + " ms"
 
 
 async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int = 4) -> Burst:
-    """Release so many functions at once; stop ``rollbacks`` others meanwhile, and let an alarm stop two."""
+    """Release so many functions at once; meanwhile abort others, and set off two alarms."""
     async with open_harness(directory) as harness:
         await harness.aws("functions", "new", releases, 1)
         await harness.aws("functions", "stopped", rollbacks + 2, 2)
         await harness.aws("functions", "alarmed", 2, 2)
         processes = await harness.workers(workers)
-        others = await _others(harness, rollbacks + 2)
-        idle = [await stopped(harness, f"stopped-{rollbacks + number}") for number in range(2)]
+        others = await _start_others(harness, rollbacks + 2)
+        idle = [
+            await measure_abort_wait(harness, f"stopped-{rollbacks + number}")
+            for number in range(2)
+        ]
 
         meter = usage.Meter(
             {
@@ -101,7 +104,10 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
         )
         begun = time.time()
         handles = await asyncio.gather(
-            *(harness.start(f"new-{number}", **_new(f"new-{number}")) for number in range(releases))
+            *(
+                harness.start(f"new-{number}", **_create_request(f"new-{number}"))
+                for number in range(releases)
+            )
         )
         length = releases * _CALLS / AWS_RATE
         aborts: list[float] = []
@@ -109,28 +115,28 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
             await asyncio.sleep(
                 max(0.0, begun + length * (number + 1) / (rollbacks + 2) - time.time())
             )
-            aborts.append(await stopped(harness, f"stopped-{number}"))
+            aborts.append(await measure_abort_wait(harness, f"stopped-{number}"))
             if number == rollbacks // 2:
                 for alarm in range(2):
                     await harness.aws("alarm", f"alarm-{alarm}", "ALARM")
         endings = Counter(await asyncio.gather(*map(read_ending, handles)))
         cpu = meter.read()
         endings.update(
-            "as it was" if how == "ReleaseRolledBack" else how
+            "rolled back" if how == "ReleaseRolledBack" else how
             for how in await asyncio.gather(*map(read_ending, others))
         )
         calls = await harness.calls(begun)
         last = max(call.at for call in calls if call.which.startswith("new-"))
         wrong = [
             name
-            for name, told in (await harness.functions("new")).items()
-            if (told["live"], told["weights"]) != ("2", {})
+            for name, state in (await harness.functions("new")).items()
+            if (state["live"], state["weights"]) != ("2", {})
         ]
         for prefix in ("stopped", "alarmed"):
             wrong += [
                 name
-                for name, told in (await harness.functions(prefix)).items()
-                if (told["live"], told["weights"]) != ("1", {})
+                for name, state in (await harness.functions(prefix)).items()
+                if (state["live"], state["weights"]) != ("1", {})
             ]
         if wrong:
             endings["wrong"] = len(wrong)
@@ -143,17 +149,17 @@ async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int 
             cpu,
             idle,
             aborts,
-            [heard(calls, number) for number in range(2)],
+            [measure_alarm_wait(calls, number) for number in range(2)],
         )
 
 
-def _new(function: str) -> dict[str, object]:
+def _create_request(function: str) -> dict[str, object]:
     wanted = pipeline.build_release(function)
     return {"artifact": wanted["artifact"], "strategy": wanted["strategy"]}
 
 
-async def _others(harness: LoadHarness, stopped: int) -> list[WorkflowHandle[Any, Any]]:
-    """Releases that are baking already, to be stopped by a person or by an alarm."""
+async def _start_others(harness: LoadHarness, stopped: int) -> list[WorkflowHandle[Any, Any]]:
+    """Start releases that bake, to be aborted or stopped by an alarm."""
     artifact = {"kind": "version", "version": "2"}
     others = [
         await harness.start(f"stopped-{number}", artifact=artifact, strategy=STEPS)
@@ -178,19 +184,19 @@ async def _others(harness: LoadHarness, stopped: int) -> list[WorkflowHandle[Any
     return others
 
 
-async def stopped(harness: LoadHarness, function: str) -> float:
-    """Abort a release; the seconds until its alias is back."""
+async def measure_abort_wait(harness: LoadHarness, function: str) -> float:
+    """Abort a release; return the seconds until its alias is back."""
     begun = time.time()
     await harness.abort(function)
     while True:
-        told = (await harness.functions(function.rpartition("-")[0]))[function]
-        if not told["weights"]:
-            return float(told["moved_at"] - begun)
+        state = (await harness.functions(function.rpartition("-")[0]))[function]
+        if not state["weights"]:
+            return float(state["moved_at"] - begun)
         await asyncio.sleep(0.02)
 
 
-def heard(calls: list[Call], number: int) -> float:
-    """The seconds from the first look that had an alarm firing until the alias that it guards was back."""
+def measure_alarm_wait(calls: list[Call], number: int) -> float:
+    """The seconds from the first poll with a firing alarm until the alias was back."""
     seen = next(
         call.at
         for call in calls

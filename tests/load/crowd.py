@@ -1,4 +1,4 @@
-"""Thousands of canaries in flight, mostly asleep: what each costs in memory, a restart amid them, and the burst when their bakes end together."""
+"""Thousands of sleeping canaries: their memory, a restart, and the burst when their bakes end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from temporalio.client import WorkflowHandle
 
 from deploy.local.processes import Process
 from tests.bench import usage
-from tests.load.burst import LONG, heard, stopped
+from tests.load.burst import LONG, measure_abort_wait, measure_alarm_wait
 from tests.load.harness import (
     AWS_RATE,
     Call,
@@ -28,17 +28,23 @@ from tests.load.harness import (
 )
 
 _CALLS_TO_BAKE: Final = 3
-"""Control-plane calls until the bake of a canary of a published version begins: the alias twice, and what is provisioned on it."""
+"""Control-plane calls until a canary bakes: the alias twice, and its provisioned concurrency."""
+
+_QUIET_ABORT_SECONDS: Final = 0.25
+"""Seconds of an abort on a machine that is not busy, at most."""
 
 _AT_ONCE: Final = 100
-"""Requests to Temporal under way at a time."""
+"""Concurrent requests to Temporal."""
 
 CANDIDATE: Final = {"kind": "version", "version": "2"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done. ``start_rate``: AWS's control-plane calls a second while the canaries are started; afterwards it is 15."""
+    """The sizes of a run.
+
+    ``start_rate``: AWS's control-plane calls a second during the starts; afterwards it is 15.
+    """
 
     canaries: int
     cached: int
@@ -46,13 +52,13 @@ class Plan:
     rollbacks: int = 20
     """So many are aborted, and as many stopped by an alarm, amid the burst."""
     rest: float = 10
-    """Seconds that all are left asleep, to see what that costs."""
+    """Seconds that all sleep, to measure their CPU."""
     slack: float = 90
-    """Seconds more than the starts take, at their pace, that all are asleep: for what happens meanwhile, and for a slow machine."""
+    """Seconds of the bakes beyond the starts, for the restart and for a slow machine."""
 
     @property
     def starts_a_second(self) -> float:
-        """Slower than AWS allows by a tenth, so that no line grows."""
+        """A tenth slower than AWS allows, so that no queue grows."""
         return 0.9 * self.start_rate / _CALLS_TO_BAKE
 
     @property
@@ -63,7 +69,7 @@ class Plan:
 
 @dataclass
 class Memory:
-    """Bytes of worker and server at one moment, and how many canaries were asleep."""
+    """Bytes of worker and server at one moment, and the sleeping canaries."""
 
     canaries: int
     worker: int
@@ -72,7 +78,7 @@ class Memory:
 
 @dataclass
 class Crowd:
-    """What became of it."""
+    """The figures of a run."""
 
     plan: Plan
     moments: dict[str, Memory] = field(default_factory=dict)
@@ -80,9 +86,9 @@ class Crowd:
     starting: list[Call] = field(default_factory=list)
     burst: list[Call] = field(default_factory=list)
     wall: float = 0.0
-    """Seconds from the end of the bakes to the last alias moved."""
+    """Seconds from the end of the bakes to the last moved alias."""
     cpu: dict[str, float] = field(default_factory=dict)
-    """Seconds for a minute of sleep, and for the burst."""
+    """CPU seconds for a minute of sleep."""
     effort: dict[str, float] = field(default_factory=dict)
     idle: list[float] = field(default_factory=list)
     aborts: list[float] = field(default_factory=list)
@@ -95,7 +101,7 @@ class Crowd:
 
     @property
     def beyond(self) -> float:
-        """kB of the worker for each canary more than are in its cache."""
+        """kB of the worker for each canary beyond its cache."""
         return self._each("worker", "as many as are kept in memory", "all asleep")
 
     def _each(self, whose: str, before: str, after: str) -> float:
@@ -108,12 +114,12 @@ class Crowd:
 
     @property
     def floor(self) -> float:
-        """The least that AWS allows for the burst."""
+        """The least time that AWS allows for the burst."""
         return sum(call.control_plane and not call.throttled for call in self.burst) / AWS_RATE
 
     @property
     def throttled(self) -> float:
-        """Which part of all calls AWS refused for its rate."""
+        """The part of all calls that AWS throttled."""
         calls = [*self.starting, *self.burst]
         return sum(call.throttled for call in calls) / len(calls)
 
@@ -123,7 +129,7 @@ class Crowd:
         return count_busiest_second(self.burst)
 
     def rows(self) -> list[tuple[str, str]]:
-        """The table."""
+        """The rows of the table."""
         plan = self.plan
         rows = [
             ("canaries in flight", str(plan.canaries)),
@@ -133,7 +139,7 @@ class Crowd:
             ),
             (
                 "started at",
-                f"{plan.starts_a_second:.1f} a second, at {plan.start_rate:g} control-plane calls a second",
+                f"{plan.starts_a_second:.1f} a second ({plan.start_rate:g} control-plane calls)",
             ),
         ]
         for what, memory in self.moments.items():
@@ -150,36 +156,37 @@ class Crowd:
                 "server, each canary",
                 f"{self._each('server', 'before the first', 'all asleep'):.0f} kB",
             ),
-            ("CPU asleep, a minute", _used(self.cpu)),
+            ("CPU asleep, a minute", _format_cpu(self.cpu)),
             ("endings", ", ".join(f"{count} {how}" for how, count in self.endings.items())),
             ("burst: control-plane calls at 15 a second", f"{self.floor * AWS_RATE:.0f}"),
             (
                 "burst: wall time, and the floor",
                 f"{self.wall:.0f} s, {self.floor:.0f} s ({self.wall / max(self.floor, 0.1):.3f})",
             ),
-            ("burst: CPU", _used(self.effort)),
+            ("burst: CPU", _format_cpu(self.effort)),
             ("burst: busiest second", f"{self.busiest} control-plane calls"),
             (
                 "throttled, of all calls",
                 f"{self.throttled:.2%} of {len(self.starting) + len(self.burst)}",
             ),
-            ("abort → alias back, all asleep", _spread(self.idle)),
-            ("abort → alias back, amid the burst", _spread(self.aborts)),
-            ("alarm seen → alias back, amid the burst", _spread(self.alarms)),
+            ("abort → alias back, all asleep", _format_waits(self.idle)),
+            ("abort → alias back, amid the burst", _format_waits(self.aborts)),
+            ("alarm seen → alias back, amid the burst", _format_waits(self.alarms)),
         ]
         return rows
 
 
-def _used(cpu: dict[str, float]) -> str:
+def _format_cpu(cpu: dict[str, float]) -> str:
     return ", ".join(f"{who} {seconds:.1f} s" for who, seconds in cpu.items())
 
 
-def _spread(seconds: list[float]) -> str:
-    return f"median {statistics.median(seconds) * 1000:.0f} ms, worst {max(seconds) * 1000:.0f} ms, of {len(seconds)}"
+def _format_waits(seconds: list[float]) -> str:
+    median, worst = statistics.median(seconds) * 1000, max(seconds) * 1000
+    return f"median {median:.0f} ms, worst {worst:.0f} ms, of {len(seconds)}"
 
 
 async def crowd(directory: Path, plan: Plan) -> Crowd:
-    """Start so many canaries whose bakes end together; restart the worker while they are asleep; stop some amid the burst at the end."""
+    """Start canaries whose bakes end together; restart the worker; stop some amid the burst."""
     seen = Crowd(plan)
     kept = min(
         plan.cached * 9 // 10, plan.canaries // 2
@@ -191,67 +198,75 @@ async def crowd(directory: Path, plan: Plan) -> Crowd:
         await harness.aws("rate", plan.start_rate)
         settings = {"RELEASES_CACHED_WORKFLOWS": str(plan.cached), "RELEASES_LOG_LEVEL": "warning"}
         worker = await harness.worker("worker", RELEASES_AWS_RATE=str(plan.start_rate), **settings)
-        others = await _others(harness, plan)
-        await _stop(harness, range(plan.rollbacks, plan.rollbacks + 2))
-        seen.moments["before the first"] = _memory(harness, worker, 0)
+        others = await _start_others(harness, plan)
+        early = await _measure_abort_waits(harness, range(plan.rollbacks, plan.rollbacks + 2))
+        seen.moments["before the first"] = _read_memory(harness, worker, 0)
 
-        together = time.time() + plan.starting * 1.15 + plan.slack
-        _say(
-            f"started {2 * plan.rollbacks} that will be stopped; all bakes end in {together - time.time():.0f} s"
+        together = time.time() + (plan.starting * 1.15 + plan.slack) * _slowness(early)
+        _print(
+            f"started {2 * plan.rollbacks} that will be stopped; "
+            f"all bakes end in {together - time.time():.0f} s"
         )
-        handles = await _start(harness, plan, range(kept), together)
+        handles = await _start_canaries(harness, plan, range(kept), together)
         await wait_until_baking(harness, [f"canary-{kept - 1}"], seconds=plan.starting + 60)
         await asyncio.sleep(5)
-        seen.moments["as many as are kept in memory"] = _memory(harness, worker, kept)
-        handles += await _start(harness, plan, range(kept, plan.canaries), together)
+        seen.moments["as many as are kept in memory"] = _read_memory(harness, worker, kept)
+        handles += await _start_canaries(harness, plan, range(kept, plan.canaries), together)
         await wait_until_baking(
             harness,
             (f"canary-{number}" for number in range(plan.canaries)),
             seconds=plan.starting + 60,
         )
         await asyncio.sleep(5)
-        _say(
-            f"all {plan.canaries} are asleep, {together - time.time():.0f} s before the end of their bakes"
+        _print(f"all {plan.canaries} sleep, {together - time.time():.0f} s before their end")
+        seen.moments["all asleep"] = _read_memory(harness, worker, plan.canaries)
+        seen.cpu = await _measure_sleep(harness, worker, plan.rest)
+        seen.idle = await _measure_abort_waits(
+            harness, range(plan.rollbacks + 2, plan.rollbacks + 5)
         )
-        seen.moments["all asleep"] = _memory(harness, worker, plan.canaries)
-        seen.cpu = await _asleep(harness, worker, plan.rest)
-        seen.idle = await _stop(harness, range(plan.rollbacks + 2, plan.rollbacks + 5))
 
         await worker.stop()
         await harness.aws("rate", AWS_RATE)
         worker = await harness.worker("worker-again", RELEASES_AWS_RATE=str(AWS_RATE), **settings)
-        seen.moments["after the restart"] = _memory(harness, worker, plan.canaries)
-        _say("the worker was restarted")
+        seen.moments["after the restart"] = _read_memory(harness, worker, plan.canaries)
+        _print("the worker was restarted")
         if time.time() > together:
             raise TimeoutError(
-                f"the bakes were over {time.time() - together:.0f} s before all were asleep: this machine is too slow for it"
+                f"the bakes were over {time.time() - together:.0f} s before all canaries slept: "
+                "this machine is too slow for it"
             )
         seen.starting = await harness.calls()
         await asyncio.sleep(together - time.time())
 
         meter = usage.Meter({"worker": worker.pid, "server": harness.ground.temporal.pid})
-        await _burst(harness, plan, seen, together)
+        await _stop_some(harness, plan, seen, together)
         seen.effort = meter.read()
-        _say(f"the burst is over, after {time.time() - together:.0f} s")
-        seen.moments["after the burst"] = _memory(harness, worker, 0)
-        seen.endings.update(await _endings(handles))
+        _print(f"the burst is over, after {time.time() - together:.0f} s")
+        seen.moments["after the burst"] = _read_memory(harness, worker, 0)
+        seen.endings.update(await _read_endings(handles))
         seen.endings.update(
-            "as it was" if how == "ReleaseRolledBack" else how for how in await _endings(others)
+            "rolled back" if how == "ReleaseRolledBack" else how
+            for how in await _read_endings(others)
         )
         seen.burst = await harness.calls(together)
         seen.wall = (
             max(call.at for call in seen.burst if call.which.startswith("canary-")) - together
         )
-        seen.alarms = [heard(seen.burst, number) for number in range(plan.rollbacks)]
+        seen.alarms = [measure_alarm_wait(seen.burst, number) for number in range(plan.rollbacks)]
         for prefix, live in (("canary", "2"), ("stopped", "1"), ("alarmed", "1")):
             states = (await harness.functions(prefix)).values()
-            if wrong := sum((told["live"], told["weights"]) != (live, {}) for told in states):
+            if wrong := sum((state["live"], state["weights"]) != (live, {}) for state in states):
                 seen.endings[f"{prefix}: wrong"] = wrong
         return seen
 
 
-async def _others(harness: LoadHarness, plan: Plan) -> list[WorkflowHandle[Any, Any]]:
-    """Canaries that will be stopped. Their bakes last until then."""
+def _slowness(waits: list[float]) -> float:
+    """How much longer than planned the starts may take, from 1 to 4, by the waits of two aborts."""
+    return min(4.0, max(1.0, max(waits) / _QUIET_ABORT_SECONDS))
+
+
+async def _start_others(harness: LoadHarness, plan: Plan) -> list[WorkflowHandle[Any, Any]]:
+    """Start the canaries that will be stopped; their bakes last until then."""
     strategy = {"steps": [{"kind": "set_weight", "percent": 10}, LONG]}
     others = []
     for number in range(plan.rollbacks):
@@ -272,14 +287,14 @@ async def _others(harness: LoadHarness, plan: Plan) -> list[WorkflowHandle[Any, 
     return others
 
 
-async def _stop(harness: LoadHarness, numbers: range) -> list[float]:
-    return [await stopped(harness, f"stopped-{number}") for number in numbers]
+async def _measure_abort_waits(harness: LoadHarness, numbers: range) -> list[float]:
+    return [await measure_abort_wait(harness, f"stopped-{number}") for number in numbers]
 
 
-async def _start(
+async def _start_canaries(
     harness: LoadHarness, plan: Plan, numbers: range, together: float
 ) -> list[WorkflowHandle[Any, Any]]:
-    """Start canaries, evenly, whose bakes all end at the same moment."""
+    """Start canaries evenly, with bakes that end at the same moment."""
     begun, started = time.time(), list[WorkflowHandle[Any, Any]]()
     for count, number in enumerate(numbers):
         await asyncio.sleep(max(0.0, begun + count / plan.starts_a_second - time.time()))
@@ -291,30 +306,30 @@ async def _start(
     return started
 
 
-async def _asleep(harness: LoadHarness, worker: Process, seconds: float) -> dict[str, float]:
-    """CPU seconds that a minute of sleep costs."""
+async def _measure_sleep(harness: LoadHarness, worker: Process, seconds: float) -> dict[str, float]:
+    """CPU seconds of a minute of sleep."""
     meter = usage.Meter({"worker": worker.pid, "server": harness.ground.temporal.pid})
     await asyncio.sleep(seconds)
     return {who: used * 60 / seconds for who, used in meter.read().items()}
 
 
-async def _burst(harness: LoadHarness, plan: Plan, seen: Crowd, together: float) -> None:
-    """Stop some, spread over the first half of the burst, and let alarms stop others at its beginning."""
+async def _stop_some(harness: LoadHarness, plan: Plan, seen: Crowd, together: float) -> None:
+    """Set off alarms at the beginning, and abort some over the first half of the burst."""
     length = plan.canaries / AWS_RATE / 2
     for number in range(plan.rollbacks):
         await harness.aws("alarm", f"alarm-{number}", "ALARM")
     for number in range(plan.rollbacks):
         moment = together + 1 + length * (number + random.random()) / plan.rollbacks
         await asyncio.sleep(max(0.0, moment - time.time()))
-        seen.aborts.append(await stopped(harness, f"stopped-{number}"))
+        seen.aborts.append(await measure_abort_wait(harness, f"stopped-{number}"))
     while time.time() < together + 2 * length * 1.5 + 120:
-        if not any(told["weights"] for told in (await harness.functions("canary")).values()):
+        if not any(state["weights"] for state in (await harness.functions("canary")).values()):
             return
         await asyncio.sleep(2)
 
 
-async def _endings(handles: list[WorkflowHandle[Any, Any]]) -> list[str]:
-    """How they ended, asked for some at a time."""
+async def _read_endings(handles: list[WorkflowHandle[Any, Any]]) -> list[str]:
+    """Read their endings, some at a time."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(handle: WorkflowHandle[Any, Any]) -> str:
@@ -324,15 +339,17 @@ async def _endings(handles: list[WorkflowHandle[Any, Any]]) -> list[str]:
     return list(await asyncio.gather(*map(one, handles)))
 
 
-def _say(what: str) -> None:
+def _print(what: str) -> None:
     typer.echo(f"{time.strftime('%H:%M:%S')} {what}")
 
 
-def _memory(harness: LoadHarness, worker: Process, canaries: int) -> Memory:
-    return Memory(canaries, _tree(worker.pid), _tree(harness.ground.temporal.pid))
+def _read_memory(harness: LoadHarness, worker: Process, canaries: int) -> Memory:
+    return Memory(
+        canaries, _read_tree_memory(worker.pid), _read_tree_memory(harness.ground.temporal.pid)
+    )
 
 
-def _tree(pid: int) -> int:
+def _read_tree_memory(pid: int) -> int:
     """Bytes of a process and its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return usage.read_memory_bytes(pid) + sum(_tree(int(child)) for child in children)
+    return usage.read_memory_bytes(pid) + sum(_read_tree_memory(int(child)) for child in children)

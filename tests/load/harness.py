@@ -1,4 +1,4 @@
-"""The stage of a load test: a Temporal dev server that keeps all in memory, an AWS that keeps to its limits, worker processes, and a clock."""
+"""The harness of a load test: an in-memory Temporal server, an AWS with limits, and workers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ _UNLIMITED: Final = {"get_function", "get_policy", "describe_alarms"}
 
 @dataclass(frozen=True)
 class Call:
-    """One call that reached AWS. ``details``: where the alias pointed after it, or which alarms were told to be firing."""
+    """A call that reached AWS.
+
+    ``details``: the version of the alias after it, or the alarms that fired.
+    """
 
     at: float
     operation: str
@@ -62,20 +65,20 @@ class LoadHarness:
     stack: AsyncExitStack
 
     async def aws(self, *path: object) -> None:
-        """Tell the stand-in something."""
+        """Send a command to the stand-in for AWS."""
         async with self.ground.http.put(
             "/".join((self.ground.url, "load", *map(str, path)))
         ) as answer:
             answer.raise_for_status()
 
     async def functions(self, prefix: str) -> dict[str, Any]:
-        """How these functions are."""
+        """Read the states of these functions."""
         async with self.ground.http.get(f"{self.ground.url}/load/functions/{prefix}") as answer:
             found: dict[str, Any] = json.loads(await answer.read())
             return found
 
     async def calls(self, since: float = 0) -> list[Call]:
-        """What AWS was asked."""
+        """The calls that reached AWS."""
         async with self.ground.http.get(f"{self.ground.url}/load/calls") as answer:
             return [
                 call
@@ -93,7 +96,7 @@ class LoadHarness:
             environment={**self.ground.environment, **settings},
             directory=ROOT,
             log=log,
-            patience=40,
+            stop_timeout=40,
         )
         self.stack.push_async_callback(process.stop)
 
@@ -104,7 +107,7 @@ class LoadHarness:
         return process
 
     async def workers(self, count: int, **settings: str) -> list[Process]:
-        """Start so many, which know of each other when this returns."""
+        """Start so many workers, which know of each other when this returns."""
         started = list(
             await asyncio.gather(
                 *(self.worker(f"worker-{number}", **settings) for number in range(count))
@@ -130,13 +133,13 @@ class LoadHarness:
         )
 
     def rollout(self, function: str) -> WorkflowHandle[Any, ReleaseStatus]:
-        """Whoever holds the alias."""
+        """The rollout of a function."""
         return self.ground.client.get_workflow_handle(
             f"{PLACE}/{function}:live", result_type=ReleaseStatus
         )
 
     async def abort(self, function: str) -> None:
-        """A person stops a release, by the command line's own means."""
+        """Abort a release as the command line does."""
         await ReleaseClient(self.ground.client).abort(
             f"{function}:live", by="ana", reason="p99 is up"
         )
@@ -144,12 +147,12 @@ class LoadHarness:
 
 @asynccontextmanager
 async def open_harness(directory: Path) -> AsyncIterator[LoadHarness]:
-    """Start AWS and Temporal; all that was started has ended when the block has."""
+    """Start AWS and Temporal; everything has ended when the block has."""
     async with (
         AsyncExitStack() as stack
     ):  # in memory: what is under test is not the disk of this machine
         ground = await stack.enter_async_context(
-            Services.laid(directory, standin="tests.load.standin", settings=LOW_LATENCY_SETTINGS)
+            Services.start(directory, standin="tests.load.standin", settings=LOW_LATENCY_SETTINGS)
         )
         yield LoadHarness(directory, ground, stack)
 
@@ -164,7 +167,7 @@ async def read_ending(handle: WorkflowHandle[Any, ReleaseStatus]) -> str:
 
 
 def count_busiest_second(calls: Iterable[Call]) -> int:
-    """The most control-plane calls in any second, also one that begins between two."""
+    """The most control-plane calls in any window of one second."""
     times = [call.at for call in calls if call.control_plane]
     most = first = 0
     for last, at in enumerate(times):
@@ -175,7 +178,7 @@ def count_busiest_second(calls: Iterable[Call]) -> int:
 
 
 def format_operations(calls: Sequence[Call]) -> str:
-    """Calls by operation."""
+    """Calls by operation, as text."""
     return ", ".join(
         f"{name} {count}"
         for name, count in sorted(Counter(call.operation for call in calls).items())
@@ -185,14 +188,14 @@ def format_operations(calls: Sequence[Call]) -> str:
 async def wait_until_baking(
     harness: LoadHarness, functions: Iterable[str], *, seconds: float = 60
 ) -> None:
-    """Wait until these carry weights."""
+    """Wait until these functions' aliases have weights."""
     names = set(functions)
     async with asyncio.timeout(seconds):
         while names:
             for prefix in {name.rpartition("-")[0] for name in names}:
                 names -= {
                     name
-                    for name, told in (await harness.functions(prefix)).items()
-                    if told["weights"]
+                    for name, state in (await harness.functions(prefix)).items()
+                    if state["weights"]
                 }
             await asyncio.sleep(0.2)

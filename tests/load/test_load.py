@@ -1,4 +1,4 @@
-"""Releases at AWS's limits, and canaries asleep, in small: ``make load`` does the same with thousands. See docs/load.md."""
+"""Releases at AWS's limits, and sleeping canaries; ``make load`` is the same with thousands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.load.burst import Burst, burst
 from tests.load.crowd import Plan, crowd
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 @pytest.fixture(scope="module")
@@ -19,30 +19,32 @@ async def at_once(tmp_path_factory: pytest.TempPathFactory) -> Burst:
 
 
 async def test_releases_at_once_all_end_and_are_hardly_throttled(at_once: Burst) -> None:
-    assert at_once.endings == {"succeeded": 12, "as it was": 6}
+    assert at_once.endings == {"succeeded": 12, "rolled back": 6}
     assert at_once.throttled < 0.01
 
 
 async def test_two_workers_share_the_rate_of_aws_and_use_it(at_once: Burst) -> None:
-    assert (
-        at_once.busiest <= 19
-    )  # fifteen, and what several workers and a network may shift from one second into the next
-    assert (
-        at_once.wall < 3 * at_once.floor + 10
-    )  # a machine that runs other tests beside; docs/load.md has what a quiet one does
+    # Fifteen, and the calls that several workers may shift from one second into the next.
+    assert at_once.busiest <= 19
+    # Other tests may run on this machine; docs/load.md has the figures of a quiet one.
+    assert at_once.wall < 3 * at_once.floor + 10 + 20 * max(at_once.idle)
 
 
-async def test_rollbacks_amid_a_burst_wait_less_than_the_burst(at_once: Burst) -> None:
-    assert sorted(at_once.aborts + at_once.alarms)[len(at_once.aborts)] < 2
+async def test_rollbacks_amid_a_burst_do_not_wait_for_it(at_once: Burst) -> None:
+    # Each waits for at most a few calls of its worker. How long that takes on this machine at this
+    # time shows a rollback before the burst. In the queue of the burst it would wait for its end.
+    waits = [*at_once.aborts, *at_once.alarms]
+    assert len(waits) == 4
+    assert max(waits) < 2 + 10 * max(at_once.idle), waits
 
 
 async def test_canaries_survive_a_restart_and_end_within_the_rate_of_aws(
     tmp_path: Path,
 ) -> None:
     plan = Plan(canaries=60, cached=40, start_rate=60, rollbacks=2, rest=1, slack=18)
-    async with asyncio.timeout(200):
+    async with asyncio.timeout(440):
         seen = await crowd(tmp_path, plan)
-    assert seen.endings == {"succeeded": 60, "as it was": 2 * plan.rollbacks + 5}
+    assert seen.endings == {"succeeded": 60, "rolled back": 2 * plan.rollbacks + 5}
     assert seen.throttled < 0.01
     assert seen.busiest <= 17
-    assert seen.within < 400  # of so few canaries hardly a measurement; docs/load.md has those
+    assert seen.within < 400  # kB; hardly a measurement of so few, docs/load.md has those

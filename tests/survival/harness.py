@@ -1,4 +1,4 @@
-"""The stage of a survival test: one function on the local Lambda, a real Temporal server, real workers that may be killed."""
+"""The harness of a survival test: the local Lambda, and a server and workers to kill."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from workflows.temporal.plugin import LambdaReleases
 
 ROOT = Path(__file__).parents[2]
 ROLE = "arn:aws:iam::000000000000:role/lambda"
-REFUSING = "def handler(event, context):\n    return {'accept': False, 'reason': 'the smoke test failed'}\n"
+REFUSING = (
+    "def handler(event, context):\n"
+    "    return {'accept': False, 'reason': 'the smoke test failed'}\n"
+)
 
 
 def zip_source(source: str) -> bytes:
@@ -38,13 +41,13 @@ def zip_source(source: str) -> bytes:
 
 
 def build_package(number: int) -> bytes:
-    """Version ``number`` of the function under release."""
+    """The package of version ``number``."""
     return zip_source(f"def handler(event, context):\n    return {{'build': {number}}}\n")
 
 
 @asynccontextmanager
 async def open_client(local: LocalLambda, service: str) -> AsyncIterator[Any]:
-    """A client of the local AWS."""
+    """Open a client of the local AWS."""
     client = get_session().create_client(
         service,
         endpoint_url=local.endpoint_url,
@@ -57,7 +60,7 @@ async def open_client(local: LocalLambda, service: str) -> AsyncIterator[Any]:
 
 
 async def create_function(local: LocalLambda, name: str, body: bytes) -> None:
-    """A function with version 1 behind ``live``, 8 reserved executions, and 2 provisioned on version 1."""
+    """Create a function: version 1 live, 8 executions reserved, 2 provisioned on version 1."""
     async with open_client(local, "lambda") as client:
         await client.create_function(
             FunctionName=name,
@@ -77,7 +80,7 @@ async def create_function(local: LocalLambda, name: str, body: bytes) -> None:
 
 
 async def wait_until_active(client: Any, name: str, **qualifier: str) -> None:
-    """Wait until a function, or a version, is ready."""
+    """Wait until a function or a version is ready."""
     for _ in range(100):
         found = (await client.get_function(FunctionName=name, **qualifier))["Configuration"]
         if (
@@ -90,7 +93,7 @@ async def wait_until_active(client: Any, name: str, **qualifier: str) -> None:
 
 
 async def read_state(local: LocalLambda, name: str) -> dict[str, Any]:
-    """Everything a release can change, and what it published."""
+    """Read everything that a release can change or publish."""
     async with open_client(local, "lambda") as client:
         alias = await client.get_alias(FunctionName=name, Name="live")
         versions = (await client.list_versions_by_function(FunctionName=name))["Versions"]
@@ -130,7 +133,7 @@ _ports = iter(random.sample(range(20_000, 32_000), k=1_000))
 
 
 def free_port() -> int:
-    """A port that nobody listens on, none twice, and none that an outgoing connection may take meanwhile."""
+    """A free port: none twice, and none of the range of outgoing connections."""
     for port in _ports:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -139,10 +142,10 @@ def free_port() -> int:
 
 
 class TemporalServer:
-    """A Temporal dev server on SQLite that can be killed and started again on the same file and port."""
+    """A Temporal dev server on SQLite that can be killed and restarted on its file and port."""
 
     def __init__(self, directory: Path) -> None:
-        """Not started yet."""
+        """Choose a port; the server is not started yet."""
         self._directory = directory
         self._port = free_port()
         self._process: Process | None = None
@@ -174,7 +177,7 @@ class TemporalServer:
         await self.connect()
 
     async def connect(self) -> Client:
-        """A client, as soon as the server answers."""
+        """Connect, as soon as the server answers."""
         for _ in range(150):
             try:
                 client = await Client.connect(self.address, plugins=[LambdaReleases()])
@@ -186,7 +189,7 @@ class TemporalServer:
         raise TimeoutError("Temporal did not come up")
 
     async def restart(self, *, down: float = 0) -> None:
-        """SIGKILL, and start again, ``down`` seconds later, on what it had written."""
+        """SIGKILL it, and restart it ``down`` seconds later on its database."""
         assert self._process is not None
         self._process.popen.kill()
         await self._process.stop()
@@ -194,18 +197,18 @@ class TemporalServer:
         await self.start()
 
     async def stop(self) -> None:
-        """End it."""
+        """Stop the process."""
         if self._process is not None:
             await self._process.stop()
 
 
 class WorkerProcess:
-    """A worker process, ``python worker.py``, that can be killed and started again."""
+    """A worker process, ``python worker.py``, that can be killed and restarted."""
 
     def __init__(
         self, name: str, *, temporal: str, directory: Path, queue: str | None = None
     ) -> None:
-        """Not started yet; ``name`` is its task queue, too, unless it shares one with others."""
+        """``name`` is also its task queue, unless ``queue`` is given; it is not started yet."""
         self._name = name
         self._queue = queue or name
         self._temporal = temporal
@@ -214,7 +217,7 @@ class WorkerProcess:
         self._process: Process | None = None
 
     def start(self, local: LocalLambda, endpoint: str) -> None:
-        """Start it; it reaches AWS through ``endpoint``."""
+        """Start it; ``endpoint`` is its AWS."""
         self._environment = {
             **os.environ,
             **local.environment,
@@ -234,7 +237,7 @@ class WorkerProcess:
         )
 
     async def kill(self, *, down: float = 0) -> None:
-        """SIGKILL, and ``down`` seconds later another one takes its place."""
+        """SIGKILL it, and start another one ``down`` seconds later."""
         assert self._process is not None
         self._process.popen.kill()
         await self._process.stop()
@@ -242,10 +245,10 @@ class WorkerProcess:
         self._spawn()
 
     async def stop(self) -> None:
-        """End it."""
+        """Stop the process."""
         if self._process is not None:
             await self._process.stop()
 
     def log(self) -> str:
-        """What it wrote."""
+        """Its log."""
         return self._log.read_text(errors="replace")

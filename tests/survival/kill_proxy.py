@@ -1,4 +1,4 @@
-"""A proxy before the local Lambda that kills something at one chosen write, before it happens or after, and lets all else pass."""
+"""A proxy before the local Lambda that kills a process before or after one chosen write."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WRITES = {
 
 
 def classify_write(method: str, path: str) -> str | None:
-    """The write that a request is, if it is one."""
+    """The name of the write that a request is, if it is one."""
     return next(
         (
             name
@@ -44,7 +44,7 @@ def classify_write(method: str, path: str) -> str | None:
 async def forward_request(
     session: aiohttp.ClientSession, endpoint: str, request: web.BaseRequest
 ) -> web.Response:
-    """Pass a request on, and bring the answer back as it is."""
+    """Forward a request; return its response unchanged."""
     body = await request.read()
     headers = {
         name: value
@@ -66,7 +66,10 @@ async def forward_request(
 
 @dataclass
 class KillProxy:
-    """``async with Killer(endpoint, "update_alias", 2, "after", kill)``: kills once, at the second ``update_alias``, after it happened."""
+    """Kills once: ``async with KillProxy(endpoint, "update_alias", 2, "after", kill)``.
+
+    This one kills after the second ``update_alias``.
+    """
 
     endpoint: str
     write: str

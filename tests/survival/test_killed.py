@@ -1,4 +1,4 @@
-"""Killed with SIGKILL before and after each AWS write: the worker, and the Temporal server on SQLite."""
+"""SIGKILL of the worker, and of the Temporal server on SQLite, before and after each write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.survival.kill_proxy import KillProxy, When
 
 @dataclass(frozen=True)
 class Moment:
-    """Around which write something is killed: before or after its first, second … occurrence, in a good or a broken release."""
+    """A kill before or after the n-th occurrence of a write, in a good or a failing release."""
 
     write: str
     occurrence: int
@@ -120,7 +120,7 @@ def request(moment: Moment) -> dict[str, Any]:
 
 
 async def release(server: TemporalServer, name: str, asked: dict[str, Any]) -> str:
-    """Start one and say how it ended. The client may lose its server meanwhile."""
+    """Run a release; return how it ended. The server may be restarted meanwhile."""
     client = await server.connect()
     handle = await client.start_workflow("Release", asked, id=f"release {name}", task_queue=name)
     while True:
@@ -142,7 +142,7 @@ async def survives(
     worker: WorkerProcess,
     kill: Callable[[], Awaitable[None]],
 ) -> str | None:
-    """Play the release, kill at its moment, and say what is wrong afterwards, if anything."""
+    """Run a release, kill at its moment, and return what is wrong afterwards, if anything."""
     await create_function(local, str(moment), build_package(1))
     async with KillProxy(
         local.endpoint_url, moment.write, moment.occurrence, moment.when, kill
@@ -164,7 +164,10 @@ async def survives(
 
 
 async def all_survive(runs: list[Coroutine[Any, Any, str | None]]) -> str:
-    """Run them side by side, each a little later than the last: starting a worker takes a second of a core."""
+    """Run them concurrently, each a little later than the last.
+
+    The start of a worker takes a second of a core.
+    """
 
     async def later(number: int, run: Coroutine[Any, Any, str | None]) -> str | None:
         await asyncio.sleep(0.7 * number)
@@ -193,7 +196,7 @@ async def test_probe_lost_with_its_worker_is_a_failure_and_is_not_retried(
     local: LocalLambda, server: TemporalServer, tmp_path: Path
 ) -> None:
     async def run(when: When, may_fail: int, outcome: str, sent: int) -> str | None:
-        """Kill the worker around the second probe of three; how the release ends, and how many were sent by then."""
+        """Kill the worker around the second of three probes; return what is wrong, if anything."""
         name = f"probed-{when}-{may_fail}"
         await create_function(local, name, build_package(1))
         worker = WorkerProcess(name, temporal=server.address, directory=tmp_path)

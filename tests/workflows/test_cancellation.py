@@ -26,7 +26,7 @@ async def test_cancel_waits_for_a_write_and_then_reverts_it(
         "Release", harness.request(artifact=harness.package("three"), **ALL_AT_ONCE)
     )
     await harness.wait_for(hold.reached)
-    await (handle if whom == "release" else harness.rollout).cancel()
+    await harness.cancel(handle if whom == "release" else harness.rollout)
     await harness.wait_briefly()
     assert harness.aws.calls[-1].operation == write  # nothing overtakes it
     hold.release()
@@ -160,8 +160,7 @@ async def test_cancel_with_nothing_to_release_restores_concurrency(
         ),
     )
     await harness.wait_for(hold.reached)
-    await handle.cancel()
-    await harness.wait_briefly()
+    await harness.cancel(handle)
     hold.release()
     assert (await read_ending(handle)).kind == "Canceled"
     harness.assert_restored()

@@ -208,7 +208,7 @@ async def test_foreign_upload_survives_a_cancel_before_the_publish(
     handle = await harness.begin(artifact=harness.package("three"), **CANARY)
     await harness.wait_for(hold.reached)
     harness.aws.overwrite(harness.function, "theirs")
-    await handle.cancel()
+    await harness.cancel(handle)
     hold.release()
     assert (await harness.finish(handle)).kind == "Canceled"
     assert harness.state.latest["CodeSha256"] == compute_sha256(b"theirs")

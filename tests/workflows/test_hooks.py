@@ -139,7 +139,7 @@ async def test_hook_that_stays_throttled_is_a_refusal(harness: Harness) -> None:
     harness.aws.fail("invoke", "TooManyRequestsException", times=None)
     end = await harness.release(artifact=harness.package("three"), **BEFORE)
     assert end.kind == "ReleaseRolledBack"
-    assert "could not be requests" in end.text
+    assert "could not be invoked" in end.text
 
 
 async def test_hook_whose_response_is_lost_is_not_invoked_twice(harness: Harness) -> None:

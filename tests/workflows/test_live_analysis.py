@@ -214,7 +214,7 @@ async def test_denied_metrics_reject_the_release(harness: Harness) -> None:
     )
     end = await harness.release(artifact=harness.package("three"), **GUARDED, **CANARY)
     assert end.kind == "ReleaseRejected", end
-    assert "guards.metrics: CloudWatch cannot be asked" in end.text
+    assert "guards.metrics: CloudWatch cannot be read" in end.text
     assert not harness.aws.writes
 
 

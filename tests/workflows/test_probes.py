@@ -208,7 +208,7 @@ async def test_probe_that_aws_never_runs_is_a_failure(harness: Harness) -> None:
     assert_refused(
         await harness.release(artifact=harness.package("three"), **probe_strategy()),
         harness,
-        "it could not be payloads: invoke: ",
+        "it could not be invoked: invoke: ",
     )
     assert len(harness.aws.of("invoke")) == 5
 
@@ -222,7 +222,7 @@ async def test_probe_whose_response_is_lost_is_a_failure_and_is_not_retried(
     assert_refused(
         await harness.release(artifact=harness.package("three"), **probe_strategy()),
         harness,
-        "it could not be payloads: ",
+        "it could not be invoked: ",
     )
     assert len(harness.aws.of("invoke")) == 1
 
