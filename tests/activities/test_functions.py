@@ -391,7 +391,8 @@ class TestConfiguration:
             await on_attempt(attempt, made.update_function_configuration, request)
         assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
         assert (
-            "not as asked: Environment.Variables.TOKEN, Environment.Variables.MORE; nothing"
+            "differs from the request in"
+            " Environment.Variables.TOKEN, Environment.Variables.MORE; nothing"
             in stale.value.message
         )
         assert not any(value in text for text in said(stale) for value in (SECRET, "ours"))

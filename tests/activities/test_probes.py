@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.aws import Connection
 from activities.errors import AwsError
-from activities.limits.rate import Limits, Rates
+from activities.limits.rate import Limits, TokenBucket
 from activities.operation import ONCE, get_operation_policy
 from activities.probes import (
     ProbeFunctionRequest,
@@ -329,9 +329,20 @@ async def test_proxys_page_is_no_response(aws: Connection, stub: Stub) -> None:
     ).failure == "its answer is not JSON"
 
 
+class ClosedBucket(TokenBucket):
+    """Fails a caller that waits for a turn."""
+
+    async def acquire(self, priority: int = 0) -> None:
+        pytest.fail(f"a call of priority {priority} waited for a turn")
+
+
 async def test_probe_takes_no_turn_of_the_control_plane(aws: Connection) -> None:
-    aws._limits = Limits(Rates(0.001, 0.001, 0.001, 0.001))
-    await aws._limits.acquire("update_alias")  # the next turn comes in a quarter of an hour
+    limits = Limits()
+    limits._shared_bucket = ClosedBucket(1)
+    limits._operation_buckets = dict.fromkeys(limits._operation_buckets, ClosedBucket(1))
+    aws._limits = limits
+    with pytest.raises(pytest.fail.Exception, match="waited for a turn"):
+        await aws.call("lambda", "get_alias", {"FunctionName": "checkout", "Name": "live"})
     answer = await on_attempt(1, Probes(aws).probe_function, asked())
     assert answer.failure is None
 

@@ -1,4 +1,4 @@
-"""Which part of the rates is a worker's, by what Temporal says; what the real one says is in tests/test_worker.py."""
+"""A worker's share of the rates, by the workers that Temporal lists."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueResponse, ListWorkersResponse
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.limits import sharing
 from activities.limits.rate import Limits, Rates
-from activities.limits.sharing import RateShare
+from activities.limits.sharing import HEARTBEAT_INTERVAL, RateShare
+from tests.activities.virtual_time import virtual_time
 
+_INTERVAL = HEARTBEAT_INTERVAL.total_seconds()
 RUNNING, SHUTDOWN = WorkerStatus.WORKER_STATUS_RUNNING, WorkerStatus.WORKER_STATUS_SHUTDOWN
 
 
 @dataclass
 class Temporal:
-    """What one says who serves a queue: a client, its service, and a clock for each worker's beat."""
+    """A client of Temporal, its service, and the time of each worker's heartbeat."""
 
     identity: str = "me"
     namespace: str = "default"
-    beats: dict[str, float] = field(default_factory=dict)
+    heartbeats: dict[str, float] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
     polls: list[dict[str, float]] = field(default_factory=lambda: [{}, {}])
-    away: bool = False
-    keeps_a_list: bool = True
+    is_away: bool = False
+    lists_workers: bool = True
 
     @property
     def workflow_service(self) -> Temporal:
@@ -39,18 +40,18 @@ class Temporal:
 
     async def list_workers(self, request: Any, **_: Any) -> ListWorkersResponse:
         self._fail()
-        if not self.keeps_a_list:
+        if not self.lists_workers:
             raise RPCError("unknown method", RPCStatusCode.UNIMPLEMENTED, b"")
         assert request.query == 'TaskQueue="q"'
         answer = ListWorkersResponse()
-        for name, at in self.beats.items():
-            beat = WorkerHeartbeat(
+        for name, at in self.heartbeats.items():
+            heartbeat = WorkerHeartbeat(
                 worker_instance_key=name,
                 worker_identity=name,
                 status=SHUTDOWN if name in self.stopped else RUNNING,
             )
-            beat.heartbeat_time.FromDatetime(datetime.fromtimestamp(at, UTC))
-            answer.workers_info.append(WorkerInfo(worker_heartbeat=beat))
+            heartbeat.heartbeat_time.FromDatetime(datetime.fromtimestamp(at, UTC))
+            answer.workers_info.append(WorkerInfo(worker_heartbeat=heartbeat))
         return answer
 
     async def describe_task_queue(self, request: Any, **_: Any) -> DescribeTaskQueueResponse:
@@ -63,97 +64,98 @@ class Temporal:
         return answer
 
     def _fail(self) -> None:
-        if self.away:
+        if self.is_away:
             raise RPCError("not there", RPCStatusCode.UNAVAILABLE, b"")
 
 
-@pytest.fixture
-def haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sharing, "HEARTBEAT_INTERVAL", timedelta(seconds=0.05))
-    monkeypatch.setattr(sharing, "REDUCED_SHARE_SECONDS", 0.12)
-    monkeypatch.setattr(sharing, "HEARTBEAT_EXPIRY_SECONDS", 0.2)
-
-
-def shared(temporal: Any) -> tuple[RateShare, Limits]:
+def make_share(temporal: Any) -> tuple[RateShare, Limits]:
     limits = Limits(Rates(control_plane=12))
     return RateShare(temporal, task_queue="q", limits=limits), limits
 
 
-async def becomes(limits: Limits, rate: float) -> None:
-    async with asyncio.timeout(2):
-        while limits.control_plane != pytest.approx(rate):
-            await asyncio.sleep(0.01)
+async def wait_for_rate(limits: Limits, rate: float) -> None:
+    try:
+        async with asyncio.timeout(20 * _INTERVAL):
+            while limits.control_plane != pytest.approx(rate):
+                await asyncio.sleep(_INTERVAL / 5)
+    except TimeoutError:
+        pytest.fail(f"the rate stays at {limits.control_plane:g}, and does not become {rate:g}")
 
 
+@virtual_time
 async def test_new_worker_counts_itself_and_takes_half_of_its_share() -> None:
-    mine, limits = shared(Temporal(beats={"a": 1, "b": 1}))
-    await mine.start()
+    share, limits = make_share(Temporal(heartbeats={"a": 1, "b": 1}))
+    await share.start()
     assert limits.control_plane == 12 / 3 / 2
 
 
+@virtual_time
 async def test_lone_worker_begins_with_half_too() -> None:
-    mine, limits = shared(Temporal())
-    await mine.start()
+    share, limits = make_share(Temporal())
+    await share.start()
     assert limits.control_plane == 6
 
 
-@pytest.mark.usefixtures("haste")
+@virtual_time
 async def test_share_follows_workers_that_come_and_go() -> None:
-    temporal = Temporal(beats={"me": 1, "a": 1})
-    mine, limits = shared(temporal)
-    await mine.start()
-    keeping = asyncio.create_task(mine.maintain())
+    temporal = Temporal(heartbeats={"me": 1, "a": 1})
+    share, limits = make_share(temporal)
+    await share.start()
+    maintaining = asyncio.create_task(share.maintain())
 
-    async def beat() -> None:
+    async def send_heartbeats() -> None:
         while True:
-            temporal.beats = {name: at + (name != "killed") for name, at in temporal.beats.items()}
-            await asyncio.sleep(0.03)
+            temporal.heartbeats = {
+                name: at + (name != "killed") for name, at in temporal.heartbeats.items()
+            }
+            await asyncio.sleep(0.6 * _INTERVAL)
 
-    beating = asyncio.create_task(beat())
-    await becomes(limits, 6)
-    temporal.beats["killed"] = 1
-    await becomes(limits, 4)
-    await becomes(limits, 6)
-    temporal.beats["b"] = 1
-    await becomes(limits, 4)
+    sending = asyncio.create_task(send_heartbeats())
+    await wait_for_rate(limits, 6)
+    temporal.heartbeats["killed"] = 1
+    await wait_for_rate(limits, 4)
+    await wait_for_rate(limits, 6)
+    temporal.heartbeats["b"] = 1
+    await wait_for_rate(limits, 4)
     temporal.stopped.add("b")
-    await becomes(limits, 6)
-    for task in (keeping, beating):
+    await wait_for_rate(limits, 6)
+    for task in (maintaining, sending):
         task.cancel()
 
 
-@pytest.mark.usefixtures("haste")
+@virtual_time
 async def test_heartbeat_by_a_clock_that_is_an_hour_off_counts() -> None:
-    temporal = Temporal(beats={"me": 1, "ahead": 4_000_000_000})
-    mine, limits = shared(temporal)
-    await mine.start()
-    keeping = asyncio.create_task(mine.maintain())
+    temporal = Temporal(heartbeats={"me": 1, "ahead": 4_000_000_000})
+    share, limits = make_share(temporal)
+    await share.start()
+    maintaining = asyncio.create_task(share.maintain())
     for _ in range(15):
-        await asyncio.sleep(0.03)
-        temporal.beats = {name: at + 1 for name, at in temporal.beats.items()}
+        await asyncio.sleep(0.6 * _INTERVAL)
+        temporal.heartbeats = {name: at + 1 for name, at in temporal.heartbeats.items()}
     assert limits.control_plane == 6
-    keeping.cancel()
+    maintaining.cancel()
 
 
-@pytest.mark.usefixtures("haste")
+@virtual_time
 async def test_share_stays_while_temporal_does_not_respond() -> None:
-    temporal = Temporal(beats={"me": 1, "a": 1, "b": 1})
-    mine, limits = shared(temporal)
-    await mine.start()
-    keeping = asyncio.create_task(mine.maintain())
-    await becomes(limits, 4)
-    temporal.away = True
-    await asyncio.sleep(0.4)
+    temporal = Temporal(heartbeats={"me": 1, "a": 1, "b": 1})
+    share, limits = make_share(temporal)
+    await share.start()
+    maintaining = asyncio.create_task(share.maintain())
+    await wait_for_rate(limits, 4)
+    temporal.is_away = True
+    await asyncio.sleep(8 * _INTERVAL)
     assert limits.control_plane == 4
-    assert not keeping.done()
-    keeping.cancel()
+    assert not maintaining.done()
+    maintaining.cancel()
 
 
+@virtual_time
 async def test_pollers_count_where_temporal_lists_no_workers() -> None:
     temporal = Temporal(
-        keeps_a_list=False,
+        lists_workers=False,
         polls=[{"me": 1, "workflows only": 60, "dead": 80}, {"me": 1, "activities only": 2}],
     )
-    mine, limits = shared(temporal)
-    await mine.start()
+    share, limits = make_share(temporal)
+    await share.start()
     assert limits.control_plane == 12 / 3 / 2
