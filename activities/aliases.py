@@ -1,4 +1,4 @@
-"""Operations on aliases: the names that callers invoke, and the versions they point at."""
+"""Operations on aliases: names that callers invoke, which point at versions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Weight = Annotated[Double, Field(ge=0, le=1)]
 
 
 class AliasRoutingConfiguration(Request):
-    """The weight of a second version: its number, and its share of the traffic from 0 to 1.
+    """The weight of a second version: its number, and its share from 0 to 1.
 
     Replaces the whole configuration. An empty one sends all traffic to the alias's own version; AWS
     leaves an *omitted* one unchanged.
@@ -100,7 +100,7 @@ class DeleteAliasRequest(Request):
 
 
 class ListAliasesRequest(ListRequest):
-    """The input of ``list_aliases``: all of a function, or those that point at one version."""
+    """The input of ``list_aliases``: all of a function, or those of one version."""
 
     function_name: FunctionName
     function_version: Version | None = None
@@ -113,7 +113,7 @@ class AliasRoutingConfigurationResponse(Response):
 
 
 class AliasConfiguration(Response):
-    """An alias. ``revision_id`` is its own: it changes with every update of the alias only."""
+    """An alias; ``revision_id`` changes with every update of the alias only."""
 
     alias_arn: str = ""
     name: str = ""
@@ -124,7 +124,7 @@ class AliasConfiguration(Response):
 
     @property
     def weights(self) -> dict[str, float]:
-        """The second version's weight by its number; empty: all goes to ``function_version``."""
+        """The second version's weight by its number; empty where there is none."""
         return self.routing_config.additional_version_weights if self.routing_config else {}
 
 
@@ -176,17 +176,17 @@ class Aliases(OperationGroup):
 
     @operation(READ)
     async def get_alias(self, request: GetAliasRequest) -> AliasConfiguration:
-        """Read an alias: its routing and its RevisionId. ``NotFound`` where it does not exist.
+        """Read an alias: its routing and its RevisionId.
 
-        AWS: GetAlias.
+        ``NotFound`` where it does not exist. AWS: GetAlias.
         """
         return AliasConfiguration.model_validate(await self._read_alias(request))
 
     @operation(READ)
     async def list_aliases(self, request: ListAliasesRequest) -> ListAliasesResponse:
-        """List the aliases of a function in AWS's order, over all of AWS's pages up to 1,000.
+        """List the aliases of a function, in AWS's order.
 
-        AWS: ListAliases.
+        Collects AWS's pages up to 1,000 aliases. AWS: ListAliases.
         """
         aliases, marker = await collect_items(
             self.aws, "list_aliases", request, member="Aliases", item_type=AliasConfiguration
@@ -230,7 +230,7 @@ class Aliases(OperationGroup):
 
 
 def _adopt_existing(request: CreateAliasRequest, found: dict[str, Any]) -> AliasConfiguration:
-    """Take an existing alias for the one that an earlier attempt created, if it is equal.
+    """Return an existing alias as the one of an earlier attempt, if it is equal.
 
     A request without weights is for an alias without weights.
     """
@@ -258,7 +258,7 @@ def _find_alias_differences(
 
 
 def _foreign_change_error(request: UpdateAliasRequest, found: dict[str, Any]) -> Exception:
-    """Return the failure of an update whose revision was refused and that has not happened."""
+    """Return the failure of an update whose revision was refused."""
     alias = AliasConfiguration.model_validate(found)
     if alias.revision_id == request.revision_id:
         return not_settled_error(

@@ -1,7 +1,8 @@
-"""The connection to AWS: one account, one region, every request sent exactly once.
+"""The connection to AWS, within one account and region.
 
-Every error is an :class:`~activities.errors.AwsError`. This is the only module that imports
-aiobotocore and botocore, and therefore the only one without static types.
+Every request is sent exactly once, and every error is an :class:`~activities.errors.AwsError`. This
+is the only module that imports aiobotocore and botocore, and therefore the only one without static
+types.
 
 - botocore's retries are off. Temporal's are on, and they are visible in the UI.
 - aiohttp repeats a GET, PUT or DELETE by itself when its connection is cut before a response. Reads
@@ -79,7 +80,7 @@ class AwsConfigurationError(Exception):
 async def connect(
     region: str | None = None, *, limits: Limits | None = None, timeouts: Timeouts | None = None
 ) -> AsyncIterator[Connection]:
-    """Connect to AWS, configured by botocore's chain (profile, credentials, endpoint URL …).
+    """Connect to AWS, configured by botocore's chain (profile, credentials, …).
 
     Checks region and credentials without a call to AWS, and raises :class:`AwsConfigurationError`
     where one is missing. ``region`` is the value of ``AWS_REGION``: botocore itself reads only
@@ -250,7 +251,7 @@ class _SingleSendSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore h
 
 
 class _NotJsonError(ResponseParserError):  # type: ignore[misc]  # botocore has no types
-    """Has a text of ours, which may be shown; botocore's own errors quote the response."""
+    """A body that is not JSON, in a text of ours: botocore's quotes the response."""
 
 
 def _translate_error(  # noqa: PLR0911 - one return for each kind of failure

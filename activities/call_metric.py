@@ -1,4 +1,4 @@
-"""The metric of calls to AWS Lambda, which the worker exports with Temporal's own."""
+"""The metric of calls to AWS Lambda; the worker exports it with Temporal's."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ LayerVersionArn = Annotated[
 
 
 class VpcConfig(Request):
-    """The network of a function, replaced as a whole; empty lists detach it from its VPC."""
+    """The network of a function, replaced as a whole; empty lists: no VPC."""
 
     subnet_ids: (
         Annotated[
@@ -66,7 +66,7 @@ class VpcConfig(Request):
 
 
 class DeadLetterConfig(Request):
-    """The target of asynchronous events that no attempt could process; empty text: none."""
+    """The target of asynchronous events that were not processed; empty text: none."""
 
     target_arn: ResourceArn | None = None
 
@@ -175,7 +175,7 @@ class CapacityProviderConfig(Request):
 
 
 class DurableConfig(Request):
-    """Durable execution: the retention of its record (days) and its timeout (seconds)."""
+    """Durable execution: retention of its record (days), and timeout (seconds)."""
 
     kms_key_arn: ResourceArn | None = None
     retention_period_in_days: Annotated[Integer, Field(ge=1, le=90)] | None = None
@@ -183,7 +183,7 @@ class DurableConfig(Request):
 
 
 class FunctionSettings(Request):
-    """The settings that CreateFunction and UpdateFunctionConfiguration share, except the role."""
+    """The settings that can be both created and updated, except the role."""
 
     handler: Annotated[str, Field(max_length=128, pattern=r"^[^\s]+$")] | None = None
     description: Description | None = None

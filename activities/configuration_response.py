@@ -1,4 +1,4 @@
-"""The configuration of a Lambda function, as AWS returns it, without environment values.
+"""The configuration of a Lambda function, as AWS returns it.
 
 Environment values are secrets: :class:`EnvironmentResponse` is the only model that receives them,
 and it keeps their names and nothing else.
@@ -32,7 +32,7 @@ class ErrorDetail(Response):
 
 
 class EnvironmentResponse(Response):
-    """The names of a function's environment variables; every value is replaced by ``***``."""
+    """The names of a function's environment variables; every value is ``***``."""
 
     variables: dict[str, Annotated[str, BeforeValidator(_hide_value)]] = Field(default_factory=dict)
     error: ErrorDetail | None = None
@@ -104,7 +104,7 @@ class EphemeralStorageResponse(Response):
 
 
 class SnapStartResponse(Response):
-    """Whether snapshots are taken, and whether this version has one (``OptimizationStatus`` On)."""
+    """Whether snapshots are taken; ``OptimizationStatus`` On: this version has one."""
 
     apply_on: str | None = None
     optimization_status: str | None = None

@@ -1,7 +1,7 @@
-"""Dynamic references in environment values, resolved where the values are written.
+"""Dynamic references in environment values.
 
-``{{resolve:ssm:/path}}`` stands for a secret. The syntax is CloudFormation's. A value may hold
-several references, anywhere in it:
+``{{resolve:ssm:/path}}`` stands for a secret, and is resolved where the value is written. The
+syntax is CloudFormation's. A value may hold several references, anywhere in it:
 
     {{resolve:ssm:/path}}                               a parameter, its latest version
     {{resolve:ssm:/path:3}}                             version 3 of it
@@ -30,7 +30,7 @@ from activities.operation import Aws
 
 @dataclass(frozen=True)
 class ParameterReference:
-    """A parameter of Systems Manager: its name as GetParameters takes it, ``:version`` included."""
+    """A parameter of Systems Manager: its name, with an optional ``:version``."""
 
     name: str
 
@@ -95,7 +95,7 @@ def _parse_reference(text: str) -> Reference:
 
 
 async def resolve_references(aws: Aws, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables with every reference replaced by the value that it refers to.
+    """Return the variables with every reference replaced by its value.
 
     Each parameter and each secret is read once. Raises AwsError ``InvalidReference`` (Invalid),
     which names the variable, where a reference is malformed or refers to nothing. AWS's own errors
@@ -131,7 +131,7 @@ async def resolve_references(aws: Aws, variables: Mapping[str, str]) -> dict[str
 
 
 async def _read_parameters(aws: Aws, variable_by_name: Mapping[str, str]) -> dict[Reference, str]:
-    """Read the named parameters, ten per call; each name has the variable that refers to it."""
+    """Read the named parameters, ten per call; each with a variable that uses it."""
     values: dict[Reference, str] = {}
     names = list(variable_by_name)
     for start in range(0, len(names), _PARAMETERS_PER_CALL):
@@ -187,7 +187,7 @@ async def _read_secret(aws: Aws, secret: SecretReference, variable: str) -> str:
 
 
 def _select_member(text: str, key: str, variable: str) -> str:
-    """Return one member of a secret that is a JSON object; a value that is not text as JSON."""
+    """Return one member of a secret that is a JSON object, as text or else as JSON."""
     try:
         members: Any = json.loads(text)
     except ValueError:

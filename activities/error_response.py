@@ -1,4 +1,4 @@
-"""Error responses over HTTP, from AWS or from a proxy on the way, as errors of this program."""
+"""Error responses over HTTP, from AWS or from a proxy, as ``AwsError``."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _MAX_RETRY_AFTER_SECONDS: Final = 300.0
 def parse_error_response(
     operation: str, response: Mapping[str, Any], request: Mapping[str, Any]
 ) -> AwsError:
-    """Return an error response, as botocore parsed it, without confidential values of the request.
+    """Return an error response, as botocore parsed it, as an AwsError.
 
-    The code is ``Http<status>`` where the response has no code of AWS's.
+    Confidential values of the request are redacted. The code is ``Http<status>`` where the response
+    has no code of AWS's.
     """
     error, metadata = response["Error"], response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
@@ -48,7 +49,7 @@ def _read_retry_after(response: Mapping[str, Any], metadata: Mapping[str, Any]) 
 
 
 def is_about_call_rate(response: Mapping[str, Any]) -> bool:
-    """Whether a throttle is for the rate of calls, and not for a function's concurrency.
+    """Whether a throttle is for the rate of calls, not a function's concurrency.
 
     AWS Lambda gives the reason of a ``TooManyRequestsException``; other services give none.
     """

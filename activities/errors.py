@@ -74,7 +74,7 @@ _ATTEMPTS_WHILE_PROPAGATING: Final[dict[str, int]] = {
     "because it is a replicated function": _ATTEMPTS_IN_FIVE_MINUTES,
     "function does not exist": _ATTEMPTS_IN_SEVEN_SECONDS,
 }
-"""Phrases of an ``InvalidParameterValueException`` for a valid request, and attempts for each.
+"""The attempts for each phrase of ``InvalidParameterValueException`` that passes.
 
 AWS sends them while a new role, key or function has not propagated to all its services.
 """
@@ -122,7 +122,7 @@ class Fault(StrEnum):
 
 
 class AwsError(Exception):
-    """An error response of AWS's, or no response: the only error that the AWS port raises.
+    """An error response, or no response: the only error that the AWS port raises.
 
     ``code`` is AWS's own (``ResourceConflictException``), or the name of botocore's exception
     where there was no response (``ReadTimeoutError``), or one of ours (``WrongRegion``,
@@ -180,7 +180,7 @@ _ADVICE: Final[dict[Fault, str]] = {
     " and for everything that it refers to.",
     Fault.EXHAUSTED: "A limit is reached: make room (delete old versions, make the package smaller)"
     " or request a higher quota from AWS.",
-    Fault.UNKNOWN: "This code is not in the table yet: look it up in AWS's documentation, and add"
+    Fault.UNKNOWN: "This code is not in the table yet: find it in AWS's documentation, and add"
     " it to activities/errors.py.",
     Fault.BUG: "This is a mistake in lambda-releases, not in your release: please report it with"
     " this history.",
@@ -201,7 +201,7 @@ def classify_error(error: AwsError) -> Fault:
 
 
 def _classify_conflict(error: AwsError) -> Fault:
-    """Split AWS's most ambiguous code: settling, busy, referenced by another resource, or taken."""
+    """Split AWS's most ambiguous code: settling, busy, referenced, or taken."""
     message = error.message.lower()
     if "following state: pending" in message:
         return Fault.NOT_READY
@@ -213,10 +213,10 @@ def _classify_conflict(error: AwsError) -> Fault:
 
 
 def _is_other_code(error: AwsError) -> bool:
-    """Whether PublishVersion was refused because ``$LATEST`` has other code than ``CodeSha256``.
+    """Whether PublishVersion was refused because ``$LATEST`` has other code.
 
-    AWS has no code of its own for it: the message begins "CodeSHA256 (…) is different from
-    current CodeSHA256 in $LATEST".
+    That is, other than ``CodeSha256``. AWS has no error code of its own for it: the message begins
+    "CodeSHA256 (…) is different from current CodeSHA256 in $LATEST".
     """
     return error.operation == "publish_version" and _OTHER_CODE_PHRASE in error.message.lower()
 
@@ -248,7 +248,7 @@ def max_attempts(error: AwsError) -> int | None:
 
 
 def to_activity_failure(error: AwsError, *, attempt: int, once: bool) -> ApplicationError:
-    """Return the activity failure for an error, with its fault as type and advice as text.
+    """Return the activity failure for an error: its fault as type, with advice.
 
     ``attempt`` is the number of this attempt, from 1; with it the failure decides whether Temporal
     retries. An operation that must happen ``once`` is never retried. The details are one small

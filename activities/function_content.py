@@ -1,6 +1,7 @@
-"""The content of a function: its package and settings, in responses to GetFunction.
+"""The content of a function: its package and its settings.
 
-Settings are returned in the form in which UpdateFunctionConfiguration takes them.
+Both are read from responses to GetFunction. Settings are returned in the form in which
+UpdateFunctionConfiguration takes them.
 """
 
 from __future__ import annotations

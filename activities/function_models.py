@@ -34,7 +34,7 @@ from activities.shapes import (
 
 
 def _refuse_final_dot(bucket: str) -> str:
-    # A pattern of AWS's forbids it by look-behind, which pydantic's regular expressions lack.
+    # AWS's pattern forbids it by a lookbehind, which pydantic's regular expressions lack.
     if bucket.endswith("."):
         raise ValueError("a bucket's name does not end with a dot")
     return bucket
@@ -49,7 +49,7 @@ S3Key = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^.*$")]
 
 
 class FunctionCode(Request):
-    """The source of a function's code: a .zip (by value, or better in S3), or a container image.
+    """The source of a function's code: a .zip (by value or in S3), or an image.
 
     A ``ZipFile`` is stored in the workflow's history, which holds at most 2 MB: name an object in
     S3 instead.
@@ -111,7 +111,7 @@ class UpdateFunctionConfigurationRequest(ConfigurationChange):
 
 
 class DeleteFunctionRequest(Request):
-    """The input of ``delete_function``: one version, or with ``Confirm`` the whole function.
+    """The input of ``delete_function``: a version, or with ``Confirm`` a function.
 
     ``Confirm`` is not a member of AWS's. Without a version AWS deletes the function with all its
     versions and aliases, so the caller has to repeat the function's name for that.
@@ -146,14 +146,14 @@ class DeleteFunctionRequest(Request):
 
 
 class GetFunctionRequest(Request):
-    """The input of ``get_function``; without ``Qualifier`` it reads ``$LATEST``."""
+    """The input of ``get_function``; no ``Qualifier``: ``$LATEST``."""
 
     function_name: NamespacedFunctionName
     qualifier: Qualifier | None = None
 
 
 class GetFunctionConfigurationRequest(Request):
-    """The input of ``get_function_configuration``; without ``Qualifier`` it reads ``$LATEST``."""
+    """The input of ``get_function_configuration``; no ``Qualifier``: ``$LATEST``."""
 
     function_name: NamespacedFunctionName
     qualifier: Qualifier | None = None
@@ -172,7 +172,10 @@ class ListFunctionsRequest(ListRequest):
 
 
 class DeleteFunctionResponse(Response):
-    """204: deleted, or absent before. 202: deleted as soon as running invocations have ended."""
+    """The status of a deletion.
+
+    204: deleted, or absent before. 202: deleted as soon as running invocations have ended.
+    """
 
     status_code: int | None = None
 
@@ -186,7 +189,7 @@ class ResolvedS3Object(Response):
 
 
 class FunctionCodeLocation(Response):
-    """The place of a function's code, without ``Location``, a presigned URL to the code itself."""
+    """The place of a function's code, without ``Location``, a presigned URL to it."""
 
     repository_type: str | None = None
     image_uri: str | None = None
@@ -197,7 +200,7 @@ class FunctionCodeLocation(Response):
 
 
 class GetFunctionResponse(Response):
-    """A function or one version of it: configuration, place of code, tags, concurrency."""
+    """A function or one version: configuration, place of code, tags, concurrency."""
 
     configuration: FunctionConfiguration | None = None
     code: FunctionCodeLocation | None = None

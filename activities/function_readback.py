@@ -1,4 +1,4 @@
-"""Compares a function with a request to create or change it, before the request is repeated."""
+"""Compares a function with a request, before the request is repeated."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def to_requested_form(configuration: dict[str, Any]) -> dict[str, Any]:
 
 
 def has_same_code(code: FunctionCode, found: dict[str, Any], *, if_unknown: bool) -> bool:
-    """Whether a function has this code; ``if_unknown`` where AWS Lambda's response cannot tell.
+    """Whether a function has this code; ``if_unknown`` where that is unknown.
 
     A .zip is compared by its SHA-256, an image by its URI, an S3 object that Lambda references by
     its name. The code of an S3 object that Lambda has copied is unknown.
@@ -77,9 +77,10 @@ async def has_requested_code(
 async def _has_code_of_s3_object(
     aws: Aws, request: UpdateFunctionCodeRequest, configuration: dict[str, Any]
 ) -> bool:
-    """Whether a function's code is the S3 object's, by S3's metadata: the object is not read.
+    """Whether a function's code is the S3 object's, by S3's metadata.
 
-    Compares the SHA-256 where S3 has one, else the size. False where S3 does not respond.
+    The object is not read. Compares the SHA-256 where S3 has one, else the size. False where S3
+    does not respond.
     """
     if not request.s3_bucket:
         return False
@@ -112,7 +113,7 @@ def foreign_change_error(
     found: dict[str, Any],
     differences: list[str],
 ) -> Exception:
-    """Return the failure of a change whose revision was refused and that has not happened."""
+    """Return the failure of a change whose revision was refused."""
     if get_revision(found) == request.revision_id:
         return not_settled_error(
             operation,
@@ -123,6 +124,6 @@ def foreign_change_error(
     return stale_error(
         operation,
         f"{request.function_name} is at revision {get_revision(found)} (modified {modified}), and"
-        f" not as it was read (revision {request.revision_id}); not as asked:"
+        f" not as it was read (revision {request.revision_id}); it differs from the request in"
         f" {', '.join(differences)}",
     )

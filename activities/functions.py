@@ -47,7 +47,9 @@ class Functions(OperationGroup):
 
     @operation(WRITE)
     async def create_function(self, request: CreateFunctionRequest) -> FunctionConfiguration:
-        """Create a function. It is Pending at first: let it settle, and read its RevisionId then.
+        """Create a function.
+
+        It is Pending at first: let it settle, and read its RevisionId then.
 
         On a retry after a lost response the function exists already. It is compared with the
         request: settings with their environment values, tags, and the code as far as it is known.
@@ -75,12 +77,13 @@ class Functions(OperationGroup):
 
     @operation(WRITE)
     async def delete_function(self, request: DeleteFunctionRequest) -> DeleteFunctionResponse:
-        """Delete one version, or with ``Confirm`` the function, its versions and its aliases.
+        """Delete one version, or with ``Confirm`` the whole function.
 
-        A version or function that does not exist is success (StatusCode 204), so a retry does no
-        harm. ``Invalid``, before anything is sent, for ``$LATEST``, for an alias, and for a whole
-        function without ``Confirm``. AWS refuses to delete a version that an alias points at. Event
-        source mappings stay. AWS: DeleteFunction.
+        A whole function includes its versions and aliases. A version or function that does not
+        exist is success (StatusCode 204), so a retry does no harm. ``Invalid``, before anything is
+        sent, for ``$LATEST``, for an alias, and for a whole function without ``Confirm``. AWS
+        refuses to delete a version that an alias points at. Event source mappings stay. AWS:
+        DeleteFunction.
         """
         try:
             response = await self.aws.call("lambda", "delete_function", request.parameters())
@@ -106,9 +109,10 @@ class Functions(OperationGroup):
     async def get_function_configuration(
         self, request: GetFunctionConfigurationRequest
     ) -> FunctionConfiguration:
-        """Read the configuration of a function or of one version, without environment values.
+        """Read the configuration of a function or of one version.
 
-        ``NotFound`` where it does not exist. AWS: GetFunctionConfiguration.
+        It has no environment values. ``NotFound`` where it does not exist. AWS:
+        GetFunctionConfiguration.
         """
         return FunctionConfiguration.model_validate(
             await self.aws.call("lambda", "get_function_configuration", request.parameters())
@@ -116,9 +120,10 @@ class Functions(OperationGroup):
 
     @operation(READ)
     async def list_functions(self, request: ListFunctionsRequest) -> ListFunctionsResponse:
-        """List the functions of this account and region, over all of AWS's pages up to 1,000.
+        """List the functions of this account and region.
 
-        AWS leaves ``State`` and ``LastUpdateStatus`` out of lists. AWS: ListFunctions.
+        Collects AWS's pages up to 1,000 functions. AWS leaves ``State`` and ``LastUpdateStatus``
+        out of lists. AWS: ListFunctions.
         """
         functions, marker = await collect_items(
             self.aws,
@@ -219,7 +224,7 @@ class Functions(OperationGroup):
         return FunctionConfiguration.model_validate(response)
 
     async def _resolve_environment(self, request: FunctionSettings) -> dict[str, Any]:
-        """Return the request's parameters with dynamic references in the environment resolved."""
+        """Return the request's parameters, with resolved dynamic references."""
         parameters = request.parameters()
         if variables := parameters.get("Environment", {}).get("Variables"):
             parameters["Environment"] = {"Variables": await resolve_references(self.aws, variables)}
@@ -228,7 +233,7 @@ class Functions(OperationGroup):
     async def _adopt_existing(
         self, request: CreateFunctionRequest, parameters: dict[str, Any], found: dict[str, Any]
     ) -> FunctionConfiguration:
-        """Take an existing function for the one that an earlier attempt created, if it is equal."""
+        """Return an existing function as the one of an earlier attempt, if it is equal."""
         requested = {
             name: value for name, value in parameters.items() if name not in _NOT_IN_RESPONSES
         }
@@ -244,7 +249,7 @@ class Functions(OperationGroup):
     async def _complete_publish(
         self, request: CreateFunctionRequest | UpdateFunctionCodeRequest, found: dict[str, Any]
     ) -> FunctionConfiguration:
-        """Return what AWS's lost response held: ``$LATEST``, or with ``Publish`` its version.
+        """Return what the lost response held: ``$LATEST``, or its version.
 
         AWS publishes no second version of unchanged code and settings: it returns the existing one.
         """

@@ -1,4 +1,4 @@
-"""AWS operations as Temporal activities: the AWS port, and each operation's policy.
+"""AWS operations as Temporal activities: the AWS port and retry policies.
 
 An operation is a method of a resource class (:class:`OperationGroup`). ``@operation(WRITE)`` names
 the activity after the method, gives it a policy (timeouts, retries, what a cancel does) and turns
@@ -26,7 +26,7 @@ from temporalio.workflow import ActivityCancellationType
 from activities.errors import AwsError, Fault, to_activity_failure
 
 MAX_RESULT_BYTES: Final = 2_000_000
-"""Temporal refuses a result that is a little larger, and retries the activity without limit.
+"""Temporal refuses a slightly larger result, and retries without limit.
 
 The limit on payloads: https://docs.temporal.io/cloud/limits.
 """
@@ -52,7 +52,7 @@ class Aws(Protocol):
 
 @dataclass(frozen=True)
 class OperationPolicy:
-    """How an operation is run: its timeouts, its retries, and what a cancel does to it.
+    """How an operation is run: timeouts, retries, and the effect of a cancel.
 
     ``start_to_close`` limits one attempt. ``heartbeat`` is for operations that may take long: the
     time within which a dead worker is detected. Short operations send no heartbeats.
@@ -192,7 +192,10 @@ def _refuse_large_result(name: str, result: object) -> None:
 
 
 def _describe_bug(bug: Exception) -> str:
-    """An unexpected error without any value of it: mostly a response that no model accepts."""
+    """Return an unexpected error without any value of it.
+
+    Mostly it is a response that no model accepts.
+    """
     if not isinstance(bug, ValidationError):
         return f"{type(bug).__name__}. {Fault.BUG.advice}"
     problems = bug.errors(include_url=False, include_input=False, include_context=False)
@@ -204,13 +207,13 @@ def _describe_bug(bug: Exception) -> str:
 
 
 def get_operation_policy(method: Callable[..., Any]) -> OperationPolicy:
-    """Return the policy of an operation; ``AttributeError`` for a method that is not one."""
+    """Return the policy of an operation; ``AttributeError`` for another method."""
     policy: OperationPolicy = getattr(method, _POLICY_ATTRIBUTE)
     return policy
 
 
 def is_retry() -> bool:
-    """Whether this activity was attempted before, so that an earlier attempt may have succeeded.
+    """Whether this activity was attempted before: it may have succeeded already.
 
     False outside of an activity: a plain call of the method is a first attempt.
     """
@@ -219,7 +222,7 @@ def is_retry() -> bool:
 
 @asynccontextmanager
 async def _heartbeat(within: timedelta | None) -> AsyncGenerator[None]:
-    """Send three heartbeats to Temporal in each period of ``within``; None: send none."""
+    """Send three heartbeats to Temporal in each period of ``within``, if any."""
     if within is None or not activity.in_activity():
         yield
         return
@@ -237,10 +240,10 @@ async def _send_heartbeats(interval_seconds: float) -> None:
 
 
 def _attempt_timeout_seconds(policy: OperationPolicy) -> float | None:
-    """A second less than Temporal's own timeout, so that an attempt has ended before the next one.
+    """Return a second less than Temporal's own timeout; None outside of an activity.
 
-    Temporal's timeout does not stop the code of an attempt: without this limit a late request
-    could overlap with the next attempt.
+    So an attempt has ended before the next one begins. Temporal's timeout does not stop the code of
+    an attempt: without this limit a late request could overlap with the next attempt.
     https://docs.temporal.io/encyclopedia/detecting-activity-failures#start-to-close-timeout
     """
     return policy.start_to_close.total_seconds() - 1 if activity.in_activity() else None

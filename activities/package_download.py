@@ -1,4 +1,4 @@
-"""The download of a function's package from the presigned URL that GetFunction returns."""
+"""The download of a function's package from its presigned URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists that AWS returns page by page, collected up to what a workflow's history may hold."""
+"""Lists that AWS returns page by page, bounded by what a history may hold."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ async def iterate_pages(
 async def collect_items(
     aws: Aws, operation: str, request: ListRequest, *, member: str, item_type: type[_Item]
 ) -> tuple[list[_Item], str | None]:
-    """Return the requested items, and the marker after the last of them; None at the list's end.
+    """Return the requested items, and the marker after the last of them.
 
-    ``member`` is the name of the list in AWS's response.
+    The marker is None at the end of the list. ``member`` is the name of the list in AWS's response.
     """
     limit = min(request.max_items or MAX_ITEMS, MAX_ITEMS)
     parameters = {**request.parameters(), "MaxItems": min(_PAGE_ITEMS, limit)}

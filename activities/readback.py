@@ -1,8 +1,10 @@
-"""Reads a resource back before a write is repeated, and compares it with the request.
+"""Reads a resource before a write is repeated, and compares it with the request.
 
-A write whose response was lost may have happened. Before it is sent again the resource is read.
-There are three findings: it matches the request (success), nothing is there (the request is sent),
-or it is something else (a failure that names the differing members and never their values).
+A write whose response was lost may have happened. Before it is sent again the resource is read:
+
+- it equals the request: success;
+- it does not exist: the request is sent;
+- it is something else: a failure that names the differing members and never their values.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ _ORDERED_LISTS: Final = {"Command", "EntryPoint", "Layers"}
 
 
 async def read_or_none(response: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return AWS's response, or None where the resource does not exist; raise any other error."""
+    """Return AWS's response, or None where the resource does not exist.
+
+    Any other error is raised.
+    """
     try:
         return await response
     except AwsError as error:
@@ -59,17 +64,17 @@ def _find_member_differences(member: str, expected: Any, actual: Any) -> list[st
     if not expected and not actual:
         return []
     if isinstance(expected, Mapping):
-        wanted = cast("Mapping[str, Any]", expected)
+        members = cast("Mapping[str, Any]", expected)
         present = cast("Mapping[str, Any]", actual or {})
         names = (
-            [*wanted, *(name for name in present if name not in wanted)]
+            [*members, *(name for name in present if name not in members)]
             if member in _REPLACED_AS_A_WHOLE
-            else [*wanted]
+            else [*members]
         )
         return [
             f"{member}.{inner}"
             for name in names
-            for inner in _find_member_differences(name, wanted.get(name), present.get(name))
+            for inner in _find_member_differences(name, members.get(name), present.get(name))
         ]
     return [] if _is_equal(member, expected, actual) else [member]
 
@@ -107,7 +112,7 @@ def _to_sort_key(item: Any) -> str:
 
 
 def permanent_error(fault: Fault, operation: str, problem: str) -> ApplicationError:
-    """Return a failure that is not retried: ``Stale``, ``Exists`` …, with the fault's advice."""
+    """Return a failure that is not retried, with the fault's advice."""
     return ApplicationError(
         f"{operation}: {problem}. {fault.advice}",
         {"operation": operation, "code": "", "fault": fault.value},
@@ -126,12 +131,12 @@ def exists_error(operation: str, resource: str, differences: Sequence[str]) -> A
 
 
 def stale_error(operation: str, problem: str) -> ApplicationError:
-    """Return the failure of a change whose resource is no longer as it was read."""
+    """Return the failure of a change whose resource has changed since it was read."""
     return permanent_error(Fault.STALE, operation, f"{problem}; nothing was overwritten")
 
 
 def not_settled_error(operation: str, problem: str) -> ApplicationError:
-    """Return a failure for contradictory responses of AWS's: retried, after reading back."""
+    """Return a failure for contradictory responses of AWS's; it is retried."""
     return ApplicationError(
         f"{operation}: {problem}",
         {"operation": operation, "code": "", "fault": Fault.CONFLICT.value},

@@ -36,7 +36,7 @@ _VALIDATION_PROBLEM: Final = re.compile(
 
 
 def redact(message: str, request: Mapping[str, Any]) -> str:
-    """Return an error message in one line, without confidential values of its request."""
+    """Return an error message in one line, without the request's confidential values."""
     message = _QUOTED_VALUE.sub("Value ", message)
     message = _CANONICAL_REQUEST.sub(r"\1", _URL_QUERY.sub(r"\1", message))
     for value in sorted(set(_iterate_confidential(request)), key=len, reverse=True):
@@ -48,7 +48,7 @@ def redact(message: str, request: Mapping[str, Any]) -> str:
 
 
 def summarize_validation_report(report: str) -> str:
-    """Return the names of the parameters that botocore refuses; its own report quotes values."""
+    """Return the names of the parameters that botocore refuses, without values."""
     problems = [
         f"{match['problem']} {match['name'].strip(chr(34))}"
         for match in _VALIDATION_PROBLEM.finditer(report)
@@ -74,9 +74,9 @@ def _iterate_confidential(value: Any, *, is_confidential: bool = False) -> Itera
 
 
 def _iterate_json_texts(text: str) -> Iterator[str]:
-    """Yield the texts within a text that is JSON, since AWS may repeat one of them alone.
+    """Yield the texts within a text that is JSON.
 
-    Payloads are JSON, and many secrets are.
+    Payloads are JSON, and many secrets are. AWS may repeat one text of them alone.
     """
     if not text.lstrip().startswith(("{", "[")):
         return

@@ -1,4 +1,4 @@
-"""Checks a response against AWS's service model: required members are there, types are right.
+"""Checks a response against AWS's service model: required members and types.
 
 A proxy between this worker and AWS may respond in AWS's place, even with JSON. A response that does
 not match the model is an error, and the request is retried a bounded number of times. Taken for a
@@ -27,20 +27,20 @@ _REQUIRED_MEMBERS: Final[Mapping[str, Sequence[str]]] = {
     "publish_version": ("Version",),
     "update_alias": _ALIAS_MEMBERS,
 }
-"""Members that AWS always sends and this program relies on; in a list, members of each item.
+"""Members that AWS always sends and this program relies on.
 
-A release that accepted an alias without a revision would take its own next update for another
-writer's, and leave the weights unchanged.
+In a list they are members of each item. A release that accepted an alias without a revision would
+take its own next update for another writer's, and leave the weights unchanged.
 """
 
 _ABSENT: Final = (None, "")
 
 
 def find_mismatch(operation: str, response: Mapping[str, Any], shape: Any) -> str | None:
-    """Return the first mismatch in a response, by member name and without a value; None if none.
+    """Return the first mismatch in a response, by member name; None if none.
 
-    ``shape`` is botocore's output shape of the operation. The value of an enumeration is never a
-    mismatch: AWS adds values.
+    The text holds no value. ``shape`` is botocore's output shape of the operation. The value of an
+    enumeration is never a mismatch: AWS adds values.
     """
     if shape is None:
         return None
@@ -61,7 +61,7 @@ def find_mismatch(operation: str, response: Mapping[str, Any], shape: Any) -> st
 
 
 def _iterate_values(value: Any, path: Sequence[str]) -> Iterator[Any]:
-    """Yield the values at the end of a path, through lists; None where the path ends early."""
+    """Yield the values at the end of a path, through lists; None for an absent one."""
     match value:
         case list() if path:
             for item in cast("Any", value):
@@ -114,7 +114,7 @@ def _is_of_type(value: Any, type_name: str) -> bool:
 
 
 def _has_surrogates(text: str) -> bool:
-    """Whether a text cannot be encoded as UTF-8: JSON permits lone surrogates as escapes."""
+    """Whether a text cannot be encoded as UTF-8: JSON permits lone surrogates."""
     return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -1,4 +1,4 @@
-"""Restores ``$LATEST`` from a published version: its code, its configuration, or both.
+"""Restores ``$LATEST`` from a published version: code, configuration, or both.
 
 A release changes ``$LATEST`` before it publishes a version. After a rollback the alias routes to
 the stable version again, but ``$LATEST`` still holds the change, and the next publish would include
@@ -65,7 +65,7 @@ _PublishedVersion = Annotated[
 
 
 class AwsWithDownloads(Aws, Protocol):
-    """A port to AWS that also downloads packages from the presigned URL of GetFunction."""
+    """A port to AWS that also downloads packages from GetFunction's presigned URL."""
 
     async def download(self, url: str, *, limit: int) -> bytes:
         """Return the content of a URL, at most ``limit`` bytes.
@@ -121,12 +121,13 @@ class RestoreLatest(OperationGroup):
 
     @operation(RESTORE)
     async def restore_latest(self, request: RestoreLatestRequest) -> RestoreLatestResponse:
-        """Make ``$LATEST`` equal to a version, part by part; wait for each change to settle.
+        """Make ``$LATEST`` equal to a version, part by part.
 
-        Parts that are equal already are not written, so a retry continues where the last attempt
-        stopped. ``Exhausted`` where the version cannot be copied: a package over 50 MB, or one that
-        AWS cannot show. The message names what ``$LATEST`` still holds. ``Stale``, with nothing
-        written, where the content of ``$LATEST`` is not that of ``replacing`` or ``uploaded``.
+        Each change settles before the next one. Parts that are equal already are not written, so a
+        retry continues where the last attempt stopped. ``Exhausted`` where the version cannot be
+        copied: a package over 50 MB, or one that AWS cannot show. The message names what
+        ``$LATEST`` still holds. ``Stale``, with nothing written, where the content of ``$LATEST``
+        is not that of ``replacing`` or ``uploaded``.
         """
         function, restored = request.function_name, list[Part]()
         source = await self._read_version(function, request.version)
@@ -169,7 +170,7 @@ class RestoreLatest(OperationGroup):
     async def _refuse_foreign_content(
         self, request: RestoreLatestRequest, source: Mapping[str, Any], latest: Mapping[str, Any]
     ) -> None:
-        """Raise ``Stale`` for content that neither the release nor an undo of it has written."""
+        """Raise ``Stale`` for content that neither the release nor its undo wrote."""
         if request.replacing is not None:
             replaced = await self._read_version(request.function_name, request.replacing)
             changed = _find_foreign_content(request, latest, (source, replaced))
@@ -217,7 +218,7 @@ class RestoreLatest(OperationGroup):
         *,
         version: str,
     ) -> None:
-        """Download the package of a version, check it, and upload it as the code of ``$LATEST``."""
+        """Download a version's package, check it, and upload it to ``$LATEST``."""
         if self._packages.locked():
             raise AwsError(
                 _NAME,
@@ -266,7 +267,7 @@ def _find_changes(
     *,
     rewrite_all: bool,
 ) -> dict[str, Any]:
-    """Return the settings to write: those that differ, or all if the present ones are unclear."""
+    """Return the settings to write: those that differ, or all if unclear."""
     if unreadable := find_unreadable_part(source["Configuration"]):
         raise _cannot_restore_error(
             "configuration", request.version, f"AWS cannot show it ({unreadable})"
@@ -283,7 +284,7 @@ def _find_changes(
 def _find_foreign_content(
     request: RestoreLatestRequest, latest: Mapping[str, Any], known: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Return the names of the parts of ``$LATEST`` that are in none of the known versions."""
+    """Return the names of the parts of ``$LATEST`` that no known version has."""
     foreign: list[str] = []
     if "code" in request.parts and get_package_identity(latest) not in [
         get_package_identity(version) for version in known

@@ -1,4 +1,4 @@
-"""Base models and primitive types of AWS Lambda's API: names, ARNs, numbers, text.
+"""Base models and primitive types of AWS Lambda's API.
 
 A *request* is strict: it refuses unknown members. A *response* is lenient: AWS may add members at
 any time, and a response that failed to decode would stop a release halfway. Both are immutable,
@@ -10,7 +10,7 @@ places: ``VpcConfig`` is sent, ``VpcConfigResponse`` is received.
 
 Patterns and limits are those of botocore's service model (lambda, 2015-03-31). botocore itself
 checks only types, required members and minimums. Patterns are Rust's, as pydantic uses them: they
-have no look-around, and ``$`` is the end of the text.
+have no lookahead or lookbehind, and ``$`` is the end of the text.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _to_aws_name(member: str) -> str:
 
 
 class Shape(BaseModel):
-    """A structure of AWS's API. Absent members are left out on the wire; they are not null."""
+    """A structure of AWS's API; absent members are left out on the wire."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -73,7 +73,10 @@ class Shape(BaseModel):
 
 
 class Request(Shape):
-    """The input of an operation; unknown members and values out of AWS's bounds are refused."""
+    """The input of an operation.
+
+    Unknown members are refused, and so are values out of AWS's bounds.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -82,7 +85,10 @@ class Request(Shape):
 
 
 class Response(Shape):
-    """The output of an operation; unknown members are ignored, enumerations are plain text."""
+    """The output of an operation.
+
+    Unknown members are ignored, and enumerations are plain text.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -139,7 +145,7 @@ Qualifier = Annotated[
 
 
 class FunctionParts(NamedTuple):
-    """The parts of a function's name, partial ARN or ARN; None for parts that it lacks."""
+    """The parts of a function's name, partial ARN or ARN; None for absent parts."""
 
     region: str | None
     account: str | None
@@ -154,7 +160,7 @@ _FUNCTION_PARTS: Final = re.compile(
 
 
 def parse_function_name(function: str) -> FunctionParts:
-    """Split a function's name, partial ARN or ARN; text of any other form is all name."""
+    """Split a function's name, partial ARN or ARN; any other text is all name."""
     match = _FUNCTION_PARTS.fullmatch(function)
     return (
         FunctionParts(match["region"], match["account"], match["name"], match["qualifier"])

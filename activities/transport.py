@@ -37,7 +37,7 @@ class Timeouts:
 
 
 def open_keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Open a socket with TCP keepalive, for ``address`` as ``getaddrinfo`` returns it.
+    """Open a socket with TCP keepalive, for an address of ``getaddrinfo``'s.
 
     A NAT gateway drops a connection that is idle for 350 s, as during a long invocation.
     https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html

@@ -1,4 +1,4 @@
-"""Operations on versions: immutable copies of ``$LATEST``, made when it is published."""
+"""Operations on versions: immutable copies of ``$LATEST``, made by a publish."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ListVersionsByFunctionRequest(ListRequest):
 
 
 class ListVersionsByFunctionResponse(Response):
-    """``$LATEST`` and then the oldest version first; ``next_marker`` where the list continues."""
+    """``$LATEST``, then the oldest first; ``next_marker`` where the list continues."""
 
     next_marker: str | None = None
     versions: list[FunctionConfiguration] = Field(default_factory=list[FunctionConfiguration])
@@ -52,7 +52,8 @@ class Versions(OperationGroup):
     async def publish_version(self, request: PublishVersionRequest) -> FunctionConfiguration:
         """Publish ``$LATEST`` as an immutable version.
 
-        ``CodeSha256`` and ``RevisionId`` guard what is published. Unchanged code and settings make no new version: AWS returns the existing one.
+        ``CodeSha256`` and ``RevisionId`` guard what is published. Unchanged code and settings make
+        no new version: AWS returns the existing one.
 
         Publishing changes the revision of ``$LATEST``, so after a lost response the same
         ``RevisionId`` would be refused. On a retry ``$LATEST`` is read. If it still has that
@@ -101,7 +102,7 @@ class Versions(OperationGroup):
         return ListVersionsByFunctionResponse(versions=versions, next_marker=marker)
 
     async def _is_at_revision(self, request: PublishVersionRequest) -> bool:
-        """Whether ``$LATEST`` still has the request's revision: nothing was published since."""
+        """Whether ``$LATEST`` has the request's revision: nothing was published."""
         if request.revision_id is None:
             return False
         latest = await self.aws.call(
@@ -133,7 +134,7 @@ class Versions(OperationGroup):
                     newest = version
         if newest is None:
             return None
-        # Lists lack State and LastUpdateStatus: the version is read once more by itself.
+        # Lists lack State and LastUpdateStatus: the version is read again by itself.
         qualified = {"FunctionName": request.function_name, "Qualifier": newest["Version"]}
         found = await read_or_none(self.aws.call("lambda", "get_function", qualified))
         return FunctionConfiguration.model_validate(found["Configuration"] if found else newest)
