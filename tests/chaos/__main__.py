@@ -14,7 +14,7 @@ from pathlib import Path
 
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 
-from tests.chaos.report import line, told
+from tests.chaos.report import format_row, to_document
 from tests.chaos.run import run
 from tests.chaos.schedule import draw
 
@@ -64,17 +64,17 @@ def main() -> int:
             kills=arguments.kills,
         )
         keep = arguments.keep / str(seed)
-        verdict = asyncio.run(
+        result = asyncio.run(
             run(schedule, workers=arguments.workers, limit=arguments.limit, keep=keep)
         )
-        (keep / "verdict.json").write_text(json.dumps(told(verdict), indent=1))
-        says = [line(verdict)]
-        if verdict.violations:
+        (keep / "result.json").write_text(json.dumps(to_document(result), indent=1))
+        says = [format_row(result)]
+        if result.violations:
             broken += 1
             says += [
                 str(schedule),
-                *verdict.violations,
-                f"seed {seed}: {len(verdict.violations)} violations; all of it in {keep}",
+                *result.violations,
+                f"seed {seed}: {len(result.violations)} violations; all of it in {keep}",
             ]
         sys.stdout.write("\n".join(says) + "\n")
         sys.stdout.flush()

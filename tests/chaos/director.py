@@ -31,18 +31,18 @@ class Done:
 
     act: Act
     at: float
-    said: str = ""
+    refusal: str = ""
 
     @property
-    def heard(self) -> bool:
+    def is_accepted(self) -> bool:
         """Whether it was accepted."""
-        return not self.said
+        return not self.refusal
 
     @property
     def to_rollout(self) -> bool:
         """Whether it was sent to the rollout of that time, which may be another release's."""
-        return self.act.deed not in {"cancel", "cancel twice", "terminate release", *FOREIGN} or (
-            self.act.deed == "cancel twice" and self.act.again < 1
+        return self.act.kind not in {"cancel", "cancel twice", "terminate release", *FOREIGN} or (
+            self.act.kind == "cancel twice" and self.act.again < 1
         )
 
 
@@ -147,12 +147,12 @@ class Director:
         await asyncio.sleep(act.delay)
         if act.order not in self.handles:
             return
-        self.proxy.met[act.deed] += 1
+        self.proxy.met[act.kind] += 1
         outer = self.handles[act.order]
         inner = self._client.get_workflow_handle(
             f"lambda/000000000000/us-east-1/{act.function}:live"
         )
-        match act.deed:
+        match act.kind:
             case (
                 "cancel"
                 | "cancel twice"
@@ -162,11 +162,13 @@ class Director:
             ):
                 await self._stop(act, outer, inner)
             case "abort" | "promote":
-                await self._say(act, inner, act.deed, {"by": "chaos"})
+                await self._send_update(act, inner, act.kind, {"by": "chaos"})
             case "approve":
                 await self._insist(act, inner, "approve", every=0.5, times=20)
             case "pause and resume":
-                if await self._say(act, inner, "pause", {"by": "chaos", "reason": "a fault"}):
+                if await self._send_update(
+                    act, inner, "pause", {"by": "chaos", "reason": "a fault"}
+                ):
                     await asyncio.sleep(act.again)
                     await self._insist(act, inner, "resume", every=1, times=1_000)
             case "alarm":
@@ -177,39 +179,42 @@ class Director:
     async def _stop(
         self, act: Act, outer: WorkflowHandle[Any, Any], inner: WorkflowHandle[Any, Any]
     ) -> None:
-        match act.deed:
+        match act.kind:
             case "cancel rollout":
-                await self._ask(act, inner.cancel)
+                await self._call(act, inner.cancel)
             case "terminate release":
-                await self._ask(act, outer.terminate)
+                await self._call(act, outer.terminate)
             case "terminate rollout":
-                await self._ask(act, inner.terminate)
+                await self._call(act, inner.terminate)
             case "cancel twice":
-                await self._ask(act, outer.cancel)
+                await self._call(act, outer.cancel)
                 await asyncio.sleep(act.again)
-                await self._ask(act, inner.cancel if act.again < 1 else outer.cancel)
+                await self._call(act, inner.cancel if act.again < 1 else outer.cancel)
             case _:
-                await self._ask(act, outer.cancel)
+                await self._call(act, outer.cancel)
 
     async def _insist(
         self, act: Act, inner: WorkflowHandle[Any, Any], what: str, *, every: float, times: int
     ) -> None:
         """Send an update until it is accepted or the release has ended."""
         for _ in range(times):
-            if await self._say(act, inner, what, {"by": "chaos"}) or act.order in self.ended:
+            if (
+                await self._send_update(act, inner, what, {"by": "chaos"})
+                or act.order in self.ended
+            ):
                 return
             await asyncio.sleep(every)
 
-    async def _ask(self, act: Act, deed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _call(self, act: Act, request: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await patiently(deed)
+            await patiently(request)
         except RPCError as error:
             self.done.append(Done(act, time.time(), error.message))
         else:
             self.done.append(Done(act, time.time()))
 
-    async def _say(
-        self, act: Act, inner: WorkflowHandle[Any, Any], name: str, said: dict[str, str]
+    async def _send_update(
+        self, act: Act, inner: WorkflowHandle[Any, Any], name: str, fields: dict[str, str]
     ) -> bool:
         """Send an update; return whether it was accepted.
 
@@ -217,7 +222,7 @@ class Director:
         """
         number = next(_numbers)
         try:
-            await patiently(lambda: inner.execute_update(name, said, id=f"{name}-{number}"))
+            await patiently(lambda: inner.execute_update(name, fields, id=f"{name}-{number}"))
         except (WorkflowUpdateFailedError, RPCError) as error:
             why = error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message
             self.done.append(Done(act, time.time(), f"{name}: {why}"))
@@ -240,14 +245,14 @@ class Director:
 
     async def _meddle(self, act: Act) -> None:
         """Change the alias or ``$LATEST`` as another writer."""
-        assert act.deed in FOREIGN
+        assert act.kind in FOREIGN
         function, alias = (
             {"FunctionName": act.function},
             {"FunctionName": act.function, "Name": "live"},
         )
         for _ in range(20):
             try:
-                match act.deed:
+                match act.kind:
                     case "foreign alias":
                         await self.lambdas.update_alias(
                             **alias,
@@ -255,7 +260,7 @@ class Director:
                             RoutingConfig={"AdditionalVersionWeights": {}},
                         )
                     case "foreign description":
-                        await self.lambdas.update_alias(**alias, Description="somebody was here")
+                        await self.lambdas.update_alias(**alias, Description="another writer")
                     case "foreign code":
                         await self.lambdas.update_function_code(
                             **function, ZipFile=build_package(900)

@@ -195,12 +195,12 @@ def concurrency_as_promised(story: Story) -> Iterator[str]:
         reserved, provisioned = {start.reserved}, {start.provisioned}
         courses = [course for course in story.courses_of(function.name) if course.inner is not None]
         for course in courses:
-            asked = course.order.concurrency
+            requested = course.order.concurrency
             if course.completed:
-                reserved = {asked["reserved"]} if "reserved" in asked else reserved
+                reserved = {requested["reserved"]} if "reserved" in requested else reserved
                 provisioned = {_after(course, had) for had in provisioned}
             elif course.failed:
-                reserved |= {asked["reserved"]} if "reserved" in asked else set()
+                reserved |= {requested["reserved"]} if "reserved" in requested else set()
                 provisioned |= {warm for had in provisioned for warm in _warm(course, had)}
         found = story.after[function.name]
         history = "; ".join(map(str, courses))
@@ -218,18 +218,18 @@ Warm = tuple[tuple[str, int], ...]
 
 def _after(course: Course, had: Warm) -> Warm:
     """Provisioned concurrency after a success: on the candidate, none on the replaced version."""
-    asked, candidate = (
+    requested, candidate = (
         course.order.concurrency.get("provisioned"),
         course.candidate or (course.before.version if course.before else None),
     )
-    if asked is None or candidate is None:
+    if requested is None or candidate is None:
         return had
     stable = course.before.version if course.before else None
     return tuple(
         sorted(
             {
                 **{version: count for version, count in had if version != stable},
-                candidate: asked,
+                candidate: requested,
             }.items()
         )
     )
@@ -237,9 +237,9 @@ def _after(course: Course, had: Warm) -> Warm:
 
 def _warm(course: Course, had: Warm) -> set[Warm]:
     """Provisioned concurrency where a release had to stop half-way."""
-    asked, candidate = course.order.concurrency.get("provisioned"), course.candidate
+    requested, candidate = course.order.concurrency.get("provisioned"), course.candidate
     both = tuple(
-        sorted({**dict(had), **({candidate: asked} if asked and candidate else {})}.items())
+        sorted({**dict(had), **({candidate: requested} if requested and candidate else {})}.items())
     )
     return {had, both, _after(course, had)}
 
@@ -289,14 +289,14 @@ def latest_as_promised(story: Story) -> Iterator[str]:
 def hooks_asked_once(story: Story) -> Iterator[str]:
     """A hook that ran is never invoked again by the same release."""
     for course in story.courses:
-        asked = [
-            str(entry.parameters["asked"])
+        requested = [
+            str(entry.parameters["hook_kind"])
             for entry in course.entries
             if entry.operation == "invoke" and entry.committed is not None
         ]
-        for name in set(asked):
-            if asked.count(name) > 1:
-                yield f"{course}: hook {name} ran {asked.count(name)} times"
+        for name in set(requested):
+            if requested.count(name) > 1:
+                yield f"{course}: hook {name} ran {requested.count(name)} times"
 
 
 # --- endings ---
@@ -351,15 +351,15 @@ def ended_as_promised(story: Story) -> Iterator[str]:
 def _agreeing(course: Course) -> Iterator[str]:
     outer, inner = course.outer.kind, course.inner.kind if course.inner else None
     if outer == "Terminated" and not course.did("terminate release"):
-        yield f"{course}: terminated, and nobody did that"
+        yield f"{course}: terminated, without an act"
     if inner == "Terminated" and not course.did("terminate rollout"):
-        yield f"{course}: its rollout is terminated, and nobody did that"
+        yield f"{course}: its rollout is terminated, without an act"
     if "Canceled" in {outer, inner} and not course.did(*_CANCELS, "terminate release"):
-        yield f"{course}: cancelled, and nobody did that"
+        yield f"{course}: cancelled, without an act"
     allowed = {inner, "Terminated"} if course.did("terminate release") else {inner}
     if inner == "Terminated":
         allowed = {"ReleaseRolledBack", "RollbackFailed", "Canceled"}
-    if inner == "Canceled":  # a cancel of the rollout alone is a rollback to whoever started it
+    if inner == "Canceled":  # a cancel of the rollout alone is a rollback to its release
         allowed |= {"ReleaseRolledBack"}
     if inner == "ReleaseRolledBack" and course.did(*_CANCELS):
         allowed |= {"Canceled"}
@@ -376,7 +376,7 @@ def _placed(course: Course) -> Iterator[str]:
     there = alias_at([*course.entries], course.before, course.ended + _TOLERANCE)
     theirs = any(entry.operation == "update_alias" for entry in course.foreign)
     if course.failed and not theirs:
-        yield f"{course}: RollbackFailed, and nobody else moved the alias"
+        yield f"{course}: RollbackFailed without a foreign move"
     if course.rejected and course.writes:
         yield f"{course}: rejected, and had written {[entry.operation for entry in course.writes]}"
     if course.rejected or theirs or course.ended == float("inf"):
@@ -403,13 +403,13 @@ def stopped_for_a_reason(story: Story) -> Iterator[str]:
             if not _may_be_rejected(story, course):
                 yield f"{course}: rejected for no reason of ours"
         elif not reasons:
-            yield f"{course}: stopped, and nobody stopped it"
+            yield f"{course}: stopped without a reason"
 
 
 def _reasons(course: Course) -> list[str]:
     """What may have stopped a release; with ``!``, what must have stopped it."""
     reasons = [
-        done.act.deed
+        done.act.kind
         for done in course.did(*_CANCELS, "terminate release", "terminate rollout", "abort")
     ]
     reasons += [entry.operation for entry in course.foreign]
@@ -417,16 +417,16 @@ def _reasons(course: Course) -> list[str]:
         ran = [
             entry
             for entry in course.entries
-            if entry.operation == "invoke" and entry.parameters["asked"] == name
+            if entry.operation == "invoke" and entry.parameters["hook_kind"] == name
         ]
         if hook != "hook-accepts" and ran:
             reasons.append(f"!hook {hook}")
-        if any(entry.mishap or not entry.answered for entry in ran):
+        if any(entry.fault or not entry.answered for entry in ran):
             reasons.append(f"the answer of hook {hook} was lost")
     if "could not be invoked" in course.outer.note + (course.inner.note if course.inner else ""):
         reasons.append(
             "a hook that could not be invoked"
-        )  # its worker was killed, say: no answer is a no, and it is not asked again
+        )  # such as a killed worker: no answer is a refusal, without a retry
     if course.did("alarm"):
         reasons.append(_alarm(course))
     if any(isinstance(step, Approval) for step in _steps(course).steps) and not course.did(
@@ -443,7 +443,7 @@ def _reasons(course: Course) -> list[str]:
 
 def _alarm(course: Course) -> str:
     """An alarm must stop a release that polled it before all traffic was on the candidate."""
-    heard = [
+    polled = [
         entry.arrived
         for entry in course.entries
         if entry.operation == "describe_alarms" and entry.answered and entry.result.get("firing")
@@ -451,7 +451,7 @@ def _alarm(course: Course) -> str:
     promoted = [
         entry.arrived for entry in _moves(course) if entry.routing and not entry.routing.weights
     ]
-    return "!the alarm" if heard and promoted and min(heard) + 5 < max(promoted) else "the alarm"
+    return "!the alarm" if polled and promoted and min(polled) + 5 < max(promoted) else "the alarm"
 
 
 def _may_be_rejected(story: Story, course: Course) -> bool:

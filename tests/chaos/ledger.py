@@ -27,7 +27,7 @@ class Entry:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     committed: float | None = None
     status: int | None = None
-    mishap: str = ""
+    fault: str = ""
     answered: bool = False
     result: Mapping[str, Any] = field(default_factory=dict)
 

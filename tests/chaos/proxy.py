@@ -70,9 +70,9 @@ class Proxy:
         self._meets = {
             (meet.function, meet.operation, meet.occurrence): meet
             for meet in meets
-            if meet.mishap != "stale"
+            if meet.fault != "stale"
         }
-        self._stale = [meet for meet in meets if meet.mishap == "stale"]
+        self._stale = [meet for meet in meets if meet.fault == "stale"]
         self._counts: Counter[tuple[str, str]] = Counter()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._read: dict[tuple[str, str], list[tuple[float, web.Response]]] = defaultdict(list)
@@ -154,7 +154,7 @@ class Proxy:
                 request, call, arrived=arrived
             )
         else:
-            self.met[f"{operation}: {meet.mishap}"] += 1
+            self.met[f"{operation}: {meet.fault}"] += 1
             answer = await self._meet(meet, request, call, arrived)
         await self._moment(function, operation, occurrence, "after")
         return answer
@@ -162,25 +162,25 @@ class Proxy:
     async def _meet(
         self, meet: Meet, request: web.BaseRequest, call: HttpRequest, arrived: float
     ) -> web.StreamResponse:
-        mishap = meet.mishap
-        match mishap:
+        fault = meet.fault
+        match fault:
             case "429" | "429 for a second" | "500" | "503":
-                return self._instead(_INSTEAD[mishap], call, arrived, mishap)
+                return self._instead(_INSTEAD[fault], call, arrived, fault)
             case "drop before":
-                self._write_down(call, arrived, mishap)
+                self._write_down(call, arrived, fault)
                 return _cut(request)
             case "late":
                 await asyncio.sleep(meet.seconds)
             case "twice":
-                await self._deliver(request, call, arrived=arrived, mishap=mishap)
+                await self._deliver(request, call, arrived=arrived, fault=fault)
             case _:
                 pass
-        answer = await self._deliver(request, call, arrived=arrived, mishap=mishap)
-        if mishap in {"slow", "overtaken"}:
+        answer = await self._deliver(request, call, arrived=arrived, fault=fault)
+        if fault in {"slow", "overtaken"}:
             await asyncio.sleep(meet.seconds)
-        if mishap == "drop after":
+        if fault == "drop after":
             return _cut(request)
-        return _response(_INSTEAD[mishap], call) if mishap == "500 after" else answer
+        return _response(_INSTEAD[fault], call) if fault == "500 after" else answer
 
     async def _deliver(
         self,
@@ -189,7 +189,7 @@ class Proxy:
         *,
         by: Who = "release",
         arrived: float = 0,
-        mishap: str = "",
+        fault: str = "",
     ) -> web.Response:
         operation, [function, *_] = _named(call)
         if call.method == "GET" or operation in {"invoke", *READS}:
@@ -197,12 +197,12 @@ class Proxy:
             if operation in READS:
                 self._read[function, call.target].append((time.time(), answer))
                 self._targets[call.target] = operation
-            self._write_down(call, arrived, mishap, by=by, request=request, answer=answer)
+            self._write_down(call, arrived, fault, by=by, request=request, answer=answer)
             return _again(answer)
         async with self._locks[function]:
             await self._remember(function)
             answer = await forward_request(self._session, self._endpoint, request)
-            self._write_down(call, arrived, mishap, by=by, request=request, answer=answer)
+            self._write_down(call, arrived, fault, by=by, request=request, answer=answer)
             if answer.status in _SUCCESS:
                 self._changes[function].append(time.time())
         return answer
@@ -213,7 +213,7 @@ class Proxy:
         for (name, target), answers in list(self._read.items()):
             if name == function and self._targets.get(target) in due:
                 async with self._session.get(self._endpoint + target) as answer:
-                    told = {
+                    headers_kept = {
                         key: answer.headers[key]
                         for key in ("Content-Type", "x-amzn-errortype")
                         if key in answer.headers
@@ -222,7 +222,7 @@ class Proxy:
                         (
                             time.time(),
                             web.Response(
-                                status=answer.status, body=await answer.read(), headers=told
+                                status=answer.status, body=await answer.read(), headers=headers_kept
                             ),
                         )
                     )
@@ -252,16 +252,16 @@ class Proxy:
         return None
 
     def _instead(
-        self, answer: Answer, call: HttpRequest, arrived: float, mishap: str
+        self, answer: Answer, call: HttpRequest, arrived: float, fault: str
     ) -> web.Response:
-        self._write_down(call, arrived, mishap)
+        self._write_down(call, arrived, fault)
         return _response(answer, call)
 
     def _write_down(  # noqa: PLR0913 - what there is to know of a request
         self,
         call: HttpRequest,
         arrived: float,
-        mishap: str,
+        fault: str,
         *,
         by: Who = "release",
         request: web.BaseRequest | None = None,
@@ -283,10 +283,10 @@ class Proxy:
                     arrived=arrived or time.time(),
                     by=by,
                     parameters=_parameters(call, operation),
-                    committed=time.time() if happened and mishap != "stale" else None,
+                    committed=time.time() if happened and fault != "stale" else None,
                     status=answer.status if answer is not None else None,
-                    mishap=mishap,
-                    answered=there and not mishap.endswith("after") and mishap != "slow",
+                    fault=fault,
+                    answered=there and not fault.endswith("after") and fault != "slow",
                     result=_result(operation, body, function) if happened else {},
                 )
             )
@@ -335,7 +335,7 @@ def _parameters(call: HttpRequest, operation: str) -> dict[str, Any]:
     if operation == "invoke":
         return {
             "hook": call.path.split("/")[3],
-            "asked": _json(call.body).get("hook"),
+            "hook_kind": _json(call.body).get("hook"),
             "candidate": _json(call.body).get("candidate"),
         }
     if operation in READS:

@@ -230,7 +230,7 @@ def _release(
     kinds = ["s3", "s3+configuration", "configuration", "latest", "version"]
     kind = random.choices(kinds, [6, 2, 2, 2, 2 if function.versions > 2 else 0])[0]
     if kind == "configuration" and function.fresh_latest:
-        kind = "s3+configuration"  # preflight refuses to ship code that nobody named
+        kind = "s3+configuration"  # preflight refuses code that the request does not name
     request: dict[str, Any] = {
         "target": {"function": function.name},
         "strategy": _strategy(random),

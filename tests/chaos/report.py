@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.chaos.run import Verdict
+from tests.chaos.run import RunResult
 
 
 def faults(met: Counter[str]) -> Counter[str]:
@@ -16,30 +16,30 @@ def faults(met: Counter[str]) -> Counter[str]:
     return counted
 
 
-def told(verdict: Verdict) -> dict[str, Any]:
+def to_document(result: RunResult) -> dict[str, Any]:
     """A run's outcome as a JSON document."""
     return {
-        "seed": verdict.seed,
-        "releases": verdict.releases,
-        "seconds": round(verdict.seconds),
-        "requests": verdict.requests,
-        "endings": dict(verdict.endings.most_common()),
-        "faults": dict(faults(verdict.met).most_common()),
-        "violations": verdict.violations,
+        "seed": result.seed,
+        "releases": result.releases,
+        "seconds": round(result.seconds),
+        "requests": result.requests,
+        "endings": dict(result.endings.most_common()),
+        "faults": dict(faults(result.met).most_common()),
+        "violations": result.violations,
     }
 
 
-def line(verdict: Verdict) -> str:
+def format_row(result: RunResult) -> str:
     """One row of the table."""
-    endings = ", ".join(f"{count} {kind}" for kind, count in verdict.endings.most_common())
-    met = ", ".join(f"{count} {kind}" for kind, count in faults(verdict.met).most_common())
+    endings = ", ".join(f"{count} {kind}" for kind, count in result.endings.most_common())
+    met = ", ".join(f"{count} {kind}" for kind, count in faults(result.met).most_common())
     cells = [
-        verdict.seed,
-        verdict.releases,
-        verdict.requests,
+        result.seed,
+        result.releases,
+        result.requests,
         met,
         endings,
-        len(verdict.violations),
-        f"{verdict.seconds:.0f} s",
+        len(result.violations),
+        f"{result.seconds:.0f} s",
     ]
     return f"| {' | '.join(map(str, cells))} |"

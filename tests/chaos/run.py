@@ -36,7 +36,7 @@ QUIET: Final = 1.5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RunResult:
     """The outcome of a run."""
 
     seed: int
@@ -54,7 +54,7 @@ class Verdict:
 
 async def run(
     schedule: Schedule, *, workers: int, limit: float, keep: Path | None = None
-) -> Verdict:
+) -> RunResult:
     """Carry out a schedule, and check the invariants.
 
     A workflow that has not ended after ``limit`` seconds breaks one. The ledger and the logs
@@ -87,7 +87,7 @@ async def run(
             else (f"the watcher broke: {problems!r}",),
         )
         kinds = Counter(_kind(*pair) for pair in endings.values())
-        verdict = Verdict(
+        result = RunResult(
             schedule.seed,
             time.time() - began,
             kinds,
@@ -97,7 +97,7 @@ async def run(
         )
         if keep is not None:
             await asyncio.to_thread(_keep, story, ledger, directory, keep)
-        return verdict
+        return result
     finally:
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from tests.chaos.releases import Function, Order, mix
 
-Mishap = Literal[
+RequestFault = Literal[
     "429",  # refused, without saying for how long
     "429 for a second",  # refused, with retryAfterSeconds
     "500",  # an error, and nothing happened
@@ -43,9 +43,9 @@ GUARDED: Final = (
 )
 """Writes that AWS refuses by their RevisionId when they come late."""
 
-_ON_ANY: Final[tuple[Mishap, ...]] = ("429", "429 for a second", "500", "503", "drop before")
-_ON_READS: Final[tuple[Mishap, ...]] = (*_ON_ANY, "slow", "stale", "stale", "overtaken")
-_ON_WRITES: Final[tuple[Mishap, ...]] = (
+_ON_ANY: Final[tuple[RequestFault, ...]] = ("429", "429 for a second", "500", "503", "drop before")
+_ON_READS: Final[tuple[RequestFault, ...]] = (*_ON_ANY, "slow", "stale", "stale", "overtaken")
+_ON_WRITES: Final[tuple[RequestFault, ...]] = (
     *_ON_ANY,
     "500 after",
     "drop after",
@@ -68,7 +68,7 @@ class Meet:
     function: str
     operation: str
     occurrence: int
-    mishap: Mishap
+    fault: RequestFault
     seconds: float = 0
 
 
@@ -96,7 +96,7 @@ class Kill:
     down: float
 
 
-Deed = Literal[
+ActKind = Literal[
     "cancel",
     "cancel twice",
     "cancel rollout",
@@ -134,7 +134,7 @@ class Act:
 
     order: str
     function: str
-    deed: Deed
+    kind: ActKind
     delay: float
     operation: str | None = None
     occurrence: int = 1
@@ -218,17 +218,17 @@ def _meets(random: Random, function: Function, orders: list[Order]) -> list[Meet
             if operation in {"get_function", "update_alias", "get_alias"}
             else [1, 1, 1, 2]
         )
-        mishap: Mishap
+        fault: RequestFault
         if operation in READS:
-            mishap = random.choice(_ON_READS)
+            fault = random.choice(_ON_READS)
         elif operation == "invoke":
-            mishap = random.choice(("429", "drop before", "drop after"))
+            fault = random.choice(("429", "drop before", "drop after"))
         else:
-            mishap = random.choice(_ON_WRITES)
-        seconds = {"slow": 14.0, "overtaken": round(random.uniform(0.5, 3), 1)}.get(mishap, 0.0)
-        if mishap == "late":
+            fault = random.choice(_ON_WRITES)
+        seconds = {"slow": 14.0, "overtaken": round(random.uniform(0.5, 3), 1)}.get(fault, 0.0)
+        if fault == "late":
             seconds = round(random.uniform(1, 25 if operation in GUARDED else GIVEN_UP - 1), 1)
-        meets[operation, occurrence] = Meet(function.name, operation, occurrence, mishap, seconds)
+        meets[operation, occurrence] = Meet(function.name, operation, occurrence, fault, seconds)
     return list(meets.values())
 
 
@@ -334,7 +334,7 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
         acts.append(Act(order.id, function.name, "promote", 3, "update_alias", when="after"))
     if order.while_running or random.random() < 0.45:
         return acts
-    deed: Deed = random.choices(
+    kind: ActKind = random.choices(
         [
             "cancel",
             "cancel twice",
@@ -352,14 +352,14 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
         ],
         [3, 3, 2, 2, 3, 2, 3, 2, 3 if order.guarded else 0, 2, 1, 2, 1],
     )[0]
-    if deed in FOREIGN and (not function.alias or order.after is not None):
+    if kind in FOREIGN and (not function.alias or order.after is not None):
         return acts
     operation = (
         random.choice([name for name in _likely(function, [order]) if name in _AROUND])
-        if deed in FOREIGN or random.random() < 0.6
+        if kind in FOREIGN or random.random() < 0.6
         else None
     )
-    if deed in {"foreign code", "foreign configuration"} and random.random() < 0.7:
+    if kind in {"foreign code", "foreign configuration"} and random.random() < 0.7:
         operation = random.choice(
             [
                 name
@@ -372,9 +372,9 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
         Act(
             order.id,
             function.name,
-            deed,
+            kind,
             delay=round(random.choice([0, 0, random.uniform(0, 2), random.uniform(0, 12)]), 1)
-            if deed not in FOREIGN
+            if kind not in FOREIGN
             else 0,
             operation=operation,
             occurrence=random.choice([1, 1, 2, 3])
@@ -385,8 +385,8 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
         )
     )
     if (
-        deed in FOREIGN and deed != "foreign configuration" and random.random() < 0.5
-    ):  # and somebody stops the release just then
-        stop: Deed = random.choice(["cancel", "cancel rollout", "abort"])
-        acts.append(replace(acts[-1], deed=stop, delay=round(random.uniform(0, 1.5), 1)))
+        kind in FOREIGN and kind != "foreign configuration" and random.random() < 0.5
+    ):  # and an act stops the release at that time
+        stop: ActKind = random.choice(["cancel", "cancel rollout", "abort"])
+        acts.append(replace(acts[-1], kind=stop, delay=round(random.uniform(0, 1.5), 1)))
     return acts

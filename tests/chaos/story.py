@@ -97,9 +97,9 @@ class Course:
             published or [artifact.get("version") or self.order.request.get("version") or reported]
         )[-1]
 
-    def did(self, *deeds: str) -> list[Done]:
+    def did(self, *kinds: str) -> list[Done]:
         """The acts on it that were accepted."""
-        return [done for done in self.acts if done.act.deed in deeds and done.heard]
+        return [done for done in self.acts if done.act.kind in kinds and done.is_accepted]
 
     def __str__(self) -> str:
         inner = f", rollout {self.inner.kind}" if self.inner else ""

@@ -15,10 +15,10 @@ SEED = 26
 @pytest.mark.timeout(150)
 async def test_releases_in_a_short_run_break_no_invariant(tmp_path: Path) -> None:
     schedule = draw(SEED, 20, over=6, workers=2, kills=1)
-    verdict = await run(schedule, workers=2, limit=100, keep=tmp_path)
-    assert verdict.violations == [], f"{schedule}\n\n" + "\n".join(verdict.violations)
-    assert verdict.endings["Completed"] >= 3, verdict.endings
-    assert verdict.met["Temporal killed"] == verdict.met["worker killed"] == 1
+    result = await run(schedule, workers=2, limit=100, keep=tmp_path)
+    assert result.violations == [], f"{schedule}\n\n" + "\n".join(result.violations)
+    assert result.endings["Completed"] >= 3, result.endings
+    assert result.met["Temporal killed"] == result.met["worker killed"] == 1
 
 
 def test_seed_determines_the_schedule() -> None:

@@ -13,9 +13,9 @@ from tests.chaos.endings import Ending
 from tests.chaos.harness import State
 from tests.chaos.ledger import Entry, Ledger, Routing
 from tests.chaos.releases import Function, Order
-from tests.chaos.schedule import Act, Deed, Schedule
+from tests.chaos.schedule import Act, ActKind, Schedule
 from tests.chaos.story import Story
-from tests.chaos.watcher import told_at, too_bold
+from tests.chaos.watcher import find_violation, read_ledger
 
 BEGAN, ENDED = 100.0, 150.0
 LOCK = "lambda/000000000000/us-east-1/f001:live"
@@ -27,10 +27,17 @@ CANARY = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "dur
 
 
 def wrote(
-    operation: str, at: float, *, by: Any = "release", arrived: float | None = None, **told: Any
+    operation: str,
+    at: float,
+    *,
+    by: Any = "release",
+    arrived: float | None = None,
+    **parameters: Any,
 ) -> Entry:
-    result = told.pop("result", {})
-    return Entry(operation, "f001", arrived or at, by, told, at, 200, answered=True, result=result)
+    result = parameters.pop("result", {})
+    return Entry(
+        operation, "f001", arrived or at, by, parameters, at, 200, answered=True, result=result
+    )
 
 
 def moved(
@@ -59,8 +66,8 @@ RELEASED = State(
 AS_BEFORE = replace(RELEASED, alias=Routing("2"), code="old")
 
 
-def act(deed: Deed, at: float = 112) -> Done:
-    return Done(Act("f001-1", "f001", deed, 0), at)
+def act(kind: ActKind, at: float = 112) -> Done:
+    return Done(Act("f001-1", "f001", kind, 0), at)
 
 
 def ended(
@@ -144,7 +151,7 @@ ASKED = Entry(
     "invoke",
     "f001",
     108,
-    parameters={"hook": "hook-refuses", "asked": "before_traffic"},
+    parameters={"hook": "hook-refuses", "hook_kind": "before_traffic"},
     committed=108,
     status=200,
     answered=True,
@@ -277,10 +284,10 @@ def test_every_invariant_has_a_run_that_breaks_it() -> None:
 
 
 def test_watcher_reports_a_weight_of_no_step() -> None:
-    assert too_bold("f001", Routing("2", (("3", 0.5),)), 25)
-    assert not too_bold("f001", Routing("2", (("3", 0.25),)), 25)
+    assert find_violation("f001", Routing("2", (("3", 0.5),)), 25)
+    assert not find_violation("f001", Routing("2", (("3", 0.25),)), 25)
 
 
 def test_watcher_compares_statuses_with_the_ledger() -> None:
-    assert told_at(Ledger([TO_10]), "f001", Routing("2")) == Routing("2", (("3", 0.1),))
-    assert told_at(Ledger(GOOD), "f001", Routing("2")) == Routing("3")
+    assert read_ledger(Ledger([TO_10]), "f001", Routing("2")) == Routing("2", (("3", 0.1),))
+    assert read_ledger(Ledger(GOOD), "f001", Routing("2")) == Routing("3")

@@ -27,18 +27,20 @@ async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
         while True:
             for name, at_first in first.items():
                 await asyncio.sleep(_EVERY)
-                told = told_at(ledger, name, at_first)
-                seen = await alias_of(lambdas, name)
-                if seen != told and seen != told_at(ledger, name, at_first):
+                recorded = read_ledger(ledger, name, at_first)
+                routing = await alias_of(lambdas, name)
+                if routing != recorded and routing != read_ledger(ledger, name, at_first):
                     problems.append(
-                        f"watcher: the alias of {name} is on {seen}, and the ledger says {told}"
+                        f"watcher: the alias of {name} is on {routing}, the ledger has {recorded}"
                     )
-                problems += [f"watcher: {problem}" for problem in too_bold(name, seen, bold[name])]
+                problems += [
+                    f"watcher: {problem}" for problem in find_violation(name, routing, bold[name])
+                ]
     except asyncio.CancelledError:
         return problems
 
 
-def told_at(ledger: Ledger, function: str, at_first: Routing | None) -> Routing | None:
+def read_ledger(ledger: Ledger, function: str, at_first: Routing | None) -> Routing | None:
     """The routing of an alias by the ledger."""
     return alias_at(ledger.of(function), at_first, float("inf"))
 
@@ -59,9 +61,9 @@ def boldest(schedule: Schedule, function: str) -> float:
     return max((percent for percent in percents if percent < 100), default=0)
 
 
-def too_bold(function: str, seen: Routing | None, most: float) -> list[str]:
+def find_violation(function: str, routing: Routing | None, most: float) -> list[str]:
     """The violation in the weights of an alias, if any."""
-    given = 100 * sum(weight for _, weight in seen.weights) if seen else 0
+    given = 100 * sum(weight for _, weight in routing.weights) if routing else 0
     return (
         [f"{function} gives {given:g}% to a candidate, and no step gives more than {most:g}%"]
         if given > most + 1e-6

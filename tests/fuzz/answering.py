@@ -42,8 +42,8 @@ def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one
                 }
             )
         case "GetMetricData":
-            asked = json.loads(request.body)
-            times = [asked["StartTime"], asked["StartTime"] + 60]
+            parameters = json.loads(request.body)
+            times = [parameters["StartTime"], parameters["StartTime"] + 60]
             return _json(
                 {
                     "MetricDataResults": [
@@ -54,7 +54,7 @@ def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one
                             "Values": [7.0, 0.5],
                             "StatusCode": "Complete",
                         }
-                        for query in asked["MetricDataQueries"]
+                        for query in parameters["MetricDataQueries"]
                         if query.get("ReturnData", True)
                     ]
                 }

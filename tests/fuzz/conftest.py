@@ -23,7 +23,7 @@ async def harness(temporal: WorkflowEnvironment) -> AsyncIterator[FuzzHarness]:
     """A worker that must survive every input."""
     logging.getLogger("temporalio").setLevel(
         logging.CRITICAL
-    )  # thousands of refusals are told by the figures
+    )  # the figures count thousands of refusals
     aws = Everything()
     worker = Worker(temporal.client, task_queue=QUEUE, activities=list_operations(aws))
     running = asyncio.ensure_future(worker.run())

@@ -99,7 +99,7 @@ async def run_cases(
         for case in waiting:
             try:
                 await meet(case, tally)
-            except Exception as problem:  # noqa: BLE001 - told with the case
+            except Exception as problem:  # noqa: BLE001 - reported with the case
                 tally.ends["!"] += 1
                 tally.wrong.append(f"{type(problem).__name__}: {str(problem)[:900]}\n    {case}")
 

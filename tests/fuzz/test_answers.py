@@ -151,11 +151,11 @@ def questions(count: int) -> list[Case[Question]]:
         else range(count)
     )
     activities = by_name(list_operations(Everything()))
-    asked = {name: _requests(name, activities[name]) for name in NAMES}
-    return [Case("answer", number, _question(number, asked)) for number in numbers]
+    requests = {name: _requests(name, activities[name]) for name in NAMES}
+    return [Case("answer", number, _question(number, requests)) for number in numbers]
 
 
-def _question(number: int, asked: Mapping[str, Sequence[Any]]) -> Question:
+def _question(number: int, requests: Mapping[str, Sequence[Any]]) -> Question:
     chance = random.Random(f"{SEED}/answer/{number}")
     name, way = (
         NAMES[number % len(NAMES)],
@@ -164,7 +164,7 @@ def _question(number: int, asked: Mapping[str, Sequence[Any]]) -> Question:
     return Question(
         name,
         chance.choice([1, 1, 2]),
-        chance.choice(asked[name]),
+        chance.choice(requests[name]),
         chance.choice([0, 1, 1, 2]),
         way,
         chance.randrange(2**32),
@@ -221,12 +221,12 @@ async def _ask(lane: Lane, question: Question, tally: Tally) -> None:
     tally.kinds[question.way if lane.met else "(not met) " + question.name] += 1
     if failure is None:
         tally.ends["answered"] += 1
-        told = (
+        encoded = (
             answer.model_dump_json(by_alias=True) if isinstance(answer, BaseModel) else str(answer)
         )
-        assert len(told) <= MAX_RESULT_BYTES, f"{len(told)} bytes of a result"
-        assert TYPED not in told.replace(_echo(answer), ""), told[:300]
-        assert KEPT not in told, told[:300]
+        assert len(encoded) <= MAX_RESULT_BYTES, f"{len(encoded)} bytes of a result"
+        assert TYPED not in encoded.replace(_echo(answer), ""), encoded[:300]
+        assert KEPT not in encoded, encoded[:300]
         return
     tally.ends[failure.type or "?"] += 1
     check_failure(failure, secrets=(KEPT, TYPED) if _confides(question, failure) else (KEPT,))

@@ -17,7 +17,7 @@ TYPED = (
 )
 
 
-def told(*problems: tuple[str, str]) -> tuple[str, list[Any]]:
+def format_refusal(*problems: tuple[str, str]) -> tuple[str, list[Any]]:
     listed = [{"field": field, "problem": problem} for field, problem in problems]
     return "invalid ReleaseRequest: " + "; ".join(
         f"{field}: {problem}" for field, problem in problems
@@ -38,7 +38,7 @@ def told(*problems: tuple[str, str]) -> tuple[str, list[Any]]:
     ],
 )
 def test_field_of_the_input_or_of_the_model_is_named(field: str) -> None:
-    check_refusal(*told((field, "not so")), ReleaseRequest, TYPED)
+    check_refusal(*format_refusal((field, "not so")), ReleaseRequest, TYPED)
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,20 @@ def test_field_of_the_input_or_of_the_model_is_named(field: str) -> None:
 )
 def test_value_is_no_field_name(field: str) -> None:
     with pytest.raises(AssertionError, match="is no field"):
-        check_refusal(*told((field, "not so")), ReleaseRequest, TYPED)
+        check_refusal(*format_refusal((field, "not so")), ReleaseRequest, TYPED)
 
 
 @pytest.mark.parametrize("problem", ["not yesterday, please", f"what is {MARK}?"])
 def test_refusal_that_repeats_the_input_is_found(problem: str) -> None:
     with pytest.raises(AssertionError, match="repeats"):
-        check_refusal(*told(("strategy.steps.0.duration", problem)), ReleaseRequest, TYPED)
+        check_refusal(
+            *format_refusal(("strategy.steps.0.duration", problem)), ReleaseRequest, TYPED
+        )
 
 
 def test_refusal_without_an_end_is_found() -> None:
     with pytest.raises(AssertionError, match="characters"):
-        check_refusal(*told(("(input)", "x" * 12_001)), ReleaseRequest, TYPED)
+        check_refusal(*format_refusal(("(input)", "x" * 12_001)), ReleaseRequest, TYPED)
 
 
 def test_refusal_without_a_list_of_its_problems_is_found() -> None:

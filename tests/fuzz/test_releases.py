@@ -268,13 +268,13 @@ async def _release(harness: FuzzHarness, nonsense: Nonsense, tally: Tally) -> No
             assert after == before
         case "ReleaseRolledBack":
             assert after == before, f"the alias is at {after} instead of {before}: {failure}"
-            told = failure.message if failure else ""
+            message = failure.message if failure else ""
             assert (
-                "could not be put back" in told
-                or "changed" in told
-                or "stay as released" in told
+                "could not be put back" in message
+                or "changed" in message
+                or "stay as released" in message
                 or _same(function.latest, latest)
-            ), told
+            ), message
         case "RollbackFailed":
             assert after is None or {after[0], *after[1]} <= {"1", "2", "3"}
         case _:

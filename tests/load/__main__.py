@@ -58,8 +58,8 @@ def in_flight(
 ) -> None:
     """Sleeping canaries: their memory, a restart, and the burst when their bakes end together."""
     with tempfile.TemporaryDirectory(prefix="load-") as directory:
-        seen = asyncio.run(crowd(Path(directory), Plan(canaries, cached, aws_rate)))
-    show(f"{canaries} canaries in flight", [seen.rows()])
+        figures = asyncio.run(crowd(Path(directory), Plan(canaries, cached, aws_rate)))
+    show(f"{canaries} canaries in flight", [figures.rows()])
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class Burst:
             ("control-plane calls in the busiest second", str(self.busiest)),
             ("abort → alias back, nothing else going on", _format_waits(self.idle)),
             ("abort → alias back, amid the burst", _format_waits(self.aborts)),
-            ("alarm seen → alias back, amid the burst", _format_waits(self.alarms)),
+            ("alarm read → alias back, amid the burst", _format_waits(self.alarms)),
         ]
 
 
@@ -197,7 +197,7 @@ async def measure_abort_wait(harness: LoadHarness, function: str) -> float:
 
 def measure_alarm_wait(calls: list[Call], number: int) -> float:
     """The seconds from the first poll with a firing alarm until the alias was back."""
-    seen = next(
+    fired_at = next(
         call.at
         for call in calls
         if call.operation == "describe_alarms" and f"alarm-{number}" in (call.details or ())
@@ -208,7 +208,7 @@ def measure_alarm_wait(calls: list[Call], number: int) -> float:
             for call in calls
             if call.operation == "update_alias"
             and call.which == f"alarmed-{number}"
-            and call.at > seen
+            and call.at > fired_at
         )
-        - seen
+        - fired_at
     )

@@ -76,7 +76,7 @@ class KillProxy:
     occurrence: int
     when: When
     kill: Callable[[], Awaitable[None]]
-    seen: list[str] = field(default_factory=list)
+    writes: list[str] = field(default_factory=list)
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
@@ -103,10 +103,10 @@ class KillProxy:
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         write = classify_write(request.method, request.path)
         if write:
-            self.seen.append(write)
+            self.writes.append(write)
         strikes = (
             write == self.write
-            and self.seen.count(write) == self.occurrence
+            and self.writes.count(write) == self.occurrence
             and not self.struck.is_set()
         )
         if strikes and self.when == "before":

@@ -119,10 +119,10 @@ def request(moment: Moment) -> dict[str, Any]:
     }
 
 
-async def release(server: TemporalServer, name: str, asked: dict[str, Any]) -> str:
+async def release(server: TemporalServer, name: str, document: dict[str, Any]) -> str:
     """Run a release; return how it ended. The server may be restarted meanwhile."""
     client = await server.connect()
-    handle = await client.start_workflow("Release", asked, id=f"release {name}", task_queue=name)
+    handle = await client.start_workflow("Release", document, id=f"release {name}", task_queue=name)
     while True:
         try:
             await handle.result()
@@ -151,7 +151,7 @@ async def survives(
         try:
             outcome = await asyncio.wait_for(release(server, str(moment), request(moment)), 200)
         except TimeoutError:
-            outcome = f"no end; the worker said: {worker.log()[-2000:]}"
+            outcome = f"no end; the worker's log: {worker.log()[-2000:]}"
         finally:
             await worker.stop()
     found = outcome, await read_state(local, str(moment))
@@ -159,7 +159,7 @@ async def survives(
     return (
         None
         if found == wanted and killer.struck.is_set()
-        else f"{moment}: {found}, struck: {killer.struck.is_set()}, {killer.seen}"
+        else f"{moment}: {found}, struck: {killer.struck.is_set()}, {killer.writes}"
     )
 
 
@@ -201,7 +201,7 @@ async def test_probe_lost_with_its_worker_is_a_failure_and_is_not_retried(
         await create_function(local, name, build_package(1))
         worker = WorkerProcess(name, temporal=server.address, directory=tmp_path)
         artifact = {"kind": "s3", "bucket": "artifacts", "key": "2.zip"}
-        asked = {
+        document = {
             "target": {"function": name},
             "artifact": artifact,
             "strategy": {"steps": [{**PROBE, "max_failures": may_fail}]},
@@ -209,15 +209,15 @@ async def test_probe_lost_with_its_worker_is_a_failure_and_is_not_retried(
         async with KillProxy(local.endpoint_url, "invoke", 2, when, worker.kill) as killer:
             worker.start(local, killer.url)
             try:
-                found = await asyncio.wait_for(release(server, name, asked), 120)
+                found = await asyncio.wait_for(release(server, name, document), 120)
             finally:
                 await worker.stop()
         live = (await read_state(local, name))["live"]
         wanted = (outcome, "2" if outcome == "Completed" else "1", sent)
         return (
             None
-            if (found, live, killer.seen.count("invoke")) == wanted
-            else f"{name}: {found}, {live} is live, {killer.seen}"
+            if (found, live, killer.writes.count("invoke")) == wanted
+            else f"{name}: {found}, {live} is live, {killer.writes}"
         )
 
     runs = [

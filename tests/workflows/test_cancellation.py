@@ -165,5 +165,5 @@ async def test_cancel_with_nothing_to_release_restores_concurrency(
     assert (await read_ending(handle)).kind == "Canceled"
     harness.assert_restored()
     assert (harness.state.reserved, harness.state.provisioned) == (None, {})
-    told = await harness.rollout.query("__temporal_workflow_metadata")
-    assert "Nothing to do" not in str(told)
+    details = await harness.rollout.query("__temporal_workflow_metadata")
+    assert "Nothing to do" not in str(details)

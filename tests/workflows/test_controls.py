@@ -285,7 +285,7 @@ async def test_controls_during_a_rollback_are_refused(harness: Harness, what: st
 
 
 @pytest.mark.parametrize(
-    ("what", "said", "why"),
+    ("update", "inputs", "why"),
     [
         ("abort", [{}], "by: Field required"),
         ("abort", [{"by": ""}], "by: String should have at least 1 character"),
@@ -298,10 +298,10 @@ async def test_controls_during_a_rollback_are_refused(harness: Harness, what: st
     ],
 )
 async def test_malformed_control_is_refused_with_its_path(
-    harness: Harness, what: str, said: list[Any], why: str
+    harness: Harness, update: str, inputs: list[Any], why: str
 ) -> None:
     handle = await harness.begin_until("baking", **CANARY)
-    assert why in await harness.expect_refusal(what, *said)
+    assert why in await harness.expect_refusal(update, *inputs)
     assert (await harness.status()).phase == "baking"
     await harness.send("abort")
     await read_ending(handle)

@@ -36,12 +36,12 @@ async def test_alarm_polls_add_no_history(harness: Harness) -> None:
     handle = await harness.begin_until("baking", strategy={"steps": steps}, **GUARDED)
     before = await harness.history_length()
     await harness.fast_forward(timedelta(minutes=4))
-    looked = len(harness.aws.of("describe_alarms"))
-    assert looked > 20
-    told = [
+    polls = len(harness.aws.of("describe_alarms"))
+    assert polls > 20
+    kinds = [
         EventType.Name(event.event_type) async for event in harness.rollout.fetch_history_events()
     ][before:]
-    assert {name for name in told if "TIME_SKIPPING" not in name} == {
+    assert {name for name in kinds if "TIME_SKIPPING" not in name} == {
         "EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED"
     }
     assert (await harness.finish(handle)).kind == "Completed"

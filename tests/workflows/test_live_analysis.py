@@ -171,12 +171,10 @@ async def test_bake_without_readable_metrics_holds_for_an_approval(
     assert_promoted(await harness.finish(handle), harness)
 
 
-@pytest.mark.parametrize("kind", ["nobody calls", "throttled", "denied later"])
+@pytest.mark.parametrize("kind", ["no traffic", "throttled", "denied later"])
 @pytest.mark.parametrize("step", ["bake", "analysis"])
 async def test_missing_data_is_no_pass(harness: Harness, kind: str, step: str) -> None:
-    set_traffic(
-        harness, candidate=USUAL_ERROR_RATE, per_minute=0 if kind == "nobody calls" else 6000
-    )
+    set_traffic(harness, candidate=USUAL_ERROR_RATE, per_minute=0 if kind == "no traffic" else 6000)
     match kind:
         case "throttled":
             harness.aws.fail("get_metric_data", "ThrottlingException", "Rate exceeded", times=None)

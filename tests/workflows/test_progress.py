@@ -60,8 +60,8 @@ async def test_status_names_every_phase(harness: Harness) -> None:
     promotion.release()
     succeeded = (await read_ending(handle)).status
     assert succeeded is not None
-    seen = [preparing, shifting, awaiting, baking, promoting, succeeded]
-    assert [status.phase for status in seen] == [
+    statuses = [preparing, shifting, awaiting, baking, promoting, succeeded]
+    assert [status.phase for status in statuses] == [
         "preparing",
         "shifting",
         "awaiting_approval",
@@ -69,10 +69,10 @@ async def test_status_names_every_phase(harness: Harness) -> None:
         "promoting",
         "succeeded",
     ]
-    assert [status.step for status in seen] == [0, 0, 1, 2, 3, 3]
-    assert [status.routing.percent for status in seen] == [0, 0, 20, 20, 20, 100]
-    assert [status.candidate for status in seen] == [None, "3", "3", "3", "3", "3"]
-    assert [status.ends_at is not None for status in seen] == [
+    assert [status.step for status in statuses] == [0, 0, 1, 2, 3, 3]
+    assert [status.routing.percent for status in statuses] == [0, 0, 20, 20, 20, 100]
+    assert [status.candidate for status in statuses] == [None, "3", "3", "3", "3", "3"]
+    assert [status.ends_at is not None for status in statuses] == [
         False,
         False,
         True,

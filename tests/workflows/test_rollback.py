@@ -58,17 +58,17 @@ async def test_rollback_of_a_missing_alias_is_rejected(harness: Harness) -> None
 
 
 async def test_rollback_takes_guards_and_hooks(harness: Harness) -> None:
-    asked: list[str] = []
+    invoked: list[str] = []
     harness.aws.alarms["errors"] = "OK"
     harness.aws.hook(
         "smoke",
-        lambda question: asked.append(question["hook"]) or {"accept": False, "reason": "worse"},
+        lambda request: invoked.append(request["hook"]) or {"accept": False, "reason": "worse"},
     )
     end = await harness.roll_back(
         version="1", hooks={"after_traffic": "smoke"}, guards={"alarms": ["errors"]}
     )
     assert end.kind == "ReleaseRolledBack"
-    assert asked == ["after_traffic"]
+    assert invoked == ["after_traffic"]
     assert harness.aws.routing(harness.function) == ("2", {})
 
 
