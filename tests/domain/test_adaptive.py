@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from workflows.domain.adaptive import MAX_PERCENT, Adaptive, RampDecision, Dose, RampAction, Ramp, decide_next_action
+from workflows.domain.adaptive import (
+    MAX_PERCENT,
+    Adaptive,
+    Dose,
+    Ramp,
+    RampAction,
+    RampDecision,
+    decide_next_action,
+)
 from workflows.domain.assessment import Assessment, Finding, Verdict
 from workflows.domain.evidence import Contrast, Evidence, Proportion
 from workflows.domain.measurement import Measurements
@@ -48,7 +56,11 @@ def next_move(
 ) -> RampDecision:
     sent = Dose(dose[0], second(dose[1]), second(dose[2])) if dose else None
     return decide_next_action(
-        adaptive, assessment=judgement, measurements=seen, ramp=Ramp(NINE, dose=sent), now=second(now)
+        adaptive,
+        assessment=judgement,
+        measurements=seen,
+        ramp=Ramp(NINE, dose=sent),
+        now=second(now),
     )
 
 
@@ -73,7 +85,13 @@ OVER = 7200.0
         (240, judged(), told(), FIRST, (RampAction.SEND, 1)),  # nobody called it
         (100, judged(), told(0), FIRST, (RampAction.SEND, 3)),
         (110, judged(), told(0), FIRST, (RampAction.WAIT, 0)),  # ten seconds are no dose
-        (100, judged(Verdict.UNMEASURABLE), told(0, status="PartialData"), FIRST, (RampAction.WAIT, 0)),
+        (
+            100,
+            judged(Verdict.UNMEASURABLE),
+            told(0, status="PartialData"),
+            FIRST,
+            (RampAction.WAIT, 0),
+        ),
         (0, judged(Verdict.UNMEASURABLE), told(status="Throttled"), None, (RampAction.WAIT, 0)),
         (
             30,
@@ -90,7 +108,7 @@ OVER = 7200.0
         (OVER - 1, judged(), told(0), FIRST, (RampAction.WAIT, 0)),
     ],
 )
-def test_the_first_rule_that_applies_decides(
+def test_first_rule_that_applies_decides(
     now: float,
     judgement: Assessment,
     seen: Measurements,
@@ -103,7 +121,7 @@ def test_the_first_rule_that_applies_decides(
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
 @given(now=st.floats(60, 3 * OVER), not_worse=st.floats(0, 99))
-def test_silence_never_widens_or_promotes(status: str, now: float, not_worse: float) -> None:
+def test_missing_data_never_widens_or_promotes(status: str, now: float, not_worse: float) -> None:
     advice = next_move(
         now,
         judged(Verdict.UNMEASURABLE, Evidence(not_worse=not_worse)),
@@ -127,7 +145,7 @@ def test_silence_never_widens_or_promotes(status: str, now: float, not_worse: fl
         ((Evidence(not_worse=9), Evidence(not_worse=0.2, harm=2)), 0.5),
     ],
 )
-def test_a_dose_is_as_large_as_the_evidence(found: tuple[Evidence, ...], size: float) -> None:
+def test_dose_is_as_large_as_the_evidence(found: tuple[Evidence, ...], size: float) -> None:
     dose = next_move(60, judged(Verdict.PENDING, *found), told(0), FIRST).ramp.dose
     assert dose is not None
     assert dose.percent * (dose.end - dose.start).total_seconds() / 60 == pytest.approx(size)
@@ -140,7 +158,7 @@ def test_a_dose_is_as_large_as_the_evidence(found: tuple[Evidence, ...], size: f
     st.integers(1, MAX_PERCENT),
     st.floats(1, 100),
 )
-def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
+def test_dose_stays_within_its_minute_and_half_of_the_traffic(
     now: float, not_worse: float, harm: float, start: int, factor: float
 ) -> None:
     adaptive = Adaptive.model_validate({"from": start, "factor": factor, "max_duration": "3d"})
@@ -158,8 +176,7 @@ def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
         assert second(now) == dose.start < dose.end <= dose.minute + timedelta(minutes=1)
         asked = start * max(1.0, factor * not_worse)
         assert (
-            dose.percent * (dose.end - dose.start).total_seconds()
-            <= 60 * asked * (1 + 1e-6) + 1e-3
+            dose.percent * (dose.end - dose.start).total_seconds() <= 60 * asked * (1 + 1e-6) + 1e-3
         )
     else:
         assert (advice.action, advice.percent) == (RampAction.WAIT, 0)
@@ -182,7 +199,7 @@ def test_a_dose_stays_within_its_minute_and_under_half_of_the_traffic(
         (OVER - 2, judged(), told(), FIRST, OVER),  # the time is over
     ],
 )
-def test_it_says_when_to_ask_again_if_cloudwatch_tells_nothing_new(
+def test_decision_names_the_next_poll(
     now: float,
     judgement: Assessment,
     seen: Measurements,
@@ -194,7 +211,9 @@ def test_it_says_when_to_ask_again_if_cloudwatch_tells_nothing_new(
 
 def test_minutes_that_settle_late_are_waited_for_longer() -> None:
     ramp = Ramp(NINE, settle=timedelta(minutes=15), dose=Dose(1, second(0), second(60)))
-    advice = decide_next_action(ADAPTIVE, assessment=judged(), measurements=told(), ramp=ramp, now=second(300))
+    advice = decide_next_action(
+        ADAPTIVE, assessment=judged(), measurements=told(), ramp=ramp, now=second(300)
+    )
     assert (advice.action, advice.review_at) == (RampAction.WAIT, second(240 + 15 * 60))
 
 
@@ -210,7 +229,7 @@ def test_minutes_that_settle_late_are_waited_for_longer() -> None:
         (9, judged(Verdict.FAILED), told(), FIRST, "numbers"),
     ],
 )  # fmt: skip
-def test_it_says_why(
+def test_decision_has_a_reason(
     now: float,
     judgement: Assessment,
     seen: Measurements,
@@ -220,7 +239,7 @@ def test_it_says_why(
     assert next_move(now, judgement, seen, dose).reason == reason
 
 
-def test_it_is_written_as_the_contract_says_and_shows_its_plan() -> None:
+def test_adaptive_is_written_as_in_the_contract_and_shows_its_plan() -> None:
     written = TypeAdapter(Adaptive).validate_python(
         {"from": 1, "factor": 2, "margin": 0.005, "max_duration": "PT2H"}
     )
@@ -247,6 +266,6 @@ def test_it_is_written_as_the_contract_says_and_shows_its_plan() -> None:
         {"to": 9},
     ],
 )
-def test_what_makes_no_ramp_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_ramp_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Adaptive.model_validate(wrong)

@@ -50,7 +50,10 @@ class Scene:
             binomial(bad, self.candidates, self.p)
             * binomial(worse, self.stables, self.q)
             * getattr(
-                self.evidence(Contrast(Proportion(bad, self.candidates), Proportion(worse, self.stables))), of
+                self.evidence(
+                    Contrast(Proportion(bad, self.candidates), Proportion(worse, self.stables))
+                ),
+                of,
             )
             for bad in range(self.candidates + 1)
             for worse in range(self.stables + 1)
@@ -58,7 +61,9 @@ class Scene:
 
 
 def contrast(candidates: int, bad: int, stables: int, worse: int) -> Contrast:
-    return Contrast(Proportion(min(bad, candidates), candidates), Proportion(min(worse, stables), stables))
+    return Contrast(
+        Proportion(min(bad, candidates), candidates), Proportion(min(worse, stables), stables)
+    )
 
 
 befores = st.builds(lambda of, part: Proportion(of * part, of), st.integers(0, 5000), rates)
@@ -70,13 +75,13 @@ scenes = st.builds(Scene, few, few, rates, rates, st.floats(0.001, 0.2), befores
 
 @settings(max_examples=150, deadline=None)
 @given(scenes)
-def test_a_bet_on_harm_is_not_expected_to_win_while_the_candidate_is_no_worse(scene: Scene) -> None:
+def test_bet_on_harm_does_not_win_while_the_candidate_is_no_worse(scene: Scene) -> None:
     assert scene.no_worse().expected("harm") <= scene.evidence().harm * (1 + 1e-9)
 
 
 @settings(max_examples=150, deadline=None)
 @given(scenes)
-def test_a_bet_on_a_good_candidate_is_not_expected_to_win_while_it_is_worse_by_the_margin(
+def test_bet_on_no_harm_does_not_win_while_it_is_worse_by_the_margin(
     scene: Scene,
 ) -> None:
     assert scene.worse_by_the_margin().expected("not_worse") <= scene.evidence().not_worse * (
@@ -84,7 +89,7 @@ def test_a_bet_on_a_good_candidate_is_not_expected_to_win_while_it_is_worse_by_t
     )
 
 
-def test_a_bet_does_win_where_its_hypothesis_is_false() -> None:
+def test_bet_wins_where_its_hypothesis_is_false() -> None:
     """The two tests above can fail: the same sums, outside of the hypothesis."""
     known = Proportion(5, 1000)
     assert Scene(8, 8, p=0.5, q=0.005, baseline=known).expected("harm") > 2
@@ -126,17 +131,19 @@ def looked_at_every_minute(contrasts: list[Contrast]) -> float:
     return largest
 
 
-def test_looking_every_minute_raises_no_more_false_alarms_than_alpha() -> None:
+def test_false_alarms_of_polls_every_minute_stay_below_alpha() -> None:
     rng, releases, alpha = random.Random(4), 600, 0.05
     seen = [list(minutes(rng, 30, 0.0)) for _ in range(releases)]
-    got = [compute_evidence(contrasts, margin=0.02, baseline=Proportion(5, 1000)) for contrasts in seen]
+    got = [
+        compute_evidence(contrasts, margin=0.02, baseline=Proportion(5, 1000)) for contrasts in seen
+    ]
     assert ever(1 / alpha, got) <= too_many(alpha, releases)
     assert sum(looked_at_every_minute(contrasts) > 1.645 for contrasts in seen) > too_many(
         alpha, releases
     )  # so the scene can fail
 
 
-def test_looking_every_minute_lets_no_more_bad_versions_through_than_alpha() -> None:
+def test_false_passes_of_polls_every_minute_stay_below_alpha() -> None:
     rng, releases, alpha, margin = random.Random(5), 300, 0.05, 0.04
     passed = 0
     for _ in range(releases):
@@ -149,19 +156,22 @@ def test_looking_every_minute_lets_no_more_bad_versions_through_than_alpha() -> 
 
 
 @pytest.mark.parametrize(("excess", "found"), [(0.0, 0), (0.06, 1), (0.3, 1)])
-def test_a_bad_version_is_found(excess: float, found: float) -> None:
+def test_bad_version_is_found(excess: float, found: float) -> None:
     rng = random.Random(6)
     got = [compute_evidence(minutes(rng, 120, excess), margin=0.02) for _ in range(20)]
     assert ever(100, got) == found * 20
 
 
-def test_a_version_that_goes_bad_late_is_found_though_it_was_good_for_an_hour() -> None:
-    good, bad = Contrast(Proportion(0, 60), Proportion(3, 600)), Contrast(Proportion(6, 60), Proportion(3, 600))
+def test_version_that_goes_bad_after_an_hour_is_found() -> None:
+    good, bad = (
+        Contrast(Proportion(0, 60), Proportion(3, 600)),
+        Contrast(Proportion(6, 60), Proportion(3, 600)),
+    )
     assert compute_evidence([good] * 60, margin=0.02).worse < 2
     assert compute_evidence([good] * 60 + [bad] * 4, margin=0.02).worse > 100
 
 
-def test_errors_that_both_versions_have_are_no_evidence_of_harm() -> None:
+def test_errors_of_both_versions_are_no_evidence_of_harm() -> None:
     outage = Contrast(Proportion(30, 60), Proportion(2970, 5940))
     assert compute_evidence([outage] * 10, margin=0.02, baseline=Proportion(5, 1000)).worse < 2
 
@@ -169,12 +179,12 @@ def test_errors_that_both_versions_have_are_no_evidence_of_harm() -> None:
 # --- what it is made of --------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_known_before_the_first_contrast() -> None:
+def test_evidence_is_neutral_before_the_first_contrast() -> None:
     assert compute_evidence([], margin=0.02) == Evidence(worse=1, harm=1, not_worse=1)
 
 
 @given(st.integers(1, 500), st.integers(1, 500), st.data())
-def test_each_further_error_of_the_candidate_speaks_against_it(
+def test_error_of_the_candidate_raises_the_evidence_of_harm(
     candidates: int, stables: int, data: st.DataObject
 ) -> None:
     bad, stable = (
@@ -191,9 +201,13 @@ def test_each_further_error_of_the_candidate_speaks_against_it(
 
 @pytest.mark.parametrize(
     "one",
-    [Contrast(Proportion(9, 9), Proportion()), Contrast(Proportion(), Proportion(9, 9)), Contrast(Proportion(), Proportion())],
+    [
+        Contrast(Proportion(9, 9), Proportion()),
+        Contrast(Proportion(), Proportion(9, 9)),
+        Contrast(Proportion(), Proportion()),
+    ],
 )
-def test_one_version_alone_is_no_evidence_of_harm(one: Contrast) -> None:
+def test_version_alone_is_no_evidence_of_harm(one: Contrast) -> None:
     assert compute_evidence([one], margin=0.02).harm == pytest.approx(1)
 
 
@@ -206,7 +220,7 @@ def test_one_version_alone_is_no_evidence_of_harm(one: Contrast) -> None:
     ],
 )
 @pytest.mark.parametrize("margin", [0.0005, 0.02, 0.2])
-def test_no_count_is_too_large_or_too_odd(odd: Contrast, margin: float) -> None:
+def test_counts_of_any_size_are_accepted(odd: Contrast, margin: float) -> None:
     got = compute_evidence([odd] * 3, margin=margin)
     assert all(
         0 <= value <= 1e300 and math.isfinite(value)
@@ -227,5 +241,7 @@ def test_no_count_is_too_large_or_too_odd(odd: Contrast, margin: float) -> None:
         ),  # a count that grew without its requests waits for them
     ],
 )
-def test_what_is_new_is_never_less_than_nothing(now: Proportion, known: Proportion, new: Proportion) -> None:
+def test_contrast_of_new_counts_is_never_negative(
+    now: Proportion, known: Proportion, new: Proportion
+) -> None:
     assert now - known == new

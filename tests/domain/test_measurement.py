@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from workflows.domain.evidence import Contrast, Proportion
-from workflows.domain.measurement import MetricsPoll, Measure, Measurements, MinuteMetrics
+from workflows.domain.measurement import Measure, Measurements, MetricsPoll, MinuteMetrics
 
 NINE = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 SETTLE = timedelta(seconds=30)
@@ -26,7 +26,10 @@ def point(invocations: float, errors: float) -> MinuteMetrics:
 
 
 def look(
-    when: float, candidate: dict[int, MinuteMetrics], stable: dict[int, MinuteMetrics], status: str = "Complete"
+    when: float,
+    candidate: dict[int, MinuteMetrics],
+    stable: dict[int, MinuteMetrics],
+    status: str = "Complete",
 ) -> MetricsPoll:
     def named(points: dict[int, MinuteMetrics]) -> dict[datetime, MinuteMetrics]:
         return {at(minute): one for minute, one in points.items()}
@@ -64,37 +67,37 @@ def errors(seen: Measurements) -> list[tuple[float, ...]]:
         (MinuteMetrics(invocations=50, slow=2), "slow_rate", None),
     ],
 )
-def test_a_share_is_known_when_all_its_parts_are(
+def test_rate_is_known_when_all_its_parts_are(
     given_point: MinuteMetrics, measure: Measure, share: Proportion | None
 ) -> None:
     assert given_point.proportion(measure) == share
 
 
-def test_both_versions_are_read_side_by_side_minute_by_minute() -> None:
+def test_versions_are_contrasted_minute_by_minute() -> None:
     seen = after(look(3, {0: point(10, 1), 1: point(20, 0)}, {0: point(90, 2), 1: point(80, 3)}))
     assert errors(seen) == [(1, 10, 2, 90), (0, 20, 3, 80)]
     assert seen.invocations == 30
 
 
-def test_a_minute_is_taken_when_it_has_settled() -> None:
+def test_minute_is_taken_when_it_has_settled() -> None:
     both = {0: point(10, 1)}, {0: point(90, 2)}
     assert errors(after(look(1.4, *both))) == []
     assert errors(after(look(1.5, *both))) == [(1, 10, 2, 90)]
 
 
-def test_what_arrives_late_is_counted_by_itself_and_once() -> None:
+def test_late_data_is_counted_separately_and_once() -> None:
     first = look(2, {0: point(10, 1)}, {0: point(90, 2)})
     late = look(3, {0: point(13, 2)}, {0: point(95, 2)})
     assert errors(after(first, first, late, late)) == [(1, 10, 2, 90), (1, 3, 0, 5)]
 
 
-def test_a_minute_that_only_one_version_is_known_of_waits_for_the_other() -> None:
+def test_minute_of_one_version_waits_for_the_other() -> None:
     only = look(2, {0: point(10, 1)}, {})
     assert errors(after(only)) == []
     assert errors(after(only, look(3, {0: point(10, 1)}, {0: point(90, 2)}))) == [(1, 10, 2, 90)]
 
 
-def test_late_news_of_one_version_waits_for_news_of_the_other() -> None:
+def test_late_data_of_one_version_waits_for_the_others() -> None:
     first = look(2, {0: point(10, 1)}, {0: point(90, 2)})
     half = look(3, {0: point(12, 2)}, {0: point(90, 2)})
     assert errors(after(first, half)) == [(1, 10, 2, 90)]
@@ -104,7 +107,7 @@ def test_late_news_of_one_version_waits_for_news_of_the_other() -> None:
     ]
 
 
-def test_a_missing_number_is_not_zero() -> None:
+def test_missing_number_is_not_zero() -> None:
     no_errors_told = look(2, {0: MinuteMetrics(invocations=10)}, {0: point(90, 2)})
     assert errors(after(no_errors_told)) == []
     assert errors(after(no_errors_told, look(3, {0: point(10, 4)}, {0: point(90, 2)}))) == [
@@ -113,7 +116,7 @@ def test_a_missing_number_is_not_zero() -> None:
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
-def test_nothing_is_taken_of_an_answer_that_is_not_complete(status: str) -> None:
+def test_incomplete_response_is_not_taken(status: str) -> None:
     good = look(2, {0: point(10, 1)}, {0: point(90, 2)})
     seen = after(good, look(3, {0: point(500, 500)}, {0: point(900, 90)}, status))
     assert (errors(seen), seen.status, seen.at) == ([(1, 10, 2, 90)], status, at(3))
@@ -144,7 +147,7 @@ counts = st.integers(0, 30)
 
 
 @given(st.lists(st.tuples(counts, counts, counts, counts), min_size=1, max_size=8))
-def test_however_it_trickles_in_every_request_counts_once(
+def test_request_counts_once_in_whatever_order_data_arrives(
     pieces: list[tuple[int, int, int, int]],
 ) -> None:
     totals, looks = [0, 0, 0, 0], []
@@ -172,6 +175,6 @@ def test_however_it_trickles_in_every_request_counts_once(
     "wrong",
     [{"invocations": -1}, {"invokations": 3}, {"quantiles": {"p99": -5}}, {"errors": "many"}],
 )
-def test_what_is_no_measurement_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_measurement_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         MinuteMetrics.model_validate(wrong)

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from workflows.domain.inputs import Latency
-from workflows.domain.probe import MAX_REQUEST_BYTES, MAX_SENT_BYTES, MAX_STEP_BYTES, Expectation, Probe
+from workflows.domain.probe import (
+    MAX_REQUEST_BYTES,
+    MAX_SENT_BYTES,
+    MAX_STEP_BYTES,
+    Expectation,
+    Probe,
+)
 from workflows.domain.strategy import Steps
 
 ONE: dict[str, Any] = {"payload": {"id": 1}, "expect": [{"path": "$.status", "equals": "ok"}]}
@@ -33,7 +39,7 @@ def problems(*requests: Any, **keys: Any) -> dict[str, str]:
     }
 
 
-def test_without_a_word_each_request_is_sent_once_a_second_and_none_may_fail() -> None:
+def test_default_is_each_request_once_a_second_and_no_failure() -> None:
     one = probe(ONE, {})
     assert one.planned_requests == one.requests
     assert (one.request_count, one.every, one.max_latency, one.max_failures) == (
@@ -45,7 +51,7 @@ def test_without_a_word_each_request_is_sent_once_a_second_and_none_may_fail() -
     assert one.requests[1].payload == {}
 
 
-def test_more_than_there_are_requests_go_round() -> None:
+def test_requests_repeat_in_turn() -> None:
     one = probe({"payload": 1}, {"payload": 2}, {"payload": 3}, count=7, every="5s")
     assert [request.payload for request in one.planned_requests] == [1, 2, 3, 1, 2, 3, 1]
     assert one.min_duration == timedelta(seconds=30)
@@ -76,7 +82,7 @@ def test_more_than_there_are_requests_go_round() -> None:
         ([{"expect": [{"equals": 1}]}], {}, "requests.0.expect.0.path", "Field required"),
     ],
 )  # fmt: skip
-def test_what_is_out_of_bounds_is_named_by_its_path(
+def test_value_out_of_bounds_is_named_by_its_path(
     requests: list[Any], keys: dict[str, Any], path: str, problem: str
 ) -> None:
     found = problems(*requests, **keys)
@@ -102,7 +108,7 @@ def test_what_is_out_of_bounds_is_named_by_its_path(
         "@.a",
     ],
 )
-def test_what_is_no_path_is_refused_and_not_repeated(path: str) -> None:
+def test_invalid_path_is_refused_and_not_repeated(path: str) -> None:
     found = problems({"expect": [{"path": path, "exists": True}]})
     assert found == {
         "requests.0.expect.0.path": "not a JSON path (RFC 9535), such as $.items[0].id"
@@ -113,14 +119,14 @@ def test_what_is_no_path_is_refused_and_not_repeated(path: str) -> None:
     "path",
     ["$.*", "$..id", "$.items[?@.id == 1]", "$['a','b']", "$.items[1:2]", "$[?count(@..*) > 1]"],
 )
-def test_a_path_that_may_select_several_places_is_refused(path: str) -> None:
+def test_path_that_may_select_several_places_is_refused(path: str) -> None:
     assert (
         "may select several places"
         in problems({"expect": [{"path": path, "exists": True}]})["requests.0.expect.0.path"]
     )
 
 
-def test_a_path_has_at_most_a_hundred_characters() -> None:
+def test_path_has_at_most_a_hundred_characters() -> None:
     assert (
         "at most 100"
         in problems({"expect": [{"path": "$." + "a" * 99, "exists": True}]})[
@@ -142,7 +148,7 @@ def test_a_path_has_at_most_a_hundred_characters() -> None:
         "$ .a [ 0 ]",
     ],
 )
-def test_a_path_names_a_place_by_names_and_indices(path: str) -> None:
+def test_path_names_a_place_by_names_and_indices(path: str) -> None:
     assert probe({"expect": [{"path": path, "exists": True}]}).requests[0].expect[0].path == path
 
 
@@ -152,14 +158,14 @@ def test_a_path_names_a_place_by_names_and_indices(path: str) -> None:
         st.text("$.[]'\"?@*:,0123-() abc&|=!<\\u\n", max_size=60).map("${}".format),
     )
 )
-def test_whatever_is_typed_as_a_path_is_taken_or_refused_and_nothing_else(path: str) -> None:
+def test_path_of_any_text_is_accepted_or_refused(path: str) -> None:
     with contextlib.suppress(
         ValidationError
     ):  # whatever else is raised is a bug, and would leave a workflow retrying
         assert Expectation(path=path, exists=True).path == path
 
 
-def test_a_null_that_is_expected_is_not_the_same_as_nothing_expected() -> None:
+def test_null_that_is_expected_is_not_the_same_as_none_expected() -> None:
     document = b'{"path": "$.error", "equals": null}'
     expected = Expectation.model_validate_json(document)
     assert (expected.test, expected.equals) == ("equals", None)
@@ -174,12 +180,12 @@ def test_a_null_that_is_expected_is_not_the_same_as_nothing_expected() -> None:
 @pytest.mark.parametrize(
     "place", [b'{"payload": %b}', b'{"expect": [{"path": "$.a", "equals": %b}]}']
 )
-def test_a_number_that_json_has_not_is_refused(place: bytes, number: bytes) -> None:
+def test_number_outside_of_json_is_refused(place: bytes, number: bytes) -> None:
     with pytest.raises(ValidationError, match="contains a number that JSON cannot represent"):
         Probe.model_validate_json(b'{"requests": [%b]}' % (place % number))
 
 
-def test_a_request_has_at_most_100_kb_and_all_of_them_256() -> None:
+def test_request_has_at_most_100_kb_and_all_of_them_256() -> None:
     whole = {"payload": "x" * (MAX_REQUEST_BYTES - 30)}
     assert probe(whole, whole).requests
     assert problems({"payload": "x" * MAX_REQUEST_BYTES}) == {
@@ -187,14 +193,16 @@ def test_a_request_has_at_most_100_kb_and_all_of_them_256() -> None:
     }
     assert (
         "number 1 is"
-        in problems(ONE, {"expect": [{"path": "$.a", "equals": "é" * (MAX_REQUEST_BYTES // 2)}]})["requests"]
+        in problems(ONE, {"expect": [{"path": "$.a", "equals": "é" * (MAX_REQUEST_BYTES // 2)}]})[
+            "requests"
+        ]
     )
     assert problems(whole, whole, whole) == {
         "requests": f"larger than {MAX_STEP_BYTES} bytes together"
     }
 
 
-def test_what_a_step_sends_in_all_is_bounded_since_the_history_holds_it_each_time() -> None:
+def test_step_sends_a_bounded_amount_in_all() -> None:
     large = {"payload": "x" * 50_000}
     assert probe(large, count=39).request_count == 39
     assert problems(large, count=40) == {
@@ -202,7 +210,7 @@ def test_what_a_step_sends_in_all_is_bounded_since_the_history_holds_it_each_tim
     }
 
 
-def test_few_steps_of_a_strategy_are_probes() -> None:
+def test_strategy_has_few_probes() -> None:
     step = {"kind": "probe", "requests": [ONE]}
     assert len(Steps.model_validate({"steps": [step] * 10}).steps) == 10
     with pytest.raises(ValidationError, match="more than 10 of them are probes"):
@@ -211,7 +219,7 @@ def test_few_steps_of_a_strategy_are_probes() -> None:
         Steps(steps=(probe(),) * 11)
 
 
-def test_a_probe_survives_the_way_to_json_and_back() -> None:
+def test_probe_survives_json() -> None:
     expect = [
         {"path": "$.a", "equals": None},
         {"path": "$.b", "exists": False},
@@ -235,11 +243,11 @@ def test_a_probe_survives_the_way_to_json_and_back() -> None:
     ("text", "seconds"),
     [("300ms", 0.3), ("1ms", 0.001), ("2s", 2), ("PT0.25S", 0.25), ("15m", 900)],
 )
-def test_a_latency_is_a_duration_or_milliseconds(text: str, seconds: float) -> None:
+def test_latency_is_a_duration_or_milliseconds(text: str, seconds: float) -> None:
     assert TypeAdapter(Latency).validate_python(text) == timedelta(seconds=seconds)
 
 
-def test_a_probe_is_spoken_of_as_people_do() -> None:
+def test_probe_reads_as_a_sentence() -> None:
     assert (
         str(Steps(steps=(probe(), probe(count=20, every="2m"))))
         == "probe once, probe 20 times, every 2 min, 100%"

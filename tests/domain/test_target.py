@@ -14,7 +14,7 @@ ARN = "arn:aws:lambda:eu-central-1:123456789012:function:"
 
 
 @given(names)
-def test_every_form_of_a_name_is_the_same_target(name: str) -> None:
+def test_name_in_every_form_is_the_same_target(name: str) -> None:
     forms = [
         name,
         f"123456789012:function:{name}",
@@ -40,26 +40,27 @@ def test_every_form_of_a_name_is_the_same_target(name: str) -> None:
         "eu-central-1:123456789012:function:f",
     ],
 )
-def test_what_is_no_function_is_refused(function: str) -> None:
+def test_invalid_function_is_refused(function: str) -> None:
     with pytest.raises(ValidationError, match="function"):
         Target(function=function)
 
 
 @pytest.mark.parametrize("alias", ["", "7", "007", "$LATEST", "a b", "a:b", "a" * 129, "live\n"])
-def test_what_is_no_alias_is_refused(alias: str) -> None:
+def test_invalid_alias_is_refused(alias: str) -> None:
     with pytest.raises(ValidationError, match="alias"):
         Target(function="f", alias=alias)
 
 
 @pytest.mark.parametrize("alias", ["live", "7a", "blue-green_2", "a" * 128])
-def test_an_alias_is_letters_digits_and_not_digits_only(alias: str) -> None:
+def test_alias_is_letters_digits_and_not_digits_only(alias: str) -> None:
     assert str(Target(function="f", alias=alias)) == f"f:{alias}"
 
 
 @given(names)
-def test_the_lock_names_account_region_function_and_alias(name: str) -> None:
+def test_rollout_id_names_account_region_function_and_alias(name: str) -> None:
     assert (
-        Place.from_arn(ARN + name).rollout_id("live") == f"lambda/123456789012/eu-central-1/{name}:live"
+        Place.from_arn(ARN + name).rollout_id("live")
+        == f"lambda/123456789012/eu-central-1/{name}:live"
     )
     assert (
         Place.from_arn(f"{ARN}{name}:7").rollout_id("live")
@@ -68,6 +69,6 @@ def test_the_lock_names_account_region_function_and_alias(name: str) -> None:
 
 
 @given(st.text())
-def test_what_is_no_arn_of_a_function_has_no_place(text: str) -> None:
+def test_arn_of_something_else_has_no_place(text: str) -> None:
     with pytest.raises(ValueError, match="not the ARN of a function"):
         Place.from_arn(text)

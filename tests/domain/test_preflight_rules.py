@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.domain.preflight_rules import UNRESERVED_MINIMUM, FunctionBuild, PreflightFacts, ReleaseIntent, find_refusals
+from workflows.domain.preflight_rules import (
+    UNRESERVED_MINIMUM,
+    FunctionBuild,
+    PreflightFacts,
+    ReleaseIntent,
+    find_refusals,
+)
 from workflows.domain.routing import Routing
 
 BUILD = FunctionBuild(
@@ -29,18 +35,20 @@ INTENT = ReleaseIntent(
 )
 
 
-def refused(intent: ReleaseIntent = INTENT, facts: PreflightFacts = FACTS, **changes: Any) -> list[str]:
+def refused(
+    intent: ReleaseIntent = INTENT, facts: PreflightFacts = FACTS, **changes: Any
+) -> list[str]:
     """The refusals, with changes to the intent or the facts."""
     mine = {name: value for name, value in changes.items() if hasattr(INTENT, name)}
     found = {name: value for name, value in changes.items() if name not in mine}
     return find_refusals(replace(intent, **mine), replace(facts, **found))
 
 
-def test_nothing_speaks_against_an_ordinary_release() -> None:
+def test_ordinary_release_is_not_refused() -> None:
     assert refused() == []
 
 
-def test_nothing_speaks_against_a_first_release() -> None:
+def test_first_release_is_not_refused() -> None:
     assert refused(routing=None, stable=None) == []
 
 
@@ -84,9 +92,7 @@ def test_nothing_speaks_against_a_first_release() -> None:
         ({"alarms": {"errors": "ALARM", "latency": "OK"}}, "guards.alarms: errors is in ALARM"),
     ],
 )
-def test_one_thing_that_speaks_against_it_is_one_refusal(
-    changes: dict[str, Any], field: str
-) -> None:
+def test_problem_is_one_refusal(changes: dict[str, Any], field: str) -> None:
     if "alarms" in changes:
         found = find_refusals(
             replace(INTENT, alarms=("errors", "latency")), replace(FACTS, alarms=changes["alarms"])
@@ -109,7 +115,7 @@ def test_one_thing_that_speaks_against_it_is_one_refusal(
         {"configuration_only": True, "package": False, "routing": None, "stable": None},
     ],
 )
-def test_what_does_not_matter_is_no_refusal(changes: dict[str, Any]) -> None:
+def test_irrelevant_fact_is_no_refusal(changes: dict[str, Any]) -> None:
     assert refused(**changes) == []
 
 
@@ -118,7 +124,7 @@ def test_what_does_not_matter_is_no_refusal(changes: dict[str, Any]) -> None:
     had=st.none() | st.integers(0, 900),
     unreserved=st.integers(100, 1000),
 )
-def test_aws_would_take_every_reservation_that_is_not_refused(
+def test_reservation_is_refused_where_aws_would_refuse_it(
     wanted: int, had: int | None, unreserved: int
 ) -> None:
     found = find_refusals(
@@ -131,7 +137,7 @@ def test_aws_would_take_every_reservation_that_is_not_refused(
 @given(
     wanted=st.integers(1, 100), stays=st.integers(0, 100), reserved=st.none() | st.integers(0, 100)
 )
-def test_provisioned_concurrency_of_both_versions_has_to_fit_into_the_reservation(
+def test_provisioned_of_both_versions_fits_into_the_reservation(
     wanted: int, stays: int, reserved: int | None
 ) -> None:
     found = find_refusals(
@@ -141,7 +147,7 @@ def test_provisioned_concurrency_of_both_versions_has_to_fit_into_the_reservatio
     assert bool(found) is (reserved is not None and wanted + stays > reserved)
 
 
-def test_everything_that_speaks_against_it_is_said() -> None:
+def test_refusals_name_every_problem() -> None:
     found = refused(
         source=replace(BUILD, role="other"),
         routing=Routing(version="7", weights={"6": 0.1}),

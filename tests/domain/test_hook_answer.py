@@ -20,7 +20,7 @@ anything = st.recursive(
 )
 
 
-def test_a_clear_yes_is_a_yes() -> None:
+def test_accept_true_is_a_yes() -> None:
     assert parse_hook_answer(b'{"accept": true}', function_error=None).accept
     assert parse_hook_answer(
         b'{"accept": true, "reason": "fine", "more": 1}', function_error=None
@@ -28,7 +28,7 @@ def test_a_clear_yes_is_a_yes() -> None:
 
 
 @given(anything)
-def test_only_an_object_that_accepts_is_a_yes(answer: object) -> None:
+def test_object_that_accepts_is_the_only_yes(answer: object) -> None:
     yes = (
         isinstance(answer, dict)
         and answer.get("accept") is True
@@ -38,12 +38,12 @@ def test_only_an_object_that_accepts_is_a_yes(answer: object) -> None:
 
 
 @given(st.binary())
-def test_no_answer_can_break_it(answer: bytes) -> None:
+def test_bytes_of_any_kind_are_no_yes_and_no_error(answer: bytes) -> None:
     assert not parse_hook_answer(answer, function_error=None).accept
 
 
 @given(anything)
-def test_a_function_that_failed_never_accepts(answer: object) -> None:
+def test_function_error_never_accepts(answer: object) -> None:
     assert not parse_hook_answer(json.dumps(answer).encode(), function_error="Unhandled").accept
 
 
@@ -58,11 +58,11 @@ def test_a_function_that_failed_never_accepts(answer: object) -> None:
         (b'{"accept": true}', "Unhandled", "it failed (Unhandled)"),
     ],
 )
-def test_a_no_says_why(answer: bytes | None, error: str | None, reason: str) -> None:
+def test_refusal_has_a_reason(answer: bytes | None, error: str | None, reason: str) -> None:
     assert parse_hook_answer(answer, function_error=error).reason == reason
 
 
-def test_a_reason_is_cut_to_what_a_line_holds() -> None:
+def test_reason_is_cut_to_what_a_line_holds() -> None:
     assert (
         len(
             parse_hook_answer(

@@ -1,0 +1,24 @@
+"""Durations as users read them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from workflows.domain.formatting import format_duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (1, "1 s"),
+        (300, "5 min"),
+        (5400, "1 h 30 min"),
+        (172_800, "2 d"),
+        (90_061, "1 d 1 h 1 min 1 s"),
+    ],
+)
+def test_duration_is_formatted_in_units(seconds: int, words: str) -> None:
+    assert format_duration(timedelta(seconds=seconds)) == words
