@@ -1,4 +1,7 @@
-"""What all tests share: how they are grouped for xdist, the Temporal server, and the harness."""
+"""What all tests share.
+
+How they are grouped for xdist, the Temporal server, and the harness.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from workflows import search_attributes
 from workflows.temporal.plugin import LambdaReleases
 
 _WHOLE_MACHINE = {"survival", "chaos", "load"}
-"""Folders whose tests start several processes each, or kill them: only one such test at a time."""
+"""Folders whose tests start several processes each, or kill them.
+
+Only one such test at a time.
+"""
 
 _SERVER_SETTINGS = (
     "frontend.WorkflowTimeSkippingEnabled=true",

@@ -1,4 +1,6 @@
-"""The harness of a workflow test: one function in an AWS in memory, and a client of Temporal.
+"""The harness of a workflow test.
+
+One function in an AWS in memory, and a client of Temporal.
 
 ``tests/conftest.py`` has the fixtures: a test takes ``harness`` and gets one of its own.
 """
@@ -116,7 +118,10 @@ class Harness:
     async def start(
         self, workflow: str, *inputs: Any, id: str | None = None, skipping: bool = True
     ) -> Handle:
-        """Start a workflow with exactly these inputs; ``skipping`` lets its timers take no time."""
+        """Start a workflow with exactly these inputs.
+
+        ``skipping`` lets its timers take no time.
+        """
         options: dict[str, Any] = {
             "id": id or f"{workflow.lower()}-{next(_workflow_numbers)}/{self.function}",
             "task_queue": self.queue,
@@ -137,7 +142,10 @@ class Harness:
         return {"target": {"function": self.function}, **keys}
 
     async def begin(self, workflow: str = "Release", **keys: Any) -> Handle:
-        """Start a release in real time, so that a test can act meanwhile; see :meth:`finish`."""
+        """Start a release in real time, so that a test can act meanwhile.
+
+        See :meth:`finish`.
+        """
         return await self.start(workflow, self.request(**keys), skipping=False)
 
     async def begin_until(self, phase: str, *, percent: int | None = None, **keys: Any) -> Handle:
@@ -159,7 +167,9 @@ class Harness:
         await self.env.fast_forward(self.rollout, duration)
 
     async def finish(self, handle: Handle) -> Ending:
-        """Skip all the time that a release of :meth:`begin` still needs; return its ending.
+        """Skip all the time that a release of :meth:`begin` still needs.
+
+        Return its ending.
 
         Each workflow has a clock of its own. After the rollout was terminated it is the release
         that waits.
@@ -226,7 +236,10 @@ class Harness:
 
     @staticmethod
     async def wait_briefly() -> None:
-        """Wait a fifth of a second, in real time: enough for what must not happen to happen."""
+        """Wait a fifth of a second, in real time.
+
+        Enough for what must not happen to happen.
+        """
         await asyncio.sleep(0.2)
 
     async def cancel(self, handle: Handle) -> None:
@@ -266,11 +279,16 @@ class Harness:
         return answer
 
     async def expect_refusal(self, update: str, *inputs: Any) -> str:
-        """Send an update that must be refused, by ana if there is no input; return the reason."""
+        """Send an update that must be refused, by ana if there is no input.
+
+        Return the reason.
+        """
         return await self.expect_refusal_of(update, inputs or [{"by": "ana"}])
 
     async def expect_refusal_of(self, update: str, inputs: Sequence[Any]) -> str:
-        """Send an update with exactly these inputs, which must be refused; return the reason.
+        """Send an update with exactly these inputs, which must be refused.
+
+        Return the reason.
 
         A refused update adds no event to the history.
         """

@@ -1,4 +1,6 @@
-"""No secret leaves the activity that needs it: canary values are planted and searched for.
+"""No secret leaves the activity that needs it.
+
+Canary values are planted and searched for.
 
 A real worker process with metrics and debug logs, a real Temporal server, AWS over real HTTP, and
 releases of every ending. The search covers the raw histories of every workflow, their descriptions

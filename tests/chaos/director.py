@@ -1,4 +1,7 @@
-"""Carries out a schedule: starts releases, kills processes, and acts as people do, each in time."""
+"""Carries out a schedule.
+
+Starts releases, kills processes, and acts as people do, each in time.
+"""
 
 from __future__ import annotations
 

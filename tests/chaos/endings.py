@@ -27,7 +27,10 @@ _GONE = {RPCStatusCode.NOT_FOUND, RPCStatusCode.ALREADY_EXISTS, RPCStatusCode.IN
 
 @dataclass(frozen=True)
 class Ending:
-    """How a workflow ended: its status, or the type of its failure; ``Running`` if it did not."""
+    """How a workflow ended.
+
+    Its status, or the type of its failure; ``Running`` if it did not.
+    """
 
     workflow_id: str
     kind: str

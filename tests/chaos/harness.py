@@ -1,4 +1,7 @@
-"""The AWS of a run: functions, builds in S3, hooks and alarms; and their states afterwards."""
+"""The AWS of a run.
+
+Functions, builds in S3, hooks and alarms; and their states afterwards.
+"""
 
 from __future__ import annotations
 

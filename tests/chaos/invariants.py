@@ -39,7 +39,10 @@ def _moves(course: Course) -> list[Entry]:
 
 
 def serves_what_it_may(story: Story) -> Iterator[str]:
-    """An alias serves stable, a promoted candidate or a foreign routing: never leftover weights."""
+    """An alias serves stable, a promoted candidate or a foreign routing.
+
+    Never leftover weights.
+    """
     for function in story.settled:
         found = story.after[function.name].alias
         expected: Routing | None = story.before[function.name].alias
@@ -68,7 +71,10 @@ def _by_others(story: Story, function: str) -> list[Entry]:
 
 
 def never_above_its_step(story: Story) -> Iterator[str]:
-    """Traffic follows the steps in order, never above a step's weight; all of it after the last."""
+    """Traffic follows the steps in order, never above a step's weight.
+
+    All of it after the last.
+    """
     for course in story.courses:
         if course.before is None:
             continue
@@ -105,7 +111,10 @@ def _percent(course: Course, routing: Routing | None) -> float | None:
 
 
 def bakes_last(story: Story) -> Iterator[str]:
-    """No bake is cut short, no approval skipped: moves are as far apart as their steps demand."""
+    """No bake is cut short, no approval skipped.
+
+    Moves are as far apart as their steps demand.
+    """
     for course in story.courses:
         if course.before is None or course.did("promote"):
             continue
@@ -217,7 +226,10 @@ Warm = tuple[tuple[str, int], ...]
 
 
 def _after(course: Course, had: Warm) -> Warm:
-    """Provisioned concurrency after a success: on the candidate, none on the replaced version."""
+    """Provisioned concurrency after a success.
+
+    On the candidate, none on the replaced version.
+    """
     requested, candidate = (
         course.order.concurrency.get("provisioned"),
         course.candidate or (course.before.version if course.before else None),

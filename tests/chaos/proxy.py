@@ -1,4 +1,6 @@
-"""A proxy before the local Lambda: it makes the schedule's faults, and writes the ledger.
+"""A proxy before the local Lambda.
+
+It makes the schedule's faults, and writes the ledger.
 
 Workers use :attr:`Proxy.url`. Foreign changes and the suite's own reads use
 :attr:`Proxy.side_door`, where nothing goes wrong.

@@ -50,7 +50,10 @@ class Function:
 
 @dataclass(frozen=True)
 class Order:
-    """A workflow to start: ``at`` seconds after the beginning, or after the order ``after``."""
+    """A workflow to start.
+
+    ``at`` seconds after the beginning, or after the order ``after``.
+    """
 
     id: str
     function: str

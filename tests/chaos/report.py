@@ -1,4 +1,7 @@
-"""The report of a run: a row of the table in docs/chaos.md, and everything as JSON."""
+"""The report of a run.
+
+A row of the table in docs/chaos.md, and everything as JSON.
+"""
 
 from __future__ import annotations
 

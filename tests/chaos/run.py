@@ -156,7 +156,10 @@ async def _stage(
 async def _endings(
     director: Director, client: Client, *, limit: float
 ) -> dict[str, tuple[Ending, Ending | None]]:
-    """Read all endings; wait for rollouts, which may outlive the release that started them."""
+    """Read all endings.
+
+    Wait for rollouts, which may outlive the release that started them.
+    """
 
     async def one(handle: Any) -> tuple[Ending, Ending | None]:
         inner = await rollout_of(client, handle)

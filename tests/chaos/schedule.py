@@ -140,7 +140,10 @@ class Act:
     occurrence: int = 1
     when: Literal["before", "after"] = "before"
     again: float = 0
-    """Seconds from the first to the second part of the act: another cancel, resume or approve."""
+    """Seconds from the first to the second part of the act.
+
+    Another cancel, resume or approve.
+    """
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,10 @@ class Schedule:
 
 
 def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> Schedule:
-    """Draw a seed's schedule: releases started within ``over`` seconds, and so many kills."""
+    """Draw a seed's schedule.
+
+    Releases started within ``over`` seconds, and so many kills.
+    """
     random = Random(seed)
     functions, orders = mix(random, releases, over=over)
     meets = [

@@ -1,4 +1,7 @@
-"""A run in retrospect, by release: its writes, its reads, and the changes of others."""
+"""A run in retrospect, by release.
+
+Its writes, its reads, and the changes of others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Each invariant over two small handmade runs: one that keeps it, one that breaks it."""
+"""Each invariant over two small handmade runs.
+
+One that keeps it, one that breaks it.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,10 @@ from tests.fake_lambda.http import HttpRequest, HttpResponse
 from tests.fuzz.everything import settled
 
 KEPT = "hunter3-what-aws-knows"
-"""The secret in AWS's responses: in environment values and in the signature of a package's URL."""
+"""The secret in AWS's responses.
+
+In environment values and in the signature of a package's URL.
+"""
 
 _VALUES = {
     "Variables": {"TOKEN": KEPT},
@@ -24,7 +27,10 @@ _VALUES = {
 
 
 def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one a kind of request
-    """AWS's response to this request, with every member set; ``url`` is the server's own."""
+    """AWS's response to this request, with every member set.
+
+    ``url`` is the server's own.
+    """
     target = request.headers.get("x-amz-target", "")
     match target.rpartition(".")[2] or request.operation:
         case "DescribeAlarms":

@@ -10,7 +10,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 MARK = "hunter2"
-"""Part of every hostile text: a refusal that contains it has repeated its input."""
+"""Part of every hostile text.
+
+A refusal that contains it has repeated its input.""".
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""An AWS in memory with every operation: the fake's, or a sample of botocore's model."""
+"""An AWS in memory with every operation.
+
+The fake's, or a sample of botocore's model.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ class Everything(FakeLambda):
 
 
 def settled(answer: Any) -> Any:
-    """A sample without a change in progress: the first value of many enumerations is *Pending*."""
+    """A sample without a change in progress.
+
+    The first value of many enumerations is *Pending*.
+    """
     match answer:
         case dict():
             return {

@@ -37,7 +37,10 @@ CONCURRENCY = 24
 _T = TypeVar("_T")
 _numbers = itertools.count(1)
 _CAME_MEANWHILE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
-"""The server's cause where an event, like a cancel, arrived during a task: not a mistake."""
+"""The server's cause where an event, like a cancel, arrived during a task.
+
+Not a mistake.
+"""
 
 
 @dataclass

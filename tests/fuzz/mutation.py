@@ -1,4 +1,7 @@
-"""Ways to spoil a response of AWS: each makes a bad one from a good one and a random source."""
+"""Ways to spoil a response of AWS.
+
+Each makes a bad one from a good one and a random source.
+"""
 
 from __future__ import annotations
 

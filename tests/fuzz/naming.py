@@ -33,7 +33,10 @@ _COUNTS = re.compile(r"\w+: (exactly one input is needed|no input is taken), \d+
 def check_refusal(
     text: str, details: Sequence[Any], model: type[BaseModel] | None, data: bytes
 ) -> None:
-    """Assert that a refusal is as the module says; ``model`` is None where no input is accepted."""
+    """Assert that a refusal is as the module says.
+
+    ``model`` is None where no input is accepted.
+    """
     assert len(text) <= LONGEST_REFUSAL, f"{len(text)} characters"
     if _COUNTS.fullmatch(text):
         return

@@ -1,4 +1,7 @@
-"""Payloads to send: mostly one JSON document; else other encodings, parts, none, or several."""
+"""Payloads to send.
+
+Mostly one JSON document; else other encodings, parts, none, or several.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,10 @@ INPUTS = int(os.environ.get("FUZZ_INPUTS") or "420")
 """The number of inputs, divided among the kinds of calls."""
 
 ANSWERS = int(os.environ.get("FUZZ_ANSWERS") or "240")
-"""The number of spoilt responses: most go to one operation, the rest to whole releases."""
+"""The number of spoilt responses.
+
+Most go to one operation, the rest to whole releases.
+"""
 
 SEED = int(os.environ.get("FUZZ_SEED") or "1")
 ONLY = os.environ.get("FUZZ_ONLY", "")

@@ -1,4 +1,7 @@
-"""A standalone activity ends with every input: bad input at its first attempt, with the field."""
+"""A standalone activity ends with every input.
+
+Bad input at its first attempt, with the field.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An operation ends with every response over real HTTP: with its result, or with a known fault."""
+"""An operation ends with every response over real HTTP.
+
+With its result, or with a known fault.
+"""
 
 from __future__ import annotations
 
@@ -280,6 +283,8 @@ def check_failure(failure: ApplicationError, *, secrets: Sequence[str]) -> None:
 
 
 def _must_end(failure: ApplicationError) -> bool:
-    """Whether a retry cannot help: the response is unreadable or its code is unknown."""
+    """Whether a retry cannot help.
+
+    The response is unreadable or its code is unknown.""".
     code = failure.details[0].get("code", "") if failure.details else ""
     return code in _NONSENSE or failure.type not in _ENDLESS

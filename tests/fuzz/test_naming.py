@@ -1,4 +1,7 @@
-"""The check of refusals: a refusal must name a field, be short, and not repeat its input."""
+"""The check of refusals.
+
+A refusal must name a field, be short, and not repeat its input.
+"""
 
 from __future__ import annotations
 

@@ -117,7 +117,10 @@ _PASS = {
     "TooManyRequestsException",
     "ReadTimeoutError",
 }
-"""Transient codes: a release waits for their end without limit. Here they come a few times."""
+"""Transient codes.
+
+A release waits for their end without limit. Here they come a few times.
+"""
 
 
 @dataclass

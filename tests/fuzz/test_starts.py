@@ -1,4 +1,7 @@
-"""A workflow ends with every input: refused at once with the field, or as a release ends."""
+"""A workflow ends with every input.
+
+Refused at once with the field, or as a release ends.
+"""
 
 from __future__ import annotations
 

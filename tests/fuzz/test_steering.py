@@ -1,4 +1,7 @@
-"""A running rollout answers every update and query at once; a refused one leaves no event."""
+"""A running rollout answers every update and query at once.
+
+A refused one leaves no event.
+"""
 
 from __future__ import annotations
 

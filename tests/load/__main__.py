@@ -56,7 +56,10 @@ def in_flight(
         ),
     ] = 15,
 ) -> None:
-    """Sleeping canaries: their memory, a restart, and the burst when their bakes end together."""
+    """Sleeping canaries.
+
+    Their memory, a restart, and the burst when their bakes end together.
+    """
     with tempfile.TemporaryDirectory(prefix="load-") as directory:
         figures = asyncio.run(crowd(Path(directory), Plan(canaries, cached, aws_rate)))
     show(f"{canaries} canaries in flight", [figures.rows()])

@@ -1,4 +1,7 @@
-"""A hundred releases at once at AWS's limits: their duration, and the waits of rollbacks."""
+"""A hundred releases at once at AWS's limits.
+
+Their duration, and the waits of rollbacks.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,10 @@ def _format_waits(seconds: list[float]) -> str:
 
 
 async def burst(directory: Path, *, workers: int, releases: int, rollbacks: int = 4) -> Burst:
-    """Release so many functions at once; meanwhile abort others, and set off two alarms."""
+    """Release so many functions at once.
+
+    Meanwhile abort others, and set off two alarms.
+    """
     async with open_harness(directory) as harness:
         await harness.aws("functions", "new", releases, 1)
         await harness.aws("functions", "stopped", rollbacks + 2, 2)

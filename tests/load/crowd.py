@@ -1,4 +1,7 @@
-"""Thousands of sleeping canaries: their memory, a restart, and the burst when their bakes end."""
+"""Thousands of sleeping canaries.
+
+Their memory, a restart, and the burst when their bakes end.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ from tests.load.harness import (
 )
 
 _CALLS_TO_BAKE: Final = 3
-"""Control-plane calls until a canary bakes: the alias twice, and its provisioned concurrency."""
+"""Control-plane calls until a canary bakes.
+
+The alias twice, and its provisioned concurrency.
+"""
 
 _AT_ONCE: Final = 100
 """Concurrent requests to Temporal."""
@@ -187,7 +193,10 @@ def _format_waits(seconds: list[float]) -> str:
 
 
 async def crowd(directory: Path, plan: Plan) -> Crowd:
-    """Start canaries whose bakes end together; restart the worker; stop some amid the burst."""
+    """Start canaries whose bakes end together.
+
+    Restart the worker; stop some amid the burst.
+    """
     figures = Crowd(plan)
     kept = min(
         plan.cached * 9 // 10, plan.canaries // 2

@@ -1,4 +1,7 @@
-"""The harness of a load test: an in-memory Temporal server, an AWS with limits, and workers."""
+"""The harness of a load test.
+
+An in-memory Temporal server, an AWS with limits, and workers.
+"""
 
 from __future__ import annotations
 

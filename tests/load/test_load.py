@@ -1,4 +1,7 @@
-"""Releases at AWS's limits, and sleeping canaries; ``make load`` is the same with thousands."""
+"""Releases at AWS's limits, and sleeping canaries.
+
+``make load`` is the same with thousands.
+"""
 
 from __future__ import annotations
 

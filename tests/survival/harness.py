@@ -1,4 +1,7 @@
-"""The harness of a survival test: the local Lambda, and a server and workers to kill."""
+"""The harness of a survival test.
+
+The local Lambda, and a server and workers to kill.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ async def open_client(local: LocalLambda, service: str) -> AsyncIterator[Any]:
 
 
 async def create_function(local: LocalLambda, name: str, body: bytes) -> None:
-    """Create a function: version 1 live, 8 executions reserved, 2 provisioned on version 1."""
+    """Create a function.
+
+    Version 1 live, 8 executions reserved, 2 provisioned on version 1.
+    """
     async with open_client(local, "lambda") as client:
         await client.create_function(
             FunctionName=name,
@@ -208,7 +214,10 @@ class WorkerProcess:
     def __init__(
         self, name: str, *, temporal: str, directory: Path, queue: str | None = None
     ) -> None:
-        """``name`` is also its task queue, unless ``queue`` is given; it is not started yet."""
+        """``name`` is also its task queue, unless ``queue`` is given.
+
+        It is not started yet.
+        """
         self._name = name
         self._queue = queue or name
         self._temporal = temporal

@@ -196,7 +196,10 @@ async def test_probe_lost_with_its_worker_is_a_failure_and_is_not_retried(
     local: LocalLambda, server: TemporalServer, tmp_path: Path
 ) -> None:
     async def run(when: When, may_fail: int, outcome: str, sent: int) -> str | None:
-        """Kill the worker around the second of three probes; return what is wrong, if anything."""
+        """Kill the worker around the second of three probes.
+
+        Return what is wrong, if anything.
+        """
         name = f"probed-{when}-{may_fail}"
         await create_function(local, name, build_package(1))
         worker = WorkerProcess(name, temporal=server.address, directory=tmp_path)

@@ -1,4 +1,7 @@
-"""The workflow sandbox: serialization contexts are made only for converters that use them."""
+"""The workflow sandbox.
+
+Serialization contexts are made only for converters that use them.
+"""
 
 from __future__ import annotations
 

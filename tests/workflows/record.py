@@ -262,7 +262,10 @@ async def terminated(harness: Harness) -> Handle:
 
 
 async def terminated_with_concurrency(harness: Harness) -> Handle:
-    """The rollout is terminated; the release waits for its late writes, then restores the rest."""
+    """The rollout is terminated.
+
+    The release waits for its late writes, then restores the rest.
+    """
     concurrency = {"concurrency": {"reserved": 50}}
     handle = await harness.start(
         "Release", harness.request(artifact=harness.package("three"), **concurrency, **LONG)
@@ -317,7 +320,10 @@ async def unmeasurable(harness: Harness) -> Handle:
 
 
 async def two_analyses(harness: Harness) -> Handle:
-    """Two analyses of equal length; the first is paused and resumed. Nothing is measured."""
+    """Two analyses of equal length.
+
+    The first is paused and resumed. Nothing is measured.
+    """
     analysis = {"kind": "analysis", "duration": "3s", "max_duration": "3s", "on_no_data": "pass"}
     steps = [
         {"kind": "set_weight", "percent": 10},

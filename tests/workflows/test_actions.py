@@ -1,4 +1,7 @@
-"""The actions of a release: what each artifact makes of the function, and with which calls."""
+"""The actions of a release.
+
+What each artifact makes of the function, and with which calls.
+"""
 
 from __future__ import annotations
 

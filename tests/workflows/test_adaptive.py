@@ -37,7 +37,10 @@ def ramp_strategy(**keys: Any) -> dict[str, Any]:
 
 
 async def run_until_hold(harness: Harness) -> tuple[Handle, str]:
-    """Run a ramp until its time is over and it waits for an approval; return it and its note."""
+    """Run a ramp until its time is over and it waits for an approval.
+
+    Return it and its note.
+    """
     handle = await harness.begin(
         artifact=harness.package("three"), **ramp_strategy(max_duration="4m")
     )

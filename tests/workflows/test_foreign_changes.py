@@ -1,4 +1,7 @@
-"""Another writer changes the function meanwhile: the release stops and overwrites nothing."""
+"""Another writer changes the function meanwhile.
+
+The release stops and overwrites nothing.
+"""
 
 from __future__ import annotations
 

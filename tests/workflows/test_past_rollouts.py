@@ -1,4 +1,7 @@
-"""Which version was live before: from the runs of ``Rollout``, or from the version itself."""
+"""Which version was live before.
+
+From the runs of ``Rollout``, or from the version itself.
+"""
 
 from __future__ import annotations
 

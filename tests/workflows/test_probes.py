@@ -25,7 +25,9 @@ def probe_strategy(
 
 
 def set_answers(harness: Harness, *given: Any) -> list[Any]:
-    """Set what the function answers, in turn; return the list that will hold the payloads.
+    """Set what the function answers, in turn.
+
+    Return the list that will hold the payloads.
 
     An answer is a value, or a function of the payload. The last one is repeated.
     """
@@ -231,7 +233,9 @@ async def test_probe_whose_response_is_lost_is_a_failure_and_is_not_retried(
 
 
 async def begin_probes(harness: Harness, **keys: Any) -> Any:
-    """Begin a release; return it between the second and the third of its ten probes."""
+    """Begin a release.
+
+    Return it between the second and the third of its ten probes.""".
     set_answers(harness, {"status": "ok"})
     handle = await harness.begin(
         artifact=harness.package("three"), **probe_strategy(count=10, every="1m"), **keys

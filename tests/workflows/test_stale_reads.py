@@ -1,4 +1,7 @@
-"""Reads after a write may still return the state before it: AWS answers from many hosts."""
+"""Reads after a write may still return the state before it.
+
+AWS answers from many hosts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""``Release`` and its ``Rollout``: each rolls back what the other leaves when it is terminated.
+"""``Release`` and its ``Rollout``.
+
+Each rolls back what the other leaves when it is terminated.
 
 A terminated rollout may still have writes on their way to AWS. Its release reverts those, too.
 """

@@ -1,4 +1,7 @@
-"""``watch_metrics`` from a workflow: one answer for each settled minute, and no other events."""
+"""``watch_metrics`` from a workflow.
+
+One answer for each settled minute, and no other events.
+"""
 
 from __future__ import annotations
 
