@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 MARK = "hunter2"
 """Part of every hostile text.
 
-A refusal that contains it has repeated its input.""".
+A refusal that contains it has repeated its input.
+"""
 
 
 @dataclass(frozen=True)

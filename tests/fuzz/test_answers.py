@@ -285,6 +285,7 @@ def check_failure(failure: ApplicationError, *, secrets: Sequence[str]) -> None:
 def _must_end(failure: ApplicationError) -> bool:
     """Whether a retry cannot help.
 
-    The response is unreadable or its code is unknown.""".
+    The response is unreadable or its code is unknown.
+    """
     code = failure.details[0].get("code", "") if failure.details else ""
     return code in _NONSENSE or failure.type not in _ENDLESS

@@ -235,7 +235,8 @@ async def test_probe_whose_response_is_lost_is_a_failure_and_is_not_retried(
 async def begin_probes(harness: Harness, **keys: Any) -> Any:
     """Begin a release.
 
-    Return it between the second and the third of its ten probes.""".
+    Return it between the second and the third of its ten probes.
+    """
     set_answers(harness, {"status": "ok"})
     handle = await harness.begin(
         artifact=harness.package("three"), **probe_strategy(count=10, every="1m"), **keys
