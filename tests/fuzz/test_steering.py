@@ -69,7 +69,7 @@ _QUERIES = [
     *_UNKNOWN,
     "pause",
 ]
-STAGES: dict[str, dict[str, Any]] = {
+SITUATIONS: dict[str, dict[str, Any]] = {
     "baking": {"kind": "bake", "duration": "365d"},
     "awaiting approval": {"kind": "approval"},
 }
@@ -82,12 +82,12 @@ _WAIT = 60.0
 class Word:
     """An update or a query with its inputs, and the phase of the release."""
 
-    stage: str
+    situation: str
     name: str
     sent: Sent
 
     def __str__(self) -> str:
-        return f"{self.name!r} while {self.stage}: {self.sent}"
+        return f"{self.name!r} while {self.situation}: {self.sent}"
 
 
 def _words(names: Sequence[str], model: dict[str, type[BaseModel]]) -> st.SearchStrategy[Word]:
@@ -95,14 +95,14 @@ def _words(names: Sequence[str], model: dict[str, type[BaseModel]]) -> st.Search
         name: sent(of_model(kind), lambda data, kind=kind: read(kind, data) is not None)
         for name, kind in {**model, "": ReasonedRequest}.items()
     }
-    return st.tuples(st.sampled_from(list(STAGES)), st.sampled_from(names)).flatmap(
+    return st.tuples(st.sampled_from(list(SITUATIONS)), st.sampled_from(names)).flatmap(
         lambda which: shapes[which[1] if which[1] in model else ""].map(
             lambda one: Word(*which, one)
         )
     )
 
 
-class Stage:
+class RunningRollout:
     """A rollout in one phase; it is replaced when it has ended."""
 
     def __init__(self, harness: FuzzHarness, doing: str) -> None:
@@ -122,11 +122,11 @@ class Stage:
         request = {
             "target": {"function": function},
             "artifact": {"kind": "version", "version": "1"},
-            "strategy": {"steps": [STAGES[self.doing]]},
+            "strategy": {"steps": [SITUATIONS[self.doing]]},
         }
         with self.harness.env.with_time_skipping_disabled():
             outer = await client.start_workflow(
-                "Release", request, id=f"stage-{next(_numbers)}", task_queue=QUEUE
+                "Release", request, id=f"running-{next(_numbers)}", task_queue=QUEUE
             )
         rollout = client.get_workflow_handle(
             f"lambda/{ACCOUNT}/{REGION}/{function}:live", result_type=ReleaseStatus
@@ -153,24 +153,24 @@ class Stage:
 
 
 async def _all(harness: FuzzHarness, title: str, cases: list[Case[Word]], say: Any) -> Tally:
-    stages: dict[str, asyncio.Queue[Stage]] = {}
-    for doing in STAGES:
-        stages[doing] = asyncio.Queue()
+    rollouts: dict[str, asyncio.Queue[RunningRollout]] = {}
+    for doing in SITUATIONS:
+        rollouts[doing] = asyncio.Queue()
         for _ in range(6):
-            stages[doing].put_nowait(Stage(harness, doing))
+            rollouts[doing].put_nowait(RunningRollout(harness, doing))
 
     async def meet(case: Case[Word], tally: Tally) -> None:
-        free = stages[case.value.stage]
-        stage = await free.get()
+        free = rollouts[case.value.situation]
+        running = await free.get()
         try:
-            await stage.open()
-            await say(stage, case.value, tally)
+            await running.open()
+            await say(running, case.value, tally)
         finally:
-            free.put_nowait(stage)
+            free.put_nowait(running)
 
     tally = await run_cases(title, cases, meet, at_once=12)
-    every = [free.get_nowait() for free in stages.values() for _ in range(free.qsize())]
-    await asyncio.gather(*(stage.close() for stage in every))
+    every = [free.get_nowait() for free in rollouts.values() for _ in range(free.qsize())]
+    await asyncio.gather(*(running.close() for running in every))
     return tally
 
 
@@ -187,16 +187,16 @@ async def test_every_update_is_answered(cleared: FuzzHarness, tallies: list[Tall
     await cleared.nothing_runs()
 
 
-async def _update(stage: Stage, word: Word, tally: Tally) -> None:
+async def _update(running: RunningRollout, word: Word, tally: Tally) -> None:
     payloads = word.sent.about("checkout")
     model = UPDATES.get(word.name)
     good = model is not None and accepted(model, payloads) is not None
-    before, clock = await _length(stage), Clock()
+    before, clock = await _length(running), Clock()
     tally.kinds[word.sent.kind] += 1
     refused, error = "", None
     try:
         async with asyncio.timeout(_WAIT):
-            await stage.rollout.execute_update(word.name, args=_raw(payloads))
+            await running.rollout.execute_update(word.name, args=_raw(payloads))
     except WorkflowUpdateFailedError as failure:
         error = failure.cause
         refused = (
@@ -208,7 +208,7 @@ async def _update(stage: Stage, word: Word, tally: Tally) -> None:
     tally.ends[f"{refused or 'done'}{'' if good else ' (input)' if model else ' (name)'}"] += 1
     assert refused or good, f"{word.name!r} was taken"
     if refused:
-        assert await _length(stage) == before, "a refusal left a trace"
+        assert await _length(running) == before, "a refusal left a trace"
     if good and refused:
         assert refused == "Refused", f"{refused}: {error}"
         assert isinstance(error, ApplicationError)
@@ -237,14 +237,14 @@ async def test_every_query_is_answered(cleared: FuzzHarness, tallies: list[Tally
     await cleared.nothing_runs()
 
 
-async def _query(stage: Stage, word: Word, tally: Tally) -> None:
+async def _query(running: RunningRollout, word: Word, tally: Tally) -> None:
     payloads = word.sent.about("checkout")
-    before, clock = await _length(stage), Clock()
+    before, clock = await _length(running), Clock()
     tally.kinds[word.sent.kind] += 1
     failed: str | None = None
     try:
         async with asyncio.timeout(_WAIT):
-            await stage.rollout.query(word.name, args=_raw(payloads))
+            await running.rollout.query(word.name, args=_raw(payloads))
     except WorkflowQueryFailedError as failure:
         failed = str(failure)
     except RPCError as problem:
@@ -252,7 +252,7 @@ async def _query(stage: Stage, word: Word, tally: Tally) -> None:
         failed = problem.message
     tally.refused(clock)
     tally.ends["answered" if failed is None else "refused"] += 1
-    assert await _length(stage) == before, "a query left a trace"
+    assert await _length(running) == before, "a query left a trace"
     assert failed is None or len(failed) <= _LONGEST_ANSWER, f"{len(failed)} characters"
     if word.name == "status":
         assert failed is None or payloads, (
@@ -268,5 +268,5 @@ def _raw(payloads: Sequence[Payload]) -> list[RawValue]:
     return [RawValue(each) for each in payloads]
 
 
-async def _length(stage: Stage) -> int:
-    return (await stage.rollout.describe()).history_length
+async def _length(running: RunningRollout) -> int:
+    return (await running.rollout.describe()).history_length

@@ -75,21 +75,14 @@ async def success(harness: Harness) -> Handle:
 async def alarm(harness: Harness) -> Handle:
     """An alarm goes off in the bake."""
     harness.aws.alarms["errors"] = "OK"
-    handle = await harness.start(
-        "Release",
-        harness.request(artifact=harness.package("three"), guards={"alarms": ["errors"]}, **LONG),
-    )
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", guards={"alarms": ["errors"]}, **LONG)
     harness.aws.alarms["errors"] = "ALARM"
     return handle
 
 
 async def abort(harness: Harness) -> Handle:
     """A person pauses, resumes and aborts."""
-    handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **LONG)
-    )
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", **LONG)
     await harness.send("pause", reason="p99")
     await asyncio.sleep(1)
     await harness.send("resume")
@@ -99,13 +92,7 @@ async def abort(harness: Harness) -> Handle:
 
 async def cancel(harness: Harness) -> Handle:
     """The release is cancelled in its bake."""
-    handle = await harness.start(
-        "Release",
-        harness.request(
-            artifact=harness.package("three"), configuration={"MemorySize": 512}, **LONG
-        ),
-    )
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", configuration={"MemorySize": 512}, **LONG)
     await handle.cancel()
     return handle
 
@@ -124,20 +111,14 @@ async def hook_refusal(harness: Harness) -> Handle:
 
 async def approval(harness: Harness) -> Handle:
     """A person approves."""
-    handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **APPROVAL)
-    )
-    await harness.wait_for_phase("awaiting_approval")
+    handle = await harness.begin_until("awaiting_approval", **APPROVAL)
     await harness.send("approve", note="looks good")
     return handle
 
 
 async def promotion(harness: Harness) -> Handle:
     """A person promotes."""
-    handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **LONG)
-    )
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", **LONG)
     await harness.send("promote", reason="hotfix")
     return handle
 
@@ -219,10 +200,7 @@ async def rejection(harness: Harness) -> Handle:
 
 async def foreign(harness: Harness) -> Handle:
     """Another writer moves the alias in the bake."""
-    handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **SHORT)
-    )
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", **SHORT)
     harness.move_alias("1")
     return handle
 
@@ -253,10 +231,7 @@ async def rollback(harness: Harness) -> Handle:
 
 async def terminated(harness: Harness) -> Handle:
     """The rollout is terminated, and rolled back by the release."""
-    handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **LONG)
-    )
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", **LONG)
     await harness.rollout.terminate("an accident")
     return handle
 
@@ -267,10 +242,7 @@ async def terminated_with_concurrency(harness: Harness) -> Handle:
     The release waits for its late writes, then restores the rest.
     """
     concurrency = {"concurrency": {"reserved": 50}}
-    handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), **concurrency, **LONG)
-    )
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", **concurrency, **LONG)
     await harness.rollout.terminate("an accident")
     return handle
 
@@ -307,11 +279,7 @@ async def unmeasurable(harness: Harness) -> Handle:
         {"kind": "bake", **short},
         {"kind": "analysis", "not_worse": [{}], **short},
     ]
-    handle = await harness.start(
-        "Release",
-        harness.request(artifact=harness.package("three"), strategy={"steps": steps}, **metrics),
-    )
-    await harness.wait_for_phase("awaiting_approval")
+    handle = await harness.begin_until("awaiting_approval", strategy={"steps": steps}, **metrics)
     await harness.send("approve")
     await harness.wait_for_phase("baking")
     await harness.wait_for_phase("awaiting_approval")
@@ -330,10 +298,7 @@ async def two_analyses(harness: Harness) -> Handle:
         {**analysis, "not_worse": [{"margin": 0.01}]},
         {**analysis, "not_worse": [{"margin": 0.1}]},
     ]
-    handle = await harness.start(
-        "Release", harness.request(artifact=harness.package("three"), strategy={"steps": steps})
-    )
-    await harness.wait_for_phase("baking")
+    handle = await harness.begin_until("baking", strategy={"steps": steps})
     await harness.send("pause", reason="lunch")
     await harness.send("resume")
     return handle

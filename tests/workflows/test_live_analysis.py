@@ -277,7 +277,7 @@ async def test_analysis_lasts_its_whole_duration_by_default(
     assert timedelta(minutes=10) <= await read_duration(harness) < timedelta(minutes=11)
 
 
-async def test_analysis_may_end_early_on_evidence(harness: Harness) -> None:
+async def test_analysis_may_end_early_and_leaves_its_verdict_in_the_memo(harness: Harness) -> None:
     set_traffic(harness, candidate=USUAL_ERROR_RATE)
     assert_promoted(
         await harness.release(
@@ -286,6 +286,9 @@ async def test_analysis_may_end_early_on_evidence(harness: Harness) -> None:
         harness,
     )
     assert await read_duration(harness) < timedelta(minutes=5)
+    verdict = await (await harness.rollout.describe()).memo_value("verdict")
+    assert verdict["verdict"] == "passed"
+    assert "against" in verdict["reason"]
 
 
 async def test_analysis_without_a_verdict_holds(harness: Harness) -> None:
@@ -317,19 +320,6 @@ async def test_slow_requests_are_counted_against_the_p99_of_stable(harness: Harn
         for query in harness.aws.of("get_metric_data")[-1]["MetricDataQueries"]
     }
     assert "TC(100:)" in stats
-
-
-async def test_verdict_is_in_the_memo_with_its_reason(harness: Harness) -> None:
-    set_traffic(harness, candidate=USUAL_ERROR_RATE)
-    assert_promoted(
-        await harness.release(
-            artifact=harness.package("three"), **canary_with(analysis_step(early=True))
-        ),
-        harness,
-    )
-    verdict = await (await harness.rollout.describe()).memo_value("verdict")
-    assert verdict["verdict"] == "passed"
-    assert "against" in verdict["reason"]
 
 
 # --- a broken baseline ---
