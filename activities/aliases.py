@@ -263,7 +263,7 @@ def _foreign_change_error(request: UpdateAliasRequest, found: dict[str, Any]) ->
     if alias.revision_id == request.revision_id:
         return not_settled_error(
             "update_alias",
-            f"AWS refused revision {request.revision_id} of {request.name}, and still answers it",
+            f"AWS refused revision {request.revision_id} of {request.name}, and still returns it",
         )
     weights = "".join(
         f", {100 * weight:g}% to version {version}" for version, weight in alias.weights.items()

@@ -145,7 +145,7 @@ class Connection:
             await self._limits.acquire(operation)
         outcome = "Cancelled"
         try:
-            async with asyncio.timeout(self._timeouts.limit_call(operation, parameters)):
+            async with asyncio.timeout(self._timeouts.compute_call_seconds(operation, parameters)):
                 response = await _read_streams(operation, await send(**parameters))
                 _refuse_mismatch(operation, response, shape)
             outcome = "ok"

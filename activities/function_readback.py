@@ -118,7 +118,7 @@ def foreign_change_error(
         return not_settled_error(
             operation,
             f"AWS refused revision {request.revision_id} of {request.function_name}, and still"
-            " answers it",
+            " returns it",
         )
     modified = found["Configuration"].get("LastModified")
     return stale_error(

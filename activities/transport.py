@@ -22,7 +22,7 @@ class Timeouts:
     read: float = 10
     invoke: float = 910
 
-    def limit_call(self, operation: str, parameters: Mapping[str, Any]) -> float | None:
+    def compute_call_seconds(self, operation: str, parameters: Mapping[str, Any]) -> float | None:
         """Return the seconds for a whole call; None, no limit, for an invocation.
 
         A call that sends code has a second more for each megabyte.

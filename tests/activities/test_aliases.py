@@ -56,7 +56,7 @@ async def test_alias_created_under_a_lost_response_is_adopted(
     port: FakeLambda, aliases: Aliases
 ) -> None:
     port.lose("create_alias")
-    with pytest.raises(ApplicationError) as lost:
+    with pytest.raises(ApplicationError, match="Unavailable") as lost:
         await on_attempt(1, aliases.create_alias, CREATE)
     assert (lost.value.type, lost.value.non_retryable) == ("Unavailable", False)
     created = await on_attempt(2, aliases.create_alias, CREATE)
@@ -140,7 +140,7 @@ async def test_update_under_a_lost_response_is_not_sent_again(
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
     port.lose("update_alias")
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="no answer came in time"):
         await on_attempt(1, aliases.update_alias, update("1", routed(v2=0.1), revision))
     moved = await on_attempt(2, aliases.update_alias, update("1", routed(v2=0.1), revision))
     assert (moved.weights, moved.revision_id) == ({"2": 0.1}, there(port)["RevisionId"])
@@ -186,7 +186,7 @@ async def test_contradictory_reads_are_retried_and_not_stale(
 ) -> None:
     revision = (await on_attempt(1, aliases.create_alias, CREATE)).revision_id
     port.respond("update_alias", AwsError("update_alias", "PreconditionFailedException", "stale"))
-    with pytest.raises(ApplicationError, match="still answers it") as unsettled:
+    with pytest.raises(ApplicationError, match="still returns it") as unsettled:
         await on_attempt(1, aliases.update_alias, update("2", ALL, revision))
     assert (unsettled.value.type, unsettled.value.non_retryable) == ("Conflict", False)
 
@@ -244,7 +244,7 @@ async def test_aliases_are_listed_over_all_pages_or_as_many_as_requested(
 
 
 async def test_missing_alias_is_not_found(aliases: Aliases) -> None:
-    with pytest.raises(ApplicationError) as missing:
+    with pytest.raises(ApplicationError, match="NotFound") as missing:
         await on_attempt(
             1, aliases.get_alias, GetAliasRequest(function_name="checkout", name="live")
         )

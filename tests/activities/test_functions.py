@@ -74,7 +74,7 @@ class TestCreate:
         self, port: FakeLambda, functions: Functions
     ) -> None:
         port.lose("create_function")
-        with pytest.raises(ApplicationError):
+        with pytest.raises(ApplicationError, match="no answer came in time"):
             await on_attempt(1, functions.create_function, CREATE)
         created = await on_attempt(2, functions.create_function, CREATE)
         assert (created.function_name, created.timeout) == ("checkout", 10)
@@ -115,7 +115,7 @@ class TestCreate:
         await on_attempt(1, functions.create_function, CREATE.model_copy(update=other))
         port.settle("checkout")
         before = dict(latest(port))
-        with pytest.raises(ApplicationError) as refused:
+        with pytest.raises(ApplicationError, match="Exists") as refused:
             await on_attempt(attempt, functions.create_function, CREATE)
         assert (refused.value.type, refused.value.non_retryable) == ("Exists", True)
         assert f"differs in {differing}." in refused.value.message
@@ -156,7 +156,7 @@ class TestCreate:
     ) -> None:
         request = CREATE.model_copy(update={"publish": True})
         port.lose("create_function")
-        with pytest.raises(ApplicationError):
+        with pytest.raises(ApplicationError, match="no answer came in time"):
             await on_attempt(1, functions.create_function, request)
         assert (await on_attempt(2, functions.create_function, request)).version == "1"
         assert [*port.functions["checkout"].versions] == ["1"]
@@ -171,7 +171,7 @@ class TestCreate:
             }
         )
         port.lose("create_function")
-        with pytest.raises(ApplicationError):
+        with pytest.raises(ApplicationError, match="no answer came in time"):
             await on_attempt(1, functions.create_function, request)
         assert latest(port)["Environment"]["Variables"] == {"TOKEN": SECRET}
         assert (await on_attempt(2, functions.create_function, request)).function_name == "checkout"
@@ -244,7 +244,7 @@ class TestCode:
         port.checksums = checksums
         request = source(port)
         port.lose("update_function_code")
-        with pytest.raises(ApplicationError):
+        with pytest.raises(ApplicationError, match="no answer came in time"):
             await on_attempt(1, made.update_function_code, request)
         assert (await on_attempt(2, made.update_function_code, request)).code_sha256 == latest(
             port
@@ -278,7 +278,7 @@ class TestCode:
     ) -> None:
         request = object_(port)
         theirs(port, b"six!")
-        with pytest.raises(ApplicationError) as stale:
+        with pytest.raises(ApplicationError, match="Stale") as stale:
             await on_attempt(2, made.update_function_code, request)
         assert stale.value.type == "Stale"
 
@@ -287,10 +287,10 @@ class TestCode:
     ) -> None:
         request = object_(port)
         port.lose("update_function_code")
-        with pytest.raises(ApplicationError):
+        with pytest.raises(ApplicationError, match="no answer came in time"):
             await on_attempt(1, made.update_function_code, request)
         port.respond("head_object", MISSING)
-        with pytest.raises(ApplicationError) as stale:
+        with pytest.raises(ApplicationError, match="Stale") as stale:
             await on_attempt(2, made.update_function_code, request)
         assert stale.value.type == "Stale"
         assert port.count("update_function_code") == 1
@@ -316,7 +316,7 @@ class TestCode:
     ) -> None:
         request = upload(port, architectures=["arm64"])
         theirs(port, b"two!")
-        with pytest.raises(ApplicationError) as stale:
+        with pytest.raises(ApplicationError, match="Stale") as stale:
             await on_attempt(2, made.update_function_code, request)
         assert stale.value.type == "Stale"
 
@@ -325,7 +325,7 @@ class TestCode:
     ) -> None:
         request = upload(port, publish=True)
         port.lose("update_function_code")
-        with pytest.raises(ApplicationError):
+        with pytest.raises(ApplicationError, match="no answer came in time"):
             await on_attempt(1, made.update_function_code, request)
         assert (await on_attempt(2, made.update_function_code, request)).version == "1"
         assert [*port.functions["checkout"].versions] == ["1"]
@@ -344,7 +344,7 @@ class TestCode:
             "update_function_code",
             AwsError("update_function_code", "PreconditionFailedException", "stale"),
         )
-        with pytest.raises(ApplicationError, match="still answers it") as unsettled:
+        with pytest.raises(ApplicationError, match="still returns it") as unsettled:
             await on_attempt(1, made.update_function_code, upload(port))
         assert not unsettled.value.non_retryable
 
@@ -363,7 +363,7 @@ class TestConfiguration:
             port, environment=Environment(variables={"TOKEN": SECRET}), layers=[layer]
         )
         port.lose("update_function_configuration")
-        with pytest.raises(ApplicationError):
+        with pytest.raises(ApplicationError, match="no answer came in time"):
             await on_attempt(1, made.update_function_configuration, request)
         changed = await on_attempt(2, made.update_function_configuration, request)
         assert changed.timeout == 9
@@ -387,7 +387,7 @@ class TestConfiguration:
         port.apply("update_function_configuration", FunctionName="checkout", **theirs)
         port.settle("checkout")
         before = dict(latest(port))
-        with pytest.raises(ApplicationError) as stale:
+        with pytest.raises(ApplicationError, match="Stale") as stale:
             await on_attempt(attempt, made.update_function_configuration, request)
         assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
         assert (
@@ -446,7 +446,7 @@ class TestConfiguration:
 async def test_busy_function_is_tried_again(port: FakeLambda, made: Functions) -> None:
     port.polls = 5
     port.apply("update_function_code", FunctionName="checkout", ZipFile=b"two!")
-    with pytest.raises(ApplicationError) as busy:
+    with pytest.raises(ApplicationError, match="An update is in progress") as busy:
         await on_attempt(1, made.update_function_configuration, configure(port))
     assert not busy.value.non_retryable
 
@@ -457,6 +457,6 @@ async def test_reads_return_what_is_there(port: FakeLambda, made: Functions) -> 
     assert "Signature" not in found.model_dump_json()
     listed = await on_attempt(1, made.list_functions, ListFunctionsRequest())
     assert [function.function_name for function in listed.functions] == ["checkout"]
-    with pytest.raises(ApplicationError) as missing:
+    with pytest.raises(ApplicationError, match="NotFound") as missing:
         await on_attempt(1, made.get_function, GetFunctionRequest(function_name="gone"))
     assert missing.value.type == "NotFound"
