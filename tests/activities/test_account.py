@@ -34,5 +34,5 @@ async def test_settings_are_read_with_no_input_and_with_an_empty_one(
 
 
 def test_input_with_a_member_is_refused() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         GetAccountSettingsRequest.model_validate({"FunctionName": "checkout"})

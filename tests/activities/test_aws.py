@@ -36,8 +36,8 @@ SECRET = "hunter2-correct-horse"
 
 
 @asynccontextmanager
-async def door(environment: pytest.MonkeyPatch, url: str) -> AsyncIterator[Connection]:
-    """An adapter of its own, for what lies elsewhere."""
+async def connect_to(environment: pytest.MonkeyPatch, url: str) -> AsyncIterator[Connection]:
+    """An adapter of the test's own, for another address."""
     environment.setenv("AWS_ENDPOINT_URL", url)
     async with connect(REGION, timeouts=Timeouts(connect=0.5, read=0.5)) as aws:
         yield aws
@@ -46,7 +46,7 @@ async def door(environment: pytest.MonkeyPatch, url: str) -> AsyncIterator[Conne
 async def refused(
     aws: Connection, operation: str = "get_alias", service: str = "lambda", **parameters: Any
 ) -> AwsError:
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(AwsError, match=f"^{operation}: ") as caught:
         await aws.call(
             service, operation, parameters or {"FunctionName": "checkout", "Name": "live"}
         )
@@ -105,7 +105,7 @@ async def test_write_that_times_out_is_unavailable_and_was_sent_once(
 
 async def test_package_that_times_out_is_given_up(hasty: Connection, stub: Stub) -> None:
     stub.meets(TOO_LATE)
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(AwsError, match="DownloadFailed") as caught:
         await hasty.download(f"{stub.url}/code/checkout/1", limit=100)
     assert caught.value.code == "DownloadFailed"
 
@@ -147,7 +147,7 @@ async def test_reads_share_a_connection_and_writes_never_do(aws: Connection, stu
 async def test_clients_are_made_once_for_concurrent_callers(
     environment: pytest.MonkeyPatch, stub: Stub
 ) -> None:
-    async with door(environment, stub.url) as aws:
+    async with connect_to(environment, stub.url) as aws:
         create = aws._session.create_client
 
         @asynccontextmanager
@@ -205,7 +205,7 @@ async def test_proxys_page_is_not_repeated(aws: Connection, stub: Stub) -> None:
 async def test_refused_connection_is_unavailable(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    async with door(environment, f"http://127.0.0.1:{free_port()}") as aws:
+    async with connect_to(environment, f"http://127.0.0.1:{free_port()}") as aws:
         error = await refused(aws, "get_function", FunctionName="checkout", Qualifier="live")
     assert (error.code, classify_error(error)) == ("EndpointConnectionError", Fault.UNAVAILABLE)
     assert "/functions/checkout" in error.message
@@ -225,7 +225,7 @@ async def test_trickle_of_bytes_does_not_extend_a_timeout(
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     async with (
         server,
-        door(environment, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as aws,
+        connect_to(environment, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as aws,
     ):
         begun = asyncio.get_running_loop().time()
         error = await refused(aws, "update_alias", FunctionName="checkout", Name="live")
@@ -429,7 +429,7 @@ async def test_wrong_configuration_is_reported_in_one_line(
     environment: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     environment.setenv(variable, value)
-    with pytest.raises(AwsConfigurationError) as caught:
+    with pytest.raises(AwsConfigurationError, match="AWS") as caught:
         async with connect(REGION):
             pass
     assert "\n" not in str(caught.value)
@@ -438,7 +438,7 @@ async def test_wrong_configuration_is_reported_in_one_line(
 async def test_wrong_address_of_another_service_is_invalid_when_called(
     environment: pytest.MonkeyPatch, stub: Stub
 ) -> None:
-    async with door(environment, stub.url) as aws:
+    async with connect_to(environment, stub.url) as aws:
         environment.setenv("AWS_ENDPOINT_URL_SSM", "not a url")
         error = await refused(aws, "get_parameters", "ssm", Names=["/a"])
     assert (error.code, classify_error(error)) == ("InvalidConfigError", Fault.INVALID)
@@ -470,7 +470,7 @@ async def test_secrets_and_parameters_come_from_their_own_services(
 
 
 async def test_unknown_operation_is_a_bug(aws: Connection) -> None:
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="make_coffee"):
         await aws.call("lambda", "make_coffee", {})
 
 
@@ -496,14 +496,14 @@ async def test_failed_download_keeps_its_address_secret(
     aws: Connection, stub: Stub, fault: Any, code: str
 ) -> None:
     stub.meets(fault, fault)
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(AwsError, match=code) as caught:
         await aws.download(f"{stub.url}/code/checkout/1?X-Amz-Signature=secret", limit=100)
     assert caught.value.code == code
     assert "127.0.0.1" not in str(caught.value)
 
 
 async def test_package_over_the_limit_is_not_downloaded_whole(aws: Connection, stub: Stub) -> None:
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(AwsError, match="2 bytes") as caught:
         await aws.download(f"{stub.url}/code/checkout/1", limit=2)
     assert classify_error(caught.value) is Fault.EXHAUSTED
 
@@ -557,7 +557,7 @@ async def test_requests_are_counted_by_operation_and_outcome(aws: Connection, st
     get = {"FunctionName": "checkout", "Name": "live"}
     await environment.run(aws.call, "lambda", "get_alias", get)
     stub.meets(BROKEN)
-    with pytest.raises(AwsError):
+    with pytest.raises(AwsError, match="ServiceException"):
         await environment.run(aws.call, "lambda", "get_alias", get)
     counted = [
         (name, attributes["operation"], attributes["outcome"]) for name, attributes in meter.counted

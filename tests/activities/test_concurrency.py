@@ -24,7 +24,7 @@ async def test_reservation_under_a_lost_response_is_made_again(
         function_name="checkout", reserved_concurrent_executions=number
     )
     port.lose("put_function_concurrency")
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="no answer came in time"):
         await on_attempt(1, ReservedConcurrency(port).put_function_concurrency, request)
     assert (
         await on_attempt(2, ReservedConcurrency(port).put_function_concurrency, request)
@@ -45,6 +45,6 @@ async def test_missing_function_has_no_reservation_to_delete(
         "delete_function_concurrency",
         AwsError("delete_function_concurrency", "AccessDeniedException", "no"),
     )
-    with pytest.raises(ApplicationError) as denied:
+    with pytest.raises(ApplicationError, match="Denied") as denied:
         await on_attempt(attempt, ReservedConcurrency(port).delete_function_concurrency, request)
     assert denied.value.type == "Denied"

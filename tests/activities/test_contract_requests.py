@@ -349,7 +349,7 @@ def test_validation_error_never_repeats_a_sensitive_value() -> None:
         {"Code": {"ZipFile": 5, "S3Bucket": f"{secret}."}},
     ]
     for document in documents:
-        with pytest.raises(ValidationError) as refused:
+        with pytest.raises(ValidationError, match="validation error") as refused:
             CreateFunctionRequest.model_validate_json(json.dumps(document))
         assert secret not in str(refused.value)
         assert secret not in str(refused.value.errors(include_input=False, include_context=False))

@@ -210,7 +210,7 @@ NO_PARAMETER: dict[str, Any] = {
 async def test_unknown_reference_is_invalid_naming_the_variable_alone(
     value: str, answers: dict[str, Any]
 ) -> None:
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(AwsError, match="environment variable DB_PASSWORD") as caught:
         await resolve_references(ScriptedAws(**answers), {"FINE": "x", "DB_PASSWORD": value})
     assert (caught.value.code, classify_error(caught.value)) == ("InvalidReference", Fault.INVALID)
     assert "environment variable DB_PASSWORD" in str(caught.value)
@@ -223,7 +223,7 @@ async def test_refusal_of_aws_passes_through() -> None:
             "get_parameters", "AccessDeniedException", "not authorized to perform ssm:GetParameters"
         )
     )
-    with pytest.raises(AwsError) as caught:
+    with pytest.raises(AwsError, match="not authorized") as caught:
         await resolve_references(port, {"A": "{{resolve:ssm:/a}}"})
     assert classify_error(caught.value) is Fault.DENIED
 

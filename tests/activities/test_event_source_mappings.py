@@ -45,7 +45,7 @@ async def test_mapping_created_under_a_lost_response_is_adopted(
     port: FakeLambda, mappings: EventSourceMappings
 ) -> None:
     port.lose("create_event_source_mapping")
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="no answer came in time"):
         await on_attempt(1, mappings.create_event_source_mapping, CREATE)
     assert (await on_attempt(2, mappings.create_event_source_mapping, CREATE)).uuid == UUID
     assert port.count("create_event_source_mapping") == 1
@@ -209,7 +209,7 @@ async def test_delete_of_a_deleting_mapping_succeeds_of_an_updating_one_retries(
     busy = AwsError("delete_event_source_mapping", "ResourceInUseException", "in transition")
     port.respond("delete_event_source_mapping", busy, busy)
     there(port)["State"] = "Updating"
-    with pytest.raises(ApplicationError) as waiting:
+    with pytest.raises(ApplicationError, match="Conflict") as waiting:
         await on_attempt(
             1, mappings.delete_event_source_mapping, DeleteEventSourceMappingRequest(uuid=UUID)
         )

@@ -41,7 +41,7 @@ async def test_lost_response_is_not_tried_again(
     port: FakeLambda, invocations: Invocations, name: str, request_: Any
 ) -> None:
     port.lose(name)
-    with pytest.raises(ApplicationError) as lost:
+    with pytest.raises(ApplicationError, match="Unavailable") as lost:
         await on_attempt(1, getattr(invocations, name), request_)
     assert (lost.value.type, lost.value.non_retryable) == ("Unavailable", True)
     assert len(port.invocations) == 1
@@ -55,7 +55,7 @@ async def test_throttled_invocation_is_not_tried_again(
         "invoke",
         AwsError("invoke", "TooManyRequestsException", "slow down", status=429, retry_after=1),
     )
-    with pytest.raises(ApplicationError) as throttled:
+    with pytest.raises(ApplicationError, match="Throttled") as throttled:
         await on_attempt(1, invocations.invoke, INVOKE)
     assert (throttled.value.type, throttled.value.non_retryable) == ("Throttled", True)
 

@@ -501,7 +501,7 @@ async def test_invocation_is_sent_once_or_not_at_all(
     # A payload may be anything, and a response without a body is whole when half of it arrives.
     harmless = NOT_JSON if case.name == "invoke" else Truncated()
     assert ends in ([["done"]] if fault == harmless else [["Unavailable"], ["Throttled"]])
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Unavailable") as caught:
         await attempt(aws, case, request, 2)
     assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", True)
     assert stub.sent(case.name) == 1
@@ -517,12 +517,12 @@ async def test_alias_moved_by_another_writer_is_left_alone(
     case = BY_NAME["update_alias"]
     request = case.ask(fake)
     stub.meets(DropBefore(), operation="update_alias")
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="ConnectionClosedError"):
         await attempt(aws, case, request, 1)
     fake.overwrite("checkout", "theirs")
     theirs = fake.publish("checkout")
     fake.apply("update_alias", FunctionName="checkout", Name="live", FunctionVersion=theirs)
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Stale") as caught:
         await attempt(aws, case, request, 2)
     assert (caught.value.type, caught.value.non_retryable) == ("Stale", True)
     assert stub.sent("update_alias") == 1
@@ -535,10 +535,10 @@ async def test_code_uploaded_by_another_writer_is_left_alone(
     case = BY_NAME["update_function_code"]
     request = case.ask(fake)
     stub.meets(DropBefore(), operation="update_function_code")
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="ConnectionClosedError"):
         await attempt(aws, case, request, 1)
     fake.overwrite("checkout", "theirs")
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Stale") as caught:
         await attempt(aws, case, request, 2)
     assert caught.value.type == "Stale"
     assert fake.functions["checkout"].code == b"theirs"
@@ -589,7 +589,7 @@ async def test_resource_created_by_another_writer_is_left_alone(
         fake.settle(function)
     fake.apply("list_event_source_mappings")
     before = repr((fake.functions, fake.mappings))
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Exists") as caught:
         await attempt(aws, case, case.ask(fake), number)
     assert (caught.value.type, caught.value.non_retryable) == ("Exists", True)
     assert repr((fake.functions, fake.mappings)) == before
@@ -607,7 +607,7 @@ async def test_secret_in_a_refusal_of_awss_is_not_in_the_failure(
         ),
         operation=case.name,
     )
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Invalid") as caught:
         await attempt(aws, case, case.ask(fake), 1)
     assert caught.value.type == "Invalid"
     assert "hunter2" not in str(caught.value)

@@ -83,7 +83,7 @@ async def test_permission_added_under_a_lost_response_is_not_added_again(
     port: FakeLambda, permissions: Permissions
 ) -> None:
     port.lose("add_permission")
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="no answer came in time"):
         await on_attempt(1, permissions.add_permission, ADD)
     answer = await on_attempt(2, permissions.add_permission, ADD)
     assert json.loads(answer.statement)["Sid"] == ADD.statement_id
@@ -204,7 +204,7 @@ async def test_policy_that_moved_on_is_stale_without_our_statement(
         AwsError("add_permission", MOVED, "moved"),
         AwsError("add_permission", MOVED, "moved"),
     )
-    with pytest.raises(ApplicationError) as stale:
+    with pytest.raises(ApplicationError, match="Stale") as stale:
         await on_attempt(
             1, permissions.add_permission, ADD.model_copy(update={"revision_id": "p0"})
         )
@@ -227,7 +227,7 @@ async def test_removal_from_a_policy_that_moved_on_needs_it_gone(
     port.respond("remove_permission", moved, moved)
     assert await on_attempt(1, permissions.remove_permission, REMOVE) is None
     port.apply("add_permission", **ADD.parameters())
-    with pytest.raises(ApplicationError) as stale:
+    with pytest.raises(ApplicationError, match="Stale") as stale:
         await on_attempt(1, permissions.remove_permission, REMOVE)
     assert stale.value.type == "Stale"
 
@@ -269,7 +269,7 @@ async def test_policy_is_read_per_qualifier(permissions: Permissions) -> None:
         1, permissions.get_policy, GetPolicyRequest(function_name="checkout", qualifier="live")
     )
     assert json.loads(found.policy)["Statement"][0]["Sid"] == ADD.statement_id
-    with pytest.raises(ApplicationError) as missing:
+    with pytest.raises(ApplicationError, match="NotFound") as missing:
         await on_attempt(1, permissions.get_policy, GetPolicyRequest(function_name="checkout"))
     assert missing.value.type == "NotFound"
 

@@ -112,7 +112,7 @@ async def test_refusal_of_aws_is_not_tried_again(
     port: FakeLambda, probing: Probes, code: str, fault: str
 ) -> None:
     port.respond("invoke", AwsError("invoke", code, "no", status=400))
-    with pytest.raises(ApplicationError) as refused:
+    with pytest.raises(ApplicationError, match=fault) as refused:
         await on_attempt(1, probing.probe_function, asked())
     assert (refused.value.type, refused.value.non_retryable) == (fault, True)
 
@@ -261,7 +261,9 @@ async def test_other_status_is_a_failure(
 def test_invalid_request_is_refused_by_its_field_and_not_repeated(
     members: dict[str, Any], where: tuple[str | int, ...]
 ) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(
+        ValidationError, match="validation error for ProbeFunctionRequest"
+    ) as refused:
         asked(**{"Expectations": [], **members})
     assert [each["loc"] for each in refused.value.errors()] == [where]
 
@@ -316,7 +318,7 @@ async def test_http_request_is_sent_once_whatever_happens_to_it(
     aws: Connection, stub: Stub, fault: Any, kind: str
 ) -> None:
     stub.meets(fault, operation="invoke")
-    with pytest.raises(ApplicationError) as lost:
+    with pytest.raises(ApplicationError, match=kind) as lost:
         await on_attempt(1, Probes(aws).probe_function, asked())
     assert (lost.value.type, lost.value.non_retryable) == (kind, True)
     assert stub.sent("invoke") == 1

@@ -57,7 +57,7 @@ async def test_refused_delete_is_no_success() -> None:
     port = ScriptedAws(
         delete_provisioned_concurrency_config=AwsError("delete", "AccessDeniedException", "no")
     )
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Denied") as caught:
         await ProvisionedConcurrency(port).delete_provisioned_concurrency_config(DELETE)
     assert caught.value.type == "Denied"
 
@@ -78,7 +78,7 @@ async def test_missing_version_is_not_found() -> None:
             "get", "ResourceNotFoundException", "none", status=404
         )
     )
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="NotFound") as caught:
         await ProvisionedConcurrency(port).get_provisioned_concurrency_config(GET)
     assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)
 
@@ -104,7 +104,7 @@ async def test_progress_comes_back_in_numbers() -> None:
 
 
 def test_zero_environments_are_refused_unsent() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
         PutProvisionedConcurrencyConfigRequest(
             function_name="checkout", qualifier="1", provisioned_concurrent_executions=0
         )

@@ -165,7 +165,7 @@ async def test_lost_response_does_not_lead_to_a_second_write(
     aws: Connection, stub: Stub, function: Function, operation: str
 ) -> None:
     stub.meets(DropAfter(), operation=operation)
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Unavailable") as caught:
         await restored(aws, DESCRIBED)
     assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", False)
     await restored(aws, DESCRIBED, attempt=2)
@@ -199,7 +199,7 @@ async def test_long_change_is_waited_for_by_a_benign_retry(
 ) -> None:
     monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.05)
     fake.polls = 3
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="NotReady") as caught:
         await restored(aws)
     assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
     monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 20)
@@ -223,7 +223,7 @@ async def test_damaged_package_is_not_uploaded(
     aws: Connection, stub: Stub, function: Function
 ) -> None:
     function.packages["1"] = Package(b"something else")
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Unavailable") as caught:
         await restored(aws)
     assert (caught.value.type, caught.value.non_retryable) == ("Unavailable", False)
     assert stub.sent("update_function_code") == 0
@@ -236,7 +236,7 @@ async def test_refused_download_is_retried_a_few_times_and_then_final(
     for attempt in (1, 5):
         stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="$LATEST")
         stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="1")
-        with pytest.raises(ApplicationError) as caught:
+        with pytest.raises(ApplicationError, match="DownloadFailed") as caught:
             await restored(aws, attempt=attempt)
         ends.append(caught.value.non_retryable)
         assert "127.0.0.1" not in str(caught.value)
@@ -285,7 +285,7 @@ async def test_version_that_cannot_be_copied_is_exhausted_and_says_why(
     source: dict[str, Any],
 ) -> None:
     port = ScriptedAws(get_function=[source, LATEST])
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Exhausted") as caught:
         await restored(port)
     assert (caught.value.type, caught.value.non_retryable) == ("Exhausted", True)
     assert "$LATEST keeps what this release has put there" in caught.value.message
@@ -343,7 +343,7 @@ async def test_foreign_change_between_read_and_write_is_not_overwritten(
         else found({}, CodeSha256="two", Timeout=9)
     )
     port = ScriptedAws(get_function=[source, LATEST], **{operation: moved})
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Conflict") as caught:
         await restored(port)
     assert (caught.value.type, caught.value.non_retryable) == ("Conflict", False)
     assert port.last(operation)["RevisionId"] == "r2"
@@ -455,7 +455,7 @@ async def test_missing_version_is_not_found() -> None:
     port = ScriptedAws(
         get_function=AwsError("get_function", "ResourceNotFoundException", "none", status=404)
     )
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="NotFound") as caught:
         await restored(port)
     assert (caught.value.type, caught.value.non_retryable) == ("NotFound", True)
 
@@ -464,7 +464,7 @@ async def test_third_package_at_a_time_is_not_ready() -> None:
     group = RestoreLatest(ScriptedAws(get_function=[found({"Location": "https://x"}), LATEST]))
     for _ in range(2):
         await group._packages.acquire()
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="NotReady") as caught:
         await group.restore_latest(REQUEST)
     assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
 
@@ -475,7 +475,7 @@ async def test_third_package_at_a_time_is_not_ready() -> None:
 def test_request_names_a_published_version_and_its_parts(
     wrong: dict[str, Any],
 ) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="validation error for RestoreLatestRequest"):
         RestoreLatestRequest.model_validate(
             {
                 "FunctionName": "checkout",

@@ -56,7 +56,7 @@ async def unsettled(port: ScriptedAws, request: Any = LATEST) -> ApplicationErro
         if isinstance(request, SettleFunctionRequest)
         else Settling(port).settle_provisioned_concurrency
     )
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match=r"get_\w+") as caught:
         await settle(request)
     return caught.value
 
@@ -200,7 +200,7 @@ async def test_missing_function_is_not_found_at_once() -> None:
 async def test_missing_version_is_not_found_on_a_later_attempt() -> None:
     environment, port = ActivityEnvironment(), ScriptedAws(get_function=MISSING)
     environment.info = dataclasses.replace(environment.info, attempt=2)
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="NotFound"):
         await environment.run(Settling(port).settle_function, VERSION)
     assert port.times("get_function") == 1
 
@@ -220,7 +220,7 @@ async def test_worker_shutdown_hands_the_wait_over_at_once(request_: Any) -> Non
     await asyncio.sleep(0.02)
     begun = asyncio.get_running_loop().time()
     environment.worker_shutdown()
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="NotReady") as caught:
         await waiting
     assert asyncio.get_running_loop().time() - begun < 0.3
     assert (caught.value.type, caught.value.non_retryable, caught.value.category) == (

@@ -25,7 +25,7 @@ async def test_tags_are_set_and_removed_and_a_second_time_changes_nothing(
             (tags.untag_resource, UntagResourceRequest(resource=ARN, tag_keys=["old"])),
         ):
             if attempt == 1:
-                with pytest.raises(ApplicationError):
+                with pytest.raises(ApplicationError, match="no answer came in time"):
                     await on_attempt(attempt, method, request)
             else:
                 assert await on_attempt(attempt, method, request) is None

@@ -47,7 +47,7 @@ async def test_version_published_under_a_lost_response_is_adopted(
 ) -> None:
     request = publish(port)
     port.lose("publish_version")
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="no answer came in time"):
         await on_attempt(1, versions.publish_version, request)
     published = await on_attempt(2, versions.publish_version, request)
     assert (published.version, published.description) == ("1", RELEASE)
@@ -59,7 +59,7 @@ async def test_version_of_ours_is_found_after_latest_changed_again(
 ) -> None:
     request = publish(port)
     port.lose("publish_version")
-    with pytest.raises(ApplicationError):
+    with pytest.raises(ApplicationError, match="no answer came in time"):
         await on_attempt(1, versions.publish_version, request)
     change(port)
     assert (await on_attempt(2, versions.publish_version, request)).version == "1"
@@ -115,7 +115,7 @@ async def test_other_code_is_never_published(port: FakeLambda, versions: Version
     request = publish(port)
     change(port)
     for attempt, fault in ((1, "Stale"), (2, "Stale")):
-        with pytest.raises(ApplicationError) as refused:
+        with pytest.raises(ApplicationError, match=fault) as refused:
             await on_attempt(
                 attempt, versions.publish_version, request.model_copy(update={"revision_id": None})
             )
@@ -127,7 +127,7 @@ async def test_first_attempt_after_a_foreign_change_is_stale(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port, revision_id="moved on")
-    with pytest.raises(ApplicationError) as stale:
+    with pytest.raises(ApplicationError, match="Stale") as stale:
         await on_attempt(1, versions.publish_version, request)
     assert (stale.value.type, stale.value.non_retryable) == ("Stale", True)
     assert checkout(port).versions == {}
@@ -145,7 +145,7 @@ async def test_revision_is_never_dropped_without_the_codes_hash(
     port: FakeLambda, versions: Versions
 ) -> None:
     request = publish(port, code_sha256=None, revision_id="moved on")
-    with pytest.raises(ApplicationError) as stale:
+    with pytest.raises(ApplicationError, match="Stale") as stale:
         await on_attempt(2, versions.publish_version, request)
     assert stale.value.type == "Stale"
     assert checkout(port).versions == {}

@@ -267,5 +267,5 @@ def test_adaptive_is_written_as_in_the_contract_and_shows_its_plan() -> None:
     ],
 )
 def test_invalid_ramp_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="validation error for Adaptive"):
         Adaptive.model_validate(wrong)

@@ -60,7 +60,7 @@ def test_duration_is_iso_8601_or_a_number_and_a_unit(text: str, seconds: int) ->
     ],
 )
 def test_duration_is_between_a_second_and_a_year(value: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="validation error"):
         DURATION.validate_python(value)
 
 
@@ -88,5 +88,5 @@ def test_percent_is_a_whole_number_from_0_to_100(number: int) -> None:
 
 @pytest.mark.parametrize("value", [10.0, "10", True, None])
 def test_percent_is_nothing_that_only_resembles_a_whole_number(value: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="valid integer"):
         PERCENT.validate_python(value)

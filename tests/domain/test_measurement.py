@@ -176,5 +176,5 @@ def test_request_counts_once_in_whatever_order_data_arrives(
     [{"invocations": -1}, {"invokations": 3}, {"quantiles": {"p99": -5}}, {"errors": "many"}],
 )
 def test_invalid_measurement_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="validation error for MinuteMetrics"):
         MinuteMetrics.model_validate(wrong)

@@ -31,7 +31,7 @@ def probe(*requests: dict[str, Any], **keys: Any) -> Probe:
 
 def problems(*requests: Any, **keys: Any) -> dict[str, str]:
     """What is wrong, by path."""
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError, match="validation error") as refused:
         probe(*requests, **keys)
     return {
         ".".join(map(str, each["loc"])): each["msg"].removeprefix("Value error, ")

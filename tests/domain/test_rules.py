@@ -27,5 +27,5 @@ from workflows.domain.rules import Rules
     ],
 )
 def test_invalid_rules_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="validation error for Rules"):
         Rules.model_validate(wrong)

@@ -81,7 +81,7 @@ async def test_long_reason_is_cut() -> None:
 async def test_quiet_watch_fails_benignly_and_polls_ten_seconds_later(
     state: str,
 ) -> None:
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="NotReady") as caught:
         await watched(seen(alarm("errors", state)), "errors")
     quiet = caught.value
     assert (quiet.type, quiet.non_retryable, quiet.category) == (
@@ -119,7 +119,7 @@ async def test_watch_ends_when_an_alarm_is_missing() -> None:
 
 
 async def test_watch_that_is_denied_says_so_and_goes_on() -> None:
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="Throttled") as caught:
         await watched(
             AwsError("describe_alarms", "Throttling", "Rate exceeded", status=400), "errors"
         )
@@ -128,7 +128,7 @@ async def test_watch_that_is_denied_says_so_and_goes_on() -> None:
 
 @pytest.mark.parametrize("names", [[], [""], ["x" * 256], ["a"] * 101])
 def test_request_has_at_most_a_hundred_alarms_with_names(names: list[str]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="validation error"):
         WatchAlarmsRequest(alarm_names=names)
 
 

@@ -366,7 +366,7 @@ def test_statistics_of_cloudwatch_are_accepted(stat: str) -> None:
     ],
 )  # fmt: skip
 def test_invalid_request_is_refused(members: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="validation error"):
         asked(**members)
 
 
@@ -374,7 +374,7 @@ def test_invalid_request_is_refused(members: dict[str, Any]) -> None:
 def test_watch_polls_every_five_seconds_to_five_minutes(
     every: Any,
 ) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="validation error for WatchMetricsRequest"):
         WatchMetricsRequest(**asked().model_dump(), every=every)
 
 
@@ -582,7 +582,7 @@ def test_response_comes_before_the_attempt_times_out() -> None:
 async def quiet(
     answer: Answer, known: str | None, at: datetime = LATER, **members: Any
 ) -> ApplicationError:
-    with pytest.raises(ApplicationError) as caught:
+    with pytest.raises(ApplicationError, match="NotReady") as caught:
         await metrics(answer, at).watch_metrics(watched(known, **members))
     return caught.value
 
