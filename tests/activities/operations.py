@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.account import Account
@@ -21,6 +23,7 @@ from activities.permissions import Permissions
 from activities.shapes import Request
 from activities.tags import Tags
 from activities.versions import Versions
+from tests.fake_lambda import FakeLambda
 
 THIRTY = (
     "add_permission",
@@ -112,3 +115,12 @@ async def on_attempt(
     environment = ActivityEnvironment()
     environment.info = dataclasses.replace(environment.info, attempt=number, started_time=ATTEMPTED)
     return await environment.run(method, *arguments)
+
+
+async def lose_response(
+    port: FakeLambda, method: Callable[..., Coroutine[Any, Any, Any]], request: Request
+) -> None:
+    """A first attempt that is carried out, and whose response never comes."""
+    port.lose(method.__name__)
+    with pytest.raises(ApplicationError, match="no answer came in time"):
+        await on_attempt(1, method, request)

@@ -11,7 +11,7 @@ from activities.concurrency import (
     ReservedConcurrency,
 )
 from activities.errors import AwsError
-from tests.activities.operations import on_attempt
+from tests.activities.operations import lose_response, on_attempt
 from tests.fake_lambda import FakeLambda
 
 
@@ -23,9 +23,7 @@ async def test_reservation_under_a_lost_response_is_made_again(
     request = PutFunctionConcurrencyRequest(
         function_name="checkout", reserved_concurrent_executions=number
     )
-    port.lose("put_function_concurrency")
-    with pytest.raises(ApplicationError, match="no answer came in time"):
-        await on_attempt(1, ReservedConcurrency(port).put_function_concurrency, request)
+    await lose_response(port, ReservedConcurrency(port).put_function_concurrency, request)
     assert (
         await on_attempt(2, ReservedConcurrency(port).put_function_concurrency, request)
     ).reserved_concurrent_executions == number

@@ -22,7 +22,7 @@ from activities.function_models import (
     UpdateFunctionConfigurationRequest,
 )
 from activities.functions import Functions
-from tests.activities.operations import on_attempt
+from tests.activities.operations import lose_response, on_attempt
 from tests.fake_lambda import ROLE, FakeLambda
 
 SECRET = "hunter2"
@@ -73,9 +73,7 @@ class TestCreate:
     async def test_function_created_under_a_lost_response_is_adopted(
         self, port: FakeLambda, functions: Functions
     ) -> None:
-        port.lose("create_function")
-        with pytest.raises(ApplicationError, match="no answer came in time"):
-            await on_attempt(1, functions.create_function, CREATE)
+        await lose_response(port, functions.create_function, CREATE)
         created = await on_attempt(2, functions.create_function, CREATE)
         assert (created.function_name, created.timeout) == ("checkout", 10)
         assert created.environment is not None
@@ -155,9 +153,7 @@ class TestCreate:
         self, port: FakeLambda, functions: Functions
     ) -> None:
         request = CREATE.model_copy(update={"publish": True})
-        port.lose("create_function")
-        with pytest.raises(ApplicationError, match="no answer came in time"):
-            await on_attempt(1, functions.create_function, request)
+        await lose_response(port, functions.create_function, request)
         assert (await on_attempt(2, functions.create_function, request)).version == "1"
         assert [*port.functions["checkout"].versions] == ["1"]
 
@@ -170,9 +166,7 @@ class TestCreate:
                 "environment": Environment(variables={"TOKEN": "{{resolve:ssm:/checkout/token}}"})
             }
         )
-        port.lose("create_function")
-        with pytest.raises(ApplicationError, match="no answer came in time"):
-            await on_attempt(1, functions.create_function, request)
+        await lose_response(port, functions.create_function, request)
         assert latest(port)["Environment"]["Variables"] == {"TOKEN": SECRET}
         assert (await on_attempt(2, functions.create_function, request)).function_name == "checkout"
 
@@ -243,9 +237,7 @@ class TestCode:
     ) -> None:
         port.checksums = checksums
         request = source(port)
-        port.lose("update_function_code")
-        with pytest.raises(ApplicationError, match="no answer came in time"):
-            await on_attempt(1, made.update_function_code, request)
+        await lose_response(port, made.update_function_code, request)
         assert (await on_attempt(2, made.update_function_code, request)).code_sha256 == latest(
             port
         )["CodeSha256"]
@@ -286,9 +278,7 @@ class TestCode:
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = object_(port)
-        port.lose("update_function_code")
-        with pytest.raises(ApplicationError, match="no answer came in time"):
-            await on_attempt(1, made.update_function_code, request)
+        await lose_response(port, made.update_function_code, request)
         port.respond("head_object", MISSING)
         with pytest.raises(ApplicationError, match="Stale") as stale:
             await on_attempt(2, made.update_function_code, request)
@@ -324,9 +314,7 @@ class TestCode:
         self, port: FakeLambda, made: Functions
     ) -> None:
         request = upload(port, publish=True)
-        port.lose("update_function_code")
-        with pytest.raises(ApplicationError, match="no answer came in time"):
-            await on_attempt(1, made.update_function_code, request)
+        await lose_response(port, made.update_function_code, request)
         assert (await on_attempt(2, made.update_function_code, request)).version == "1"
         assert [*port.functions["checkout"].versions] == ["1"]
 
@@ -362,9 +350,7 @@ class TestConfiguration:
         request = configure(
             port, environment=Environment(variables={"TOKEN": SECRET}), layers=[layer]
         )
-        port.lose("update_function_configuration")
-        with pytest.raises(ApplicationError, match="no answer came in time"):
-            await on_attempt(1, made.update_function_configuration, request)
+        await lose_response(port, made.update_function_configuration, request)
         changed = await on_attempt(2, made.update_function_configuration, request)
         assert changed.timeout == 9
         assert SECRET not in changed.model_dump_json()

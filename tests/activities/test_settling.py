@@ -20,6 +20,11 @@ LATEST = SettleFunctionRequest(function_name="checkout")
 VERSION = SettleFunctionRequest(function_name="checkout", qualifier="7")
 WARM = SettleProvisionedConcurrencyRequest(function_name="checkout", qualifier="7")
 MISSING = AwsError("get_function", "ResourceNotFoundException", "Function not found", status=404)
+PREPARING: Answer = {
+    "Status": "IN_PROGRESS",
+    "RequestedProvisionedConcurrentExecutions": 5,
+    "AvailableProvisionedConcurrentExecutions": 2,
+}
 
 
 def function(**configuration: Any) -> dict[str, Any]:
@@ -56,7 +61,7 @@ async def unsettled(port: ScriptedAws, request: Any = LATEST) -> ApplicationErro
         if isinstance(request, SettleFunctionRequest)
         else Settling(port).settle_provisioned_concurrency
     )
-    with pytest.raises(ApplicationError, match=r"get_\w+") as caught:
+    with pytest.raises(ApplicationError, match=r"(settle|get)_\w+") as caught:
         await settle(request)
     return caught.value
 
@@ -232,13 +237,8 @@ async def test_worker_shutdown_hands_the_wait_over_at_once(request_: Any) -> Non
 
 @pytest.mark.usefixtures("quickly")
 async def test_environments_are_waited_for_until_they_are_ready() -> None:
-    preparing: Answer = {
-        "Status": "IN_PROGRESS",
-        "RequestedProvisionedConcurrentExecutions": 5,
-        "AvailableProvisionedConcurrentExecutions": 2,
-    }
     port = ScriptedAws(
-        get_provisioned_concurrency_config=[preparing, preparing, {"Status": "READY"}]
+        get_provisioned_concurrency_config=[PREPARING, PREPARING, {"Status": "READY"}]
     )
     assert (await Settling(port).settle_provisioned_concurrency(WARM)).status == "READY"
     assert port.times("get_provisioned_concurrency_config") == 3
@@ -246,12 +246,7 @@ async def test_environments_are_waited_for_until_they_are_ready() -> None:
 
 @pytest.mark.usefixtures("quickly")
 async def test_environments_in_preparation_are_counted_in_the_failure() -> None:
-    preparing: Answer = {
-        "Status": "IN_PROGRESS",
-        "RequestedProvisionedConcurrentExecutions": 5,
-        "AvailableProvisionedConcurrentExecutions": 2,
-    }
-    failed = await unsettled(ScriptedAws(get_provisioned_concurrency_config=preparing), WARM)
+    failed = await unsettled(ScriptedAws(get_provisioned_concurrency_config=PREPARING), WARM)
     assert failed.type == "NotReady"
     assert "2 of 5 environments are ready" in failed.message
 

@@ -1,8 +1,8 @@
 """An event loop whose clock jumps to the next timer, for tests of waiting.
 
-Such a test measures exact durations however busy the machine is, and takes no time itself. A test that
-would hang, because nothing is scheduled any more, fails at once. Threads and sockets have no place in it:
-the clock does not wait for them.
+Such a test measures exact durations however busy the machine is, and takes no time itself. A test
+that would hang, because nothing is scheduled any more, fails at once. Threads and sockets have no
+place in it: the clock does not wait for them.
 """
 
 from __future__ import annotations

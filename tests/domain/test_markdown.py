@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.domain.samples import BAKING, NOW
 from workflows.domain.assessment import Verdict
 from workflows.domain.markdown import describe_confidence, describe_metrics, draw_bar, render_page
 from workflows.domain.probe import Probe, ProbeRequest
 from workflows.domain.status import (
     AnalysisStatus,
     Phase,
-    ReleaseStatus,
-    TrafficSplit,
     VersionMetrics,
 )
 from workflows.domain.strategy import Approval, Steps, parse_preset
-from workflows.domain.target import Target
-
-NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-BAKING = ReleaseStatus(
-    phase=Phase.BAKING,
-    note="10% to version 8 for 5 min",
-    target=Target(function="checkout"),
-    stable="7",
-    candidate="8",
-    routing=TrafficSplit(stable="7", canary="8", percent=10),
-    step=1,
-    steps=2,
-    ends_at=NOW + timedelta(minutes=5),
-)
 
 
 @given(st.integers(0, 100))

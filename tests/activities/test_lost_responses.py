@@ -46,7 +46,7 @@ from activities.function_models import (
 from activities.functions import Functions
 from activities.invocations import Invocations, InvokeAsyncRequest, InvokeRequest
 from activities.limits import rate
-from activities.operation import OperationGroup
+from activities.operation import ONCE, WRITE, OperationGroup, get_operation_policy
 from activities.permissions import AddPermissionRequest, Permissions, RemovePermissionRequest
 from activities.provisioned import (
     DeleteProvisionedConcurrencyConfigRequest,
@@ -57,6 +57,7 @@ from activities.shapes import Request
 from activities.tags import TagResourceRequest, Tags, UntagResourceRequest
 from activities.versions import PublishVersionRequest, Versions
 from tests.activities.adapter import REGION
+from tests.activities.operations import METHODS
 from tests.activities.stub import (
     BROKEN,
     NOT_JSON,
@@ -80,14 +81,17 @@ CODE = FunctionCode(zip_file=b"two")
 
 @dataclass(frozen=True)
 class Case:
-    """One operation: what is asked of what is there, what is to be there in the end, and how often it may be sent to get there."""
+    """One operation: its request, what it has to achieve, and how often it may be sent."""
 
     operation: Callable[[Any, Any], Coroutine[Any, Any, Any]]
     group: type[OperationGroup]
-    ask: Callable[[FakeLambda], Request]
+    request: Callable[[FakeLambda], Request]
     done: Callable[[FakeLambda], bool]
     sent: int
-    """How often it arrives where the answer of the first was lost: 1 where it is read back, 2 where sending it again is harmless."""
+    """How often it arrives if the first response is lost.
+
+    1 where it is read back, 2 where sending it again is harmless.
+    """
     prepare: Callable[[FakeLambda], object] = lambda _: None
 
     @property
@@ -386,7 +390,7 @@ NEVER_HAPPENED: dict[str, Fault] = {
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a throttle, calls are held back for a moment only."""
     monkeypatch.setattr(rate, "_BACK_OFF_SECONDS", 0.01)
 
@@ -397,8 +401,24 @@ async def attempt(aws: Connection, case: Case, request: Request, number: int) ->
     return await environment.run(getattr(case.group(aws), case.name), request)
 
 
-async def performed(aws: Connection, case: Case, request: Request) -> list[str]:
-    """Perform an operation as Temporal does, three attempts at most; how each attempt ended."""
+async def perform(
+    aws: Connection,
+    stub: Stub,
+    fake: FakeLambda,
+    case: Case,
+    *faults: Fault,
+) -> list[str]:
+    """Perform an operation that meets faults, as Temporal does, in three attempts at most.
+
+    Returns how each attempt ended: the failure's type, or ``done``.
+    """
+    case.prepare(fake)
+    request = case.request(fake)
+    stub.meets(*faults, operation=case.name)
+    return await perform_attempts(aws, case, request)
+
+
+async def perform_attempts(aws: Connection, case: Case, request: Request) -> list[str]:
     ends = []
     for number in range(1, 4):
         try:
@@ -416,8 +436,7 @@ async def performed(aws: Connection, case: Case, request: Request) -> list[str]:
 async def test_operation_without_a_fault_is_sent_once_and_done(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
-    case.prepare(fake)
-    assert await performed(aws, case, case.ask(fake)) == ["done"]
+    assert await perform(aws, stub, fake, case) == ["done"]
     assert stub.sent(case.name) == 1
     assert case.done(fake)
 
@@ -427,10 +446,7 @@ async def test_operation_without_a_fault_is_sent_once_and_done(
 async def test_operation_whose_response_is_lost_is_done_once(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
-    case.prepare(fake)
-    request = case.ask(fake)
-    stub.meets(fault, operation=case.name)
-    ends = await performed(aws, case, request)
+    ends = await perform(aws, stub, fake, case, fault)
     assert case.done(fake)
     if isinstance(fault, Truncated) and case.name in WITHOUT_A_BODY:
         assert ends == ["done"]
@@ -444,10 +460,7 @@ async def test_operation_whose_response_is_lost_is_done_once(
 async def test_operation_that_never_arrived_is_sent_again(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
-    case.prepare(fake)
-    request = case.ask(fake)
-    stub.meets(fault, operation=case.name)
-    ends = await performed(aws, case, request)
+    ends = await perform(aws, stub, fake, case, fault)
     assert ends[-1] == "done"
     assert ends[0] in {"Unavailable", "Throttled"}
     assert stub.sent(case.name) == 2
@@ -458,10 +471,7 @@ async def test_operation_that_never_arrived_is_sent_again(
 async def test_refused_revision_after_our_own_success_is_success(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
-    case.prepare(fake)
-    request = case.ask(fake)
-    stub.meets(MOVED, operation=case.name)
-    assert await performed(aws, case, request) == ["done"]
+    assert await perform(aws, stub, fake, case, MOVED) == ["done"]
     assert stub.sent(case.name) == 1
     assert case.done(fake)
 
@@ -470,10 +480,7 @@ async def test_refused_revision_after_our_own_success_is_success(
 async def test_late_response_is_a_lost_one(
     hasty: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
-    case.prepare(fake)
-    request = case.ask(fake)
-    stub.meets(TOO_LATE, operation=case.name)
-    assert await performed(hasty, case, request) == ["Unavailable", "done"]
+    assert await perform(hasty, stub, fake, case, TOO_LATE) == ["Unavailable", "done"]
     assert stub.sent(case.name) == 1
     assert case.done(fake)
 
@@ -483,9 +490,9 @@ async def test_failed_readback_sends_nothing_on_a_guess(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case
 ) -> None:
     case.prepare(fake)
-    request = case.ask(fake)
+    request = case.request(fake)
     stub.meets(DropAfter(), BROKEN)
-    assert await performed(aws, case, request) == ["Unavailable", "Unavailable", "done"]
+    assert await perform_attempts(aws, case, request) == ["Unavailable", "Unavailable", "done"]
     assert stub.sent(case.name) == 1
     assert case.done(fake)
 
@@ -496,8 +503,8 @@ async def test_invocation_is_sent_once_or_not_at_all(
     aws: Connection, stub: Stub, fake: FakeLambda, case: Case, fault: Fault
 ) -> None:
     stub.meets(fault, operation=case.name)
-    request = case.ask(fake)
-    ends = await performed(aws, case, request)
+    request = case.request(fake)
+    ends = await perform_attempts(aws, case, request)
     # A payload may be anything, and a response without a body is whole when half of it arrives.
     harmless = NOT_JSON if case.name == "invoke" else Truncated()
     assert ends in ([["done"]] if fault == harmless else [["Unavailable"], ["Throttled"]])
@@ -508,14 +515,14 @@ async def test_invocation_is_sent_once_or_not_at_all(
     assert case.done(fake) is (fault not in NEVER_HAPPENED.values())
 
 
-# ── somebody else was there in the meantime ──
+# --- another writer --------------------------------------------------------------------------
 
 
 async def test_alias_moved_by_another_writer_is_left_alone(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     case = BY_NAME["update_alias"]
-    request = case.ask(fake)
+    request = case.request(fake)
     stub.meets(DropBefore(), operation="update_alias")
     with pytest.raises(ApplicationError, match="ConnectionClosedError"):
         await attempt(aws, case, request, 1)
@@ -533,7 +540,7 @@ async def test_code_uploaded_by_another_writer_is_left_alone(
     aws: Connection, stub: Stub, fake: FakeLambda
 ) -> None:
     case = BY_NAME["update_function_code"]
-    request = case.ask(fake)
+    request = case.request(fake)
     stub.meets(DropBefore(), operation="update_function_code")
     with pytest.raises(ApplicationError, match="ConnectionClosedError"):
         await attempt(aws, case, request, 1)
@@ -590,7 +597,7 @@ async def test_resource_created_by_another_writer_is_left_alone(
     fake.apply("list_event_source_mappings")
     before = repr((fake.functions, fake.mappings))
     with pytest.raises(ApplicationError, match="Exists") as caught:
-        await attempt(aws, case, case.ask(fake), number)
+        await attempt(aws, case, case.request(fake), number)
     assert (caught.value.type, caught.value.non_retryable) == ("Exists", True)
     assert repr((fake.functions, fake.mappings)) == before
 
@@ -608,31 +615,16 @@ async def test_secret_in_a_refusal_of_awss_is_not_in_the_failure(
         operation=case.name,
     )
     with pytest.raises(ApplicationError, match="Invalid") as caught:
-        await attempt(aws, case, case.ask(fake), 1)
+        await attempt(aws, case, case.request(fake), 1)
     assert caught.value.type == "Invalid"
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in str(caught.value.details)
 
 
 def test_cases_cover_every_operation_that_writes() -> None:
-    assert {case.name for case in [*CASES, *INVOCATIONS]} >= {
-        "add_permission",
-        "create_alias",
-        "create_event_source_mapping",
-        "create_function",
-        "delete_alias",
-        "delete_event_source_mapping",
-        "delete_function",
-        "delete_function_concurrency",
-        "invoke",
-        "invoke_async",
-        "publish_version",
-        "put_function_concurrency",
-        "remove_permission",
-        "tag_resource",
-        "untag_resource",
-        "update_alias",
-        "update_event_source_mapping",
-        "update_function_code",
-        "update_function_configuration",
+    writes = {
+        name
+        for name, (_, method) in METHODS.items()
+        if get_operation_policy(method) in (WRITE, ONCE)
     }
+    assert {case.name for case in [*CASES, *INVOCATIONS]} >= writes
