@@ -1,4 +1,4 @@
-"""AWS's own description of Lambda (botocore's service model), ways through it, and a sample of everything in it."""
+"""botocore's service model of Lambda: paths through it, and samples of everything in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from activities.shapes import parse_function_name
 
 SERVICE = ServiceModel(Loader().load_service_model("lambda", "service-2"))
 
-_FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:checkout"
+_PLACE = "eu-west-1:123456789012"
+_LAMBDA = f"arn:aws:lambda:{_PLACE}"
+_FUNCTION = f"{_LAMBDA}:function:checkout"
+_UUID = "00000000-0000-0000-0000-000000000001"
 
 SAMPLES = {
     "Action": "lambda:InvokeFunction",
@@ -25,7 +28,7 @@ SAMPLES = {
     "Alias": "live",
     "Arn": "arn:aws:sqs:eu-west-1:123456789012:orders",
     "CapacityProviderArn": "arn:aws:lambda:eu-west-1:123456789012:capacity-provider:big",
-    "CodeSigningConfigArn": "arn:aws:lambda:eu-west-1:123456789012:code-signing-config:csc-0123456789abcdef0",
+    "CodeSigningConfigArn": f"{_LAMBDA}:code-signing-config:csc-0123456789abcdef0",
     "CollectionName": "orders",
     "DatabaseName": "shop",
     "DestinationArn": "arn:aws:sqs:eu-west-1:123456789012:dead",
@@ -33,9 +36,9 @@ SAMPLES = {
     "DurableExecutionName": "order-1",
     "Endpoint": "broker-1.example.com:9092",
     "EnvironmentVariableName": "LOG_LEVEL",
-    "EventSourceMappingArn": "arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:00000000-0000-0000-0000-000000000001",
+    "EventSourceMappingArn": f"{_LAMBDA}:event-source-mapping:{_UUID}",
     "EventSourceToken": "amzn1.ask.skill.1",
-    "FileSystemArn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0",
+    "FileSystemArn": f"arn:aws:elasticfilesystem:{_PLACE}:access-point/fsap-0123456789abcdef0",
     "FilterCriteriaErrorCode": "KMSAccessDeniedException",
     "FilterCriteriaErrorMessage": "no access to the key",
     "FunctionArn": f"{_FUNCTION}:live",
@@ -75,7 +78,7 @@ SAMPLES = {
     "Timestamp": "2026-11-22T10:05:00.000+0000",
     "Topic": "orders",
     "URI": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:broker",
-    "UUIDString": "00000000-0000-0000-0000-000000000001",
+    "UUIDString": _UUID,
     "Version": "7",
     "VersionWithLatestPublished": "7",
 }
@@ -88,7 +91,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Scalar:
-    """A leaf of a request: where it stands in it, and what botocore says of it."""
+    """A leaf of a request: its path, and its shape."""
 
     operation: str
     path: Path
@@ -119,7 +122,10 @@ def answered(operation: str) -> StructureShape | None:
 
 
 def scalars(operation: str, shape: Shape, path: Path = ()) -> Iterator[Scalar]:
-    """Every leaf under a shape, with the way to it: member names, 0 for a list's item, a sample key for a map's value."""
+    """Every leaf under a shape, with its path.
+
+    The path has member names, 0 for a list's item, and a sample key for a map's value.
+    """
     match shape:
         case StructureShape():
             for name, member in shape.members.items():
@@ -167,7 +173,10 @@ def at(path: Path, value: Any) -> Any:
 
 
 def sample(shape: Shape, *, enum: str | None = None) -> Any:
-    """A value of a shape with every member set, in Python's own types; enumerated text is ``enum`` where that is given."""
+    """A value of a shape with every member set, in Python's own types.
+
+    Enumerated text is ``enum`` where that is given.
+    """
     match shape:
         case StructureShape():
             return {name: sample(member, enum=enum) for name, member in shape.members.items()}
@@ -202,7 +211,10 @@ _SCALARS: dict[str, Callable[[Shape], Any]] = {
 
 
 def matches(shape: Shape, text: str) -> bool:
-    """What botocore's model says of a text: length, enumeration, pattern – read as AWS does, in full and in ASCII."""
+    """Whether botocore's model accepts a text: length, enumeration, pattern.
+
+    A pattern is matched in full and in ASCII, as AWS does.
+    """
     limits = shape.metadata
     if not limits.get("min", 0) <= len(text) <= limits.get("max", 10**9):
         return False

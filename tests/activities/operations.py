@@ -1,4 +1,4 @@
-"""The operations under test, by name: the seed's thirty, and the method that carries each of them out."""
+"""The operations under test, by name: the methods that carry them out."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import aiohttp
 
 from tests.fake_lambda.http import HttpRequest, HttpResponse
 
-# --- faults -------------------------------------------------------------------------------------
+# --- faults ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ BROKEN = Answer(500, "ServiceException", "An error occurred and the request cann
 NOT_JSON = Answer(200, body=b"<html>Welcome to the guest network</html>", commits=True)
 
 
-# --- the server ---------------------------------------------------------------------------------
+# --- the server ------------------------------------------------------------------------------
 
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]

@@ -1,4 +1,4 @@
-"""Aliases, the second time: what happened is recognised, what somebody else did is left alone."""
+"""Aliases: a second attempt recognises our own change, and leaves others alone."""
 
 from __future__ import annotations
 

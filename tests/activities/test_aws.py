@@ -1,4 +1,4 @@
-"""The adapter, over real HTTP: what is sent, how often, and what every way of failing is called."""
+"""The adapter over real HTTP: requests, connections, failures and packages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def refused(
     return caught.value
 
 
-# ── what is sent, and how often ──
+# --- what is sent, and how often -------------------------------------------------------------
 
 
 async def test_response_has_no_metadata_of_botocores(aws: Connection) -> None:
@@ -161,7 +161,7 @@ async def test_clients_are_made_once_for_concurrent_callers(
     assert len(set(map(id, clients))) == 1
 
 
-# ── what a failure is called ──
+# --- what a failure is called ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ async def test_throttle_holds_calls_back_for_as_long_as_aws_says(
     assert asyncio.get_running_loop().time() - begun >= 0.9
 
 
-# ── what a message may not hold ──
+# --- what a message may not hold -------------------------------------------------------------
 
 
 async def test_validation_error_names_the_parameter_and_no_value(
@@ -316,7 +316,8 @@ async def test_validation_error_names_the_parameter_and_no_value(
     )
     assert classify_error(error) is Fault.INVALID
     assert error.message == (
-        "Invalid type for parameter Timeout; Invalid type for parameter Environment.Variables.PASSWORD"
+        "Invalid type for parameter Timeout; "
+        "Invalid type for parameter Environment.Variables.PASSWORD"
     ) or set(error.message.split("; ")) == {
         "Invalid type for parameter Timeout",
         "Invalid type for parameter Environment.Variables.PASSWORD",
@@ -356,7 +357,7 @@ async def test_long_message_is_cut(aws: Connection, stub: Stub) -> None:
     assert len((await refused(aws)).message) == 1000
 
 
-# ── regions, credentials, other services ──
+# --- regions, credentials, other services ----------------------------------------------------
 
 
 @pytest.mark.parametrize("member", ["FunctionName", "Resource"])
@@ -474,7 +475,7 @@ async def test_unknown_operation_is_a_bug(aws: Connection) -> None:
         await aws.call("lambda", "make_coffee", {})
 
 
-# ── packages ──
+# --- packages --------------------------------------------------------------------------------
 
 
 async def test_package_is_downloaded_from_its_address(aws: Connection, stub: Stub) -> None:
@@ -508,11 +509,11 @@ async def test_package_over_the_limit_is_not_downloaded_whole(aws: Connection, s
     assert classify_error(caught.value) is Fault.EXHAUSTED
 
 
-# ── metrics ──
+# --- metrics ---------------------------------------------------------------------------------
 
 
 class Meter(MetricMeter):
-    """Remembers what was counted."""
+    """Keeps what was counted."""
 
     def __init__(self) -> None:
         self.counted: list[tuple[str, dict[str, Any]]] = []
@@ -568,7 +569,7 @@ async def test_requests_are_counted_by_operation_and_outcome(aws: Connection, st
     ]
 
 
-# ── answers that are none (found by fuzzing) ──
+# --- malformed responses (found by fuzzing) --------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -588,7 +589,10 @@ async def test_requests_are_counted_by_operation_and_outcome(aws: Connection, st
         ),
         (
             "get_function",
-            b'{"Configuration": {"RevisionId": "r1", "Environment": {"Variables": {"A": {"B": 1}}}}}',
+            (
+                b'{"Configuration": {"RevisionId": "r1", '
+                b'"Environment": {"Variables": {"A": {"B": 1}}}}}'
+            ),
             "Environment.Variables is of another type",
         ),
         (
@@ -606,13 +610,16 @@ async def test_requests_are_counted_by_operation_and_outcome(aws: Connection, st
         ("list_functions", b"{}", "Functions is missing"),
         (
             "get_alias",
-            b'{"FunctionVersion": "1", "RevisionId": "r1", "RoutingConfig": {"AdditionalVersionWeights": {"7": NaN}}}',
+            (
+                b'{"FunctionVersion": "1", "RevisionId": "r1", '
+                b'"RoutingConfig": {"AdditionalVersionWeights": {"7": NaN}}}'
+            ),
             "AdditionalVersionWeights is of another type",
         ),
         (
             "get_alias",
-            b'{"FunctionVersion": "1", "RevisionId": "r1", "RoutingConfig": {"AdditionalVersionWeights": {"7": 1%s}}}'
-            % (b"0" * 400),
+            b'{"FunctionVersion": "1", "RevisionId": "r1", '
+            b'"RoutingConfig": {"AdditionalVersionWeights": {"7": 1%s}}}' % (b"0" * 400),
             "not as AWS describes it",
         ),
         (

@@ -1,4 +1,4 @@
-"""Reserved concurrency: absolute, so a second time does no harm."""
+"""Reserved concurrency: absolute, so that a second attempt does no harm."""
 
 from __future__ import annotations
 

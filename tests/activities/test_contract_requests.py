@@ -1,4 +1,4 @@
-"""What we let through to AWS, held against botocore's service model, member by member and limit by limit."""
+"""Requests, compared with botocore's service model member by member."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MADE_HERE = {"add_permission": {"StatementId"}}
 """Members that AWS requires and we make up where they are absent."""
 
 OPEN = {"Runtime", "SourceAccessType"}
-"""Enumerations that grow with AWS: checked for their form, so that a new value needs no release of ours."""
+"""Enumerations that grow with AWS: only their form is checked."""
 
 
 def members(model: type[Request]) -> dict[str, bool]:
@@ -252,7 +252,7 @@ _EDGES = {
 
 
 def _edges(shape: Shape) -> tuple[str, ...]:
-    """Texts just within and just beyond a shape's length, and those that a pattern without look-around might get wrong."""
+    """Texts just within and just beyond a shape's length, and at the edges of its pattern."""
     good, longest = sample(shape), shape.metadata.get("max", 300)
     padded = good + good[-1] * (longest - len(good))
     return (
@@ -268,7 +268,7 @@ def _edges(shape: Shape) -> tuple[str, ...]:
 
 
 def _texts(shape: Shape) -> st.SearchStrategy[str]:
-    """Texts on both sides of a shape's pattern: some that match, and the same with one character more, less or other."""
+    """Texts that match a shape's pattern, and the same with one character changed."""
     pattern = shape.metadata.get("pattern")
     if pattern is None or r"\p{" in pattern:
         good = st.text(_ALPHABET | st.sampled_from("äß€ж "), max_size=20)

@@ -1,4 +1,4 @@
-"""What we make of AWS's answers, held against botocore's service model: everything kept that may be, nothing refused, no secret let in."""
+"""Responses, compared with botocore's service model: complete, tolerant, without secrets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OURS = {"invoke": {"PayloadTruncated"}}
 
 
 class Echo:
-    """A port that answers each operation with all that its shape can hold, and remembers what it was asked."""
+    """A port that answers each operation with every member of its shape."""
 
     def __init__(self, answer: Mapping[str, Any] | None = None) -> None:
         self.answer = answer

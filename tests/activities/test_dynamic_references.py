@@ -1,4 +1,4 @@
-"""Dynamic references: what is one, what it stands for, and that no failure repeats a value."""
+"""Dynamic references: their form, their values, and failures without values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each of AWS's codes means: whether it passes, how long it is tried, and what the reader is told."""
+"""Faults: what each of AWS's codes means, and how long it is retried."""
 
 from __future__ import annotations
 
@@ -207,7 +207,10 @@ def test_known_code_counts_more_than_its_status() -> None:
         ),
         (
             "put_provisioned_concurrency_config",
-            "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+            (
+                "Alias can't be used for Provisioned Concurrency configuration "
+                "on an already Provisioned version"
+            ),
             Fault.INVALID,
         ),
         (
@@ -228,7 +231,10 @@ def test_conflict_is_existing_or_busy_or_referenced(
     "message",
     [
         "The role defined for the function cannot be assumed by Lambda.",
-        "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+        (
+            "The provided execution role does not have permissions "
+            "to call CreateNetworkInterface on EC2"
+        ),
         "Please ensure the role can perform kms:Decrypt",
         "Your request has been throttled by EC2",
         "Lambda was unable to configure access: KMS key is invalid for CreateGrant",
@@ -328,7 +334,8 @@ def test_failure_carries_awss_message_advice_and_a_small_detail() -> None:
     assert told.type == "NotFound"
     assert (
         told.message
-        == f"get_function: Function not found: f (ResourceNotFoundException). {Fault.NOT_FOUND.advice}"
+        == "get_function: Function not found: f (ResourceNotFoundException). "
+        + Fault.NOT_FOUND.advice
     )
     assert told.details == (
         {"operation": "get_function", "code": "ResourceNotFoundException", "fault": "NotFound"},

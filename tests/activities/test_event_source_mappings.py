@@ -1,4 +1,4 @@
-"""Event source mappings, the second time: the mapping of a function and a source is adopted, not made twice."""
+"""Event source mappings: a second attempt adopts the mapping of the first."""
 
 from __future__ import annotations
 

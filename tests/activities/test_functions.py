@@ -1,4 +1,4 @@
-"""Functions, the second time: our own change is recognised by what is there, somebody else's is left alone."""
+"""Functions: a second attempt recognises our own change, and leaves others alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invocations: once or not at all, and their answers as far as a history may hold them."""
+"""Invocations: once or not at all, with as much response as a history may hold."""
 
 from __future__ import annotations
 

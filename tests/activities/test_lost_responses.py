@@ -1,8 +1,8 @@
-"""The answer is lost: every operation that changes something is performed again, over real HTTP, and the world is as it was asked.
+"""Lost responses: every write is performed again, over real HTTP, and is done once.
 
-Each case is one operation as Temporal performs it: attempt 1 meets a fault on its way, further
-attempts follow while the failure may be retried. Counted is what arrived at Lambda, compared is
-what Lambda holds.
+Each case is one operation as Temporal performs it. Attempt 1 meets a fault, and further attempts
+follow while the failure is retryable. The tests count what arrived at Lambda, and compare what
+Lambda holds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Permissions, the second time: one statement for one grant, and nobody's statement lost."""
+"""Permissions: one statement for one grant, and no statement is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes: one request to one version, once or not at all, and nothing of the answer in what is said about it."""
+"""Probes: one request to one version, once or not at all, without secrets in the result."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def told(
     return said.failure
 
 
-# --- what is sent ----------------------------------------------------------------------------------------------------------------
+# --- what is sent ----------------------------------------------------------------------------
 
 
 async def test_probe_invokes_the_version_itself_without_its_log(
@@ -117,7 +117,7 @@ async def test_refusal_of_aws_is_not_tried_again(
     assert (refused.value.type, refused.value.non_retryable) == (fault, True)
 
 
-# --- what is expected ------------------------------------------------------------------------------------------------------------
+# --- what is expected ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ async def test_other_status_is_a_failure(
     ).failure == f"its status is {status}, not 200"
 
 
-# --- bad requests ----------------------------------------------------------------------------------------------------------------
+# --- bad requests ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_payload_is_not_in_the_repr() -> None:
     assert SECRET not in repr(asked(Payload={"password": SECRET}))
 
 
-# --- over HTTP -------------------------------------------------------------------------------------------------------------------
+# --- over HTTP -------------------------------------------------------------------------------
 
 
 async def test_http_request_names_the_version_and_is_timed(

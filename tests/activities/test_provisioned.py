@@ -1,4 +1,4 @@
-"""Warm environments: asked for by number, given up for good."""
+"""Provisioned concurrency: a number that is requested, and given up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting ``$LATEST`` back to what a version holds, over real HTTP, package and all."""
+"""Restoring ``$LATEST`` to what a version holds, over real HTTP, package and all."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ async def test_refused_download_is_retried_a_few_times_and_then_final(
     assert function.code == b"two"
 
 
-# ── what cannot be put back, and what is put back otherwise ──
+# --- what cannot be put back, and what is put back otherwise ---------------------------------
 
 
 def found(code: dict[str, Any], **configuration: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Waiting until something has settled: what counts as settled, how often it is looked at, and who stops waiting when."""
+"""Settling: what counts as settled, how often it is read, and what ends a wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags: merged and taken away, so a second time does no harm."""
+"""Tags: merged and removed, so that a second attempt does no harm."""
 
 from __future__ import annotations
 

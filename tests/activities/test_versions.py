@@ -1,4 +1,4 @@
-"""Publishing, the second time: one version, of the code that was meant."""
+"""Versions: a second attempt publishes no second version."""
 
 from __future__ import annotations
 

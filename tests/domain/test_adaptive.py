@@ -221,14 +221,26 @@ def test_minutes_that_settle_late_are_waited_for_longer() -> None:
     ("now", "judgement", "seen", "dose", "reason"),
     [
         (0, judged(), told(), None, "1% for 1 min, 1% of a minute's requests: no evidence yet"),
-        (80, judged(Verdict.PENDING, Evidence(not_worse=4.2)), told(0), FIRST, "12% for 40 s, 8.4% of a minute's requests: the evidence for it is 4.2"),
-        (60, judged(Verdict.PENDING, Evidence(0, 2.6, 0.1)), told(0), FIRST, "1% for 30 s, 0.5% of a minute's requests: the evidence is against it (2.6)"),
+        (
+            80,
+            judged(Verdict.PENDING, Evidence(not_worse=4.2)),
+            told(0),
+            FIRST,
+            "12% for 40 s, 8.4% of a minute's requests: the evidence for it is 4.2",
+        ),
+        (
+            60,
+            judged(Verdict.PENDING, Evidence(0, 2.6, 0.1)),
+            told(0),
+            FIRST,
+            "1% for 30 s, 0.5% of a minute's requests: the evidence is against it (2.6)",
+        ),
         (60, judged(), told(), FIRST, "waiting for CloudWatch's metrics of 09:00"),
         (30, judged(), told(), FIRST, "1% until 09:01:00"),
         (OVER, judged(Verdict.INCONCLUSIVE), told(), FIRST, "no certainty within 2 h: numbers"),
         (9, judged(Verdict.FAILED), told(), FIRST, "numbers"),
     ],
-)  # fmt: skip
+)
 def test_decision_has_a_reason(
     now: float,
     judgement: Assessment,
@@ -247,7 +259,8 @@ def test_adaptive_is_written_as_in_the_contract_and_shows_its_plan() -> None:
     assert Adaptive.model_validate_json(written.model_dump_json(by_alias=True)) == written
     assert written.rules.not_worse[0].margin == 0.005
     assert str(written) == (
-        "1% of a minute's requests, then 2 times that for each 1 of evidence, at most 50% of the traffic; 100% when errors are surely "
+        "1% of a minute's requests, then 2 times that for each 1 of evidence, "
+        "at most 50% of the traffic; 100% when errors are surely "
         "not 0.5 points above stable's (alpha 0.01); a person after 2 h"
     )
 

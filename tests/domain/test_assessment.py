@@ -1,4 +1,4 @@
-"""Every rule of the assessment, and which of them wins."""
+"""Assessments: every rule, and which finding wins."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def of(rules: Rules, measured: Measurements) -> Verdict:
 RELATIVE = Rules(not_worse=(NotWorse(margin=0.02),))
 
 
-# --- relative to stable --------------------------------------------------------------------------------------------------------
+# --- relative to stable ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_alpha_that_is_stricter_never_decides_sooner(alpha: float) -> None:
         assert of(strict, measured) in {of(loose, measured), Verdict.PENDING}
 
 
-# --- limits --------------------------------------------------------------------------------------------------------------------
+# --- limits ----------------------------------------------------------------------------------
 
 
 def errors(*rates: float | None) -> tuple[MinuteMetrics, ...]:
@@ -219,7 +219,7 @@ def test_limit_reads_its_metric(
     assert of(Rules(limits=(Limit.model_validate(limit),)), seen(points=(point,))) is outcome
 
 
-# --- all together --------------------------------------------------------------------------------------------------------------
+# --- all together ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -269,12 +269,14 @@ def test_reason_has_the_numbers() -> None:
         deadline=END,
     )
     assert failed.reason == (
-        "duration_p99 at most 800: 950; error_rate not worse than stable's by 2 points: 100 of 1000 against 5 of 1000; "
+        "duration_p99 at most 800: 950; "
+        "error_rate not worse than stable's by 2 points: 100 of 1000 against 5 of 1000; "
         "evidence of harm over 10000, 100 stop a release"
     )
     late = assess(RELATIVE, seen(THIN, at=END), deadline=END)
     assert late.reason == (
-        "error_rate not worse than stable's by 2 points: 0 of 10 against 0 of 100; evidence of that 1.2 of 100, of harm 0.79 of 100"
+        "error_rate not worse than stable's by 2 points: 0 of 10 against 0 of 100; "
+        "evidence of that 1.2 of 100, of harm 0.79 of 100"
     )
     silent = assess(RELATIVE, seen(THIN, status="Forbidden"), deadline=END)
     assert silent.reason == "CloudWatch answered Forbidden"

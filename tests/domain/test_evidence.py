@@ -1,4 +1,4 @@
-"""The sequential test: no bet can be expected to win against the truth, whenever one looks; and the truth comes out."""
+"""The sequential test: no bet wins against the truth, and the truth comes out."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def binomial(hits: int, of: int, rate: float) -> float:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Two versions that fail at the rates ``p`` and ``q``, and how many requests each will get next."""
+class Experiment:
+    """Two versions that fail at the rates ``p`` and ``q``, and the requests each gets next."""
 
     candidates: int
     stables: int
@@ -34,10 +34,10 @@ class Scene:
     baseline: Proportion = NOTHING
     past: tuple[Contrast, ...] = ()
 
-    def no_worse(self) -> Scene:
+    def no_worse(self) -> Experiment:
         return replace(self, p=min(self.p, self.q), q=max(self.p, self.q))
 
-    def worse_by_the_margin(self) -> Scene:
+    def worse_by_the_margin(self) -> Experiment:
         q = self.q * (1 - self.margin)
         return replace(self, p=max(self.p, q + self.margin), q=q)
 
@@ -45,7 +45,7 @@ class Scene:
         return compute_evidence([*self.past, *more], margin=self.margin, baseline=self.baseline)
 
     def expected(self, of: str) -> float:
-        """The exact mean of what a bet comes to after the next contrast, over everything that may happen in it."""
+        """The exact mean of a bet after the next contrast, over all its outcomes."""
         return sum(
             binomial(bad, self.candidates, self.p)
             * binomial(worse, self.stables, self.q)
@@ -70,37 +70,37 @@ befores = st.builds(lambda of, part: Proportion(of * part, of), st.integers(0, 5
 pasts = st.lists(
     st.builds(contrast, st.integers(1, 50), few, st.integers(1, 50), few), max_size=3
 ).map(tuple)
-scenes = st.builds(Scene, few, few, rates, rates, st.floats(0.001, 0.2), befores, pasts)
+experiments = st.builds(Experiment, few, few, rates, rates, st.floats(0.001, 0.2), befores, pasts)
 
 
 @settings(max_examples=150, deadline=None)
-@given(scenes)
-def test_bet_on_harm_does_not_win_while_the_candidate_is_no_worse(scene: Scene) -> None:
-    assert scene.no_worse().expected("harm") <= scene.evidence().harm * (1 + 1e-9)
+@given(experiments)
+def test_bet_on_harm_does_not_win_while_the_candidate_is_no_worse(experiment: Experiment) -> None:
+    assert experiment.no_worse().expected("harm") <= experiment.evidence().harm * (1 + 1e-9)
 
 
 @settings(max_examples=150, deadline=None)
-@given(scenes)
+@given(experiments)
 def test_bet_on_no_harm_does_not_win_while_it_is_worse_by_the_margin(
-    scene: Scene,
+    experiment: Experiment,
 ) -> None:
-    assert scene.worse_by_the_margin().expected("not_worse") <= scene.evidence().not_worse * (
-        1 + 1e-9
-    )
+    assert experiment.worse_by_the_margin().expected(
+        "not_worse"
+    ) <= experiment.evidence().not_worse * (1 + 1e-9)
 
 
 def test_bet_wins_where_its_hypothesis_is_false() -> None:
     """The two tests above can fail: the same sums, outside of the hypothesis."""
     known = Proportion(5, 1000)
-    assert Scene(8, 8, p=0.5, q=0.005, baseline=known).expected("harm") > 2
-    assert Scene(8, 8, p=0.0, q=0.0, margin=0.2, baseline=known).expected("not_worse") > 2
+    assert Experiment(8, 8, p=0.5, q=0.005, baseline=known).expected("harm") > 2
+    assert Experiment(8, 8, p=0.0, q=0.0, margin=0.2, baseline=known).expected("not_worse") > 2
 
 
-# --- looking all the time ------------------------------------------------------------------------------------------------------
+# --- a poll every minute ---------------------------------------------------------------------
 
 
 def minutes(rng: random.Random, number: int, excess: float) -> Iterator[Contrast]:
-    """What both versions do minute by minute: load, error rate and weight change all the time, for both alike."""
+    """Minutes of both versions. Load, error rate and weight change for both alike."""
     for _ in range(number):
         rate, candidates = rng.choice([0.005, 0.02, 0.1]), rng.choice([3, 20, 60])
         stables = candidates * rng.choice([1, 5, 20])
@@ -111,17 +111,23 @@ def minutes(rng: random.Random, number: int, excess: float) -> Iterator[Contrast
         )
 
 
-def ever(reached: float, got: list[Evidence]) -> int:
-    return sum(one.worse >= reached for one in got)
+def ever(reached: float, found: list[Evidence]) -> int:
+    return sum(one.worse >= reached for one in found)
 
 
 def too_many(alpha: float, of: int) -> float:
-    """More false alarms than this happen once in a thousand times if each has the probability alpha."""
+    """A number of false alarms that chance exceeds once in a thousand times.
+
+    Each of them has the probability alpha.
+    """
     return alpha * of + 3.1 * (alpha * (1 - alpha) * of) ** 0.5
 
 
-def looked_at_every_minute(contrasts: list[Contrast]) -> float:
-    """What many do instead: a z-test for two proportions at every look, as if it were the only one. Its largest z."""
+def compute_largest_z(contrasts: list[Contrast]) -> float:
+    """The largest z of a z-test for two proportions that is repeated at every poll.
+
+    That is the naive way: each test counts as if it were the only one.
+    """
     candidate, stable, largest = Proportion(), Proportion(), 0.0
     for contrast in contrasts:
         candidate, stable = candidate + contrast.candidate, stable + contrast.stable
@@ -133,24 +139,25 @@ def looked_at_every_minute(contrasts: list[Contrast]) -> float:
 
 def test_false_alarms_of_polls_every_minute_stay_below_alpha() -> None:
     rng, releases, alpha = random.Random(4), 600, 0.05
-    seen = [list(minutes(rng, 30, 0.0)) for _ in range(releases)]
-    got = [
-        compute_evidence(contrasts, margin=0.02, baseline=Proportion(5, 1000)) for contrasts in seen
+    contrasts = [list(minutes(rng, 30, 0.0)) for _ in range(releases)]
+    found = [
+        compute_evidence(release, margin=0.02, baseline=Proportion(5, 1000))
+        for release in contrasts
     ]
-    assert ever(1 / alpha, got) <= too_many(alpha, releases)
-    assert sum(looked_at_every_minute(contrasts) > 1.645 for contrasts in seen) > too_many(
+    assert ever(1 / alpha, found) <= too_many(alpha, releases)
+    assert sum(compute_largest_z(release) > 1.645 for release in contrasts) > too_many(
         alpha, releases
-    )  # so the scene can fail
+    )  # so that this test can fail
 
 
 def test_false_passes_of_polls_every_minute_stay_below_alpha() -> None:
     rng, releases, alpha, margin = random.Random(5), 300, 0.05, 0.04
     passed = 0
     for _ in range(releases):
-        seen = list(minutes(rng, 25, margin))
+        contrasts = list(minutes(rng, 25, margin))
         passed += any(
-            compute_evidence(seen[: look + 1], margin=margin).not_worse >= 1 / alpha
-            for look in range(0, len(seen), 4)
+            compute_evidence(contrasts[: poll + 1], margin=margin).not_worse >= 1 / alpha
+            for poll in range(0, len(contrasts), 4)
         )
     assert passed <= too_many(alpha, releases)
 
@@ -158,8 +165,8 @@ def test_false_passes_of_polls_every_minute_stay_below_alpha() -> None:
 @pytest.mark.parametrize(("excess", "found"), [(0.0, 0), (0.06, 1), (0.3, 1)])
 def test_bad_version_is_found(excess: float, found: float) -> None:
     rng = random.Random(6)
-    got = [compute_evidence(minutes(rng, 120, excess), margin=0.02) for _ in range(20)]
-    assert ever(100, got) == found * 20
+    found = [compute_evidence(minutes(rng, 120, excess), margin=0.02) for _ in range(20)]
+    assert ever(100, found) == found * 20
 
 
 def test_version_that_goes_bad_after_an_hour_is_found() -> None:
@@ -176,7 +183,7 @@ def test_errors_of_both_versions_are_no_evidence_of_harm() -> None:
     assert compute_evidence([outage] * 10, margin=0.02, baseline=Proportion(5, 1000)).worse < 2
 
 
-# --- what it is made of --------------------------------------------------------------------------------------------------------
+# --- parts -----------------------------------------------------------------------------------
 
 
 def test_evidence_is_neutral_before_the_first_contrast() -> None:
@@ -221,10 +228,10 @@ def test_version_alone_is_no_evidence_of_harm(one: Contrast) -> None:
 )
 @pytest.mark.parametrize("margin", [0.0005, 0.02, 0.2])
 def test_counts_of_any_size_are_accepted(odd: Contrast, margin: float) -> None:
-    got = compute_evidence([odd] * 3, margin=margin)
+    found = compute_evidence([odd] * 3, margin=margin)
     assert all(
         0 <= value <= 1e300 and math.isfinite(value)
-        for value in (got.worse, got.harm, got.not_worse)
+        for value in (found.worse, found.harm, found.not_worse)
     )
 
 

@@ -1,4 +1,4 @@
-"""What a hook answers: whatever is not a clear yes is a no."""
+"""Answers of hooks: all but a clear yes is a no."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Late, partial and missing answers of CloudWatch: each request is counted once, and silence is never zero."""
+"""Late, partial and missing data of CloudWatch: each request counts once."""
 
 from __future__ import annotations
 

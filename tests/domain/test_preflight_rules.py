@@ -1,4 +1,4 @@
-"""What preflight refuses, judged from facts alone."""
+"""Refusals of preflight, from facts alone."""
 
 from __future__ import annotations
 

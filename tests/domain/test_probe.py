@@ -1,4 +1,4 @@
-"""Probes as values: what they are bounded by, what is refused of them by its path, and what they send."""
+"""Probes as values: their bounds, their refusals by path, and what they send."""
 
 from __future__ import annotations
 
@@ -71,17 +71,37 @@ def test_requests_repeat_in_turn() -> None:
         ([ONE], {"max_latency": "0ms"}, "max_latency", "greater than or equal to"),
         ([ONE], {"max_latency": 2}, "max_latency", "not a duration"),
         ([ONE], {"max_failures": 1}, "max_failures", "at least one of them has to succeed"),
-        ([ONE], {"max_failures": 20, "count": 20}, "max_failures", "at least one of them has to succeed"),
+        (
+            [ONE],
+            {"max_failures": 20, "count": 20},
+            "max_failures",
+            "at least one of them has to succeed",
+        ),
         ([ONE], {"max_failures": -1}, "max_failures", "greater than or equal to 0"),
         ([{**ONE, "name": "x" * 65}], {}, "requests.0.name", "at most 64 characters"),
         ([{**ONE, "expected": []}], {}, "requests.0.expected", "Extra inputs"),
-        ([{"expect": [{"path": "$.a", "exists": True}] * 11}], {}, "requests.0.expect", "at most 10 items"),
-        ([ONE, {"expect": [{"path": "$.a", "exists": 1}]}], {}, "requests.1.expect.0.exists", "valid boolean"),
+        (
+            [{"expect": [{"path": "$.a", "exists": True}] * 11}],
+            {},
+            "requests.0.expect",
+            "at most 10 items",
+        ),
+        (
+            [ONE, {"expect": [{"path": "$.a", "exists": 1}]}],
+            {},
+            "requests.1.expect.0.exists",
+            "valid boolean",
+        ),
         ([{"expect": [{"path": "$.a"}]}], {}, "requests.0.expect.0", "one of equals and exists"),
-        ([{"expect": [{"path": "$.a", "equals": None, "exists": True}]}], {}, "requests.0.expect.0", "and not both"),
+        (
+            [{"expect": [{"path": "$.a", "equals": None, "exists": True}]}],
+            {},
+            "requests.0.expect.0",
+            "and not both",
+        ),
         ([{"expect": [{"equals": 1}]}], {}, "requests.0.expect.0.path", "Field required"),
     ],
-)  # fmt: skip
+)
 def test_value_out_of_bounds_is_named_by_its_path(
     requests: list[Any], keys: dict[str, Any], path: str, problem: str
 ) -> None:

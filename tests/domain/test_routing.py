@@ -1,4 +1,4 @@
-"""How an alias divides its traffic: whole percents become weights at AWS's door, and percents again on the way back."""
+"""Routing: percents become weights for AWS, and percents again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A target is a function, under any of its names, and an alias; its place makes the one id of its rollout."""
+"""Targets: a function under any of its names, an alias, and the rollout's id."""
 
 from __future__ import annotations
 

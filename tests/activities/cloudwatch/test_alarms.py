@@ -1,4 +1,4 @@
-"""Alarms: what they say, and a watch that ends when one goes off."""
+"""Alarms: their states, and a watch that ends when one goes off."""
 
 from __future__ import annotations
 

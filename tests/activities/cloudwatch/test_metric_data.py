@@ -1,4 +1,4 @@
-"""Looks at metrics over real HTTP: whatever CloudWatch, or something in its place, answers, a look has an answer."""
+"""GetMetricData over real HTTP: every response, and every fault, is a poll."""
 
 from __future__ import annotations
 
@@ -164,17 +164,35 @@ def series(**members: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{}", b"[]", b"null", b'{"MetricDataResults": null}', b'{"MetricDataResults": []}', b'{"MetricDataResults": {}}', b'{"MetricDataResults": [7]}',
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"MetricDataResults": null}',
+        b'{"MetricDataResults": []}',
+        b'{"MetricDataResults": {}}',
+        b'{"MetricDataResults": [7]}',
         *(
             json.dumps({"MetricDataResults": [series(**members)]}).encode()
             for members in (
-                {"Values": ["a"]}, {"Values": [None]}, {"Values": [10**400]}, {"Values": [True]}, {"Timestamps": ["noon"]}, {"Timestamps": [10**30]}, {"Id": None},
-                {"Timestamps": [None]}, {"StatusCode": None}, {"StatusCode": 7}, {"StatusCode": "x" * 100_000}, {"Values": [float("nan")]}, {"Values": [1e308, 2]},
+                {"Values": ["a"]},
+                {"Values": [None]},
+                {"Values": [10**400]},
+                {"Values": [True]},
+                {"Timestamps": ["noon"]},
+                {"Timestamps": [10**30]},
+                {"Id": None},
+                {"Timestamps": [None]},
+                {"StatusCode": None},
+                {"StatusCode": 7},
+                {"StatusCode": "x" * 100_000},
+                {"Values": [float("nan")]},
+                {"Values": [1e308, 2]},
             )
         ),
     ],
     ids=lambda body: body[:100].decode(),
-)  # fmt: skip
+)
 async def test_malformed_response_is_no_measurement(
     aws: Connection, cloudwatch: CloudWatch, body: bytes
 ) -> None:

@@ -1,4 +1,4 @@
-"""Metrics: what is asked of CloudWatch, what is made of its answer, and a watch that ends with news."""
+"""Metrics: queries, the responses they make, and a watch that ends with news."""
 
 from __future__ import annotations
 
@@ -65,7 +65,17 @@ def told(**series: dict[int, Any]) -> dict[str, Any]:
 
 
 def asked(**members: Any) -> MetricsRequest:
-    return MetricsRequest(**{"function_name": "checkout", "name": "live", "versions": ["3", "2"], "since": NOON, "settle": 90.0, "slow_above": 300.0} | members)  # fmt: skip
+    return MetricsRequest(
+        **{
+            "function_name": "checkout",
+            "name": "live",
+            "versions": ["3", "2"],
+            "since": NOON,
+            "settle": 90.0,
+            "slow_above": 300.0,
+        }
+        | members
+    )
 
 
 def watched(known: str | None = None, **members: Any) -> WatchMetricsRequest:
@@ -90,7 +100,7 @@ async def parameters(**members: Any) -> dict[str, Any]:
     return port.last("get_metric_data")
 
 
-# ── what is asked ──
+# --- what is asked ---------------------------------------------------------------------------
 
 
 def lambdas(name: str, version: str, metric: str, stat: str) -> dict[str, Any]:
@@ -233,7 +243,7 @@ async def test_clock_in_an_activity_is_temporals() -> None:
     assert (await Metrics(port).get_metrics(asked())).at > NOON - timedelta(days=365)
 
 
-# ── the caller's own metrics ──
+# --- the caller's own metrics ----------------------------------------------------------------
 
 CPU = {
     "Id": "cpu",
@@ -360,11 +370,21 @@ def test_statistics_of_cloudwatch_are_accepted(stat: str) -> None:
 @pytest.mark.parametrize(
     "members",
     [
-        {"versions": []}, {"versions": ["1", "2", "3"]}, {"versions": ["2", "2"]}, {"versions": ["live"]}, {"name": "7"}, {"settle": -1.0},
-        {"settle": math.inf}, {"settle": "90"}, {"slow_above": 0.0}, {"slow_above": math.nan}, {"since": datetime(2026, 11, 25)},  # noqa: DTZ001
-        {"since": "0001-01-01T00:00:00+14:00"}, {"others": [CPU] * 21},
+        {"versions": []},
+        {"versions": ["1", "2", "3"]},
+        {"versions": ["2", "2"]},
+        {"versions": ["live"]},
+        {"name": "7"},
+        {"settle": -1.0},
+        {"settle": math.inf},
+        {"settle": "90"},
+        {"slow_above": 0.0},
+        {"slow_above": math.nan},
+        {"since": datetime(2026, 11, 25)},  # noqa: DTZ001
+        {"since": "0001-01-01T00:00:00+14:00"},
+        {"others": [CPU] * 21},
     ],
-)  # fmt: skip
+)
 def test_invalid_request_is_refused(members: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="validation error"):
         asked(**members)
@@ -378,7 +398,7 @@ def test_watch_polls_every_five_seconds_to_five_minutes(
         WatchMetricsRequest(**asked().model_dump(), every=every)
 
 
-# ── what is told ──
+# --- what is told ----------------------------------------------------------------------------
 
 
 async def test_series_are_by_minute_with_none_for_missing_numbers() -> None:
@@ -489,12 +509,26 @@ def broken(**members: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "answer",
     [
-        {}, {"MetricDataResults": None}, {"MetricDataResults": {}}, {"MetricDataResults": []}, {"MetricDataResults": [None]}, {"MetricDataResults": [{}]},
-        broken(StatusCode="SomethingNew"), broken(StatusCode=None), broken(StatusCode=["Complete"]), broken(Id="v0_others"), broken(Id=["v0"]), broken(Timestamps=[]),
-        broken(Values=[1.0, 2.0]), broken(Values=7), broken(Timestamps=["12:00"]), broken(Timestamps=[None]), broken(Timestamps=[datetime(2026, 11, 25, 12)]),  # noqa: DTZ001
+        {},
+        {"MetricDataResults": None},
+        {"MetricDataResults": {}},
+        {"MetricDataResults": []},
+        {"MetricDataResults": [None]},
+        {"MetricDataResults": [{}]},
+        broken(StatusCode="SomethingNew"),
+        broken(StatusCode=None),
+        broken(StatusCode=["Complete"]),
+        broken(Id="v0_others"),
+        broken(Id=["v0"]),
+        broken(Timestamps=[]),
+        broken(Values=[1.0, 2.0]),
+        broken(Values=7),
+        broken(Timestamps=["12:00"]),
+        broken(Timestamps=[None]),
+        broken(Timestamps=[datetime(2026, 11, 25, 12)]),  # noqa: DTZ001
         broken(Timestamps=[minute(0), minute(0)], Values=[1.0, 2.0]),
     ],
-)  # fmt: skip
+)
 async def test_unreadable_response_is_cloudwatchs_own_error(
     answer: dict[str, Any],
 ) -> None:
@@ -508,7 +542,7 @@ async def test_points_that_were_not_queried_are_left_out() -> None:
     assert answer.minutes == [minute(0), minute(7)]
 
 
-# ── pages ──
+# --- pages -----------------------------------------------------------------------------------
 
 
 async def test_pages_make_one_response() -> None:
@@ -529,7 +563,7 @@ async def test_pages_without_end_are_partial_data() -> None:
     assert (answer.status, port.times("get_metric_data")) == ("PartialData", MAX_PAGES)
 
 
-# ── failing ──
+# --- failing ---------------------------------------------------------------------------------
 
 FAILURES = [
     (
@@ -576,7 +610,7 @@ def test_response_comes_before_the_attempt_times_out() -> None:
     )
 
 
-# ── watching ──
+# --- watching --------------------------------------------------------------------------------
 
 
 async def quiet(
