@@ -17,7 +17,7 @@ from deploy.local.processes import Process, ProcessError
 ROOT: Final = Path(__file__).parents[2]
 """The root of the repository."""
 
-_START_TIMEOUT: Final = 30.0
+_START_TIMEOUT: Final = 60.0
 """Seconds until the local Lambda must be ready. It needs less than one."""
 
 _CREDENTIALS: Final = {
