@@ -111,12 +111,12 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def asked(operation: str) -> StructureShape | None:
+def request_shape(operation: str) -> StructureShape | None:
     shape: StructureShape | None = SERVICE.operation_model(pascal(operation)).input_shape
     return shape
 
 
-def answered(operation: str) -> StructureShape | None:
+def response_shape(operation: str) -> StructureShape | None:
     shape: StructureShape | None = SERVICE.operation_model(pascal(operation)).output_shape
     return shape
 

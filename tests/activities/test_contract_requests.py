@@ -17,11 +17,21 @@ from pydantic import ValidationError
 
 from activities.function_models import CreateFunctionRequest, DeleteFunctionRequest
 from activities.shapes import Request
-from tests.activities.model import Path, Scalar, asked, at, lists, maps, matches, sample, scalars
+from tests.activities.model import (
+    Path,
+    Scalar,
+    request_shape,
+    at,
+    lists,
+    maps,
+    matches,
+    sample,
+    scalars,
+)
 from tests.activities.operations import METHODS, THIRTY, request_of
 
 REQUESTS = {name: request for name in METHODS if (request := request_of(name))}
-SHAPES = {name: shape for name in REQUESTS if (shape := asked(name)) is not None}
+SHAPES = {name: shape for name in REQUESTS if (shape := request_shape(name)) is not None}
 
 OURS = {"delete_function": {"Confirm"}}
 """Members that AWS does not know."""
@@ -47,7 +57,7 @@ def encoded(document: Any) -> str:
 
 
 def complaints(operation: str, path: Path, value: Any) -> list[Any]:
-    """What our model says against a value at this place, as it comes from Temporal: in JSON."""
+    """The problem that our model has with a value at a path, in JSON as from Temporal."""
     try:
         REQUESTS[operation].model_validate_json(encoded(at(path, value)))
     except ValidationError as error:
@@ -75,12 +85,12 @@ def structures(operation: str) -> list[tuple[Path, StructureShape]]:
 
 def leaves(*kinds: str) -> list[Scalar]:
     """One leaf for each different botocore shape of these kinds in each operation."""
-    seen: dict[tuple[str, str], Scalar] = {}
+    found: dict[tuple[str, str], Scalar] = {}
     for operation, shape in SHAPES.items():
         for leaf in scalars(operation, shape):
             if leaf.shape.type_name in kinds:
-                seen.setdefault((operation, leaf.shape.name), leaf)
-    return list(seen.values())
+                found.setdefault((operation, leaf.shape.name), leaf)
+    return list(found.values())
 
 
 def test_operations_of_the_seed_are_activities() -> None:

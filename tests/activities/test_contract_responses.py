@@ -16,10 +16,10 @@ from activities.configuration_response import HIDDEN_VALUE, FunctionConfiguratio
 from activities.event_source_mapping_models import EventSourceMappingConfiguration
 from activities.function_models import GetFunctionResponse
 from activities.shapes import Response
-from tests.activities.model import NEW, answered, asked, sample
+from tests.activities.model import NEW, response_shape, request_shape, sample
 from tests.activities.operations import METHODS, answer_of, bound, request_of
 
-ANSWERS = {name: shape for name in METHODS if (shape := answered(name)) is not None}
+ANSWERS = {name: shape for name in METHODS if (shape := response_shape(name)) is not None}
 
 LEFT_OUT = {("Code", "Location")}
 """Members of answers that no history may hold."""
@@ -38,7 +38,7 @@ class Echo:
         self, service: str, operation: str, parameters: Mapping[str, Any]
     ) -> dict[str, Any]:
         self.sent.append((service, operation, parameters))
-        shape = answered(operation)
+        shape = response_shape(operation)
         answer = (
             self.answer if self.answer is not None else sample(shape, enum=NEW) if shape else {}
         )
@@ -47,7 +47,7 @@ class Echo:
 
 def everything_for(operation: str) -> Any:
     request = request_of(operation)
-    everything = sample(shape) if (shape := asked(operation)) else {}
+    everything = sample(shape) if (shape := request_shape(operation)) else {}
     if operation in {"create_alias", "update_alias"}:
         everything["FunctionVersion"] = "6"
     return request.model_validate(everything) if request else None
@@ -170,7 +170,7 @@ async def test_operation_calls_its_namesake_and_returns_the_response(
     assert (service, called) == ("lambda", operation)
     if operation.startswith("list_") and operation != "list_tags":
         assert {**parameters, "MaxItems": 1, "Marker": "x"} == {
-            **sample(asked(operation)),
+            **sample(request_shape(operation)),
             "MaxItems": 1,
             "Marker": "x",
         }
@@ -226,7 +226,7 @@ async def test_operation_returns_no_environment_value_and_no_url(
             .replace('"Location": "x"', f'"Location": "https://code/?X-Amz-Signature={SECRET}"')
         )
 
-    answer = poisoned(answered(operation))
+    answer = poisoned(response_shape(operation))
     assert _holds(answer, SECRET)
     result = await bound(operation, Echo(answer))(everything_for(operation))
     assert not _holds(result.model_dump(mode="json", by_alias=True), SECRET)

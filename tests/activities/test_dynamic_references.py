@@ -164,17 +164,19 @@ async def test_shared_parameter_may_be_named_by_its_arn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "expected"),
     [
         ("db", {"SecretId": "db"}),
         ("db:SecretString:k:AWSPREVIOUS", {"SecretId": "db", "VersionStage": "AWSPREVIOUS"}),
         ("db:SecretString:k::1234", {"SecretId": "db", "VersionId": "1234"}),
     ],
 )
-async def test_secret_is_fetched_in_the_requested_version(text: str, asked: dict[str, str]) -> None:
+async def test_secret_is_fetched_in_the_requested_version(
+    text: str, expected: dict[str, str]
+) -> None:
     port = ScriptedAws(get_secret_value={"SecretString": '{"k": "v"}'})
     await resolve_references(port, {"A": f"{{{{resolve:secretsmanager:{text}}}}}"})
-    assert port.last("get_secret_value") == asked
+    assert port.last("get_secret_value") == expected
 
 
 NO_PARAMETER: dict[str, Any] = {

@@ -326,18 +326,18 @@ def test_lost_invocation_is_reported_as_possibly_done() -> None:
 
 
 def test_failure_carries_awss_message_advice_and_a_small_detail() -> None:
-    told = to_activity_failure(
+    failure = to_activity_failure(
         error("ResourceNotFoundException", "Function not found: f", "get_function"),
         attempt=1,
         once=False,
     )
-    assert told.type == "NotFound"
+    assert failure.type == "NotFound"
     assert (
-        told.message
+        failure.message
         == "get_function: Function not found: f (ResourceNotFoundException). "
         + Fault.NOT_FOUND.advice
     )
-    assert told.details == (
+    assert failure.details == (
         {"operation": "get_function", "code": "ResourceNotFoundException", "fault": "NotFound"},
     )
 

@@ -64,7 +64,7 @@ def theirs(port: FakeLambda, code: bytes) -> None:
     port.overwrite("checkout", code.decode())
 
 
-def said(error: pytest.ExceptionInfo[ApplicationError]) -> Iterator[str]:
+def texts_of(error: pytest.ExceptionInfo[ApplicationError]) -> Iterator[str]:
     yield error.value.message
     yield json.dumps(error.value.details)
 
@@ -117,7 +117,9 @@ class TestCreate:
             await on_attempt(attempt, functions.create_function, CREATE)
         assert (refused.value.type, refused.value.non_retryable) == ("Exists", True)
         assert f"differs in {differing}." in refused.value.message
-        assert not any(value in text for text in said(refused) for value in (SECRET, "opensesame"))
+        assert not any(
+            value in text for text in texts_of(refused) for value in (SECRET, "opensesame")
+        )
         assert latest(port) == before
 
     async def test_code_in_s3_is_adopted_on_a_later_attempt_only(
@@ -217,8 +219,8 @@ class TestDelete:
 
 def upload(port: FakeLambda, **members: Any) -> UpdateFunctionCodeRequest:
     """New code, on the condition that the function is as it is now."""
-    asked = {"zip_file": b"two!", "revision_id": latest(port)["RevisionId"], **members}
-    return UpdateFunctionCodeRequest(function_name="checkout", **asked)
+    given = {"zip_file": b"two!", "revision_id": latest(port)["RevisionId"], **members}
+    return UpdateFunctionCodeRequest(function_name="checkout", **given)
 
 
 def object_(port: FakeLambda, **members: Any) -> UpdateFunctionCodeRequest:
@@ -338,8 +340,8 @@ class TestCode:
 
 
 def configure(port: FakeLambda, **members: Any) -> UpdateFunctionConfigurationRequest:
-    asked = {"timeout": 9, "revision_id": latest(port)["RevisionId"], **members}
-    return UpdateFunctionConfigurationRequest(function_name="checkout", **asked)
+    given = {"timeout": 9, "revision_id": latest(port)["RevisionId"], **members}
+    return UpdateFunctionConfigurationRequest(function_name="checkout", **given)
 
 
 class TestConfiguration:
@@ -381,7 +383,7 @@ class TestConfiguration:
             " Environment.Variables.TOKEN, Environment.Variables.MORE; nothing"
             in stale.value.message
         )
-        assert not any(value in text for text in said(stale) for value in (SECRET, "ours"))
+        assert not any(value in text for text in texts_of(stale) for value in (SECRET, "ours"))
         assert latest(port) == before
         assert port.count("update_function_configuration") == (1 if attempt == 1 else 0), (
             "what is known to be stale is not even sent"

@@ -129,7 +129,7 @@ async def test_different_grant_is_left_alone_and_its_difference_named(
 
 
 @pytest.mark.parametrize(
-    ("stated", "asked"),
+    ("stated", "requested"),
     [
         ({"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}, {"Principal": "123456789012"}),
         (
@@ -171,10 +171,10 @@ async def test_different_grant_is_left_alone_and_its_difference_named(
     ],
 )
 async def test_statement_is_read_in_every_form_of_awss(
-    port: FakeLambda, permissions: Permissions, stated: dict[str, Any], asked: dict[str, Any]
+    port: FakeLambda, permissions: Permissions, stated: dict[str, Any], requested: dict[str, Any]
 ) -> None:
     request = AddPermissionRequest.model_validate(
-        {"FunctionName": "checkout", "Action": "lambda:InvokeFunction", **asked}
+        {"FunctionName": "checkout", "Action": "lambda:InvokeFunction", **requested}
     )
     statement = {
         "Sid": request.statement_id,

@@ -27,7 +27,7 @@ from tests.fake_lambda import FakeLambda
 SECRET = "hunter2"
 
 
-def asked(*expectations: dict[str, Any], **members: Any) -> ProbeFunctionRequest:
+def request_for(*expectations: dict[str, Any], **members: Any) -> ProbeFunctionRequest:
     """A request, as it comes from Temporal."""
     document = {
         "FunctionName": "checkout",
@@ -52,15 +52,17 @@ def probing(port: FakeLambda) -> Probes:
     return Probes(port)
 
 
-async def told(
+async def probe(
     port: FakeLambda, probing: Probes, answer: Any, *expectations: dict[str, Any]
 ) -> str | None:
-    """What is said of an answer."""
+    """The failure that an answer makes, if any."""
     content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     port.respond("invoke", {"StatusCode": 200, "Payload": content, "ExecutedVersion": "1"})
-    said: ProbeFunctionResponse = await on_attempt(1, probing.probe_function, asked(*expectations))
-    assert said.failure is None or SECRET not in said.failure
-    return said.failure
+    response: ProbeFunctionResponse = await on_attempt(
+        1, probing.probe_function, request_for(*expectations)
+    )
+    assert response.failure is None or SECRET not in response.failure
+    return response.failure
 
 
 # --- what is sent ----------------------------------------------------------------------------
@@ -69,7 +71,9 @@ async def told(
 async def test_probe_invokes_the_version_itself_without_its_log(
     port: FakeLambda, probing: Probes
 ) -> None:
-    answer = await on_attempt(1, probing.probe_function, asked(Payload={"id": [1, None, "é"]}))
+    answer = await on_attempt(
+        1, probing.probe_function, request_for(Payload={"id": [1, None, "é"]})
+    )
     assert answer.failure is None
     assert port.requests == [
         (
@@ -86,7 +90,7 @@ async def test_probe_invokes_the_version_itself_without_its_log(
 
 
 async def test_payload_is_an_empty_object_by_default(port: FakeLambda, probing: Probes) -> None:
-    await on_attempt(1, probing.probe_function, asked())
+    await on_attempt(1, probing.probe_function, request_for())
     assert port.calls[0].parameters["Payload"] == b"{}"
 
 
@@ -94,7 +98,7 @@ async def test_second_attempt_sends_nothing(port: FakeLambda, probing: Probes) -
     with pytest.raises(
         ApplicationError, match="may have been probed already, and was not probed again"
     ) as refused:
-        await on_attempt(2, probing.probe_function, asked())
+        await on_attempt(2, probing.probe_function, request_for())
     assert (refused.value.type, refused.value.non_retryable) == ("Unavailable", True)
     assert port.requests == []
     assert get_operation_policy(Probes.probe_function) is ONCE
@@ -113,7 +117,7 @@ async def test_refusal_of_aws_is_not_tried_again(
 ) -> None:
     port.respond("invoke", AwsError("invoke", code, "no", status=400))
     with pytest.raises(ApplicationError, match=fault) as refused:
-        await on_attempt(1, probing.probe_function, asked())
+        await on_attempt(1, probing.probe_function, request_for())
     assert (refused.value.type, refused.value.non_retryable) == (fault, True)
 
 
@@ -145,7 +149,7 @@ async def test_refusal_of_aws_is_not_tried_again(
 async def test_response_as_expected_is_no_failure(
     port: FakeLambda, probing: Probes, answer: Any, expectation: dict[str, Any]
 ) -> None:
-    assert await told(port, probing, answer, expectation) is None
+    assert await probe(port, probing, answer, expectation) is None
 
 
 @pytest.mark.parametrize(
@@ -184,7 +188,7 @@ async def test_response_as_expected_is_no_failure(
 async def test_response_otherwise_is_a_failure_that_does_not_repeat_it(
     port: FakeLambda, probing: Probes, answer: Any, expectation: dict[str, Any], failure: str
 ) -> None:
-    assert await told(port, probing, answer, expectation) == failure
+    assert await probe(port, probing, answer, expectation) == failure
 
 
 async def test_first_expectation_that_does_not_hold_is_named(
@@ -192,22 +196,22 @@ async def test_first_expectation_that_does_not_hold_is_named(
 ) -> None:
     answer = {"a": 1, "b": 2, "c": 3}
     assert (
-        await told(port, probing, answer, at("$.a", 1), at("$.b", 1), at("$.c", 1))
+        await probe(port, probing, answer, at("$.a", 1), at("$.b", 1), at("$.c", 1))
         == "$.b is not as expected: a number is there"
     )
 
 
 async def test_response_is_not_read_without_expectations(port: FakeLambda, probing: Probes) -> None:
     for answer in (b"", b"{", b"null", {"error": SECRET}):
-        assert await told(port, probing, answer) is None
+        assert await probe(port, probing, answer) is None
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "response"),
     [("Unhandled", "Unhandled"), ("Handled", "Handled"), (SECRET, "FunctionError")],
 )
 async def test_function_error_is_a_failure_without_its_message(
-    port: FakeLambda, probing: Probes, error: str, said: str
+    port: FakeLambda, probing: Probes, error: str, response: str
 ) -> None:
     port.respond(
         "invoke",
@@ -217,8 +221,8 @@ async def test_function_error_is_a_failure_without_its_message(
             "Payload": json.dumps({"errorMessage": SECRET}).encode(),
         },
     )
-    answer = await on_attempt(1, probing.probe_function, asked(at("$.errorMessage")))
-    assert answer.failure == f"it failed ({said})"
+    answer = await on_attempt(1, probing.probe_function, request_for(at("$.errorMessage")))
+    assert answer.failure == f"it failed ({response})"
     assert SECRET not in answer.model_dump_json()
 
 
@@ -228,7 +232,7 @@ async def test_other_status_is_a_failure(
 ) -> None:
     port.respond("invoke", {"Payload": b'"ok"'} | ({"StatusCode": status} if status else {}))
     assert (
-        await on_attempt(1, probing.probe_function, asked())
+        await on_attempt(1, probing.probe_function, request_for())
     ).failure == f"its status is {status}, not 200"
 
 
@@ -264,12 +268,12 @@ def test_invalid_request_is_refused_by_its_field_and_not_repeated(
     with pytest.raises(
         ValidationError, match="validation error for ProbeFunctionRequest"
     ) as refused:
-        asked(**{"Expectations": [], **members})
+        request_for(**{"Expectations": [], **members})
     assert [each["loc"] for each in refused.value.errors()] == [where]
 
 
 def test_payload_is_not_in_the_repr() -> None:
-    assert SECRET not in repr(asked(Payload={"password": SECRET}))
+    assert SECRET not in repr(request_for(Payload={"password": SECRET}))
 
 
 # --- over HTTP -------------------------------------------------------------------------------
@@ -280,7 +284,7 @@ async def test_http_request_names_the_version_and_is_timed(
 ) -> None:
     stub.meets(Slow(0.2), operation="invoke")
     answer = await on_attempt(
-        1, Probes(aws).probe_function, asked(at("$.ok", True), Payload={"id": 1})
+        1, Probes(aws).probe_function, request_for(at("$.ok", True), Payload={"id": 1})
     )
     assert answer.failure is None
     assert 200 <= answer.milliseconds < 5_000
@@ -298,7 +302,7 @@ async def test_late_response_is_a_failure_and_is_not_waited_for(
 ) -> None:
     stub.meets(Slow(5), operation="invoke")
     began = time.monotonic()
-    answer = await on_attempt(1, Probes(aws).probe_function, asked(MaxMilliseconds=200))
+    answer = await on_attempt(1, Probes(aws).probe_function, request_for(MaxMilliseconds=200))
     assert answer.failure == "no answer within 200 ms"
     assert answer.milliseconds >= 200
     assert time.monotonic() - began < 3
@@ -319,7 +323,7 @@ async def test_http_request_is_sent_once_whatever_happens_to_it(
 ) -> None:
     stub.meets(fault, operation="invoke")
     with pytest.raises(ApplicationError, match=kind) as lost:
-        await on_attempt(1, Probes(aws).probe_function, asked())
+        await on_attempt(1, Probes(aws).probe_function, request_for())
     assert (lost.value.type, lost.value.non_retryable) == (kind, True)
     assert stub.sent("invoke") == 1
 
@@ -327,7 +331,7 @@ async def test_http_request_is_sent_once_whatever_happens_to_it(
 async def test_proxys_page_is_no_response(aws: Connection, stub: Stub) -> None:
     stub.meets(NOT_JSON, operation="invoke")
     assert (
-        await on_attempt(1, Probes(aws).probe_function, asked(at("$.ok", True)))
+        await on_attempt(1, Probes(aws).probe_function, request_for(at("$.ok", True)))
     ).failure == "its answer is not JSON"
 
 
@@ -345,7 +349,7 @@ async def test_probe_takes_no_turn_of_the_control_plane(aws: Connection) -> None
     aws._limits = limits
     with pytest.raises(pytest.fail.Exception, match="waited for a turn"):
         await aws.call("lambda", "get_alias", {"FunctionName": "checkout", "Name": "live"})
-    answer = await on_attempt(1, Probes(aws).probe_function, asked())
+    answer = await on_attempt(1, Probes(aws).probe_function, request_for())
     assert answer.failure is None
 
 

@@ -1,4 +1,4 @@
-"""What may be said in an error message: never a value that we sent."""
+"""Redaction: an error message never repeats a value that we sent."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ async def restored(
 
 
 def shown(configuration: dict[str, Any]) -> dict[str, Any]:
-    """A configuration without what belongs to one version, or to nobody."""
+    """A configuration without what belongs to one version alone."""
     return {
         name: value
         for name, value in configuration.items()
@@ -143,13 +143,13 @@ async def test_members_that_differ_are_written_and_no_others(
 ) -> None:
     fake.apply("update_function_configuration", FunctionName="checkout", Timeout=60)
     fake.settle("checkout")
-    seen = fake.functions["checkout"].latest["RevisionId"]
+    revision = fake.functions["checkout"].latest["RevisionId"]
     answer = await restored(aws)
     assert answer.restored == ["configuration"]
-    asked = next(
+    sent = next(
         request for request in stub.requests if request.operation == "update_function_configuration"
     )
-    assert asked.parameters == {"FunctionName": "checkout", "Timeout": 3, "RevisionId": seen}
+    assert sent.parameters == {"FunctionName": "checkout", "Timeout": 3, "RevisionId": revision}
 
 
 @pytest.mark.usefixtures("function")

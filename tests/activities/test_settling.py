@@ -47,10 +47,10 @@ PENDING = function(State="Pending", StateReason="The function is being created."
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience of a fifth of a second."""
     monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.2)
-    looks = settling.poll_until
+    poll_until = settling.poll_until
 
     async def hurried(*args: Any, first: float, longest: float) -> Any:
-        return await looks(*args, first=first / 50, longest=longest / 50)
+        return await poll_until(*args, first=first / 50, longest=longest / 50)
 
     monkeypatch.setattr(settling, "poll_until", hurried)
 
@@ -143,7 +143,7 @@ async def test_pauses_between_reads_grow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("configuration", "said"),
+    ("configuration", "reason"),
     [
         (
             {
@@ -166,11 +166,11 @@ async def test_pauses_between_reads_grow() -> None:
     ],
 )
 async def test_failed_update_is_invalid_with_awss_reason(
-    configuration: dict[str, Any], said: str
+    configuration: dict[str, Any], reason: str
 ) -> None:
     failed = await unsettled(ScriptedAws(get_function=function(**configuration)))
     assert (failed.type, failed.non_retryable) == ("Invalid", True)
-    assert said in failed.message
+    assert reason in failed.message
 
 
 async def test_response_holds_no_secret_of_the_function() -> None:

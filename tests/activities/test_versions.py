@@ -28,13 +28,13 @@ def checkout(port: FakeLambda) -> Function:
 def publish(port: FakeLambda, **members: Any) -> PublishVersionRequest:
     """To publish what is there now, on the condition that it stays so."""
     latest = checkout(port).latest
-    asked = {
+    given = {
         "code_sha256": latest["CodeSha256"],
         "revision_id": latest["RevisionId"],
         "description": RELEASE,
         **members,
     }
-    return PublishVersionRequest(function_name="checkout", **asked)
+    return PublishVersionRequest(function_name="checkout", **given)
 
 
 def change(port: FakeLambda, code: bytes = b"two") -> None:

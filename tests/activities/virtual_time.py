@@ -30,7 +30,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop that waits for no timer, and tells the time as if it had."""
+    """An event loop that waits for no timer, and whose time passes as if it had."""
 
     def __init__(self) -> None:
         self._now = _START

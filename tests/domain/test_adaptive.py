@@ -37,8 +37,8 @@ def judged(outcome: Verdict = Verdict.PENDING, *found: Evidence) -> Assessment:
     )
 
 
-def told(*minutes: float, status: str = "Complete") -> Measurements:
-    """CloudWatch told of the minutes that begin at these seconds."""
+def measure(*minutes: float, status: str = "Complete") -> Measurements:
+    """Measurements of the minutes that begin at these seconds."""
     any_contrast = Contrast(Proportion(0, 1), Proportion(0, 1))
     return Measurements(
         ("error_rate",),
@@ -50,7 +50,7 @@ def told(*minutes: float, status: str = "Complete") -> Measurements:
 def next_move(
     now: float,
     judgement: Assessment,
-    seen: Measurements,
+    measurements: Measurements,
     dose: tuple[int, float, float] | None = None,
     adaptive: Adaptive = ADAPTIVE,
 ) -> RampDecision:
@@ -58,7 +58,7 @@ def next_move(
     return decide_next_action(
         adaptive,
         assessment=judgement,
-        measurements=seen,
+        measurements=measurements,
         ramp=Ramp(NINE, dose=sent),
         now=second(now),
     )
@@ -69,53 +69,59 @@ OVER = 7200.0
 
 
 @pytest.mark.parametrize(
-    ("now", "judgement", "seen", "dose", "expected"),
+    ("now", "judgement", "measurements", "dose", "expected"),
     [
-        (0, judged(), told(), None, (RampAction.SEND, 1)),
-        (30, judged(), told(), FIRST, (RampAction.SEND, 1)),  # under way
+        (0, judged(), measure(), None, (RampAction.SEND, 1)),
+        (30, judged(), measure(), FIRST, (RampAction.SEND, 1)),  # under way
         (
             30,
             judged(Verdict.UNMEASURABLE),
-            told(status="Forbidden"),
+            measure(status="Forbidden"),
             FIRST,
             (RampAction.SEND, 1),
         ),  # ends by itself within a minute
-        (60, judged(), told(), FIRST, (RampAction.WAIT, 0)),  # nobody knows yet how it fared
-        (239, judged(), told(), FIRST, (RampAction.WAIT, 0)),
-        (240, judged(), told(), FIRST, (RampAction.SEND, 1)),  # nobody called it
-        (100, judged(), told(0), FIRST, (RampAction.SEND, 3)),
-        (110, judged(), told(0), FIRST, (RampAction.WAIT, 0)),  # ten seconds are no dose
+        (60, judged(), measure(), FIRST, (RampAction.WAIT, 0)),  # no metrics of it yet
+        (239, judged(), measure(), FIRST, (RampAction.WAIT, 0)),
+        (240, judged(), measure(), FIRST, (RampAction.SEND, 1)),  # it had no callers
+        (100, judged(), measure(0), FIRST, (RampAction.SEND, 3)),
+        (110, judged(), measure(0), FIRST, (RampAction.WAIT, 0)),  # ten seconds are no dose
         (
             100,
             judged(Verdict.UNMEASURABLE),
-            told(0, status="PartialData"),
+            measure(0, status="PartialData"),
             FIRST,
             (RampAction.WAIT, 0),
         ),
-        (0, judged(Verdict.UNMEASURABLE), told(status="Throttled"), None, (RampAction.WAIT, 0)),
+        (0, judged(Verdict.UNMEASURABLE), measure(status="Throttled"), None, (RampAction.WAIT, 0)),
         (
             30,
             judged(Verdict.FAILED),
-            told(),
+            measure(),
             FIRST,
             (RampAction.ROLL_BACK, 0),
         ),  # even in the middle of a dose
-        (30, judged(Verdict.PASSED), told(0), FIRST, (RampAction.PROMOTE, 100)),
-        (OVER, judged(Verdict.INCONCLUSIVE), told(0), FIRST, (RampAction.HOLD, 0)),
-        (OVER, judged(Verdict.UNMEASURABLE), told(status="Forbidden"), FIRST, (RampAction.HOLD, 0)),
-        (OVER, judged(Verdict.FAILED), told(), FIRST, (RampAction.ROLL_BACK, 0)),
-        (OVER, judged(Verdict.PASSED), told(), FIRST, (RampAction.PROMOTE, 100)),
-        (OVER - 1, judged(), told(0), FIRST, (RampAction.WAIT, 0)),
+        (30, judged(Verdict.PASSED), measure(0), FIRST, (RampAction.PROMOTE, 100)),
+        (OVER, judged(Verdict.INCONCLUSIVE), measure(0), FIRST, (RampAction.HOLD, 0)),
+        (
+            OVER,
+            judged(Verdict.UNMEASURABLE),
+            measure(status="Forbidden"),
+            FIRST,
+            (RampAction.HOLD, 0),
+        ),
+        (OVER, judged(Verdict.FAILED), measure(), FIRST, (RampAction.ROLL_BACK, 0)),
+        (OVER, judged(Verdict.PASSED), measure(), FIRST, (RampAction.PROMOTE, 100)),
+        (OVER - 1, judged(), measure(0), FIRST, (RampAction.WAIT, 0)),
     ],
 )
 def test_first_rule_that_applies_decides(
     now: float,
     judgement: Assessment,
-    seen: Measurements,
+    measurements: Measurements,
     dose: tuple[int, float, float] | None,
     expected: tuple[RampAction, int],
 ) -> None:
-    advice = next_move(now, judgement, seen, dose)
+    advice = next_move(now, judgement, measurements, dose)
     assert (advice.action, advice.percent) == expected
 
 
@@ -125,7 +131,7 @@ def test_missing_data_never_widens_or_promotes(status: str, now: float, not_wors
     advice = next_move(
         now,
         judged(Verdict.UNMEASURABLE, Evidence(not_worse=not_worse)),
-        told(0, status=status),
+        measure(0, status=status),
         FIRST,
     )
     assert advice.percent == 0
@@ -146,7 +152,7 @@ def test_missing_data_never_widens_or_promotes(status: str, now: float, not_wors
     ],
 )
 def test_dose_is_as_large_as_the_evidence(found: tuple[Evidence, ...], size: float) -> None:
-    dose = next_move(60, judged(Verdict.PENDING, *found), told(0), FIRST).ramp.dose
+    dose = next_move(60, judged(Verdict.PENDING, *found), measure(0), FIRST).ramp.dose
     assert dose is not None
     assert dose.percent * (dose.end - dose.start).total_seconds() / 60 == pytest.approx(size)
 
@@ -165,7 +171,7 @@ def test_dose_stays_within_its_minute_and_half_of_the_traffic(
     advice = next_move(
         now,
         judged(Verdict.PENDING, Evidence(not_worse=not_worse, harm=harm)),
-        told(),
+        measure(),
         None,
         adaptive,
     )
@@ -174,9 +180,10 @@ def test_dose_stays_within_its_minute_and_half_of_the_traffic(
         assert dose is not None
         assert 1 <= advice.percent == dose.percent <= MAX_PERCENT
         assert second(now) == dose.start < dose.end <= dose.minute + timedelta(minutes=1)
-        asked = start * max(1.0, factor * not_worse)
+        allowed = start * max(1.0, factor * not_worse)
         assert (
-            dose.percent * (dose.end - dose.start).total_seconds() <= 60 * asked * (1 + 1e-6) + 1e-3
+            dose.percent * (dose.end - dose.start).total_seconds()
+            <= 60 * allowed * (1 + 1e-6) + 1e-3
         )
     else:
         assert (advice.action, advice.percent) == (RampAction.WAIT, 0)
@@ -184,71 +191,71 @@ def test_dose_stays_within_its_minute_and_half_of_the_traffic(
 
 
 @pytest.mark.parametrize(
-    ("now", "judgement", "seen", "dose", "again"),
+    ("now", "judgement", "measurements", "dose", "again"),
     [
-        (10, judged(), told(), FIRST, 60),  # the dose ends
-        (60, judged(), told(), FIRST, 240),  # it is waited for no longer
-        (170, judged(), told(0), FIRST, 180),  # the next minute begins
+        (10, judged(), measure(), FIRST, 60),  # the dose ends
+        (60, judged(), measure(), FIRST, 240),  # it is waited for no longer
+        (170, judged(), measure(0), FIRST, 180),  # the next minute begins
         (
             100,
             judged(Verdict.UNMEASURABLE),
-            told(0, status="Forbidden"),
+            measure(0, status="Forbidden"),
             FIRST,
             OVER,
         ),  # until CloudWatch answers
-        (OVER - 2, judged(), told(), FIRST, OVER),  # the time is over
+        (OVER - 2, judged(), measure(), FIRST, OVER),  # the time is over
     ],
 )
 def test_decision_names_the_next_poll(
     now: float,
     judgement: Assessment,
-    seen: Measurements,
+    measurements: Measurements,
     dose: tuple[int, float, float],
     again: float,
 ) -> None:
-    assert next_move(now, judgement, seen, dose).review_at == second(again)
+    assert next_move(now, judgement, measurements, dose).review_at == second(again)
 
 
 def test_minutes_that_settle_late_are_waited_for_longer() -> None:
     ramp = Ramp(NINE, settle=timedelta(minutes=15), dose=Dose(1, second(0), second(60)))
     advice = decide_next_action(
-        ADAPTIVE, assessment=judged(), measurements=told(), ramp=ramp, now=second(300)
+        ADAPTIVE, assessment=judged(), measurements=measure(), ramp=ramp, now=second(300)
     )
     assert (advice.action, advice.review_at) == (RampAction.WAIT, second(240 + 15 * 60))
 
 
 @pytest.mark.parametrize(
-    ("now", "judgement", "seen", "dose", "reason"),
+    ("now", "judgement", "measurements", "dose", "reason"),
     [
-        (0, judged(), told(), None, "1% for 1 min, 1% of a minute's requests: no evidence yet"),
+        (0, judged(), measure(), None, "1% for 1 min, 1% of a minute's requests: no evidence yet"),
         (
             80,
             judged(Verdict.PENDING, Evidence(not_worse=4.2)),
-            told(0),
+            measure(0),
             FIRST,
             "12% for 40 s, 8.4% of a minute's requests: the evidence for it is 4.2",
         ),
         (
             60,
             judged(Verdict.PENDING, Evidence(0, 2.6, 0.1)),
-            told(0),
+            measure(0),
             FIRST,
             "1% for 30 s, 0.5% of a minute's requests: the evidence is against it (2.6)",
         ),
-        (60, judged(), told(), FIRST, "waiting for CloudWatch's metrics of 09:00"),
-        (30, judged(), told(), FIRST, "1% until 09:01:00"),
-        (OVER, judged(Verdict.INCONCLUSIVE), told(), FIRST, "no certainty within 2 h: numbers"),
-        (9, judged(Verdict.FAILED), told(), FIRST, "numbers"),
+        (60, judged(), measure(), FIRST, "waiting for CloudWatch's metrics of 09:00"),
+        (30, judged(), measure(), FIRST, "1% until 09:01:00"),
+        (OVER, judged(Verdict.INCONCLUSIVE), measure(), FIRST, "no certainty within 2 h: numbers"),
+        (9, judged(Verdict.FAILED), measure(), FIRST, "numbers"),
     ],
 )
 def test_decision_has_a_reason(
     now: float,
     judgement: Assessment,
-    seen: Measurements,
+    measurements: Measurements,
     dose: tuple[int, float, float] | None,
     reason: str,
 ) -> None:
-    assert next_move(now, judgement, seen, dose).reason == reason
+    assert next_move(now, judgement, measurements, dose).reason == reason
 
 
 def test_adaptive_is_written_as_in_the_contract_and_shows_its_plan() -> None:

@@ -22,7 +22,7 @@ BAD = Contrast(Proportion(100, 1000), Proportion(5, 1000))
 THIN = Contrast(Proportion(0, 10), Proportion(0, 100))
 
 
-def seen(
+def measure(
     *errors: Contrast,
     points: tuple[MinuteMetrics, ...] = (),
     status: str = "Complete",
@@ -36,7 +36,7 @@ def seen(
     )
 
 
-def of(rules: Rules, measured: Measurements) -> Verdict:
+def get_verdict(rules: Rules, measured: Measurements) -> Verdict:
     return assess(rules, measured, deadline=END).verdict
 
 
@@ -49,30 +49,30 @@ RELATIVE = Rules(not_worse=(NotWorse(margin=0.02),))
 @pytest.mark.parametrize(
     ("measured", "outcome"),
     [
-        (seen(), Verdict.PENDING),
-        (seen(THIN), Verdict.PENDING),
-        (seen(GOOD), Verdict.PASSED),
-        (seen(BAD), Verdict.FAILED),
-        (seen(BAD, *[GOOD] * 50), Verdict.FAILED),  # once is enough, whatever follows
-        (seen(*[GOOD] * 50, BAD), Verdict.FAILED),  # passed and failed: failed
-        (seen(THIN, at=END), Verdict.INCONCLUSIVE),
-        (seen(GOOD, at=END), Verdict.PASSED),
-        (seen(BAD, at=END), Verdict.FAILED),
-        (seen(at=END), Verdict.INCONCLUSIVE),
-        (seen(THIN, at=END - timedelta(microseconds=1)), Verdict.PENDING),
-        (seen(THIN, status="PartialData"), Verdict.UNMEASURABLE),
-        (seen(status="Forbidden"), Verdict.UNMEASURABLE),
-        (seen(GOOD, status="PartialData"), Verdict.UNMEASURABLE),  # never promoted on silence
-        (seen(GOOD, status="InternalError", at=END), Verdict.UNMEASURABLE),
-        (seen(BAD, status="Throttled"), Verdict.FAILED),  # what was seen is not unseen
+        (measure(), Verdict.PENDING),
+        (measure(THIN), Verdict.PENDING),
+        (measure(GOOD), Verdict.PASSED),
+        (measure(BAD), Verdict.FAILED),
+        (measure(BAD, *[GOOD] * 50), Verdict.FAILED),  # once is enough, whatever follows
+        (measure(*[GOOD] * 50, BAD), Verdict.FAILED),  # passed and failed: failed
+        (measure(THIN, at=END), Verdict.INCONCLUSIVE),
+        (measure(GOOD, at=END), Verdict.PASSED),
+        (measure(BAD, at=END), Verdict.FAILED),
+        (measure(at=END), Verdict.INCONCLUSIVE),
+        (measure(THIN, at=END - timedelta(microseconds=1)), Verdict.PENDING),
+        (measure(THIN, status="PartialData"), Verdict.UNMEASURABLE),
+        (measure(status="Forbidden"), Verdict.UNMEASURABLE),
+        (measure(GOOD, status="PartialData"), Verdict.UNMEASURABLE),  # never promoted without data
+        (measure(GOOD, status="InternalError", at=END), Verdict.UNMEASURABLE),
+        (measure(BAD, status="Throttled"), Verdict.FAILED),  # harm that was measured stays
     ],
 )
 def test_relative_rule_gives_this_verdict(measured: Measurements, outcome: Verdict) -> None:
-    assert of(RELATIVE, measured) is outcome
+    assert get_verdict(RELATIVE, measured) is outcome
 
 
 def test_verdict_is_pending_before_the_first_poll() -> None:
-    assert of(RELATIVE, Measurements(("error_rate",))) is Verdict.PENDING
+    assert get_verdict(RELATIVE, Measurements(("error_rate",))) is Verdict.PENDING
 
 
 def test_alpha_is_divided_among_rules_that_may_stop_a_release() -> None:
@@ -83,18 +83,18 @@ def test_alpha_is_divided_among_rules_that_may_stop_a_release() -> None:
     assert (one.harm_threshold, one.pass_threshold) == (100, 100)
     assert (two.harm_threshold, two.pass_threshold) == (200, 100)
     just = Contrast(Proportion(4, 64), Proportion(33, 5000))
-    (finding,) = assess(one, seen(just), deadline=END).findings
+    (finding,) = assess(one, measure(just), deadline=END).findings
     assert finding.evidence is not None
     assert 100 <= finding.evidence.worse < 200
-    assert of(one, seen(just)) is Verdict.FAILED
-    assert of(two, seen(just)) is Verdict.PENDING
+    assert get_verdict(one, measure(just)) is Verdict.FAILED
+    assert get_verdict(two, measure(just)) is Verdict.PENDING
 
 
 def test_measures_must_all_pass_and_any_may_fail() -> None:
     both = Rules(not_worse=(NotWorse(margin=0.02), NotWorse(metric="slow_rate", margin=0.02)))
-    assert of(both, seen(GOOD)) is Verdict.PENDING
-    assert of(both, seen(GOOD, slow=(GOOD,))) is Verdict.PASSED
-    assert of(both, seen(GOOD, slow=(BAD,))) is Verdict.FAILED
+    assert get_verdict(both, measure(GOOD)) is Verdict.PENDING
+    assert get_verdict(both, measure(GOOD, slow=(GOOD,))) is Verdict.PASSED
+    assert get_verdict(both, measure(GOOD, slow=(BAD,))) is Verdict.FAILED
 
 
 @given(st.floats(0.001, 0.5))
@@ -103,12 +103,12 @@ def test_alpha_that_is_stricter_never_decides_sooner(alpha: float) -> None:
         Rules(not_worse=(NotWorse(margin=0.02),), alpha=one) for one in (alpha / 2, alpha)
     )
     for measured in (
-        seen(THIN),
-        seen(GOOD),
-        seen(BAD),
-        seen(Contrast(Proportion(3, 60), Proportion(25, 5000))),
+        measure(THIN),
+        measure(GOOD),
+        measure(BAD),
+        measure(Contrast(Proportion(3, 60), Proportion(25, 5000))),
     ):
-        assert of(strict, measured) in {of(loose, measured), Verdict.PENDING}
+        assert get_verdict(strict, measured) in {get_verdict(loose, measured), Verdict.PENDING}
 
 
 # --- limits ----------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def errors(*rates: float | None) -> tuple[MinuteMetrics, ...]:
         (1, (), Verdict.PENDING),
         (1, (0.02,), Verdict.PASSED),  # the bound itself is within
         (1, (0.03,), Verdict.FAILED),
-        (1, (0.03, 0.01), Verdict.PASSED),  # it speaks of now
+        (1, (0.03, 0.01), Verdict.PASSED),  # only the last minutes count
         (1, (0.03, None), Verdict.FAILED),  # a minute without data is no good minute
         (1, (None,), Verdict.PENDING),
         (2, (0.03,), Verdict.PENDING),
@@ -142,7 +142,7 @@ def test_limit_is_broken_by_the_last_minutes_that_were_measured(
     minutes: int, rates: tuple[float | None, ...], outcome: Verdict
 ) -> None:
     rules = Rules(limits=(Limit(metric="error_rate", max=0.02, minutes=minutes),))
-    assert of(rules, seen(points=errors(*rates))) is outcome
+    assert get_verdict(rules, measure(points=errors(*rates))) is outcome
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,10 @@ def test_limit_is_broken_by_the_last_minutes_that_were_measured(
 def test_limit_reads_its_metric(
     limit: dict[str, Any], point: MinuteMetrics, outcome: Verdict
 ) -> None:
-    assert of(Rules(limits=(Limit.model_validate(limit),)), seen(points=(point,))) is outcome
+    assert (
+        get_verdict(Rules(limits=(Limit.model_validate(limit),)), measure(points=(point,)))
+        is outcome
+    )
 
 
 # --- all together ----------------------------------------------------------------------------
@@ -225,30 +228,30 @@ def test_limit_reads_its_metric(
 @pytest.mark.parametrize(
     ("rules", "measured", "outcome"),
     [
-        (Rules(), seen(GOOD), Verdict.PENDING),
-        (Rules(), seen(GOOD, at=END), Verdict.INCONCLUSIVE),
-        (Rules(min_invocations=100), seen(points=errors(0.0)), Verdict.PASSED),
-        (Rules(min_invocations=101), seen(points=errors(0.0)), Verdict.PENDING),
-        (Rules(min_invocations=101), seen(points=errors(0.0), at=END), Verdict.INCONCLUSIVE),
-        (Rules(min_invocations=1), seen(points=errors(None)), Verdict.PENDING),
+        (Rules(), measure(GOOD), Verdict.PENDING),
+        (Rules(), measure(GOOD, at=END), Verdict.INCONCLUSIVE),
+        (Rules(min_invocations=100), measure(points=errors(0.0)), Verdict.PASSED),
+        (Rules(min_invocations=101), measure(points=errors(0.0)), Verdict.PENDING),
+        (Rules(min_invocations=101), measure(points=errors(0.0), at=END), Verdict.INCONCLUSIVE),
+        (Rules(min_invocations=1), measure(points=errors(None)), Verdict.PENDING),
         (
             Rules(limits=(Limit(metric="error_rate", max=0.1),), min_invocations=200),
-            seen(points=errors(0.5)),
+            measure(points=errors(0.5)),
             Verdict.FAILED,
         ),
         (
             Rules(limits=(Limit(metric="error_rate", max=0.1),), min_invocations=200),
-            seen(points=errors(0.0)),
+            measure(points=errors(0.0)),
             Verdict.PENDING,
         ),
         (
             RELATIVE.model_copy(update={"limits": (Limit(metric="error_rate", max=0.1),)}),
-            seen(GOOD, points=errors(0.5)),
+            measure(GOOD, points=errors(0.5)),
             Verdict.FAILED,
         ),
         (
             RELATIVE.model_copy(update={"limits": (Limit(metric="error_rate", max=0.1),)}),
-            seen(THIN, points=errors(0.0)),
+            measure(THIN, points=errors(0.0)),
             Verdict.PENDING,
         ),
     ],
@@ -256,7 +259,7 @@ def test_limit_reads_its_metric(
 def test_worst_of_all_findings_counts(
     rules: Rules, measured: Measurements, outcome: Verdict
 ) -> None:
-    assert of(rules, measured) is outcome
+    assert get_verdict(rules, measured) is outcome
 
 
 def test_reason_has_the_numbers() -> None:
@@ -265,7 +268,7 @@ def test_reason_has_the_numbers() -> None:
     )
     failed = assess(
         rules,
-        seen(BAD, points=(MinuteMetrics(invocations=9, quantiles={"p99": 950}),)),
+        measure(BAD, points=(MinuteMetrics(invocations=9, quantiles={"p99": 950}),)),
         deadline=END,
     )
     assert failed.reason == (
@@ -273,10 +276,10 @@ def test_reason_has_the_numbers() -> None:
         "error_rate not worse than stable's by 2 points: 100 of 1000 against 5 of 1000; "
         "evidence of harm over 10000, 100 stop a release"
     )
-    late = assess(RELATIVE, seen(THIN, at=END), deadline=END)
+    late = assess(RELATIVE, measure(THIN, at=END), deadline=END)
     assert late.reason == (
         "error_rate not worse than stable's by 2 points: 0 of 10 against 0 of 100; "
         "evidence of that 1.2 of 100, of harm 0.79 of 100"
     )
-    silent = assess(RELATIVE, seen(THIN, status="Forbidden"), deadline=END)
+    silent = assess(RELATIVE, measure(THIN, status="Forbidden"), deadline=END)
     assert silent.reason == "CloudWatch answered Forbidden"

@@ -165,8 +165,8 @@ def test_false_passes_of_polls_every_minute_stay_below_alpha() -> None:
 @pytest.mark.parametrize(("excess", "found"), [(0.0, 0), (0.06, 1), (0.3, 1)])
 def test_bad_version_is_found(excess: float, found: float) -> None:
     rng = random.Random(6)
-    found = [compute_evidence(minutes(rng, 120, excess), margin=0.02) for _ in range(20)]
-    assert ever(100, found) == found * 20
+    evidence = [compute_evidence(minutes(rng, 120, excess), margin=0.02) for _ in range(20)]
+    assert ever(100, evidence) == found * 20
 
 
 def test_version_that_goes_bad_after_an_hour_is_found() -> None:

@@ -10,7 +10,7 @@ from workflows.domain.formatting import format_duration
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "text"),
     [
         (0, "0 s"),
         (1, "1 s"),
@@ -20,5 +20,5 @@ from workflows.domain.formatting import format_duration
         (90_061, "1 d 1 h 1 min 1 s"),
     ],
 )
-def test_duration_is_formatted_in_units(seconds: int, words: str) -> None:
-    assert format_duration(timedelta(seconds=seconds)) == words
+def test_duration_is_formatted_in_units(seconds: int, text: str) -> None:
+    assert format_duration(timedelta(seconds=seconds)) == text

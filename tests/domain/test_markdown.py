@@ -93,7 +93,7 @@ def test_metrics_have_all_digits_of_counts_and_few_of_rates(
 
 
 @pytest.mark.parametrize(
-    ("not_worse", "worse", "words"),
+    ("not_worse", "worse", "text"),
     [
         (0, 0, ""),
         (0.99, 0, " (99% sure that it is not worse, 0% that it is)"),
@@ -101,10 +101,10 @@ def test_metrics_have_all_digits_of_counts_and_few_of_rates(
         (0, 1, " (0% sure that it is not worse, over 99.9% that it is)"),
     ],
 )
-def test_confidence_is_never_rounded_up(not_worse: float, worse: float, words: str) -> None:
+def test_confidence_is_never_rounded_up(not_worse: float, worse: float, text: str) -> None:
     assert (
         describe_confidence(
             AnalysisStatus(verdict=Verdict.PENDING, reason="", not_worse=not_worse, worse=worse)
         )
-        == words
+        == text
     )

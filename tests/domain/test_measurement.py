@@ -25,7 +25,7 @@ def point(invocations: float, errors: float) -> MinuteMetrics:
     return MinuteMetrics(invocations=invocations, errors=errors)
 
 
-def look(
+def poll(
     when: float,
     candidate: dict[int, MinuteMetrics],
     stable: dict[int, MinuteMetrics],
@@ -37,17 +37,17 @@ def look(
     return MetricsPoll(at=at(when), status=status, candidate=named(candidate), stable=named(stable))
 
 
-def after(*looks: MetricsPoll, measures: tuple[Measure, ...] = ("error_rate",)) -> Measurements:
-    seen = Measurements(measures)
-    for one in looks:
-        seen = seen.with_poll(one, settle=SETTLE)
-    return seen
+def after(*polls: MetricsPoll, measures: tuple[Measure, ...] = ("error_rate",)) -> Measurements:
+    measurements = Measurements(measures)
+    for one in polls:
+        measurements = measurements.with_poll(one, settle=SETTLE)
+    return measurements
 
 
-def errors(seen: Measurements) -> list[tuple[float, ...]]:
+def errors(measurements: Measurements) -> list[tuple[float, ...]]:
     return [
         (one.candidate.hits, one.candidate.total, one.stable.hits, one.stable.total)
-        for one in seen.contrasts.get("error_rate", ())
+        for one in measurements.contrasts.get("error_rate", ())
     ]
 
 
@@ -74,70 +74,76 @@ def test_rate_is_known_when_all_its_parts_are(
 
 
 def test_versions_are_contrasted_minute_by_minute() -> None:
-    seen = after(look(3, {0: point(10, 1), 1: point(20, 0)}, {0: point(90, 2), 1: point(80, 3)}))
-    assert errors(seen) == [(1, 10, 2, 90), (0, 20, 3, 80)]
-    assert seen.invocations == 30
+    measurements = after(
+        poll(3, {0: point(10, 1), 1: point(20, 0)}, {0: point(90, 2), 1: point(80, 3)})
+    )
+    assert errors(measurements) == [(1, 10, 2, 90), (0, 20, 3, 80)]
+    assert measurements.invocations == 30
 
 
 def test_minute_is_taken_when_it_has_settled() -> None:
     both = {0: point(10, 1)}, {0: point(90, 2)}
-    assert errors(after(look(1.4, *both))) == []
-    assert errors(after(look(1.5, *both))) == [(1, 10, 2, 90)]
+    assert errors(after(poll(1.4, *both))) == []
+    assert errors(after(poll(1.5, *both))) == [(1, 10, 2, 90)]
 
 
 def test_late_data_is_counted_separately_and_once() -> None:
-    first = look(2, {0: point(10, 1)}, {0: point(90, 2)})
-    late = look(3, {0: point(13, 2)}, {0: point(95, 2)})
+    first = poll(2, {0: point(10, 1)}, {0: point(90, 2)})
+    late = poll(3, {0: point(13, 2)}, {0: point(95, 2)})
     assert errors(after(first, first, late, late)) == [(1, 10, 2, 90), (1, 3, 0, 5)]
 
 
 def test_minute_of_one_version_waits_for_the_other() -> None:
-    only = look(2, {0: point(10, 1)}, {})
+    only = poll(2, {0: point(10, 1)}, {})
     assert errors(after(only)) == []
-    assert errors(after(only, look(3, {0: point(10, 1)}, {0: point(90, 2)}))) == [(1, 10, 2, 90)]
+    assert errors(after(only, poll(3, {0: point(10, 1)}, {0: point(90, 2)}))) == [(1, 10, 2, 90)]
 
 
 def test_late_data_of_one_version_waits_for_the_others() -> None:
-    first = look(2, {0: point(10, 1)}, {0: point(90, 2)})
-    half = look(3, {0: point(12, 2)}, {0: point(90, 2)})
+    first = poll(2, {0: point(10, 1)}, {0: point(90, 2)})
+    half = poll(3, {0: point(12, 2)}, {0: point(90, 2)})
     assert errors(after(first, half)) == [(1, 10, 2, 90)]
-    assert errors(after(first, half, look(4, {0: point(12, 2)}, {0: point(91, 2)}))) == [
+    assert errors(after(first, half, poll(4, {0: point(12, 2)}, {0: point(91, 2)}))) == [
         (1, 10, 2, 90),
         (1, 2, 0, 1),
     ]
 
 
 def test_missing_number_is_not_zero() -> None:
-    no_errors_told = look(2, {0: MinuteMetrics(invocations=10)}, {0: point(90, 2)})
-    assert errors(after(no_errors_told)) == []
-    assert errors(after(no_errors_told, look(3, {0: point(10, 4)}, {0: point(90, 2)}))) == [
+    without_errors = poll(2, {0: MinuteMetrics(invocations=10)}, {0: point(90, 2)})
+    assert errors(after(without_errors)) == []
+    assert errors(after(without_errors, poll(3, {0: point(10, 4)}, {0: point(90, 2)}))) == [
         (4, 10, 2, 90)
     ]
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden", "Throttled"])
 def test_incomplete_response_is_not_taken(status: str) -> None:
-    good = look(2, {0: point(10, 1)}, {0: point(90, 2)})
-    seen = after(good, look(3, {0: point(500, 500)}, {0: point(900, 90)}, status))
-    assert (errors(seen), seen.status, seen.at) == ([(1, 10, 2, 90)], status, at(3))
-    assert after(good, look(3, {}, {}, status), look(4, {}, {})).status == "Complete"
+    good = poll(2, {0: point(10, 1)}, {0: point(90, 2)})
+    measurements = after(good, poll(3, {0: point(500, 500)}, {0: point(900, 90)}, status))
+    assert (errors(measurements), measurements.status, measurements.at) == (
+        [(1, 10, 2, 90)],
+        status,
+        at(3),
+    )
+    assert after(good, poll(3, {}, {}, status), poll(4, {}, {})).status == "Complete"
 
 
 def test_measures_do_not_wait_for_each_other() -> None:
-    seen = after(
-        look(
+    measurements = after(
+        poll(
             2,
             {0: MinuteMetrics(invocations=10, errors=1)},
             {0: MinuteMetrics(invocations=90, errors=0, timed=90, slow=1)},
         ),
-        look(
+        poll(
             3,
             {0: MinuteMetrics(invocations=10, errors=1, timed=10, slow=2)},
             {0: MinuteMetrics(invocations=90, errors=0, timed=90, slow=1)},
         ),
         measures=("error_rate", "slow_rate"),
     )
-    assert seen.contrasts == {
+    assert measurements.contrasts == {
         "error_rate": (Contrast(Proportion(1, 10), Proportion(0, 90)),),
         "slow_rate": (Contrast(Proportion(2, 10), Proportion(1, 90)),),
     }
@@ -150,7 +156,7 @@ counts = st.integers(0, 30)
 def test_request_counts_once_in_whatever_order_data_arrives(
     pieces: list[tuple[int, int, int, int]],
 ) -> None:
-    totals, looks = [0, 0, 0, 0], []
+    totals, polls = [0, 0, 0, 0], []
     for number, (ok, bad, fine, worse) in enumerate(pieces):
         totals = [
             totals[0] + ok + bad,
@@ -158,12 +164,12 @@ def test_request_counts_once_in_whatever_order_data_arrives(
             totals[2] + fine + worse,
             totals[3] + worse,
         ]
-        looks.append(look(2 + number, {0: point(*totals[:2])}, {0: point(*totals[2:])}))
-    last = look(
+        polls.append(poll(2 + number, {0: point(*totals[:2])}, {0: point(*totals[2:])}))
+    last = poll(
         99, {0: point(totals[0] + 1, totals[1])}, {0: point(totals[2] + 1, totals[3])}
     )  # so that nothing has to wait
-    told = errors(after(*looks, last))
-    assert [sum(one[index] for one in told) for index in range(4)] == [
+    contrasts = errors(after(*polls, last))
+    assert [sum(one[index] for one in contrasts) for index in range(4)] == [
         totals[1],
         totals[0] + 1,
         totals[3],

@@ -65,7 +65,7 @@ class FakeLambda(CallLog, Metrics, Account):
     Every request is checked by botocore's service model before it is carried out, and every answer
     before it is given. Steer it with ``fail``, ``lose``, ``hold``, ``before``, ``after`` and
     ``respond``; read ``calls``, ``writes`` and ``operations``; change things as another writer
-    would with :meth:`apply`; say what CloudWatch measured with ``callers``, ``traffic`` or
+    would with :meth:`apply`; set what CloudWatch measured with ``callers``, ``traffic`` or
     ``measured``. ``overrides`` are operations of a test's own, by service and name.
     """
 

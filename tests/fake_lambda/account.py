@@ -80,7 +80,7 @@ class Account:
     ``provisioning_fails`` end it badly, with this reason. ``mapping_states`` are those that event
     source mappings are on their way to. ``concurrency_limit`` is the account's. ``handlers`` are
     what functions do when they are invoked, ``alarms`` maps names to states. ``objects`` are S3's
-    by bucket, key and, where one is given, version; ``checksums`` says whether S3 knows theirs.
+    by bucket, key and, where one is given, version; ``checksums`` is whether S3 has theirs.
     ``package_url`` and ``signature`` make the addresses that GetFunction gives of packages.
     """
 

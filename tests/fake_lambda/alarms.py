@@ -7,7 +7,7 @@ from tests.fake_lambda.account import Account, Answer, Parameters, operation
 
 @operation("cloudwatch")
 def describe_alarms(account: Account, parameters: Parameters) -> Answer:
-    """The alarms of these names that exist. CloudWatch says nothing about the others."""
+    """The alarms of these names that exist. CloudWatch leaves the others out."""
     kinds = parameters.get("AlarmTypes", ["MetricAlarm"])
     answer: Answer = {"MetricAlarms": [], "CompositeAlarms": []}
     for name in parameters.get("AlarmNames", account.alarms):

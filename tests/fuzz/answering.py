@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from tests.activities.model import SERVICE, answered, pascal, sample
+from tests.activities.model import SERVICE, response_shape, pascal, sample
 from tests.fake_lambda.http import HttpRequest, HttpResponse
 from tests.fuzz.everything import settled
 
@@ -90,7 +90,7 @@ def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one
 
 
 def _lambda(operation: str, url: str) -> HttpResponse:
-    shape = answered(operation)
+    shape = response_shape(operation)
     status: int = SERVICE.operation_model(pascal(operation)).http.get("responseCode", 200)
     if shape is None:
         return HttpResponse(status)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from temporalio import activity
 
-from tests.activities.model import answered, sample
+from tests.activities.model import response_shape, sample
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.account import OPERATIONS, Answer
 from tests.fake_lambda.service_model import check_answer
@@ -61,7 +61,7 @@ class Everything(FakeLambda):
     def perform(self, service: str, operation: str, parameters: Mapping[str, Any]) -> Answer:
         if (service, operation) in OPERATIONS:
             return super().perform(service, operation, parameters)
-        shape = answered(operation)
+        shape = response_shape(operation)
         answer: Answer = {} if shape is None else settled(sample(shape))
         check_answer(service, operation, answer)
         return answer

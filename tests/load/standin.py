@@ -88,8 +88,8 @@ class LimitedProtocol(HttpProtocol):
             return encode_response(200, self._answer_load(method, *path.split("/")[2:]))
         return super().answer(method, target, body)
 
-    def _answer_load(self, *words: str) -> Any:
-        match words:
+    def _answer_load(self, *parts: str) -> Any:
+        match parts:
             case "GET", "calls":
                 return self.aws.log
             case "GET", "functions", prefix:

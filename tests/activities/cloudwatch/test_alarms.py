@@ -36,7 +36,9 @@ def alarm(name: str, state: str = "OK", reason: str = "all is well") -> dict[str
     }
 
 
-def seen(*metric: dict[str, Any], composite: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def answer_of(
+    *metric: dict[str, Any], composite: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     return {"MetricAlarms": list(metric), "CompositeAlarms": composite or []}
 
 
@@ -47,7 +49,9 @@ async def watched(answer: dict[str, Any] | AwsError, *names: str) -> DescribeAla
 
 
 async def test_alarms_come_back_with_their_state() -> None:
-    port = ScriptedAws(describe_alarms=seen(alarm("errors"), composite=[alarm("all", "ALARM")]))
+    port = ScriptedAws(
+        describe_alarms=answer_of(alarm("errors"), composite=[alarm("all", "ALARM")])
+    )
     found = await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors", "all"]))
     assert [(each.alarm_name, each.state_value) for each in found.alarms] == [
         ("errors", "OK"),
@@ -57,7 +61,7 @@ async def test_alarms_come_back_with_their_state() -> None:
 
 
 async def test_composite_alarms_are_requested_by_type() -> None:
-    port = ScriptedAws(describe_alarms=seen(alarm("errors")))
+    port = ScriptedAws(describe_alarms=answer_of(alarm("errors")))
     await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors"]))
     assert port.last("describe_alarms") == {
         "AlarmNames": ["errors"],
@@ -67,13 +71,13 @@ async def test_composite_alarms_are_requested_by_type() -> None:
 
 
 async def test_response_survives_a_history() -> None:
-    port = ScriptedAws(describe_alarms=seen(alarm("errors", "ALARM")))
+    port = ScriptedAws(describe_alarms=answer_of(alarm("errors", "ALARM")))
     found = await Alarms(port).describe_alarms(DescribeAlarmsRequest(alarm_names=["errors"]))
     assert DescribeAlarmsResponse.model_validate_json(found.model_dump_json(by_alias=True)) == found
 
 
 async def test_long_reason_is_cut() -> None:
-    found = await watched(seen(alarm("errors", "ALARM", "x" * 1000)), "errors")
+    found = await watched(answer_of(alarm("errors", "ALARM", "x" * 1000)), "errors")
     assert len(found.firing[0].state_reason or "") == 300
 
 
@@ -82,7 +86,7 @@ async def test_quiet_watch_fails_benignly_and_polls_ten_seconds_later(
     state: str,
 ) -> None:
     with pytest.raises(ApplicationError, match="NotReady") as caught:
-        await watched(seen(alarm("errors", state)), "errors")
+        await watched(answer_of(alarm("errors", state)), "errors")
     quiet = caught.value
     assert (quiet.type, quiet.non_retryable, quiet.category) == (
         "NotReady",
@@ -96,7 +100,7 @@ OFF = alarm("duration", "ALARM", "Threshold Crossed")
 
 
 @pytest.mark.parametrize(
-    "answer", [seen(alarm("errors"), OFF), seen(alarm("errors"), composite=[OFF])]
+    "answer", [answer_of(alarm("errors"), OFF), answer_of(alarm("errors"), composite=[OFF])]
 )
 async def test_watch_ends_as_soon_as_one_alarm_goes_off(answer: dict[str, Any]) -> None:
     found = await watched(answer, "errors", "duration")
@@ -106,14 +110,14 @@ async def test_watch_ends_as_soon_as_one_alarm_goes_off(answer: dict[str, Any]) 
 async def test_alarm_is_reported_outside_of_an_activity() -> None:
     alone = ActivityEnvironment()
     answer = await alone.run(
-        Alarms(ScriptedAws(describe_alarms=seen(alarm("errors", "ALARM")))).watch_alarms,
+        Alarms(ScriptedAws(describe_alarms=answer_of(alarm("errors", "ALARM")))).watch_alarms,
         WatchAlarmsRequest(alarm_names=["errors"]),
     )
     assert [each.alarm_name for each in answer.firing] == ["errors"]
 
 
 async def test_watch_ends_when_an_alarm_is_missing() -> None:
-    found = await watched(seen(alarm("errors")), "errors", "gone", "lost")
+    found = await watched(answer_of(alarm("errors")), "errors", "gone", "lost")
     assert found.firing == []
     assert found.find_missing(["errors", "gone", "lost"]) == ["gone", "lost"]
 

@@ -49,28 +49,28 @@ class CloudWatch:
     """One point for each query, in the first minute; ``spoil`` is done to each answer."""
 
     def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.status = "Complete"
         self.pages = 1
         self.body: bytes | None = None
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         assert request.operation == "GetMetricData"
-        asked = json.loads(request.body)
-        self.asked.append(asked)
+        query = json.loads(request.body)
+        self.requests.append(query)
         if self.body is not None:
             return HttpResponse(200, self.body)
-        page = int(asked.get("NextToken", "0"))
-        at = asked["StartTime"] + 60 * page
+        page = int(query.get("NextToken", "0"))
+        at = query["StartTime"] + 60 * page
         results = [
             {
-                "Id": query["Id"],
+                "Id": each["Id"],
                 "Label": "x",
                 "Timestamps": [at],
                 "Values": [7.0 + page],
                 "StatusCode": self.status,
             }
-            for query in asked["MetricDataQueries"]
+            for each in query["MetricDataQueries"]
         ]
         token = {"NextToken": str(page + 1)} if page + 1 < self.pages else {}
         return HttpResponse(
@@ -85,23 +85,23 @@ def cloudwatch(aws: Connection, stub: Stub) -> CloudWatch:
     return stub.handler
 
 
-async def look(aws: Connection) -> MetricsResponse:
+async def poll(aws: Connection) -> MetricsResponse:
     return await Metrics(aws, lambda: NOON + timedelta(minutes=10)).get_metrics(REQUEST)
 
 
 async def test_data_of_cloudwatch_is_the_response(aws: Connection, cloudwatch: CloudWatch) -> None:
-    answer = await look(aws)
+    answer = await poll(aws)
     assert (answer.status, answer.minutes) == ("Complete", [NOON])
     assert (answer.versions["3"].invocations, answer.versions["3"].p99) == ([7], [7])
-    [asked] = cloudwatch.asked
-    assert (asked["StartTime"], asked["EndTime"]) == (NOON.timestamp(), NOON.timestamp() + 9 * 60)
+    [query] = cloudwatch.requests
+    assert (query["StartTime"], query["EndTime"]) == (NOON.timestamp(), NOON.timestamp() + 9 * 60)
 
 
 async def test_pages_are_followed(aws: Connection, cloudwatch: CloudWatch) -> None:
     cloudwatch.pages = 3
-    answer = await look(aws)
+    answer = await poll(aws)
     assert answer.versions["3"].invocations == [7, 8, 9]
-    assert len(cloudwatch.asked) == 3
+    assert len(cloudwatch.requests) == 3
 
 
 @pytest.mark.parametrize("status", ["PartialData", "Forbidden", "InternalError"])
@@ -109,7 +109,7 @@ async def test_incomplete_status_is_the_response(
     aws: Connection, cloudwatch: CloudWatch, status: str
 ) -> None:
     cloudwatch.status = status
-    answer = await look(aws)
+    answer = await poll(aws)
     assert (answer.status, answer.minutes, answer.versions) == (status, [], {})
 
 
@@ -138,18 +138,18 @@ async def test_failed_call_is_a_response(
     aws: Connection, stub: Stub, cloudwatch: CloudWatch, fault: Fault, status: str
 ) -> None:
     stub.meets(fault)
-    answer = await look(aws)
+    answer = await poll(aws)
     assert (answer.status, answer.minutes, answer.digest) == (status, [], status)
     assert answer.reason
     aws._limits = Limits()  # after a throttle nothing is sent for a second
-    assert (await look(aws)).status == "Complete", "and that is over once CloudWatch answers again"
-    assert cloudwatch.asked
+    assert (await poll(aws)).status == "Complete", "and that is over once CloudWatch answers again"
+    assert cloudwatch.requests
 
 
 async def test_timeout_is_a_response(hasty: Connection, stub: Stub, cloudwatch: CloudWatch) -> None:
     stub.meets(Slow(0.8))
-    assert (await look(hasty)).status == "Unavailable"
-    assert len(cloudwatch.asked) == 1
+    assert (await poll(hasty)).status == "Unavailable"
+    assert len(cloudwatch.requests) == 1
 
 
 def series(**members: Any) -> dict[str, Any]:
@@ -197,7 +197,7 @@ async def test_malformed_response_is_no_measurement(
     aws: Connection, cloudwatch: CloudWatch, body: bytes
 ) -> None:
     cloudwatch.body = body
-    answer = await look(aws)
+    answer = await poll(aws)
     assert answer.status in {"Unavailable", "InternalError"}
     assert (answer.minutes, answer.versions) == ([], {})
     assert len(answer.model_dump_json()) < 1_000
@@ -213,4 +213,4 @@ async def test_watch_reports_a_fault_and_its_end(
     second = await watching.watch_metrics(request.model_copy(update={"known": first.digest}))
     third = await watching.watch_metrics(request.model_copy(update={"known": second.digest}))
     assert [first.status, second.status, third.status] == ["Complete", "Throttled", "Complete"]
-    assert len(cloudwatch.asked) == 2
+    assert len(cloudwatch.requests) == 2

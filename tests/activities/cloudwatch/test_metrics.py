@@ -55,7 +55,7 @@ def result(
     }
 
 
-def told(**series: dict[int, Any]) -> dict[str, Any]:
+def answer_of(**series: dict[int, Any]) -> dict[str, Any]:
     """An answer about versions 3 and 2; what is not named has no points."""
     names = [f"v{place}_{name}" for place in (0, 1) for name in MEASURED]
     return {
@@ -64,7 +64,7 @@ def told(**series: dict[int, Any]) -> dict[str, Any]:
     }
 
 
-def asked(**members: Any) -> MetricsRequest:
+def request_for(**members: Any) -> MetricsRequest:
     return MetricsRequest(
         **{
             "function_name": "checkout",
@@ -79,28 +79,28 @@ def asked(**members: Any) -> MetricsRequest:
 
 
 def watched(known: str | None = None, **members: Any) -> WatchMetricsRequest:
-    return WatchMetricsRequest(**asked(**members).model_dump(), every=20.0, known=known)
+    return WatchMetricsRequest(**request_for(**members).model_dump(), every=20.0, known=known)
 
 
 def metrics(answer: Answer | list[Answer], at: datetime = LATER) -> Metrics:
     return Metrics(ScriptedAws(get_metric_data=answer), lambda: at)
 
 
-async def look(
+async def poll(
     answer: Answer | list[Answer], at: datetime = LATER, **members: Any
 ) -> MetricsResponse:
-    return await metrics(answer, at).get_metrics(asked(**members))
+    return await metrics(answer, at).get_metrics(request_for(**members))
 
 
 async def parameters(**members: Any) -> dict[str, Any]:
-    port = ScriptedAws(get_metric_data=told())
-    await Metrics(port, lambda: minute(10)).get_metrics(asked(**members))
+    port = ScriptedAws(get_metric_data=answer_of())
+    await Metrics(port, lambda: minute(10)).get_metrics(request_for(**members))
     report = ParamValidator().validate(port.last("get_metric_data"), GET_METRIC_DATA.input_shape)
     assert not report.has_errors(), report.generate_report()
     return port.last("get_metric_data")
 
 
-# --- what is asked ---------------------------------------------------------------------------
+# --- queries --------------------------------------------------------------------------------
 
 
 def lambdas(name: str, version: str, metric: str, stat: str) -> dict[str, Any]:
@@ -145,9 +145,9 @@ async def test_poll_queries_both_versions_behind_the_alias() -> None:
 
 
 async def test_poll_is_one_call() -> None:
-    port = ScriptedAws(get_metric_data=told())
+    port = ScriptedAws(get_metric_data=answer_of())
     await Metrics(port, lambda: minute(10)).get_metrics(
-        asked(others=[{"Id": "cpu", "Namespace": "N", "MetricName": "M", "Stat": "Average"}])
+        request_for(others=[{"Id": "cpu", "Namespace": "N", "MetricName": "M", "Stat": "Average"}])
     )
     assert port.times("get_metric_data") == 1
 
@@ -205,9 +205,9 @@ async def test_threshold_is_written_as_cloudwatch_reads_it(threshold: float, sta
 async def test_minutes_are_queried_once_they_have_settled(
     seconds: int, settle: float, end: int
 ) -> None:
-    port = ScriptedAws(get_metric_data=told())
+    port = ScriptedAws(get_metric_data=answer_of())
     await Metrics(port, lambda: minute(10) + timedelta(seconds=seconds)).get_metrics(
-        asked(settle=settle)
+        request_for(settle=settle)
     )
     assert port.last("get_metric_data")["EndTime"] == minute(end)
 
@@ -226,21 +226,21 @@ async def test_newest_three_hours_of_a_long_time_are_queried() -> None:
 
 
 async def test_nothing_is_queried_before_a_minute_has_settled() -> None:
-    port = ScriptedAws(get_metric_data=told())
-    answer = await Metrics(port, lambda: minute(1)).get_metrics(asked())
+    port = ScriptedAws(get_metric_data=answer_of())
+    answer = await Metrics(port, lambda: minute(1)).get_metrics(request_for())
     assert port.requests == []
     assert (answer.status, answer.minutes, {*answer.versions}) == ("Complete", [], {"3", "2"})
 
 
 async def test_clock_in_an_activity_is_temporals() -> None:
     environment = ActivityEnvironment()
-    port = ScriptedAws(get_metric_data=told())
+    port = ScriptedAws(get_metric_data=answer_of())
     began = environment.info.started_time
     answer = await environment.run(
-        Metrics(port).get_metrics, asked(since=datetime(2000, 1, 1, tzinfo=UTC))
+        Metrics(port).get_metrics, request_for(since=datetime(2000, 1, 1, tzinfo=UTC))
     )
     assert answer.at == began
-    assert (await Metrics(port).get_metrics(asked())).at > NOON - timedelta(days=365)
+    assert (await Metrics(port).get_metrics(request_for())).at > NOON - timedelta(days=365)
 
 
 # --- the caller's own metrics ----------------------------------------------------------------
@@ -304,7 +304,7 @@ async def test_largest_request_is_within_cloudwatchs_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "problem"),
     [
         ({"Id": "a"}, "Namespace, MetricName and Stat are needed"),
         (
@@ -337,14 +337,14 @@ async def test_largest_request_is_within_cloudwatchs_limits() -> None:
         ({**CPU, "Stat": "p99th"}, "pattern"),
     ],
 )
-def test_custom_metric_that_is_invalid_is_refused(other: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        asked(others=[other])
+def test_custom_metric_that_is_invalid_is_refused(other: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        request_for(others=[other])
 
 
 def test_name_stands_for_one_metric() -> None:
     with pytest.raises(ValidationError, match="Others has cpu twice"):
-        asked(others=[CPU, CPU])
+        request_for(others=[CPU, CPU])
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_name_stands_for_one_metric() -> None:
     ],
 )
 def test_statistics_of_cloudwatch_are_accepted(stat: str) -> None:
-    assert asked(others=[{**CPU, "Stat": stat}]).others[0].stat == stat
+    assert request_for(others=[{**CPU, "Stat": stat}]).others[0].stat == stat
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_statistics_of_cloudwatch_are_accepted(stat: str) -> None:
 )
 def test_invalid_request_is_refused(members: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="validation error"):
-        asked(**members)
+        request_for(**members)
 
 
 @pytest.mark.parametrize("every", [4.9, 301.0, math.nan, "20"])
@@ -395,15 +395,15 @@ def test_watch_polls_every_five_seconds_to_five_minutes(
     every: Any,
 ) -> None:
     with pytest.raises(ValidationError, match="validation error for WatchMetricsRequest"):
-        WatchMetricsRequest(**asked().model_dump(), every=every)
+        WatchMetricsRequest(**request_for().model_dump(), every=every)
 
 
-# --- what is told ----------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------
 
 
 async def test_series_are_by_minute_with_none_for_missing_numbers() -> None:
-    answer = await look(
-        told(
+    answer = await poll(
+        answer_of(
             v0_invocations={0: 10.0, 2: 30.0},
             v0_errors={2: 0.0},
             v0_p99={0: 123.456789},
@@ -420,17 +420,17 @@ async def test_series_are_by_minute_with_none_for_missing_numbers() -> None:
 
 
 async def test_custom_metric_is_reported_by_name_negative_or_not() -> None:
-    answer = await look(told(v0_errors={0: 1.0}, o0={0: -1.5}), others=[CPU])
+    answer = await poll(answer_of(v0_errors={0: 1.0}, o0={0: -1.5}), others=[CPU])
     assert answer.others == {"cpu": [-1.5]}
 
 
 async def test_response_is_aligned_whatever_the_order() -> None:
-    answer = await look(told(v0_invocations={2: 3.0, 0: 1.0, 1: 2.0}))
+    answer = await poll(answer_of(v0_invocations={2: 3.0, 0: 1.0, 1: 2.0}))
     assert answer.versions["3"].invocations == [1, 2, 3]
 
 
 async def test_response_keeps_whole_numbers_through_a_history() -> None:
-    answer = await look(told(v0_invocations={0: 10.0, 1: 10.5}, o0={1: 1e300}), others=[CPU])
+    answer = await poll(answer_of(v0_invocations={0: 10.0, 1: 10.5}, o0={1: 1e300}), others=[CPU])
     written = answer.model_dump_json(by_alias=True)
     assert '"Invocations":[10,10.5]' in written
     assert MetricsResponse.model_validate_json(written) == answer
@@ -442,7 +442,7 @@ async def test_response_of_eight_minutes_is_two_kilobytes_at_most() -> None:
         name: {at: 123.4567891 + at if name[3] == "p" else 100_000.0 + at for at in range(8)}
         for name in names
     }
-    written = (await look(told(**series))).model_dump_json(by_alias=True)
+    written = (await poll(answer_of(**series))).model_dump_json(by_alias=True)
     assert 1_000 < len(written) <= 2_000
 
 
@@ -463,7 +463,7 @@ async def test_largest_response_is_well_below_what_a_history_holds() -> None:
         for name in names
     ]
     others = [{**CPU, "Id": f"x{number}"} for number in range(20)]
-    answer = await look({"MetricDataResults": results}, at, since=start, settle=0.0, others=others)
+    answer = await poll({"MetricDataResults": results}, at, since=start, settle=0.0, others=others)
     assert len(answer.minutes) == 180
     assert len(answer.model_dump_json(by_alias=True)) < 70_000
     assert len(answer.digest) <= 2_000
@@ -473,35 +473,35 @@ async def test_largest_response_is_well_below_what_a_history_holds() -> None:
     "nonsense", [math.nan, math.inf, -math.inf, -1.0, True, "7", None, [], 10**400]
 )
 async def test_number_that_is_no_count_is_missing(nonsense: Any) -> None:
-    answer = await look(told(v0_invocations={0: 5.0, 1: nonsense}))
+    answer = await poll(answer_of(v0_invocations={0: 5.0, 1: nonsense}))
     assert answer.versions["3"].invocations in ([5], [5, None])
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
 async def test_response_with_a_missing_part_is_dropped_whole(status: str) -> None:
-    answer = told(v0_invocations={0: 5.0})
+    answer = answer_of(v0_invocations={0: 5.0})
     answer["MetricDataResults"][9]["StatusCode"] = status
-    seen = await look(answer)
-    assert (seen.status, seen.minutes, seen.versions, seen.others, seen.digest) == (
+    found = await poll(answer)
+    assert (found.status, found.minutes, found.versions, found.others, found.digest) == (
         status,
         [],
         {},
         {},
         status,
     )
-    assert seen.reason == f"v1_errors is {status}"
+    assert found.reason == f"v1_errors is {status}"
 
 
 async def test_first_status_that_is_not_complete_is_reported() -> None:
-    answer = told()
+    answer = answer_of()
     answer["MetricDataResults"][3]["StatusCode"] = "Forbidden"
     answer["MetricDataResults"][5]["StatusCode"] = "PartialData"
     answer["MetricDataResults"].reverse()
-    assert (await look(answer)).status == "Forbidden"
+    assert (await poll(answer)).status == "Forbidden"
 
 
 def broken(**members: Any) -> dict[str, Any]:
-    answer = told(v0_invocations={0: 5.0})
+    answer = answer_of(v0_invocations={0: 5.0})
     answer["MetricDataResults"][0] |= members
     return answer
 
@@ -532,13 +532,13 @@ def broken(**members: Any) -> dict[str, Any]:
 async def test_unreadable_response_is_cloudwatchs_own_error(
     answer: dict[str, Any],
 ) -> None:
-    seen = await look(answer)
-    assert (seen.status, seen.minutes) == ("InternalError", [])
-    assert seen.reason
+    found = await poll(answer)
+    assert (found.status, found.minutes) == ("InternalError", [])
+    assert found.reason
 
 
 async def test_points_that_were_not_queried_are_left_out() -> None:
-    answer = await look(told(v0_invocations={-1: 1.0, 0: 2.0, 7: 3.0, 8: 4.0, 9: 5.0}))
+    answer = await poll(answer_of(v0_invocations={-1: 1.0, 0: 2.0, 7: 3.0, 8: 4.0, 9: 5.0}))
     assert answer.minutes == [minute(0), minute(7)]
 
 
@@ -546,20 +546,20 @@ async def test_points_that_were_not_queried_are_left_out() -> None:
 
 
 async def test_pages_make_one_response() -> None:
-    first = told(v0_invocations={0: 1.0}) | {"NextToken": "more"}
+    first = answer_of(v0_invocations={0: 1.0}) | {"NextToken": "more"}
     first["MetricDataResults"][0]["StatusCode"] = "PartialData"
     port = ScriptedAws(
         get_metric_data=[first, {"MetricDataResults": [result("v0_invocations", {1: 2.0})]}]
     )
-    answer = await Metrics(port, lambda: minute(10)).get_metrics(asked())
+    answer = await Metrics(port, lambda: minute(10)).get_metrics(request_for())
     assert (answer.status, answer.versions["3"].invocations) == ("Complete", [1, 2])
     once, again = (sent for _, sent in port.requests)
     assert again == once | {"NextToken": "more"}
 
 
 async def test_pages_without_end_are_partial_data() -> None:
-    port = ScriptedAws(get_metric_data=told() | {"NextToken": "more"})
-    answer = await Metrics(port, lambda: minute(10)).get_metrics(asked())
+    port = ScriptedAws(get_metric_data=answer_of() | {"NextToken": "more"})
+    answer = await Metrics(port, lambda: minute(10)).get_metrics(request_for())
     assert (answer.status, port.times("get_metric_data")) == ("PartialData", MAX_PAGES)
 
 
@@ -579,14 +579,14 @@ FAILURES = [
 
 @pytest.mark.parametrize(("error", "fault"), FAILURES)
 async def test_failed_call_is_a_response(error: AwsError, fault: str) -> None:
-    answer = await look(error)
+    answer = await poll(error)
     assert (answer.status, answer.minutes, answer.digest) == (fault, [], fault)
     assert error.message in (answer.reason or "")
     assert MetricsResponse.model_validate_json(answer.model_dump_json(by_alias=True)) == answer
 
 
 async def test_failure_on_a_later_page_is_the_whole_responses() -> None:
-    assert (await look([told() | {"NextToken": "more"}, FAILURES[0][0]])).status == "Denied"
+    assert (await poll([answer_of() | {"NextToken": "more"}, FAILURES[0][0]])).status == "Denied"
 
 
 async def test_timeout_is_a_response_within_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -596,7 +596,7 @@ async def test_timeout_is_a_response_within_an_attempt(monkeypatch: pytest.Monke
             raise AssertionError
 
     monkeypatch.setattr(activities.cloudwatch.metric_data, "FETCH_TIMEOUT_SECONDS", 0.05)
-    answer = await Metrics(Silent(), lambda: minute(10)).get_metrics(asked())
+    answer = await Metrics(Silent(), lambda: minute(10)).get_metrics(request_for())
     assert answer.status == "Unavailable"
 
 
@@ -628,13 +628,13 @@ async def news(
 
 
 async def test_watch_without_a_known_digest_returns_at_once() -> None:
-    assert (await news(told(), None)).status == "Complete"
+    assert (await news(answer_of(), None)).status == "Complete"
     assert (await news(FAILURES[0][0], None)).status == "Denied"
 
 
 async def test_watch_without_news_fails_benignly_until_its_next_poll() -> None:
-    answer = told(v0_invocations={0: 5.0})
-    failure = await quiet(answer, (await look(answer)).digest)
+    answer = answer_of(v0_invocations={0: 5.0})
+    failure = await quiet(answer, (await poll(answer)).digest)
     assert (failure.type, failure.non_retryable, failure.category) == (
         "NotReady",
         False,
@@ -643,49 +643,49 @@ async def test_watch_without_news_fails_benignly_until_its_next_poll() -> None:
     assert failure.next_retry_delay == timedelta(seconds=20)
 
 
-FIRST = told(v0_invocations={0: 5.0, 1: 5.0}, v1_errors={1: 0.0})
+FIRST = answer_of(v0_invocations={0: 5.0, 1: 5.0}, v1_errors={1: 0.0})
 
 
 @pytest.mark.parametrize(
     "later",
     [
-        told(v0_invocations={0: 5.0, 1: 5.0, 2: 5.0}, v1_errors={1: 0.0}),
-        told(v0_invocations={0: 5.0, 1: 6.0}, v1_errors={1: 0.0}),
-        told(v0_invocations={0: 5.0, 1: 5.0}, v1_errors={0: 0.0, 1: 0.0}),
-        told(v0_invocations={-5: 5.0, 0: 5.0, 1: 5.0}, v1_errors={1: 0.0}),
+        answer_of(v0_invocations={0: 5.0, 1: 5.0, 2: 5.0}, v1_errors={1: 0.0}),
+        answer_of(v0_invocations={0: 5.0, 1: 6.0}, v1_errors={1: 0.0}),
+        answer_of(v0_invocations={0: 5.0, 1: 5.0}, v1_errors={0: 0.0, 1: 0.0}),
+        answer_of(v0_invocations={-5: 5.0, 0: 5.0, 1: 5.0}, v1_errors={1: 0.0}),
     ],
     ids=["a minute", "a late number", "a late series", "an earlier minute"],
 )
 async def test_new_minute_ends_a_watch(later: Answer) -> None:
-    known = (await look(FIRST)).digest
-    seen = await news(later, known, since=minute(-10))
-    assert seen.digest != known
+    known = (await poll(FIRST)).digest
+    found = await news(later, known, since=minute(-10))
+    assert found.digest != known
 
 
 async def test_shorter_request_is_no_news() -> None:
-    known = (await look(FIRST)).digest
+    known = (await poll(FIRST)).digest
     await quiet(FIRST, known, since=minute(1))
     await quiet(FIRST, known, since=minute(5))
 
 
 async def test_later_poll_of_the_same_minutes_is_no_news() -> None:
-    known = (await look(FIRST)).digest
+    known = (await poll(FIRST)).digest
     await quiet(FIRST, known, at=minute(11))
 
 
 async def test_other_version_is_news() -> None:
-    known = (await look(FIRST)).digest
+    known = (await poll(FIRST)).digest
     assert (await news(FIRST, known, versions=["4", "2"])).status == "Complete"
 
 
 @pytest.mark.parametrize(("error", "fault"), FAILURES)
 async def test_fault_is_news_once_and_so_is_its_end(error: AwsError, fault: str) -> None:
-    known = (await look(FIRST)).digest
-    seen = await news(error, known)
-    assert seen.status == fault
-    assert (await quiet(error, seen.digest)).type == "NotReady"
-    assert (await news(FIRST, seen.digest)).digest == known
-    assert (await news(told(), seen.digest)).status == "Complete"
+    known = (await poll(FIRST)).digest
+    found = await news(error, known)
+    assert found.status == fault
+    assert (await quiet(error, found.digest)).type == "NotReady"
+    assert (await news(FIRST, found.digest)).digest == known
+    assert (await news(answer_of(), found.digest)).status == "Complete"
 
 
 async def test_foreign_digest_counts_as_none() -> None:

@@ -16,7 +16,7 @@ from activities.limits.slots import ActivitySlotSupplier, create_worker_tuner
 from tests.activities.virtual_time import virtual_time
 
 CONTEXT: Any = None
-"""What Temporal's core says about a slot, which ours does not read."""
+"""The core's description of a slot, which ours does not read."""
 
 SOON = 1.0
 """Seconds within which a slot comes where there is room for it."""
