@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pytest
 
+from activities.aws import Connection, connect
+from activities.errors import AwsError
 from activities.limits.rate import Rates
+from activities.transport import Timeouts
 from tests.fake_lambda.account import ACCOUNT
 
 REGION = "eu-west-1"
@@ -30,3 +37,22 @@ def set_credentials(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     environment.setenv("AWS_ACCESS_KEY_ID", ACCOUNT)
     environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+@asynccontextmanager
+async def connect_to(environment: pytest.MonkeyPatch, url: str) -> AsyncIterator[Connection]:
+    """An adapter of the test's own, for another address."""
+    environment.setenv("AWS_ENDPOINT_URL", url)
+    async with connect(REGION, timeouts=Timeouts(connect=0.5, read=0.5)) as aws:
+        yield aws
+
+
+async def refused(
+    aws: Connection, operation: str = "get_alias", service: str = "lambda", **parameters: Any
+) -> AwsError:
+    """The error of a call that has to fail."""
+    with pytest.raises(AwsError, match=f"^{operation}: ") as caught:
+        await aws.call(
+            service, operation, parameters or {"FunctionName": "checkout", "Name": "live"}
+        )
+    return caught.value

@@ -20,11 +20,11 @@ from activities.shapes import Request
 from tests.activities.model import (
     Path,
     Scalar,
-    request_shape,
     at,
     lists,
     maps,
     matches,
+    request_shape,
     sample,
     scalars,
 )

@@ -16,7 +16,7 @@ from activities.configuration_response import HIDDEN_VALUE, FunctionConfiguratio
 from activities.event_source_mapping_models import EventSourceMappingConfiguration
 from activities.function_models import GetFunctionResponse
 from activities.shapes import Response
-from tests.activities.model import NEW, response_shape, request_shape, sample
+from tests.activities.model import NEW, request_shape, response_shape, sample
 from tests.activities.operations import METHODS, answer_of, bound, request_of
 
 ANSWERS = {name: shape for name in METHODS if (shape := response_shape(name)) is not None}
