@@ -1,1 +1,1 @@
-"""How lambda-releases is deployed: ``local`` runs the whole system on one machine."""
+"""How lambda-releases runs: ``local`` is the whole system on one machine."""

@@ -1,4 +1,4 @@
-"""The whole system on one machine: Temporal with its Web UI, a local Lambda, a worker, a sample.
+"""The local stack: Temporal with its Web UI, a local Lambda, a worker, a sample.
 
     python -m deploy.local up         run all of it until Ctrl-C
     python -m deploy.local demo       run two releases on a stack of their own

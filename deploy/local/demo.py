@@ -1,4 +1,4 @@
-"""The demo: a good release goes from 10 % to 100 %; a broken one is rolled back by its alarm.
+"""The demo: a good release, and a broken one that its alarm rolls back.
 
 Everything runs on this machine. Temporal is the real server, and the worker and the workflows are
 the product. Lambda is emulated, with its weighted routing, per-version metrics and alarms.
@@ -84,7 +84,7 @@ _RELEASES: Final = (
 
 
 async def run_demo(stack: Stack) -> list[str]:
-    """Run both releases under traffic, and return the problems: none where all went as expected."""
+    """Run both releases under traffic, and return what was not as expected."""
     releases = ReleaseClient(await Client.connect(stack.address, plugins=[LambdaReleases()]))
     print(f"\nTemporal UI: {stack.ui_url}/namespaces/default/workflows")
     print(

@@ -1,4 +1,4 @@
-"""The local Lambda as an async context manager: a process that lives as long as the block."""
+"""The local Lambda as an async context manager, a process of its own."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class LocalLambda:
         state: Path | None = None,
         log: Path | None = None,
     ) -> AsyncIterator[LocalLambda]:
-        """Run the local Lambda for the length of the block, on ``port`` or on any free one.
+        """Run the local Lambda for the length of the block.
 
         Args:
             port: None for any free one.

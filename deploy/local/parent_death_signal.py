@@ -1,4 +1,6 @@
-"""Run a command that ends when its parent ends: ``parent_death_signal.py <parent pid> command …``.
+"""Run a command that ends when its parent ends.
+
+``parent_death_signal.py <parent pid> <command> …`` is the command line.
 
 On Linux the kernel sends SIGTERM when the parent dies in any way, SIGKILL included
 (https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html). Elsewhere the command simply

@@ -26,7 +26,7 @@ class Ports:
 
     @classmethod
     def from_environment(cls) -> Ports:
-        """Read RELEASES_LOCAL_TEMPORAL_PORT, RELEASES_LOCAL_UI_PORT and RELEASES_LOCAL_LAMBDA_PORT.
+        """Read the variables RELEASES_LOCAL_{TEMPORAL,UI,LAMBDA}_PORT.
 
         An absent or empty variable leaves the default. Raises
         :class:`~deploy.local.processes.ProcessError` for one that is not a number.
@@ -50,9 +50,10 @@ class Ports:
         return cls(*chosen)
 
     def check_free(self) -> None:
-        """Raise :class:`~deploy.local.processes.ProcessError` for the first port that is in use.
+        """Check that all ports are free.
 
-        The message names the variable and the option that choose another.
+        Raises :class:`~deploy.local.processes.ProcessError` for the first one that is in use. The
+        message names the variable and the option that choose another.
         """
         for field in fields(self):
             port, (process, variable) = getattr(self, field.name), _NAMES[field.name]

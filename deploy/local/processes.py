@@ -1,4 +1,4 @@
-"""Child processes that are always stopped and waited for, and that end with their parent."""
+"""Child processes that are always stopped and waited for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TAIL_BYTES: Final = 10_000
 
 
 class ProcessError(Exception):
-    """A process did not start, or exited too early. The message is meant for the user."""
+    """A process did not start, or exited too early; the message is for the user."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The sample: function ``checkout`` behind an alias, two packages in S3, and an alarm."""
+"""The sample: a function behind an alias, two packages in S3, and an alarm."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def build_package(name: str) -> bytes:
 
 
 async def create_sample(clients: Clients) -> None:
-    """Create the sample: version 1 live, two packages, an alarm on the alias's errors.
+    """Create the sample: version 1 live, two packages, an alarm on errors.
 
     A function and alias that exist already are left unchanged.
     """

@@ -127,7 +127,7 @@ class Stack:
 
 @contextmanager
 def _lock_directory(directory: Path) -> Iterator[None]:
-    """Keep a second stack out of the directory: it would remove the first one's database."""
+    """Keep a second stack out, which would remove the first one's database."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / ".gitignore").write_text("*\n")
     with (directory / "lock").open("w") as lock:
@@ -146,7 +146,7 @@ def _remove_old_files(directory: Path, *, keep: bool) -> None:
 
 
 def _build_environment(ports: Ports, aws: LocalLambda) -> dict[str, str]:
-    """Build an environment that uses the stack, and no real account or other Temporal."""
+    """Build an environment without a real AWS account or another Temporal."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -63,7 +63,7 @@ class Tally:
 async def run_traffic(
     clients: Clients, *, function: str = FUNCTION, rate: float = 20, concurrency: int = 4
 ) -> AsyncIterator[Tally]:
-    """Send orders to the function's alias for the length of the block, about ``rate`` a second.
+    """Send about ``rate`` orders a second to the alias for the length of the block.
 
     At most ``concurrency`` are sent at the same time; further ones are dropped, not queued. The
     tally goes on counting while the block reads it.

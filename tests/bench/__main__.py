@@ -1,4 +1,4 @@
-"""``make bench``: what a release costs beside other ways to do it, measured on this machine.
+"""``make bench``: what a release costs beside other ways to do it.
 
 ``python -m tests.bench`` runs the benchmark, prints its tables and writes docs/benchmarks.md. Each
 contender carries out the same pipeline. The product never imports this package. In reading order:

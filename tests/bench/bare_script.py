@@ -1,4 +1,4 @@
-"""Contender: the pipeline straight on aiobotocore, with one client and nothing durable.
+"""Contender: the pipeline straight on aiobotocore, without durability.
 
 It is the least that a release costs. ``python -m tests.bench.bare_script <url> <prefix> <count>``
 releases ``count`` functions at the same time, and prints what it took as JSON.
@@ -18,7 +18,7 @@ from tests.bench.pipeline import run_pipeline
 
 
 async def main(url: str, prefix: str, count: int) -> None:
-    """Release ``<prefix>w-0`` first, to load botocore's models, then all others at once."""
+    """Release ``<prefix>w-0`` to load botocore's models, then all others at once."""
     config = AioConfig(max_pool_connections=1000, retries={"total_max_attempts": 1})
     client = get_session().create_client("lambda", endpoint_url=url, config=config)
     async with client as aws:

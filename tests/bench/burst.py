@@ -1,4 +1,4 @@
-"""A burst: releases that are started at the same time, timed together and one by one."""
+"""A burst: releases that are started at the same time, and their times."""
 
 from __future__ import annotations
 

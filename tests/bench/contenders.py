@@ -1,4 +1,4 @@
-"""The contenders: each runs a burst of the same releases and returns what it took."""
+"""The contenders: each runs a burst of releases and returns what it took."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_prefix(contender: str) -> str:
 
 @dataclass(frozen=True)
 class BurstResult:
-    """What one burst took: seconds until each release ended, and CPU seconds by process."""
+    """What one burst took: seconds of each release, CPU seconds by process."""
 
     walls: list[float]
     cpu: dict[str, float] = field(default_factory=dict)
@@ -53,7 +53,7 @@ async def run_bare_script(harness: BenchHarness, count: int) -> BurstResult:
 
 
 def make_dbos_contender(kind: Literal["steps", "shape"]) -> Contender:
-    """Make the contender DBOS on a SQLite database: only the steps, or a release's shape."""
+    """Make the contender DBOS on SQLite: only the steps, or a release's shape."""
 
     async def contend(harness: BenchHarness, count: int) -> BurstResult:
         database = f"sqlite:///{harness.directory}/dbos-{next(_numbers)}.sqlite"

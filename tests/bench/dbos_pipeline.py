@@ -1,4 +1,4 @@
-"""Contender: the pipeline on DBOS, a step for each AWS call, one process, state in SQLite.
+"""Contender: the pipeline on DBOS, with a step for each AWS call.
 
 ``python -m tests.bench.dbos_pipeline <url> <prefix> <count> <database url> steps`` starts ``count``
 workflows at the same time, and prints what they took as JSON. With ``shape`` in place of ``steps``
@@ -34,7 +34,10 @@ async def publish(**values: Any) -> None:
 
 @DBOS.step()
 async def call(operation: str, request: dict[str, Any]) -> Any:
-    """Make one AWS call; DBOS keeps its response. A missing configuration is a response, too."""
+    """Make one AWS call, whose response DBOS keeps.
+
+    A missing configuration is a response, too.
+    """
     try:
         response = await getattr(_aws, operation)(**request)
     except _aws.exceptions.ProvisionedConcurrencyConfigNotFoundException:
@@ -46,7 +49,7 @@ async def call(operation: str, request: dict[str, Any]) -> Any:
 
 @DBOS.step()
 async def wait_until_settled(function: str) -> Any:
-    """Poll until the code has settled, within one step, as the product's activity does."""
+    """Poll until the code has settled, in one step, as the product's activity."""
     pause = SETTLE
     while True:
         found = (await _aws.get_function(FunctionName=function))["Configuration"]
@@ -58,7 +61,7 @@ async def wait_until_settled(function: str) -> Any:
 
 @DBOS.workflow()
 async def release(function: str) -> str:
-    """Do what ``Release`` does: read once, and start the workflow that shifts traffic."""
+    """Do what ``Release`` does: read, and start the workflow that shifts traffic."""
     await publish(function=function, alias=LIVE, by="bench")
     await call("get_function", {"FunctionName": function})
     with SetWorkflowID(f"rollout-{function}"):

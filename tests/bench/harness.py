@@ -1,4 +1,4 @@
-"""The harness of the benchmark: Temporal, the stand-in for Lambda, and worker processes."""
+"""The harness of the benchmark: its servers, workers and contenders."""
 
 from __future__ import annotations
 

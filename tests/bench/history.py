@@ -1,4 +1,4 @@
-"""What a release leaves in Temporal: events, bytes, and the actions that Temporal Cloud bills.
+"""What a release leaves in Temporal: events, bytes and billed actions.
 
 Each of these counts as one action: the start of a workflow or a child, an attempt of an activity, a
 timer, a signal, an update, an upsert of search attributes, an upsert of the memo. A query and a

@@ -1,4 +1,4 @@
-"""The worker of the no-op workflows, a process of its own: ``python -m tests.bench.noop_worker``.
+"""The worker of the no-op workflows: ``python -m tests.bench.noop_worker``.
 
 It has the SDK's defaults, but for the address of Temporal and for our modules, which the sandbox
 passes through and does not import again for each workflow.

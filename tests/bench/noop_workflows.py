@@ -1,4 +1,4 @@
-"""Contender: workflows of the shape of a release whose activities do nothing, the ceiling.
+"""Contender: workflows of a release's shape that do nothing, the ceiling.
 
 They run on the same server with the SDK's defaults. Equal to a release are: an outer and a child
 workflow, ten activities in the same order and with the same concurrency, the timer, upserts, memos,

@@ -66,7 +66,7 @@ Call = Callable[..., Awaitable[Any]]
 async def run_pipeline(
     function: str, call: Call, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 ) -> str:
-    """Run the pipeline as a plain program would; returns the version that is live in the end.
+    """Run the pipeline as a plain program would; returns the new live version.
 
     Every read serves the condition of the next write.
     """
@@ -107,7 +107,7 @@ async def run_pipeline(
 async def wait_until_settled(
     function: str, call: Call, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 ) -> Any:
-    """Poll until the code has settled, at the intervals of the product's ``settle_function``."""
+    """Poll until the code has settled, at the product's intervals."""
     pause = SETTLE
     while True:
         found = (await call("get_function", FunctionName=function))["Configuration"]
@@ -149,9 +149,10 @@ class ContenderError(Exception):
 def check_released(
     contender: str, functions: Mapping[str, Mapping[str, Any]], *, calls: CallCounts = CALLS
 ) -> Counter[str]:
-    """Check that all functions were released by the expected calls; returns all calls counted.
+    """Check that all functions were released by the expected calls.
 
-    ``functions`` is the report of the stand-in, by function name. Raises :class:`ContenderError`.
+    Returns the number of calls by operation. ``functions`` is the report of the stand-in, by
+    function name. Raises :class:`ContenderError`.
     """
     total: Counter[str] = Counter()
     for name, report in functions.items():

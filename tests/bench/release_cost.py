@@ -1,4 +1,4 @@
-"""Section: what one release consists of: AWS calls, history, actions, time beyond its bake."""
+"""Section: the AWS calls, history, actions and time of one release."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DAY_SECONDS: Final = 86_400.0
 
 
 async def measure(harness: BenchHarness, *, repetitions: int, watched: float) -> Section:
-    """Measure single releases beside the bare script, then one with an alarm and a day's bake.
+    """Measure single releases beside the bare script, and one with a long bake.
 
     The long bake is observed for ``watched`` seconds and then promoted.
     """

@@ -1,4 +1,4 @@
-"""The benchmark's report: tables for terminal and docs/benchmarks.md, and requirements."""
+"""The benchmark's report: tables for terminal and page, and requirements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section: how soon an alias is restored after an abort, idle and behind 500 activities.
+"""Section: how soon an alias is restored after an abort.
 
 The worker keeps to AWS's 15 calls a second here, as in production. The time starts when the server
 accepts ``abort``, by its clock, and ends when the stand-in has written the alias. Both are
@@ -31,7 +31,10 @@ _BAKE_SECONDS: Final = 3600.0
 
 
 async def measure(harness: BenchHarness, *, aborts: int, backlog: int, repetitions: int) -> Section:
-    """Measure aborts on an idle queue and behind a backlog, in turns: a p99 needs many."""
+    """Measure aborts on an idle queue and behind a backlog, in turns.
+
+    The aborts of all turns count together, since a p99 needs many.
+    """
     await harness.start_product_worker(QUEUE, RELEASES_AWS_RATE="15")
     idle: list[RollbackTimes] = []
     busy: list[RollbackTimes] = []
@@ -43,8 +46,8 @@ async def measure(harness: BenchHarness, *, aborts: int, backlog: int, repetitio
         calls = max(
             calls,
             *(
-                told["calls"]["update_alias"] - 1
-                for told in (await harness.read_functions(quiet)).values()
+                report["calls"]["update_alias"] - 1
+                for report in (await harness.read_functions(quiet)).values()
             ),
         )
         handles = await _start_releases(harness, crowded, aborts)
@@ -126,7 +129,7 @@ def _format_times(times: list[RollbackTimes]) -> list[str]:
 
 
 async def _fill_queue(harness: BenchHarness, crowd: str, backlog: int) -> None:
-    """Start activities that wait in the queue, and wait until the server lists them all.
+    """Start activities that wait in the queue, until the server lists them all.
 
     Listing is the last that the server does for a new activity.
     """

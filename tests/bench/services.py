@@ -1,4 +1,4 @@
-"""The servers of the benchmark and the load test: a stand-in for AWS, and a Temporal server."""
+"""The servers of benchmark and load test: a stand-in for AWS, and Temporal."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ DEFINITION: Final = {
         ),
         "Code": _task(
             "updateFunctionCode",
-            "Look",
+            "Poll",
             "code",
             **{
                 "FunctionName.$": "$.function",
@@ -73,7 +73,7 @@ DEFINITION: Final = {
                 "Publish": True,
             },
         ),
-        "Look": _task("getFunction", "Settled", "found", **{"FunctionName.$": "$.function"}),
+        "Poll": _task("getFunction", "Settled", "found", **{"FunctionName.$": "$.function"}),
         "Settled": {
             "Type": "Choice",
             "Choices": [
@@ -85,7 +85,7 @@ DEFINITION: Final = {
             ],
             "Default": "Settling",
         },
-        "Settling": {"Type": "Wait", "Seconds": 1, "Next": "Look"},
+        "Settling": {"Type": "Wait", "Seconds": 1, "Next": "Poll"},
         "Shift": _task(
             "updateAlias",
             "Bake",
@@ -133,7 +133,10 @@ async def start_emulator(harness: BenchHarness) -> None:
 
 
 async def run_step_functions(harness: BenchHarness, count: int) -> BurstResult:
-    """Run a burst of executions. One is over when the stand-in has received its last write."""
+    """Run a burst of executions.
+
+    One is over when the stand-in has received its last write.
+    """
     if _NAME not in harness.urls:
         await start_emulator(harness)
     prefix = make_prefix("machine")

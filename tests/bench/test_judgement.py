@@ -1,4 +1,4 @@
-"""The simulator of ``make bench-judgement``, and the figures of docs/judgement.md in small."""
+"""The simulator of ``make bench-judgement``."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ def test_counts_arrive_late_in_two_parts_and_completely() -> None:
     assert one.read_minutes(over + 29) == {}
     first, whole = one.read_minutes(over + 90)[0], one.read_minutes(over + 151)[0]
     assert 0.85 < first.stable / whole.stable < 0.95
-    told = one.read_minutes(1000)
-    assert sum(counts.candidate_bad for counts in told.values()) == one.harmed
-    assert sum(counts.candidate + counts.stable for counts in told.values()) == pytest.approx(
+    minutes = one.read_minutes(1000)
+    assert sum(counts.candidate_bad for counts in minutes.values()) == one.harmed
+    assert sum(counts.candidate + counts.stable for counts in minutes.values()) == pytest.approx(
         60_000, rel=0.02
     )
-    assert sum(counts.candidate for counts in told.values()) == pytest.approx(6000, rel=0.1)
+    assert sum(counts.candidate for counts in minutes.values()) == pytest.approx(6000, rel=0.1)
 
 
 def test_counts_of_a_minute_only_grow() -> None:

@@ -1,4 +1,4 @@
-"""Section: releases a second of each contender, for 1 to 400 at the same time, and their CPU."""
+"""Section: releases a second of each contender, and their CPU."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _build_section(
 
 
 def _format_cpu(runs: Sequence[BurstResult], count: int) -> list[str]:
-    """Format the milliseconds of CPU for a release: of worker and server, where there is one."""
+    """Format the milliseconds of CPU for a release, of worker and server."""
     worker = [1000 * (one.cpu.get("worker") or one.cpu["process"]) / count for one in runs]
     server = [1000 * one.cpu.get("server", 0) / count for one in runs]
     return [f"{median(worker):.0f}", f"{median(server):.0f}" if any(server) else "–"]

@@ -11,7 +11,7 @@ _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 def read_cpu_seconds(pid: int) -> float:
-    """Read the CPU seconds, user and kernel, of a process and its children that have ended."""
+    """Read the CPU seconds of a process and of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS_A_SECOND
 

@@ -1,4 +1,4 @@
-"""The local Lambdas of these tests: one that settles at once, one on which nothing settles."""
+"""The local Lambdas of these tests: a fast one, and one where nothing settles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The harness of the local Lambda's tests: clients, packages, functions and expected errors."""
+"""The harness of the local Lambda's tests: clients, functions, errors."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class LocalHarness:
     async def create_function(
         self, source: str = ECHO, *, name: str | None = None, versions: int = 0, **more: Any
     ) -> str:
-        """Create a function with so many different versions, and wait until it has settled."""
+        """Create a function with so many versions, and wait until it has settled."""
         name = name or f"function-{next(_numbers)}"
         request = {
             "Runtime": "python3.11",
@@ -161,7 +161,7 @@ class LocalHarness:
 
 
 class FrozenHarness(LocalHarness):
-    """A local Lambda on which no change ever settles, with functions that settled before.
+    """A local Lambda where no change settles, with functions that have settled.
 
     What holds during a change is tested on it: no test has to be faster than the change.
     """
@@ -214,7 +214,7 @@ async def wait_until(probe: Callable[[], Awaitable[_T | None]], seconds: float =
 
 @contextmanager
 def raises_client_error(code: str, status: int, *texts: str) -> Iterator[dict[str, Any]]:
-    """Expect an error of AWS with this code and status, and with these texts in its message.
+    """Expect an error of AWS with this code and status, and these texts.
 
     Yields a dictionary, which is filled with the response after the block.
     """

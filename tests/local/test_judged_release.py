@@ -1,4 +1,4 @@
-"""Releases on the local stack that are judged by CloudWatch's metrics of real invocations."""
+"""Releases on the local stack, judged by the metrics of real invocations."""
 
 from __future__ import annotations
 

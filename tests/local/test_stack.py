@@ -32,7 +32,7 @@ UP = [sys.executable, "-m", "deploy.local", "up"]
 
 @asynccontextmanager
 async def run_up(directory: Path, ports: Ports) -> AsyncIterator[tuple[subprocess.Popen[str], str]]:
-    """Run ``make up`` on other ports; yields the process and its output once it is ready.
+    """Run ``make up`` on other ports; yields its process and output when ready.
 
     SIGINT is ignored by inheritance, as where a script runs ``make up &``.
     """

@@ -1,4 +1,4 @@
-"""Type-checked and never run: the result of ``call`` follows from the operation and its request.
+"""Type-checked and never run: the result of ``call`` follows its operation.
 
 A wrong request is a type error. Where mypy or pyright no longer reports it, its ignore comment is
 unused, which both report as an error.

@@ -1,4 +1,4 @@
-"""Command line of the local Lambda: ``python -m deploy.local.awslambda --port 4566``.
+"""The command line of the local Lambda: ``python -m deploy.local.awslambda``.
 
 Prints ``ready <url>`` on standard output once it serves, and nothing else there. SIGTERM and SIGINT
 stop it, with every process and every directory that it created. Exit status: 0 it was stopped, 2

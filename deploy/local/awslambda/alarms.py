@@ -1,4 +1,4 @@
-"""Alarms: exact dimensions, missing data as configured, and an evaluation at every read."""
+"""Alarms with exact dimensions, evaluated at every read."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def compute_state(values: Sequence[float | None], alarm: Record) -> str:
 
 
 def evaluate_alarm(alarm: Record) -> None:
-    """Read the metric and change the state where needed, in place of ministack's function."""
+    """Evaluate an alarm and change its state, in place of ministack's function."""
     now = time.time()
     if (
         "ComparisonOperator" not in alarm
@@ -138,7 +138,10 @@ def put_metric_alarm(
     is_cbor: bool,  # noqa: FBT001 - ministack's signature
     is_json: bool = False,  # noqa: FBT001, FBT002 - ministack's signature
 ) -> Response:
-    """Put an alarm, in place of ministack's function; refuse one that would not work here."""
+    """Put an alarm, in place of ministack's function.
+
+    An alarm that would not work here is refused.
+    """
     known = is_cbor or is_json
     problem = _check_alarm(document) if known else _check_form(params)
     if problem:
@@ -210,7 +213,7 @@ def set_alarm_state(
     is_cbor: bool,  # noqa: FBT001 - ministack's signature
     is_json: bool = False,  # noqa: FBT001, FBT002 - ministack's signature
 ) -> Response:
-    """Set a state until the alarm's next evaluation, in place of ministack's function.
+    """Set a state until the next evaluation, in place of ministack's function.
 
     The next evaluation is one period later, at most a minute.
     """

@@ -1,4 +1,4 @@
-"""Create, read, update, delete and list aliases, with AWS's rules for two versions."""
+"""Create, read, update, delete and list aliases, with AWS's routing rules."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ def delete_alias(call: Call) -> Response:
 
 
 def list_aliases(call: Call) -> Response:
-    """List the aliases of a function; with ``FunctionVersion`` those with that primary version."""
+    """List the aliases of a function.
+
+    ``FunctionVersion`` selects those with that primary version.
+    """
     wanted = call.query_parameter("FunctionVersion")
     aliases = records.get_function(call.function)["aliases"].values()
     return records.paginate(

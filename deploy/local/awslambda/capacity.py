@@ -1,4 +1,4 @@
-"""How concurrency is shared between functions: reserved, provisioned and unreserved."""
+"""How functions share concurrency: reserved, provisioned and unreserved."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sum_requested(record: Record) -> int:
 
 
 def get_available(record: Record, number: str) -> int | None:
-    """Return the reserved concurrency that a version may use; None where nothing is reserved.
+    """Return the reserved concurrency for a version; None where none is reserved.
 
     Where all of the reserved concurrency is provisioned, it is 0 for other versions.
     """
@@ -46,7 +46,7 @@ def _is_provisioned(record: Record, number: str) -> bool:
 
 
 def check_provisioned(record: Record, others: int, wanted: int) -> None:
-    """Raise :class:`AwsError` for more provisioned concurrency than is reserved or unreserved.
+    """Raise :class:`AwsError` for more provisioned concurrency than is left.
 
     ``others`` is what the function's other configurations request.
     """
@@ -72,7 +72,7 @@ def check_provisioned(record: Record, others: int, wanted: int) -> None:
 
 
 def get_taken(record: Record) -> int:
-    """Return what a function takes from the account: reserved, or else provisioned concurrency."""
+    """Return what a function takes from the account: reserved, or else provisioned."""
     reserved: int | None = record["concurrency"]
     return sum_requested(record) if reserved is None else reserved
 

@@ -21,7 +21,7 @@ Alarms read every minute while it lasts.
 
 
 def call_later(seconds: float, action: Callable[[], object]) -> None:
-    """Call ``action`` after some seconds, in the account and region of the current request.
+    """Call ``action`` later, in the account and region of the current request.
 
     It runs on the event loop, as every request does, so it reads no half-done change of another.
     """

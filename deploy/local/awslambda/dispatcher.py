@@ -1,4 +1,4 @@
-"""Passes each request to Lambda to the module of its operation, or on to ministack."""
+"""Passes each request to the module of its operation, or on to ministack."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def handle_request(
 
 
 def _simplify_path(path: str) -> str:
-    """Replace a partial ARN in the path, which ministack cannot read, with the function's name."""
+    """Replace a partial ARN in the path, which ministack cannot read, by the name."""
     found = _FUNCTION_IN_PATH.fullmatch(path)
     if found is None:
         return path
@@ -102,7 +102,7 @@ def _simplify_path(path: str) -> str:
 
 
 def install_patches() -> None:
-    """Replace ministack's functions with ours. Call this once, before the first request."""
+    """Replace ministack's functions: call this once, before the first request."""
     ministack_api.replace_function("services.lambda_svc", "handle_request", handle_request)
     ministack_api.replace_function(
         "services.lambda_svc", "_schedule_state_transition", settling.schedule_settled

@@ -1,4 +1,4 @@
-"""The clean environment of the local Lambda: no variable of the shell reaches its functions."""
+"""The environment of the local Lambda, without the variables of the shell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class Delays:
 
 
 def open_socket(port: int) -> socket.socket:
-    """Listen on a port of 127.0.0.1, 0 for any free one. Raises ``OSError`` where it is in use."""
+    """Listen on a port of 127.0.0.1, 0 for any free one.
+
+    Raises ``OSError`` where the port is in use.
+    """
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

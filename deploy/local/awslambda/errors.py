@@ -22,7 +22,7 @@ def invalid_parameter(message: str) -> AwsError:
 
 
 def validation_error(member: str, value: object, constraint: str) -> AwsError:
-    """Build the error for a member that breaks its constraint, which AWS checks first."""
+    """Build the error for a broken constraint, which AWS checks first."""
     problem = f"Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
     return AwsError("ValidationException", f"1 validation error detected: {problem}", 400)
 
@@ -33,7 +33,7 @@ def resource_not_found(message: str) -> AwsError:
 
 
 def function_not_found(arn: str) -> AwsError:
-    """Build the error for a missing function or version. The message names the qualifier, too."""
+    """Build the error for a missing function or version, named with its qualifier."""
     return resource_not_found(f"Function not found: {arn}")
 
 
@@ -95,7 +95,10 @@ def payload_too_large(size: int, kind: str, limit: int) -> AwsError:
 
 
 def package_too_large(message: str) -> AwsError:
-    """Build the error for an upload above the limit. botocore's model lacks this code."""
+    """Build the error for an upload above the limit.
+
+    botocore's model does not have this code.
+    """
     return AwsError("RequestEntityTooLargeException", message, 413)
 
 

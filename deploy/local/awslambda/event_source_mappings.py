@@ -1,4 +1,7 @@
-"""Event source mappings: changes take time, and a source and function have at most one."""
+"""Event source mappings, whose changes take time.
+
+A source and a function, version or alias have at most one.
+"""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _describe_code(name: str, record: Record, config: Record) -> Record:
 
 
 def read_configuration(call: Call) -> Record:
-    """Return the configuration of a function, version or alias, with the requested ARN."""
+    """Return a configuration of a function, with the requested ARN."""
     record = records.get_function(call.function, call.qualifier)
     config: Record = records.resolve_qualifier(call.function, record, call.qualifier)["config"]
     return {**config, "FunctionArn": build_arn(call.function, call.qualifier)}
@@ -86,7 +86,7 @@ def get_function_configuration(call: Call) -> Response:
 
 
 def list_functions(call: Call) -> Response:
-    """List every function; with ``FunctionVersion=ALL`` every version of every function."""
+    """List every function; with ``FunctionVersion=ALL`` every version."""
     which = call.query_parameter("FunctionVersion")
     if which not in (None, "ALL"):
         raise validation_error(

@@ -1,4 +1,7 @@
-"""Ends idle execution environments: each is a process, and every version has its own."""
+"""Ends idle execution environments, each of which is a process.
+
+Every version of every function has environments of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invoke a function, and what every invocation passes through: requested, queued, by event."""
+"""Invoke a function, and what every invocation passes through."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _alias_arns: ContextVar[dict[str, str]] = ContextVar("the ARN of the invoked ali
 
 
 async def invoke(call: Call) -> Response:
-    """Invoke a function. An alias with weights runs either version; a response header names it."""
+    """Invoke a function.
+
+    An alias with weights runs either version, which a response header names.
+    """
     kind = call.headers.get("x-amz-invocation-type") or "RequestResponse"
     limit = _PAYLOAD_LIMIT_BYTES.get(kind)
     if limit is not None and len(call.body) > limit:
@@ -31,7 +34,10 @@ async def invoke(call: Call) -> Response:
 
 
 async def invoke_async(call: Call) -> Response:
-    """Queue an invocation: the predecessor of Invoke with type Event, with a smaller payload."""
+    """Queue an invocation by the predecessor of Invoke with type Event.
+
+    Its payload limit is smaller.
+    """
     if len(call.body) > _INVOKE_ASYNC_LIMIT_BYTES:
         raise payload_too_large(len(call.body), "Event", _INVOKE_ASYNC_LIMIT_BYTES)
     await _invoke(call, _parse_event(call.body), {**call.headers, "x-amz-invocation-type": "Event"})
@@ -61,7 +67,10 @@ async def _invoke(call: Call, event: Any, headers: dict[str, str]) -> Response:
 
 
 def queue_event(function: Record, event: Any) -> None:
-    """Queue an invocation with the retries of the invoked version or alias, for ministack."""
+    """Queue an invocation, in place of ministack's function.
+
+    It has the retries that are configured for the invoked version or alias.
+    """
     config = _with_invoked_arn(function)
     base = ministack_api.functions.get(config["FunctionName"]) or {}
     configured = (base.get("event_invoke_configs") or {}).get(_get_qualifier(config) or "")
@@ -71,9 +80,10 @@ def queue_event(function: Record, event: Any) -> None:
 
 
 def execute_function(function: Record, event: Any) -> Record:
-    """Run a function: every invocation passes here, in place of and around ministack's function.
+    """Run a function, in place of and around ministack's function.
 
-    It gets the ARN it was invoked by and its function's reserved concurrency, and is measured.
+    Every invocation passes here: requested, queued or caused by an event. It gets the ARN that it
+    was invoked by and its function's reserved concurrency, and its metrics are recorded.
     """
     config = _with_invoked_arn(function)
     if ministack_api.is_other_scope(config):

@@ -1,4 +1,4 @@
-"""Metric math: arithmetic, comparisons, ``FILL(e, 0)`` and ``IF(i > 10, e / i, 0)``.
+"""Metric math: arithmetic, comparisons, ``FILL(e, 0)``, ``IF(i > 9, e / i, 0)``.
 
 An expression with anything else is refused when it is parsed, so an accepted alarm works.
 """
@@ -62,7 +62,7 @@ class Expression:
         }
 
     def value(self, values: Values) -> float | None:
-        """Compute the value in one period; None where there is none, as for a division by zero."""
+        """Compute the value in one period; None also for a division by zero."""
         return _evaluate(self.tree, values)
 
 

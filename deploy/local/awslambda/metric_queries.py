@@ -1,4 +1,4 @@
-"""CloudWatch's metric data queries: metrics, and expressions over them, in a time range."""
+"""CloudWatch's metric data queries: metrics, and expressions over them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MINUTE: Final = 60
 
 @dataclass(frozen=True)
 class Metric:
-    """One statistic of one metric. The same name with other dimensions is another metric."""
+    """One statistic of one metric, which its name and its dimensions identify."""
 
     namespace: str
     name: str
@@ -56,7 +56,7 @@ class Metric:
         return compute_statistic(self.stat, self.points(begin, end))
 
     def values(self, begin: float, end: float, period: int) -> dict[int, float]:
-        """Compute the statistic for each period, by its start, in which something was recorded."""
+        """Compute the statistic for each period with data, by its start."""
         periods: defaultdict[int, list[Any]] = defaultdict(list)
         for point in self.points(begin, end):
             periods[int(point["Timestamp"] // period) * period].append(point)
@@ -108,7 +108,10 @@ class Queries:
         return query.source.value(referred)
 
     def values(self, query: Query, begin: float, end: float) -> dict[int, float]:
-        """Compute a query for each period, by its start, in which it or a referred one has data."""
+        """Compute a query for each period with data, by its start.
+
+        A period counts where the query, or one that it refers to, has data.
+        """
         if isinstance(query.source, Metric):
             return query.source.values(begin, end, query.period)
         referred: Mapping[str, Mapping[int, float]] = {

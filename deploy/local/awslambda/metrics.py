@@ -1,4 +1,4 @@
-"""The metrics of an invocation: four, each with the three sets of dimensions that AWS uses."""
+"""The metrics of an invocation: four, each with AWS's three sets of dimensions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Invocation:
     throttled: bool
 
     def dimensions(self) -> Iterator[dict[str, str]]:
-        """Yield the sets of dimensions: function, invoked resource and, for an alias, version."""
+        """Yield the dimensions: function, invoked resource and, for an alias, version."""
         resource = f"{self.function}:{self.qualifier}" if self.qualifier else self.function
         yield {"FunctionName": self.function}
         yield {"FunctionName": self.function, "Resource": resource}
@@ -46,7 +46,7 @@ class Invocation:
 
 
 def record_invocation(invocation: Invocation) -> None:
-    """Record one invocation. A throttled one counts as a throttle and as nothing else."""
+    """Record one invocation; a throttled one counts as a throttle only."""
     with _lock:
         for dimensions in invocation.dimensions():
             if invocation.throttled:

@@ -1,4 +1,4 @@
-"""Every name of ministack that is called or replaced, and the one release that has them.
+"""The names of ministack that are called or replaced, and its supported release.
 
 The names are private to ministack and may change with any release. So exactly one release is
 supported, and a missing name is an error at start: a patch that silently did nothing would let

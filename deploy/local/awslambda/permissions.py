@@ -1,4 +1,4 @@
-"""Resource policies: one each for the function, a version and an alias, with a RevisionId."""
+"""Resource policies of functions, versions and aliases, each with a RevisionId."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ def remove_permission(call: Call) -> Response:
 
 
 def get_policy(call: Call) -> Response:
-    """Return the policy of exactly what is named. One without statements does not exist."""
+    """Return the policy of exactly the named function, version or alias.
+
+    A policy without statements does not exist.
+    """
     record = _find_record(call)
     own, _ = _split_statements(call, record)
     if not own:
@@ -112,7 +115,10 @@ def _renew_revision(call: Call, record: Record) -> None:
 
 
 def _check_revision(call: Call, record: Record, own: list[Any], given: str | None) -> None:
-    """Compare a RevisionId with the policy's; for its first statement with that of its resource."""
+    """Compare a RevisionId with the policy's.
+
+    Without a statement yet, it is compared with the resource's.
+    """
     if not given:
         return
     if own:

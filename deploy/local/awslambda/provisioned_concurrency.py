@@ -1,4 +1,7 @@
-"""Provisioned concurrency: of a version or an alias, never of both; it takes time."""
+"""Provisioned concurrency of a version or an alias, which takes time.
+
+A version and an alias of it never both have it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ from deploy.local.awslambda.records import LATEST, build_arn
 
 
 def put_config(call: Call) -> Response:
-    """Request provisioned concurrency. It is allocated after a delay, and Status has the result."""
+    """Request provisioned concurrency.
+
+    It is allocated after a delay, and Status has the result.
+    """
     wanted = int(call.json_body().get("ProvisionedConcurrentExecutions", 0))
     if wanted < 1:
         raise validation_error(
@@ -115,7 +121,7 @@ def _check_unweighted(alias: Record) -> None:
 
 
 def reallocate(name: str, record: Record, alias: str) -> None:
-    """Allocate the provisioned concurrency of a moved alias for the version it has now."""
+    """Allocate the provisioned concurrency of a moved alias for its new version."""
     if alias in record["provisioned_concurrency"]:
         _allocate(name, record, alias)
 

@@ -1,4 +1,4 @@
-"""Functions, versions and aliases, looked up by AWS's rules and missed with AWS's errors."""
+"""The records of functions, versions and aliases, found by AWS's rules."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def is_version(qualifier: str) -> bool:
 
 
 def get_weights(alias: Record) -> dict[str, float]:
-    """Return an alias's additional versions and their share of its traffic; often empty."""
+    """Return an alias's additional versions and their weights; often empty."""
     return dict((alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {})
 
 

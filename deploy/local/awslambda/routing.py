@@ -1,4 +1,4 @@
-"""Which version of an alias runs an invocation: drawn for each, by the current weights."""
+"""Which version of an alias runs an invocation, drawn by the current weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deploy.local.awslambda.ministack_api import Record
 
 
 def draw_version(alias: Record) -> str:
-    """Draw a version: the additional one with the probability of its weight, else the primary."""
+    """Draw a version by the weights of an alias."""
     at = random.random()  # noqa: S311 - a fair split, no secret
     for extra, weight in records.get_weights(alias).items():
         if at < weight:
@@ -21,9 +21,10 @@ def draw_version(alias: Record) -> str:
 def record_for_qualifier(
     function: Record | None, qualifier: str | None
 ) -> tuple[Record | None, Record | None]:
-    """Return what event sources, topics and rules invoke, in place of ministack's function.
+    """Return what an event invokes, in place of ministack's function.
 
-    For an alias a version is drawn, and has the alias's ARN.
+    Events come from event sources, topics and rules. For an alias a version is drawn, which has
+    the alias's ARN.
     """
     alias = (function or {}).get("aliases", {}).get(qualifier)
     if function is None or alias is None:

@@ -20,7 +20,7 @@ _SETTLED: Final = {
 
 
 def check_settled(name: str, record: Record) -> None:
-    """Raise :class:`AwsError` while the function is created or an earlier change settles."""
+    """Raise :class:`AwsError` while the function or an earlier change settles."""
     config = record["config"]
     if config["State"] == "Pending":
         raise invalid_state("Pending")
@@ -49,7 +49,7 @@ def schedule_version_settled(config: Record) -> None:
 
 
 def finish_changes() -> None:
-    """Finish all changes that were in progress when a server with kept state was stopped."""
+    """Finish all changes that were in progress when the server was stopped."""
     for _, record in ministack_api.functions.all_items():
         for config in (
             record["config"],

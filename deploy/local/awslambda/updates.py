@@ -32,7 +32,10 @@ _IN_PROGRESS: Final = {
 
 
 def check_settings(request: dict[str, Any]) -> None:
-    """Raise :class:`AwsError` for a setting above AWS's limit. botocore checks the minimums."""
+    """Raise :class:`AwsError` for a setting above AWS's limit.
+
+    botocore checks the minimums only.
+    """
     for name, (member, most) in _LIMITS.items():
         if request.get(name, 0) > most:
             raise validation_error(

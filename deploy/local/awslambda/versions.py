@@ -60,7 +60,7 @@ def publish_version(call: Call) -> Response:
 
 
 def add_version(name: str, record: Record, description: str | None = None) -> Record:
-    """Return the configuration of the version with the content of $LATEST; add it if needed.
+    """Return the configuration of the version of $LATEST, which is added if needed.
 
     A new version is Pending at first, without an update status. $LATEST gets a new RevisionId.
     """

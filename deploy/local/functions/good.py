@@ -1,4 +1,4 @@
-"""The sample function, one release later: orders of three or more items get a discount."""
+"""The sample function, one release later, with a discount for large orders."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""``make bench-judgement``: simulated releases under our ramp and under the rules of others.
+"""``make bench-judgement``: simulated releases under our ramp and other rules.
 
 It measures how many requests a bad version harms, and how long a good one takes. Everything is
 simulated, from seeds. The ramp and the assessment are the product's own code

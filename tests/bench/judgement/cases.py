@@ -1,4 +1,4 @@
-"""The versions that every policy is applied to: good, bad, and hard to tell apart."""
+"""The versions that every policy is applied to: good, bad, and in between."""
 
 from __future__ import annotations
 

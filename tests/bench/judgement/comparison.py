@@ -1,4 +1,4 @@
-"""Many releases of a case under a policy, and their figures with confidence intervals."""
+"""Many releases of a case under a policy, and their figures with intervals."""
 
 from __future__ import annotations
 

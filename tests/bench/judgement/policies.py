@@ -1,4 +1,4 @@
-"""The rules that are compared. A policy knows only what CloudWatch has returned so far."""
+"""The policies: each knows only what CloudWatch has returned so far."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ def compute_threshold(expected: float, minutes: int = 5, false_alarms: float = 0
 
 @dataclass
 class Canary:
-    """CodeDeploy's Canary10Percent5Minutes: 10 % for five minutes, then all, without an alarm."""
+    """CodeDeploy's Canary10Percent5Minutes with an alarm.
+
+    10 % of the traffic for five minutes, then all of it, unless the alarm goes off.
+    """
 
     alarm: Alarm
     percent: int = 10
@@ -99,7 +102,7 @@ class Canary:
 
 
 def make_canary_with_count(function: Function) -> Policy:
-    """Make a canary with the alarm of AWS SAM's documentation: the sum of errors in a minute.
+    """Make a canary with the alarm of AWS SAM's documentation: errors in a minute.
 
     Its threshold is as low as good releases allow.
     """
@@ -108,7 +111,10 @@ def make_canary_with_count(function: Function) -> Policy:
 
 
 def make_canary_with_rate(function: Function) -> Policy:
-    """Make a canary with an alarm on a rate: 2.5 %, or twice stable's usual rate if higher."""
+    """Make a canary with an alarm on a rate, by metric math.
+
+    The threshold is 2.5 %, or twice stable's usual rate where that is higher.
+    """
     most = max(0.025, 2 * function.case.usual)
     return Canary(Alarm(function, lambda counts: counts.candidate_bad > most * counts.candidate))
 

@@ -1,4 +1,4 @@
-"""The simulated traffic of a function with two versions, and what CloudWatch returns of it."""
+"""The simulated traffic of two versions, and what CloudWatch returns of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _STEP_SECONDS: Final = 15.0
 
 @dataclass(frozen=True)
 class Delay:
-    """When CloudWatch returns a minute, in seconds after its end: most first, the rest later."""
+    """When CloudWatch returns a minute, in seconds after its end.
+
+    ``share`` of the requests come first, the rest later.
+    """
 
     first: tuple[float, float] = (30.0, 90.0)
     rest: tuple[float, float] = (90.0, 150.0)
@@ -27,7 +30,7 @@ class Delay:
 
 @dataclass(frozen=True)
 class Case:
-    """A case for policies: requests a second, and the share of bad requests of each version.
+    """A case: requests a second, and the share of bad ones of each version.
 
     ``usual`` and ``usual_load`` are what was known about stable before.
     """
@@ -129,7 +132,7 @@ class Function:
             self.harmed += self._draw_requests(minute * MINUTE, MINUTE, 100)[1]
 
     def read_minutes(self, now: float) -> Mapping[int, Counts]:
-        """Return the minutes that CloudWatch returns by now: the same object until one changes."""
+        """Return CloudWatch's minutes by now; the same object until one changes."""
         if now >= self._next_change:
             self._known = {**self._known, **dict(self._read_known(now))}
             self._returned_at = {
