@@ -102,7 +102,10 @@ class Controls:
 
 
 class ControlHandlers:
-    """The handlers of updates and the query: a mixin, since Temporal looks for them on the class."""
+    """The handlers of updates and the query.
+
+    A mixin, since Temporal looks for handlers on the class of a workflow.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing requested and no status."""
