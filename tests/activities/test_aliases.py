@@ -13,7 +13,6 @@ from activities.aliases import (
     CreateAliasRequest,
     DeleteAliasRequest,
     GetAliasRequest,
-    ListAliasesRequest,
     UpdateAliasRequest,
 )
 from activities.errors import AwsError
@@ -214,31 +213,6 @@ async def test_routing_that_was_not_requested_does_not_count(
     )
     await on_attempt(2, aliases.update_alias, update("1", None, "some other revision"))
     assert port.count("update_alias") == 0
-
-
-async def test_aliases_are_listed_over_all_pages_or_as_many_as_requested(
-    port: FakeLambda, aliases: Aliases
-) -> None:
-    port.page_size = 3
-    for number in range(8):
-        await on_attempt(1, aliases.create_alias, CREATE.model_copy(update={"name": f"a{number}"}))
-    everything = await on_attempt(
-        1, aliases.list_aliases, ListAliasesRequest(function_name="checkout")
-    )
-    assert ([alias.name for alias in everything.aliases], everything.next_marker) == (
-        [f"a{number}" for number in range(8)],
-        None,
-    )
-    first = await on_attempt(
-        1, aliases.list_aliases, ListAliasesRequest(function_name="checkout", max_items=2)
-    )
-    assert ([alias.name for alias in first.aliases], first.next_marker) == (["a0", "a1"], "2")
-    rest = await on_attempt(
-        1,
-        aliases.list_aliases,
-        ListAliasesRequest(function_name="checkout", marker=first.next_marker),
-    )
-    assert [alias.name for alias in rest.aliases] == [f"a{number}" for number in range(2, 8)]
 
 
 async def test_missing_alias_is_not_found(aliases: Aliases) -> None:

@@ -4,134 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import botocore.session
 import pytest
 from temporalio.exceptions import ApplicationErrorCategory
 
 from activities import errors
-from activities.error_codes import CODE_TABLES
 from activities.errors import AwsError, Fault, classify_error, max_attempts, to_activity_failure
-
-OPERATIONS = [
-    "AddPermission",
-    "CreateAlias",
-    "CreateEventSourceMapping",
-    "CreateFunction",
-    "DeleteAlias",
-    "DeleteEventSourceMapping",
-    "DeleteFunction",
-    "DeleteFunctionConcurrency",
-    "GetAccountSettings",
-    "GetAlias",
-    "GetEventSourceMapping",
-    "GetFunction",
-    "GetFunctionConfiguration",
-    "GetPolicy",
-    "Invoke",
-    "InvokeAsync",
-    "ListAliases",
-    "ListEventSourceMappings",
-    "ListFunctions",
-    "ListTags",
-    "ListVersionsByFunction",
-    "PublishVersion",
-    "PutFunctionConcurrency",
-    "RemovePermission",
-    "TagResource",
-    "UntagResource",
-    "UpdateAlias",
-    "UpdateEventSourceMapping",
-    "UpdateFunctionCode",
-    "UpdateFunctionConfiguration",
-    "PutProvisionedConcurrencyConfig",
-    "GetProvisionedConcurrencyConfig",
-    "DeleteProvisionedConcurrencyConfig",
-]
-OTHERS = {
-    "cloudwatch": ["DescribeAlarms", "GetMetricData"],
-    "ssm": ["GetParameters", "GetParameter"],
-    "secretsmanager": ["GetSecretValue"],
-}
-
-
-def documented() -> list[str]:
-    session = botocore.session.get_session()
-    codes = set()
-    for service, operations in {"lambda": OPERATIONS, **OTHERS}.items():
-        model = session.get_service_model(service)
-        for operation in operations:
-            shapes = model.operation_model(operation).error_shapes
-            codes |= {shape.metadata.get("error", {}).get("code", shape.name) for shape in shapes}
-    return sorted(codes)
 
 
 def error(
     code: str, message: str = "no reason", operation: str = "update_alias", *, status: int = 0
 ) -> AwsError:
     return AwsError(operation, code, message, status=status)
-
-
-def test_operations_under_test_are_thirty_three() -> None:
-    assert len(OPERATIONS) == 33
-
-
-@pytest.mark.parametrize("code", documented())
-def test_code_that_botocore_documents_is_known(code: str) -> None:
-    assert classify_error(error(code)) is not Fault.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "ValidationException",
-        "AccessDeniedException",
-        "RequestEntityTooLargeException",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "ExpiredTokenException",
-        "ThrottlingException",
-        "IncompleteSignatureException",
-        "MissingAuthenticationTokenException",
-        "RequestExpired",
-        "InternalFailure",
-        "ServiceUnavailable",
-    ],
-)
-def test_code_that_aws_does_not_document_is_known(code: str) -> None:
-    assert classify_error(error(code)) is not Fault.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "ReadTimeoutError",
-        "ConnectTimeoutError",
-        "EndpointConnectionError",
-        "ConnectionClosedError",
-        "IncompleteReadError",
-        "ResponseStreamingError",
-        "ProxyConnectionError",
-        "SSLError",
-        "HTTPClientError",
-        "ParamValidationError",
-        "NoCredentialsError",
-        "PartialCredentialsError",
-        "TokenRetrievalError",
-        "CredentialRetrievalError",
-        "UnauthorizedSSOTokenError",
-        "SSOTokenLoadError",
-        "InvalidConfigError",
-        "ProfileNotFound",
-    ],
-)
-def test_failure_of_botocores_own_is_known(code: str) -> None:
-    assert hasattr(botocore.exceptions, code)
-    assert classify_error(error(code)) is not Fault.UNKNOWN
-
-
-def test_code_stands_under_one_fault() -> None:
-    codes = [code for table in CODE_TABLES for codes in table.values() for code in codes.split()]
-    assert len(codes) == len(set(codes))
 
 
 @pytest.mark.parametrize("fault", Fault)

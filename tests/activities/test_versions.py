@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.pagination import MAX_ITEMS
-from activities.versions import ListVersionsByFunctionRequest, PublishVersionRequest, Versions
+from activities.versions import PublishVersionRequest, Versions
 from tests.activities.operations import lose_response, on_attempt
 from tests.fake_lambda import FakeLambda, Function
 
@@ -152,44 +151,3 @@ async def test_unchanged_code_makes_no_new_version(port: FakeLambda, versions: V
     assert (
         await on_attempt(1, versions.publish_version, publish(port, description="another"))
     ).version == "1"
-
-
-async def test_list_of_versions_ends_with_a_marker_at_its_limit(
-    port: FakeLambda, versions: Versions
-) -> None:
-    checkout(port).versions |= {
-        str(number): {"FunctionName": "checkout", "Version": str(number)}
-        for number in range(1, 1_500)
-    }
-    found = await on_attempt(
-        1,
-        versions.list_versions_by_function,
-        ListVersionsByFunctionRequest(function_name="checkout"),
-    )
-    assert (len(found.versions), found.next_marker) == (MAX_ITEMS, str(MAX_ITEMS))
-    rest = await on_attempt(
-        1,
-        versions.list_versions_by_function,
-        ListVersionsByFunctionRequest(function_name="checkout", marker=found.next_marker),
-    )
-    assert ([rest.versions[0].version, rest.versions[-1].version], rest.next_marker) == (
-        ["1000", "1499"],
-        None,
-    )
-
-
-async def test_list_of_large_versions_ends_earlier(port: FakeLambda, versions: Versions) -> None:
-    latest = {
-        **checkout(port).latest,
-        "Environment": {"Variables": {f"NAME_{number:03}": "x" for number in range(300)}},
-    }
-    checkout(port).versions |= {
-        str(number): {**latest, "Version": str(number)} for number in range(1, 500)
-    }
-    found = await on_attempt(
-        1,
-        versions.list_versions_by_function,
-        ListVersionsByFunctionRequest(function_name="checkout"),
-    )
-    assert found.next_marker is not None
-    assert len(found.model_dump_json()) < 1_500_000
