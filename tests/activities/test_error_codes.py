@@ -8,7 +8,6 @@ import pytest
 from activities.error_codes import CODE_TABLES
 from activities.errors import AwsError, Fault, classify_error
 
-
 OPERATIONS = [
     "AddPermission",
     "CreateAlias",

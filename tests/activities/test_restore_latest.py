@@ -52,7 +52,7 @@ AFTER = {
     "KMSKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1",
     "FileSystemConfigs": [
         {
-            "Arn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/1",
+            "Arn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0",
             "LocalMountPath": "/mnt/x",
         }
     ],

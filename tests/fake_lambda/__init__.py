@@ -170,6 +170,7 @@ class FakeLambda(CallLog, Metrics, Account):
 
     def apply(self, operation: str, /, **parameters: Any) -> Answer:
         """A change by another writer: neither recorded nor met by interventions."""
+        check_request("lambda", operation, parameters)
         return self.perform("lambda", operation, parameters)
 
     def overwrite(self, name: str, package: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.cloudwatch.metrics import read_clock
-from deploy.local.awslambda.metric_math import Expression
+from deploy.local.awslambda.metric_math import MathExpression
 from tests.fake_lambda.account import Account, Answer, Parameters, operation
 
 MINUTE = timedelta(minutes=1)
@@ -115,7 +115,7 @@ class Metrics:
         }
         for query in parameters["MetricDataQueries"]:
             if "Expression" in query:
-                expression = Expression.parse(query["Expression"])
+                expression = MathExpression.parse(query["MathExpression"])
                 series[query["Id"]] = [
                     expression.value({name: numbers[place] for name, numbers in series.items()})
                     for place in range(len(minutes))
