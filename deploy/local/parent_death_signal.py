@@ -3,7 +3,7 @@
 ``parent_death_signal.py <parent pid> <command> …`` is the command line.
 
 On Linux the kernel sends SIGTERM when the parent dies in any way, SIGKILL included
-(https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html). Elsewhere the command simply
+(https://man7.org/linux/man-pages/man2/prctl.2.html). Elsewhere the command simply
 runs. Only the standard library is imported, and the command replaces this process, so there is one
 start of Python and no process more.
 """

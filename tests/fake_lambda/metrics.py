@@ -115,7 +115,7 @@ class Metrics:
         }
         for query in parameters["MetricDataQueries"]:
             if "Expression" in query:
-                expression = MathExpression.parse(query["MathExpression"])
+                expression = MathExpression.parse(query["Expression"])
                 series[query["Id"]] = [
                     expression.value({name: numbers[place] for name, numbers in series.items()})
                     for place in range(len(minutes))

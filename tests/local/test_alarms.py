@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.awslambda.metric_math import Expression, UnsupportedExpressionError
+from deploy.local.awslambda.metric_math import MathExpression, UnsupportedExpressionError
 from tests.local.harness import LocalHarness, raises_client_error, wait_until
 
 _names = (f"alarm-{number}" for number in itertools.count())
@@ -260,7 +260,7 @@ async def test_metric_data_of_expressions_comes_newest_first(harness: LocalHarne
     ],
 )
 def test_expression_has_a_value(expression: str, expected: float | None) -> None:
-    assert Expression.parse(expression).value({"e": 1.0, "i": 4.0, "nothing": None}) == expected
+    assert MathExpression.parse(expression).value({"e": 1.0, "i": 4.0, "nothing": None}) == expected
 
 
 @pytest.mark.parametrize(
@@ -269,4 +269,4 @@ def test_expression_has_a_value(expression: str, expected: float | None) -> None
 )
 def test_expression_that_is_not_emulated_is_refused(expression: str) -> None:
     with pytest.raises(UnsupportedExpressionError, match=r"cannot read|not emulated here"):
-        Expression.parse(expression)
+        MathExpression.parse(expression)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from deploy.local.awslambda import ministack_api
 from deploy.local.awslambda.metric_math import UnsupportedExpressionError
-from deploy.local.awslambda.metric_queries import Metric, Queries
+from deploy.local.awslambda.metric_queries import MetricStatistic, Queries
 from deploy.local.awslambda.ministack_api import Record, Response
 from deploy.local.awslambda.statistics import UnsupportedStatisticError, check_statistic
 
@@ -125,7 +125,7 @@ def _read_values(alarm: Record, now: float) -> list[float | None]:
         ends = [now - query.period * at for at in range(count)]
         return [queries.value(query, end - query.period, end) for end in ends]
     metric, period = (
-        Metric.parse(alarm, alarm.get("ExtendedStatistic") or alarm["Statistic"]),
+        MetricStatistic.parse(alarm, alarm.get("ExtendedStatistic") or alarm["Statistic"]),
         int(alarm["Period"]),
     )
     ends = [now - period * at for at in range(count)]

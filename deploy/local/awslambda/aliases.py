@@ -107,7 +107,7 @@ def _parse_weights(request: dict[str, Any]) -> dict[str, float]:
 
 
 def _check_routing(name: str, record: Record, primary: str, weights: dict[str, float]) -> None:
-    """Raise :class:`AwsError` for a routing that AWS refuses."""
+    """Raise :class:`LambdaError` for a routing that AWS refuses."""
     if not _VERSION.fullmatch(primary):
         raise validation_error(
             "functionVersion",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from deploy.local.awslambda import ministack_api
 from deploy.local.awslambda.errors import (
-    AwsError,
+    LambdaError,
     invalid_parameter,
     resource_not_found,
     validation_error,
@@ -110,7 +110,9 @@ class Call:
         try:
             document = json.loads(self.body)
         except ValueError:
-            raise AwsError("SerializationException", "The request body is no JSON.", 400) from None
+            raise LambdaError(
+                "SerializationException", "The request body is no JSON.", 400
+            ) from None
         return document if isinstance(document, dict) else {}
 
 
@@ -142,7 +144,7 @@ def parse_call(
 def parse_function_name(reference: str) -> tuple[str, str | None]:
     """Return the bare name and the qualifier in a name, a partial ARN or an ARN.
 
-    Raises :class:`AwsError` for another account or region, and for a malformed name.
+    Raises :class:`LambdaError` for another account or region, and for a malformed name.
     """
     found = _REFERENCE.fullmatch(reference)
     if found is None:
@@ -153,7 +155,7 @@ def parse_function_name(reference: str) -> tuple[str, str | None]:
             f"Functions from '{region}' are not reachable in this region ('{here}')"
         )
     if (account := found["account"]) and account != ministack_api.account():
-        raise AwsError(
+        raise LambdaError(
             "AccessDeniedException",
             f"Not authorized to access function {reference} of another account",
             403,

@@ -46,7 +46,7 @@ def _is_provisioned(record: Record, number: str) -> bool:
 
 
 def check_provisioned(record: Record, others: int, wanted: int) -> None:
-    """Raise :class:`AwsError` for more provisioned concurrency than is left.
+    """Raise :class:`LambdaError` for more provisioned concurrency than is left.
 
     ``others`` is what the function's other configurations request.
     """

@@ -8,7 +8,7 @@ import hashlib
 from typing import Any, Final
 
 from deploy.local.awslambda import ministack_api
-from deploy.local.awslambda.errors import AwsError, invalid_parameter, package_too_large
+from deploy.local.awslambda.errors import LambdaError, invalid_parameter, package_too_large
 from deploy.local.awslambda.ministack_api import Record, Response
 
 REQUEST_LIMIT_BYTES: Final = 70_167_211
@@ -19,7 +19,7 @@ ZIP_LIMIT_BYTES: Final = 52_428_800
 
 
 def check_size(operation: str, body: bytes) -> None:
-    """Raise :class:`AwsError` for a request that is too large."""
+    """Raise :class:`LambdaError` for a request that is too large."""
     if len(body) > REQUEST_LIMIT_BYTES:
         raise package_too_large(
             f"Request must be smaller than {REQUEST_LIMIT_BYTES} bytes "
@@ -30,7 +30,7 @@ def check_size(operation: str, body: bytes) -> None:
 def read_package(source: dict[str, Any]) -> bytes | None:
     """Read the package of a request; None for an image.
 
-    Raises :class:`AwsError` for a package that is missing, too large, or not a zip.
+    Raises :class:`LambdaError` for a package that is missing, too large, or not a zip.
     """
     if "ImageUri" in source:
         return None
@@ -58,7 +58,7 @@ def _decode(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise AwsError("SerializationException", "ZipFile is no base64.", 400) from None
+        raise LambdaError("SerializationException", "ZipFile is no base64.", 400) from None
 
 
 def _fetch_from_s3(bucket: str, key: str, version: str | None) -> bytes:

@@ -28,7 +28,7 @@ from deploy.local.awslambda import (
     versions,
 )
 from deploy.local.awslambda.calls import Call, parse_call, parse_function_name
-from deploy.local.awslambda.errors import AwsError
+from deploy.local.awslambda.errors import LambdaError
 from deploy.local.awslambda.ministack_api import Response
 
 _HANDLERS: Final[dict[str, Callable[[Call], Response | Awaitable[Response]]]] = {
@@ -86,7 +86,7 @@ async def handle_request(
             )
         response = _HANDLERS[call.operation](call)
         return await response if inspect.isawaitable(response) else response
-    except AwsError as error:
+    except LambdaError as error:
         return ministack_api.error_response(
             error.code, error.message, error.status, {"Type": "User"}
         )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from deploy.local.awslambda import capacity, metrics, ministack_api, records, routing
 from deploy.local.awslambda.calls import Call
-from deploy.local.awslambda.errors import AwsError, invalid_state, payload_too_large
+from deploy.local.awslambda.errors import LambdaError, invalid_state, payload_too_large
 from deploy.local.awslambda.ministack_api import Record, Response
 from deploy.local.awslambda.records import LATEST, build_arn
 
@@ -48,7 +48,7 @@ def _parse_event(body: bytes) -> Any:
     try:
         return json.loads(body) if body else {}
     except ValueError as problem:
-        raise AwsError(
+        raise LambdaError(
             "InvalidRequestContentException",
             f"Could not parse request body into json: {problem}",
             400,

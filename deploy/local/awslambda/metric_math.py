@@ -36,14 +36,14 @@ class UnsupportedExpressionError(ValueError):
 
 
 @dataclass(frozen=True)
-class Expression:
+class MathExpression:
     """A parsed expression."""
 
     text: str
     tree: ast.expr
 
     @classmethod
-    def parse(cls, text: str) -> Expression:
+    def parse(cls, text: str) -> MathExpression:
         """Parse an expression, or raise :class:`UnsupportedExpressionError`."""
         try:
             tree = ast.parse(text.strip(), mode="eval").body

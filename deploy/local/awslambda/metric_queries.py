@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from deploy.local.awslambda import delays, ministack_api
-from deploy.local.awslambda.metric_math import Expression, UnsupportedExpressionError
+from deploy.local.awslambda.metric_math import MathExpression, UnsupportedExpressionError
 from deploy.local.awslambda.ministack_api import Response
 from deploy.local.awslambda.statistics import (
     UnsupportedStatisticError,
@@ -24,7 +24,7 @@ _MINUTE: Final = 60
 
 
 @dataclass(frozen=True)
-class Metric:
+class MetricStatistic:
     """One statistic of one metric, which its name and its dimensions identify."""
 
     namespace: str
@@ -33,7 +33,7 @@ class Metric:
     stat: str
 
     @classmethod
-    def parse(cls, member: dict[str, Any], stat: str) -> Metric:
+    def parse(cls, member: dict[str, Any], stat: str) -> MetricStatistic:
         """Parse a member with ``Namespace``, ``MetricName`` and ``Dimensions``.
 
         Raises ``UnsupportedStatisticError``.
@@ -69,7 +69,7 @@ class Query:
     """A metric or an expression, with the id that expressions refer to."""
 
     id: str
-    source: Metric | Expression
+    source: MetricStatistic | MathExpression
     label: str
     period: int
     returned: bool
@@ -90,7 +90,9 @@ class Queries:
         queries = cls(tuple(_parse_query(member, members) for member in members))
         known = {query.id for query in queries.items}
         for query in queries.items:
-            if isinstance(query.source, Expression) and (unknown := query.source.names() - known):
+            if isinstance(query.source, MathExpression) and (
+                unknown := query.source.names() - known
+            ):
                 raise UnsupportedExpressionError(
                     f"the expression {query.source.text!r} refers to {', '.join(sorted(unknown))}"
                 )
@@ -98,7 +100,7 @@ class Queries:
 
     def value(self, query: Query, begin: float, end: float) -> float | None:
         """Compute a query over a time range; None where there is no data."""
-        if isinstance(query.source, Metric):
+        if isinstance(query.source, MetricStatistic):
             return query.source.value(begin, end)
         referred = {
             other.id: self.value(other, begin, end)
@@ -112,7 +114,7 @@ class Queries:
 
         A period counts where the query, or one that it refers to, has data.
         """
-        if isinstance(query.source, Metric):
+        if isinstance(query.source, MetricStatistic):
             return query.source.values(begin, end, query.period)
         referred: Mapping[str, Mapping[int, float]] = {
             other.id: self.values(other, begin, end)
@@ -136,11 +138,11 @@ class Queries:
 def _parse_query(member: dict[str, Any], members: Sequence[dict[str, Any]]) -> Query:
     if "Expression" in member:
         periods = [other["MetricStat"]["Period"] for other in members if "MetricStat" in other]
-        source: Metric | Expression = Expression.parse(member["Expression"])
+        source: MetricStatistic | MathExpression = MathExpression.parse(member["Expression"])
         period = member.get("Period") or (periods[0] if periods else _MINUTE)
     else:
         wanted = member["MetricStat"]
-        source = Metric.parse(wanted["Metric"], wanted.get("Stat", "Average"))
+        source = MetricStatistic.parse(wanted["Metric"], wanted.get("Stat", "Average"))
         period = wanted.get("Period", _MINUTE)
     return Query(
         member["Id"],

@@ -9,7 +9,7 @@ from typing import Any, Final
 from deploy.local.awslambda import ministack_api, records
 from deploy.local.awslambda.calls import Call
 from deploy.local.awslambda.errors import (
-    AwsError,
+    LambdaError,
     invalid_parameter,
     precondition_failed,
     resource_not_found,
@@ -51,7 +51,7 @@ def add_permission(call: Call) -> Response:
     size = len(json.dumps({**policy, "Statement": added}))
     policy["Statement"] = others + (own if size > _LIMIT_BYTES else added)
     if size > _LIMIT_BYTES:
-        raise AwsError(
+        raise LambdaError(
             "PolicyLengthExceededException",
             f"The final policy size ({size}) is bigger than the limit ({_LIMIT_BYTES}).",
             400,

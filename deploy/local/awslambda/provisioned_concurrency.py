@@ -12,7 +12,7 @@ from typing import Any
 from deploy.local.awslambda import capacity, delays, ministack_api, records
 from deploy.local.awslambda.calls import Call
 from deploy.local.awslambda.errors import (
-    AwsError,
+    LambdaError,
     invalid_parameter,
     resource_conflict,
     validation_error,
@@ -83,7 +83,7 @@ def get_config(call: Call) -> Response:
     config = record["provisioned_concurrency"].get(qualifier)
     if config is None:
         message = "No Provisioned Concurrency Config found for this function"
-        raise AwsError("ProvisionedConcurrencyConfigNotFoundException", message, 404)
+        raise LambdaError("ProvisionedConcurrencyConfigNotFoundException", message, 404)
     return ministack_api.json_response(config)
 
 

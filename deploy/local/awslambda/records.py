@@ -32,7 +32,7 @@ def build_arn(name: str, qualifier: str | None = None) -> str:
 def get_function(name: str, qualifier: str | None = None) -> Record:
     """Return the function's record, whose ``config`` is that of $LATEST.
 
-    Raises :class:`AwsError`, whose message names the qualifier, where there is none.
+    Raises :class:`LambdaError`, whose message names the qualifier, where there is none.
     """
     record: Record | None = ministack_api.functions.get(name)
     if record is None:
@@ -61,7 +61,7 @@ def resolve_qualifier(name: str, record: Record, qualifier: str | None) -> Recor
 
 
 def check_qualifier(name: str, record: Record, qualifier: str | None) -> None:
-    """Raise :class:`AwsError` for a qualifier that does not exist."""
+    """Raise :class:`LambdaError` for a qualifier that does not exist."""
     if qualifier and not is_version(qualifier) and qualifier not in record["aliases"]:
         raise alias_not_found(build_arn(name, qualifier))
     resolve_qualifier(name, record, qualifier)

@@ -20,7 +20,7 @@ _SETTLED: Final = {
 
 
 def check_settled(name: str, record: Record) -> None:
-    """Raise :class:`AwsError` while the function or an earlier change settles."""
+    """Raise :class:`LambdaError` while the function or an earlier change settles."""
     config = record["config"]
     if config["State"] == "Pending":
         raise invalid_state("Pending")

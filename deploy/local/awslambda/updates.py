@@ -32,7 +32,7 @@ _IN_PROGRESS: Final = {
 
 
 def check_settings(request: dict[str, Any]) -> None:
-    """Raise :class:`AwsError` for a setting above AWS's limit.
+    """Raise :class:`LambdaError` for a setting above AWS's limit.
 
     botocore checks the minimums only.
     """
