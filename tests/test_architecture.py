@@ -193,7 +193,7 @@ CHANGES = {
 UNREPEATABLE_ALLOWED = {
     "activities.cloudwatch.batching": "asyncio.wait: batches are made in activities only",
     "activities.cloudwatch.metrics": "datetime.now: the clock is read in activities only",
-    "activities.limits.priority": "threading, time: announcements go past Temporal, and never decide",
+    "activities.limits.priority": "threading, time: announcements bypass Temporal, decide nothing",
     "workflows.eviction": "threading: a set of run ids that workflows add to, and never read",
 }
 """Modules that workflows import, with imports or calls that a replay must not make, and why."""
