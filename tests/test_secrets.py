@@ -177,7 +177,7 @@ class Stage:
 
     async def everything(self, *, workflows: int) -> dict[str, bytes]:
         """Read all places where a secret might be, once so many workflows are listed."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await self.client.count_workflows()).count < workflows:
                 await asyncio.sleep(0.1)
         places = {"the worker's log": self.log.read_bytes()}

@@ -46,7 +46,7 @@ async def run_until_hold(harness: Harness) -> tuple[Handle, str]:
     )
     await harness.wait_for_phase("baking", "shifting")
     await harness.fast_forward(timedelta(minutes=5))
-    status = await harness.wait_for_phase("awaiting_approval", seconds=30)
+    status = await harness.wait_for_phase("awaiting_approval")
     assert status.routing.percent == 0
     return handle, status.note
 

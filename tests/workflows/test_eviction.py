@@ -25,7 +25,7 @@ def count_instances(kind: type) -> int:
 
 async def wait_for_eviction(releases: int) -> None:
     """Wait until the worker keeps no more than so many releases."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(50):
         while count_instances(Release) > releases:
             await asyncio.sleep(0.1)
 
@@ -34,7 +34,7 @@ async def wait_for_eviction(releases: int) -> None:
 async def releases() -> int:
     """How many releases of other tests are kept, once none is evicted any more."""
     before = -1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(50):
         while before != (before := count_instances(Release)):
             await asyncio.sleep(1.5)
     return before

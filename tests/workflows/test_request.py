@@ -434,7 +434,7 @@ async def test_rollout_input_that_is_not_an_object_has_the_path_input(
 
 
 async def test_default_of_an_operation_is_not_listed_as_a_problem(harness: Harness) -> None:
-    with pytest.raises(ActivityFailureError) as failure:
+    with pytest.raises(ActivityFailureError, match="failed") as failure:
         await harness.client.execute_activity(
             "add_permission",
             {"FunctionName": "checkout", "Action": "lambda:*", "Principal": 7},

@@ -310,7 +310,7 @@ async def test_undo_outlasts_an_hour_without_aws(harness: Harness) -> None:
             artifact=harness.package("three"), **add_refusing_hook(harness), **ALL_AT_ONCE
         ),
     )
-    end = await read_ending(handle, seconds=60)
+    end = await read_ending(handle)
     assert end.kind == "ReleaseRolledBack"
     assert outage.met == 120
     harness.assert_restored()
