@@ -12,12 +12,16 @@ from activities.aws import Connection, connect
 from activities.errors import AwsError
 from activities.limits.rate import Rates
 from activities.transport import Timeouts
+from tests.activities.stub import Slow
 from tests.fake_lambda.account import ACCOUNT
 
 REGION = "eu-west-1"
 UNLIMITED = Rates(1000, 1000, 1000, 1000, 1000)
-SHORT_TIMEOUT = 0.5
-"""Seconds. Only tests of time-outs use it: a busy machine may pause for as long."""
+SHORT_TIMEOUT = 1.5
+"""Seconds. Only tests of time-outs use it: a busy machine may pause for nearly as long."""
+
+TOO_LATE = Slow(60)
+"""A response that comes after every time-out of these tests."""
 
 _UNSET = (
     "AWS_PROFILE",
@@ -43,7 +47,8 @@ def set_credentials(environment: pytest.MonkeyPatch) -> None:
 async def connect_to(environment: pytest.MonkeyPatch, url: str) -> AsyncIterator[Connection]:
     """An adapter of the test's own, for another address."""
     environment.setenv("AWS_ENDPOINT_URL", url)
-    async with connect(REGION, timeouts=Timeouts(connect=0.5, read=0.5)) as aws:
+    timeouts = Timeouts(connect=SHORT_TIMEOUT, read=SHORT_TIMEOUT)
+    async with connect(REGION, timeouts=timeouts) as aws:
         yield aws
 
 

@@ -56,7 +56,7 @@ from activities.provisioned import (
 from activities.shapes import Request
 from activities.tags import TagResourceRequest, Tags, UntagResourceRequest
 from activities.versions import PublishVersionRequest, Versions
-from tests.activities.adapter import REGION
+from tests.activities.adapter import REGION, TOO_LATE
 from tests.activities.operations import METHODS
 from tests.activities.stub import (
     BROKEN,
@@ -66,7 +66,6 @@ from tests.activities.stub import (
     DropAfter,
     DropBefore,
     Fault,
-    Slow,
     Stub,
     Truncated,
 )
@@ -380,7 +379,6 @@ LOST: dict[str, Fault] = {
     "not JSON": NOT_JSON,
     "truncated": Truncated(),
 }
-TOO_LATE = Slow(0.8)
 NEVER_HAPPENED: dict[str, Fault] = {
     "cut off": DropBefore(),
     "throttled": THROTTLED,

@@ -8,15 +8,13 @@ import pytest
 
 from activities.aws import Connection
 from activities.errors import AwsError, Fault, classify_error
+from tests.activities.adapter import TOO_LATE
 from tests.activities.stub import (
     Answer,
     DropBefore,
-    Slow,
     Stub,
     Truncated,
 )
-
-TOO_LATE = Slow(0.8)
 
 
 async def test_package_that_times_out_is_given_up(hasty: Connection, stub: Stub) -> None:

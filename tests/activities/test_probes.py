@@ -287,7 +287,7 @@ async def test_http_request_names_the_version_and_is_timed(
         1, Probes(aws).probe_function, request_for(at("$.ok", True), Payload={"id": 1})
     )
     assert answer.failure is None
-    assert 200 <= answer.milliseconds < 5_000
+    assert 200 <= answer.milliseconds < 60_000
     [request] = stub.requests
     assert (request.path, request.query) == (
         "/2015-03-31/functions/checkout/invocations",
@@ -300,12 +300,12 @@ async def test_http_request_names_the_version_and_is_timed(
 async def test_late_response_is_a_failure_and_is_not_waited_for(
     aws: Connection, stub: Stub
 ) -> None:
-    stub.meets(Slow(5), operation="invoke")
+    stub.meets(Slow(60), operation="invoke")
     began = time.monotonic()
     answer = await on_attempt(1, Probes(aws).probe_function, request_for(MaxMilliseconds=200))
     assert answer.failure == "no answer within 200 ms"
     assert answer.milliseconds >= 200
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30
     assert stub.sent("invoke") == 1
 
 

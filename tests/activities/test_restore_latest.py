@@ -26,6 +26,9 @@ from tests.activities.stub import Answer, DropAfter, Stub
 from tests.fake_lambda import FakeLambda, Function
 from tests.fake_lambda.account import Package
 
+ACCESS_POINT = (
+    "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0"
+)
 REQUEST = RestoreLatestRequest(function_name="checkout", version="1")
 DESCRIBED = RestoreLatestRequest(function_name="checkout", version="1", description="as it was")
 BEFORE = {
@@ -52,7 +55,7 @@ AFTER = {
     "KMSKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1",
     "FileSystemConfigs": [
         {
-            "Arn": "arn:aws:elasticfilesystem:eu-west-1:123456789012:access-point/fsap-0123456789abcdef0",
+            "Arn": ACCESS_POINT,
             "LocalMountPath": "/mnt/x",
         }
     ],

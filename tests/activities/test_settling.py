@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from activities.errors import AwsError
 from activities.operation import SETTLE, get_operation_policy
 from activities.settling import SettleFunctionRequest, SettleProvisionedConcurrencyRequest, Settling
 from tests.activities.scripted_aws import Answer, ScriptedAws
+from tests.activities.virtual_time import virtual_time
 
 LATEST = SettleFunctionRequest(function_name="checkout")
 VERSION = SettleFunctionRequest(function_name="checkout", qualifier="7")
@@ -43,16 +45,8 @@ UPDATING = function(
 PENDING = function(State="Pending", StateReason="The function is being created.")
 
 
-@pytest.fixture
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patience of a fifth of a second."""
-    monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.2)
-    poll_until = settling.poll_until
-
-    async def hurried(*args: Any, first: float, longest: float) -> Any:
-        return await poll_until(*args, first=first / 50, longest=longest / 50)
-
-    monkeypatch.setattr(settling, "poll_until", hurried)
+def now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def unsettled(port: ScriptedAws, request: Any = LATEST) -> ApplicationError:
@@ -77,6 +71,7 @@ async def unsettled(port: ScriptedAws, request: Any = LATEST) -> ApplicationErro
         {},
     ],
 )
+@virtual_time
 async def test_settled_function_needs_one_read(configuration: dict[str, Any]) -> None:
     port = ScriptedAws(get_function=function(**configuration))
     assert (await Settling(port).settle_function(LATEST)).revision_id == "r9"
@@ -86,19 +81,18 @@ async def test_settled_function_needs_one_read(configuration: dict[str, Any]) ->
 SINCE_R9 = SettleFunctionRequest(function_name="checkout", superseded="r9")
 
 
-@pytest.mark.usefixtures("quickly")
+@virtual_time
 async def test_stale_read_is_not_taken_for_settled() -> None:
     after = {**ACTIVE, "Configuration": {**ACTIVE["Configuration"], "RevisionId": "r10"}}
     port = ScriptedAws(get_function=[ACTIVE, ACTIVE, after])
     assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r10"
 
 
-async def test_unchanged_revision_is_believed_after_a_while(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(settling, "_READ_LAG_SECONDS", 0.0)
-    port = ScriptedAws(get_function=ACTIVE)
+@virtual_time
+async def test_unchanged_revision_is_believed_after_a_while() -> None:
+    begun, port = now(), ScriptedAws(get_function=ACTIVE)
     assert (await Settling(port).settle_function(SINCE_R9)).revision_id == "r9"
+    assert now() - begun >= settling._READ_LAG_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -110,20 +104,21 @@ async def test_unchanged_revision_is_believed_after_a_while(
         function(State="Deactivating"),
     ],
 )
-@pytest.mark.usefixtures("quickly")
+@virtual_time
 async def test_update_in_progress_is_read_again(busy: dict[str, Any]) -> None:
     port = ScriptedAws(get_function=[busy, busy, ACTIVE])
     assert (await Settling(port).settle_function(LATEST)).state == "Active"
     assert port.times("get_function") == 3
 
 
+@virtual_time
 async def test_function_is_read_with_get_function() -> None:
     port = ScriptedAws(get_function=ACTIVE)
     await Settling(port).settle_function(VERSION)
     assert port.requests == [("get_function", {"FunctionName": "checkout", "Qualifier": "7"})]
 
 
-@pytest.mark.usefixtures("quickly")
+@virtual_time
 async def test_attempt_fails_benignly_with_its_next_read() -> None:
     failed = await unsettled(ScriptedAws(get_function=UPDATING))
     assert (failed.type, failed.non_retryable, failed.category) == (
@@ -135,11 +130,23 @@ async def test_attempt_fails_benignly_with_its_next_read() -> None:
     assert "LastUpdateStatus is InProgress: The function is being updated." in failed.message
 
 
-@pytest.mark.usefixtures("quickly")
+@virtual_time
 async def test_pauses_between_reads_grow() -> None:
-    port = ScriptedAws(get_function=UPDATING)
-    await unsettled(port)
-    assert 4 <= port.times("get_function") <= 10
+    read_at: list[float] = []
+
+    class RecordingAws(ScriptedAws):
+        async def call(self, *request: Any) -> dict[str, Any]:
+            read_at.append(now())
+            return await super().call(*request)
+
+    begun = now()
+    await unsettled(RecordingAws(get_function=UPDATING))
+    pauses = [later - earlier for earlier, later in itertools.pairwise(read_at)]
+    assert pauses == pytest.approx(sorted(pauses))
+    assert pauses[-1] > 3 * pauses[0]
+    assert len(read_at) <= 12
+    assert settling.POLL_SECONDS_PER_ATTEMPT / 2 < now() - begun
+    assert now() - begun <= settling.POLL_SECONDS_PER_ATTEMPT
 
 
 @pytest.mark.parametrize(
@@ -165,6 +172,7 @@ async def test_pauses_between_reads_grow() -> None:
         ({"State": "Failed"}, "State is Failed: AWS gives no reason [no code]"),
     ],
 )
+@virtual_time
 async def test_failed_update_is_invalid_with_awss_reason(
     configuration: dict[str, Any], reason: str
 ) -> None:
@@ -173,6 +181,7 @@ async def test_failed_update_is_invalid_with_awss_reason(
     assert reason in failed.message
 
 
+@virtual_time
 async def test_response_holds_no_secret_of_the_function() -> None:
     port = ScriptedAws(
         get_function=function(State="Active", Environment={"Variables": {"PASSWORD": "hunter2"}})
@@ -183,25 +192,29 @@ async def test_response_holds_no_secret_of_the_function() -> None:
     assert "PASSWORD" in found
 
 
-@pytest.mark.usefixtures("quickly")
+@virtual_time
 async def test_fresh_version_may_be_missing_at_first() -> None:
     port = ScriptedAws(get_function=[MISSING, MISSING, ACTIVE])
     assert (await Settling(port).settle_function(VERSION)).state == "Active"
 
 
-@pytest.mark.usefixtures("quickly")
-async def test_version_that_stays_missing_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "_READ_LAG_SECONDS", 0.05)
-    failed = await unsettled(ScriptedAws(get_function=MISSING), VERSION)
+@virtual_time
+async def test_version_that_stays_missing_is_not_found() -> None:
+    begun, port = now(), ScriptedAws(get_function=MISSING)
+    failed = await unsettled(port, VERSION)
     assert (failed.type, failed.non_retryable) == ("NotFound", True)
+    assert port.times("get_function") > 1
+    assert now() - begun >= settling._READ_LAG_SECONDS
 
 
+@virtual_time
 async def test_missing_function_is_not_found_at_once() -> None:
     port = ScriptedAws(get_function=MISSING)
     assert (await unsettled(port)).type == "NotFound"
     assert port.times("get_function") == 1
 
 
+@virtual_time
 async def test_missing_version_is_not_found_on_a_later_attempt() -> None:
     environment, port = ActivityEnvironment(), ScriptedAws(get_function=MISSING)
     environment.info = dataclasses.replace(environment.info, attempt=2)
@@ -211,6 +224,7 @@ async def test_missing_version_is_not_found_on_a_later_attempt() -> None:
 
 
 @pytest.mark.parametrize("request_", [LATEST, WARM])
+@virtual_time
 async def test_worker_shutdown_hands_the_wait_over_at_once(request_: Any) -> None:
     environment = ActivityEnvironment()
     port = ScriptedAws(
@@ -223,11 +237,11 @@ async def test_worker_shutdown_hands_the_wait_over_at_once(request_: Any) -> Non
     )
     waiting = asyncio.create_task(environment.run(settle, request_))
     await asyncio.sleep(0.02)
-    begun = asyncio.get_running_loop().time()
+    begun = now()
     environment.worker_shutdown()
     with pytest.raises(ApplicationError, match="NotReady") as caught:
         await waiting
-    assert asyncio.get_running_loop().time() - begun < 0.3
+    assert now() == begun
     assert (caught.value.type, caught.value.non_retryable, caught.value.category) == (
         "NotReady",
         False,
@@ -235,7 +249,7 @@ async def test_worker_shutdown_hands_the_wait_over_at_once(request_: Any) -> Non
     )
 
 
-@pytest.mark.usefixtures("quickly")
+@virtual_time
 async def test_environments_are_waited_for_until_they_are_ready() -> None:
     port = ScriptedAws(
         get_provisioned_concurrency_config=[PREPARING, PREPARING, {"Status": "READY"}]
@@ -244,13 +258,14 @@ async def test_environments_are_waited_for_until_they_are_ready() -> None:
     assert port.times("get_provisioned_concurrency_config") == 3
 
 
-@pytest.mark.usefixtures("quickly")
+@virtual_time
 async def test_environments_in_preparation_are_counted_in_the_failure() -> None:
     failed = await unsettled(ScriptedAws(get_provisioned_concurrency_config=PREPARING), WARM)
     assert failed.type == "NotReady"
     assert "2 of 5 environments are ready" in failed.message
 
 
+@virtual_time
 async def test_environments_that_fail_are_invalid_with_awss_reason() -> None:
     failed = await unsettled(
         ScriptedAws(

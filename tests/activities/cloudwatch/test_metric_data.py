@@ -16,6 +16,7 @@ from activities.cloudwatch.metrics import (
     WatchMetricsRequest,
 )
 from activities.limits.rate import Limits
+from tests.activities.adapter import TOO_LATE
 from tests.activities.stub import (
     BROKEN,
     NOT_JSON,
@@ -23,7 +24,6 @@ from tests.activities.stub import (
     DropAfter,
     DropBefore,
     Fault,
-    Slow,
     Stub,
     Truncated,
 )
@@ -147,7 +147,7 @@ async def test_failed_call_is_a_response(
 
 
 async def test_timeout_is_a_response(hasty: Connection, stub: Stub, cloudwatch: CloudWatch) -> None:
-    stub.meets(Slow(0.8))
+    stub.meets(TOO_LATE)
     assert (await poll(hasty)).status == "Unavailable"
     assert len(cloudwatch.requests) == 1
 

@@ -27,6 +27,7 @@ from activities.cloudwatch.metrics import (
 from activities.errors import AwsError
 from activities.operation import READ, get_operation_policy
 from tests.activities.scripted_aws import Answer, ScriptedAws
+from tests.activities.virtual_time import virtual_time
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 MEASURED = ("invocations", "errors", "throttles", "timed", "slow", "p50", "p90", "p99")
@@ -589,13 +590,13 @@ async def test_failure_on_a_later_page_is_the_whole_responses() -> None:
     assert (await poll([answer_of() | {"NextToken": "more"}, FAILURES[0][0]])).status == "Denied"
 
 
-async def test_timeout_is_a_response_within_an_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+@virtual_time
+async def test_timeout_is_a_response_within_an_attempt() -> None:
     class Silent(ScriptedAws):
         async def call(self, *_: Any) -> dict[str, Any]:
-            await asyncio.sleep(60)
+            await asyncio.sleep(3600)
             raise AssertionError
 
-    monkeypatch.setattr(activities.cloudwatch.metric_data, "FETCH_TIMEOUT_SECONDS", 0.05)
     answer = await Metrics(Silent(), lambda: minute(10)).get_metrics(request_for())
     assert answer.status == "Unavailable"
 
