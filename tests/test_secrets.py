@@ -135,7 +135,7 @@ class SecretiveServer(FakeLambdaServer):
 # ── where canaries are looked for ──
 
 
-def forms(core: str) -> set[bytes]:
+def list_forms(core: str) -> set[bytes]:
     """A text in plain, and the invariant parts of its base64 in each alignment."""
     raw = core.encode()
     found = {raw}
@@ -147,18 +147,18 @@ def forms(core: str) -> set[bytes]:
     return found
 
 
-def canaries_in(places: dict[str, bytes]) -> list[str]:
+def find_canaries(places: dict[str, bytes]) -> list[str]:
     """List which canary is in which place."""
     return [
         f"{what} in {place}"
         for place, content in places.items()
         for what, core in CANARIES.items()
-        if any(form in content for form in forms(core))
+        if any(form in content for form in list_forms(core))
     ]
 
 
 @dataclass
-class Stage:
+class SecretsHarness:
     client: Client
     queue: str
     log: Path
@@ -200,7 +200,7 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def harness(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SecretsHarness]:
     directory = tmp_path_factory.mktemp("secrets")
     server, aws, queue = TemporalServer(directory), SecretiveLambda(), "secrets"
     async with contextlib.AsyncExitStack() as stack:
@@ -237,10 +237,10 @@ async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage
             log=log,
         )
         stack.push_async_callback(worker.stop)
-        yield Stage(client, queue, log, f"http://{metrics}/metrics")
+        yield SecretsHarness(client, queue, log, f"http://{metrics}/metrics")
 
 
-async def ended(handle: WorkflowHandle[Any, Any]) -> str:
+async def read_ending(handle: WorkflowHandle[Any, Any]) -> str:
     async with asyncio.timeout(100):
         try:
             await handle.result()
@@ -253,25 +253,27 @@ async def ended(handle: WorkflowHandle[Any, Any]) -> str:
         return "Completed"
 
 
-async def kill(stage: Stage, function: str) -> None:
+async def terminate_rollout(harness: SecretsHarness, function: str) -> None:
     """Terminate the rollout of a function while it waits for approval."""
     async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(RPCError, KeyError):
-                status = await stage.rollout(function).query("status")
+                status = await harness.rollout(function).query("status")
                 if status["phase"] == "awaiting_approval":
                     break
             await asyncio.sleep(0.05)
-    await stage.rollout(function).terminate("to be mended")
+    await harness.rollout(function).terminate("to be mended")
 
 
 @pytest.mark.timeout(180)
-async def test_secrets_are_in_no_history_log_or_metric(stage: Stage) -> None:
-    handles = {name: await stage.release(name, request) for name, (request, _) in ENDINGS.items()}
-    await kill(stage, "killed")
-    ends = dict(zip(handles, await asyncio.gather(*map(ended, handles.values())), strict=True))
+async def test_secrets_are_in_no_history_log_or_metric(harness: SecretsHarness) -> None:
+    handles = {name: await harness.release(name, request) for name, (request, _) in ENDINGS.items()}
+    await terminate_rollout(harness, "killed")
+    ends = dict(
+        zip(handles, await asyncio.gather(*map(read_ending, handles.values())), strict=True)
+    )
     assert ends == {name: end for name, (_, end) in ENDINGS.items()}
-    places = await stage.everything(workflows=2 * len(ENDINGS))
+    places = await harness.everything(workflows=2 * len(ENDINGS))
     assert len(places) == 2 + 3 * 2 * len(ENDINGS), sorted(places)
     assert all(
         b"Release" in content
@@ -279,7 +281,7 @@ async def test_secrets_are_in_no_history_log_or_metric(stage: Stage) -> None:
         if place.startswith("the history of release-")
     )
     assert b"update_function_configuration" in places["the worker's log"]
-    assert canaries_in(places) == []
+    assert find_canaries(places) == []
 
 
 @pytest.mark.parametrize("core", CANARIES.values())
@@ -292,18 +294,18 @@ def test_canary_is_found_in_every_form(core: str, before: str) -> None:
         base64.urlsafe_b64encode(text),
         json.dumps(text.decode()).encode(),
     ):
-        assert len(canaries_in({"here": b"..." + content})) == 1
+        assert len(find_canaries({"here": b"..." + content})) == 1
 
 
 @pytest.mark.timeout(100)
-async def test_canary_in_a_plain_value_is_found(stage: Stage) -> None:
+async def test_canary_in_a_plain_value_is_found(harness: SecretsHarness) -> None:
     """The search can fail: a reason is part of the history."""
-    before = (await stage.client.count_workflows()).count
-    handle = await stage.release(
+    before = (await harness.client.count_workflows()).count
+    handle = await harness.release(
         "rejected", {**ENDINGS["rejected"][0], "reason": SSM}, named="typed"
     )
-    assert await ended(handle) == "ReleaseRejected"
-    found = canaries_in(await stage.everything(workflows=before + 2))
+    assert await read_ending(handle) == "ReleaseRejected"
+    found = find_canaries(await harness.everything(workflows=before + 2))
     assert any(
         each.startswith("an SSM parameter in the history of typed-rejected") for each in found
     ), found

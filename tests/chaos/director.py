@@ -17,7 +17,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from tests.chaos.endings import patiently, wait_for
+from tests.chaos.endings import call_with_retries, wait_until_ended
 from tests.chaos.harness import build_package
 from tests.chaos.proxy import Proxy
 from tests.chaos.releases import Order
@@ -117,7 +117,7 @@ class Director:
             await (self._begun if order.while_running else self._over)[order.after].wait()
         await asyncio.sleep(order.at)
         try:
-            handle = await patiently(
+            handle = await call_with_retries(
                 lambda: self._client.start_workflow(
                     order.workflow, order.request, id=order.id, task_queue=self._queue
                 )
@@ -126,7 +126,7 @@ class Director:
             handle = self._client.get_workflow_handle(order.id)
         self.handles[order.id] = handle
         self._begun[order.id].set()
-        await wait_for(handle)
+        await wait_until_ended(handle)
         self.ended.add(order.id)
         self._over[order.id].set()
 
@@ -210,7 +210,7 @@ class Director:
 
     async def _call(self, act: Act, request: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await patiently(request)
+            await call_with_retries(request)
         except RPCError as error:
             self.done.append(Done(act, time.time(), error.message))
         else:
@@ -225,7 +225,9 @@ class Director:
         """
         number = next(_numbers)
         try:
-            await patiently(lambda: inner.execute_update(name, fields, id=f"{name}-{number}"))
+            await call_with_retries(
+                lambda: inner.execute_update(name, fields, id=f"{name}-{number}")
+            )
         except (WorkflowUpdateFailedError, RPCError) as error:
             why = error.cause if isinstance(error, WorkflowUpdateFailedError) else error.message
             self.done.append(Done(act, time.time(), f"{name}: {why}"))

@@ -42,7 +42,7 @@ class Ending:
     run_id: str = ""
 
 
-async def patiently(work: Callable[[], Awaitable[_T]]) -> _T:
+async def call_with_retries(work: Callable[[], Awaitable[_T]]) -> _T:
     """Call Temporal, with retries while it is down. Its refusals are raised."""
     while True:
         try:
@@ -57,7 +57,7 @@ async def patiently(work: Callable[[], Awaitable[_T]]) -> _T:
         await asyncio.sleep(0.3)
 
 
-async def wait_for(handle: WorkflowHandle[Any, Any]) -> None:
+async def wait_until_ended(handle: WorkflowHandle[Any, Any]) -> None:
     """Wait until a workflow has ended, by a long poll, with retries while Temporal is down."""
     while True:
         try:
@@ -74,7 +74,7 @@ async def wait_for(handle: WorkflowHandle[Any, Any]) -> None:
         await asyncio.sleep(0.3)
 
 
-async def rollout_of(
+async def find_rollout(
     client: Client, outer: WorkflowHandle[Any, Any]
 ) -> WorkflowHandle[Any, Any] | None:
     """The ``Rollout`` that a ``Release`` or ``Rollback`` started, if any."""
@@ -86,13 +86,13 @@ async def rollout_of(
                 return client.get_workflow_handle(child.workflow_id, run_id=child.run_id)
         return None
 
-    return await patiently(look)
+    return await call_with_retries(look)
 
 
-async def ending(client: Client, handle: WorkflowHandle[Any, Any]) -> Ending:
+async def read_ending(client: Client, handle: WorkflowHandle[Any, Any]) -> Ending:
     """How a workflow ended, or what it waits for."""
-    found: WorkflowExecutionDescription = await patiently(handle.describe)
-    kind, note, status = await _told(client, handle, found)
+    found: WorkflowExecutionDescription = await call_with_retries(handle.describe)
+    kind, note, status = await _read_ending(client, handle, found)
     return Ending(
         workflow_id=found.id,
         run_id=found.run_id,
@@ -105,14 +105,14 @@ async def ending(client: Client, handle: WorkflowHandle[Any, Any]) -> Ending:
     )
 
 
-async def _told(
+async def _read_ending(
     client: Client, handle: WorkflowHandle[Any, Any], found: WorkflowExecutionDescription
 ) -> tuple[str, str, ReleaseStatus | None]:
     match found.status:
         case WorkflowExecutionStatus.RUNNING | None:
-            return "Running", await pending(found), None
+            return "Running", await describe_pending(found), None
         case WorkflowExecutionStatus.COMPLETED:
-            status: ReleaseStatus = await patiently(
+            status: ReleaseStatus = await call_with_retries(
                 lambda: client.get_workflow_handle(
                     found.id, run_id=found.run_id, result_type=ReleaseStatus
                 ).result()
@@ -132,14 +132,14 @@ async def _failed(
             -1
         ].workflow_execution_failed_event_attributes.failure
 
-    failure = await client.data_converter.decode_failure(await patiently(look))
+    failure = await client.data_converter.decode_failure(await call_with_retries(look))
     if not isinstance(failure, ApplicationError):
         return type(failure).__name__, str(failure), None
     status = ReleaseStatus.model_validate(failure.details[0]) if failure.details else None
     return failure.type or "", failure.message, status
 
 
-async def pending(found: WorkflowExecutionDescription) -> str:
+async def describe_pending(found: WorkflowExecutionDescription) -> str:
     """What a running workflow waits for."""
     raw = found.raw_description
     waits = [

@@ -55,12 +55,14 @@ async def create_aws_state(
 
     async def one(number: int, function: Function) -> None:
         async with gate:
-            await _create(number, function, lambdas=lambdas, cloudwatch=cloudwatch)
+            await _create_function(number, function, lambdas=lambdas, cloudwatch=cloudwatch)
 
     await asyncio.gather(*(one(number, function) for number, function in enumerate(functions)))
 
 
-async def _create(number: int, function: Function, *, lambdas: Any, cloudwatch: Any) -> None:
+async def _create_function(
+    number: int, function: Function, *, lambdas: Any, cloudwatch: Any
+) -> None:
     name = {"FunctionName": function.name}
     first = {"ZipFile": build_package(101)}
     await lambdas.create_function(
@@ -100,7 +102,7 @@ async def _create(number: int, function: Function, *, lambdas: Any, cloudwatch: 
     )
 
 
-async def alias_of(lambdas: Any, function: str) -> Routing | None:
+async def read_routing(lambdas: Any, function: str) -> Routing | None:
     """The routing of the alias; None where there is no alias."""
     try:
         return Routing.of(await lambdas.get_alias(FunctionName=function, Name="live"))
@@ -114,13 +116,13 @@ async def read_states(functions: tuple[Function, ...], *, lambdas: Any) -> dict[
 
     async def one(name: str) -> State:
         async with gate:
-            return await _look(name, lambdas)
+            return await _read_state(name, lambdas)
 
     names = [function.name for function in functions]
     return dict(zip(names, await asyncio.gather(*map(one, names)), strict=True))
 
 
-async def _look(name: str, lambdas: Any) -> State:
+async def _read_state(name: str, lambdas: Any) -> State:
     function = await lambdas.get_function(FunctionName=name)
     versions = {
         found["Version"]: found
@@ -133,7 +135,7 @@ async def _look(name: str, lambdas: Any) -> State:
     }
     latest = versions.pop("$LATEST")
     return State(
-        alias=await alias_of(lambdas, name),
+        alias=await read_routing(lambdas, name),
         versions=tuple(sorted(versions, key=int)),
         reserved=(function.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
         provisioned=tuple(sorted(warm.items())),

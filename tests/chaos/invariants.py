@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.chaos.ledger import Entry, Routing
-from tests.chaos.story import Course, Story, alias_at
+from tests.chaos.story import Course, Story, find_routing
 from workflows.domain.strategy import Approval, Bake, SetWeight, Steps
 from workflows.request import ReleaseRequest
 
@@ -59,12 +59,14 @@ def serves_what_it_may(story: Story) -> Iterator[str]:
         if (
             found is not None
             and found.weights
-            and not any(theirs.routing == found for theirs in _by_others(story, function.name))
+            and not any(
+                theirs.routing == found for theirs in _list_foreign_moves(story, function.name)
+            )
         ):
             yield f"{function.name}: the alias is left with weights: {found}"
 
 
-def _by_others(story: Story, function: str) -> list[Entry]:
+def _list_foreign_moves(story: Story, function: str) -> list[Entry]:
     return [
         entry for entry in story.entries if entry.function == function and entry.by == "foreign"
     ]
@@ -181,7 +183,7 @@ def at_most_one_version(story: Story) -> Iterator[str]:
             yield f"{function.name}: version {versions} was published by no release"
 
 
-def publishes_what_was_asked(story: Story) -> Iterator[str]:
+def publishes_what_was_uploaded(story: Story) -> Iterator[str]:
     """A release publishes the code that it uploaded, never another writer's."""
     for course in story.courses:
         uploaded = {
@@ -298,7 +300,7 @@ def latest_as_promised(story: Story) -> Iterator[str]:
             )
 
 
-def hooks_asked_once(story: Story) -> Iterator[str]:
+def hooks_invoked_once(story: Story) -> Iterator[str]:
     """A hook that ran is never invoked again by the same release."""
     for course in story.courses:
         requested = [
@@ -385,7 +387,7 @@ def _placed(course: Course) -> Iterator[str]:
         if course.outer.kind in {"Completed", "RollbackFailed", "ReleaseRolledBack"}:
             yield f"{course}: ended as {course.outer.kind} without a rollout"
         return
-    there = alias_at([*course.entries], course.before, course.ended + _TOLERANCE)
+    there = find_routing([*course.entries], course.before, course.ended + _TOLERANCE)
     theirs = any(entry.operation == "update_alias" for entry in course.foreign)
     if course.failed and not theirs:
         yield f"{course}: RollbackFailed without a foreign move"
@@ -407,7 +409,7 @@ def stopped_for_a_reason(story: Story) -> Iterator[str]:
     for course in story.courses:
         if course.outer.kind == "Running" or course.order.id not in story.endings:
             continue
-        reasons = _reasons(course)
+        reasons = _list_reasons(course)
         if course.completed:
             if any(reason.startswith("!") for reason in reasons):
                 yield f"{course}: completed, against {', '.join(reasons)}"
@@ -418,7 +420,7 @@ def stopped_for_a_reason(story: Story) -> Iterator[str]:
             yield f"{course}: stopped without a reason"
 
 
-def _reasons(course: Course) -> list[str]:
+def _list_reasons(course: Course) -> list[str]:
     """What may have stopped a release; with ``!``, what must have stopped it."""
     reasons = [
         done.act.kind
@@ -440,7 +442,7 @@ def _reasons(course: Course) -> list[str]:
             "a hook that could not be invoked"
         )  # such as a killed worker: no answer is a refusal, without a retry
     if course.did("alarm"):
-        reasons.append(_alarm(course))
+        reasons.append(_classify_alarm(course))
     if any(isinstance(step, Approval) for step in _steps(course).steps) and not course.did(
         "promote"
     ):
@@ -453,7 +455,7 @@ def _reasons(course: Course) -> list[str]:
     return reasons
 
 
-def _alarm(course: Course) -> str:
+def _classify_alarm(course: Course) -> str:
     """An alarm must stop a release that polled it before all traffic was on the candidate."""
     polled = [
         entry.arrived
@@ -496,10 +498,10 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     bakes_last,
     foreign_changes_stay,
     at_most_one_version,
-    publishes_what_was_asked,
+    publishes_what_was_uploaded,
     concurrency_as_promised,
     latest_as_promised,
-    hooks_asked_once,
+    hooks_invoked_once,
     nothing_after_the_end,
 )
 

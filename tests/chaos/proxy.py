@@ -100,7 +100,7 @@ class Proxy:
             return await (
                 self._serve(request)
                 if by == "release"
-                else self._deliver(request, await _parsed(request), by=by)
+                else self._deliver(request, await _parse(request), by=by)
             )
 
         runner = web.ServerRunner(web.Server(handle, access_log=None), shutdown_timeout=1)
@@ -130,8 +130,8 @@ class Proxy:
     # --- one request ---
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = await _parsed(request)
-        operation, functions = _named(call)
+        call = await _parse(request)
+        operation, functions = _list_functions(call)
         function = functions[0]
         arrived = time.time()
         if self._window is not None:
@@ -170,7 +170,7 @@ class Proxy:
                 return self._instead(_INSTEAD[fault], call, arrived, fault)
             case "drop before":
                 self._write_down(call, arrived, fault)
-                return _cut(request)
+                return _cut_connection(request)
             case "late":
                 await asyncio.sleep(meet.seconds)
             case "twice":
@@ -181,8 +181,8 @@ class Proxy:
         if fault in {"slow", "overtaken"}:
             await asyncio.sleep(meet.seconds)
         if fault == "drop after":
-            return _cut(request)
-        return _response(_INSTEAD[fault], call) if fault == "500 after" else answer
+            return _cut_connection(request)
+        return _create_response(_INSTEAD[fault], call) if fault == "500 after" else answer
 
     async def _deliver(
         self,
@@ -193,14 +193,14 @@ class Proxy:
         arrived: float = 0,
         fault: str = "",
     ) -> web.Response:
-        operation, [function, *_] = _named(call)
+        operation, [function, *_] = _list_functions(call)
         if call.method == "GET" or operation in {"invoke", *READS}:
             answer = await forward_request(self._session, self._endpoint, request)
             if operation in READS:
                 self._read[function, call.target].append((time.time(), answer))
                 self._targets[call.target] = operation
             self._write_down(call, arrived, fault, by=by, request=request, answer=answer)
-            return _again(answer)
+            return _copy_response(answer)
         async with self._locks[function]:
             await self._remember(function)
             answer = await forward_request(self._session, self._endpoint, request)
@@ -250,14 +250,14 @@ class Proxy:
                     self._stale.remove(meet)
                     self.met[f"{operation}: stale"] += 1
                     self._write_down(call, time.time(), "stale", answer=answers[-1])
-                    return _again(answers[-1])
+                    return _copy_response(answers[-1])
         return None
 
     def _instead(
         self, answer: Answer, call: HttpRequest, arrived: float, fault: str
     ) -> web.Response:
         self._write_down(call, arrived, fault)
-        return _response(answer, call)
+        return _create_response(answer, call)
 
     def _write_down(  # noqa: PLR0913 - what there is to know of a request
         self,
@@ -269,7 +269,7 @@ class Proxy:
         request: web.BaseRequest | None = None,
         answer: web.Response | None = None,
     ) -> None:
-        operation, functions = _named(call)
+        operation, functions = _list_functions(call)
         there = (
             request is not None
             and request.transport is not None
@@ -297,12 +297,12 @@ class Proxy:
 # --- reading what passes ---
 
 
-async def _parsed(request: web.BaseRequest) -> HttpRequest:
+async def _parse(request: web.BaseRequest) -> HttpRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
     return HttpRequest(request.method, request.path_qs, headers, await request.read())
 
 
-def _named(call: HttpRequest) -> tuple[str, list[str]]:
+def _list_functions(call: HttpRequest) -> tuple[str, list[str]]:
     """The operation and its functions; an empty name where it is about none of ours.
 
     One poll of alarms serves several functions.
@@ -388,7 +388,7 @@ def _result(operation: str, body: bytes, function: str) -> dict[str, Any]:
     }
 
 
-def _response(answer: Answer, call: HttpRequest) -> web.Response:
+def _create_response(answer: Answer, call: HttpRequest) -> web.Response:
     """An error response, in Lambda's format or in S3's or CloudWatch's."""
     made = answer.response
     if not call.path.startswith("/20"):
@@ -400,12 +400,12 @@ def _response(answer: Answer, call: HttpRequest) -> web.Response:
     )
 
 
-def _again(answer: web.Response) -> web.Response:
+def _copy_response(answer: web.Response) -> web.Response:
     """Copy a response, since aiohttp can send each only once."""
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
-def _cut(request: web.BaseRequest) -> web.Response:
+def _cut_connection(request: web.BaseRequest) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=500)

@@ -1,7 +1,7 @@
 """The functions, releases and rollbacks of a seed, as values.
 
-Nothing here runs. :func:`mix` draws from one ``random.Random`` only, so a seed always gives the
-same mix.
+Nothing here runs. :func:`draw_releases` draws from one ``random.Random`` only, so a seed always
+gives the same releases.
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ class Order:
         return dict(self.request.get("concurrency", {}))
 
 
-def _weight(percent: int) -> dict[str, Any]:
+def set_weight_step(percent: int) -> dict[str, Any]:
     return {"kind": "set_weight", "percent": percent}
 
 
-def _bake(seconds: int) -> dict[str, Any]:
+def bake_step(seconds: int) -> dict[str, Any]:
     return {"kind": "bake", "duration": f"{seconds}s"}
 
 
-def _strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
+def _draw_strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
     """Strategies of all kinds, with bakes of a few seconds."""
     match random.choices(
         ["AllAtOnce", "canary", "linear", "custom", "approval", "preset", "full"],
@@ -93,7 +93,10 @@ def _strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
             return "AllAtOnce"
         case "canary":
             return {
-                "steps": [_weight(random.choice([1, 5, 10, 25, 50])), _bake(random.randint(1, 6))]
+                "steps": [
+                    set_weight_step(random.choice([1, 5, 10, 25, 50])),
+                    bake_step(random.randint(1, 6)),
+                ]
             }
         case "linear":
             by = random.choice([20, 25, 34])
@@ -101,18 +104,18 @@ def _strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
                 "steps": [
                     step
                     for percent in range(by, 100, by)
-                    for step in (_weight(percent), _bake(random.randint(1, 3)))
+                    for step in (set_weight_step(percent), bake_step(random.randint(1, 3)))
                 ]
             }
         case "custom":
             percents = sorted(random.sample(range(1, 99), random.randint(1, 3)))
             return {
                 "steps": [
-                    _bake(1),
+                    bake_step(1),
                     *(
                         step
                         for percent in percents
-                        for step in (_weight(percent), _bake(random.randint(1, 4)))
+                        for step in (set_weight_step(percent), bake_step(random.randint(1, 4)))
                     ),
                 ]
             }
@@ -120,18 +123,22 @@ def _strategy(random: Random) -> Any:  # noqa: PLR0911 - one for each kind
             waiting = {"kind": "approval", "timeout": f"{random.randint(8, 20)}s"}
             return {
                 "steps": [
-                    _weight(random.choice([5, 20])),
+                    set_weight_step(random.choice([5, 20])),
                     waiting,
-                    *random.choice([[], [_weight(60), _bake(2)]]),
+                    *random.choice([[], [set_weight_step(60), bake_step(2)]]),
                 ]
             }
         case "full":
-            return {"steps": [_weight(30), _bake(1), _weight(100), _bake(1)]}
+            return {
+                "steps": [set_weight_step(30), bake_step(1), set_weight_step(100), bake_step(1)]
+            }
         case _:
             return f"Canary{random.choice([5, 50])}Percent1Minute"
 
 
-def mix(random: Random, releases: int, *, over: float) -> tuple[list[Function], list[Order]]:
+def draw_releases(
+    random: Random, releases: int, *, over: float
+) -> tuple[list[Function], list[Order]]:
     """Draw functions and so many orders, started within ``over`` seconds."""
     functions: list[Function] = []
     orders: list[Order] = []
@@ -147,21 +154,22 @@ def mix(random: Random, releases: int, *, over: float) -> tuple[list[Function], 
         if function.alias and function.reserved and random.random() < 0.5:
             function = Function(**{**vars(function), "provisioned": random.choice([1, 2])})
         functions.append(function)
-        orders += _orders(random, function, at=round(random.uniform(0, over), 2))[
+        orders += _draw_orders(random, function, at=round(random.uniform(0, over), 2))[
             : releases - len(orders)
         ]
     judging = Random(
         random.random()
     )  # drawn last, so that what a seed stood for before there was any judging it still stands for
     return functions, [
-        _judged(order, judging) if judging.random() < _JUDGED else order for order in orders
+        _add_metric_guards(order, judging) if judging.random() < _JUDGED else order
+        for order in orders
     ]
 
 
 _JUDGED: Final = 0.2
 
 
-def _judged(order: Order, random: Random) -> Order:
+def _add_metric_guards(order: Order, random: Random) -> Order:
     """The same release with metric guards, which find no traffic, and a watch after 100 %."""
     request = dict(order.request)
     strategy = request.get("strategy")
@@ -179,11 +187,11 @@ def _judged(order: Order, random: Random) -> Order:
     return replace(order, request={**request, "strategy": {"steps": steps}, "guards": guards})
 
 
-def _orders(random: Random, function: Function, *, at: float) -> list[Order]:
-    first = _release(random, function, f"{function.name}-1", at=at)
+def _draw_orders(random: Random, function: Function, *, at: float) -> list[Order]:
+    first = _draw_release(random, function, f"{function.name}-1", at=at)
     match random.choices(["alone", "busy", "next", "rollback"], [6, 2, 1.5, 1.5])[0]:
         case "busy" if function.alias:
-            second = _release(
+            second = _draw_release(
                 random,
                 function,
                 f"{function.name}-2",
@@ -194,7 +202,7 @@ def _orders(random: Random, function: Function, *, at: float) -> list[Order]:
         case "next" if function.alias:
             return [
                 first,
-                _release(
+                _draw_release(
                     random,
                     function,
                     f"{function.name}-2",
@@ -207,7 +215,7 @@ def _orders(random: Random, function: Function, *, at: float) -> list[Order]:
                 "target": {"function": function.name},
                 "requested_by": "chaos",
                 **random.choice([{}, {"version": "2"}]),
-                **_hooks(random),
+                **_draw_hooks(random),
             }
             return [
                 first,
@@ -219,7 +227,7 @@ def _orders(random: Random, function: Function, *, at: float) -> list[Order]:
             return [first]
 
 
-def _hooks(random: Random) -> dict[str, Any]:
+def _draw_hooks(random: Random) -> dict[str, Any]:
     hooks = {}
     for name in ("before_traffic", "after_traffic"):
         if random.random() < 0.2:
@@ -227,7 +235,7 @@ def _hooks(random: Random) -> dict[str, Any]:
     return {"hooks": hooks} if hooks else {}
 
 
-def _release(
+def _draw_release(
     random: Random, function: Function, id: str, *, at: float, after: str | None = None
 ) -> Order:
     kinds = ["s3", "s3+configuration", "configuration", "latest", "version"]
@@ -236,7 +244,7 @@ def _release(
         kind = "s3+configuration"  # preflight refuses code that the request does not name
     request: dict[str, Any] = {
         "target": {"function": function.name},
-        "strategy": _strategy(random),
+        "strategy": _draw_strategy(random),
         "requested_by": "chaos",
     }
     if kind.startswith("s3"):
@@ -253,7 +261,7 @@ def _release(
         request["configuration"] = {"MemorySize": random.choice([256, 512])} | (
             {"Timeout": 7} if random.random() < 0.3 else {}
         )
-    request |= _hooks(random)
+    request |= _draw_hooks(random)
     concurrency: dict[str, int] = {}
     if random.random() < 0.25:
         concurrency["reserved"] = random.randint(6, 8)

@@ -11,7 +11,7 @@ from typing import Any
 from tests.chaos.run import RunResult
 
 
-def faults(met: Counter[str]) -> Counter[str]:
+def count_faults(met: Counter[str]) -> Counter[str]:
     """Faults by kind, whatever their operations."""
     counted: Counter[str] = Counter()
     for what, times in met.items():
@@ -27,7 +27,7 @@ def to_document(result: RunResult) -> dict[str, Any]:
         "seconds": round(result.seconds),
         "requests": result.requests,
         "endings": dict(result.endings.most_common()),
-        "faults": dict(faults(result.met).most_common()),
+        "faults": dict(count_faults(result.met).most_common()),
         "violations": result.violations,
     }
 
@@ -35,7 +35,7 @@ def to_document(result: RunResult) -> dict[str, Any]:
 def format_row(result: RunResult) -> str:
     """One row of the table."""
     endings = ", ".join(f"{count} {kind}" for kind, count in result.endings.most_common())
-    met = ", ".join(f"{count} {kind}" for kind, count in faults(result.met).most_common())
+    met = ", ".join(f"{count} {kind}" for kind, count in count_faults(result.met).most_common())
     cells = [
         result.seed,
         result.releases,

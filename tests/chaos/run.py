@@ -20,7 +20,7 @@ from temporalio.client import Client
 from deploy.local.emulator import LocalLambda
 from deploy.local.sample import Clients
 from tests.chaos.director import Director
-from tests.chaos.endings import Ending, ending, rollout_of, wait_for
+from tests.chaos.endings import Ending, find_rollout, read_ending, wait_until_ended
 from tests.chaos.harness import create_aws_state, read_states
 from tests.chaos.invariants import violations
 from tests.chaos.ledger import Ledger
@@ -63,12 +63,12 @@ async def run(
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     began = time.time()
     try:
-        async with _stage(schedule, workers, directory) as (director, clients, client, ledger):
+        async with _open_run(schedule, workers, directory) as (director, clients, client, ledger):
             before = await read_states(schedule.functions, lambdas=clients.awslambda)
             watching = asyncio.create_task(watch(schedule, ledger, clients.awslambda))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(director.direct(), limit)
-            endings = await _endings(
+            endings = await _read_endings(
                 director, client, limit=max(1.0, began + limit + 30 - time.time())
             )
             await asyncio.sleep(QUIET)
@@ -86,7 +86,7 @@ async def run(
             if isinstance(problems, list)
             else (f"the watcher broke: {problems!r}",),
         )
-        kinds = Counter(_kind(*pair) for pair in endings.values())
+        kinds = Counter(_classify_ending(*pair) for pair in endings.values())
         result = RunResult(
             schedule.seed,
             time.time() - began,
@@ -96,13 +96,13 @@ async def run(
             violations(story),
         )
         if keep is not None:
-            await asyncio.to_thread(_keep, story, ledger, directory, keep)
+            await asyncio.to_thread(_write_files, story, ledger, directory, keep)
         return result
     finally:
         await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
 
 
-def _keep(story: Story, ledger: Ledger, logs: Path, where: Path) -> None:
+def _write_files(story: Story, ledger: Ledger, logs: Path, where: Path) -> None:
     """Write everything that explains a run."""
     where.mkdir(parents=True, exist_ok=True)
     ledger.save(where / "ledger.jsonl")
@@ -115,7 +115,7 @@ def _keep(story: Story, ledger: Ledger, logs: Path, where: Path) -> None:
 
 
 @asynccontextmanager
-async def _stage(
+async def _open_run(
     schedule: Schedule, workers: int, directory: Path
 ) -> AsyncIterator[tuple[Director, Clients, Client, Ledger]]:
     ledger = Ledger()
@@ -153,7 +153,7 @@ async def _stage(
         yield director, direct, client, ledger
 
 
-async def _endings(
+async def _read_endings(
     director: Director, client: Client, *, limit: float
 ) -> dict[str, tuple[Ending, Ending | None]]:
     """Read all endings.
@@ -162,17 +162,19 @@ async def _endings(
     """
 
     async def one(handle: Any) -> tuple[Ending, Ending | None]:
-        inner = await rollout_of(client, handle)
+        inner = await find_rollout(client, handle)
         if inner is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wait_for(inner), limit)
-        return await ending(client, handle), await ending(client, inner) if inner else None
+                await asyncio.wait_for(wait_until_ended(inner), limit)
+        return await read_ending(client, handle), await read_ending(
+            client, inner
+        ) if inner else None
 
     handles = dict(director.handles)
     return dict(zip(handles, await asyncio.gather(*map(one, handles.values())), strict=True))
 
 
-def _kind(outer: Ending, inner: Ending | None) -> str:
+def _classify_ending(outer: Ending, inner: Ending | None) -> str:
     if outer.kind == "Completed" and inner is not None and inner.note.startswith("Nothing to do"):
         return "Nothing to do"
     return (

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Final, Literal
 
-from tests.chaos.releases import Function, Order, mix
+from tests.chaos.releases import Function, Order, draw_releases
 
 RequestFault = Literal[
     "429",  # refused, without saying for how long
@@ -187,18 +187,18 @@ def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> 
     Releases started within ``over`` seconds, and so many kills.
     """
     random = Random(seed)
-    functions, orders = mix(random, releases, over=over)
+    functions, orders = draw_releases(random, releases, over=over)
     meets = [
         meet
         for function in functions
-        for meet in _meets(
+        for meet in _draw_request_faults(
             random, function, [order for order in orders if order.function == function.name]
         )
     ]
     acts = [
         act
         for order in orders
-        for act in _acts(
+        for act in _draw_acts(
             random, order, {function.name: function for function in functions}[order.function]
         )
     ]
@@ -207,16 +207,16 @@ def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> 
         functions=tuple(functions),
         orders=tuple(orders),
         meets=tuple(meets),
-        windows=tuple(_windows(random, over)),
-        kills=tuple(_kills(random, over, workers=workers, kills=kills)),
+        windows=tuple(_draw_windows(random, over)),
+        kills=tuple(_draw_kills(random, over, workers=workers, kills=kills)),
         acts=tuple(acts),
     )
 
 
-def _meets(random: Random, function: Function, orders: list[Order]) -> list[Meet]:
+def _draw_request_faults(random: Random, function: Function, orders: list[Order]) -> list[Meet]:
     """Draw faults for requests that these releases will probably make."""
     meets: dict[tuple[str, int], Meet] = {}
-    likely = _likely(function, orders)
+    likely = _list_operations(function, orders)
     for _ in range(random.choice([0, 1, 2, 2, 3, 4])):
         operation = random.choice(likely)
         occurrence = random.choice(
@@ -238,7 +238,7 @@ def _meets(random: Random, function: Function, orders: list[Order]) -> list[Meet
     return list(meets.values())
 
 
-def _likely(function: Function, orders: list[Order]) -> list[str]:
+def _list_operations(function: Function, orders: list[Order]) -> list[str]:
     """The operations of these releases and of their undo; those of the alias twice."""
     likely = ["get_alias", "get_function", "get_function"]
     likely += (
@@ -272,7 +272,7 @@ def _likely(function: Function, orders: list[Order]) -> list[str]:
     return likely
 
 
-def _windows(random: Random, over: float) -> list[Window]:
+def _draw_windows(random: Random, over: float) -> list[Window]:
     windows = [
         Window(
             round(random.uniform(5, over), 1),
@@ -296,7 +296,7 @@ def _windows(random: Random, over: float) -> list[Window]:
     return windows
 
 
-def _kills(random: Random, over: float, *, workers: int, kills: int) -> list[Kill]:
+def _draw_kills(random: Random, over: float, *, workers: int, kills: int) -> list[Kill]:
     drawn = [
         Kill(
             round(random.uniform(4, min(over + 20, 1.5 * over + 5)), 1),
@@ -327,7 +327,7 @@ _AROUND: Final = {
 """Writes around which acts happen."""
 
 
-def _acts(random: Random, order: Order, function: Function) -> list[Act]:
+def _draw_acts(random: Random, order: Order, function: Function) -> list[Act]:
     strategy = order.request.get("strategy", "AllAtOnce")
     acts: list[Act] = []
     if (
@@ -361,7 +361,7 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
     if kind in FOREIGN and (not function.alias or order.after is not None):
         return acts
     operation = (
-        random.choice([name for name in _likely(function, [order]) if name in _AROUND])
+        random.choice([name for name in _list_operations(function, [order]) if name in _AROUND])
         if kind in FOREIGN or random.random() < 0.6
         else None
     )
@@ -369,7 +369,7 @@ def _acts(random: Random, order: Order, function: Function) -> list[Act]:
         operation = random.choice(
             [
                 name
-                for name in _likely(function, [order])
+                for name in _list_operations(function, [order])
                 if name.startswith("update_function") or name == operation
             ]
         )

@@ -164,7 +164,9 @@ class Story:
             ends = self._begun(holding[number + 1]) if number + 1 < len(holding) else float("inf")
             mine = tuple(entry for entry in entries if begins <= entry.arrived < ends)
             courses.append(
-                self._course(order, mine, alias_at(entries, self.before[function].alias, begins))
+                self._course(
+                    order, mine, find_routing(entries, self.before[function].alias, begins)
+                )
             )
         idle = [self._course(order, (), None) for order in orders if not self._held(order)]
         return [*courses, *idle]
@@ -193,7 +195,7 @@ class Story:
         return inner.started if inner else self.endings[order.id][0].started
 
 
-def alias_at(entries: list[Entry], at_first: Routing | None, moment: float) -> Routing | None:
+def find_routing(entries: list[Entry], at_first: Routing | None, moment: float) -> Routing | None:
     """The routing of an alias at a moment, by the writes to it."""
     routing = at_first
     for entry in entries:

@@ -236,7 +236,7 @@ BROKEN: list[tuple[str, Story]] = [
     ),
     ("at_most_one_version", run(*GOOD, after=replace(RELEASED, versions=("1", "2", "3", "4")))),
     (
-        "publishes_what_was_asked",
+        "publishes_what_was_uploaded",
         run(
             UPLOADED,
             wrote("publish_version", 107, result={"Version": "3", "CodeSha256": "theirs"}),
@@ -264,7 +264,7 @@ BROKEN: list[tuple[str, Story]] = [
             after=replace(AS_BEFORE, memory=512),
         ),
     ),
-    ("hooks_asked_once", run(*GOOD, ASKED, ASKED)),
+    ("hooks_invoked_once", run(*GOOD, ASKED, ASKED)),
     ("nothing_after_the_end", run(*GOOD, wrote("put_function_concurrency", 152))),
     (
         "nothing_after_the_end",

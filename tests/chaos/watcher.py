@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.chaos.harness import alias_of
+from tests.chaos.harness import read_routing
 from tests.chaos.ledger import Ledger, Routing
 from tests.chaos.schedule import Schedule
-from tests.chaos.story import alias_at
+from tests.chaos.story import find_routing
 from workflows.domain.strategy import SetWeight
 from workflows.request import ReleaseRequest
 
@@ -19,16 +19,18 @@ _EVERY = 0.1
 async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
     """Read one alias after the other until cancelled; return the violations."""
     problems: list[str] = []
-    bold = {function.name: boldest(schedule, function.name) for function in schedule.functions}
+    bold = {
+        function.name: find_max_weight(schedule, function.name) for function in schedule.functions
+    }
     first = {
-        function.name: await alias_of(lambdas, function.name) for function in schedule.functions
+        function.name: await read_routing(lambdas, function.name) for function in schedule.functions
     }
     try:
         while True:
             for name, at_first in first.items():
                 await asyncio.sleep(_EVERY)
                 recorded = read_ledger(ledger, name, at_first)
-                routing = await alias_of(lambdas, name)
+                routing = await read_routing(lambdas, name)
                 if routing != recorded and routing != read_ledger(ledger, name, at_first):
                     problems.append(
                         f"watcher: the alias of {name} is on {routing}, the ledger has {recorded}"
@@ -42,10 +44,10 @@ async def watch(schedule: Schedule, ledger: Ledger, lambdas: Any) -> list[str]:
 
 def read_ledger(ledger: Ledger, function: str, at_first: Routing | None) -> Routing | None:
     """The routing of an alias by the ledger."""
-    return alias_at(ledger.of(function), at_first, float("inf"))
+    return find_routing(ledger.of(function), at_first, float("inf"))
 
 
-def boldest(schedule: Schedule, function: str) -> float:
+def find_max_weight(schedule: Schedule, function: str) -> float:
     """The largest weight below 100 % in any strategy of a function's releases."""
     requests = [
         ReleaseRequest.model_validate(order.request)

@@ -9,9 +9,9 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from tests.activities.model import SERVICE, response_shape, pascal, sample
+from tests.activities.model import SERVICE, pascal, response_shape, sample
 from tests.fake_lambda.http import HttpRequest, HttpResponse
-from tests.fuzz.everything import settled
+from tests.fuzz.everything import draw_settled
 
 KEPT = "hunter3-what-aws-knows"
 """The secret in AWS's responses.
@@ -26,7 +26,7 @@ _VALUES = {
 }
 
 
-def good(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one a kind of request
+def answer_request(request: HttpRequest, url: str) -> HttpResponse:  # noqa: PLR0911 - one a kind of request
     """AWS's response to this request, with every member set.
 
     ``url`` is the server's own.
@@ -94,8 +94,8 @@ def _lambda(operation: str, url: str) -> HttpResponse:
     status: int = SERVICE.operation_model(pascal(operation)).http.get("responseCode", 200)
     if shape is None:
         return HttpResponse(status)
-    answer = settled(sample(shape))
-    _plant(answer, url)
+    answer = draw_settled(sample(shape))
+    _plant_secrets(answer, url)
     headers, body = {}, {}
     payload = shape.serialization.get("payload")
     for name, member in shape.members.items():
@@ -105,7 +105,7 @@ def _lambda(operation: str, url: str) -> HttpResponse:
             case "statusCode":
                 continue
             case _ if name in answer:
-                body[member.serialization.get("name", name)] = _wire(answer[name], member)
+                body[member.serialization.get("name", name)] = _encode(answer[name], member)
             case _:
                 continue
     if payload:
@@ -113,7 +113,7 @@ def _lambda(operation: str, url: str) -> HttpResponse:
     return HttpResponse(status, json.dumps(body).encode(), headers)
 
 
-def _plant(answer: Any, url: str) -> None:
+def _plant_secrets(answer: Any, url: str) -> None:
     """Put secrets where AWS has them, and end pagination after the first page."""
     match answer:
         case dict():
@@ -127,29 +127,29 @@ def _plant(answer: Any, url: str) -> None:
                 elif name == "FunctionVersion":
                     answer[name] = "1"
                 else:
-                    _plant(value, url)
+                    _plant_secrets(value, url)
             for name in [name for name, value in answer.items() if value is None]:
                 del answer[name]
         case list():
             for each in answer:
-                _plant(each, url)
+                _plant_secrets(each, url)
         case _:
             return
 
 
-def _wire(value: Any, shape: Shape) -> Any:
+def _encode(value: Any, shape: Shape) -> Any:
     match shape:
         case StructureShape():
             return {
-                shape.members[name].serialization.get("name", name): _wire(
+                shape.members[name].serialization.get("name", name): _encode(
                     inner, shape.members[name]
                 )
                 for name, inner in value.items()
             }
         case ListShape():
-            return [_wire(inner, shape.member) for inner in value]
+            return [_encode(inner, shape.member) for inner in value]
         case MapShape():
-            return {name: _wire(inner, shape.value) for name, inner in value.items()}
+            return {name: _encode(inner, shape.value) for name, inner in value.items()}
         case _ if isinstance(value, bytes):
             return base64.b64encode(value).decode()
         case _ if isinstance(value, dt.datetime):

@@ -34,7 +34,7 @@ class Twice:
     second: Any
 
 
-def written(value: Any) -> bytes:
+def encode_document(value: Any) -> bytes:
     """Encode a document as JSON."""
     match value:
         case Raw():
@@ -44,14 +44,15 @@ def written(value: Any) -> bytes:
             return (
                 b"{"
                 + b",".join(
-                    json.dumps(str(key)).encode() + b":" + written(each) for key, each in members
+                    json.dumps(str(key)).encode() + b":" + encode_document(each)
+                    for key, each in members
                 )
                 + b"}"
             )
         case list() | tuple():
-            return b"[" + b",".join(map(written, value)) + b"]"
+            return b"[" + b",".join(map(encode_document, value)) + b"]"
         case Twice():
-            return written(value.second)
+            return encode_document(value.second)
         case str():
             return json.dumps(value, ensure_ascii=len(value) % 2 == 0).encode(
                 errors="surrogatepass"
@@ -167,7 +168,7 @@ HOSTILE = st.one_of(
 Way = tuple[str | int, ...]
 
 
-def ways(value: Any, way: Way = ()) -> list[Way]:
+def list_paths(value: Any, way: Way = ()) -> list[Way]:
     """The paths of all places in a document, its root first."""
     found = [way]
     inner = (
@@ -178,7 +179,7 @@ def ways(value: Any, way: Way = ()) -> list[Way]:
         else ()
     )
     for step, each in inner:
-        found += ways(each, (*way, step))
+        found += list_paths(each, (*way, step))
     return found
 
 
@@ -204,7 +205,7 @@ _BEYOND: dict[type, st.SearchStrategy[Any]] = {
 
 
 @st.composite
-def spoilt(
+def spoilt_documents(
     draw: st.DrawFn,
     good: st.SearchStrategy[Any],
     hostile: st.SearchStrategy[Any] = HOSTILE,
@@ -213,7 +214,7 @@ def spoilt(
     """A good document with one to three mistakes."""
     document = copy.deepcopy(draw(good))
     for _ in range(draw(st.integers(1, most))):
-        document = _spoil(document, draw(st.sampled_from(ways(document))), draw, hostile)
+        document = _spoil(document, draw(st.sampled_from(list_paths(document))), draw, hostile)
     return document
 
 

@@ -62,12 +62,12 @@ class Everything(FakeLambda):
         if (service, operation) in OPERATIONS:
             return super().perform(service, operation, parameters)
         shape = response_shape(operation)
-        answer: Answer = {} if shape is None else settled(sample(shape))
+        answer: Answer = {} if shape is None else draw_settled(sample(shape))
         check_answer(service, operation, answer)
         return answer
 
 
-def settled(answer: Any) -> Any:
+def draw_settled(answer: Any) -> Any:
     """A sample without a change in progress.
 
     The first value of many enumerations is *Pending*.
@@ -75,12 +75,12 @@ def settled(answer: Any) -> Any:
     match answer:
         case dict():
             return {
-                name: _SETTLED.get(name, value) if isinstance(value, str) else settled(value)
+                name: _SETTLED.get(name, value) if isinstance(value, str) else draw_settled(value)
                 for name, value in answer.items()
                 if name != "NextMarker"
             }
         case list():
-            return [settled(value) for value in answer]
+            return [draw_settled(value) for value in answer]
         case _:
             return answer
 
@@ -88,6 +88,6 @@ def settled(answer: Any) -> Any:
 _SETTLED = {"State": "Active", "LastUpdateStatus": "Successful", "Status": "READY"}
 
 
-def by_name(activities: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+def list_by_name(activities: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
     """All activities by their names in Temporal."""
     return {getattr(each, "__temporal_activity_definition").name: each for each in activities}

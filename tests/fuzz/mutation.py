@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.fake_lambda.http import HttpResponse
-from tests.fuzz.documents import ways
+from tests.fuzz.documents import list_paths
 
 TYPED = "hunter2-what-was-sent"
 """The secret in requests: a response that repeats it must not be passed on."""
@@ -43,17 +43,17 @@ OTHERS: tuple[Any, ...] = (
 )
 
 
-def way(function: Way) -> Way:
+def register(function: Way) -> Way:
     """Register a way to spoil a response."""
     WAYS[function.__name__] = function
     return function
 
 
-def spoil(document: Any, chance: Random, *, times: int = 1) -> Any:
+def spoil_members(document: Any, chance: Random, *, times: int = 1) -> Any:
     """A document with members missing, null, of another type, or with an unknown value."""
     document = copy.deepcopy(document)
     for _ in range(times):
-        places = [place for place in ways(document) if place]
+        places = [place for place in list_paths(document) if place]
         if not places:
             return chance.choice(OTHERS)
         place = chance.choice(places)
@@ -81,27 +81,28 @@ def _of(answer: HttpResponse) -> Any:
         return {}
 
 
-@way
+@register
 def member(answer: HttpResponse, chance: Random) -> HttpResponse:
     """One member is wrong."""
-    return replace(answer, body=json.dumps(spoil(_of(answer), chance)).encode())
+    return replace(answer, body=json.dumps(spoil_members(_of(answer), chance)).encode())
 
 
-@way
+@register
 def members(answer: HttpResponse, chance: Random) -> HttpResponse:
     """Several members are wrong."""
     return replace(
-        answer, body=json.dumps(spoil(_of(answer), chance, times=chance.randint(2, 6))).encode()
+        answer,
+        body=json.dumps(spoil_members(_of(answer), chance, times=chance.randint(2, 6))).encode(),
     )
 
 
-@way
+@register
 def root(answer: HttpResponse, chance: Random) -> HttpResponse:
     """JSON that is not an object."""
     return replace(answer, body=json.dumps(chance.choice(OTHERS)).encode())
 
 
-@way
+@register
 def huge(answer: HttpResponse, chance: Random) -> HttpResponse:
     """Five megabytes: in a known member, in an unknown one, or as a long list."""
     document = _of(answer)
@@ -122,7 +123,7 @@ def huge(answer: HttpResponse, chance: Random) -> HttpResponse:
     return replace(answer, body=json.dumps(document, ensure_ascii=False).encode())
 
 
-@way
+@register
 def not_json(answer: HttpResponse, chance: Random) -> HttpResponse:
     """A body that is not JSON: a web page, half a response, or bytes."""
     half = answer.body[: len(answer.body) // 2]
@@ -145,13 +146,13 @@ def not_json(answer: HttpResponse, chance: Random) -> HttpResponse:
     return replace(answer, body=chance.choice(bodies))
 
 
-@way
+@register
 def empty(answer: HttpResponse, chance: Random) -> HttpResponse:
     """An empty body."""
     return replace(answer, body=b"", headers={} if chance.random() < 0.5 else answer.headers)
 
 
-@way
+@register
 def nested(answer: HttpResponse, chance: Random) -> HttpResponse:
     """Deep nesting, alone or within a member."""
     depth = chance.choice([100, 990, 5_000, 200_000])
@@ -166,7 +167,7 @@ def nested(answer: HttpResponse, chance: Random) -> HttpResponse:
     )
 
 
-@way
+@register
 def twice(answer: HttpResponse, chance: Random) -> HttpResponse:
     """A duplicate member."""
     document = _of(answer)
@@ -177,7 +178,7 @@ def twice(answer: HttpResponse, chance: Random) -> HttpResponse:
     return replace(answer, body=(json.dumps(document)[:-1] + f", {again}}}").encode())
 
 
-@way
+@register
 def status(answer: HttpResponse, chance: Random) -> HttpResponse:
     """The good body with another status."""
     moved = {"Location": "http://127.0.0.1:9/elsewhere"} if chance.random() < 0.3 else {}
@@ -250,7 +251,7 @@ _MESSAGES: tuple[Any, ...] = (
 )
 
 
-@way
+@register
 def error(answer: HttpResponse, chance: Random) -> HttpResponse:  # noqa: ARG001 - whatever it was
     """An error, in the forms that AWS has for them and in some that it has not."""
     code = chance.choice(_CODES)
@@ -302,7 +303,7 @@ def error(answer: HttpResponse, chance: Random) -> HttpResponse:  # noqa: ARG001
     )
 
 
-@way
+@register
 def headers(answer: HttpResponse, chance: Random) -> HttpResponse:
     """Headers that are missing, too long, wrong, or contradict the body."""
     wrong = chance.choice(
@@ -326,7 +327,7 @@ def headers(answer: HttpResponse, chance: Random) -> HttpResponse:
     return replace(answer, headers=wrong if chance.random() < 0.5 else answer.headers | wrong)
 
 
-@way
+@register
 def wire(answer: HttpResponse, chance: Random) -> HttpResponse:
     """Broken HTTP: cut, of another length, or none at all."""
     good = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -48,16 +48,16 @@ def check_refusal(
     for problem in problems:
         assert set(problem) == {"field", "problem"}
         assert problem["problem"], f"{problem['field']}: no reason"
-        assert leads_somewhere(problem["field"], typed, schema), (
+        assert has_path(problem["field"], typed, schema), (
             f"{problem['field']!r} is no field: {text[:300]}"
         )
-        check_silence(problem["problem"], typed, schema)
+        check_no_value(problem["problem"], typed, schema)
     assert text == f"{text.partition(': ')[0]}: " + "; ".join(
         f"{problem['field']}: {problem['problem']}" for problem in problems
     )
 
 
-def check_silence(message: str, typed: object, schema: Mapping[str, Any]) -> None:
+def check_no_value(message: str, typed: object, schema: Mapping[str, Any]) -> None:
     """Assert that no value of the input is repeated, except words of the model itself."""
     assert MARK not in message, f"repeats what was typed: {message[:300]}"
     own = json.dumps(schema)
@@ -74,17 +74,17 @@ _WORDS = (
 )
 
 
-def leads_somewhere(field: str, typed: object, schema: Mapping[str, Any]) -> bool:
+def has_path(field: str, typed: object, schema: Mapping[str, Any]) -> bool:
     """Whether a dotted path exists in the input or in the model. A name may contain dots."""
     return field == "(input)" or (
         field != "" and _leads(field, typed, [schema], schema.get("$defs", {}))
     )
 
 
-def names_a_member(text: str, model: type[BaseModel]) -> bool:
+def names_member(text: str, model: type[BaseModel]) -> bool:
     """Whether a sentence begins with a path of the model, like the problems of preflight."""
     path, colon, rest = text.partition(": ")
-    return bool(colon and rest) and leads_somewhere(path, None, _schema(model))
+    return bool(colon and rest) and has_path(path, None, _schema(model))
 
 
 def _leads(

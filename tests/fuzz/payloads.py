@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from temporalio.api.common.v1 import Payload
 
-from tests.fuzz.documents import HOSTILE, MARK, spoilt, written
+from tests.fuzz.documents import HOSTILE, MARK, encode_document, spoilt_documents
 from tests.fuzz.harness import FUNCTION_PLACEHOLDER
 from workflows.temporal.payloads import MAX_BYTES as LARGEST
 
@@ -56,7 +56,7 @@ class Sent:
     def about(self, function: str) -> tuple[Payload, ...]:
         """The payloads with this function's name in them."""
         return tuple(
-            _payload(encoding, data.replace(FUNCTION_PLACEHOLDER, function.encode()))
+            _create_payload(encoding, data.replace(FUNCTION_PLACEHOLDER, function.encode()))
             for encoding, data in self.parts
         )
 
@@ -66,25 +66,25 @@ class Sent:
         )
 
 
-def _payload(encoding: bytes | None, data: bytes) -> Payload:
+def _create_payload(encoding: bytes | None, data: bytes) -> Payload:
     metadata = {} if encoding is None else {"encoding": encoding}
     if encoding in {b"json/protobuf", b"binary/protobuf"}:
         metadata["messageType"] = b"temporal.api.common.v1.WorkflowType"
     return Payload(metadata=metadata, data=data)
 
 
-def sent(
+def inputs_around(
     shaped: st.SearchStrategy[Any],
     accepts: Callable[[bytes], bool],
     more: Sequence[st.SearchStrategy[Sent]] = (),
 ) -> st.SearchStrategy[Sent]:
     """Inputs: a third good, a third with a few mistakes, the rest arbitrary."""
-    good = shaped.filter(lambda document: accepts(written(document)))
+    good = shaped.filter(lambda document: accepts(encode_document(document)))
 
     def plain(kind: str, documents: st.SearchStrategy[Any]) -> st.SearchStrategy[Sent]:
-        return documents.map(lambda document: Sent(kind, ((_JSON, written(document)),)))
+        return documents.map(lambda document: Sent(kind, ((_JSON, encode_document(document)),)))
 
-    documents = any_of([good, spoilt(good), HOSTILE]).map(written)
+    documents = any_of_equally([good, spoilt_documents(good), HOSTILE]).map(encode_document)
     garbage = _GARBAGE.map(lambda data: Sent("not JSON", ((_JSON, data),)))
     foreign = st.tuples(st.sampled_from(_ENCODINGS), st.one_of(documents, _GARBAGE)).map(
         lambda part: Sent("encoding", (part,))
@@ -97,13 +97,13 @@ def sent(
     kinds = (
         [plain("valid", good)] * 4
         + [plain("shaped", shaped)] * 2
-        + [plain("nearly valid", spoilt(good, most=1))] * 4
+        + [plain("nearly valid", spoilt_documents(good, most=1))] * 4
     )
-    return any_of(
+    return any_of_equally(
         [
             *kinds,
-            plain("spoilt", spoilt(good)),
-            plain("spoilt", spoilt(good)),
+            plain("spoilt", spoilt_documents(good)),
+            plain("spoilt", spoilt_documents(good)),
             *[plain("hostile", HOSTILE)] * 2,
             garbage,
             foreign,
@@ -113,12 +113,12 @@ def sent(
     )
 
 
-def any_of(kinds: Sequence[st.SearchStrategy[_T]]) -> st.SearchStrategy[_T]:
+def any_of_equally(kinds: Sequence[st.SearchStrategy[_T]]) -> st.SearchStrategy[_T]:
     """One of these with equal odds; ``one_of`` would flatten nested alternatives."""
     return st.sampled_from(range(len(kinds))).flatmap(lambda kind: kinds[kind])
 
 
-def read(model: type[BaseModel], data: bytes) -> Any:
+def read_document(model: type[BaseModel], data: bytes) -> Any:
     """A document as this model reads it; None where the model refuses it."""
     try:
         return model.model_validate_json(data, by_alias=True, by_name=False)
@@ -126,10 +126,10 @@ def read(model: type[BaseModel], data: bytes) -> Any:
         return None
 
 
-def accepted(model: type[BaseModel], payloads: Sequence[Payload]) -> Any:
+def read_input(model: type[BaseModel], payloads: Sequence[Payload]) -> Any:
     """An input as this model reads it; None where it must be refused."""
     if len(payloads) != 1 or payloads[0].metadata.get("encoding") != _JSON:
         return None
     if len(payloads[0].data) > LARGEST.get(model, len(payloads[0].data)):
         return None
-    return read(model, payloads[0].data)
+    return read_document(model, payloads[0].data)

@@ -34,7 +34,9 @@ Known = Mapping[tuple[str, ...], st.SearchStrategy[Any]]
 """Values by the last names of a path, where the schema does not say enough."""
 
 
-def of_model(model: type[BaseModel], known: Known | None = None) -> st.SearchStrategy[Any]:
+def documents_of_model(
+    model: type[BaseModel], known: Known | None = None
+) -> st.SearchStrategy[Any]:
     """Documents for this model."""
     return _Shaper(model.model_json_schema(by_alias=True), known or {}).of(
         model.model_json_schema(by_alias=True), ()

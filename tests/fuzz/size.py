@@ -57,12 +57,12 @@ class Case(Generic[_T]):
         return f"{self.door}#{self.number}: {str(self.value)[:600]}\n    again: {self.again}"
 
 
-def share(percent: float, of: int = INPUTS) -> int:
+def count_share(percent: float, of: int = INPUTS) -> int:
     """A part of the examples, but not less than a few."""
     return max(8, round(of * percent / 100))
 
 
-def drawn(strategy: SearchStrategy[_T], count: int, *, door: str) -> list[Case[_T]]:
+def draw_cases(strategy: SearchStrategy[_T], count: int, *, door: str) -> list[Case[_T]]:
     """So many different examples, the same for the same seed.
 
     They are drawn beforehand, so that they can be sent concurrently.
@@ -81,7 +81,7 @@ def drawn(strategy: SearchStrategy[_T], count: int, *, door: str) -> list[Case[_
     return list(found.values())
 
 
-def of_chunk(strategy: SearchStrategy[_T], door: str) -> list[Case[_T]]:
+def draw_chunk(strategy: SearchStrategy[_T], door: str) -> list[Case[_T]]:
     """One chunk of examples, independent of how many are requested."""
     return [Case(door, number, value) for number, value in enumerate(_chunk(strategy, door, 0))]
 

@@ -21,12 +21,12 @@ from temporalio.exceptions import ApplicationError
 
 from activities import list_operations
 from activities.errors import Fault
-from tests.fuzz.everything import Everything, by_name
+from tests.fuzz.everything import Everything, list_by_name
 from tests.fuzz.harness import FUNCTION_PLACEHOLDER, QUEUE, Clock, FuzzHarness, Tally, run_cases
 from tests.fuzz.naming import check_refusal
-from tests.fuzz.payloads import Sent, accepted, read, sent
-from tests.fuzz.shaped import Known, of_model
-from tests.fuzz.size import Case, drawn, share
+from tests.fuzz.payloads import Sent, inputs_around, read_document, read_input
+from tests.fuzz.shaped import Known, documents_of_model
+from tests.fuzz.size import Case, count_share, draw_cases
 from workflows.past_rollouts import read_journal_activity, read_previous_version
 
 _ids = itertools.count(1)
@@ -49,7 +49,9 @@ KNOWN: Known = {
     ("workflow_id",): st.sampled_from(["nothing", "", "a" * 2000]),
     ("run_id",): st.sampled_from(["", "nothing", "00000000-0000-0000-0000-000000000000"]),
 }
-ACTIVITIES = by_name([*list_operations(Everything()), read_previous_version, read_journal_activity])
+ACTIVITIES = list_by_name(
+    [*list_operations(Everything()), read_previous_version, read_journal_activity]
+)
 PASSES = {fault.value for fault in Fault if fault.is_retryable}
 HASTE = RetryPolicy(initial_interval=timedelta(milliseconds=20), backoff_coefficient=1)
 """Retries without delay: a retry of a permanent refusal shows at once."""
@@ -75,7 +77,7 @@ def optional(activity: Callable[..., Any]) -> bool:
 
 def requests(activity: Callable[..., Any]) -> st.SearchStrategy[Any]:
     """Documents for an activity's input."""
-    return of_model(model_of(activity), KNOWN)
+    return documents_of_model(model_of(activity), KNOWN)
 
 
 @pytest.mark.timeout(3600)
@@ -85,13 +87,15 @@ def requests(activity: Callable[..., Any]) -> st.SearchStrategy[Any]:
 async def test_every_standalone_activity_ends(cleared: FuzzHarness, tallies: list[Tally]) -> None:
     cases: list[tuple[str, Case[Sent]]] = []
     for name, activity in ACTIVITIES.items():
-        inputs = sent(
+        inputs = inputs_around(
             requests(activity),
-            lambda data, activity=activity: read(model_of(activity), data) is not None,
+            lambda data, activity=activity: read_document(model_of(activity), data) is not None,
         )
         cases += [
             (name, case)
-            for case in drawn(inputs, max(4, -(-share(46) // len(ACTIVITIES))), door=name)
+            for case in draw_cases(
+                inputs, max(4, -(-count_share(46) // len(ACTIVITIES))), door=name
+            )
         ]
     names = {id(case): name for name, case in cases}
     tally = await run_cases(
@@ -112,7 +116,7 @@ async def _meet(harness: FuzzHarness, name: str, one: Sent, tally: Tally) -> Non
         and (payloads[0].metadata.get("encoding"), payloads[0].data)
         in {(b"json/plain", b"null"), (b"binary/null", payloads[0].data)}
     )
-    good = optional(activity) if nothing else accepted(model_of(activity), payloads) is not None
+    good = optional(activity) if nothing else read_input(model_of(activity), payloads) is not None
     clock = Clock()
     tally.kinds[one.kind] += 1
     handle: ActivityHandle[Any] = await harness.client.start_activity(

@@ -30,12 +30,12 @@ from tests.activities.adapter import REGION, UNLIMITED, set_credentials
 from tests.activities.operations import ATTEMPTED, on_attempt
 from tests.activities.stub import Stub
 from tests.fake_lambda.http import HttpRequest, HttpResponse
-from tests.fuzz.answering import KEPT, good
-from tests.fuzz.everything import Everything, by_name
+from tests.fuzz.answering import KEPT, answer_request
+from tests.fuzz.everything import Everything, list_by_name
 from tests.fuzz.harness import Tally, run_cases
 from tests.fuzz.mutation import TYPED, WAYS
-from tests.fuzz.shaped import Known, of_model
-from tests.fuzz.size import ANSWERS, ONLY, SEED, Case, of_chunk, share
+from tests.fuzz.shaped import Known, documents_of_model
+from tests.fuzz.size import ANSWERS, ONLY, SEED, Case, count_share, draw_chunk
 from tests.fuzz.test_activities import model_of
 
 _LANES = 6
@@ -46,7 +46,7 @@ _LAST = 15
 _LONGEST_FAILURE = 2_500
 _NONSENSE = {"ResponseParserError", "ResponseTooLarge"}
 _ENDLESS = {Fault.UNAVAILABLE, Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
-NAMES = list(by_name(list_operations(Everything())))
+NAMES = list(list_by_name(list_operations(Everything())))
 OWN = [
     {"Id": "cpu", "Namespace": "Shop", "MetricName": "Cpu", "Stat": "Average"},
     {
@@ -114,7 +114,7 @@ class Lane:
             await self.aws.open_client(service, "read")
         for kind in ("read", "write", "invoke"):
             await self.aws.open_client("lambda", kind)
-        self.activities = by_name(list_operations(self.aws))
+        self.activities = list_by_name(list_operations(self.aws))
 
     def prepare(self, question: Question) -> None:
         self._asked, self._count, self.met = question, itertools.count(1), 0
@@ -122,7 +122,7 @@ class Lane:
         self.aws._limits = Limits(UNLIMITED)
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
-        answer = good(request, self.stub.url)
+        answer = answer_request(request, self.stub.url)
         question = self._asked
         if question is None or next(self._count) != question.which != 0:
             return answer
@@ -153,7 +153,7 @@ def questions(count: int) -> list[Case[Question]]:
         if ONLY
         else range(count)
     )
-    activities = by_name(list_operations(Everything()))
+    activities = list_by_name(list_operations(Everything()))
     requests = {name: _requests(name, activities[name]) for name in NAMES}
     return [Case("answer", number, _question(number, requests)) for number in numbers]
 
@@ -176,10 +176,10 @@ def _question(number: int, requests: Mapping[str, Sequence[Any]]) -> Question:
 
 def _requests(name: str, activity: Callable[..., Any]) -> list[Any]:
     """Good requests of an operation."""
-    shaped = of_model(model_of(activity), SECRETS).filter(
+    shaped = documents_of_model(model_of(activity), SECRETS).filter(
         lambda document: _read(activity, document) is not None
     )
-    return [case.value for case in of_chunk(shaped, f"{name}/asked")]
+    return [case.value for case in draw_chunk(shaped, f"{name}/asked")]
 
 
 def _read(activity: Callable[..., Any], document: Any) -> BaseModel | None:
@@ -205,7 +205,7 @@ async def test_every_answer_ends_an_operation(lanes: list[Lane], tallies: list[T
             free.put_nowait(lane)
 
     tally = await run_cases(
-        "answers, one operation", questions(share(85, ANSWERS)), meet, at_once=_LANES
+        "answers, one operation", questions(count_share(85, ANSWERS)), meet, at_once=_LANES
     )
     tallies.append(tally)
     tally.check()

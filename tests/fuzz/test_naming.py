@@ -11,7 +11,7 @@ import pytest
 
 from activities.function_models import UpdateFunctionConfigurationRequest
 from tests.fuzz.documents import MARK
-from tests.fuzz.naming import check_refusal, names_a_member
+from tests.fuzz.naming import check_refusal, names_member
 from workflows.request import ReleaseRequest
 
 TYPED = (
@@ -80,7 +80,7 @@ def test_refusal_without_a_list_of_its_problems_is_found() -> None:
 
 
 def test_rejection_names_a_member_of_the_model() -> None:
-    assert names_a_member("artifact.version: there is none", ReleaseRequest)
-    assert names_a_member("Environment.Variables: too much", UpdateFunctionConfigurationRequest)
-    assert not names_a_member("get_function: there is none", ReleaseRequest)
-    assert not names_a_member("there is none", ReleaseRequest)
+    assert names_member("artifact.version: there is none", ReleaseRequest)
+    assert names_member("Environment.Variables: too much", UpdateFunctionConfigurationRequest)
+    assert not names_member("get_function: there is none", ReleaseRequest)
+    assert not names_member("there is none", ReleaseRequest)

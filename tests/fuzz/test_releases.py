@@ -15,11 +15,11 @@ from activities.errors import AwsError
 from activities.response_check import find_mismatch
 from tests.fake_lambda.account import Answer
 from tests.fake_lambda.service_model import get_operation
-from tests.fuzz.documents import written
+from tests.fuzz.answering import KEPT
+from tests.fuzz.documents import encode_document
 from tests.fuzz.harness import FuzzHarness, Tally, assert_no_task_failed, run_cases, wait_for_ending
-from tests.fuzz.mutation import spoil
-from tests.fuzz.size import ANSWERS, ONLY, SEED, Case, share
-from tests.fuzz.test_answers import KEPT
+from tests.fuzz.mutation import spoil_members
+from tests.fuzz.size import ANSWERS, ONLY, SEED, Case, count_share
 
 _PATIENCE = 300.0
 _S3 = {"kind": "s3", "bucket": "artifacts", "key": "three.zip"}
@@ -154,7 +154,7 @@ class Nonsense:
             )
         shape = get_operation(service, operation).output_shape
         bad = _parsed(
-            spoil(
+            spoil_members(
                 answer,
                 random.Random(self.chance + self.met),
                 times=random.Random(self.chance).choice([1, 1, 3]),
@@ -221,7 +221,7 @@ async def test_every_release_ends_whatever_aws_answers(
         if ONLY.startswith("release#")
         else []
         if ONLY
-        else range(share(25, ANSWERS))
+        else range(count_share(25, ANSWERS))
     )
     tally = await run_cases(
         "answers, whole releases",
@@ -250,7 +250,7 @@ async def _release(harness: FuzzHarness, nonsense: Nonsense, tally: Tally) -> No
     document = {"target": {"function": name}, **keys}
     handle = await harness.start(
         workflow,
-        [Payload(metadata={"encoding": b"json/plain"}, data=written(document))],
+        [Payload(metadata={"encoding": b"json/plain"}, data=encode_document(document))],
         id=f"nonsense/{name}",
     )
     kind, failure = await wait_for_ending(harness.client, handle, patience=_PATIENCE)

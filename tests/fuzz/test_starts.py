@@ -28,10 +28,10 @@ from tests.fuzz.harness import (
     run_cases,
     wait_for_ending,
 )
-from tests.fuzz.naming import check_refusal, names_a_member
-from tests.fuzz.payloads import Sent, accepted, read, sent
-from tests.fuzz.shaped import STRATEGIES, Known, of_model
-from tests.fuzz.size import Case, drawn, share
+from tests.fuzz.naming import check_refusal, names_member
+from tests.fuzz.payloads import Sent, inputs_around, read_document, read_input
+from tests.fuzz.shaped import STRATEGIES, Known, documents_of_model
+from tests.fuzz.size import Case, count_share, draw_cases
 from workflows.metric_mapping import is_measured
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 
@@ -73,7 +73,7 @@ _EXPECTED = st.lists(
     ).filter(lambda one: len(one) == 2),
     max_size=2,
 )
-_STEPS = of_model(
+_STEPS = documents_of_model(
     ReleaseRequest.model_fields["strategy"].annotation or BaseModel,
     {
         ("expect",): _EXPECTED,
@@ -127,8 +127,12 @@ async def test_every_start_ends(
         await _start(cleared, workflow, case.value, tally)
 
     huge = [_HUGE] if workflow != "Rollback" else []
-    inputs = sent(of_model(shaped, KNOWN), lambda data: read(reads, data) is not None, huge)
-    tally = await run_cases(f"start {workflow}", drawn(inputs, share(percent), door=workflow), meet)
+    inputs = inputs_around(
+        documents_of_model(shaped, KNOWN), lambda data: read_document(reads, data) is not None, huge
+    )
+    tally = await run_cases(
+        f"start {workflow}", draw_cases(inputs, count_share(percent), door=workflow), meet
+    )
     tallies.append(tally)
     tally.check()
     cleared.alive()
@@ -139,7 +143,7 @@ async def _start(harness: FuzzHarness, workflow: str, one: Sent, tally: Tally) -
     reads, _ = MODELS[workflow]
     name = harness.function()
     payloads = one.about(name)
-    request = accepted(reads, payloads)
+    request = read_input(reads, payloads)
     clock = Clock()
     tally.kinds[one.kind] += 1
     try:
@@ -169,7 +173,7 @@ async def _start(harness: FuzzHarness, workflow: str, one: Sent, tally: Tally) -
         return
     assert kind in ENDINGS or (kind == "CancelledError" and _waits(request)), f"{kind}: {failure}"
     if kind == "ReleaseRejected" and failure:
-        assert names_a_member(failure.message, reads) or _OTHERWISE.match(failure.message), (
+        assert names_member(failure.message, reads) or _OTHERWISE.match(failure.message), (
             f"names no field: {failure.message}"
         )
 

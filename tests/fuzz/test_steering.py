@@ -33,9 +33,9 @@ from tests.fuzz.harness import (
     wait_for_ending,
 )
 from tests.fuzz.naming import check_refusal
-from tests.fuzz.payloads import Sent, accepted, any_of, read, sent
-from tests.fuzz.shaped import of_model
-from tests.fuzz.size import Case, drawn, share
+from tests.fuzz.payloads import Sent, any_of_equally, inputs_around, read_document, read_input
+from tests.fuzz.shaped import documents_of_model
+from tests.fuzz.size import Case, count_share, draw_cases
 from workflows.controls import ApproveRequest, ControlRequest, ReasonedRequest, ResumeRequest
 from workflows.domain.status import ReleaseStatus
 
@@ -92,7 +92,9 @@ class Word:
 
 def _words(names: Sequence[str], model: dict[str, type[BaseModel]]) -> st.SearchStrategy[Word]:
     shapes = {
-        name: sent(of_model(kind), lambda data, kind=kind: read(kind, data) is not None)
+        name: inputs_around(
+            documents_of_model(kind), lambda data, kind=kind: read_document(kind, data) is not None
+        )
         for name, kind in {**model, "": ReasonedRequest}.items()
     }
     return st.tuples(st.sampled_from(list(SITUATIONS)), st.sampled_from(names)).flatmap(
@@ -179,8 +181,10 @@ async def _all(harness: FuzzHarness, title: str, cases: list[Case[Word]], say: A
     "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # a cancel or an eviction drops coroutines
 async def test_every_update_is_answered(cleared: FuzzHarness, tallies: list[Tally]) -> None:
-    words = any_of([*[_words(_OFTEN, dict(UPDATES))] * 5, _words(_UNKNOWN, {})])
-    tally = await _all(cleared, "updates", drawn(words, share(16), door="update"), _update)
+    words = any_of_equally([*[_words(_OFTEN, dict(UPDATES))] * 5, _words(_UNKNOWN, {})])
+    tally = await _all(
+        cleared, "updates", draw_cases(words, count_share(16), door="update"), _update
+    )
     tallies.append(tally)
     tally.check()
     cleared.alive()
@@ -190,7 +194,7 @@ async def test_every_update_is_answered(cleared: FuzzHarness, tallies: list[Tall
 async def _update(running: RunningRollout, word: Word, tally: Tally) -> None:
     payloads = word.sent.about("checkout")
     model = UPDATES.get(word.name)
-    good = model is not None and accepted(model, payloads) is not None
+    good = model is not None and read_input(model, payloads) is not None
     before, clock = await _length(running), Clock()
     tally.kinds[word.sent.kind] += 1
     refused, error = "", None
@@ -229,7 +233,7 @@ async def _update(running: RunningRollout, word: Word, tally: Tally) -> None:
 )  # a cancel or an eviction drops coroutines
 async def test_every_query_is_answered(cleared: FuzzHarness, tallies: list[Tally]) -> None:
     tally = await _all(
-        cleared, "queries", drawn(_words(_QUERIES, {}), share(13), door="query"), _query
+        cleared, "queries", draw_cases(_words(_QUERIES, {}), count_share(13), door="query"), _query
     )
     tallies.append(tally)
     tally.check()
