@@ -262,7 +262,7 @@ async def terminate_rollout(harness: SecretsHarness, function: str) -> None:
                 if status["phase"] == "awaiting_approval":
                     break
             await asyncio.sleep(0.05)
-    await harness.rollout(function).terminate("to be mended")
+    await harness.rollout(function).terminate("by a test")
 
 
 @pytest.mark.timeout(180)

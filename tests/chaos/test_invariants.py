@@ -134,7 +134,7 @@ KEPT = {
         note="alarm-f001 is in ALARM already",
         acts=(act("alarm"),),
     ),
-    "a terminated one, mended": undone(
+    "a terminated one, rolled back": undone(
         *UNDONE, acts=(act("terminate rollout"),), inner=ended("Terminated", None, id=LOCK, at=112)
     ),
     "a foreign change after the last move": run(

@@ -44,17 +44,17 @@ _TRIVIAL = 8
 class Case(Generic[_T]):
     """One case to run."""
 
-    door: str
+    entry: str
     number: int
     value: _T
 
     @property
     def again(self) -> str:
         """The command that repeats this case only."""
-        return f"make fuzz SEED={SEED} ONLY='{self.door}#{self.number}'"
+        return f"make fuzz SEED={SEED} ONLY='{self.entry}#{self.number}'"
 
     def __str__(self) -> str:
-        return f"{self.door}#{self.number}: {str(self.value)[:600]}\n    again: {self.again}"
+        return f"{self.entry}#{self.number}: {str(self.value)[:600]}\n    again: {self.again}"
 
 
 def count_share(percent: float, of: int = INPUTS) -> int:
@@ -62,44 +62,44 @@ def count_share(percent: float, of: int = INPUTS) -> int:
     return max(8, round(of * percent / 100))
 
 
-def draw_cases(strategy: SearchStrategy[_T], count: int, *, door: str) -> list[Case[_T]]:
+def draw_cases(strategy: SearchStrategy[_T], count: int, *, entry: str) -> list[Case[_T]]:
     """So many different examples, the same for the same seed.
 
     They are drawn beforehand, so that they can be sent concurrently.
     """
     if ONLY:
         wanted, _, number = ONLY.partition("#")
-        if wanted != door:
+        if wanted != entry:
             return []
         chunk, index = divmod(int(number), _CHUNK)
-        return [Case(door, int(number), _chunk(strategy, door, chunk)[index])]
+        return [Case(entry, int(number), _chunk(strategy, entry, chunk)[index])]
     found: dict[str, Case[_T]] = {}
-    for case in _cases(strategy, door, at_most=count // _CHUNK * 4 + 8):
+    for case in _cases(strategy, entry, at_most=count // _CHUNK * 4 + 8):
         found.setdefault(repr(case.value), case)
         if len(found) == count:
             break
     return list(found.values())
 
 
-def draw_chunk(strategy: SearchStrategy[_T], door: str) -> list[Case[_T]]:
+def draw_chunk(strategy: SearchStrategy[_T], entry: str) -> list[Case[_T]]:
     """One chunk of examples, independent of how many are requested."""
-    return [Case(door, number, value) for number, value in enumerate(_chunk(strategy, door, 0))]
+    return [Case(entry, number, value) for number, value in enumerate(_chunk(strategy, entry, 0))]
 
 
-def _cases(strategy: SearchStrategy[_T], door: str, *, at_most: int) -> Iterator[Case[_T]]:
+def _cases(strategy: SearchStrategy[_T], entry: str, *, at_most: int) -> Iterator[Case[_T]]:
     for chunk in range(at_most):
-        for index, value in enumerate(_chunk(strategy, door, chunk)):
-            yield Case(door, chunk * _CHUNK + index, value)
+        for index, value in enumerate(_chunk(strategy, entry, chunk)):
+            yield Case(entry, chunk * _CHUNK + index, value)
 
 
-def _chunk(strategy: SearchStrategy[_T], door: str, chunk: int) -> list[_T]:
+def _chunk(strategy: SearchStrategy[_T], entry: str, chunk: int) -> list[_T]:
     """So many examples, without the constants that Hypothesis collects from loaded modules.
 
     With them a case would depend on which modules are loaded.
     """
     found: list[_T] = []
 
-    @hypothesis.seed(zlib.crc32(f"{SEED}/{door}/{chunk}".encode()))
+    @hypothesis.seed(zlib.crc32(f"{SEED}/{entry}/{chunk}".encode()))
     @settings(
         max_examples=_CHUNK + _TRIVIAL,
         database=None,

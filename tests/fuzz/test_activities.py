@@ -94,7 +94,7 @@ async def test_every_standalone_activity_ends(cleared: FuzzHarness, tallies: lis
         cases += [
             (name, case)
             for case in draw_cases(
-                inputs, max(4, -(-count_share(46) // len(ACTIVITIES))), door=name
+                inputs, max(4, -(-count_share(46) // len(ACTIVITIES))), entry=name
             )
         ]
     names = {id(case): name for name, case in cases}

@@ -131,7 +131,7 @@ async def test_every_start_ends(
         documents_of_model(shaped, KNOWN), lambda data: read_document(reads, data) is not None, huge
     )
     tally = await run_cases(
-        f"start {workflow}", draw_cases(inputs, count_share(percent), door=workflow), meet
+        f"start {workflow}", draw_cases(inputs, count_share(percent), entry=workflow), meet
     )
     tallies.append(tally)
     tally.check()

@@ -183,7 +183,7 @@ async def _all(harness: FuzzHarness, title: str, cases: list[Case[Word]], say: A
 async def test_every_update_is_answered(cleared: FuzzHarness, tallies: list[Tally]) -> None:
     words = any_of_equally([*[_words(_OFTEN, dict(UPDATES))] * 5, _words(_UNKNOWN, {})])
     tally = await _all(
-        cleared, "updates", draw_cases(words, count_share(16), door="update"), _update
+        cleared, "updates", draw_cases(words, count_share(16), entry="update"), _update
     )
     tallies.append(tally)
     tally.check()
@@ -233,7 +233,7 @@ async def _update(running: RunningRollout, word: Word, tally: Tally) -> None:
 )  # a cancel or an eviction drops coroutines
 async def test_every_query_is_answered(cleared: FuzzHarness, tallies: list[Tally]) -> None:
     tally = await _all(
-        cleared, "queries", draw_cases(_words(_QUERIES, {}), count_share(13), door="query"), _query
+        cleared, "queries", draw_cases(_words(_QUERIES, {}), count_share(13), entry="query"), _query
     )
     tallies.append(tally)
     tally.check()
