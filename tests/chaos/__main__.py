@@ -23,7 +23,7 @@ def main() -> int:
     """Run the seeds; print the fault schedule of a failing one."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos",
-        description="Releases in a storm of faults; see docs/chaos.md.",
+        description="Releases amid seeded faults; see docs/chaos.md.",
     )
     parser.add_argument("--seed", type=int, nargs="+", default=[1])
     parser.add_argument("--releases", type=int, default=100)
