@@ -234,12 +234,12 @@ async def test_operation_returns_no_environment_value_and_no_url(
     assert "LOG_LEVEL" in repr(result)
 
 
-@pytest.mark.parametrize("door", ["python", "json"])
-def test_environment_value_cannot_be_held(door: str) -> None:
+@pytest.mark.parametrize("port", ["python", "json"])
+def test_environment_value_cannot_be_held(port: str) -> None:
     document = {"Environment": {"Variables": {"TOKEN": SECRET, "ODD": None}}}
     found = (
         FunctionConfiguration.model_validate(document)
-        if door == "python"
+        if port == "python"
         else TypeAdapter(FunctionConfiguration).validate_json(json.dumps(document))
     )
     assert found.environment is not None

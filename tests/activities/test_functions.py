@@ -227,6 +227,13 @@ def object_(port: FakeLambda, **members: Any) -> UpdateFunctionCodeRequest:
     return upload(port, zip_file=None, s3_bucket="artifacts", s3_key="two.zip", **members)
 
 
+async def expect_stale(made: Functions, request: UpdateFunctionCodeRequest) -> None:
+    """A second attempt that finds another writer's code."""
+    with pytest.raises(ApplicationError, match="Stale") as stale:
+        await on_attempt(2, made.update_function_code, request)
+    assert stale.value.type == "Stale"
+
+
 class TestCode:
     @pytest.mark.parametrize("source", [upload, object_])
     @pytest.mark.parametrize("checksums", [True, False])
@@ -272,9 +279,7 @@ class TestCode:
     ) -> None:
         request = object_(port)
         theirs(port, b"six!")
-        with pytest.raises(ApplicationError, match="Stale") as stale:
-            await on_attempt(2, made.update_function_code, request)
-        assert stale.value.type == "Stale"
+        await expect_stale(made, request)
 
     async def test_code_without_a_checksum_is_stale_and_not_sent_again(
         self, port: FakeLambda, made: Functions
@@ -282,9 +287,7 @@ class TestCode:
         request = object_(port)
         await lose_response(port, made.update_function_code, request)
         port.respond("head_object", MISSING)
-        with pytest.raises(ApplicationError, match="Stale") as stale:
-            await on_attempt(2, made.update_function_code, request)
-        assert stale.value.type == "Stale"
+        await expect_stale(made, request)
         assert port.count("update_function_code") == 1
 
     async def test_code_without_a_revision_is_sent_again(
@@ -308,9 +311,7 @@ class TestCode:
     ) -> None:
         request = upload(port, architectures=["arm64"])
         theirs(port, b"two!")
-        with pytest.raises(ApplicationError, match="Stale") as stale:
-            await on_attempt(2, made.update_function_code, request)
-        assert stale.value.type == "Stale"
+        await expect_stale(made, request)
 
     async def test_version_is_the_response_to_an_upload_with_publish(
         self, port: FakeLambda, made: Functions
