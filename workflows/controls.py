@@ -131,8 +131,7 @@ class ControlHandlers:
         self._controls.check_approve(self.status())
 
     @workflow.update(
-        description="Hold at the current weight; guards go on: "
-        '{"by": "ana", "reason": "p99"}',
+        description='Hold at the current weight; guards go on: {"by": "ana", "reason": "p99"}',
     )
     def pause(self, request: ReasonedRequest) -> ReleaseStatus:
         """Hold a release at its current weight."""
