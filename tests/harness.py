@@ -53,6 +53,22 @@ _POLL_SECONDS: Final = 0.02
 _FUNCTION = re.compile(r"checkout-\d+")
 _function_numbers = itertools.count(1)
 _workflow_numbers = itertools.count(1)
+_start_lock = asyncio.Lock()
+
+
+@asynccontextmanager
+async def starts_in(env: WorkflowEnvironment, *, skipping: bool) -> AsyncIterator[None]:
+    """Start workflows in this block with timers that take no time, or in real time.
+
+    The SDK's switch is one flag for all tasks (temporalio 1.35, testing/_timeskipping.py): two
+    blocks that overlap would leave it off, and every later timer would take its time.
+    """
+    async with _start_lock:
+        if skipping:
+            yield
+        else:
+            with env.with_time_skipping_disabled():
+                yield
 
 
 @dataclass(frozen=True)
@@ -128,9 +144,7 @@ class Harness:
             "args": inputs,
             "result_type": ReleaseStatus,
         }
-        if skipping:
-            return await self.client.start_workflow(workflow, **options)
-        with self.env.with_time_skipping_disabled():
+        async with starts_in(self.env, skipping=skipping):
             return await self.client.start_workflow(workflow, **options)
 
     async def start_raw(self, workflow: str, payload: Payload) -> Handle:

@@ -36,6 +36,7 @@ from tests.fuzz.naming import check_refusal
 from tests.fuzz.payloads import Sent, any_of_equally, inputs_around, read_document, read_input
 from tests.fuzz.shaped import documents_of_model
 from tests.fuzz.size import Case, count_share, draw_cases
+from tests.harness import starts_in
 from workflows.controls import ApproveRequest, ControlRequest, ReasonedRequest, ResumeRequest
 from workflows.domain.status import ReleaseStatus
 
@@ -126,7 +127,7 @@ class RunningRollout:
             "artifact": {"kind": "version", "version": "1"},
             "strategy": {"steps": [SITUATIONS[self.doing]]},
         }
-        with self.harness.env.with_time_skipping_disabled():
+        async with starts_in(self.harness.env, skipping=False):
             outer = await client.start_workflow(
                 "Release", request, id=f"running-{next(_numbers)}", task_queue=QUEUE
             )
