@@ -23,7 +23,7 @@ MANY = [f"{number:02}{'é' * 250}" for number in range(100)]
 ALARMS = {"quiet": "OK", "loud": "ALARM", **dict.fromkeys(MANY, "OK")}
 
 
-_RELEASE = re.compile(r"checkout-\d+")
+_RELEASE = re.compile(r"fuzzfunc-\d+")
 
 
 class Spoiler(Protocol):

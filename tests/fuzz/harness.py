@@ -21,6 +21,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.fuzz.everything import Everything
 from tests.fuzz.size import Case
+from tests.harness import starts_in
 
 QUEUE = "fuzz"
 FUNCTION_PLACEHOLDER = b"checkout-fuzz"
@@ -124,8 +125,11 @@ class FuzzHarness:
         return self.env.client
 
     def function(self) -> str:
-        """Create a function with two versions, the second live."""
-        name = f"checkout-{next(_numbers)}"
+        """Create a function with two versions, the second live.
+
+        No other test's function has such a name: the id of a rollout is that of its function.
+        """
+        name = f"fuzzfunc-{next(_numbers)}"
         self.aws.create(name, "one", "two")
         return name
 
@@ -136,9 +140,10 @@ class FuzzHarness:
         self, workflow: str, payloads: Sequence[Payload], *, id: str | None = None
     ) -> WorkflowHandle[Any, Any]:
         id = id or f"{workflow.lower()}-{next(_numbers)}"  # noqa: A001
-        return await self.client.start_workflow(
-            workflow, args=[RawValue(each) for each in payloads], id=id, task_queue=QUEUE
-        )
+        async with starts_in(self.env, skipping=True):
+            return await self.client.start_workflow(
+                workflow, args=[RawValue(each) for each in payloads], id=id, task_queue=QUEUE
+            )
 
     async def running(self) -> list[str]:
         """The ids of workflows that still run on this queue."""
