@@ -6,6 +6,7 @@ The rules are those of docs/architecture.md and CONTRIBUTING.md.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -61,6 +62,7 @@ def file_of(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+@functools.cache
 def parse(path: Path) -> ast.Module:
     """The syntax tree of a module."""
     return ast.parse(path.read_text())
@@ -199,6 +201,7 @@ UNREPEATABLE_ALLOWED = {
 """Modules that workflows import, with imports or calls that a replay must not make, and why."""
 
 
+@functools.cache
 def loaded_by_workflows() -> list[Path]:
     """The modules that define a workflow, and all of the product that they import."""
     found: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,15 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(path.read_text())
+
+
 def list_tests(path: Path) -> Iterator[str]:
     """The names of the tests in a module."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parse(path)):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name.startswith(
                 "test_"
@@ -42,7 +49,7 @@ def test_names_of_tests_are_short_and_start_with_a_noun(path: Path) -> None:
 def test_expected_errors_are_matched_by_their_text(path: Path) -> None:
     unmatched = [
         f"{node.lineno}: {ast.unparse(node)}"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parse(path))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) in {"pytest.raises", "raises"}
         and "match" not in {keyword.arg for keyword in node.keywords}
@@ -54,7 +61,7 @@ def test_expected_errors_are_matched_by_their_text(path: Path) -> None:
 def test_nothing_is_mocked(path: Path) -> None:
     modules = {
         node.module if isinstance(node, ast.ImportFrom) else alias.name
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parse(path))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
