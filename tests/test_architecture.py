@@ -92,7 +92,9 @@ def own_imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom):
             module = node.module or ""
             if module.split(".")[0] in {"workflows", "activities"}:
-                yield module
+                parts = module.split(".")
+                # To import a module loads the packages that it is in, too.
+                yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
                 members = (f"{module}.{alias.name}" for alias in node.names)
                 yield from (name for name in members if file_of(name).exists())
 
