@@ -12,6 +12,7 @@ from typing import TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.configuration import ConfigurationChange
 from activities.configuration_response import FunctionConfiguration
 from activities.errors import Fault
 from workflows import actions
@@ -51,7 +52,7 @@ class CandidateBuilder:
         if isinstance(request.artifact, S3Package | Image):
             latest = await self._write_code(request.artifact, latest)
         if request.configuration is not None:
-            latest = await self._write_configuration(request, latest)
+            latest = await self._write_configuration(request.configuration, latest)
         return await self._publish(latest)
 
     async def _write_code(
@@ -66,11 +67,9 @@ class CandidateBuilder:
         return await self._wait_until_settled(latest.revision_id)
 
     async def _write_configuration(
-        self, request: ReleaseRequest, latest: LatestState | FunctionConfiguration
+        self, change: ConfigurationChange, latest: LatestState | FunctionConfiguration
     ) -> FunctionConfiguration:
-        change, journal = request.configuration, self._traffic.journal
-        if change is None:
-            raise RuntimeError("no configuration is requested")
+        journal = self._traffic.journal
         description = self._found.latest.description if change.description is not None else None
         self._traffic.record(latest=(*journal.latest, "configuration"), description=description)
         function = self._found.function
