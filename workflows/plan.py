@@ -30,6 +30,7 @@ class ReleasePlan(BaseModel):
     """What a release would do.
 
     ``refusals`` are all the reasons why it must not begin; with one, the rest is incomplete.
+    ``notes`` are what a person should know, and what does not stop the release.
     ``candidate`` is None where the release publishes it. ``calls`` counts the calls to AWS by
     operation, roughly: a read that is repeated until something settles counts once. ``at_least`` is
     how long bakes, analyses and probes take together; approvals come on top.
@@ -43,6 +44,7 @@ class ReleasePlan(BaseModel):
     candidate: str | None = None
     routing: Routing | None = None
     refusals: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
     calls: dict[str, int]
     at_least: timedelta = timedelta()
@@ -87,6 +89,7 @@ def outline(request: ReleaseRequest, found: PreflightResult) -> ReleasePlan:
         stable=live,
         candidate=found.version,
         routing=found.routing,
+        notes=found.notes,
         steps=tuple(action.text for action in actions),
         calls=dict(Counter(name for action in actions for name in action.operations)),
         at_least=sum(_durations(request), timedelta()) if takes_steps else timedelta(),

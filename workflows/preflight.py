@@ -58,7 +58,8 @@ class PreflightResult:
 
     ``version`` is the published version to make live, if the release does not publish one.
     ``alarms`` are the states of those that guard it. ``longest`` is how many seconds an invocation
-    may last, before or after the release. A release keeps this until its end, and many wait in one
+    may last, before or after the release. ``notes`` are what a person should know, and what does
+    not stop the release. A release keeps this until its end, and many wait in one
     worker: so these are a few values, and not AWS's responses.
     """
 
@@ -74,6 +75,7 @@ class PreflightResult:
     version_provisioned: int | None
     alarms: dict[str, str]
     longest: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,9 @@ from workflows.metric_mapping import all_rules, custom_metrics, metric_queries
 VersionNumber = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 """A published version, as AWS writes it: digits in a string."""
 
+Architecture = Literal["x86_64", "arm64"]
+"""The instruction set that code is built for."""
+
 
 class S3Package(Input):
     """A .zip package in S3, in the function's region.
@@ -48,6 +51,12 @@ class S3Package(Input):
     ]
     key: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     object_version: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
+    architecture: Architecture | None = None
+    """What the code is built for; None: what the live version's is."""
+    kms_key: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = None
+    """The ARN of the KMS key that encrypts the package; None: the live version's."""
+    storage_mode: Literal["COPY", "REFERENCE"] | None = None
+    """Whether Lambda copies the package or refers to it in S3; None: as AWS has it."""
 
     def __str__(self) -> str:
         version = f" ({self.object_version})" if self.object_version else ""
@@ -59,6 +68,8 @@ class Image(Input):
 
     kind: Literal["image"]
     uri: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+    architecture: Architecture | None = None
+    """What the image is built for; None: what the live version's is."""
 
     def __str__(self) -> str:
         return self.uri
@@ -87,10 +98,13 @@ Artifact = Annotated[S3Package | Image | PublishedVersion | Latest, Field(discri
 
 
 class Concurrency(Input):
-    """Concurrent executions: ``reserved`` for the function, ``provisioned`` for the candidate."""
+    """Concurrent executions: ``reserved`` for the function, ``provisioned`` for the candidate.
+
+    Without ``provisioned`` the candidate gets what the stable version has; 0 takes it away.
+    """
 
     reserved: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = None
-    provisioned: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    provisioned: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = None
 
 
 class Hooks(Input):
@@ -129,6 +143,10 @@ class GuardSettings(Input):
     metrics: MetricGuards | None = None
     after: Annotated[Duration, Field(le=timedelta(days=14))] | None = None
     """How long guards go on, and stable stays ready, once all traffic is on the candidate."""
+    on_no_data: Literal["note", "hold", "fail"] = "note"
+    """What happens where an alarm has no data: it is noted, the release holds, or it fails."""
+    on_foreign: Literal["end", "ask"] = "end"
+    """What happens where another writer changed the routing: it ends, or a person chooses."""
 
 
 class AliasChange(Input):
@@ -165,6 +183,12 @@ class ReleaseRequest(AliasChange):
     strategy: Strategy = parse_preset("Canary10Percent5Minutes")
     hotfix: StrictBool | None = None
     """Ship during an incident: red alarms and limits do not count, comparison with stable does."""
+    again: StrictBool | None = None
+    """Ship what was rolled back before."""
+    include_latest: StrictBool | None = None
+    """Ship what differs in ``$LATEST`` from the live version and was not requested."""
+    even_if_inactive: StrictBool | None = None
+    """Move traffic to a version that has to wake up."""
 
     @model_validator(mode="after")
     def _has_valid_metrics(self) -> Self:
@@ -175,6 +199,12 @@ class ReleaseRequest(AliasChange):
     def _has_reason_for_hotfix(self) -> Self:
         if self.hotfix and not self.reason.strip():
             raise ValueError("reason: a hotfix must say why")
+        return self
+
+    @model_validator(mode="after")
+    def _has_reason_for_again(self) -> Self:
+        if self.again and not self.reason.strip():
+            raise ValueError("reason: releasing again what was rolled back must say why")
         return self
 
     @property
@@ -218,6 +248,8 @@ class RollbackRequest(AliasChange):
     """Put an alias on ``version``, or on the version live before the current one, in one step."""
 
     version: VersionNumber | None = None
+    even_if_inactive: StrictBool | None = None
+    """Move traffic to a version that has to wake up."""
 
     @model_validator(mode="after")
     def _has_valid_metrics(self) -> Self:

@@ -50,7 +50,9 @@ class Traffic:
                 "revision": found.latest.revision_id,
             }
         )
-        self._progress.report(stable=self.journal.stable, routing=self.split(None, 0))
+        self._progress.report(
+            stable=self.journal.stable, routing=self.split(None, 0), notes=found.notes
+        )
 
     @property
     def percent(self) -> int:

@@ -246,9 +246,9 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
         ({"hotfix": True}, "(input)", "reason: a hotfix must say why"),
         ({"concurrency": {"reserved": -1}}, "concurrency.reserved", "greater than or equal to 0"),
         (
-            {"concurrency": {"provisioned": 0}},
+            {"concurrency": {"provisioned": -1}},
             "concurrency.provisioned",
-            "greater than or equal to 1",
+            "greater than or equal to 0",
         ),
         ({"concurrency": 5}, "concurrency", "object"),
         ({"hooks": {"before": "x"}}, "hooks.before", "Extra inputs are not permitted"),

@@ -63,6 +63,8 @@ def render_page(
         lines += [*_render_analysis(status, status.analysis), ""]
     if strategy.steps:
         lines += [*_render_steps(status, strategy), ""]
+    if status.notes:
+        lines += ["### Good to know", "", *[f"- {note}" for note in status.notes], ""]
     lines += [
         "### What happened",
         "",

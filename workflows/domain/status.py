@@ -78,6 +78,7 @@ class ReleaseStatus(BaseModel):
     - ``ends_at``: when the current wait ends; None where it has no end.
     - ``analysis``: only where metrics are assessed.
     - ``hotfix``: only where the release is one.
+    - ``notes``: what a person should know, and what does not stop the release.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -94,3 +95,4 @@ class ReleaseStatus(BaseModel):
     ends_at: datetime | None = None
     analysis: AnalysisStatus | None = Field(default=None, exclude_if=lambda value: value is None)
     hotfix: bool = Field(default=False, exclude_if=lambda value: not value)
+    notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
