@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from temporalio.common import Priority
 from temporalio.exceptions import ActivityError
 
 from activities.aliases import (
@@ -45,13 +44,11 @@ from activities.functions import Functions
 from activities.restore_latest import RestoreLatest, RestoreLatestRequest
 from activities.settling import SettleFunctionRequest, Settling
 from activities.versions import PublishVersionRequest, Versions
-from workflows.call import call, fault_of
+from workflows.call import DEFAULT_OPTIONS, CallOptions, call, fault_of
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 from workflows.request import Image, S3Package
-
-_DEFAULT = Priority.default
 
 
 async def find_function(
@@ -65,12 +62,14 @@ async def find_function(
     )
 
 
-async def read_alias(target: Target, *, priority: Priority = _DEFAULT) -> AliasConfiguration | None:
+async def read_alias(
+    target: Target, *, options: CallOptions = DEFAULT_OPTIONS
+) -> AliasConfiguration | None:
     """Read how an alias routes; None where there is no such alias."""
     request = GetAliasRequest(function_name=target.name, name=target.alias)
     try:
         return await call(
-            Aliases.get_alias, request, summary=f"Read where {target} points", priority=priority
+            Aliases.get_alias, request, summary=f"Read where {target} points", options=options
         )
     except ActivityError as error:
         if fault_of(error) is Fault.NOT_FOUND:
@@ -93,7 +92,7 @@ async def update_alias(
     *,
     revision: str | None,
     summary: str,
-    priority: Priority = _DEFAULT,
+    options: CallOptions = DEFAULT_OPTIONS,
 ) -> str | None:
     """Set an alias' routing if it is still at ``revision``; return the new revision.
 
@@ -106,9 +105,7 @@ async def update_alias(
         routing_config=AliasRoutingConfiguration(additional_version_weights=dict(routing.weights)),
         revision_id=revision,
     )
-    return (
-        await call(Aliases.update_alias, request, summary=summary, priority=priority)
-    ).revision_id
+    return (await call(Aliases.update_alias, request, summary=summary, options=options)).revision_id
 
 
 async def create_alias(target: Target, version: str) -> str | None:
@@ -121,14 +118,14 @@ async def create_alias(target: Target, version: str) -> str | None:
     ).revision_id
 
 
-async def delete_alias(target: Target, *, priority: Priority) -> None:
+async def delete_alias(target: Target, *, options: CallOptions) -> None:
     """Delete an alias that this release created."""
     request = DeleteAliasRequest(function_name=target.name, name=target.alias)
     await call(
         Aliases.delete_alias,
         request,
         summary=f"Delete {target}, which this release created",
-        priority=priority,
+        options=options,
     )
 
 
@@ -203,7 +200,7 @@ async def publish_version(
     return await call(Versions.publish_version, request, summary="Publish a version")
 
 
-async def restore_latest(journal: Journal, version: str, *, priority: Priority) -> None:
+async def restore_latest(journal: Journal, version: str, *, options: CallOptions) -> None:
     """Restore ``$LATEST`` from a version, unless another writer changed it meanwhile."""
     request = RestoreLatestRequest(
         function_name=journal.target.name,
@@ -215,7 +212,7 @@ async def restore_latest(journal: Journal, version: str, *, priority: Priority) 
         description=journal.description,
     )
     summary = f"Put {' and '.join(journal.latest)} of $LATEST back to version {version}"
-    await call(RestoreLatest.restore_latest, request, summary=summary, priority=priority)
+    await call(RestoreLatest.restore_latest, request, summary=summary, options=options)
 
 
 async def read_alarms(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from temporalio import workflow
-from temporalio.common import Priority
+from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.errors import Fault
@@ -25,12 +26,27 @@ HIGHEST_PRIORITY: Final = Priority(priority_key=HIGHEST_PRIORITY_KEY)
 _CAUSE_LENGTH: Final = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How urgent a call is, and how it is retried; ``retry`` None: by its operation's policy.
+
+    Where ``retry`` limits the attempts, the caller decides what happens after them: the activity
+    then gives up for no fault that passes.
+    """
+
+    priority: Priority = Priority.default
+    retry: RetryPolicy | None = None
+
+
+DEFAULT_OPTIONS: Final = CallOptions()
+
+
 async def call(
     operation: Callable[[_Group, _Request], Coroutine[Any, Any, _Answer]],
     request: _Request,
     *,
     summary: str,
-    priority: Priority = Priority.default,
+    options: CallOptions = DEFAULT_OPTIONS,
 ) -> _Answer:
     """Carry out an operation and return AWS's answer; ``summary`` is its line in the timeline.
 
@@ -44,10 +60,10 @@ async def call(
         request,
         start_to_close_timeout=policy.start_to_close,
         heartbeat_timeout=policy.heartbeat,
-        retry_policy=policy.retry,
+        retry_policy=options.retry or policy.retry,
         cancellation_type=policy.cancellation,
         summary=summary,
-        priority=priority,
+        priority=options.priority,
     )
 
 

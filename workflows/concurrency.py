@@ -5,10 +5,6 @@ Reserved concurrency belongs to a function, provisioned concurrency to a version
 
 from __future__ import annotations
 
-from typing import Final
-
-from temporalio.common import Priority
-
 from activities.concurrency import (
     DeleteFunctionConcurrencyRequest,
     PutFunctionConcurrencyRequest,
@@ -21,13 +17,11 @@ from activities.provisioned import (
     PutProvisionedConcurrencyConfigRequest,
 )
 from activities.settling import SettleProvisionedConcurrencyRequest, Settling
-from workflows.call import call
-
-_DEFAULT: Final = Priority.default
+from workflows.call import DEFAULT_OPTIONS, CallOptions, call
 
 
 async def put_reserved(
-    function: str, executions: int | None, *, priority: Priority = _DEFAULT
+    function: str, executions: int | None, *, options: CallOptions = DEFAULT_OPTIONS
 ) -> None:
     """Reserve concurrent executions for a function; None removes the reservation."""
     if executions is None:
@@ -36,7 +30,7 @@ async def put_reserved(
             ReservedConcurrency.delete_function_concurrency,
             request,
             summary="Reserve no concurrency",
-            priority=priority,
+            options=options,
         )
     else:
         put = PutFunctionConcurrencyRequest(
@@ -46,7 +40,7 @@ async def put_reserved(
             ReservedConcurrency.put_function_concurrency,
             put,
             summary=f"Reserve {executions} concurrent executions",
-            priority=priority,
+            options=options,
         )
 
 
@@ -59,7 +53,7 @@ async def read_provisioned(function: str, qualifier: str) -> int | None:
 
 
 async def put_provisioned(
-    function: str, version: str, executions: int | None, *, priority: Priority = _DEFAULT
+    function: str, version: str, executions: int | None, *, options: CallOptions = DEFAULT_OPTIONS
 ) -> None:
     """Provision concurrency on a version; None removes it. Does not wait until it is ready."""
     if executions is None:
@@ -70,7 +64,7 @@ async def put_provisioned(
             ProvisionedConcurrency.delete_provisioned_concurrency_config,
             request,
             summary=f"Release provisioned concurrency of version {version}",
-            priority=priority,
+            options=options,
         )
     else:
         put = PutProvisionedConcurrencyConfigRequest(
@@ -80,7 +74,7 @@ async def put_provisioned(
             ProvisionedConcurrency.put_provisioned_concurrency_config,
             put,
             summary=f"Provision {executions} on version {version}",
-            priority=priority,
+            options=options,
         )
 
 

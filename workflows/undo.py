@@ -18,13 +18,15 @@ from activities.aliases import AliasConfiguration
 from activities.errors import Fault
 from activities.operation import WRITE
 from workflows import actions
-from workflows.call import HIGHEST_PRIORITY, fault_of, root_cause
+from workflows.call import HIGHEST_PRIORITY, CallOptions, fault_of, root_cause
 from workflows.concurrency import put_provisioned, put_reserved
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 
 _MOST_READS: Final = 3
 """Reads of an alias: a late write of our own may arrive between a read and the next write."""
+
+URGENT: Final = CallOptions(priority=HIGHEST_PRIORITY)
 
 _FOUND_LENGTH: Final = 500
 _INVALID: Final = "what AWS returned for it before is not a valid request"
@@ -61,12 +63,12 @@ async def put_back(
     leftovers = [
         await _attempt(
             f"provisioned concurrency of version {version}",
-            put_provisioned(journal.target.name, version, count, priority=HIGHEST_PRIORITY),
+            put_provisioned(journal.target.name, version, count, options=URGENT),
         )
         for version, count in additions_first
     ]
     if journal.reserving:
-        write = put_reserved(journal.target.name, journal.reserved, priority=HIGHEST_PRIORITY)
+        write = put_reserved(journal.target.name, journal.reserved, options=URGENT)
         leftovers.append(await _attempt("reserved concurrency", write))
     if journal.latest:
         leftovers.append(await _put_back_latest(journal))
@@ -98,7 +100,7 @@ async def _restore_routing(journal: Journal, before: Routing, revision: str | No
         before,
         revision=revision,
         summary=f"Put {journal.target} back on {before}",
-        priority=HIGHEST_PRIORITY,
+        options=URGENT,
     )
 
 
@@ -133,12 +135,12 @@ async def _delete_created(journal: Journal) -> None:
         await workflow.sleep(WRITE.start_to_close, summary=summary)
         if await _read_own_alias(journal) is None:
             return
-    await actions.delete_alias(journal.target, priority=HIGHEST_PRIORITY)
+    await actions.delete_alias(journal.target, options=URGENT)
 
 
 async def _read_own_alias(journal: Journal) -> AliasConfiguration | None:
     """Read the alias. Raises unless it routes as this release found it, or can have set it."""
-    alias = await actions.read_alias(journal.target, priority=HIGHEST_PRIORITY)
+    alias = await actions.read_alias(journal.target, options=URGENT)
     if alias is not None:
         found = actions.routing_of(alias)
         if found != journal.before and not found.is_limited_to(journal.stable, journal.candidate):
@@ -150,7 +152,7 @@ async def _put_back_latest(journal: Journal) -> str | None:
     what = f"{' and '.join(journal.latest)} of $LATEST"
     if journal.stable is None:
         return f"{what} stay as released: there is no earlier version to put back"
-    write = actions.restore_latest(journal, journal.stable, priority=HIGHEST_PRIORITY)
+    write = actions.restore_latest(journal, journal.stable, options=URGENT)
     return await _attempt(what, write)
 
 
