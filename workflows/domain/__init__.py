@@ -12,6 +12,7 @@ A release:
 - :mod:`~workflows.domain.preflight_rules`: why a release must not start
 - :mod:`~workflows.domain.hook_answer`: what a hook answers
 - :mod:`~workflows.domain.journal`: what a rollback has to put back
+- :mod:`~workflows.domain.latest_content`: what ``$LATEST`` held before
 - :mod:`~workflows.domain.status`: the status of a release
 
 The assessment of a candidate (``docs/judgement.md`` describes the method and its limits):

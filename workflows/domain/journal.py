@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from workflows.domain.latest_content import LatestContent
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 
@@ -30,6 +31,12 @@ class Journal(BaseModel):
     - ``revision``: the RevisionId of ``$LATEST`` before.
     - ``uploaded``: base64 of the SHA-256 of the code that the release uploaded, as soon as AWS has
       returned it.
+    - ``found``: the content of ``$LATEST`` before. None in a journal of an earlier version of this
+      program, whose undo copies the stable version.
+    - ``source``: the members of UpdateFunctionCode that name what the release uploads.
+    - ``written``: each setting that the release writes, as UpdateFunctionConfiguration takes it. Of
+      the environment the names of its variables alone.
+    - ``settled``: the RevisionId of ``$LATEST`` once the release's last change of it has settled.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -45,6 +52,10 @@ class Journal(BaseModel):
     description: str | None = None
     revision: str | None = None
     uploaded: str | None = None
+    found: LatestContent | None = None
+    source: dict[str, str] = Field(default_factory=dict[str, str])
+    written: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    settled: str | None = None
 
     @property
     def stable(self) -> str | None:
