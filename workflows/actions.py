@@ -66,7 +66,7 @@ async def read_alias(
     target: Target, *, options: CallOptions = DEFAULT_OPTIONS
 ) -> AliasConfiguration | None:
     """Read how an alias routes; None where there is no such alias."""
-    request = GetAliasRequest(function_name=target.name, name=target.alias)
+    request = GetAliasRequest(function_name=target.function, name=target.alias)
     try:
         return await call(
             Aliases.get_alias, request, summary=f"Read where {target} points", options=options
@@ -99,7 +99,7 @@ async def update_alias(
     ``Stale`` where another writer changed the alias since it was read.
     """
     request = UpdateAliasRequest(
-        function_name=target.name,
+        function_name=target.function,
         name=target.alias,
         function_version=routing.version,
         routing_config=AliasRoutingConfiguration(additional_version_weights=dict(routing.weights)),
@@ -111,7 +111,7 @@ async def update_alias(
 async def create_alias(target: Target, version: str) -> str | None:
     """Create an alias for a version; return its revision."""
     request = CreateAliasRequest(
-        function_name=target.name, name=target.alias, function_version=version
+        function_name=target.function, name=target.alias, function_version=version
     )
     return (
         await call(Aliases.create_alias, request, summary=f"Create {target} at version {version}")
@@ -120,7 +120,7 @@ async def create_alias(target: Target, version: str) -> str | None:
 
 async def delete_alias(target: Target, *, options: CallOptions) -> None:
     """Delete an alias that this release created."""
-    request = DeleteAliasRequest(function_name=target.name, name=target.alias)
+    request = DeleteAliasRequest(function_name=target.function, name=target.alias)
     await call(
         Aliases.delete_alias,
         request,
@@ -203,7 +203,7 @@ async def publish_version(
 async def restore_latest(journal: Journal, version: str, *, options: CallOptions) -> None:
     """Restore ``$LATEST`` from a version, unless another writer changed it meanwhile."""
     request = RestoreLatestRequest(
-        function_name=journal.target.name,
+        function_name=journal.function,
         version=version,
         parts=list(journal.latest),
         replacing=journal.candidate,

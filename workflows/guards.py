@@ -204,7 +204,7 @@ class Guards:
         question: dict[str, object] = {
             "hook": name,
             "release": workflow.info().workflow_id,
-            "target": {"function": found.function, "alias": self._request.target.alias},
+            "target": {"function": found.target.name, "alias": self._request.target.alias},
             "stable": stable,
             "stable_arn": f"{found.arn}:{stable}" if stable else None,
             "candidate": candidate,

@@ -109,10 +109,10 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> PreflightResul
     routing = routing_of(first.alias) if first.alias else None
     if routing is None and isinstance(request, RollbackRequest):
         raise ReleaseRejected(f"target.alias: there is no alias {target.alias} of {target.name}")
-    place = place_of(first.function)
+    place = place_of(first.function, request.target)
     version = await find_version(request, routing, place=place)
     published = None if routing is None or routing.version == "$LATEST" else routing.version
-    second = await _read_second(request, published=published, version=version)
+    second = await _read_second(request, target.at(place), published=published, version=version)
     limits = first.function.concurrency
     reserved = limits.reserved_concurrent_executions if limits else None
     is_live = version is not None and version == published
@@ -132,8 +132,8 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> PreflightResul
         raise ReleaseRejected(*reasons)
     return PreflightResult(
         target=target,
-        function=target.name,
-        arn=latest.function_arn,
+        function=place.arn,
+        arn=place.arn,
         place=place,
         latest=LatestState(latest.revision_id, latest.code_sha256, latest.description),
         routing=routing,
@@ -147,7 +147,7 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> PreflightResul
 
 
 async def _read_first(request: ReleaseRequest | RollbackRequest) -> _FirstReads:
-    alias = start_read(or_reject(actions.read_alias(request.target.bare), field="target.alias"))
+    alias = start_read(or_reject(actions.read_alias(request.target), field="target.alias"))
     function = start_read(locate(request.target))
     alarms = start_read(read_alarm_states(request))
     hooks = [start_read(read) for read in hook_reads(request)]
@@ -156,9 +156,13 @@ async def _read_first(request: ReleaseRequest | RollbackRequest) -> _FirstReads:
 
 
 async def _read_second(
-    request: ReleaseRequest | RollbackRequest, *, published: str | None, version: str | None
+    request: ReleaseRequest | RollbackRequest,
+    target: Target,
+    *,
+    published: str | None,
+    version: str | None,
 ) -> _SecondReads:
-    target, field = request.target.bare, _VERSION_FIELD[type(request)]
+    field = _VERSION_FIELD[type(request)]
     provisions = request.concurrency.provisioned is not None
     reserves = request.concurrency.reserved is not None
     alias_matters = published and (request.strategy.is_weighted or provisions)

@@ -50,12 +50,25 @@ async def locate(target: Target) -> GetFunctionResponse:
     return await or_reject(read, field="target.function")
 
 
-def place_of(found: GetFunctionResponse) -> Place:
-    """Return account, region and name of a function, by its ARN."""
+def place_of(found: GetFunctionResponse, target: Target) -> Place:
+    """Return account, region and name of a target's function, by the ARN that AWS returned.
+
+    Rejects a namesake in another account or region than the target names.
+    """
     try:
-        return Place.from_arn(configuration_of(found).function_arn)
+        place = Place.from_arn(configuration_of(found).function_arn)
     except ValueError as error:
         raise ReleaseRejected(f"target.function: {error}") from None
+    for what, named, actual in (
+        ("account", target.account, place.account),
+        ("region", target.region, place.region),
+    ):
+        if named not in {None, actual}:
+            raise ReleaseRejected(
+                f"target.function: {target.function} is in {what} {named}, and this worker serves "
+                f"{what} {actual}: a worker of {named} has to release it"
+            )
+    return place
 
 
 def configuration_of(found: GetFunctionResponse) -> FunctionConfiguration:
@@ -80,7 +93,7 @@ def routing_of(alias: AliasConfiguration) -> Routing:
 async def read_version(target: Target, version: str, *, field: str) -> FunctionConfiguration:
     """Read a published version."""
     summary = f"Read version {version}"
-    read = actions.find_function(target.name, qualifier=version, summary=summary)
+    read = actions.find_function(target.function, qualifier=version, summary=summary)
     return configuration_of(await or_reject(read, field=field))
 
 
@@ -110,7 +123,7 @@ def hook_reads(request: ReleaseRequest | RollbackRequest) -> list[Coroutine[Any,
 
 async def read_provisioned_of(target: Target, qualifier: str) -> int | None:
     """Read how much concurrency is provisioned on a version or alias; None for none."""
-    return await or_reject(read_provisioned(target.name, qualifier), field="target.alias")
+    return await or_reject(read_provisioned(target.function, qualifier), field="target.alias")
 
 
 async def read_unreserved() -> int | None:
@@ -135,7 +148,7 @@ async def find_version(
             live = routing.version
             rollout_id = place.rollout_id(request.target.alias)
             before = await find_previous_version(rollout_id, live)
-            before = before or await _read_described_before(request.target.bare, live)
+            before = before or await _read_described_before(request.target.at(place), live)
             if before is None:
                 raise ReleaseRejected(
                     f"version: nothing says which version was live before {live}: name one"

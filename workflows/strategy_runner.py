@@ -217,7 +217,7 @@ class StrategyRunner:
             label = f"{count} of {step.request_count}" + (
                 f", {request.name}" if request.name else ""
             )
-            function = self._traffic.journal.target.name
+            function = self._traffic.journal.function
             failure = await send_probe(
                 function, candidate, request, max_latency=step.max_latency, label=label
             )

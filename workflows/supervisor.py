@@ -26,17 +26,19 @@ from temporalio.exceptions import (
 
 from activities.operation import WRITE
 from workflows import search_attributes
+from workflows.alias_undo import PutBackFailed
 from workflows.call import root_cause, shield_from_cancel
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Analysis, Approval, Bake
+from workflows.domain.target import Place
 from workflows.eviction import IDLE_WORKFLOWS
 from workflows.past_rollouts import read_journal
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.rollout import Rollout
-from workflows.undo import PutBackFailed, describe_restored, put_back
+from workflows.undo import UndoEvents, describe_restored, put_back
 
 _EVICTED_FROM: Final = timedelta(minutes=1)
 """A bake of at least this makes it worth evicting this workflow from the worker's memory."""
@@ -66,10 +68,10 @@ class Supervisor:
         )
         workflow.set_current_details(f"**{request.summary}**\n\n{request.reason}")
         try:
-            place = place_of(await locate(request.target))
+            place = place_of(await locate(request.target), request.target)
         except ReleaseRejected as error:
             raise self._reject(str(error)) from None
-        rollout = await self._start(place.rollout_id(target.alias))
+        rollout = await self._start(place)
         if _is_long(request):
             IDLE_WORKFLOWS.mark_idle(workflow.info().run_id)
         try:
@@ -79,13 +81,16 @@ class Supervisor:
         self._report_end(status.phase)
         return status
 
-    async def _start(self, rollout_id: str) -> _RolloutHandle:
+    async def _start(self, place: Place) -> _RolloutHandle:
+        """Start the rollout, which is given the function's ARN: no other account has it."""
         request, target = self._request, self._target
+        located = request.model_copy(update={"target": request.target.at(place)})
+        rollout_id = place.rollout_id(target.alias)
         requested_by = search_attributes.truncate(request.requested_by)
         try:
             return await workflow.start_child_workflow(
                 Rollout.run,
-                RolloutRequest(request),
+                RolloutRequest(located),
                 id=rollout_id,
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
@@ -141,8 +146,15 @@ class Supervisor:
             leftovers = await put_back(
                 journal,
                 revision=None,
-                on_alias_restored=lambda: None,
-                before_rest=_wait_for_late_writes,
+                written=None,
+                events=UndoEvents(
+                    on_alias_restored=lambda _: None,
+                    on_problem=lambda cause: workflow.set_current_details(
+                        f"{killed.capitalize()}. Cannot put back yet: {cause}. It is tried until "
+                        "it succeeds."
+                    ),
+                    before_rest=_wait_for_late_writes,
+                ),
             )
         except PutBackFailed as problem:
             reason = f"{killed}; {problem}"

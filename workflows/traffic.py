@@ -6,7 +6,8 @@ memo, where the workflow that started the rollout reads it if the rollout is ter
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -18,32 +19,36 @@ from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, TrafficSplit
 from workflows.domain.target import Target
+from workflows.foreign_routing import Choice, ForeignChange, ForeignRouting, is_own
 from workflows.past_rollouts import JOURNAL_MEMO
 from workflows.preflight import PreflightResult
 from workflows.progress import Progress
-from workflows.undo import put_back
+from workflows.undo import UndoEvents, put_back
 
-_SUMMARY_LENGTH = 200
+_SUMMARY_LENGTH: Final = 200
 
-
-class ForeignChange(Exception):
-    """Another writer changed the alias during the release: it must not be written any more."""
+_MOST_WRITES: Final = 5
+"""Writes of one routing: another writer may change the alias' description between two of them."""
 
 
 class Traffic:
     """Where an alias routes, which revision it has, and what the release has changed so far."""
 
-    def __init__(self, target: Target, progress: Progress) -> None:
+    def __init__(self, target: Target, progress: Progress, foreign: ForeignRouting) -> None:
         """Begin with nothing changed; :meth:`begin` takes what preflight found."""
         self.journal = Journal(target=target)
         self._progress = progress
+        self._foreign = foreign
         self._revision: str | None = None
+        self._written: Routing | None = None
+        self._stable_before: str | None = None
 
     def begin(self, found: PreflightResult) -> None:
         """Take how things were before the first change."""
-        self._revision = found.revision
+        self._revision, self._written = found.revision, found.routing
         self.journal = self.journal.model_copy(
             update={
+                "target": found.target.at(found.place),
                 "before": found.routing,
                 "reserved": found.reserved,
                 "candidate": found.version,
@@ -75,20 +80,64 @@ class Traffic:
         self.journal = self.journal.model_copy(update=facts)
 
     async def route(self, routing: Routing, summary: str) -> None:
-        """Set the alias' routing. Raises :class:`ForeignChange` where the alias was changed.
+        """Set the alias' routing. Raises :class:`ForeignChange` where its routing was changed.
 
-        The revision is unknown from the request until its answer.
+        Where only its description or policy was changed, it is written under its new revision. The
+        revision is unknown from the request until its answer.
         """
         self.record(shifting=True)
-        revision, self._revision = self._revision, None
-        try:
-            self._revision = await actions.update_alias(
-                self.journal.target, routing, revision=revision, summary=summary
+        for writes_left in reversed(range(_MOST_WRITES)):
+            revision, self._revision = self._revision, None
+            wanted = self._replace_stable(routing)
+            try:
+                self._revision = await actions.update_alias(
+                    self.journal.target, wanted, revision=revision, summary=summary
+                )
+            except ActivityError as error:
+                if fault_of(error) is not Fault.STALE:
+                    raise
+                if not writes_left or not workflow.patched("same-routing-is-ours"):
+                    raise ForeignChange(root_cause(error)) from error
+                await self._take_revision()
+            else:
+                self._written = wanted
+                return
+
+    async def _take_revision(self) -> None:
+        """Take the alias' new revision, if it routes as it was written, or a person says so."""
+        alias = await actions.read_alias(self.journal.target)
+        if alias is None or self._written is None:
+            raise ForeignChange("it is gone: somebody deleted it")
+        found = actions.routing_of(alias)
+        if is_own(found, self._written, self.journal.stable, self.journal.candidate):
+            self._progress.report(
+                note=f"{self.journal.target} was changed by another writer, its routing was not: "
+                "going on"
             )
-        except ActivityError as error:
-            if fault_of(error) is Fault.STALE:
-                raise self._foreign_change(root_cause(error)) from error
-            raise
+        elif (choice := await self._choose(found)) is Choice.LEAVE:
+            raise ForeignChange(f"found {found}", found)
+        elif choice is Choice.ADOPT:
+            self._stable_before = self._stable_before or self.journal.stable
+            self.record(before=found)
+            self._progress.report(stable=found.version)
+        self._revision = alias.revision_id
+
+    def _replace_stable(self, routing: Routing) -> Routing:
+        """Return a routing with the version that became stable meanwhile, if one did."""
+        if self._stable_before is None or routing.version != self._stable_before:
+            return routing
+        return routing.model_copy(update={"version": self.journal.stable})
+
+    async def _choose(self, found: Routing | None) -> Choice:
+        """Have a person choose. A published version other than ours may become the stable one."""
+        is_adoptable = (
+            found is not None
+            and found.version.isdecimal()
+            and not found.weights
+            and found.version != self.journal.candidate
+            and self._progress.status.analysis is None
+        )
+        return await self._foreign.choose(found, is_adoptable=is_adoptable)
 
     async def set_weight(self, percent: int, stable: str, candidate: str, reason: str) -> None:
         """Send this share of the traffic to the candidate, unless it has that share already."""
@@ -107,16 +156,16 @@ class Traffic:
         """Read the alias; raise :class:`ForeignChange` unless it routes like this."""
         alias = await actions.read_alias(self.journal.target)
         found = actions.routing_of(alias) if alias else None
-        if found != routing:
-            raise self._foreign_change(f"found {found or 'no alias'}")
+        if found is None:
+            raise ForeignChange("found no alias")
+        if not is_own(found, routing, self.journal.stable):
+            raise ForeignChange(f"found {found}", found)
 
-    async def put_back(self, on_alias_restored: Callable[[], None]) -> list[str]:
+    async def put_back(self, events: UndoEvents) -> list[str]:
         """Undo what the journal holds, the alias first; return what could not be undone."""
         return await put_back(
-            self.journal, revision=self._revision, on_alias_restored=on_alias_restored
-        )
-
-    def _foreign_change(self, found: str) -> ForeignChange:
-        return ForeignChange(
-            f"somebody else moved {self.journal.target}: {found}; it was left like that"
+            self.journal,
+            revision=self._revision,
+            written=self._written,
+            events=replace(events, choose=self._choose),
         )

@@ -24,8 +24,9 @@ class Journal(BaseModel):
     - ``candidate``: the version that the release published, once there is one.
     - ``shifting``: the release may have changed the routing of the alias.
     - ``reserving``: the release may have changed the reserved concurrency, which was ``reserved``.
+      ``reserved_written`` is what the release set.
     - ``provisioned``: for each version whose provisioned concurrency the release may change, what
-      it was (None: none).
+      it was (None: none). ``provisioned_written`` is what the release set.
     - ``latest``: the parts of ``$LATEST`` that the release may overwrite. ``description`` is the
       function's description before, if that changes too.
     - ``revision``: the RevisionId of ``$LATEST`` before.
@@ -47,7 +48,9 @@ class Journal(BaseModel):
     shifting: bool = False
     reserving: bool = False
     reserved: int | None = None
+    reserved_written: int | None = None
     provisioned: dict[str, int | None] = Field(default_factory=dict[str, int | None])
+    provisioned_written: dict[str, int | None] = Field(default_factory=dict[str, int | None])
     latest: tuple[LatestPart, ...] = ()
     description: str | None = None
     revision: str | None = None
@@ -56,6 +59,14 @@ class Journal(BaseModel):
     source: dict[str, str] = Field(default_factory=dict[str, str])
     written: dict[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
     settled: str | None = None
+
+    @property
+    def function(self) -> str:
+        """The function, as AWS is called about it: by its ARN.
+
+        By its name in a journal of an earlier version of this program.
+        """
+        return self.target.function
 
     @property
     def stable(self) -> str | None:

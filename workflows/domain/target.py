@@ -10,11 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from workflows.domain.inputs import Input
 
 _FUNCTION: Final = re.compile(
-    r"(?:(?:arn:[a-z-]+:lambda:[a-z0-9-]+:)?\d{12}:function:)?([a-zA-Z0-9-_]{1,64})", re.ASCII
+    r"(?:(?:arn:[a-z-]+:lambda:([a-z0-9-]+):)?(\d{12}):function:)?[a-zA-Z0-9-_]{1,64}", re.ASCII
 )
 _ARN: Final = re.compile(
-    r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]+)(?::.*)?", re.ASCII
+    r"arn:([a-z-]+):lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]{1,64})(?::.*)?", re.ASCII
 )
+_MAX_ARN_CHARACTERS: Final = 140
 _ALIAS: Final = re.compile(r"(?!\d+$)[a-zA-Z0-9-_]+", re.ASCII)
 
 
@@ -35,7 +36,9 @@ def _check_alias(value: str) -> str:
     return value
 
 
-FunctionName = Annotated[str, Field(max_length=140), AfterValidator(_check_function)]
+FunctionName = Annotated[
+    str, Field(max_length=_MAX_ARN_CHARACTERS), AfterValidator(_check_function)
+]
 AliasName = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_check_alias)]
 
 
@@ -55,6 +58,22 @@ class Target(Input):
         """The same target, by the bare name of the function."""
         return Target(function=self.name, alias=self.alias)
 
+    @property
+    def account(self) -> str | None:
+        """The account that it names; None for a bare name."""
+        found = _FUNCTION.fullmatch(self.function)
+        return found[2] if found else None
+
+    @property
+    def region(self) -> str | None:
+        """The region that it names; None for a bare name or a partial ARN."""
+        found = _FUNCTION.fullmatch(self.function)
+        return found[1] if found else None
+
+    def at(self, place: Place) -> Target:
+        """The same target, by the ARN of its function: no other account has it."""
+        return Target(function=place.arn, alias=self.alias)
+
     def __str__(self) -> str:
         return f"{self.name}:{self.alias}"
 
@@ -70,13 +89,22 @@ class Place(BaseModel):
     account: str
     region: str
     function: str
+    partition: str = "aws"
 
     @classmethod
     def from_arn(cls, arn: str) -> Place:
         """Parse the ARN of a function. Anything else is a ``ValueError``."""
         if not (found := _ARN.fullmatch(arn)):
             raise ValueError(f"not the ARN of a function: {arn}")
-        return cls(region=found[1], account=found[2], function=found[3])
+        place = cls(partition=found[1], region=found[2], account=found[3], function=found[4])
+        if len(place.arn) > _MAX_ARN_CHARACTERS:
+            raise ValueError(f"not the ARN of a function: {arn}")
+        return place
+
+    @property
+    def arn(self) -> str:
+        """The unqualified ARN of the function."""
+        return f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{self.function}"
 
     def rollout_id(self, alias: str) -> str:
         """The workflow id of the ``Rollout`` of an alias.
