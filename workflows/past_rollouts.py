@@ -1,4 +1,4 @@
-"""What earlier rollouts of an alias left in Temporal: the version live before, and their journals.
+"""What earlier rollouts of an alias left in Temporal: its history, and their journals.
 
 The runs of ``Rollout`` under one id are the history of its alias. Reading them costs AWS nothing;
 they last as long as the namespace's retention.

@@ -7,9 +7,13 @@ A release:
 - :mod:`~workflows.domain.inputs`: the base class of what users send, durations, percentages
 - :mod:`~workflows.domain.target`: the function and alias of a release, and the rollout id
 - :mod:`~workflows.domain.routing`: how an alias divides its traffic
+- :mod:`~workflows.domain.alias_history`: what was live before, and what was rolled back from
 - :mod:`~workflows.domain.strategy`: steps and presets
 - :mod:`~workflows.domain.probe`: the step that sends requests to the candidate
-- :mod:`~workflows.domain.preflight_rules`: why a release must not start
+- :mod:`~workflows.domain.preflight_facts`: what preflight found, and what is requested
+- :mod:`~workflows.domain.preflight_rules`: why a release must not start, and what to know of it
+- :mod:`~workflows.domain.concurrency_rules`: the same for reserved and provisioned concurrency
+- :mod:`~workflows.domain.latest_rules`: what may be published with ``$LATEST``
 - :mod:`~workflows.domain.hook_answer`: what a hook answers
 - :mod:`~workflows.domain.journal`: what a rollback has to put back
 - :mod:`~workflows.domain.latest_content`: what ``$LATEST`` held before
