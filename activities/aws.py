@@ -27,12 +27,18 @@ from aiobotocore.config import AioConfig
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.response import AioStreamingBody
 from aiobotocore.session import AioSession, get_session
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    ParamValidationError,
+    ProxyConnectionError,
+)
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from activities.call_metric import count_call
-from activities.error_response import is_about_call_rate, parse_error_response
+from activities.error_response import is_about_call_rate, is_proxy_login, parse_error_response
 from activities.errors import AwsError, classify_error
 from activities.limits.rate import RATE_LIMITED_SERVICES, Limits
 from activities.package_download import download_package
@@ -221,7 +227,9 @@ class Connection:
             kind = "read" if operation.startswith(_READ_PREFIXES) else "write"
         try:
             client = await self.open_client(service, kind)
-        except (BotoCoreError, ValueError) as problem:
+        except BotoCoreError as problem:
+            raise _translate_error(operation, problem, {}) from None
+        except ValueError as problem:
             raise AwsError(operation, "InvalidConfigError", redact(str(problem), {})) from None
         send = getattr(client, operation)
         name = client.meta.method_to_api_mapping[operation]
@@ -270,6 +278,10 @@ def _translate_error(  # noqa: PLR0911 - one return for each kind of failure
             failure.kwargs.get("error"), aiohttp.ClientResponseError
         ):
             return AwsError(operation, "ResponseParserError", "the answer is not HTTP")
+        case ProxyConnectionError() if is_proxy_login(failure.kwargs.get("error")):
+            return AwsError(operation, "Http407", "the proxy asks for credentials", status=407)
+        case RuntimeError() if "credentials" in str(failure):  # botocore has no class for it
+            return AwsError(operation, "CredentialsExpired", "the renewed credentials are expired")
         case HTTPClientError() if type(failure) is HTTPClientError:
             cause = type(failure.kwargs.get("error")).__name__
             return AwsError(operation, "HTTPClientError", f"the connection broke: {cause}")
@@ -280,7 +292,7 @@ def _translate_error(  # noqa: PLR0911 - one return for each kind of failure
                 for kind in type(failure).__mro__
                 if kind.__module__.startswith("botocore.")
             )
-            return AwsError(operation, code, redact(str(failure), request))
+            return AwsError(operation, code, redact(str(failure), request, operation=operation))
         case aiohttp.ClientError() | OSError():
             cause = type(failure).__name__
             return AwsError(operation, "ConnectionError", f"the connection broke: {cause}")

@@ -15,7 +15,8 @@ AWS_CODES: Final[Mapping[str, str]] = {
         SnapStartRegenerationFailureException EFSMountConnectivityException EFSMountTimeoutException
         S3FilesMountConnectivityException S3FilesMountTimeoutException InternalFailure InternalError
         InternalServerError InternalServiceError InternalServiceFault ServiceUnavailable
-        ServiceUnavailableException RequestTimeout RequestTimeoutException
+        ServiceUnavailableException RequestTimeout RequestTimeoutException ServerException
+        IDPCommunicationError
     """,
     "Throttled": """
         TooManyRequestsException ThrottlingException Throttling ThrottledException RequestThrottled
@@ -32,6 +33,7 @@ AWS_CODES: Final[Mapping[str, str]] = {
         ResourceNotFoundException ResourceNotFound ProvisionedConcurrencyConfigNotFoundException
         CodeSigningConfigNotFoundException NoPublishedVersionException KMSNotFoundException
         ParameterNotFound ParameterVersionNotFound NoSuchBucket NoSuchKey NoSuchVersion
+        RepositoryNotFoundException ImageNotFoundException
     """,
     "Invalid": """
         InvalidParameterValueException ValidationException ValidationError
@@ -51,8 +53,12 @@ AWS_CODES: Final[Mapping[str, str]] = {
         SubscriptionRequiredException UnrecognizedClientException InvalidClientTokenId
         InvalidSignatureException SignatureDoesNotMatch IncompleteSignature
         IncompleteSignatureException MissingAuthenticationToken MissingAuthenticationTokenException
-        ExpiredTokenException ExpiredToken RequestExpired RequestTimeTooSkewed
+        ExpiredTokenException ExpiredToken RequestExpired RequestTimeTooSkewed TokenRefreshRequired
+        InvalidToken InvalidAccessKeyId AuthFailure AccountProblem AllAccessDisabled
+        IDPRejectedClaim InvalidIdentityToken UnauthorizedException ForbiddenException
+        RegionDisabledException PendingVerification NotSignedUp
         KMSAccessDeniedException EC2AccessDeniedException DecryptionFailure
+        Http401 Http403 Http407
     """,
     "Exhausted": """
         CodeStorageExceededException AliasLimitExceededException PolicyLengthExceededException
@@ -72,23 +78,50 @@ BOTOCORE_ERRORS: Final[Mapping[str, str]] = {
     """,
     "Invalid": """
         ParamValidationError UnknownServiceError EndpointResolutionError InvalidRegionError
-        NoRegionError InvalidConfigError ConfigParseError ProfileNotFound InvalidProxiesConfigError
+        NoRegionError InvalidConfigError ConfigParseError InvalidEndpointConfigurationError
     """,
     "Denied": """
         NoCredentialsError PartialCredentialsError NoAuthTokenError TokenRetrievalError
         UnauthorizedSSOTokenError SSOTokenLoadError SSOError LoginError LoginRefreshRequired
-        LoginInsufficientPermissions LoginTokenLoadError RefreshWithMFAUnsupportedError
+        LoginInsufficientPermissions LoginTokenLoadError LoginAuthorizationCodeError
+        RefreshWithMFAUnsupportedError UnknownCredentialError UnknownTokenProviderError
+        ConfigNotFound ProfileNotFound InfiniteLoopConfigError InvalidProxiesConfigError
     """,
 }
 """Names of botocore's exceptions, for requests that were not sent or had no response."""
 
 OWN_CODES: Final[Mapping[str, str]] = {
     "Unavailable": "DownloadFailed",
+    "Denied": "CredentialsExpired",
     "Throttled": "RateLimited",
     "NotReady": "InProgress Quiet",
-    "Invalid": "WrongRegion InvalidReference UpdateFailed CreationFailed ProvisioningFailed",
+    "Invalid": """
+        WrongRegion InvalidReference UpdateFailed CreationFailed ProvisioningFailed NotServing
+    """,
     "Exhausted": "ResponseTooLarge CannotRestore",
 }
 """Codes that this program gives to errors of its own."""
 
 CODE_TABLES: Final = (AWS_CODES, BOTOCORE_ERRORS, OWN_CODES)
+
+_PASSING: Final = """
+    ExpiredTokenException ExpiredToken RequestExpired TokenRefreshRequired CredentialsExpired
+    RequestTimeTooSkewed InvalidSignatureException SignatureDoesNotMatch
+    IncompleteSignature IncompleteSignatureException
+    MissingAuthenticationToken MissingAuthenticationTokenException
+    UnrecognizedClientException InvalidClientTokenId InvalidToken InvalidAccessKeyId AuthFailure
+    IDPCommunicationError IDPRejectedClaim InvalidIdentityToken UnauthorizedException
+    Http401 Http403 Http407
+    NoCredentialsError PartialCredentialsError CredentialRetrievalError MetadataRetrievalError
+    NoAuthTokenError TokenRetrievalError UnauthorizedSSOTokenError SSOTokenLoadError SSOError
+    LoginError LoginRefreshRequired LoginTokenLoadError LoginAuthorizationCodeError
+    LoginInsufficientPermissions RefreshWithMFAUnsupportedError UnknownCredentialError
+    UnknownTokenProviderError ConfigNotFound ProfileNotFound InfiniteLoopConfigError
+    InvalidProxiesConfigError
+"""
+
+PASSING_CODES: Final = frozenset(_PASSING.split())
+"""Codes about what stands between this worker and AWS: credentials, the clock, a proxy.
+
+Time or a person mends it without a change of the release.
+"""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from activities.clock_skew import describe_clock_skew
 from activities.errors import AwsError
 from activities.redaction import redact
 
 _RATE_EXCEEDED_REASON: Final = "CallerRateLimitExceeded"
+_PROXY_AUTHENTICATION_REQUIRED: Final = 407
 _MAX_CODE_CHARACTERS: Final = 100
 _MAX_RETRY_AFTER_SECONDS: Final = 300.0
 
@@ -25,11 +28,15 @@ def parse_error_response(
     error, metadata = response["Error"], response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
     code = redact(str(error.get("Code", "")), request)[:_MAX_CODE_CHARACTERS]
-    message = redact(str(error.get("Message", "")), request)
+    given = str(error.get("Message", ""))
+    message = redact(given, request)
     if not code or code.isdigit():
         code, message = f"Http{status}", f"HTTP {status} without an error code of AWS's"
     if reason := response.get("Reason"):
         message = f"{message} [{redact(str(reason), request)[:_MAX_CODE_CHARACTERS]}]"
+    date = str(metadata.get("HTTPHeaders", {}).get("date", ""))
+    if skew := describe_clock_skew(code, given, date=date, now=datetime.now(UTC)):
+        message = f"{message}: {skew}"
     return AwsError(
         operation, code, message, status=status, retry_after=_read_retry_after(response, metadata)
     )
@@ -54,3 +61,8 @@ def is_about_call_rate(response: Mapping[str, Any]) -> bool:
     AWS Lambda gives the reason of a ``TooManyRequestsException``; other services give none.
     """
     return bool(response.get("Reason", _RATE_EXCEEDED_REASON) == _RATE_EXCEEDED_REASON)
+
+
+def is_proxy_login(failure: object) -> bool:
+    """Whether aiohttp could not reach AWS because a proxy asks for credentials (HTTP 407)."""
+    return getattr(failure, "status", None) == _PROXY_AUTHENTICATION_REQUIRED

@@ -7,14 +7,17 @@ and in the UI, and workflows decide by it:
     intermittent  Throttled     too many calls: retried after the delay that AWS requests
                   NotReady      the resource exists but is still settling (benign: no alert)
                   Conflict      another operation holds the resource at the moment
+    passing       Denied        credentials or permissions do not suffice: a person mends it
+    unclear       Unknown       a code that is not in the table
     permanent     Stale         the resource was changed by another writer since it was read
                   Exists        the name is taken, by a resource with other properties
                   NotFound      no such function, version, alias, mapping …
                   Invalid       AWS, or a request model of ours, does not accept the request
-                  Denied        credentials or permissions do not suffice
                   Exhausted     a quota or a size limit is reached
-    unclear       Unknown       a code that is not in the table: retried a few times
     ours          Bug           a mistake in this program
+
+How long a failure is retried is a matter of time, not of attempts, and of the operation's
+:class:`~activities.retry_budget.RetryBudget`: :func:`find_time_limit`.
 
 Errors are classified by AWS's error *code*, never by botocore's exception classes, because
 several real codes are not modelled. The table is :mod:`activities.error_codes`. A test fails as
@@ -36,20 +39,23 @@ from typing import Final
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from activities.error_codes import CODE_TABLES
+from activities.advice import find_advice
+from activities.error_codes import CODE_TABLES, PASSING_CODES
+from activities.retry_budget import (
+    AT_ONCE,
+    FIVE_MINUTES,
+    READ_BUDGET,
+    SEVEN_SECONDS,
+    RetryBudget,
+    find_propagation_limit,
+)
 
 _MAX_MESSAGE_CHARACTERS: Final = 1_000
 
+_MINUTE: Final = timedelta(minutes=1)
+
 _HTTP_SERVER_ERROR: Final = 500
 _HTTP_TOO_MANY_REQUESTS: Final = 429
-
-_ATTEMPTS_IN_FIVE_MINUTES: Final = 15
-"""1 + 2 + 4 + 8 + 16 s, then every 30 s: the retry policy of :mod:`activities.operation`."""
-
-_ATTEMPTS_IN_SEVEN_SECONDS: Final = 4
-"""1 + 2 + 4 s, by the same policy."""
-
-_ATTEMPTS_FOR_UNCLEAR_ERRORS: Final = 5
 
 _ONCE_ADVICE: Final = (
     "The request was sent once and is not sent again, so it may or may not have happened."
@@ -64,20 +70,6 @@ _REFERENCED_PHRASES: Final = (
 )
 
 _OTHER_CODE_PHRASE: Final = "is different from current codesha256"
-
-_ATTEMPTS_WHILE_PROPAGATING: Final[dict[str, int]] = {
-    "cannot be assumed by lambda": _ATTEMPTS_IN_FIVE_MINUTES,
-    "execution role does not have permissions": _ATTEMPTS_IN_FIVE_MINUTES,
-    "ensure the role can perform": _ATTEMPTS_IN_FIVE_MINUTES,
-    "throttled by ec2": _ATTEMPTS_IN_FIVE_MINUTES,
-    "kms key is invalid for creategrant": _ATTEMPTS_IN_FIVE_MINUTES,
-    "because it is a replicated function": _ATTEMPTS_IN_FIVE_MINUTES,
-    "function does not exist": _ATTEMPTS_IN_SEVEN_SECONDS,
-}
-"""The attempts for each phrase of ``InvalidParameterValueException`` that passes.
-
-AWS sends them while a new role, key or function has not propagated to all its services.
-"""
 
 _WRITES_THAT_NAME_A_VERSION: Final = {
     "update_alias",
@@ -116,8 +108,16 @@ class Fault(StrEnum):
         }
 
     @property
+    def passes(self) -> bool:
+        """Whether time or a person can mend it without a change of the release.
+
+        An undo goes on for such a fault: credentials that expired, a permission that is missing.
+        """
+        return self.is_retryable or self is Fault.DENIED
+
+    @property
     def advice(self) -> str:
-        """What to do next: one sentence for the reader of a history."""
+        """What to do next where the cause is not known: one sentence."""
         return _ADVICE[self]
 
 
@@ -178,10 +178,10 @@ _ADVICE: Final[dict[Fault, str]] = {
     Fault.INVALID: "Correct the request: AWS's message above names what it does not accept.",
     Fault.DENIED: "Check the worker's credentials, and its role's permissions for this function"
     " and for everything that it refers to.",
-    Fault.EXHAUSTED: "A limit is reached: make room (delete old versions, make the package smaller)"
-    " or request a higher quota from AWS.",
+    Fault.EXHAUSTED: "A limit is reached: AWS's message above names it; ask for less, or request a"
+    " higher quota from AWS.",
     Fault.UNKNOWN: "This code is not in the table yet: find it in AWS's documentation, and add"
-    " it to activities/errors.py.",
+    " it to activities/error_codes.py.",
     Fault.BUG: "This is a mistake in lambda-releases, not in your release: please report it with"
     " this history.",
 }
@@ -221,46 +221,62 @@ def _is_other_code(error: AwsError) -> bool:
     return error.operation == "publish_version" and _OTHER_CODE_PHRASE in error.message.lower()
 
 
-def max_attempts(error: AwsError) -> int | None:
-    """Return the attempts that an error permits in all; None: retried without limit."""
+def find_time_limit(error: AwsError, budget: RetryBudget = READ_BUDGET) -> timedelta | None:
+    """Return how long failures like this one may go on in a row; None: without limit."""
     fault = classify_error(error)
     match error.code:
         case "InvalidParameterValueException":
-            message = error.message.lower()
-            return next(
-                (
-                    count
-                    for phrase, count in _ATTEMPTS_WHILE_PROPAGATING.items()
-                    if phrase in message
-                ),
-                1,
-            )
+            return find_propagation_limit(error.message)
         case "ResourceNotFoundException" if error.operation in _WRITES_THAT_NAME_A_VERSION:
-            return _ATTEMPTS_IN_SEVEN_SECONDS
-        case "ExpiredTokenException" | "ExpiredToken" | "DownloadFailed":
-            return _ATTEMPTS_FOR_UNCLEAR_ERRORS
+            return SEVEN_SECONDS
+        case "DownloadFailed":
+            return budget.unknown
         case "ResponseParserError":
-            return _ATTEMPTS_IN_FIVE_MINUTES
-        case _ if fault is Fault.UNKNOWN:
-            return _ATTEMPTS_FOR_UNCLEAR_ERRORS
+            return budget.unanswered or FIVE_MINUTES
+        case code if code in PASSING_CODES:
+            return budget.passing
         case _:
-            return None if fault.is_retryable else 1
+            return _find_limit_of_fault(fault, budget)
 
 
-def to_activity_failure(error: AwsError, *, attempt: int, once: bool) -> ApplicationError:
+def _find_limit_of_fault(fault: Fault, budget: RetryBudget) -> timedelta | None:
+    match fault:
+        case Fault.DENIED:
+            return budget.denied
+        case Fault.UNKNOWN:
+            return budget.unknown
+        case Fault.UNAVAILABLE | Fault.THROTTLED:
+            return budget.unanswered
+        case _:
+            return None if fault.is_retryable else AT_ONCE
+
+
+def to_activity_failure(
+    error: AwsError,
+    *,
+    attempt: int,
+    once: bool,
+    failing_for: timedelta = AT_ONCE,
+    budget: RetryBudget = READ_BUDGET,
+) -> ApplicationError:
     """Return the activity failure for an error: its fault as type, with advice.
 
-    ``attempt`` is the number of this attempt, from 1; with it the failure decides whether Temporal
-    retries. An operation that must happen ``once`` is never retried. The details are one small
-    mapping: operation, AWS's code, fault.
+    Temporal retries it while failures like it have gone on in a row for less than their time limit:
+    ``failing_for`` is zero for the first. An operation that must happen ``once`` is never retried.
+    The details are one small mapping: operation, AWS's code, fault; and ``attempt``, the number of
+    this attempt, after the first: an earlier one may have succeeded although its response was lost.
     """
-    fault, attempts = classify_error(error), max_attempts(error)
-    advice = _ONCE_ADVICE if once and fault is Fault.UNAVAILABLE else fault.advice
+    fault, limit = classify_error(error), find_time_limit(error, budget)
+    advice = find_advice(error.code, error.message) or fault.advice
+    if once and fault is Fault.UNAVAILABLE:
+        advice = _ONCE_ADVICE
+    lasting = f", for {_format_duration(failing_for)} so far" if failing_for >= _MINUTE else ""
+    details = {"operation": error.operation, "code": error.code, "fault": fault.value}
     return ApplicationError(
-        f"{error}. {advice}",
-        {"operation": error.operation, "code": error.code, "fault": fault.value},
+        f"{error}{lasting}. {advice}",
+        details if attempt == 1 else {**details, "attempt": attempt},
         type=fault.value,
-        non_retryable=once or (attempts is not None and attempt >= attempts),
+        non_retryable=once or (limit is not None and failing_for >= limit),
         next_retry_delay=None
         if error.retry_after is None
         else timedelta(seconds=error.retry_after),
@@ -268,3 +284,7 @@ def to_activity_failure(error: AwsError, *, attempt: int, once: bool) -> Applica
         if fault is Fault.NOT_READY
         else ApplicationErrorCategory.UNSPECIFIED,
     )
+
+
+def _format_duration(duration: timedelta) -> str:
+    return f"{duration // _MINUTE} min"

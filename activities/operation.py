@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,9 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.workflow import ActivityCancellationType
 
-from activities.errors import AwsError, Fault, to_activity_failure
+from activities.errors import AwsError, Fault, find_time_limit, to_activity_failure
+from activities.failure_streak import extend_streak
+from activities.retry_budget import READ_BUDGET, UNLIMITED_BUDGET, WRITE_BUDGET, RetryBudget
 
 MAX_RESULT_BYTES: Final = 2_000_000
 """Temporal refuses a slightly larger result, and retries without limit.
@@ -55,13 +57,15 @@ class OperationPolicy:
     """How an operation is run: timeouts, retries, and the effect of a cancel.
 
     ``start_to_close`` limits one attempt. ``heartbeat`` is for operations that may take long: the
-    time within which a dead worker is detected. Short operations send no heartbeats.
+    time within which a dead worker is detected. Short operations send no heartbeats. ``budget`` is
+    how long failures in a row are retried.
     """
 
     start_to_close: timedelta
     retry: RetryPolicy
     cancellation: ActivityCancellationType
     heartbeat: timedelta | None = None
+    budget: RetryBudget = READ_BUDGET
 
 
 _RETRY_POLICY: Final = RetryPolicy(
@@ -79,7 +83,10 @@ READ: Final = OperationPolicy(
 """Safe to repeat at any time. A cancel does not wait for it."""
 
 WRITE: Final = OperationPolicy(
-    timedelta(seconds=20), _RETRY_POLICY, ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+    timedelta(seconds=20),
+    _RETRY_POLICY,
+    ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    budget=WRITE_BUDGET,
 )
 """Changes something: retried until AWS's response is clear.
 
@@ -98,7 +105,11 @@ The timeout covers Lambda's longest function (15 minutes). An undo does not wait
 """
 
 SETTLE: Final = OperationPolicy(
-    timedelta(seconds=60), _RETRY_POLICY, ActivityCancellationType.TRY_CANCEL, HEARTBEAT_TIMEOUT
+    timedelta(seconds=60),
+    _RETRY_POLICY,
+    ActivityCancellationType.TRY_CANCEL,
+    HEARTBEAT_TIMEOUT,
+    WRITE_BUDGET,
 )
 """Polls until a resource has settled.
 
@@ -156,14 +167,10 @@ def operation(
                     _refuse_large_result(name, result)
                     return result
             except TimeoutError:
-                error = AwsError(name, "ReadTimeoutError", "there was no response in time")
-                raise to_activity_failure(
-                    error, attempt=_current_attempt(), once=policy is ONCE
-                ) from None
+                late = AwsError(name, "ReadTimeoutError", "there was no response in time")
+                raise _fail(late, policy) from None
             except AwsError as error:
-                raise to_activity_failure(
-                    error, attempt=_current_attempt(), once=policy is ONCE
-                ) from None
+                raise _fail(error, policy) from None
             except (FailureError, asyncio.CancelledError):
                 raise
             except Exception as bug:
@@ -176,6 +183,24 @@ def operation(
         return activity.defn(name=name)(run)
 
     return decorate
+
+
+def _fail(error: AwsError, policy: OperationPolicy) -> ApplicationError:
+    """Return the failure of this attempt, after recording it in the streak of failures."""
+    budget = UNLIMITED_BUDGET if _is_limited_by_caller() else policy.budget
+    return to_activity_failure(
+        error,
+        attempt=_current_attempt(),
+        once=policy is ONCE,
+        failing_for=extend_streak(find_time_limit(error, budget)),
+        budget=budget,
+    )
+
+
+def _is_limited_by_caller() -> bool:
+    """Whether the workflow limits the attempts, and so decides itself how long it is patient."""
+    retry = activity.info().retry_policy if activity.in_activity() else None
+    return retry is not None and retry.maximum_attempts > 0
 
 
 def _refuse_large_result(name: str, result: object) -> None:
@@ -226,17 +251,19 @@ async def _heartbeat(within: timedelta | None) -> AsyncGenerator[None]:
     if within is None or not activity.in_activity():
         yield
         return
-    heartbeats = asyncio.create_task(_send_heartbeats(within.total_seconds() / 3))
+    details = activity.info().heartbeat_details
+    heartbeats = asyncio.create_task(_send_heartbeats(within.total_seconds() / 3, details))
     try:
         yield
     finally:
         heartbeats.cancel()
 
 
-async def _send_heartbeats(interval_seconds: float) -> None:
+async def _send_heartbeats(interval_seconds: float, details: Sequence[Any]) -> None:
+    """Send heartbeats with the details of the last attempt: its streak of failures, if any."""
     while True:
         await asyncio.sleep(interval_seconds)
-        activity.heartbeat()
+        activity.heartbeat(*details)
 
 
 def _attempt_timeout_seconds(policy: OperationPolicy) -> float | None:

@@ -20,6 +20,7 @@ from activities.cloudwatch.batching import MAX_NAMES_PER_CALL, Batcher
 from activities.errors import AwsError
 from activities.limits.priority import prioritize_workflow
 from activities.operation import READ, Aws, OperationGroup, OperationPolicy, operation
+from activities.retry_budget import WATCH_BUDGET
 from activities.shapes import Request, Response
 
 POLL_INTERVAL: Final = timedelta(seconds=10)
@@ -32,6 +33,7 @@ WATCH: Final = OperationPolicy(
     timedelta(seconds=15),
     RetryPolicy(initial_interval=POLL_INTERVAL, backoff_coefficient=1),
     ActivityCancellationType.TRY_CANCEL,
+    budget=WATCH_BUDGET,
 )
 """The policy of a watch: one poll per attempt, attempts without limit.
 
