@@ -8,6 +8,9 @@ Foundations
 - :mod:`~activities.shapes`: base models (strict requests, lenient responses), names, ARNs, numbers
 - :mod:`~activities.errors`: errors, classified into faults
 - :mod:`~activities.error_codes`: the table of error codes
+- :mod:`~activities.advice`: what to do about an error, by its cause
+- :mod:`~activities.retry_budget`: how long failures in a row are retried
+- :mod:`~activities.failure_streak`: since when an activity has failed
 - :mod:`~activities.operation`: how a method becomes an activity; the AWS port, and retry policies
 - :mod:`~activities.readback`: reads a resource before a write is repeated
 - :mod:`~activities.pagination`: bounded lists, page by page
@@ -35,18 +38,29 @@ Resources
 
 Operations beyond AWS's own
 
-- :mod:`~activities.settling`: wait until AWS has finished a change
-- :mod:`~activities.restore_latest`: restore ``$LATEST`` from a published version
+- :mod:`~activities.settling`: wait until AWS has finished a change, or a version can serve
+- :mod:`~activities.constraints`: what limits a release of one function
+- :mod:`~activities.restore_latest`: put back what ``$LATEST`` held before a release
+- :mod:`~activities.restore_models`: its request and response
+- :mod:`~activities.latest_code`, :mod:`~activities.latest_settings`: the two parts of it
+- :mod:`~activities.latest_writer`: conditional writes to ``$LATEST``
+- :mod:`~activities.published_versions`: searches versions for code and environment
+- :mod:`~activities.version_comparison`: find a version of the same content
 - :mod:`~activities.probes`: invoke a version, once, and assess its response
+- :mod:`~activities.latest_comparison`: compare ``$LATEST`` with the live version
+- :mod:`~activities.latest_users`: find which other release uses ``$LATEST``
+- :mod:`~activities.images`: find the digest of an image's tag
 - :mod:`~activities.cloudwatch`: alarms and metrics
 
 The connection
 
 - :mod:`~activities.aws`: the connection itself; the only module that imports aiobotocore
 - :mod:`~activities.transport`: its timeouts and sockets
+- :mod:`~activities.clock_skew`: how far this machine's clock is from AWS's
 - :mod:`~activities.error_response`, :mod:`~activities.response_body`: parse an HTTP response
 - :mod:`~activities.response_check`: compares a response with AWS's service model
 - :mod:`~activities.redaction`: keeps secrets out of error messages
+- :mod:`~activities.escape_sequences`: the ways in which a message spells a text
 - :mod:`~activities.package_download`: downloads a function's package
 - :mod:`~activities.call_metric`: counts calls to AWS Lambda
 - :mod:`~activities.limits`: rate limits, and which work is served first
@@ -63,16 +77,21 @@ from activities.aliases import Aliases
 from activities.cloudwatch.alarms import Alarms
 from activities.cloudwatch.metrics import Metrics
 from activities.concurrency import ReservedConcurrency
+from activities.constraints import Constraints
 from activities.event_source_mappings import EventSourceMappings
 from activities.functions import Functions
+from activities.images import Images
 from activities.invocations import Invocations
+from activities.latest_code import AwsWithDownloads
+from activities.latest_comparison import LatestComparison
 from activities.operation import OperationGroup
 from activities.permissions import Permissions
 from activities.probes import Probes
 from activities.provisioned import ProvisionedConcurrency
-from activities.restore_latest import AwsWithDownloads, RestoreLatest
+from activities.restore_latest import RestoreLatest
 from activities.settling import Settling
 from activities.tags import Tags
+from activities.version_comparison import VersionComparison
 from activities.versions import Versions
 
 
@@ -93,8 +112,12 @@ def list_operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, 
         Account(aws),
         ProvisionedConcurrency(aws),
         Settling(aws),
+        Constraints(aws),
         RestoreLatest(aws),
+        VersionComparison(aws),
         Probes(aws),
+        LatestComparison(aws),
+        Images(aws),
         Alarms(aws),
         Metrics(aws),
     )

@@ -28,6 +28,18 @@ _READ_LAG_SECONDS: Final = 5.0
 Its reads are eventually consistent.
 """
 
+_WAKING_SECONDS: Final = 5.0
+"""How long the invocation that wakes a version is waited for."""
+
+_WAKING_PAUSE_SECONDS: Final = 2.0
+"""How long to wait before a version that is still Inactive is looked at again."""
+
+_WAKING_PAYLOAD: Final = b'{"lambda-releases": "wake up"}'
+_WAKING_TENANT: Final = "lambda-releases"
+
+_WAKING_FAULTS: Final = {Fault.NOT_READY, Fault.CONFLICT}
+"""The faults with which AWS says that a version is being prepared."""
+
 _TRANSIENT_STATES: Final = {"Pending", "Deactivating"}
 
 _State = TypeVar("_State")
@@ -37,12 +49,14 @@ class SettleFunctionRequest(Request):
     """The function, and the version or alias of it; without a qualifier ``$LATEST``.
 
     ``superseded`` is the RevisionId from before the change that is waited for. A response with that
-    revision is out of date.
+    revision is out of date. ``serving`` waits until a version can serve traffic: it has to be
+    Active, and an Inactive one is woken.
     """
 
     function_name: FunctionName
     qualifier: Qualifier | None = None
     superseded: str | None = None
+    serving: bool = False
 
 
 class SettleProvisionedConcurrencyRequest(Request):
@@ -63,16 +77,29 @@ class Settling(OperationGroup):
 
         ``Invalid``, with AWS's reason, where the update or the creation failed. A version that was
         published a moment ago may not be found everywhere yet, and a recent change may not be
-        visible yet. A first attempt gives both five seconds. Safe to repeat.
+        visible yet. A first attempt gives both five seconds.
+
+        With ``serving`` an Inactive version is invoked: AWS refuses that invocation and prepares
+        the version. A version that is neither Active nor on its way there is ``Invalid``. Safe to
+        repeat: only an Inactive version is invoked.
         """
+        name = "settle_function"
         function = await poll_until_settled(
             self.aws,
             request.function_name,
             request.qualifier,
-            "settle_function",
+            name,
             superseded=request.superseded,
         )
-        raise_if_failed("settle_function", function["Configuration"])
+        raise_if_failed(name, function["Configuration"])
+        if request.serving and request.qualifier is not None:
+            state = function["Configuration"].get("State")
+            if state == "Inactive":
+                await _wake_version(self.aws, request, function["Configuration"])
+                function = await poll_until_settled(
+                    self.aws, request.function_name, request.qualifier, name
+                )
+            raise_unless_serving(name, function["Configuration"])
         return FunctionConfiguration.model_validate(function["Configuration"])
 
     @operation(SETTLE)
@@ -154,7 +181,8 @@ def describe_pending_change(configuration: Mapping[str, Any]) -> str | None:
     """
     state, update = configuration.get("State"), configuration.get("LastUpdateStatus")
     if state in _TRANSIENT_STATES:
-        return _append_reason(f"State is {state}", configuration.get("StateReason"))
+        reason = configuration.get("StateReasonCode") or configuration.get("StateReason")
+        return _append_reason(f"State is {state}", reason)
     if update == "InProgress":
         reason = configuration.get("LastUpdateStatusReason")
         return _append_reason("LastUpdateStatus is InProgress", reason)
@@ -172,6 +200,48 @@ def raise_if_failed(name: str, configuration: Mapping[str, Any]) -> None:
             reason = configuration.get(f"{member}Reason") or "AWS gives no reason"
             reason_code = configuration.get(f"{member}ReasonCode", "no code")
             raise AwsError(name, code, f"{member} is Failed: {reason} [{reason_code}]")
+
+
+def raise_unless_serving(name: str, configuration: Mapping[str, Any]) -> None:
+    """Raise unless a ``FunctionConfiguration`` is of a version that can serve traffic.
+
+    An Inactive one may be woken later on: ``InProgress`` (NotReady).
+    """
+    raise_if_failed(name, configuration)
+    state = configuration.get("State")
+    if state in {None, "Active"}:
+        return
+    text = _append_reason(f"State is {state}", configuration.get("StateReason"))
+    if state == "Inactive":
+        raise AwsError(name, "InProgress", text, retry_after=_WAKING_PAUSE_SECONDS)
+    raise AwsError(name, "NotServing", f"it cannot serve traffic: {text}")
+
+
+async def _wake_version(
+    aws: Aws, request: SettleFunctionRequest, configuration: Mapping[str, Any]
+) -> None:
+    """Invoke an Inactive version, once, so that AWS prepares it again.
+
+    Nothing else wakes one: a dry run does not. AWS refuses the first invocation of an Inactive
+    version without running it (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
+    Only if another caller woke it within the last moment it runs, with this payload. Whether it
+    fails then does not matter: it is awake.
+    """
+    parameters = {
+        "FunctionName": request.function_name,
+        "Qualifier": request.qualifier,
+        "Payload": _WAKING_PAYLOAD,
+    }
+    if (configuration.get("TenancyConfig") or {}).get("TenantIsolationMode"):
+        parameters["TenantId"] = _WAKING_TENANT
+    try:
+        async with asyncio.timeout(_WAKING_SECONDS):
+            await aws.call("lambda", "invoke", parameters)
+    except TimeoutError:
+        return
+    except AwsError as error:
+        if classify_error(error) not in _WAKING_FAULTS:
+            raise
 
 
 async def poll_until(

@@ -6,64 +6,26 @@ Pure: the facts are values, so that a plan can be made, shown and tested without
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from workflows.domain.routing import Routing
+from workflows.domain.concurrency_rules import (
+    UNRESERVED_MINIMUM,
+    find_concurrency_notes,
+    find_concurrency_refusals,
+)
+from workflows.domain.preflight_facts import FunctionBuild, PreflightFacts, ReleaseIntent
 
-UNRESERVED_MINIMUM: Final = 100
-"""Concurrent executions that AWS keeps unreserved in an account.
+__all__ = [
+    "UNRESERVED_MINIMUM",
+    "FunctionBuild",
+    "PreflightFacts",
+    "ReleaseIntent",
+    "find_notes",
+    "find_refusals",
+]
 
-https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-"""
-
-
-@dataclass(frozen=True)
-class FunctionBuild:
-    """What decides whether two versions may share an alias; also of ``$LATEST``."""
-
-    code_sha256: str | None = None
-    role: str | None = None
-    dead_letter: str | None = None
-    package_type: str | None = None
-    state: str | None = None
-    last_update: str | None = None
-
-
-@dataclass(frozen=True)
-class PreflightFacts:
-    """What preflight found in AWS.
-
-    ``stable`` is the version that is live; ``source`` is what the candidate is made from.
-    Concurrency is in concurrent executions. ``alarms`` are the states of alarms by their names.
-    """
-
-    latest: FunctionBuild
-    source: FunctionBuild
-    routing: Routing | None
-    stable: FunctionBuild | None = None
-    alias_provisioned: bool = False
-    version_provisioned: int = 0
-    reserved: int | None = None
-    unreserved: int | None = None
-    alarms: dict[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True)
-class ReleaseIntent:
-    """What is requested, as far as preflight needs it."""
-
-    alias: str
-    is_weighted: bool
-    writes_latest: bool
-    configuration_only: bool
-    image: bool
-    package: bool
-    clears_weights: bool
-    reserved: int | None = None
-    provisioned: int | None = None
-    alarms: tuple[str, ...] = ()
-    hotfix: bool = False
+WAKING_STATES: Final = {"Inactive", "Pending"}
+"""The states of a version that becomes Active by itself, or by an invocation."""
 
 
 def find_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
@@ -71,20 +33,47 @@ def find_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
     return [
         *_check_function(intent, facts),
         *_check_alias(intent, facts),
-        *_check_concurrency(intent, facts),
+        *find_concurrency_refusals(intent, facts),
         *_check_alarms(intent, facts),
     ]
 
 
+def find_notes(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
+    """Find what a person should know, and what does not stop the release: a sentence each."""
+    return [*_note_states(intent, facts), *find_concurrency_notes(intent, facts)]
+
+
+def is_update_in_progress(build: FunctionBuild) -> bool:
+    """Whether AWS refuses every change of ``$LATEST`` because another one is in progress."""
+    return build.last_update == "InProgress" or build.state == "Pending"
+
+
+def _note_states(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
+    source, stable = facts.source, facts.stable
+    if intent.writes_latest and is_update_in_progress(facts.latest):
+        yield "Somebody else's update of the function is in progress: the release waits for it"
+    if stable and stable.state not in {None, "Active"} and facts.routing:
+        yield (
+            f"Version {facts.routing.version}, which is live, cannot serve at the moment, nor after"
+            f" a rollback: its State is {_describe_state(stable)}"
+        )
+    if not intent.writes_latest and intent.moves and source.state in WAKING_STATES:
+        what = f"The version's State is {_describe_state(source)}"
+        wakes = "it is woken and waited for before it gets traffic"
+        cold = "it gets traffic at once, and its first invocations fail"
+        yield f"{what}: {cold if intent.even_if_inactive else wakes}"
+
+
+def _describe_state(build: FunctionBuild) -> str:
+    return f"{build.state} ({build.reason.rstrip('.')})" if build.reason else f"{build.state}"
+
+
 def _check_function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     latest, source, stable = facts.latest, facts.source, facts.stable
-    if intent.writes_latest and (latest.last_update == "InProgress" or latest.state == "Pending"):
-        yield (
-            f"an update of the function is in progress already (State {latest.state}, "
-            f"LastUpdateStatus {latest.last_update}): wait for it"
-        )
-    if not intent.writes_latest and source.state in {"Pending", "Failed"}:
-        yield f"version: it cannot serve traffic, its State is {source.state}"
+    if not intent.writes_latest and source.state not in {None, "Active", *WAKING_STATES}:
+        yield f"version: it cannot serve traffic, its State is {_describe_state(source)}"
+    if source.snap_start and source.isolates_tenants:
+        yield "configuration.SnapStart: AWS does not allow it on a function with tenant isolation"
     if intent.image and latest.package_type == "Zip":
         yield "artifact: the function takes .zip packages, not images"
     if intent.package and latest.package_type == "Image":
@@ -111,10 +100,10 @@ def _check_function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[st
 def _check_alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     if facts.routing is None:
         return
-    if facts.routing.version == "$LATEST":
+    if not facts.routing.version.isdecimal():
         yield (
-            f"target.alias: {intent.alias} points to $LATEST, which no rollback can restore: "
-            "point it to a published version first"
+            f"target.alias: {intent.alias} points to {facts.routing.version}, which no rollback can"
+            " restore: point it to a published version first"
         )
     if facts.routing.weights and not intent.clears_weights:
         yield (
@@ -131,28 +120,6 @@ def _check_alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
         yield (
             f"concurrency.provisioned: {intent.alias} carries provisioned concurrency itself; "
             "a version it points to cannot have its own"
-        )
-
-
-def _check_concurrency(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
-    reserved = facts.reserved if intent.reserved is None else intent.reserved
-    if intent.reserved is not None and facts.unreserved is not None:
-        left = facts.unreserved + (facts.reserved or 0) - intent.reserved
-        if left < UNRESERVED_MINIMUM and intent.reserved > (facts.reserved or 0):
-            most = max(0, facts.unreserved + (facts.reserved or 0) - UNRESERVED_MINIMUM)
-            yield (
-                f"concurrency.reserved: {intent.reserved} would leave {left} unreserved in the "
-                f"account; AWS keeps {UNRESERVED_MINIMUM} (at most {most} can be given)"
-            )
-    if (
-        intent.provisioned is not None
-        and reserved is not None
-        and intent.provisioned + facts.version_provisioned > reserved
-    ):
-        yield (
-            f"concurrency.provisioned: {intent.provisioned}, with {facts.version_provisioned} of "
-            "the live version that stay until the end, are more than the "
-            f"{reserved} reserved for the function"
         )
 
 

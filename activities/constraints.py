@@ -1,0 +1,134 @@
+"""Constraints: what limits a release of one function, read at once before anything is written.
+
+Provisioned concurrency, the account's limits, and code signing take a call to AWS each, and few
+functions have any. One activity reads those that matter.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from activities.account import AccountLimit, GetAccountSettingsResponse
+from activities.errors import AwsError, Fault, classify_error
+from activities.function_models import UpdateFunctionCodeRequest
+from activities.operation import READ, OperationGroup, operation
+from activities.shapes import Boolean, FunctionName, Qualifier, Request, Response
+
+
+class FindConstraintsRequest(Request):
+    """What the release is about.
+
+    - ``provisioned``: the versions and aliases whose provisioned concurrency matters, in the order
+      in which they are read. What an alias has matters only where no version before it has any.
+    - ``optional``: those of them of which a worker may know nothing, for want of a permission.
+    - ``account``: read the account's limits in any case. Otherwise they are read where a version
+      has provisioned concurrency.
+    - ``package``: the code that is to be uploaded, if it may have to be signed.
+    """
+
+    function_name: FunctionName
+    provisioned: list[Qualifier] = Field(default_factory=list[str])
+    optional: list[Qualifier] = Field(default_factory=list[str])
+    account: Boolean = False
+    package: UpdateFunctionCodeRequest | None = None
+
+
+class ConstraintsResponse(Response):
+    """What was found: concurrent executions, and whether code has to be signed.
+
+    ``provisioned`` are by version or alias; one without any is absent. ``unread`` says what could
+    not be read, and why. ``signing_problem`` is why AWS will not take the package.
+    """
+
+    provisioned: dict[str, int] = Field(default_factory=dict)
+    unread: list[str] = Field(default_factory=list)
+    concurrent_executions: int | None = None
+    unreserved_concurrent_executions: int | None = None
+    signing_problem: str | None = None
+
+
+class Constraints(OperationGroup):
+    """Reads of what limits a release."""
+
+    @operation(READ)
+    async def find_constraints(self, request: FindConstraintsRequest) -> ConstraintsResponse:
+        """Read provisioned concurrency, the account's limits, and what code signing makes of code.
+
+        A package is checked by a dry run of UpdateFunctionCode, and only for a function whose code
+        signing configuration enforces signatures: nothing is changed.
+
+        AWS: GetProvisionedConcurrencyConfig, GetAccountSettings, GetFunctionCodeSigningConfig,
+        GetCodeSigningConfig, UpdateFunctionCode (DryRun).
+        """
+        provisioned: dict[str, int] = {}
+        unread: list[str] = []
+        for qualifier in request.provisioned:
+            try:
+                count = await self._read_provisioned(request.function_name, qualifier)
+            except AwsError as error:
+                is_denied = classify_error(error) is Fault.DENIED
+                if not is_denied or qualifier not in request.optional:
+                    raise
+                unread.append(f"provisioned concurrency of {qualifier}: {error}")
+                continue
+            if count:
+                provisioned[qualifier] = count
+        limits = None
+        if request.account or provisioned:
+            limits = await self._read_limits()
+        problem = await self._check_signature(request.package) if request.package else None
+        return ConstraintsResponse(
+            provisioned=provisioned,
+            unread=unread,
+            concurrent_executions=limits.concurrent_executions if limits else None,
+            unreserved_concurrent_executions=(
+                limits.unreserved_concurrent_executions if limits else None
+            ),
+            signing_problem=problem,
+        )
+
+    async def _read_provisioned(self, function_name: str, qualifier: str) -> int:
+        parameters = {"FunctionName": function_name, "Qualifier": qualifier}
+        try:
+            answer = await self.aws.call("lambda", "get_provisioned_concurrency_config", parameters)
+        except AwsError as error:
+            if error.code != "ProvisionedConcurrencyConfigNotFoundException":
+                raise
+            return 0
+        return int(answer.get("RequestedProvisionedConcurrentExecutions") or 0)
+
+    async def _read_limits(self) -> AccountLimit | None:
+        answer = await self.aws.call("lambda", "get_account_settings", {})
+        return GetAccountSettingsResponse.model_validate(answer).account_limit
+
+    async def _check_signature(self, package: UpdateFunctionCodeRequest) -> str | None:
+        """Return why AWS would not take a package; None also where that cannot be read.
+
+        AWS checks the signature itself, with nothing changed: so a worker that may not read the
+        function's code signing configuration only learns it later.
+        """
+        function = {"FunctionName": package.function_name}
+        try:
+            answer = await self.aws.call("lambda", "get_function_code_signing_config", function)
+            arn = answer.get("CodeSigningConfigArn")
+            if not arn:
+                return None
+            answer = await self.aws.call(
+                "lambda", "get_code_signing_config", {"CodeSigningConfigArn": arn}
+            )
+        except AwsError as error:
+            if classify_error(error).is_retryable:
+                raise
+            return None
+        policies = answer["CodeSigningConfig"].get("CodeSigningPolicies") or {}
+        if policies.get("UntrustedArtifactOnDeployment") != "Enforce":
+            return None
+        try:
+            await self.aws.call(
+                "lambda", "update_function_code", {**package.parameters(), "DryRun": True}
+            )
+        except AwsError as error:
+            if classify_error(error).is_retryable:
+                raise
+            return f"{error}. The function's code signing configuration ({arn}) enforces signatures"
+        return None
