@@ -46,9 +46,13 @@ async def stub() -> AsyncIterator[Stub]:
 
 @pytest.fixture
 def fake(stub: Stub) -> FakeLambda:
-    """The AWS behind the stub: one function, ``checkout``, with version 1 behind ``live``."""
+    """The AWS behind the stub: one function, ``checkout``, with version 1 behind ``live``.
+
+    It answers that it is well.
+    """
     fake = FakeLambda(region=REGION)
     fake.create("checkout")
+    fake.handlers["checkout"] = lambda _: {"ok": True}
     fake.package_url = stub.url
     stub.handler = FakeLambdaServer(fake)
     return fake

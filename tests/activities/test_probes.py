@@ -49,6 +49,7 @@ def at(path: str, *value: Any) -> dict[str, Any]:
 @pytest.fixture
 def probing(port: FakeLambda) -> Probes:
     port.create("checkout")
+    port.handlers["checkout"] = lambda _: {"ok": True}
     return Probes(port)
 
 

@@ -2,8 +2,10 @@
 
     account         what an account holds in one region, and the registry of operations
     functions, packages, configuration, settling, versions, aliases, routing, concurrency,
-    permissions, mappings, tags, invocations        Lambda, by noun
-    alarms, metrics, storage                        CloudWatch; S3, Systems Manager, secrets
+    permissions, mappings, urls, signing, tags, invocations     Lambda, by noun
+    alarms, metrics         CloudWatch
+    storage                 S3, Systems Manager, secrets
+    registry, identity      ECR; STS
     refusals        AWS's errors
     service_model   botocore's models, which check every request and every answer
     interventions   what a test does to calls: fail, lose, hold, change something at that moment
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,14 +29,19 @@ from tests.fake_lambda import (  # noqa: F401 - each of them registers its opera
     aliases,
     concurrency,
     functions,
+    identity,
     invocations,
     mappings,
     permissions,
+    registry,
+    signing,
     storage,
     tags,
+    urls,
     versions,
 )
 from tests.fake_lambda.account import (
+    ACCOUNT,
     LATEST,
     OPERATIONS,
     REGION,
@@ -53,7 +61,7 @@ from tests.fake_lambda.packages import get_package, put_code
 from tests.fake_lambda.refusals import Refusal
 from tests.fake_lambda.routing import get_weights
 from tests.fake_lambda.service_model import check_answer, check_request
-from tests.fake_lambda.settling import settle_at_once
+from tests.fake_lambda.settling import finish_creation, settle_at_once
 
 ROLE = "arn:aws:iam::123456789012:role/checkout"
 _ROUTED = {"create_alias", "update_alias"}
@@ -69,9 +77,10 @@ class FakeLambda(CallLog, Metrics, Account):
     ``measured``. ``overrides`` are operations of a test's own, by service and name.
     """
 
-    def __init__(self, *, region: str = REGION) -> None:
+    def __init__(self, *, region: str = REGION, account_id: str = ACCOUNT) -> None:
         super().__init__()
         self.region = region
+        self.account_id = account_id
         self.overrides: dict[tuple[str, str], Operation] = {}
 
     async def call(
@@ -153,15 +162,27 @@ class FakeLambda(CallLog, Metrics, Account):
     def publish(self, name: str) -> str:
         """A version of what ``$LATEST`` is, ready for traffic."""
         answer = self.apply("publish_version", FunctionName=name)
-        self.functions[name].versions[answer["Version"]]["State"] = "Active"
+        finish_creation(self.functions[name].versions[answer["Version"]])
         return str(answer["Version"])
 
     def upload(
         self, key: str, package: str, *, bucket: str = "artifacts", version: str | None = None
     ) -> str:
-        """Put a package into S3; its hash as Lambda writes it."""
-        self.objects[(bucket, key, version) if version else (bucket, key)] = package.encode()
+        """Put a package into S3; its hash as Lambda writes it.
+
+        The newest is also what the key names without a version.
+        """
+        self.objects[bucket, key] = package.encode()
+        if version:
+            self.objects[bucket, key, version] = package.encode()
         return compute_sha256(package.encode())
+
+    def push_image(self, repository: str, tag: str, content: str) -> str:
+        """Let a tag of ECR's name an image with this content; its address by digest."""
+        uri = f"{self.account_id}.dkr.ecr.{self.region}.amazonaws.com/{repository}"
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        self.images[f"{uri}:{tag}"] = digest
+        return f"{uri}@sha256:{digest}"
 
     def hook(self, name: str, handler: Handler) -> None:
         """A function that answers what ``handler`` returns for the payload."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.fake_lambda.account import LATEST, Account, Answer, Function, Parameters, operation
-from tests.fake_lambda.refusals import Refusal, conflict, invalid
+from tests.fake_lambda.refusals import Refusal, conflict, invalid, wrong_state
 
 MIN_UNRESERVED = 100
-"""Concurrent executions that AWS keeps for functions without a reservation."""
+"""Concurrent executions that AWS keeps for functions without a reservation.
+
+All of them, in an account that has fewer.
+"""
 
 
 @operation("lambda")
@@ -19,16 +24,26 @@ def get_account_settings(account: Account, _: Parameters) -> Answer:
 
 
 @operation("lambda")
+def get_function_concurrency(account: Account, parameters: Parameters) -> Answer:
+    function, _ = account.find(parameters)
+    reserved = function.reserved
+    return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
+
+
+@operation("lambda")
 def put_function_concurrency(account: Account, parameters: Parameters) -> Answer:
     wanted = parameters["ReservedConcurrentExecutions"]
-    function, _ = account.find(parameters)
-    if compute_unreserved(account) + (function.reserved or 0) - wanted < MIN_UNRESERVED:
+    function, qualifier = account.find(parameters)
+    if qualifier is not None:
+        raise invalid("This operation is permitted on Lambda functions only.")
+    provisioned = sum_provisioned(function)
+    if wanted < provisioned:
         raise invalid(
-            "Specified ReservedConcurrentExecutions for function decreases account's "
-            f"UnreservedConcurrentExecution below its minimum value of [{MIN_UNRESERVED}]."
+            f"ReservedConcurrentExecutions  {wanted} should not be lower than function's total "
+            f"provisioned concurrency [{provisioned}]."
         )
-    if wanted < _sum_provisioned(function):
-        raise invalid("ReservedConcurrentExecutions is less than the provisioned concurrency")
+    used = provisioned if function.reserved is None else function.reserved
+    _check_unreserved(account, "ReservedConcurrentExecutions", wanted - used)
     function.reserved = wanted
     return {"ReservedConcurrentExecutions": wanted}
 
@@ -46,18 +61,13 @@ def put_provisioned_concurrency_config(account: Account, parameters: Parameters)
     function, _ = account.find(parameters)
     qualifier = parameters["Qualifier"]
     _check_qualifier(account, function, qualifier)
-    rest = _sum_provisioned(function) - function.provisioned.get(qualifier, {}).get(
-        "RequestedProvisionedConcurrentExecutions", 0
-    )
-    available = (
-        compute_unreserved(account) - MIN_UNRESERVED
-        if function.reserved is None
-        else function.reserved
-    )
-    if rest + wanted > available:
+    had = function.provisioned.get(qualifier, {}).get("RequestedProvisionedConcurrentExecutions", 0)
+    if function.reserved is None:
+        _check_unreserved(account, "ConcurrentExecutions", wanted - had)
+    elif sum_provisioned(function) - had + wanted > function.reserved:
         raise invalid(
             "Requested Provisioned Concurrency should not be greater than the "
-            f"{available} concurrent executions that are available"
+            "reservedConcurrentExecution for function"
         )
     function.provisioned[qualifier] = {
         "RequestedProvisionedConcurrentExecutions": wanted,
@@ -77,14 +87,19 @@ def get_provisioned_concurrency_config(account: Account, parameters: Parameters)
         raise _no_config()
     if account.provisioning_fails and found["Status"] == "IN_PROGRESS":
         found.update(Status="FAILED", StatusReason=account.provisioning_fails)
-    elif found["Status"] == "IN_PROGRESS":
-        wanted = found["RequestedProvisionedConcurrentExecutions"]
-        found.update(
-            Status="READY",
-            AllocatedProvisionedConcurrentExecutions=wanted,
-            AvailableProvisionedConcurrentExecutions=wanted,
-        )
+    elif found["Status"] == "IN_PROGRESS" and parameters["Qualifier"] not in function.shifting:
+        allocate(found)
     return found
+
+
+@operation("lambda")
+def list_provisioned_concurrency_configs(account: Account, parameters: Parameters) -> Answer:
+    function, _ = account.find(parameters)
+    listed = [
+        {"FunctionArn": f"{function.arn}:{qualifier}", **config}
+        for qualifier, config in function.provisioned.items()
+    ]
+    return account.page(parameters, "ProvisionedConcurrencyConfigs", listed)
 
 
 @operation("lambda")
@@ -94,10 +109,39 @@ def delete_provisioned_concurrency_config(account: Account, parameters: Paramete
     return {}
 
 
-def compute_unreserved(account: Account) -> int:
-    return account.concurrency_limit - sum(
-        function.reserved or 0 for function in account.functions.values()
+def allocate(config: dict[str, Any]) -> None:
+    """Let what was requested be there."""
+    wanted = config["RequestedProvisionedConcurrentExecutions"]
+    config.update(
+        Status="READY",
+        AllocatedProvisionedConcurrentExecutions=wanted,
+        AvailableProvisionedConcurrentExecutions=wanted,
     )
+
+
+def compute_unreserved(account: Account) -> int:
+    """What is left for functions without a reservation, and is not provisioned for one of them."""
+    return account.concurrency_limit - sum(
+        sum_provisioned(function) if function.reserved is None else function.reserved
+        for function in account.functions.values()
+    )
+
+
+def sum_provisioned(function: Function) -> int:
+    """What is provisioned for all versions and aliases of a function."""
+    return sum(
+        config["RequestedProvisionedConcurrentExecutions"]
+        for config in function.provisioned.values()
+    )
+
+
+def _check_unreserved(account: Account, named: str, more: int) -> None:
+    least = min(MIN_UNRESERVED, account.concurrency_limit)
+    if more > 0 and compute_unreserved(account) - more < least:
+        raise invalid(
+            f"Specified {named} for function decreases account's UnreservedConcurrentExecution "
+            f"below its minimum value of [{least}]."
+        )
 
 
 def _check_qualifier(account: Account, function: Function, qualifier: str) -> None:
@@ -105,7 +149,15 @@ def _check_qualifier(account: Account, function: Function, qualifier: str) -> No
         raise invalid(
             "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
         )
-    account.configuration(function, qualifier)
+    version = account.configuration(function, qualifier)
+    if version["State"] != "Active":
+        raise wrong_state(version["State"])
+    if version["SnapStart"]["ApplyOn"] == "PublishedVersions":
+        raise invalid("Provisioned Concurrency is not supported for functions with SnapStart.")
+    if "TenancyConfig" in version:
+        raise invalid(
+            "Provisioned Concurrency is not supported for functions with tenancy configuration."
+        )
     alias = function.aliases.get(qualifier)
     if alias and alias.get("RoutingConfig"):
         raise invalid("Invalid alias configuration for Provisioned Concurrency")
@@ -123,11 +175,4 @@ def _no_config() -> Refusal:
     return Refusal(
         "ProvisionedConcurrencyConfigNotFoundException",
         "No Provisioned Concurrency Config found for this function",
-    )
-
-
-def _sum_provisioned(function: Function) -> int:
-    return sum(
-        config["RequestedProvisionedConcurrentExecutions"]
-        for config in function.provisioned.values()
     )

@@ -16,11 +16,18 @@ from tests.fake_lambda.account import (
     parse_name,
     resolve_qualifier,
 )
-from tests.fake_lambda.configuration import configure, describe, summarize
+from tests.fake_lambda.configuration import (
+    check_runtime,
+    check_settings,
+    configure,
+    describe,
+    summarize,
+)
 from tests.fake_lambda.packages import locate_package, put_code, read_package
 from tests.fake_lambda.refusals import conflict, invalid
 from tests.fake_lambda.routing import get_weights
 from tests.fake_lambda.settling import begin_update, check_change, settle
+from tests.fake_lambda.signing import check_signature
 from tests.fake_lambda.versions import publish
 
 _DEFAULTS: dict[str, Any] = {
@@ -66,6 +73,7 @@ def create_function(account: Account, parameters: Parameters) -> Answer:
             "Runtime and Handler are mandatory parameters for functions created with deployment "
             "packages."
         )
+    check_runtime(account, parameters.get("Runtime"))
     package = read_package(account, parameters["Code"])
     function = add_function(account, name, package, parameters)
     function.tags = dict(parameters.get("Tags", {}))
@@ -83,7 +91,7 @@ def get_function(account: Account, parameters: Parameters) -> Answer:
     found = account.configuration(function, qualifier)
     settle(account, function, found)
     answer: Answer = {
-        "Configuration": describe(function, found, qualifier),
+        "Configuration": describe(account, function, found, qualifier),
         "Code": locate_package(account, function, resolve_qualifier(function, qualifier)),
         "Tags": function.tags,
     }
@@ -97,7 +105,7 @@ def get_function_configuration(account: Account, parameters: Parameters) -> Answ
     function, qualifier = account.find(parameters)
     found = account.configuration(function, qualifier)
     settle(account, function, found)
-    return describe(function, found, qualifier)
+    return describe(account, function, found, qualifier)
 
 
 @operation("lambda")
@@ -114,7 +122,9 @@ def update_function_code(account: Account, parameters: Parameters) -> Answer:
     if (kind == "Image") != ("ImageUri" in parameters):
         wanted = "Please provide" if kind == "Image" else "Please do not provide"
         raise invalid(f"{wanted} ImageUri when updating a function with packageType {kind}.")
+    check_runtime(account, function.latest.get("Runtime"))
     package = read_package(account, parameters)
+    check_signature(account, function, package)
     if parameters.get("DryRun"):
         return function.latest | {"CodeSha256": package.digest}
     put_code(function, package)
@@ -130,6 +140,7 @@ def update_function_code(account: Account, parameters: Parameters) -> Answer:
 def update_function_configuration(account: Account, parameters: Parameters) -> Answer:
     function, _ = account.find(parameters)
     check_change(account, function, parameters)
+    check_settings(account, function, parameters)
     configure(function.latest, parameters)
     return begin_update(account, function)
 

@@ -1,7 +1,7 @@
 """The fake over HTTP: requests read, and answers written, by botocore's service models.
 
-Lambda speaks rest-json; CloudWatch, Systems Manager and Secrets Manager their JSON protocols, in
-which a header names the operation. S3 is spoken as far as HEAD goes.
+Lambda speaks rest-json; CloudWatch, Systems Manager, Secrets Manager and ECR their JSON protocols,
+in which a header names the operation; STS a form and XML. S3 is spoken as far as HEAD goes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 from botocore import xform_name
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -25,6 +26,7 @@ from tests.fake_lambda.packages import get_package
 from tests.fake_lambda.service_model import get_operation, load_service
 
 _TARGETS = {
+    "AmazonEC2ContainerRegistry_V20150921": "ecr",
     "AmazonSSM": "ssm",
     "secretsmanager": "secretsmanager",
     "GraniteServiceVersion20100801": "cloudwatch",
@@ -92,6 +94,8 @@ class FakeLambdaServer:
             return await self._answer_json(request)
         if request.method == "HEAD":
             return await self._answer_head_object(request)
+        if request.path == "/":
+            return await self._answer_query(request)
         return await self._answer_rest_json(request)
 
     async def _answer_rest_json(self, request: HttpRequest) -> HttpResponse:
@@ -124,13 +128,32 @@ class FakeLambdaServer:
 
     async def _answer_head_object(self, request: HttpRequest) -> HttpResponse:
         _, bucket, key = request.path.split("/", 2)
+        parameters = {"Bucket": bucket, "Key": key}
+        if "versionId" in request.query:
+            parameters["VersionId"] = request.query["versionId"][0]
+        if "x-amz-checksum-mode" in request.headers:
+            parameters["ChecksumMode"] = request.headers["x-amz-checksum-mode"]
         try:
-            answer = await self.aws.call("s3", "head_object", {"Bucket": bucket, "Key": key})
-        except AwsError:
-            return HttpResponse(404)
-        checksum = answer.get("ChecksumSHA256")
-        headers = {"x-amz-checksum-sha256": checksum} if checksum else {}
-        return HttpResponse(200, b"", headers)
+            answer = await self.aws.call("s3", "head_object", parameters)
+        except AwsError as error:
+            return HttpResponse(error.status or 500)
+        headers = {"x-amz-checksum-sha256": answer.get("ChecksumSHA256")}
+        headers["x-amz-version-id"] = answer.get("VersionId")
+        return HttpResponse(200, b"", {name: text for name, text in headers.items() if text})
+
+    async def _answer_query(self, request: HttpRequest) -> HttpResponse:
+        """STS: the operation is in a form, the answer is XML."""
+        name = parse_qs(request.body.decode())["Action"][0]
+        headers = {"Content-Type": "text/xml"}
+        try:
+            answer = await self.aws.call("sts", xform_name(name), {})
+        except AwsError as error:
+            text = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
+            body = f"<ErrorResponse><Error>{text}</Error></ErrorResponse>"
+            return HttpResponse(error.status or 500, body.encode(), headers)
+        members = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in answer.items())
+        result = f"<{name}Result>{members}</{name}Result>"
+        return HttpResponse(200, f"<{name}Response>{result}</{name}Response>".encode(), headers)
 
 
 # --- rest-json ---------------------------------------------------------------------------------

@@ -39,7 +39,10 @@ Action = Callable[[Call], Awaitable[object] | object]
 
 @dataclass
 class Intervention:
-    """Do ``act`` on ``times`` calls of an operation (None: on all), after the first ``skip``."""
+    """Do ``act`` on ``times`` calls of an operation (None: on all), after the first ``skip``.
+
+    The operation "*" is every one.
+    """
 
     operation: str
     moment: Moment
@@ -53,7 +56,7 @@ class Intervention:
         self.times = 0
 
     async def meet(self, call: Call, moment: Moment) -> None:
-        if call.operation != self.operation or moment != self.moment:
+        if self.operation not in {call.operation, "*"} or moment != self.moment:
             return
         if self.skip:
             self.skip -= 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fake_lambda.account import (
-    ACCOUNT,
     LATEST,
     Account,
     Answer,
@@ -84,8 +83,9 @@ def _find(account: Account, parameters: Parameters) -> dict[str, Any]:
 def _resolve(account: Account, text: str) -> str:
     """The ARN of the function, version or alias that a FunctionName names."""
     name, owner, qualifier = parse_name(text)
+    account.check_owner(text, owner)
     function = account.functions.get(name)
-    if function is None or owner != ACCOUNT:
+    if function is None:
         raise invalid("Function does not exist")
     if qualifier in {None, LATEST}:
         return function.arn

@@ -1,4 +1,7 @@
-"""Resource policies: one for each function, version and alias, with a revision of its own."""
+"""Resource policies: one for each function, version and alias, with a revision of its own.
+
+A change of an alias's policy gives the alias another revision, too. ``$LATEST`` keeps its own.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def add_permission(account: Account, parameters: Parameters) -> Answer:
         check_revision(parameters, function.policy_revisions[qualifier], read_by="GetPolicy")
     resource = f"{function.arn}:{qualifier}" if qualifier else function.arn
     policy[statement_id] = _state(statement_id, resource, parameters)
-    function.policy_revisions[qualifier] = make_revision()
+    _touch(function, qualifier)
     return {"Statement": json.dumps(policy[statement_id])}
 
 
@@ -69,7 +72,7 @@ def remove_permission(account: Account, parameters: Parameters) -> Answer:
         raise not_found(f"Statement {parameters['StatementId']} is not found in resource policy.")
     check_revision(parameters, function.policy_revisions[qualifier], read_by="GetPolicy")
     del policy[parameters["StatementId"]]
-    function.policy_revisions[qualifier] = make_revision()
+    _touch(function, qualifier)
     return {}
 
 
@@ -78,6 +81,12 @@ def _find(account: Account, parameters: Parameters) -> tuple[Function, str]:
     if qualifier is not None:
         account.configuration(function, qualifier)
     return function, qualifier or ""
+
+
+def _touch(function: Function, qualifier: str) -> None:
+    function.policy_revisions[qualifier] = make_revision()
+    if qualifier in function.aliases:
+        function.aliases[qualifier]["RevisionId"] = make_revision()
 
 
 def _state(statement_id: str, resource: str, parameters: Parameters) -> dict[str, Any]:

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 STATUS = {
     "InvalidParameterValueException": 400,
+    "CodeVerificationFailedException": 400,
     "ResourceInUseException": 400,
     "ValidationException": 400,
     "InvalidSignatureException": 403,
     "AccessDeniedException": 403,
+    "AccessDenied": 403,
+    "ExpiredTokenException": 403,
+    "RequestTimeTooSkewed": 403,
+    "SignatureDoesNotMatch": 403,
+    "UnrecognizedClientException": 403,
+    "403": 403,
+    "404": 404,
+    "407": 407,
     "ResourceNotFoundException": 404,
     "ProvisionedConcurrencyConfigNotFoundException": 404,
     "ResourceConflictException": 409,
+    "CodeArtifactUserDeletedException": 409,
+    "SnapStartNotReadyException": 409,
     "PreconditionFailedException": 412,
+    "RequestEntityTooLargeException": 413,
     "TooManyRequestsException": 429,
     "ServiceException": 500,
+    "KMSAccessDeniedException": 502,
+    "ResourceNotReadyException": 502,
 }
 """HTTP statuses by code. A code that is missing here means that no response came: status 0."""
 
@@ -53,3 +67,19 @@ def not_found(message: str) -> Refusal:
 
 def stale(message: str) -> Refusal:
     return Refusal("PreconditionFailedException", message)
+
+
+def wrong_state(state: str) -> Refusal:
+    return conflict(
+        "The operation cannot be performed at this time. "
+        f"The function is currently in the following state: {state}"
+    )
+
+
+def denied(action: str, resource: str) -> Refusal:
+    return Refusal(
+        "AccessDeniedException",
+        f"User: arn:aws:sts::123456789012:assumed-role/releases/worker is not authorized to "
+        f"perform: {action} on resource: {resource} because no resource-based policy allows the "
+        f"{action} action",
+    )

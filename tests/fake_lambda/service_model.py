@@ -14,6 +14,9 @@ from botocore.validate import ParamValidator
 
 from tests.fake_lambda.refusals import Refusal
 
+_MAY_BE_EMPTY = {"get_function_code_signing_config"}
+"""Operations that answer nothing where there is nothing, whatever the model requires."""
+
 
 def check_request(service: str, operation: str, parameters: Mapping[str, Any]) -> None:
     """Refuse what botocore would not send, and then what AWS would not accept.
@@ -39,6 +42,8 @@ def check_answer(service: str, operation: str, answer: Mapping[str, Any]) -> Non
     shape = get_operation(service, operation).output_shape
     if shape is None:
         assert not answer, f"{operation} answers nothing, and not {answer}"
+        return
+    if operation in _MAY_BE_EMPTY and not answer:
         return
     report = ParamValidator().validate(dict(answer), shape)
     assert not report.has_errors(), f"{operation}: {report.generate_report()}"

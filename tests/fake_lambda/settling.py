@@ -13,7 +13,7 @@ from tests.fake_lambda.account import (
     check_revision,
     make_revision,
 )
-from tests.fake_lambda.refusals import conflict
+from tests.fake_lambda.refusals import conflict, wrong_state
 
 
 def check_change(account: Account, function: Function, parameters: Parameters) -> None:
@@ -24,10 +24,7 @@ def check_change(account: Account, function: Function, parameters: Parameters) -
             f"An update is in progress for resource: {function.arn}"
         )
     if function.latest["State"] == "Pending":
-        raise conflict(
-            "The operation cannot be performed at this time. "
-            "The function is currently in the following state: Pending"
-        )
+        raise wrong_state("Pending")
     check_revision(parameters, function.latest["RevisionId"])
 
 
@@ -97,12 +94,34 @@ def finish_update(account: Account, function: Function) -> None:
         latest["LastUpdateStatus"] = "Successful"
 
 
+def finish_creation(found: dict[str, Any], *, state: str = "Active") -> None:
+    """Let what was Pending arrive in a state, which says no more why it is in it."""
+    found.pop("StateReason", None)
+    found.pop("StateReasonCode", None)
+    found["State"] = state
+
+
 def _finish_creation(account: Account, found: dict[str, Any]) -> None:
     if found["Version"] == LATEST:
         found["RevisionId"] = make_revision()
-    if account.creation_fails:
+    if found.get("StateReasonCode") == "Restoring":
+        finish_creation(found)
+    elif account.creation_fails:
         found.update(
             State="Failed", StateReason=account.creation_fails, StateReasonCode="InternalError"
         )
     else:
-        found["State"] = "Active"
+        finish_creation(found, state=account.creation_ends)
+
+
+def begin_waking(account: Account, function: Function, found: dict[str, Any]) -> None:
+    """Let an Inactive function or version become Pending, as its first invocation does."""
+    found.update(
+        State="Pending",
+        StateReason="The function is being restored.",
+        StateReasonCode="Restoring",
+    )
+    if found is function.latest:
+        function.polls = account.polls
+    else:
+        function.version_polls[found["Version"]] = account.polls

@@ -8,13 +8,20 @@ from tests.fake_lambda.refusals import Refusal, not_found
 
 @operation("s3")
 def head_object(account: Account, parameters: Parameters) -> Answer:
+    """Size, version and, where it is requested, checksum of an object."""
     members = ("Bucket", "Key", "VersionId")
     where = tuple(parameters[member] for member in members if member in parameters)
+    if where[:2] in account.denied_objects:
+        raise Refusal("403", "Forbidden")
     if where not in account.objects:
         raise Refusal("404", "Not Found")
     stored = account.objects[where]
-    checksum = {"ChecksumSHA256": compute_sha256(stored), "ChecksumType": "FULL_OBJECT"}
-    return {"ContentLength": len(stored)} | (checksum if account.checksums else {})
+    answer: Answer = {"ContentLength": len(stored)}
+    if "VersionId" in parameters:
+        answer["VersionId"] = parameters["VersionId"]
+    if account.checksums and parameters.get("ChecksumMode") == "ENABLED":
+        answer |= {"ChecksumSHA256": compute_sha256(stored), "ChecksumType": "FULL_OBJECT"}
+    return answer
 
 
 @operation("ssm")

@@ -64,6 +64,8 @@ def publish(account: Account, function: Function, description: str) -> Answer:
         "FunctionArn": f"{function.arn}:{number}",
         "RevisionId": make_revision(),
         "State": "Pending",
+        "StateReason": "The function is being created.",
+        "StateReasonCode": "Creating",
         "Description": description,
     }
     version.pop("LastUpdateStatus", None)
