@@ -10,6 +10,8 @@ from activities.concurrency import (
     PutFunctionConcurrencyRequest,
     ReservedConcurrency,
 )
+from activities.function_models import GetFunctionRequest
+from activities.functions import Functions
 from activities.provisioned import (
     DeleteProvisionedConcurrencyConfigRequest,
     GetProvisionedConcurrencyConfigRequest,
@@ -44,11 +46,22 @@ async def put_reserved(
         )
 
 
-async def read_provisioned(function: str, qualifier: str) -> int | None:
+async def read_reserved(function: str, *, options: CallOptions = DEFAULT_OPTIONS) -> int | None:
+    """Read how much concurrency is reserved for a function; None for none."""
+    request = GetFunctionRequest(function_name=function)
+    summary = "Read reserved concurrency"
+    answer = await call(Functions.get_function, request, summary=summary, options=options)
+    return answer.concurrency.reserved_concurrent_executions if answer.concurrency else None
+
+
+async def read_provisioned(
+    function: str, qualifier: str, *, options: CallOptions = DEFAULT_OPTIONS
+) -> int | None:
     """Read how much concurrency is provisioned on a version or an alias; None for none."""
     request = GetProvisionedConcurrencyConfigRequest(function_name=function, qualifier=qualifier)
     operation = ProvisionedConcurrency.get_provisioned_concurrency_config
-    answer = await call(operation, request, summary=f"Read provisioned concurrency of {qualifier}")
+    summary = f"Read provisioned concurrency of {qualifier}"
+    answer = await call(operation, request, summary=summary, options=options)
     return answer.requested_provisioned_concurrent_executions
 
 

@@ -30,7 +30,7 @@ class ConcurrencyChange:
         """Reserve and provision what was requested; wait until the candidate is warm."""
         wanted, found, journal = self._wanted, self._found, self._traffic.journal
         if wanted.reserved is not None and wanted.reserved != found.reserved:
-            self._traffic.record(reserving=True)
+            self._traffic.record(reserving=True, reserved_written=wanted.reserved)
             await put_reserved(found.function, wanted.reserved)
         if wanted.provisioned is None:
             return
@@ -39,7 +39,7 @@ class ConcurrencyChange:
         else:
             present = await read_provisioned(found.function, candidate)
         if present != wanted.provisioned:
-            self._record_provisioned(candidate, present)
+            self._record_provisioned(candidate, present, wanted.provisioned)
             await put_provisioned(found.function, candidate, wanted.provisioned)
             await wait_until_provisioned(found.function, candidate)
 
@@ -50,9 +50,12 @@ class ConcurrencyChange:
             return
         if present is None or self._wanted.provisioned is None:
             return
-        self._record_provisioned(stable, present)
+        self._record_provisioned(stable, present, None)
         await put_provisioned(self._found.function, stable, None)
 
-    def _record_provisioned(self, version: str, executions: int | None) -> None:
-        before = self._traffic.journal.provisioned
-        self._traffic.record(provisioned={**before, version: executions})
+    def _record_provisioned(self, version: str, before: int | None, written: int | None) -> None:
+        journal = self._traffic.journal
+        self._traffic.record(
+            provisioned={**journal.provisioned, version: before},
+            provisioned_written={**journal.provisioned_written, version: written},
+        )

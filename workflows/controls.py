@@ -7,7 +7,8 @@ before it is recorded, with the reason.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
 
 from pydantic import StringConstraints
 from temporalio import workflow
@@ -43,6 +44,12 @@ class ReasonedRequest(ControlRequest):
     reason: Reason = ""
 
 
+class ResolveRequest(ReasonedRequest):
+    """The input of ``resolve``: ``{"by": "ana", "choice": "overwrite"}``."""
+
+    choice: Literal["adopt", "overwrite", "leave"]
+
+
 class ResumeRequest(ControlRequest):
     """The input of ``resume``: ``{"by": "ana"}``."""
 
@@ -57,6 +64,12 @@ class Controls:
         self.approved = False
         self.stop_reason: str | None = None
         """Why the release has to stop, once it has to."""
+        self.given_up: str | None = None
+        """Who gave up the undo, and why, once somebody has."""
+        self.choice: str | None = None
+        """What a person chose about foreign routing, until it is taken."""
+        self._problem: str | None = None
+        self._choices: frozenset[str] = frozenset()
 
     def stop(self, reason: str) -> None:
         """Stop the release. The first reason counts."""
@@ -67,6 +80,19 @@ class Controls:
         raise_if_cancelled()
         if self.paused:
             await workflow.wait_condition(lambda: not self.paused)
+
+    def report_problem(self, problem: str) -> None:
+        """Allow to give up an undo that does not succeed, for this reason."""
+        self._problem = problem
+
+    def offer(self, choices: Iterable[str]) -> None:
+        """Allow these choices about foreign routing."""
+        self._choices = frozenset(choices)
+
+    def take_choice(self) -> str | None:
+        """Return what was chosen, and allow no choice any more."""
+        choice, self.choice, self._choices = self.choice, None, frozenset()
+        return choice
 
     def check_running(self, status: ReleaseStatus) -> None:
         """Refuse every request to a release that is over or is being rolled back."""
@@ -99,6 +125,22 @@ class Controls:
         refuse_if(promoting, "being promoted already")
         preparing = status.phase is Phase.PREPARING
         refuse_if(preparing, "too early: the candidate is not on trial yet")
+
+    def check_give_up(self, status: ReleaseStatus) -> None:
+        """Refuse to give up an undo that succeeds, and to give it up twice."""
+        refuse_if(self.given_up, "given up already")
+        refuse_if(
+            status.phase is not Phase.ROLLING_BACK or self._problem is None,
+            f"nothing to give up: the release is {status.phase.replace('_', ' ')}, and no undo "
+            "is failing (abort stops a release that is running)",
+        )
+
+    def check_resolve(self, choice: str) -> None:
+        """Refuse a choice that nobody waits for, and one that is not possible."""
+        refuse_if(not self._choices, "nothing to resolve: no foreign routing waits for a choice")
+        refuse_if(self.choice, f"resolved already: {self.choice}")
+        possible = " or ".join(sorted(self._choices))
+        refuse_if(choice not in self._choices, f"choice: {choice} is not possible here: {possible}")
 
 
 class ControlHandlers:
@@ -184,6 +226,34 @@ class ControlHandlers:
     @abort.validator
     def _check_abort(self, request: ReasonedRequest) -> None:
         self._controls.check_running(self.status())
+
+    @workflow.update(
+        description='End an undo that cannot succeed: {"by": "ana", "reason": "region is gone"}',
+    )
+    def give_up(self, request: ReasonedRequest) -> ReleaseStatus:
+        """End an undo that does not succeed; what is not back stays as it is."""
+        self._controls.given_up = _describe("given up", request.by, request.reason)
+        self._progress.report(note=_describe("Given up", request.by, request.reason))
+        return self._progress.status
+
+    @give_up.validator
+    def _check_give_up(self, request: ReasonedRequest) -> None:
+        self._controls.check_give_up(self.status())
+
+    @workflow.update(
+        description="Choose about routing that another writer has set (adopt, overwrite, leave): "
+        '{"by": "ana", "choice": "overwrite"}',
+    )
+    def resolve(self, request: ResolveRequest) -> ReleaseStatus:
+        """Choose what happens with foreign routing; see ``guards.on_foreign``."""
+        self._controls.choice = request.choice
+        note = _describe(f"Resolved ({request.choice})", request.by, request.reason)
+        self._progress.report(note=note)
+        return self._progress.status
+
+    @resolve.validator
+    def _check_resolve(self, request: ResolveRequest) -> None:
+        self._controls.check_resolve(request.choice)
 
 
 def refuse_if(condition: object, reason: str) -> None:

@@ -16,6 +16,7 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from workflows.alias_undo import PutBackFailed
 from workflows.call import end_task, raise_if_cancelled, root_cause, shield_from_cancel
 from workflows.candidate import CandidateBuilder
 from workflows.concurrency_change import ConcurrencyChange
@@ -23,14 +24,15 @@ from workflows.controls import ControlHandlers, Controls
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Place
+from workflows.foreign_routing import ForeignChange, ForeignRouting, describe_foreign
 from workflows.guards import Guards
 from workflows.preflight import preflight
 from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.strategy_runner import StrategyRunner
-from workflows.traffic import ForeignChange, Traffic
-from workflows.undo import PutBackFailed, describe_restored
+from workflows.traffic import Traffic
+from workflows.undo import UndoEvents, describe_restored
 
 
 @workflow.defn
@@ -64,7 +66,10 @@ class ReleaseRun:
         self._request = request
         self._controls = controls
         self._progress = progress
-        self._traffic = Traffic(target, progress)
+        foreign = ForeignRouting(
+            ask=request.guards.on_foreign == "ask", controls=controls, progress=progress
+        )
+        self._traffic = Traffic(target, progress, foreign)
         self._guards = Guards(request, traffic=self._traffic, controls=controls, progress=progress)
         self._strategy = StrategyRunner(
             request,
@@ -73,6 +78,7 @@ class ReleaseRun:
             controls=controls,
             progress=progress,
         )
+        self._restored: Routing | None = None
         progress.report(Phase.PREPARING, request.summary)
 
     async def run(self) -> ReleaseStatus:
@@ -94,7 +100,8 @@ class ReleaseRun:
             case ReleaseRejected(), None:
                 raise self._reject(str(error))
             case ForeignChange(), _:
-                raise self._fail(str(error))
+                journal = self._traffic.journal
+                raise self._fail(describe_foreign(journal.target, str(error), journal.stable))
             case _, reason:
                 unknown = RuntimeError("the release ended without a reason")
                 return await self._roll_back(reason or root_cause(error or unknown))
@@ -176,14 +183,12 @@ class ReleaseRun:
         note = f"Rolling back: {reason}"
         self._progress.report(Phase.ROLLING_BACK, note, ends_at=None, paused=False)
         try:
-            leftovers = await shield_from_cancel(
-                self._traffic.put_back(self._report_alias_restored)
-            )
+            leftovers = await shield_from_cancel(self._traffic.put_back(self._undo_events(reason)))
         except PutBackFailed as error:
             raise self._fail(f"{reason}; {error}") from error
         journal = self._traffic.journal
         restored = (
-            "nothing had been changed" if journal.is_empty else describe_restored(journal.before)
+            "nothing had been changed" if journal.is_empty else describe_restored(self._restored)
         )
         ending = "; ".join([f"{reason}; {restored}", *leftovers])
         routing = self._traffic.split(None, 0)
@@ -193,11 +198,19 @@ class ReleaseRun:
         status = self._progress.status
         raise ApplicationError(ending, status, type="ReleaseRolledBack", non_retryable=True)
 
-    def _report_alias_restored(self) -> None:
-        journal = self._traffic.journal
-        if journal.shifting:
-            note = f"{journal.target} is back: {describe_restored(journal.before)}"
-            self._progress.report(note=note, routing=self._traffic.split(None, 0))
+    def _undo_events(self, reason: str) -> UndoEvents:
+        def report_restored(place: Routing | None) -> None:
+            self._restored, journal = place, self._traffic.journal
+            if journal.shifting:
+                note = f"{journal.target} is back: {describe_restored(place)}"
+                self._progress.report(note=note, routing=self._traffic.split(None, 0))
+
+        def report_problem(cause: str) -> None:
+            self._controls.report_problem(cause)
+            note = f"Cannot put back yet: {cause}. It is tried until it succeeds ({reason})"
+            self._progress.report(note=note)
+
+        return UndoEvents(report_restored, report_problem, lambda: self._controls.given_up)
 
     def _reject(self, reason: str) -> ApplicationError:
         self._progress.report(Phase.REJECTED, f"Rejected: {reason}")

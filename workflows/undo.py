@@ -1,174 +1,158 @@
 """Undoes a release: the alias with the very first call, then concurrency, then ``$LATEST``.
 
 ``Rollout`` undoes its own release; the workflow that started it does so where the ``Rollout`` was
-terminated. Every call has priority 1 and is retried as long as AWS may still succeed. A second undo
-does no harm.
+terminated. Every call has priority 1, and is retried until it succeeds, AWS refuses it for good, or
+a person gives up (:mod:`workflows.undo_retry`). A second undo does no harm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from activities.aliases import AliasConfiguration
-from activities.errors import Fault
-from activities.operation import WRITE
 from workflows import actions
-from workflows.call import HIGHEST_PRIORITY, CallOptions, fault_of, root_cause
-from workflows.concurrency import put_provisioned, put_reserved
+from workflows.alias_undo import INVALID, AliasUndo
+from workflows.call import CallOptions, root_cause
+from workflows.concurrency import put_provisioned, put_reserved, read_provisioned, read_reserved
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
+from workflows.foreign_routing import Choice
+from workflows.undo_retry import GivenUp, UndoRetry
 
-_MOST_READS: Final = 3
-"""Reads of an alias: a late write of our own may arrive between a read and the next write."""
-
-URGENT: Final = CallOptions(priority=HIGHEST_PRIORITY)
-
-_FOUND_LENGTH: Final = 500
-_INVALID: Final = "what AWS returned for it before is not a valid request"
+_UNKNOWN: Final = -1
+"""What was written is not in the journals of before."""
 
 
-class PutBackFailed(Exception):
-    """The alias does not route as before the release, and must not or cannot be restored."""
+async def _leave(_: Routing | None) -> Choice:
+    return Choice.LEAVE
+
+
+@dataclass(frozen=True, slots=True)
+class UndoEvents:
+    """What an undo calls as it goes on.
+
+    - ``on_alias_restored``: once the alias is restored, with where it is.
+    - ``on_problem``: with the cause, as long as something cannot be put back yet.
+    - ``given_up``: who has given up the undo, and why; None as long as nobody has.
+    - ``choose``: what happens with foreign routing.
+    - ``before_rest``: awaited once the alias is restored, if there is more to undo.
+    """
+
+    on_alias_restored: Callable[[Routing | None], None]
+    on_problem: Callable[[str], None]
+    given_up: Callable[[], str | None] = lambda: None
+    choose: Callable[[Routing | None], Awaitable[Choice]] = _leave
+    before_rest: Callable[[], Awaitable[None]] | None = None
 
 
 async def put_back(
-    journal: Journal,
-    *,
-    revision: str | None,
-    on_alias_restored: Callable[[], None],
-    before_rest: Callable[[], Awaitable[None]] | None = None,
+    journal: Journal, *, revision: str | None, written: Routing | None, events: UndoEvents
 ) -> list[str]:
     """Undo what the journal holds; return, as sentences, what could not be undone.
 
-    ``revision`` is the alias' last known one. It is None where an answer was lost, or where the
-    release of a terminated rollout is undone: then the alias is read first, and restored only from
-    a routing that this release can have written. Raises :class:`PutBackFailed`, with nothing more
-    done.
+    ``revision`` and ``written`` are the last known ones of the alias, see
+    :meth:`~workflows.alias_undo.AliasUndo.put_back`. Raises
+    :class:`~workflows.alias_undo.PutBackFailed`, with nothing more done.
 
-    ``on_alias_restored`` is called once the alias is restored. ``before_rest`` is awaited after
-    that, if there is more to undo. Provisioned concurrency is restored before the reservation,
-    which AWS does not let fall below it.
+    Provisioned concurrency is restored before the reservation, which AWS does not let fall below
+    it.
     """
+    retry = UndoRetry(events.on_problem, events.given_up)
+    place = journal.before
     if journal.shifting:
-        await _put_back_alias(journal, revision)
-    on_alias_restored()
-    if before_rest is not None and (journal.provisioned or journal.reserving or journal.latest):
-        await before_rest()
+        alias = AliasUndo(journal, retry=retry, choose=events.choose)
+        place = await alias.put_back(revision, written)
+    events.on_alias_restored(place)
+    if events.before_rest is not None and (
+        journal.provisioned or journal.reserving or journal.latest
+    ):
+        await events.before_rest()
+    rest = _Rest(journal, retry)
     additions_first = sorted(journal.provisioned.items(), key=lambda item: item[1] is not None)
     leftovers = [
-        await _attempt(
-            f"provisioned concurrency of version {version}",
-            put_provisioned(journal.target.name, version, count, options=URGENT),
-        )
-        for version, count in additions_first
+        await rest.put_back_provisioned(version, count) for version, count in additions_first
     ]
     if journal.reserving:
-        write = put_reserved(journal.target.name, journal.reserved, options=URGENT)
-        leftovers.append(await _attempt("reserved concurrency", write))
+        leftovers.append(await rest.put_back_reserved())
     if journal.latest:
-        leftovers.append(await _put_back_latest(journal))
+        leftovers.append(await rest.put_back_latest())
     return [leftover for leftover in leftovers if leftover]
 
 
-async def _put_back_alias(journal: Journal, revision: str | None) -> None:
-    target, before = journal.target, journal.before
-    try:
-        if before is None:
-            await _delete_created(journal)
-        elif revision is not None:
-            await _restore_routing(journal, before, revision)
-        else:
-            await _read_and_restore(journal, before)
-    except ValidationError as error:
-        raise PutBackFailed(f"{target} could not be put back on {before}: {_INVALID}") from error
-    except ActivityError as error:
-        cause = root_cause(error)
-        if fault_of(error) is Fault.STALE:
-            raise _foreign_change(journal, cause) from error
-        place = before or "nothing"
-        raise PutBackFailed(f"{target} could not be put back on {place}: {cause}") from error
+class _Rest:
+    """Puts back what a release changed besides its alias; returns what could not be put back."""
 
+    def __init__(self, journal: Journal, retry: UndoRetry) -> None:
+        self._journal = journal
+        self._retry = retry
 
-async def _restore_routing(journal: Journal, before: Routing, revision: str | None) -> None:
-    await actions.update_alias(
-        journal.target,
-        before,
-        revision=revision,
-        summary=f"Put {journal.target} back on {before}",
-        options=URGENT,
-    )
+    async def put_back_provisioned(self, version: str, before: int | None) -> str | None:
+        """Put back the provisioned concurrency of a version, if its value is still ours."""
+        function = self._journal.function
+        return await self._put_back(
+            f"provisioned concurrency of version {version}",
+            read=lambda options: read_provisioned(function, version, options=options),
+            write=lambda options: put_provisioned(function, version, before, options=options),
+            own=(before, self._journal.provisioned_written.get(version, _UNKNOWN)),
+        )
 
+    async def put_back_reserved(self) -> str | None:
+        """Put back the reserved concurrency, if its value is still ours."""
+        function, before = self._journal.function, self._journal.reserved
+        written = self._journal.reserved_written
+        return await self._put_back(
+            "reserved concurrency",
+            read=lambda options: read_reserved(function, options=options),
+            write=lambda options: put_reserved(function, before, options=options),
+            own=(before, _UNKNOWN if written is None else written),
+        )
 
-async def _read_and_restore(journal: Journal, before: Routing) -> None:
-    """Restore an alias whose revision is unknown: a write of ours may still be on its way.
+    async def put_back_latest(self) -> str | None:
+        """Put back the parts of ``$LATEST`` that the release changed."""
+        journal = self._journal
+        what = f"{' and '.join(journal.latest)} of $LATEST"
+        stable = journal.stable
+        if stable is None:
+            return f"{what} stay as released: there is no earlier version to put back"
+        return await self._attempt(
+            what, lambda options: actions.restore_latest(journal, stable, options=options)
+        )
 
-    It is written even where it routes as before already. That gives it a new revision, so that AWS
-    refuses a late write of ours; if the restoring write is refused there, no harm is done.
-    """
-    for reads_left in reversed(range(_MOST_READS)):
-        alias = await _read_own_alias(journal)
-        if alias is None:
-            raise PutBackFailed(f"{journal.target} is gone: somebody deleted it")
+    async def _put_back(
+        self,
+        what: str,
+        *,
+        read: Callable[[CallOptions], Awaitable[int | None]],
+        write: Callable[[CallOptions], Awaitable[None]],
+        own: tuple[int | None, int | None],
+    ) -> str | None:
+        async def restore(options: CallOptions) -> str | None:
+            if _UNKNOWN not in own and workflow.patched("restore-own-concurrency"):
+                found = await read(options)
+                if found not in own:
+                    return f"{what} stays at {found or 'none'}, which another writer has set"
+            await write(options)
+            return None
+
+        return await self._attempt(what, restore)
+
+    async def _attempt(
+        self, what: str, write: Callable[[CallOptions], Awaitable[str | None]]
+    ) -> str | None:
+        """Carry out a write; return a sentence if it failed permanently, or its own."""
         try:
-            await _restore_routing(journal, before, alias.revision_id)
+            return await self._retry.run(write)
+        except ValidationError:
+            return f"{what} could not be put back: {INVALID}"
+        except GivenUp as error:
+            return f"{what} could not be put back: {error}"
         except ActivityError as error:
-            is_stale = fault_of(error) is Fault.STALE
-            if is_stale and reads_left:
-                continue
-            if is_stale or actions.routing_of(alias) != before:
-                raise
-        return
-
-
-async def _delete_created(journal: Journal) -> None:
-    """Delete the alias that this release created, or may still be creating.
-
-    A creation on its way has no revision that AWS could refuse it for, so it is waited for.
-    """
-    if await _read_own_alias(journal) is None:
-        summary = f"Wait until nobody can be creating {journal.target} any more"
-        await workflow.sleep(WRITE.start_to_close, summary=summary)
-        if await _read_own_alias(journal) is None:
-            return
-    await actions.delete_alias(journal.target, options=URGENT)
-
-
-async def _read_own_alias(journal: Journal) -> AliasConfiguration | None:
-    """Read the alias. Raises unless it routes as this release found it, or can have set it."""
-    alias = await actions.read_alias(journal.target, options=URGENT)
-    if alias is not None:
-        found = actions.routing_of(alias)
-        if found != journal.before and not found.is_limited_to(journal.stable, journal.candidate):
-            raise _foreign_change(journal, f"found {str(found)[:_FOUND_LENGTH]}")
-    return alias
-
-
-async def _put_back_latest(journal: Journal) -> str | None:
-    what = f"{' and '.join(journal.latest)} of $LATEST"
-    if journal.stable is None:
-        return f"{what} stay as released: there is no earlier version to put back"
-    write = actions.restore_latest(journal, journal.stable, options=URGENT)
-    return await _attempt(what, write)
-
-
-async def _attempt(what: str, write: Awaitable[None]) -> str | None:
-    """Await a write; return a sentence if it failed permanently."""
-    try:
-        await write
-    except ValidationError:
-        return f"{what} could not be put back: {_INVALID}"
-    except ActivityError as error:
-        return f"{what} could not be put back: {root_cause(error)}"
-    return None
-
-
-def _foreign_change(journal: Journal, found: str) -> PutBackFailed:
-    return PutBackFailed(f"somebody else moved {journal.target}: {found}; it was left like that")
+            return f"{what} could not be put back: {root_cause(error)}"
 
 
 def describe_restored(before: Routing | None) -> str:
