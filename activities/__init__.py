@@ -35,6 +35,7 @@ Resources
 - :mod:`~activities.tags`: tags of resources
 - :mod:`~activities.invocations`: invoke a function, once
 - :mod:`~activities.account`: limits and usage of the account
+- :mod:`~activities.identity`: whose credentials the worker has, and the refusal of other accounts
 
 Operations beyond AWS's own
 
@@ -80,6 +81,7 @@ from activities.concurrency import ReservedConcurrency
 from activities.constraints import Constraints
 from activities.event_source_mappings import EventSourceMappings
 from activities.functions import Functions
+from activities.identity import Identity
 from activities.images import Images
 from activities.invocations import Invocations
 from activities.latest_code import AwsWithDownloads
@@ -110,6 +112,7 @@ def list_operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, 
         Tags(aws),
         Invocations(aws),
         Account(aws),
+        Identity(aws),
         ProvisionedConcurrency(aws),
         Settling(aws),
         Constraints(aws),

@@ -1,0 +1,213 @@
+"""Checks of ``$LATEST``: what a release would publish with it, and what was written to it.
+
+One activity reads ``$LATEST`` and the live version and compares them. Preflight calls it in place
+of reading the live version; the last change of ``$LATEST`` is waited for by it. So the checks cost
+a release no call of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from temporalio import workflow
+
+from activities.configuration_response import FunctionConfiguration
+from activities.images import Images, ResolveImageRequest
+from activities.latest_comparison import (
+    CompareLatestRequest,
+    CompareLatestResponse,
+    LatestComparison,
+)
+from workflows.call import call
+from workflows.domain.latest_rules import (
+    LatestDifference,
+    LatestFacts,
+    LatestIntent,
+    find_latest_notes,
+    find_latest_refusals,
+)
+from workflows.domain.target import Place, Target
+from workflows.preflight_reads import or_reject
+from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3Package
+
+_PATIENCE_SECONDS: Final = 300
+"""How long a release waits for another one of the function that may soon be done."""
+
+_SUMMARY_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LatestFindings:
+    """What is known of ``$LATEST`` and of the live version, before anything is written.
+
+    ``differences`` are names of settings. ``architecture`` and ``kms_key`` are the live version's,
+    as is ``storage_mode``. ``layers`` is how many ``$LATEST`` has. ``is_equal``: it equals the live
+    version. ``image`` is the URI of the artifact by its digest, where it is an image.
+    """
+
+    differences: frozenset[str] = frozenset()
+    is_equal: bool = False
+    architecture: str | None = None
+    kms_key: str | None = None
+    storage_mode: str | None = None
+    layers: int = 0
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LatestCheck:
+    """What preflight reads of ``$LATEST`` and the live version, and what follows from it."""
+
+    latest: FunctionConfiguration
+    live: FunctionConfiguration | None
+    findings: LatestFindings
+    refusals: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedImage:
+    """An image by its digest, if that could be found; if not, ``problem`` says why."""
+
+    uri: str
+    problem: str | None = None
+
+
+def uses_latest(request: ReleaseRequest | RollbackRequest) -> bool:
+    """Whether a request writes or publishes ``$LATEST``."""
+    return isinstance(request, ReleaseRequest) and (
+        isinstance(request.artifact, S3Package | Image | Latest)
+        or request.configuration is not None
+    )
+
+
+async def check_latest(
+    request: ReleaseRequest, target: Target, live: str | None, report: Callable[[str], None] | None
+) -> LatestCheck:
+    """Compare ``$LATEST`` with the live version, by the rules for what may be published.
+
+    ``target`` has the function's ARN. Another release that uses ``$LATEST`` is waited for where it
+    may soon be done: ``report`` tells the reader of the status. Without ``report`` nothing is
+    waited for. Raises :class:`~workflows.preflight_reads.ReleaseRejected` where AWS refuses a read.
+    """
+    found = await or_reject(_compare(target, live, is_patient=False), field="target.function")
+    notes: list[str] = []
+    if found.user and found.is_brief:
+        if report is None:
+            notes.append(f"{found.user} uses $LATEST at the moment: a release waits for it")
+            found = found.model_copy(update={"user": None})
+        else:
+            report(f"Waiting for {found.user}, which uses $LATEST of this function, too")
+            comparison = _compare(target, live, is_patient=True)
+            found = await or_reject(comparison, field="target.function")
+    image: ResolvedImage | None = None
+    if isinstance(request.artifact, Image) and "@" not in request.artifact.uri:
+        image = await or_reject(_resolve_image(request.artifact), field="artifact.uri")
+    if image and image.problem:
+        notes.append(f"{image.uri} is written by its tag, which may be moved: {image.problem}")
+    intent, facts = _read_intent(request), _read_facts(found, live)
+    return LatestCheck(
+        latest=found.latest,
+        live=found.live,
+        findings=_summarize(found, image),
+        refusals=tuple(find_latest_refusals(intent, facts)),
+        notes=(*find_latest_notes(intent, facts), *notes),
+    )
+
+
+async def _compare(target: Target, live: str | None, *, is_patient: bool) -> CompareLatestResponse:
+    text = f"Compare $LATEST with version {live}" if live else "Read $LATEST"
+    return await call(
+        LatestComparison.compare_latest,
+        CompareLatestRequest(
+            function_name=target.function,
+            version=live,
+            rollout=Place.from_arn(target.function).rollout_id(target.alias),
+            started_at=workflow.info().start_time,
+            patience_seconds=_PATIENCE_SECONDS if is_patient else 0,
+        ),
+        summary="Wait for the other release that uses $LATEST" if is_patient else text,
+    )
+
+
+async def check_written(
+    function: str, *, live: str | None, superseded: str | None
+) -> CompareLatestResponse:
+    """Wait until the change of ``$LATEST`` has settled, and compare it with the live version."""
+    return await call(
+        LatestComparison.compare_latest,
+        CompareLatestRequest(function_name=function, version=live, superseded=superseded or ""),
+        summary="Wait until $LATEST is ready",
+    )
+
+
+async def _resolve_image(image: Image) -> ResolvedImage:
+    """Find the digest of an image, before anything is written."""
+    found = await call(
+        Images.resolve_image,
+        ResolveImageRequest(image_uri=image.uri),
+        summary=f"Find the digest of {image.uri}"[:_SUMMARY_LENGTH],
+    )
+    return ResolvedImage(uri=found.image_uri, problem=found.problem)
+
+
+def _summarize(found: CompareLatestResponse, image: ResolvedImage | None) -> LatestFindings:
+    latest, live = found.latest, found.live or found.latest
+    code = found.live_code if found.live else found.latest_code
+    return LatestFindings(
+        differences=frozenset(each.name for each in found.differences),
+        is_equal=is_equal(found),
+        architecture=next(iter(live.architectures or ()), None),
+        kms_key=code.source_kms_key_arn if code else None,
+        storage_mode="REFERENCE" if code and code.resolved_s3_object else None,
+        layers=len(latest.layers or ()),
+        image=image.uri if image else None,
+    )
+
+
+def is_equal(found: CompareLatestResponse) -> bool:
+    """Whether ``$LATEST`` is the live version: by its code and by all of its settings."""
+    return (
+        found.live is not None
+        and not found.differences
+        and found.unreadable is None
+        and _describe_code(found.latest.code_sha256, found.latest.architectures)
+        == _describe_code(found.live.code_sha256, found.live.architectures)
+    )
+
+
+def _read_intent(request: ReleaseRequest) -> LatestIntent:
+    change = request.configuration
+    return LatestIntent(
+        replaces_code=isinstance(request.artifact, S3Package | Image),
+        ships_latest=isinstance(request.artifact, Latest),
+        settings=frozenset(change.parameters()) if change else frozenset(),
+        includes_latest=bool(request.include_latest),
+    )
+
+
+def _read_facts(found: CompareLatestResponse, live: str | None) -> LatestFacts:
+    latest = found.latest
+    failure = latest.last_update_status_reason or latest.last_update_status_reason_code
+    return LatestFacts(
+        live=live,
+        code=_describe_code(latest.code_sha256, latest.architectures),
+        live_code=_describe_code(found.live.code_sha256, found.live.architectures)
+        if found.live
+        else None,
+        differences=tuple(
+            LatestDifference(each.name, each.live, each.latest) for each in found.differences
+        ),
+        is_code_unpublished=bool(found.unpublished),
+        unreadable=found.unreadable,
+        failure=(failure or "AWS gives no reason")
+        if latest.last_update_status == "Failed"
+        else None,
+        user=found.user,
+    )
+
+
+def _describe_code(sha256: str, architectures: list[str] | None) -> str:
+    return " ".join([sha256, *(name for name in architectures or () if name != "x86_64")])
