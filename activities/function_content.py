@@ -40,10 +40,17 @@ def find_unreadable_part(configuration: Mapping[str, Any]) -> str | None:
 
     Mostly a key that AWS Lambda may not use.
     """
-    for member in ("Environment", "ImageConfigResponse"):
-        if error := configuration.get(member, {}).get("Error"):
-            return str(error.get("ErrorCode", member))
-    return None
+    return next(iter(get_unreadable_parts(configuration).values()), None)
+
+
+def get_unreadable_parts(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Return AWS's code for each setting that it cannot show."""
+    members = {"Environment": "Environment", "ImageConfigResponse": "ImageConfig"}
+    return {
+        name: str(error.get("ErrorCode", member))
+        for member, name in members.items()
+        if (error := configuration.get(member, {}).get("Error"))
+    }
 
 
 def to_settings(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import AwsError, Fault
@@ -112,10 +113,15 @@ def _to_sort_key(item: Any) -> str:
 
 
 def permanent_error(fault: Fault, operation: str, problem: str) -> ApplicationError:
-    """Return a failure that is not retried, with the fault's advice."""
+    """Return a failure that is not retried, with the fault's advice.
+
+    Its details hold the number of the attempt after the first, as those of AWS's errors do.
+    """
+    attempt = activity.info().attempt if activity.in_activity() else 1
+    details = {"operation": operation, "code": "", "fault": fault.value}
     return ApplicationError(
         f"{operation}: {problem}. {fault.advice}",
-        {"operation": operation, "code": "", "fault": fault.value},
+        details if attempt == 1 else {**details, "attempt": attempt},
         type=fault.value,
         non_retryable=True,
     )

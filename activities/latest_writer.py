@@ -1,0 +1,83 @@
+"""Writes to ``$LATEST``, each conditional on what was read, and settled before the next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio import activity
+
+from activities.advice import find_advice
+from activities.errors import AwsError, Fault, classify_error, find_time_limit
+from activities.operation import Aws
+from activities.readback import PRECONDITION_FAILED, not_settled_error
+from activities.restore_models import Leftover
+from activities.retry_budget import AT_ONCE
+from activities.settling import poll_until_settled, raise_if_failed
+
+NAME: Final = "restore_latest"
+
+_DENIED_PATIENCE: Final = timedelta(seconds=20)
+"""How long a denied part is attempted again: permissions take some seconds to take effect."""
+
+_DENIED_ACTION: Final = re.compile(r"to perform:? ([\w-]+:\w+)")
+_OWN_ACTIONS: Final = "lambda:UpdateFunction"
+_REFUSALS: Final = {Fault.INVALID, Fault.NOT_FOUND, Fault.EXHAUSTED, Fault.EXISTS}
+
+
+class LatestWriter:
+    """``$LATEST`` of one function: as it was read last, and conditional writes to it."""
+
+    def __init__(self, aws: Aws, function: str, latest: Mapping[str, Any]) -> None:
+        """Write to ``function``, whose ``$LATEST`` was read as ``latest``."""
+        self.aws = aws
+        self.function = function
+        self.latest = latest
+
+    async def write(self, operation: str, parameters: Mapping[str, Any]) -> None:
+        """Change ``$LATEST`` if it is still at the revision of ``latest``; wait until it settles.
+
+        If it is not, the failure is retried, and the next attempt reads everything again. Raises
+        what AWS refuses, and ``UpdateFailed`` where AWS cannot apply it.
+        """
+        revision = self.latest["Configuration"].get("RevisionId")
+        condition = {"RevisionId": revision} if revision else {}
+        request = {"FunctionName": self.function, **parameters, **condition}
+        try:
+            await self.aws.call("lambda", operation, request)
+        except AwsError as error:
+            if error.code == PRECONDITION_FAILED:
+                raise not_settled_error(NAME, "$LATEST was changed after it was read") from None
+            raise
+        self.latest = await poll_until_settled(self.aws, self.function, None, NAME)
+        raise_if_failed(NAME, self.latest["Configuration"])
+
+
+def is_refusal(error: AwsError) -> bool:
+    """Whether AWS refuses a part of a change for what it is.
+
+    No repetition mends that, and other parts may be accepted. Not where the whole operation is
+    denied: a person mends that, and the undo waits for it.
+    """
+    fault = classify_error(error)
+    if fault is Fault.DENIED:
+        action = _DENIED_ACTION.search(error.message)
+        is_part = action is not None and not action[1].startswith(_OWN_ACTIONS)
+        return is_part and _has_waited(_DENIED_PATIENCE)
+    return fault in _REFUSALS and find_time_limit(error) == AT_ONCE
+
+
+def to_leftover(name: str, error: AwsError) -> Leftover:
+    """Return what AWS refused, with its reason and what to do about it."""
+    advice = find_advice(error.code, error.message)
+    cause = f"{error.message.rstrip('.')} ({error.code})" + (f". {advice}" if advice else "")
+    return Leftover(name=name, reason="refused", cause=cause)
+
+
+def _has_waited(patience: timedelta) -> bool:
+    """Whether this activity was scheduled so long ago; true outside of an activity."""
+    if not activity.in_activity():
+        return True
+    return datetime.now(UTC) - activity.info().scheduled_time >= patience
