@@ -64,6 +64,8 @@ class Controls:
         self.approved = False
         self.stop_reason: str | None = None
         """Why the release has to stop, once it has to."""
+        self.is_refused = False
+        """Whether that reason speaks against the candidate."""
         self.given_up: str | None = None
         """Who gave up the undo, and why, once somebody has."""
         self.choice: str | None = None
@@ -72,7 +74,12 @@ class Controls:
         self._choices: frozenset[str] = frozenset()
 
     def stop(self, reason: str) -> None:
-        """Stop the release. The first reason counts."""
+        """Stop the release: its candidate is refused. The first reason counts."""
+        self.is_refused = self.is_refused or self.stop_reason is None
+        self.stop_reason = self.stop_reason or reason
+
+    def break_off(self, reason: str) -> None:
+        """Stop the release, for a reason that says nothing about its candidate."""
         self.stop_reason = self.stop_reason or reason
 
     async def wait_while_paused(self) -> None:

@@ -114,7 +114,7 @@ class Guards:
             await analysis.follow(candidate, self._assess)
         except Exception as error:  # noqa: BLE001 - whatever it is, metrics are not judged any more
             if not is_cancelled_exception(error):
-                self._controls.stop(f"the metrics cannot be judged: {root_cause(error)}")
+                self._controls.break_off(f"the metrics cannot be judged: {root_cause(error)}")
 
     def _assess(self) -> None:
         """Assess the candidate; stop the release if the guards fail, or the rules of its step."""
@@ -180,7 +180,7 @@ class Guards:
             self._controls.stop(await actions.watch_alarms(self._alarms))
         except Exception as error:  # noqa: BLE001 - whatever it is, alarms are not watched any more
             if not is_cancelled_exception(error):
-                self._controls.stop(f"the alarms cannot be read: {root_cause(error)}")
+                self._controls.break_off(f"the alarms cannot be read: {root_cause(error)}")
 
     async def check_alarms(self) -> None:
         """Read the alarms now. Raises :class:`ReleaseStopped` if one is red or gone."""

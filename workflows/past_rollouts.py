@@ -7,18 +7,28 @@ they last as long as the namespace's retention.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from temporalio import activity, workflow
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from workflows import search_attributes
 from workflows.call import HIGHEST_PRIORITY
+from workflows.domain.alias_history import AliasHistory, PastRun, RunKind, read_history
 from workflows.domain.journal import Journal
+from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
+from workflows.request import find_request_kind
 
 JOURNAL_MEMO: Final = "journal"
 """The memo in which a ``Rollout`` records what would have to be undone."""
@@ -30,6 +40,14 @@ STEP_MEMO: Final = "step"
 """The memo in which a measured one records the number of the step that begins, from 1.
 
 One more than there are steps after the last."""
+
+KIND_MEMO: Final = "kind"
+"""The memo that says whether a ``Release`` or a ``Rollback`` started it."""
+
+OBJECTION: Final = "objection"
+"""The second detail of a ``ReleaseRolledBack`` where somebody or something refused the candidate.
+
+A cancel or an error of AWS says nothing about the candidate."""
 
 _MOST_RUNS: Final = 50
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
@@ -76,6 +94,107 @@ async def find_previous_version(rollout_id: str, live: str) -> str | None:
         start_to_close_timeout=_TIMEOUT,
         retry_policy=_RETRY,
         summary=f"Read which version was live before {live}",
+    )
+
+
+class AliasHistoryRequest(BaseModel):
+    """Which alias, by its rollout id (``lock`` in JSON), and which version is live there now."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    failure_type: ClassVar[str] = "Invalid"
+
+    lock: Annotated[str, StringConstraints(pattern=r"^[^'\"\\]+$")]
+    live: str
+
+
+@activity.defn(name="read_alias_history")
+async def read_alias_history(request: AliasHistoryRequest) -> AliasHistory:
+    """Return which version was live before, and which were rolled back from.
+
+    By the last 50 runs; the one that calls this does not count.
+    """
+    client, caller = activity.client(), activity.info().workflow_run_id
+    listed = client.list_workflows(f"WorkflowId = '{request.lock}'", limit=_MOST_RUNS)
+    runs = sorted([run async for run in listed], key=lambda run: run.start_time)
+    past = [await _read_run(client, run) for run in runs if run.run_id != caller]
+    return read_history([run for run in past if run is not None], live=request.live)
+
+
+async def _read_run(client: Client, run: WorkflowExecution) -> PastRun | None:
+    """Read a run that moved the alias, or whose candidate was refused; None for any other."""
+    handle = client.get_workflow_handle(run.id, run_id=run.run_id)
+    if run.status is WorkflowExecutionStatus.RUNNING:
+        run = await handle.describe()  # the list may be behind for a moment
+    phase = run.typed_search_attributes.get(search_attributes.PHASE)
+    journal = await run.memo_value(JOURNAL_MEMO, None, type_hint=Journal)
+    before, candidate = (journal.before, journal.candidate) if journal else (None, None)
+    reason = ""
+    match run.status:
+        case WorkflowExecutionStatus.COMPLETED if journal and journal.shifting:
+            kind, reason = await _read_request(run, handle)
+        case WorkflowExecutionStatus.FAILED if phase == Phase.ROLLED_BACK:
+            kind, _ = await _read_request(run, handle)
+            status, reason = await _read_objection(handle)
+            if kind is RunKind.ROLLBACK or status is None:
+                return None
+            before = before or (Routing(version=status.stable) if status.stable else None)
+            candidate = status.candidate
+        case _:
+            return None
+    if candidate is None:
+        return None
+    return PastRun(
+        kind=kind,
+        workflow_id=run.parent_id or run.id,
+        by=run.typed_search_attributes.get(search_attributes.REQUESTED_BY) or "",
+        reason=reason,
+        at=run.close_time or run.start_time,
+        before=before,
+        candidate=candidate,
+        made_live=run.status is WorkflowExecutionStatus.COMPLETED,
+    )
+
+
+async def _read_request(
+    run: WorkflowExecution, handle: WorkflowHandle[Any, Any]
+) -> tuple[RunKind, str]:
+    """Read whether a run was a release or a rollback; of a rollback also the reason.
+
+    Runs of before have no memo for it: their input tells.
+    """
+    if await run.memo_value(KIND_MEMO, None) == RunKind.RELEASE:
+        return RunKind.RELEASE, ""
+    started = await anext(aiter(handle.fetch_history_events(page_size=1)))
+    payloads = started.workflow_execution_started_event_attributes.input.payloads
+    [given] = await activity.client().data_converter.decode(payloads)
+    if find_request_kind(given) == "release":
+        return RunKind.RELEASE, ""
+    return RunKind.ROLLBACK, str(given.get("reason", "")) if isinstance(given, dict) else ""
+
+
+async def _read_objection(handle: WorkflowHandle[Any, Any]) -> tuple[ReleaseStatus | None, str]:
+    """Read the last status of a release that was stopped, and why.
+
+    No status where nothing was said against its candidate.
+    """
+    try:
+        await handle.result(follow_runs=False)
+    except WorkflowFailureError as failure:
+        cause = failure.cause
+        if isinstance(cause, ApplicationError) and OBJECTION in cause.details[1:]:
+            return ReleaseStatus.model_validate(cause.details[0]), cause.message
+    return None, ""
+
+
+async def find_alias_history(rollout_id: str, live: str) -> AliasHistory:
+    """Call :func:`read_alias_history` from a workflow."""
+    return await workflow.execute_activity(
+        read_alias_history,
+        AliasHistoryRequest(lock=rollout_id, live=live),
+        start_to_close_timeout=_TIMEOUT,
+        retry_policy=_RETRY,
+        summary=f"Read what was live before {live}, and what was rolled back",
     )
 
 

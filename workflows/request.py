@@ -278,7 +278,8 @@ class RollbackRequest(AliasChange):
         return f"{version} → {self.target}"
 
 
-def _request_kind(value: object) -> str:
+def find_request_kind(value: object) -> str:
+    """Return whether the input of a ``Rollout`` is a ``release`` or a ``rollback``."""
     if isinstance(value, RollbackRequest):
         return "rollback"
     keys = set(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else set[str]()
@@ -290,7 +291,7 @@ class RolloutRequest(
     RootModel[
         Annotated[
             Annotated[ReleaseRequest, Tag("release")] | Annotated[RollbackRequest, Tag("rollback")],
-            Discriminator(_request_kind),
+            Discriminator(find_request_kind),
         ]
     ]
 ):

@@ -25,7 +25,8 @@ from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Place
 from workflows.foreign_routing import ForeignChange, ForeignRouting, describe_foreign
-from workflows.guards import Guards
+from workflows.guards import Guards, ReleaseStopped
+from workflows.past_rollouts import OBJECTION
 from workflows.preflight import preflight
 from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
@@ -90,7 +91,7 @@ class ReleaseRun:
                 lambda: story.done() or self._controls.stop_reason is not None
             )
         except asyncio.CancelledError:
-            self._controls.stop(_describe_cancellation())
+            self._controls.break_off(_describe_cancellation())
         error = await shield_from_cancel(end_task(story))
         await shield_from_cancel(end_task(alarms))
         await self._guards.end()
@@ -104,12 +105,14 @@ class ReleaseRun:
                 raise self._fail(describe_foreign(journal.target, str(error), journal.stable))
             case _, reason:
                 unknown = RuntimeError("the release ended without a reason")
-                return await self._roll_back(reason or root_cause(error or unknown))
+                is_refused = self._controls.is_refused or isinstance(error, ReleaseStopped)
+                details = [OBJECTION] if is_refused else []
+                return await self._roll_back(reason or root_cause(error or unknown), *details)
 
     # --- the story -------------------------------------------------------------------------------
 
     async def _roll_out(self) -> None:
-        found = await preflight(self._request)
+        found = await preflight(self._request, lambda note: self._progress.report(note=note))
         self._check_rollout_id(found.place)
         self._traffic.begin(found)
         await self._guards.prepare(found)
@@ -179,7 +182,7 @@ class ReleaseRun:
         routing = self._traffic.split(candidate, percent)
         self._progress.report(Phase.SUCCEEDED, note, routing=routing, ends_at=None)
 
-    async def _roll_back(self, reason: str) -> ReleaseStatus:
+    async def _roll_back(self, reason: str, *details: str) -> ReleaseStatus:
         note = f"Rolling back: {reason}"
         self._progress.report(Phase.ROLLING_BACK, note, ends_at=None, paused=False)
         try:
@@ -196,7 +199,9 @@ class ReleaseRun:
         if workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError(ending)
         status = self._progress.status
-        raise ApplicationError(ending, status, type="ReleaseRolledBack", non_retryable=True)
+        raise ApplicationError(
+            ending, status, *details, type="ReleaseRolledBack", non_retryable=True
+        )
 
     def _undo_events(self, reason: str) -> UndoEvents:
         def report_restored(place: Routing | None) -> None:

@@ -29,12 +29,13 @@ from workflows import search_attributes
 from workflows.alias_undo import PutBackFailed
 from workflows.call import root_cause, shield_from_cancel
 from workflows.domain.adaptive import Adaptive
+from workflows.domain.alias_history import RunKind
 from workflows.domain.journal import Journal
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Analysis, Approval, Bake
 from workflows.domain.target import Place
 from workflows.eviction import IDLE_WORKFLOWS
-from workflows.past_rollouts import read_journal
+from workflows.past_rollouts import KIND_MEMO, read_journal
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.rollout import Rollout
@@ -87,6 +88,7 @@ class Supervisor:
         located = request.model_copy(update={"target": request.target.at(place)})
         rollout_id = place.rollout_id(target.alias)
         requested_by = search_attributes.truncate(request.requested_by)
+        is_rollback = isinstance(request, RollbackRequest)
         try:
             return await workflow.start_child_workflow(
                 Rollout.run,
@@ -96,6 +98,7 @@ class Supervisor:
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
                 static_summary=request.summary[:_SUMMARY_LENGTH],
                 static_details=_details(request),
+                memo={KIND_MEMO: RunKind.ROLLBACK if is_rollback else RunKind.RELEASE},
                 search_attributes=TypedSearchAttributes(
                     [
                         SearchAttributePair(search_attributes.FUNCTION, target.name),

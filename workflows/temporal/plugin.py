@@ -14,7 +14,11 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import Worker, WorkerConfig
 
 from workflows.eviction import IDLE_WORKFLOWS
-from workflows.past_rollouts import read_journal_activity, read_previous_version
+from workflows.past_rollouts import (
+    read_alias_history,
+    read_journal_activity,
+    read_previous_version,
+)
 from workflows.plan import Plan
 from workflows.release import Release
 from workflows.rollback import Rollback
@@ -37,7 +41,7 @@ class LambdaReleases(SimplePlugin):
             "lambda-releases",
             data_converter=make_data_converter,
             interceptors=[InputCountChecker(), RollbackAnnouncer()],
-            activities=[read_previous_version, read_journal_activity],
+            activities=[read_alias_history, read_previous_version, read_journal_activity],
             workflows=WORKFLOWS,
             workflow_runner=make_sandboxed_runner,
         )
