@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import signal
-import socket
 import sys
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -25,30 +22,30 @@ import typer
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import (
-    LogForwardingConfig,
-    LoggingConfig,
-    PrometheusConfig,
-    Runtime,
-    TelemetryConfig,
-    TelemetryFilter,
-)
 from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import list_operations
-from activities.aws import AwsConfigurationError, connect
+from activities.aws import AwsConfigurationError, Connection, connect
+from activities.errors import AwsError
+from activities.identity import AccountGuard, ServedAccount, read_account
 from activities.limits.rate import Limits, Rates
-from activities.limits.sharing import HEARTBEAT_INTERVAL, RateShare
+from activities.limits.sharing import RateShare
 from activities.limits.slots import create_worker_tuner
 from workflows.temporal.logs import configure_logging
 from workflows.temporal.plugin import LambdaReleases
 from workflows.temporal.process_exit import run_and_exit
+from workflows.temporal.queue_account import (
+    QueueAccountError,
+    check_after_start,
+    check_before_start,
+)
 from workflows.temporal.search_attribute_registration import (
     NamespaceError,
     register_search_attributes,
     summarize_error,
 )
+from workflows.temporal.worker_runtime import create_identity, create_runtime
 
 GRACEFUL_SHUTDOWN_TIMEOUT = timedelta(seconds=30)
 """How long a stopping worker lets AWS calls finish: longer than any single one."""
@@ -62,6 +59,9 @@ GetFunction and GetPolicy have limits of their own.
 DEFAULT_CACHED_WORKFLOWS = 1_000
 """Workflows kept in memory."""
 
+_ACCOUNT_DIGITS = 12
+_EMULATOR_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
+
 _DEFAULT_TEMPORAL_ADDRESS = "localhost:7233"
 
 _MIN_RUN_SECONDS = 1.0
@@ -74,7 +74,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 
 class WorkerStartError(Exception):
-    """Temporal cannot be reached; the message is one line."""
+    """Temporal or STS cannot be reached; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class WorkerSettings:
     """The settings of an operator; ``--help`` describes each of them."""
 
     task_queue: str
+    account: str | None
     rate: float | None
     aws_rate: float
     cached: int
@@ -91,20 +92,25 @@ class WorkerSettings:
 async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
     """Connect, serve the task queue until ``stop`` is set, and drain.
 
-    Raises :class:`WorkerStartError`, :class:`NamespaceError` or :class:`AwsConfigurationError`
-    before it takes any work.
+    Raises :class:`WorkerStartError`, :class:`NamespaceError`, :class:`QueueAccountError` or
+    :class:`AwsConfigurationError` before it takes any work. :class:`QueueAccountError` also a
+    moment later, where another account's worker began at the same time.
     """
     client = await _connect_to_temporal(settings.metrics)
     await register_search_attributes(client)
     limits = Limits(Rates().scale_to(settings.aws_rate))
-    share = RateShare(client, task_queue=settings.task_queue, limits=limits)
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     async with connect(region=region, limits=limits) as aws:
+        served = await _find_account(aws, settings.account)
+        identity = served.identify(client.identity) if served else client.identity
+        share = RateShare(client, task_queue=settings.task_queue, limits=limits, identity=identity)
+        await check_before_start(share, served)
         await share.start()
         worker = Worker(
             client,
             task_queue=settings.task_queue,
-            activities=list_operations(aws),
+            identity=identity,
+            activities=list_operations(AccountGuard(aws, served) if served else aws),
             tuner=create_worker_tuner(limits),
             max_task_queue_activities_per_second=settings.rate,
             max_cached_workflows=settings.cached,
@@ -116,9 +122,12 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
         gc.collect()
         gc.freeze()
         share_task = asyncio.ensure_future(share.maintain())
+        check_task = asyncio.ensure_future(check_after_start(share, served, stop))
         worker_task = asyncio.ensure_future(_run_until_stopped(worker, stop))
         log.info(
             "working",
+            account=served.account if served else "unknown",
+            region=aws.region,
             task_queue=settings.task_queue,
             namespace=client.namespace,
             temporal=client.service_client.config.target_host,
@@ -127,7 +136,29 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
             await worker_task
         finally:
             share_task.cancel()
+            check_task.cancel()
+        if check_task.done():
+            check_task.result()
     log.info("stopped")
+
+
+async def _find_account(aws: Connection, named: str | None) -> ServedAccount | None:
+    """Return what this worker serves: the account ``named``, else that of its credentials.
+
+    None where an emulator of AWS has no STS. AWS's own answers everybody who has credentials.
+    """
+    if named is not None:
+        if not (len(named) == _ACCOUNT_DIGITS and named.isdecimal()):
+            raise WorkerStartError(f"RELEASES_ACCOUNT: no account has the id {named[:20]}")
+        return ServedAccount(named, aws.region)
+    try:
+        return ServedAccount(await read_account(aws), aws.region)
+    except AwsError as error:
+        problem = f"STS does not say whose credentials these are: {error}"
+    if not any(os.environ.get(name) for name in _EMULATOR_VARIABLES):
+        raise WorkerStartError(f"{problem} (RELEASES_ACCOUNT names the account without STS)")
+    log.warning("the account is unknown (RELEASES_ACCOUNT names it)", problem=problem)
+    return None
 
 
 async def _run_until_stopped(worker: Worker, stop: asyncio.Event) -> None:
@@ -154,9 +185,9 @@ async def _connect_to_temporal(metrics: str | None) -> Client:
         }
         return await Client.connect(
             **settings,
-            identity=_create_identity(),
+            identity=create_identity(),
             plugins=[LambdaReleases()],
-            runtime=_create_runtime(metrics),
+            runtime=create_runtime(metrics),
         )
     except (RuntimeError, RPCError, ValueError, OSError) as error:
         address = os.environ.get("TEMPORAL_ADDRESS", _DEFAULT_TEMPORAL_ADDRESS)
@@ -164,35 +195,6 @@ async def _connect_to_temporal(metrics: str | None) -> Client:
             f"cannot reach Temporal at {address}: {summarize_error(error)} "
             "(TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE)"
         ) from error
-
-
-def _create_identity() -> str:
-    """A unique identity of this process.
-
-    In containers, process id and host name may be those of another worker.
-    """
-    return f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex[:8]}"
-
-
-def _create_runtime(metrics: str | None) -> Runtime:
-    prometheus = (
-        PrometheusConfig(
-            bind_address=metrics,
-            durations_as_seconds=True,
-            unit_suffix=True,
-            counters_total_suffix=True,
-        )
-        if metrics
-        else None
-    )
-    forwarding = LogForwardingConfig(logger=logging.getLogger("temporal.core"))
-    logs = LoggingConfig(
-        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
-    )
-    return Runtime(
-        telemetry=TelemetryConfig(metrics=prometheus, logging=logs),
-        worker_heartbeat_interval=HEARTBEAT_INTERVAL,
-    )
 
 
 def _read_versioning() -> dict[str, Any]:
@@ -219,6 +221,14 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             help="The task queue to serve: one for each AWS account and region.",
         ),
     ] = "lambda-releases",
+    account: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RELEASES_ACCOUNT",
+            help="The AWS account to serve, of twelve digits. By default that of the credentials,"
+            " by STS: name it where STS is out of reach.",
+        ),
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
@@ -278,11 +288,21 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """
     configure_logging(log_format, log_level)
     settings = WorkerSettings(
-        task_queue=task_queue, rate=rate, aws_rate=aws_rate, cached=cached, metrics=metrics
+        task_queue=task_queue,
+        account=account,
+        rate=rate,
+        aws_rate=aws_rate,
+        cached=cached,
+        metrics=metrics,
     )
     try:
         asyncio.run(_work_until_signalled(settings))
-    except (WorkerStartError, NamespaceError, AwsConfigurationError) as error:
+    except (
+        WorkerStartError,
+        NamespaceError,
+        QueueAccountError,
+        AwsConfigurationError,
+    ) as error:
         sys.stderr.write(f"worker: {error}\n")
         raise typer.Exit(1) from error
 

@@ -92,7 +92,7 @@ BOTOCORE_ERRORS: Final[Mapping[str, str]] = {
 
 OWN_CODES: Final[Mapping[str, str]] = {
     "Unavailable": "DownloadFailed",
-    "Denied": "CredentialsExpired",
+    "Denied": "CredentialsExpired WrongAccount",
     "Throttled": "RateLimited",
     "NotReady": "InProgress Quiet",
     "Invalid": """
@@ -117,7 +117,7 @@ _PASSING: Final = """
     LoginError LoginRefreshRequired LoginTokenLoadError LoginAuthorizationCodeError
     LoginInsufficientPermissions RefreshWithMFAUnsupportedError UnknownCredentialError
     UnknownTokenProviderError ConfigNotFound ProfileNotFound InfiniteLoopConfigError
-    InvalidProxiesConfigError
+    InvalidProxiesConfigError WrongAccount
 """
 
 PASSING_CODES: Final = frozenset(_PASSING.split())

@@ -56,15 +56,22 @@ log = logging.getLogger("releases.share")
 
 
 class RateShare:
-    """This worker's share of the rates. The identity of its client must be unique."""
+    """This worker's share of the rates."""
 
-    def __init__(self, client: Client, *, task_queue: str, limits: Limits) -> None:
-        """Prepare to adjust ``limits``; nothing is requested yet."""
+    def __init__(
+        self, client: Client, *, task_queue: str, limits: Limits, identity: str | None = None
+    ) -> None:
+        """Prepare to adjust ``limits``; nothing is requested yet.
+
+        ``identity`` is the worker's, and must be unique; None for that of its client.
+        """
+        self.task_queue: Final = task_queue
         self._client = client
-        self._task_queue = task_queue
+        self._identity = identity or client.identity
         self._limits = limits
         self._workers = 1
         self._heartbeats: dict[str, tuple[int, float]] = {}
+        self._gone = set[str]()
 
     async def start(self) -> None:
         """Count the workers and use half of a share; call it before the first poll."""
@@ -85,7 +92,7 @@ class RateShare:
                 log.info(
                     "%d workers serve %s: %.3g calls to AWS a second each",
                     self._workers,
-                    self._task_queue,
+                    self.task_queue,
                     self._limits.control_plane,
                 )
             before = self._workers
@@ -93,13 +100,19 @@ class RateShare:
     async def _count_workers(self) -> None:
         """Count the workers; keep the last count if Temporal does not respond."""
         try:
-            found = await self._list_live_workers() or await list_pollers(
-                self._client, self._task_queue
-            )
+            found = await self.list_workers()
         except RPCError as error:
-            log.warning("Temporal does not say who serves %s: %s", self._task_queue, error.message)
+            log.warning("Temporal does not say who serves %s: %s", self.task_queue, error.message)
         else:
-            self._workers = len({self._client.identity, *found})
+            self._workers = len({self._identity, *found})
+
+    async def list_workers(self) -> set[str]:
+        """The identities of the queue's live workers. Raises ``RPCError``.
+
+        One that was killed is listed for :data:`HEARTBEAT_EXPIRY_SECONDS` after the first call.
+        """
+        live = await self._list_live_workers()
+        return live or await list_pollers(self._client, self.task_queue) - self._gone
 
     async def _list_live_workers(self) -> set[str]:
         """The identities of workers with a recent heartbeat; none without a list.
@@ -109,7 +122,7 @@ class RateShare:
         """
         request = ListWorkersRequest(
             namespace=self._client.namespace,
-            query=f'TaskQueue="{self._task_queue}"',
+            query=f'TaskQueue="{self.task_queue}"',
             page_size=_PAGE_SIZE,
         )
         try:
@@ -124,6 +137,7 @@ class RateShare:
         for info in response.workers_info:
             worker = info.worker_heartbeat
             if worker.status == WorkerStatus.WORKER_STATUS_SHUTDOWN:
+                self._gone.add(worker.worker_identity)
                 continue
             key, sent_at = worker.worker_instance_key, worker.heartbeat_time.ToNanoseconds()
             last_sent_at, observed_at = previous.get(key, (0, 0.0))
