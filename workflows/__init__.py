@@ -9,6 +9,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.request`: the inputs of all of them
 - :mod:`~workflows.preflight`, :mod:`~workflows.preflight_reads`: what is read before anything is
   written
+- :mod:`~workflows.latest_check`: what would be published with ``$LATEST``
+- :mod:`~workflows.readiness`: waits until a function may be written, and a version can serve
 - :mod:`~workflows.candidate`: makes the version to release
 - :mod:`~workflows.concurrency_change`: what a release changes about concurrency
 - :mod:`~workflows.strategy_runner`, :mod:`~workflows.ramp_runner`: take the steps of a strategy
@@ -18,11 +20,13 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.timer`: waits that a pause stops
 - :mod:`~workflows.undo`: restores what the journal holds
 - :mod:`~workflows.actions`, :mod:`~workflows.concurrency`, :mod:`~workflows.invocations`: one
-  operation of AWS each; :mod:`~workflows.call` is how they call it
+  operation of AWS each; :mod:`~workflows.call` is how they call it, :mod:`~workflows.wait` how they
+  wait so that people can see it
 - :mod:`~workflows.live_analysis`: reads CloudWatch while a release runs;
   :mod:`~workflows.analysis_run` assesses what it read, :mod:`~workflows.metric_mapping` translates
 - :mod:`~workflows.progress`, :mod:`~workflows.search_attributes`: report how a release stands
-- :mod:`~workflows.past_rollouts`: what earlier rollouts of an alias left in Temporal
+- :mod:`~workflows.past_rollouts`: what earlier rollouts of an alias left in Temporal;
+  :mod:`~workflows.rollback_check` keeps what was rolled back from being shipped again
 - :mod:`~workflows.eviction`: takes workflows that only wait out of a worker's memory
 
 And the packages:

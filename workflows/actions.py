@@ -41,7 +41,8 @@ from activities.function_models import (
     UpdateFunctionConfigurationRequest,
 )
 from activities.functions import Functions
-from activities.restore_latest import RestoreLatest, RestoreLatestRequest
+from activities.restore_latest import RestoreLatest
+from activities.restore_models import RestoreLatestRequest
 from activities.settling import SettleFunctionRequest, Settling
 from activities.versions import PublishVersionRequest, Versions
 from workflows.call import DEFAULT_OPTIONS, CallOptions, call, fault_of
@@ -129,6 +130,32 @@ async def delete_alias(target: Target, *, options: CallOptions) -> None:
     )
 
 
+def make_code_request(
+    function: str, artifact: S3Package | Image, *, revision: str | None = None
+) -> UpdateFunctionCodeRequest:
+    """Return the request that puts an artifact's code into ``$LATEST``."""
+    architectures = [artifact.architecture] if artifact.architecture else None
+    match artifact:
+        case S3Package():
+            return UpdateFunctionCodeRequest(
+                function_name=function,
+                s3_bucket=artifact.bucket,
+                s3_key=artifact.key,
+                s3_object_version=artifact.object_version,
+                s3_object_storage_mode=artifact.storage_mode,
+                source_kms_key_arn=artifact.kms_key,
+                architectures=architectures,
+                revision_id=revision,
+            )
+        case Image():
+            return UpdateFunctionCodeRequest(
+                function_name=function,
+                image_uri=artifact.uri,
+                architectures=architectures,
+                revision_id=revision,
+            )
+
+
 async def write_code(
     function: str, artifact: S3Package | Image, *, revision: str | None
 ) -> str | None:
@@ -136,19 +163,7 @@ async def write_code(
 
     AWS returns the hash (base64 of SHA-256) at once for a package; for an image it is None.
     """
-    match artifact:
-        case S3Package():
-            request = UpdateFunctionCodeRequest(
-                function_name=function,
-                s3_bucket=artifact.bucket,
-                s3_key=artifact.key,
-                s3_object_version=artifact.object_version,
-                revision_id=revision,
-            )
-        case Image():
-            request = UpdateFunctionCodeRequest(
-                function_name=function, image_uri=artifact.uri, revision_id=revision
-            )
+    request = make_code_request(function, artifact, revision=revision)
     written = await call(
         Functions.update_function_code, request, summary=f"Update code from {artifact}"
     )

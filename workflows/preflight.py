@@ -6,24 +6,28 @@ Shared by ``Rollout``, which continues from here, and by ``Plan``, which ends he
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from temporalio import workflow
+
 from activities.aliases import AliasConfiguration
 from activities.configuration_response import FunctionConfiguration
+from activities.constraints import ConstraintsResponse
 from activities.function_models import GetFunctionResponse
 from workflows import actions
-from workflows.domain.preflight_rules import (
-    FunctionBuild,
-    PreflightFacts,
-    ReleaseIntent,
-    find_refusals,
-)
+from workflows.domain.alias_history import RolledBackVersion
+from workflows.domain.concurrency_rules import compute_inherited
+from workflows.domain.preflight_facts import FunctionBuild, PreflightFacts, ReleaseIntent
+from workflows.domain.preflight_rules import find_notes, find_refusals, is_update_in_progress
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
+from workflows.latest_check import LatestCheck, LatestFindings, check_latest, uses_latest
 from workflows.preflight_reads import (
     ReleaseRejected,
     configuration_of,
+    find_constraints,
     find_version,
     hook_reads,
     locate,
@@ -38,7 +42,9 @@ from workflows.preflight_reads import (
     start_read_if,
     wait_for_all,
 )
+from workflows.readiness import wait_for_other_update
 from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3Package
+from workflows.rollback_check import find_shipped_again, read_rolled_back
 
 _VERSION_FIELD: Final = {ReleaseRequest: "artifact.version", RollbackRequest: "version"}
 
@@ -56,11 +62,14 @@ class LatestState:
 class PreflightResult:
     """Where a release starts from.
 
-    ``version`` is the published version to make live, if the release does not publish one.
-    ``alarms`` are the states of those that guard it. ``longest`` is how many seconds an invocation
-    may last, before or after the release. ``notes`` are what a person should know, and what does
-    not stop the release. A release keeps this until its end, and many wait in one
-    worker: so these are a few values, and not AWS's responses.
+    ``version`` is the published version to make live, if the release does not publish one, and
+    ``version_state`` its State, if it is to get traffic. ``inherited`` is the provisioned
+    concurrency that the candidate gets because stable has some. ``alarms`` are the states of those
+    that guard it. ``longest`` is how many seconds an invocation may last, before or after the
+    release. ``notes`` are what a person should know, and what does not stop the release.
+    ``findings`` are about ``$LATEST``: None where the release does not use it, or began before they
+    were made. ``rolled_back`` are the versions that it must not ship. A release keeps this until
+    its end, and many wait in one worker: so these are a few values, and not AWS's responses.
     """
 
     target: Target
@@ -76,6 +85,10 @@ class PreflightResult:
     alarms: dict[str, str]
     longest: int
     notes: tuple[str, ...] = ()
+    version_state: str | None = None
+    inherited: int | None = None
+    findings: LatestFindings | None = None
+    rolled_back: tuple[RolledBackVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +109,17 @@ class _SecondReads:
     alias_provisioned: int | None
     version_provisioned: int | None
     unreserved: int | None
+    constraints: ConstraintsResponse | None
+    check: LatestCheck | None
+    rolled_back: tuple[RolledBackVersion, ...] = ()
 
 
-async def preflight(request: ReleaseRequest | RollbackRequest) -> PreflightResult:
+async def preflight(
+    request: ReleaseRequest | RollbackRequest, report: Callable[[str], None] | None = None
+) -> PreflightResult:
     """Read everything a release depends on, in two rounds of parallel reads.
 
+    ``report`` takes a note for the status: what is waited for. Without it nothing is waited for.
     Raises :class:`~workflows.preflight_reads.ReleaseRejected` with every reason not to begin.
     """
     target = request.target.bare
@@ -111,8 +130,13 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> PreflightResul
         raise ReleaseRejected(f"target.alias: there is no alias {target.alias} of {target.name}")
     place = place_of(first.function, request.target)
     version = await find_version(request, routing, place=place)
-    published = None if routing is None or routing.version == "$LATEST" else routing.version
-    second = await _read_second(request, target.at(place), published=published, version=version)
+    if report and uses_latest(request) and is_update_in_progress(_build(latest)):
+        latest = await wait_for_other_update(target.at(place), report)
+    published = routing.version if routing and routing.version.isdecimal() else None
+    second = await _read_second(
+        request, target.at(place), report, published=published, version=version
+    )
+    latest = second.check.latest if second.check else latest
     limits = first.function.concurrency
     reserved = limits.reserved_concurrent_executions if limits else None
     is_live = version is not None and version == published
@@ -127,9 +151,16 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> PreflightResul
         reserved=reserved,
         unreserved=second.unreserved,
         alarms=first.alarms,
+        limit=second.constraints.concurrent_executions if second.constraints else None,
+        signing_problem=second.constraints.signing_problem if second.constraints else None,
     )
-    if reasons := find_refusals(_intent(request, moves=not is_live), facts):
-        raise ReleaseRejected(*reasons)
+    intent = _intent(request, moves=not is_live, is_compared=second.check is not None)
+    reasons = find_refusals(intent, facts)
+    if reasons or (second.check and second.check.refusals):
+        raise ReleaseRejected(*reasons, *(second.check.refusals if second.check else ()))
+    again = await find_shipped_again(request, target.at(place), second.rolled_back, live=published)
+    if again:
+        raise ReleaseRejected(again)
     return PreflightResult(
         target=target,
         function=place.arn,
@@ -143,6 +174,15 @@ async def preflight(request: ReleaseRequest | RollbackRequest) -> PreflightResul
         version_provisioned=second.version_provisioned,
         alarms=first.alarms,
         longest=_longest(request, latest, second.stable),
+        notes=(
+            *find_notes(intent, facts),
+            *(second.check.notes if second.check else ()),
+            *(second.constraints.unread if second.constraints else ()),
+        ),
+        version_state=source.state if version is not None and not is_live else None,
+        inherited=compute_inherited(intent, facts),
+        findings=second.check.findings if second.check else None,
+        rolled_back=second.rolled_back,
     )
 
 
@@ -158,31 +198,62 @@ async def _read_first(request: ReleaseRequest | RollbackRequest) -> _FirstReads:
 async def _read_second(
     request: ReleaseRequest | RollbackRequest,
     target: Target,
+    report: Callable[[str], None] | None,
     *,
     published: str | None,
     version: str | None,
 ) -> _SecondReads:
+    """Read the versions concerned. Comparing ``$LATEST`` reads the stable version, too."""
     field = _VERSION_FIELD[type(request)]
     provisions = request.concurrency.provisioned is not None
     reserves = request.concurrency.reserved is not None
     alias_matters = published and (request.strategy.is_weighted or provisions)
     other = version if version != published else None
+    compared = (
+        request
+        if isinstance(request, ReleaseRequest)
+        and uses_latest(request)
+        and workflow.patched("latest-compared")
+        else None
+    )
+    check = start_read_if(check_latest(compared, target, published, report) if compared else None)
     stable = start_read_if(
-        read_version(target, published, field="target.alias") if published else None
+        read_version(target, published, field="target.alias")
+        if published and compared is None
+        else None
     )
     source = start_read_if(read_version(target, other, field=field) if other else None)
+    if compared is not None or workflow.patched("constraints-at-once"):
+        constraints = start_read(
+            or_reject(find_constraints(request, target, published), field="concurrency.provisioned")
+        )
+        past = start_read(read_rolled_back(request, target, published))
+        await wait_for_all(check, stable, source, constraints, past)
+        checked, found = check.result(), constraints.result()
+        return _SecondReads(
+            stable=checked.live if checked else stable.result(),
+            source=source.result(),
+            alias_provisioned=found.provisioned.get(target.alias),
+            version_provisioned=found.provisioned.get(published) if published else None,
+            unreserved=found.unreserved_concurrent_executions,
+            constraints=found,
+            check=checked,
+            rolled_back=past.result(),
+        )
     on_alias = start_read_if(read_provisioned_of(target, target.alias) if alias_matters else None)
     on_version = start_read_if(
         read_provisioned_of(target, published) if published and provisions else None
     )
     unreserved = start_read_if(read_unreserved() if reserves else None)
-    await wait_for_all(stable, source, on_alias, on_version, unreserved)
+    await wait_for_all(check, stable, source, on_alias, on_version, unreserved)
     return _SecondReads(
         stable=stable.result(),
         source=source.result(),
         alias_provisioned=on_alias.result(),
         version_provisioned=on_version.result(),
         unreserved=unreserved.result(),
+        constraints=None,
+        check=None,
     )
 
 
@@ -197,7 +268,9 @@ def _longest(
     return max(timeout or 0 for timeout in timeouts)
 
 
-def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> ReleaseIntent:
+def _intent(
+    request: ReleaseRequest | RollbackRequest, *, moves: bool, is_compared: bool
+) -> ReleaseIntent:
     artifact = request.artifact if isinstance(request, ReleaseRequest) else None
     configuration = request.configuration if isinstance(request, ReleaseRequest) else None
     uses_latest = isinstance(artifact, S3Package | Image | Latest)
@@ -205,7 +278,7 @@ def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Releas
         alias=request.target.alias,
         is_weighted=moves and request.strategy.is_weighted,
         writes_latest=uses_latest or configuration is not None,
-        configuration_only=artifact is None and configuration is not None,
+        configuration_only=artifact is None and configuration is not None and not is_compared,
         image=isinstance(artifact, Image),
         package=isinstance(artifact, S3Package),
         clears_weights=isinstance(request, RollbackRequest),
@@ -213,6 +286,8 @@ def _intent(request: ReleaseRequest | RollbackRequest, *, moves: bool) -> Releas
         provisioned=request.concurrency.provisioned,
         alarms=request.guards.alarms,
         hotfix=bool(request.hotfix),
+        moves=moves,
+        even_if_inactive=bool(request.even_if_inactive),
     )
 
 
@@ -222,6 +297,8 @@ def _build(
     """Return what matters of a version, once the request's configuration is applied to it."""
     change = request.configuration if isinstance(request, ReleaseRequest) else None
     dead_letter = (change and change.dead_letter_config) or found.dead_letter_config
+    snap_start = (change and change.snap_start) or found.snap_start
+    tenancy = found.tenancy_config
     return FunctionBuild(
         code_sha256=found.code_sha256,
         role=(change and change.role) or found.role,
@@ -229,4 +306,7 @@ def _build(
         package_type=found.package_type,
         state=found.state,
         last_update=found.last_update_status,
+        reason=found.state_reason_code or found.state_reason,
+        snap_start=snap_start is not None and snap_start.apply_on == "PublishedVersions",
+        isolates_tenants=tenancy is not None and tenancy.tenant_isolation_mode is not None,
     )

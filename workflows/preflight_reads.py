@@ -10,19 +10,21 @@ import re
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Final, TypeVar
 
+from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.account import Account, GetAccountSettingsRequest
 from activities.aliases import AliasConfiguration
 from activities.configuration_response import FunctionConfiguration
-from activities.function_models import GetFunctionResponse
+from activities.constraints import Constraints, ConstraintsResponse, FindConstraintsRequest
+from activities.function_models import GetFunctionResponse, UpdateFunctionCodeRequest
 from workflows import actions
 from workflows.call import call, root_cause
 from workflows.concurrency import read_provisioned
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
-from workflows.past_rollouts import find_previous_version
-from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest
+from workflows.past_rollouts import find_alias_history, find_previous_version
+from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest, S3Package
 
 VERSION_DESCRIPTION: Final = "lambda-releases {run}, live before: {stable}"
 """The description of the versions that we publish.
@@ -134,6 +136,35 @@ async def read_unreserved() -> int | None:
     return answer.account_limit.unreserved_concurrent_executions if answer.account_limit else None
 
 
+async def find_constraints(
+    request: ReleaseRequest | RollbackRequest, target: Target, published: str | None
+) -> ConstraintsResponse:
+    """Read what limits a release: provisioned concurrency, the account, code signing."""
+    artifact = request.artifact if isinstance(request, ReleaseRequest) else None
+    wanted = request.concurrency
+    package = (
+        UpdateFunctionCodeRequest(
+            function_name=target.function,
+            s3_bucket=artifact.bucket,
+            s3_key=artifact.key,
+            s3_object_version=artifact.object_version,
+        )
+        if isinstance(artifact, S3Package)
+        else None
+    )
+    concerns_alias = request.strategy.is_weighted or wanted.provisioned is not None
+    constraints = FindConstraintsRequest(
+        function_name=target.function,
+        version=published,
+        alias=target.alias if published and concerns_alias else None,
+        is_needed=wanted.provisioned is not None,
+        account=wanted.reserved is not None or bool(wanted.provisioned),
+        package=package,
+    )
+    summary = "Find what limits the release"
+    return await call(Constraints.find_constraints, constraints, summary=summary)
+
+
 async def find_version(
     request: ReleaseRequest | RollbackRequest, routing: Routing | None, *, place: Place
 ) -> str | None:
@@ -145,17 +176,36 @@ async def find_version(
         ):
             return version
         case RollbackRequest() if routing:
-            live = routing.version
-            rollout_id = place.rollout_id(request.target.alias)
-            before = await find_previous_version(rollout_id, live)
-            before = before or await _read_described_before(request.target.at(place), live)
-            if before is None:
-                raise ReleaseRejected(
-                    f"version: nothing says which version was live before {live}: name one"
-                )
-            return before
+            return await _find_version_before(request.target.at(place), routing)
         case _:
             return None
+
+
+async def _find_version_before(target: Target, routing: Routing) -> str:
+    """Return the version to go back to: the alias' main one, or the one live before that.
+
+    Where another version has a share of the traffic, the main version is what was before it.
+    """
+    live = routing.version
+    is_bounded = workflow.patched("before-is-what-the-alias-says")
+    if is_bounded and routing.weights:
+        return live
+    rollout_id = Place.from_arn(target.function).rollout_id(target.alias)
+    if not is_bounded:
+        before = await find_previous_version(rollout_id, live)
+        before = before or await _read_described_before(target, live)
+        other = ""
+    else:
+        history = await find_alias_history(rollout_id, live)
+        before = history.previous or await _read_described_before(target, live)
+        before = None if history.find_rolled_back(before) else before
+        other = "".join(f", and {each}" for each in history.rolled_back[:1])
+    if before is None:
+        raise ReleaseRejected(
+            f"version: nothing says which version was live before {live}{other}: name one "
+            f"(releases rollback {target} --to VERSION)"
+        )
+    return before
 
 
 async def _read_described_before(target: Target, live: str) -> str | None:
