@@ -15,9 +15,12 @@ from temporalio.exceptions import ActivityError
 from activities.configuration import ConfigurationChange
 from activities.configuration_response import FunctionConfiguration
 from activities.errors import Fault
+from activities.latest_comparison import CompareLatestResponse
 from workflows import actions
 from workflows.call import fault_of, root_cause
+from workflows.domain.latest_rules import LatestDifference, describe_differences
 from workflows.guards import ReleaseStopped
+from workflows.latest_check import LatestFindings, check_written, is_equal
 from workflows.preflight import LatestState, PreflightResult
 from workflows.preflight_reads import VERSION_DESCRIPTION
 from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
@@ -38,7 +41,10 @@ class CandidateBuilder:
         """Build what ``request`` names, from what preflight ``found``."""
         self._request = request
         self._found = found
+        self._findings = found.findings
         self._traffic = traffic
+        self._code: str | None = found.latest.code_sha256
+        self._is_live = bool(found.findings and found.findings.is_equal)
 
     async def build(self) -> str:
         """Return the version to make live: published now, or before.
@@ -48,26 +54,71 @@ class CandidateBuilder:
         request, found = self._request, self._found
         if found.version is not None or not isinstance(request, ReleaseRequest):
             return found.version or ""
+        artifact, change = request.artifact, request.configuration
+        code = artifact if isinstance(artifact, S3Package | Image) else None
         latest: LatestState | FunctionConfiguration = found.latest
-        if isinstance(request.artifact, S3Package | Image):
-            latest = await self._write_code(request.artifact, latest)
-        if request.configuration is not None:
-            latest = await self._write_configuration(request.configuration, latest)
+        if code is not None and change is not None and self._configures_first(code, change):
+            latest = await self._write_configuration(change, latest)
+            latest = await self._write_code(code, latest, is_last=True)
+        else:
+            if code is not None:
+                latest = await self._write_code(code, latest, is_last=change is None)
+            if change is not None:
+                latest = await self._write_configuration(change, latest, is_last=True)
+        if self._is_live and self._traffic.journal.stable:
+            self._traffic.remember(candidate=self._traffic.journal.stable)
+            return self._traffic.journal.stable
         return await self._publish(latest)
 
+    def _configures_first(self, artifact: S3Package | Image, change: ConfigurationChange) -> bool:
+        """Whether the settings are written before the code.
+
+        AWS refuses new code on a runtime that it no longer supports, and code that together with
+        its layers is too large: a new runtime goes first, and so do fewer layers.
+        """
+        if self._findings is None or isinstance(artifact, Image):
+            return False
+        has_fewer_layers = change.layers is not None and len(change.layers) < self._findings.layers
+        return change.runtime is not None or has_fewer_layers
+
     async def _write_code(
-        self, artifact: S3Package | Image, latest: LatestState | FunctionConfiguration
+        self,
+        named: S3Package | Image,
+        latest: LatestState | FunctionConfiguration,
+        *,
+        is_last: bool = False,
     ) -> FunctionConfiguration:
-        function = self._found.function
-        self._traffic.record(latest=("code",))
+        function, artifact = self._found.function, self._complete(named)
+        self._traffic.record(latest=(*self._traffic.journal.latest, "code"))
         uploaded = await self._write(
             actions.write_code(function, artifact, revision=latest.revision_id)
         )
         self._traffic.remember(uploaded=uploaded)
-        return await self._wait_until_settled(latest.revision_id)
+        self._code = uploaded
+        return await self._wait_until_settled(latest.revision_id, is_last=is_last)
+
+    def _complete(self, artifact: S3Package | Image) -> S3Package | Image:
+        """Return an artifact with all that the request leaves as the live version has it."""
+        if (findings := self._findings) is None:
+            return artifact
+        architecture = artifact.architecture or findings.architecture
+        if isinstance(artifact, Image):
+            uri = findings.image or artifact.uri
+            return artifact.model_copy(update={"uri": uri, "architecture": architecture})
+        return artifact.model_copy(
+            update={
+                "architecture": architecture,
+                "kms_key": artifact.kms_key or findings.kms_key,
+                "storage_mode": artifact.storage_mode or findings.storage_mode,
+            }
+        )
 
     async def _write_configuration(
-        self, change: ConfigurationChange, latest: LatestState | FunctionConfiguration
+        self,
+        change: ConfigurationChange,
+        latest: LatestState | FunctionConfiguration,
+        *,
+        is_last: bool = False,
     ) -> FunctionConfiguration:
         journal = self._traffic.journal
         description = self._found.latest.description if change.description is not None else None
@@ -76,7 +127,7 @@ class CandidateBuilder:
         await self._write(
             actions.write_configuration(function, change, revision=latest.revision_id)
         )
-        return await self._wait_until_settled(latest.revision_id)
+        return await self._wait_until_settled(latest.revision_id, is_last=is_last)
 
     async def _publish(self, latest: LatestState | FunctionConfiguration) -> str:
         function, stable = self._found.function, self._traffic.journal.stable
@@ -112,18 +163,79 @@ class CandidateBuilder:
                 raise ReleaseStopped(reason) from error
             raise
 
-    async def _wait_until_settled(self, superseded: str | None) -> FunctionConfiguration:
-        """Wait for AWS to finish; refuse code that was uploaded by another writer meanwhile."""
-        latest = await actions.wait_until_settled(self._found.function, superseded=superseded)
+    async def _wait_until_settled(
+        self, superseded: str | None, *, is_last: bool
+    ) -> FunctionConfiguration:
+        """Wait for AWS to finish; refuse what another writer changed meanwhile.
+
+        After the last change the whole of ``$LATEST`` is compared with the live version.
+        """
+        if not is_last or self._findings is None:
+            latest = await actions.wait_until_settled(self._found.function, superseded=superseded)
+            self._refuse_foreign_code(latest)
+            return latest
+        stable = self._traffic.journal.stable
+        found = await check_written(self._found.function, live=stable, superseded=superseded)
+        self._refuse_other_image(found)
+        self._refuse_foreign_code(found.latest)
+        self._refuse_foreign_settings(found, self._findings)
+        self._is_live = is_equal(found)
+        return found.latest
+
+    def _refuse_foreign_code(self, latest: FunctionConfiguration) -> None:
+        """Refuse code that was uploaded by another writer. An image's hash is taken as it is."""
         uploaded = self._traffic.journal.uploaded
-        if uploaded is None or latest.code_sha256 == uploaded:
-            return latest
-        if not workflow.patched("only-what-was-uploaded"):
-            return latest
-        self._traffic.record(latest=())
+        if self._findings is None:
+            self._code = uploaded
+        if self._code is None or latest.code_sha256 == self._code:
+            self._code = latest.code_sha256
+            return
+        if self._findings is None and not workflow.patched("only-what-was-uploaded"):
+            return
+        self._drop_code()
+        expected = f"was uploaded ({uploaded})" if uploaded else f"preflight found ({self._code})"
         raise ReleaseStopped(
             f"somebody else changed $LATEST: it holds other code ({latest.code_sha256}) "
-            f"than was uploaded ({uploaded}); it was left like that"
+            f"than {expected}; it was left like that"
+        )
+
+    def _refuse_other_image(self, found: CompareLatestResponse) -> None:
+        """Refuse an image of another digest than the one that is named."""
+        artifact = self._request.artifact if isinstance(self._request, ReleaseRequest) else None
+        if not isinstance(artifact, Image) or (code := found.latest_code) is None:
+            return
+        named, actual = self._complete(artifact), code.resolved_image_uri or code.image_uri or ""
+        digest = str(named).rpartition("@")[2] if "@" in str(named) else ""
+        if actual.endswith(digest):
+            return
+        self._drop_code()
+        raise ReleaseStopped(
+            f"somebody else changed $LATEST: it holds the image {actual}, not {named}; "
+            "it was left like that"
+        )
+
+    def _refuse_foreign_settings(
+        self, found: CompareLatestResponse, before: LatestFindings
+    ) -> None:
+        """Refuse settings that differ from the live version's and are not this release's."""
+        change = self._request.configuration if isinstance(self._request, ReleaseRequest) else None
+        ours = set(change.parameters()) if change else set[str]()
+        foreign = [
+            LatestDifference(each.name, each.live, each.latest)
+            for each in found.differences
+            if each.name not in before.differences and each.name.partition(".")[0] not in ours
+        ]
+        if foreign:
+            raise ReleaseStopped(
+                f"somebody else changed $LATEST meanwhile: {describe_differences(foreign)}; "
+                "that was left like that"
+            )
+
+    def _drop_code(self) -> None:
+        """Take the code out of what is undone: it is another writer's."""
+        parts = self._traffic.journal.latest
+        self._traffic.record(
+            latest=() if self._findings is None else tuple(p for p in parts if p != "code")
         )
 
 

@@ -103,7 +103,8 @@ async def check_latest(
             comparison = _compare(target, live, is_patient=True)
             found = await or_reject(comparison, field="target.function")
     image: ResolvedImage | None = None
-    if isinstance(request.artifact, Image) and "@" not in request.artifact.uri:
+    takes_images = found.latest.package_type != "Zip"
+    if isinstance(request.artifact, Image) and takes_images and "@" not in request.artifact.uri:
         image = await or_reject(_resolve_image(request.artifact), field="artifact.uri")
     if image and image.problem:
         notes.append(f"{image.uri} is written by its tag, which may be moved: {image.problem}")

@@ -30,6 +30,7 @@ from workflows.past_rollouts import OBJECTION
 from workflows.preflight import preflight
 from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
+from workflows.readiness import wait_until_serving
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.strategy_runner import StrategyRunner
 from workflows.traffic import Traffic
@@ -112,17 +113,22 @@ class ReleaseRun:
     # --- the story -------------------------------------------------------------------------------
 
     async def _roll_out(self) -> None:
-        found = await preflight(self._request, lambda note: self._progress.report(note=note))
+        def report(note: str) -> None:
+            self._progress.report(note=note)
+
+        found = await preflight(self._request, report)
         self._check_rollout_id(found.place)
         self._traffic.begin(found)
         await self._guards.prepare(found)
         candidate = await CandidateBuilder(self._request, found, self._traffic).build()
-        concurrency = ConcurrencyChange(self._request.concurrency, found, self._traffic)
+        concurrency = ConcurrencyChange(self._request, found, self._traffic, self._progress)
         if found.routing == Routing(version=candidate):
             await concurrency.apply(candidate)
             self._succeed(f"Nothing to do: version {candidate} is live already", candidate, 0)
             return
         self._progress.report(note=f"The candidate is version {candidate}", candidate=candidate)
+        if found.version is not None and not self._request.even_if_inactive:
+            await wait_until_serving(found.function, found.version, found.version_state, report)
         await concurrency.apply(candidate)
         await self._guards.invoke_hook("before_traffic", found, candidate)
         if found.routing is None:
