@@ -18,17 +18,19 @@ from activities.shapes import Boolean, FunctionName, Qualifier, Request, Respons
 class FindConstraintsRequest(Request):
     """What the release is about.
 
-    - ``provisioned``: the versions and aliases whose provisioned concurrency matters, in the order
-      in which they are read. What an alias has matters only where no version before it has any.
-    - ``optional``: those of them of which a worker may know nothing, for want of a permission.
-    - ``account``: read the account's limits in any case. Otherwise they are read where a version
+    - ``version``, ``alias``: those whose provisioned concurrency matters. The alias cannot have any
+      where the version has, and is not read then.
+    - ``is_needed``: what the version has must be known. Otherwise a worker without the permission
+      to read it may go on.
+    - ``account``: read the account's limits in any case. Otherwise they are read where the version
       has provisioned concurrency.
     - ``package``: the code that is to be uploaded, if it may have to be signed.
     """
 
     function_name: FunctionName
-    provisioned: list[Qualifier] = Field(default_factory=list[str])
-    optional: list[Qualifier] = Field(default_factory=list[str])
+    version: Qualifier | None = None
+    alias: Qualifier | None = None
+    is_needed: Boolean = False
     account: Boolean = False
     package: UpdateFunctionCodeRequest | None = None
 
@@ -62,17 +64,21 @@ class Constraints(OperationGroup):
         """
         provisioned: dict[str, int] = {}
         unread: list[str] = []
-        for qualifier in request.provisioned:
+        for qualifier in (request.version, request.alias):
+            if qualifier is None or provisioned:
+                continue
             try:
                 count = await self._read_provisioned(request.function_name, qualifier)
             except AwsError as error:
                 is_denied = classify_error(error) is Fault.DENIED
-                if not is_denied or qualifier not in request.optional:
+                if request.is_needed or qualifier == request.alias or not is_denied:
                     raise
-                unread.append(f"provisioned concurrency of {qualifier}: {error}")
-                continue
-            if count:
-                provisioned[qualifier] = count
+                unread.append(
+                    f"What is provisioned on version {qualifier} could not be read, and is not "
+                    f"moved: {error}"
+                )
+            else:
+                provisioned |= {qualifier: count} if count else {}
         limits = None
         if request.account or provisioned:
             limits = await self._read_limits()

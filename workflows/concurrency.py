@@ -5,6 +5,8 @@ Reserved concurrency belongs to a function, provisioned concurrency to a version
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from activities.concurrency import (
     DeleteFunctionConcurrencyRequest,
     PutFunctionConcurrencyRequest,
@@ -20,6 +22,7 @@ from activities.provisioned import (
 )
 from activities.settling import SettleProvisionedConcurrencyRequest, Settling
 from workflows.call import DEFAULT_OPTIONS, CallOptions, call
+from workflows.wait import Report, wait_visibly
 
 
 async def put_reserved(
@@ -91,11 +94,23 @@ async def put_provisioned(
         )
 
 
-async def wait_until_provisioned(function: str, version: str) -> None:
-    """Wait until the provisioned concurrency of a version is ready."""
+async def wait_until_provisioned(
+    function: str, version: str, report: Report, *, longest: timedelta | None = None
+) -> None:
+    """Wait until the provisioned concurrency of a version is ready; ``report`` says how far it is.
+
+    What is not ready after ``longest`` is ``NotReady``.
+    """
     request = SettleProvisionedConcurrencyRequest(function_name=function, qualifier=version)
-    await call(
-        Settling.settle_provisioned_concurrency,
-        request,
-        summary=f"Wait until version {version} is warm",
+    what = f"version {version}"
+    await wait_visibly(
+        lambda options: call(
+            Settling.settle_provisioned_concurrency,
+            request,
+            summary=f"Wait until {what} is warm",
+            options=options,
+        ),
+        what=what,
+        report=report,
+        longest=longest,
     )

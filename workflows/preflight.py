@@ -276,6 +276,7 @@ def _intent(
     uses_latest = isinstance(artifact, S3Package | Image | Latest)
     return ReleaseIntent(
         alias=request.target.alias,
+        target=str(request.target),
         is_weighted=moves and request.strategy.is_weighted,
         writes_latest=uses_latest or configuration is not None,
         configuration_only=artifact is None and configuration is not None and not is_compared,

@@ -52,10 +52,13 @@ def find_concurrency_notes(intent: ReleaseIntent, facts: PreflightFacts) -> Iter
         )
 
 
-def compute_inherited(intent: ReleaseIntent, facts: PreflightFacts) -> int:
-    """Return what the candidate gets before any traffic because the live version has it."""
+def compute_inherited(intent: ReleaseIntent, facts: PreflightFacts) -> int | None:
+    """Return what the candidate gets before any traffic because the live version has it.
+
+    None where it gets nothing by that, neither before nor afterwards.
+    """
     if not _inherits(intent, facts) or _find_obstacle(facts):
-        return 0
+        return None
     total = _compute_total(intent, facts)
     present = facts.version_provisioned
     return present if total is None else max(0, min(present, total - present))

@@ -32,8 +32,8 @@ class PreflightFacts:
 
     ``stable`` is the version that is live; ``source`` is what the candidate is made from.
     Concurrency is in concurrent executions: ``version_provisioned`` is what stable has,
-    ``candidate_provisioned`` what a published candidate has; ``unreserved`` and ``limit`` are the
-    account's. ``alarms`` are the states of alarms by their names.
+    ``unreserved`` and ``limit`` are the account's. ``signing_problem`` is why AWS would not take
+    the package. ``alarms`` are the states of alarms by their names.
     """
 
     latest: FunctionBuild
@@ -45,14 +45,15 @@ class PreflightFacts:
     reserved: int | None = None
     unreserved: int | None = None
     alarms: dict[str, str] = field(default_factory=dict[str, str])
-    candidate_provisioned: int = 0
     limit: int | None = None
+    signing_problem: str | None = None
 
 
 @dataclass(frozen=True)
 class ReleaseIntent:
     """What is requested, as far as preflight needs it.
 
+    ``target`` names function and alias, as a command of ``releases`` takes them.
     ``moves`` is whether traffic moves at all, ``even_if_inactive`` whether it may move to a version
     that has to wake up first.
     """
@@ -68,5 +69,6 @@ class ReleaseIntent:
     provisioned: int | None = None
     alarms: tuple[str, ...] = ()
     hotfix: bool = False
+    target: str = ""
     moves: bool = True
     even_if_inactive: bool = False

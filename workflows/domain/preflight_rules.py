@@ -74,6 +74,8 @@ def _check_function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[st
         yield f"version: it cannot serve traffic, its State is {_describe_state(source)}"
     if source.snap_start and source.isolates_tenants:
         yield "configuration.SnapStart: AWS does not allow it on a function with tenant isolation"
+    if facts.signing_problem:
+        yield f"artifact: {facts.signing_problem}"
     if intent.image and latest.package_type == "Zip":
         yield "artifact: the function takes .zip packages, not images"
     if intent.package and latest.package_type == "Image":
@@ -108,7 +110,8 @@ def _check_alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     if facts.routing.weights and not intent.clears_weights:
         yield (
             f"target.alias: {intent.alias} still has weights ({facts.routing}): another release "
-            "did not finish; roll back or clear them first"
+            f"did not finish; all traffic goes to version {facts.routing.version} with "
+            f"`releases rollback {intent.target} --to {facts.routing.version}`"
         )
     if facts.alias_provisioned and intent.is_weighted:
         yield (
