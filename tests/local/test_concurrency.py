@@ -237,9 +237,27 @@ async def test_alias_that_moves_is_allocated_again(frozen_harness: FrozenHarness
     name = frozen_harness.ALIASED
     assert (await read_config(frozen_harness, name, "live"))["Status"] == "READY"
     await frozen_harness.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    alias = await frozen_harness.client.get_alias(FunctionName=name, Name="live")
+    assert alias["RoutingConfig"] == {"AdditionalVersionWeights": {"1": 1.0}}
     config = await read_config(frozen_harness, name, "live")
     assert config["Status"] == "IN_PROGRESS"
     assert config["AllocatedProvisionedConcurrentExecutions"] == 1
+
+
+async def test_alias_that_moved_has_no_weights_in_the_end(harness: LocalHarness) -> None:
+    name = await harness.create_function(versions=2)
+    await harness.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    await provision(harness, name, "live")
+    moved = await harness.client.update_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    assert moved["RoutingConfig"] == {"AdditionalVersionWeights": {"1": 1.0}}
+
+    async def read_moved() -> dict[str, Any] | None:
+        alias: dict[str, Any] = await harness.client.get_alias(FunctionName=name, Name="live")
+        return None if "RoutingConfig" in alias else alias
+
+    found = await wait_until(read_moved)
+    assert found["FunctionVersion"] == "2"
+    assert found["RevisionId"] != moved["RevisionId"]
 
 
 async def test_alias_that_moved_is_ready_in_the_end(harness: LocalHarness) -> None:

@@ -60,12 +60,28 @@ async def test_statement_is_not_added_twice(harness: LocalHarness, name: str) ->
     assert (await policy(harness, name, Qualifier="live"))[0] == ["s1"]
 
 
+async def test_policy_of_an_alias_gives_the_alias_another_revision(
+    harness: LocalHarness, name: str
+) -> None:
+    async def read_revision() -> str:
+        alias = await harness.client.get_alias(FunctionName=name, Name="live")
+        return str(alias["RevisionId"])
+
+    revisions = [await read_revision()]
+    await grant(harness, name, Qualifier="live")
+    revisions.append(await read_revision())
+    await grant(harness, name)  # the function's own policy
+    assert await read_revision() == revisions[-1]
+    await harness.client.remove_permission(FunctionName=name, StatementId="s1", Qualifier="live")
+    revisions.append(await read_revision())
+    assert len(set(revisions)) == 3
+
+
 async def test_policy_has_a_revision_of_its_own(harness: LocalHarness, name: str) -> None:
     alias = (await harness.client.get_alias(FunctionName=name, Name="live"))["RevisionId"]
     await grant(harness, name, Qualifier="live", RevisionId=alias)
     _, first = await policy(harness, name, Qualifier="live")
     assert first != alias
-    assert (await harness.client.get_alias(FunctionName=name, Name="live"))["RevisionId"] == alias
     await grant(harness, name, "s2", Qualifier="live", RevisionId=first)
     _, second = await policy(harness, name, Qualifier="live")
     with raises_client_error("PreconditionFailedException", 412, "GetPolicy"):

@@ -123,3 +123,12 @@ async def test_setting_above_its_limit_is_refused(
     name = await harness.create_function()
     with raises_client_error("ValidationException", 400):
         await harness.client.update_function_configuration(FunctionName=name, **setting)
+
+
+async def test_blocked_runtime_is_refused(harness: LocalHarness) -> None:
+    name = await harness.create_function()
+    text = "The runtime parameter of python3.7 is no longer supported"
+    with raises_client_error("InvalidParameterValueException", 400, text):
+        await harness.create_function(Runtime="python3.7")
+    with raises_client_error("InvalidParameterValueException", 400, text):
+        await harness.client.update_function_configuration(FunctionName=name, Runtime="python3.7")

@@ -42,7 +42,11 @@ def create_alias(call: Call) -> Response:
 
 
 def update_alias(call: Call) -> Response:
-    """Update an alias. Members that the request omits are kept, weights included."""
+    """Update an alias. Members that the request omits are kept, weights included.
+
+    One with provisioned concurrency that moves to another version stays on the old one until as
+    much is allocated to the new: AWS itself writes weights, and takes them away again.
+    """
     request = call.json_body()
     record = records.get_function(call.function)
     alias = _find_alias(call, record)
@@ -52,9 +56,11 @@ def update_alias(call: Call) -> Response:
     moved = str(request.get("FunctionVersion") or alias["FunctionVersion"])
     _check_routing(call.function, record, moved, weights)
     before = alias["FunctionVersion"]
+    if moved != before and not weights and call.member in record["provisioned_concurrency"]:
+        request["RoutingConfig"] = {"AdditionalVersionWeights": {before: 1.0}}
     response = ministack_api.update_alias(call.function, call.member, request)
     if moved != before:
-        provisioned_concurrency.reallocate(call.function, record, call.member)
+        provisioned_concurrency.reallocate(call.function, record, call.member, before=before)
     return response
 
 

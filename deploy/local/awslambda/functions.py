@@ -26,6 +26,7 @@ def create_function(call: Call) -> Response:
     if name in ministack_api.functions:
         raise resource_conflict(f"Function already exist: {name}")
     updates.check_settings(request)
+    updates.check_runtime(request.get("Runtime"))
     code.read_package(request.get("Code", {}))
     publish = bool(request.pop("Publish", False))
     answer = ministack_api.create_function({**request, "FunctionName": name})

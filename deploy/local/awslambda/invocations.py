@@ -60,7 +60,7 @@ async def _invoke(call: Call, event: Any, headers: dict[str, str]) -> Response:
     alias = record["aliases"].get(call.qualifier)
     number = routing.draw_version(alias) if alias else call.qualifier
     state = records.resolve_qualifier(call.function, record, number)["config"]["State"]
-    if state == "Pending":
+    if state != "Active":
         raise invalid_state(state)
     _alias_arns.set({build_arn(call.function, number): alias["AliasArn"]} if alias else {})
     return await ministack_api.invoke(call.function, event, headers, number, {})

@@ -1,4 +1,7 @@
-"""Resource policies of functions, versions and aliases, each with a RevisionId."""
+"""Resource policies of functions, versions and aliases, each with a RevisionId.
+
+A change of an alias's policy gives the alias another RevisionId, too.
+"""
 
 from __future__ import annotations
 
@@ -112,6 +115,8 @@ def _get_revisions(record: Record) -> dict[str, str]:
 
 def _renew_revision(call: Call, record: Record) -> None:
     _get_revisions(record)[call.qualifier or ""] = ministack_api.new_id()
+    if (alias := record["aliases"].get(call.qualifier)) is not None:
+        alias["RevisionId"] = ministack_api.new_id()
 
 
 def _check_revision(call: Call, record: Record, own: list[Any], given: str | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from deploy.local.awslambda import capacity, delays, ministack_api, records
@@ -14,6 +15,7 @@ from deploy.local.awslambda.calls import Call
 from deploy.local.awslambda.errors import (
     LambdaError,
     invalid_parameter,
+    invalid_state,
     resource_conflict,
     validation_error,
 )
@@ -36,6 +38,7 @@ def put_config(call: Call) -> Response:
     qualifier, record = _find_target(
         call, "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
     )
+    _check_version(records.resolve_qualifier(call.function, record, qualifier)["config"])
     configs: dict[str, Record] = record["provisioned_concurrency"]
     alias = record["aliases"].get(qualifier)
     if alias is not None:
@@ -115,18 +118,44 @@ def _find_target(call: Call, message: str) -> tuple[str, Record]:
     return str(call.qualifier), record
 
 
+def _check_version(config: Record) -> None:
+    if config["Version"] == LATEST:
+        return  # refused by the caller, with AWS's message
+    if config["State"] != "Active":
+        raise invalid_state(config["State"])
+    if (config.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions":
+        raise invalid_parameter(
+            "Provisioned Concurrency is not supported for functions with SnapStart."
+        )
+
+
 def _check_unweighted(alias: Record) -> None:
     if records.get_weights(alias):
         raise invalid_parameter("Invalid alias configuration for Provisioned Concurrency")
 
 
-def reallocate(name: str, record: Record, alias: str) -> None:
-    """Allocate the provisioned concurrency of a moved alias for its new version."""
-    if alias in record["provisioned_concurrency"]:
-        _allocate(name, record, alias)
+def reallocate(name: str, record: Record, alias: str, *, before: str) -> None:
+    """Allocate the provisioned concurrency of a moved alias for its new version.
+
+    Then all its traffic goes there, where the alias still has the weights of the move.
+    """
+    if alias not in record["provisioned_concurrency"]:
+        return
+    moving = record["aliases"][alias]
+    version = moving["FunctionVersion"]
+
+    def finish() -> None:
+        routing = moving["FunctionVersion"], records.get_weights(moving)
+        if routing == (version, {before: 1.0}):
+            del moving["RoutingConfig"]
+            moving["RevisionId"] = ministack_api.new_id()
+
+    _allocate(name, record, alias, finish)
 
 
-def _allocate(name: str, record: Record, qualifier: str) -> None:
+def _allocate(
+    name: str, record: Record, qualifier: str, finish: Callable[[], None] | None = None
+) -> None:
     config: Record = record["provisioned_concurrency"][qualifier]
     config.pop("StatusReason", None)
     config["Status"] = "IN_PROGRESS"
@@ -149,6 +178,8 @@ def _allocate(name: str, record: Record, qualifier: str) -> None:
             }
         if record["provisioned_concurrency"].get(qualifier) is config:
             config.update(outcome)
+        if finish is not None:
+            finish()
 
     delays.call_later(
         delays.PROVISION_SECONDS, lambda: _tasks.add(asyncio.ensure_future(allocate()))

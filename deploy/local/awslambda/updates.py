@@ -21,6 +21,12 @@ from deploy.local.awslambda.records import LATEST
 
 _LIMITS: Final = {"MemorySize": ("memorySize", 10_240), "Timeout": ("timeout", 900)}
 _ENVIRONMENT_LIMIT: Final = 4096
+_BLOCKED_RUNTIMES: Final = frozenset({"nodejs12.x", "nodejs14.x", "python3.6", "python3.7"})
+"""Runtimes with which AWS creates and updates no function any more.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+"""
+
 _IN_PROGRESS: Final = {
     "State": "Active",
     "StateReason": "",
@@ -49,6 +55,16 @@ def check_settings(request: dict[str, Any]) -> None:
         )
 
 
+def check_runtime(runtime: str | None) -> None:
+    """Raise :class:`LambdaError` for a runtime that AWS no longer takes."""
+    if runtime in _BLOCKED_RUNTIMES:
+        raise invalid_parameter(
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating "
+            "AWS Lambda functions. We recommend you use a supported runtime while creating or "
+            "updating functions."
+        )
+
+
 def update_function_code(call: Call) -> Response:
     """Replace the code of $LATEST.
 
@@ -68,6 +84,7 @@ def update_function_code(call: Call) -> Response:
             "Please don't provide ImageUri when updating a function with packageType Zip."
         )
     check_settings(request)
+    check_runtime(config.get("Runtime"))
     content = code.read_package(request)
     if request.pop("DryRun", False):
         would_be = (
@@ -87,6 +104,7 @@ def update_function_configuration(call: Call) -> Response:
     request = call.json_body()
     record = _check_request(call, request)
     check_settings(request)
+    check_runtime(request.get("Runtime") or record["config"].get("Runtime"))
     return _finish_update(
         call, record, ministack_api.update_configuration(call.function, request), publish=False
     )
