@@ -18,7 +18,10 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release
 - :mod:`~workflows.controls`: the updates and the query, by which people steer it
 - :mod:`~workflows.timer`: waits that a pause stops
-- :mod:`~workflows.undo`: restores what the journal holds
+- :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows
+- :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
+  it; :mod:`~workflows.undo_retry` is how it is retried
+- :mod:`~workflows.reset_runs`: what a reset in the Temporal UI leaves behind
 - :mod:`~workflows.actions`, :mod:`~workflows.concurrency`, :mod:`~workflows.invocations`: one
   operation of AWS each; :mod:`~workflows.call` is how they call it, :mod:`~workflows.wait` how they
   wait so that people can see it

@@ -32,6 +32,7 @@ from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
 from workflows.readiness import wait_until_serving
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
+from workflows.reset_runs import read_reset_journal
 from workflows.strategy_runner import StrategyRunner
 from workflows.traffic import Traffic
 from workflows.undo import UndoEvents, describe_restored
@@ -100,7 +101,7 @@ class ReleaseRun:
             case None, None:
                 return self._progress.status
             case ReleaseRejected(), None:
-                raise self._reject(str(error))
+                return await self._end_rejected(str(error))
             case ForeignChange(), _:
                 journal = self._traffic.journal
                 raise self._fail(describe_foreign(journal.target, str(error), journal.stable))
@@ -222,6 +223,14 @@ class ReleaseRun:
             self._progress.report(note=note)
 
         return UndoEvents(report_restored, report_problem, lambda: self._controls.given_up)
+
+    async def _end_rejected(self, reason: str) -> ReleaseStatus:
+        """Reject the release, or undo what its run had changed before it was reset."""
+        journal = await shield_from_cancel(read_reset_journal())
+        if journal is None or journal.is_empty:
+            raise self._reject(reason)
+        self._traffic.take_over(journal)
+        return await self._roll_back("the run was reset after it had changed something")
 
     def _reject(self, reason: str) -> ApplicationError:
         self._progress.report(Phase.REJECTED, f"Rejected: {reason}")

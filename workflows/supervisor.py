@@ -22,6 +22,7 @@ from temporalio.exceptions import (
     TerminatedError,
     TimeoutError,  # noqa: A004 - Temporal's name
     WorkflowAlreadyStartedError,
+    is_cancelled_exception,
 )
 
 from activities.operation import WRITE
@@ -38,6 +39,7 @@ from workflows.eviction import IDLE_WORKFLOWS
 from workflows.past_rollouts import KIND_MEMO, read_journal
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
+from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
 from workflows.undo import UndoEvents, describe_restored, put_back
 
@@ -73,6 +75,8 @@ class Supervisor:
         except ReleaseRejected as error:
             raise self._reject(str(error)) from None
         rollout = await self._start(place)
+        if rollout is None:
+            return await self._follow(place.rollout_id(self._target.alias))
         if _is_long(request):
             IDLE_WORKFLOWS.mark_idle(workflow.info().run_id)
         try:
@@ -82,8 +86,11 @@ class Supervisor:
         self._report_end(status.phase)
         return status
 
-    async def _start(self, place: Place) -> _RolloutHandle:
-        """Start the rollout, which is given the function's ARN: no other account has it."""
+    async def _start(self, place: Place) -> _RolloutHandle | None:
+        """Start the rollout, which is given the function's ARN: no other account has it.
+
+        None where a rollout of the alias runs already.
+        """
         request, target = self._request, self._target
         located = request.model_copy(update={"target": request.target.at(place)})
         rollout_id = place.rollout_id(target.alias)
@@ -110,7 +117,36 @@ class Supervisor:
                 ),
             )
         except WorkflowAlreadyStartedError:
-            raise self._reject(f"{target} is being released already: {rollout_id}") from None
+            return None
+
+    async def _follow(self, rollout_id: str) -> ReleaseStatus:
+        """Follow the rollout that runs under the id, if this release started it before a reset.
+
+        Else reject this release. A cancel is handed on to the rollout.
+        """
+        try:
+            end = await follow_rollout(rollout_id)
+        except (ActivityError, asyncio.CancelledError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            await shield_from_cancel(workflow.get_external_workflow_handle(rollout_id).cancel())
+            end = await shield_from_cancel(follow_rollout(rollout_id))
+        if end is None:
+            raise self._reject(f"{self._target} is being released already: {rollout_id}")
+        match end.failure_type:
+            case None if end.status is not None:
+                self._report_end(end.status.phase)
+                return end.status
+            case "Canceled":
+                raise self._rolled_back("cancelled; the alias is back where it was")
+            case "Terminated" | None:
+                undo = self._undo(rollout_id, end.run_id, "the rollout was terminated")
+                return await shield_from_cancel(undo)
+            case failure_type:
+                self._report_end(end.status.phase if end.status else Phase.ROLLING_BACK)
+                raise ApplicationError(
+                    end.message, end.status, type=failure_type, non_retryable=True
+                )
 
     async def _end_as(self, error: ChildWorkflowError) -> ReleaseStatus:
         """End as the rollout ended, with its message; if it was killed, undo its release first."""
@@ -124,21 +160,23 @@ class Supervisor:
             case CancelledError():
                 raise self._rolled_back("cancelled; the alias is back where it was") from None
             case TerminatedError():
-                return await shield_from_cancel(self._undo(error, "the rollout was terminated"))
+                undo = self._undo(error.workflow_id, error.run_id, "the rollout was terminated")
+                return await shield_from_cancel(undo)
             case TimeoutError():
-                return await shield_from_cancel(self._undo(error, "the rollout timed out"))
+                undo = self._undo(error.workflow_id, error.run_id, "the rollout timed out")
+                return await shield_from_cancel(undo)
             case cause:
                 self._report_end(Phase.ROLLING_BACK)
                 message = f"the rollout ended: {cause}"
                 raise ApplicationError(message, type="RollbackFailed", non_retryable=True) from None
 
-    async def _undo(self, error: ChildWorkflowError, killed: str) -> NoReturn:
+    async def _undo(self, workflow_id: str, run_id: str, killed: str) -> NoReturn:
         """Undo what a killed rollout recorded in its journal, and fail."""
         try:
-            journal = await read_journal(error.workflow_id, error.run_id)
+            journal = await read_journal(workflow_id, run_id)
         except ActivityError as problem:
             reason = (
-                f"{killed}, and what it had changed cannot be known: {error.workflow_id} was "
+                f"{killed}, and what it had changed cannot be known: {workflow_id} was "
                 f"deleted ({root_cause(problem)})"
             )
             raise self._failure(Phase.ROLLING_BACK, reason, "RollbackFailed") from None

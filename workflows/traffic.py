@@ -59,6 +59,11 @@ class Traffic:
             stable=self.journal.stable, routing=self.split(None, 0), notes=found.notes
         )
 
+    def take_over(self, journal: Journal) -> None:
+        """Take what another run of this release had changed. Where the alias is must be read."""
+        self.journal, self._revision, self._written = journal, None, None
+        self._progress.report(stable=journal.stable, candidate=journal.candidate)
+
     @property
     def percent(self) -> int:
         """The share of traffic that the candidate has now."""

@@ -21,6 +21,7 @@ from workflows.past_rollouts import (
 )
 from workflows.plan import Plan
 from workflows.release import Release
+from workflows.reset_runs import follow_rollout_activity, read_reset_journal_activity
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
@@ -41,7 +42,13 @@ class LambdaReleases(SimplePlugin):
             "lambda-releases",
             data_converter=make_data_converter,
             interceptors=[InputCountChecker(), RollbackAnnouncer()],
-            activities=[read_alias_history, read_previous_version, read_journal_activity],
+            activities=[
+                read_alias_history,
+                read_previous_version,
+                read_journal_activity,
+                read_reset_journal_activity,
+                follow_rollout_activity,
+            ],
             workflows=WORKFLOWS,
             workflow_runner=make_sandboxed_runner,
         )

@@ -1,0 +1,192 @@
+"""What a reset in the Temporal UI leaves behind, and how a release finds it.
+
+A reset ends a run and starts another one, which replays the beginning. Both have the same first
+run. A ``Rollout`` that begins again finds the alias half-way: its earlier run's journal says what
+to undo. A ``Release`` that begins again finds its own ``Rollout`` running, and follows it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from temporalio import activity, workflow
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+)
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+from workflows.call import HIGHEST_PRIORITY
+from workflows.domain.journal import Journal
+from workflows.domain.status import ReleaseStatus
+from workflows.past_rollouts import JOURNAL_MEMO
+
+_MOST_RUNS: Final = 20
+_RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
+_POLL: Final = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
+_TIMEOUT: Final = timedelta(seconds=30)
+
+_Id = Annotated[str, StringConstraints(min_length=1)]
+
+
+class RunRequest(BaseModel):
+    """Which workflow, and which of its runs was the first; ``run_id`` is the run that looks."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    failure_type: ClassVar[str] = "Invalid"
+
+    workflow_id: _Id
+    first_run_id: _Id
+    run_id: _Id
+
+
+class FollowRequest(BaseModel):
+    """Which rollout, and the release that follows it: its workflow id and its first run."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    failure_type: ClassVar[str] = "Invalid"
+
+    rollout_id: _Id
+    workflow_id: _Id
+    first_run_id: _Id
+
+
+class RolloutEnd(BaseModel):
+    """How a rollout that was followed has ended.
+
+    ``failure_type`` is that of ``Rollout``; ``Terminated`` and ``Canceled`` are Temporal's. None
+    where it completed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run_id: str
+    status: ReleaseStatus | None = None
+    failure_type: str | None = None
+    message: str = ""
+
+
+@activity.defn(name="read_reset_journal")
+async def read_reset_journal_activity(request: RunRequest) -> Journal | None:
+    """Return the journal of the run that was reset; None if it had not changed anything.
+
+    That is the latest run that was terminated and has the same first run.
+    """
+    client = activity.client()
+    query = f"WorkflowId = '{request.workflow_id}'"
+    runs = [run async for run in client.list_workflows(query, limit=_MOST_RUNS)]
+    for run in sorted(runs, key=lambda run: run.start_time, reverse=True):
+        is_candidate = run.run_id != request.run_id
+        if not is_candidate or run.status is not WorkflowExecutionStatus.TERMINATED:
+            continue
+        found = await client.get_workflow_handle(run.id, run_id=run.run_id).describe()
+        if _info(found).first_run_id == request.first_run_id:
+            return await found.memo_value(JOURNAL_MEMO, None, type_hint=Journal)
+    return None
+
+
+@activity.defn(name="follow_rollout")
+async def follow_rollout_activity(request: FollowRequest) -> RolloutEnd | None:
+    """Wait for the end of a rollout that an earlier run of this release has started.
+
+    None where no rollout runs under the id, or another release has started it. A poll that finds it
+    running ends in a benign failure, and Temporal polls again: that adds no events.
+    """
+    client = activity.client()
+    try:
+        found = await client.get_workflow_handle(request.rollout_id).describe()
+        if not await _is_own(client, found, request):
+            return None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    if found.status is WorkflowExecutionStatus.RUNNING:
+        message = f"{request.rollout_id} is still running"
+        category = ApplicationErrorCategory.BENIGN
+        raise ApplicationError(message, type="NotReady", category=category)
+    return await _read_end(client, found)
+
+
+async def _is_own(
+    client: Client, found: WorkflowExecutionDescription, request: FollowRequest
+) -> bool:
+    """Whether the rollout was started by this release, in a run before its reset."""
+    parent = _info(found).parent_execution
+    if parent.workflow_id != request.workflow_id:
+        return False
+    handle = client.get_workflow_handle(parent.workflow_id, run_id=parent.run_id)
+    return bool(_info(await handle.describe()).first_run_id == request.first_run_id)
+
+
+async def _read_end(client: Client, found: WorkflowExecutionDescription) -> RolloutEnd:
+    handle = client.get_workflow_handle(found.id, run_id=found.run_id, result_type=ReleaseStatus)
+    try:
+        return RolloutEnd(run_id=found.run_id, status=await handle.result(follow_runs=False))
+    except WorkflowFailureError as error:
+        match error.cause:
+            case ApplicationError() as cause:
+                status = cause.details[0] if cause.details else None
+                return RolloutEnd(
+                    run_id=found.run_id,
+                    status=ReleaseStatus.model_validate(status) if status else None,
+                    failure_type=cause.type or "RollbackFailed",
+                    message=cause.message,
+                )
+            case CancelledError():
+                return RolloutEnd(run_id=found.run_id, failure_type="Canceled")
+            case _:
+                return RolloutEnd(run_id=found.run_id, failure_type="Terminated")
+
+
+def _info(found: WorkflowExecutionDescription) -> WorkflowExecutionInfo:
+    return found.raw_description.workflow_execution_info
+
+
+async def read_reset_journal() -> Journal | None:
+    """Return the journal of the run of this workflow that was reset; None where none was."""
+    info = workflow.info()
+    if info.run_id == info.first_execution_run_id:
+        return None
+    return await workflow.execute_activity(
+        read_reset_journal_activity,
+        RunRequest(
+            workflow_id=info.workflow_id,
+            first_run_id=info.first_execution_run_id,
+            run_id=info.run_id,
+        ),
+        start_to_close_timeout=_TIMEOUT,
+        retry_policy=_RETRY,
+        priority=HIGHEST_PRIORITY,
+        summary="Read what the run that was reset had begun to change",
+    )
+
+
+async def follow_rollout(rollout_id: str) -> RolloutEnd | None:
+    """Wait for the end of the rollout that this release started before it was reset.
+
+    None where this release was not reset, or the rollout is another release's.
+    """
+    info = workflow.info()
+    if info.run_id == info.first_execution_run_id:
+        return None
+    return await workflow.execute_activity(
+        follow_rollout_activity,
+        FollowRequest(
+            rollout_id=rollout_id,
+            workflow_id=info.workflow_id,
+            first_run_id=info.first_execution_run_id,
+        ),
+        start_to_close_timeout=_TIMEOUT,
+        retry_policy=_POLL,
+        summary=f"Follow {rollout_id}, which this release started before it was reset",
+    )
