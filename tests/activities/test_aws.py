@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from activities.aws import AwsConfigurationError, Connection, connect
-from activities.errors import AwsError, Fault, classify_error
+from activities.errors import AwsError, Fault, classify_error, find_time_limit
+from activities.retry_budget import WRITE_BUDGET
 from tests.activities.adapter import REGION, TOO_LATE, connect_to, refused
 from tests.activities.stub import (
     BROKEN,
@@ -233,6 +237,43 @@ async def test_wrong_address_of_another_service_is_invalid_when_called(
         environment.setenv("AWS_ENDPOINT_URL_SSM", "not a url")
         error = await refused(aws, "get_parameters", "ssm", Names=["/a"])
     assert (error.code, classify_error(error)) == ("InvalidConfigError", Fault.INVALID)
+
+
+async def test_proxy_that_asks_for_credentials_is_a_denial_that_passes(
+    environment: pytest.MonkeyPatch, stub: Stub
+) -> None:
+    environment.setenv("HTTPS_PROXY", stub.url)
+    environment.setenv("NO_PROXY", "")
+    stub.meets(Answer(407))
+    async with connect_to(environment, "https://lambda.nowhere.invalid") as aws:
+        error = await refused(aws)
+    assert (error.code, classify_error(error), error.status) == ("Http407", Fault.DENIED, 407)
+    assert stub.requests[-1].method == "CONNECT"
+
+
+@pytest.mark.parametrize(
+    ("later", "code"),
+    [("cat $0.json", "CredentialsExpired"), ("exit 1", "CredentialRetrievalError")],
+)
+async def test_credentials_that_cannot_be_renewed_pass(
+    environment: pytest.MonkeyPatch, stub: Stub, tmp_path: Path, later: str, code: str
+) -> None:
+    process = tmp_path / "process.sh"
+    expired = {"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c"}
+    expired["Expiration"] = "2026-01-01T00:00:00Z"
+    Path(f"{process}.json").write_text(json.dumps(expired))
+    process.write_text("cat $0.json")
+    config = tmp_path / "config"
+    config.write_text(f"[profile ci]\ncredential_process = sh {process}\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        environment.delenv(name)
+    environment.setenv("AWS_CONFIG_FILE", str(config))
+    environment.setenv("AWS_PROFILE", "ci")
+    async with connect_to(environment, stub.url) as aws:
+        process.write_text(later)
+        error = await refused(aws)
+    assert (error.code, classify_error(error).passes) == (code, True)
+    assert find_time_limit(error, WRITE_BUDGET) == timedelta(minutes=10)
 
 
 @pytest.mark.usefixtures("environment")

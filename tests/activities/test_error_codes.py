@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+import botocore.exceptions
 import botocore.session
 import pytest
 
-from activities.error_codes import CODE_TABLES
+from activities.error_codes import CODE_TABLES, PASSING_CODES
 from activities.errors import AwsError, Fault, classify_error
 
 OPERATIONS = [
@@ -87,6 +90,13 @@ def test_code_that_botocore_documents_is_known(code: str) -> None:
         "RequestExpired",
         "InternalFailure",
         "ServiceUnavailable",
+        "SignatureDoesNotMatch",
+        "RequestTimeTooSkewed",
+        "ExpiredToken",
+        "TokenRefreshRequired",
+        "InvalidToken",
+        "InvalidAccessKeyId",
+        "AuthFailure",
     ],
 )
 def test_code_that_aws_does_not_document_is_known(code: str) -> None:
@@ -119,6 +129,25 @@ def test_code_that_aws_does_not_document_is_known(code: str) -> None:
 def test_failure_of_botocores_own_is_known(code: str) -> None:
     assert hasattr(botocore.exceptions, code)
     assert classify_error(AwsError("update_alias", code, "no reason")) is not Fault.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        name
+        for name, kind in vars(botocore.exceptions).items()
+        if isinstance(kind, type)
+        and issubclass(kind, botocore.exceptions.BotoCoreError)
+        and re.search("Credential|Token|SSO|Login|Metadata|Prox|SSL|Profile|ConfigNotFound", name)
+    ],
+)
+def test_credentials_and_proxies_of_botocores_pass(code: str) -> None:
+    assert classify_error(AwsError("update_alias", code, "")) in {Fault.DENIED, Fault.UNAVAILABLE}
+
+
+def test_code_that_passes_is_in_the_tables() -> None:
+    codes = {code for table in CODE_TABLES for codes in table.values() for code in codes.split()}
+    assert codes >= PASSING_CODES
 
 
 def test_code_stands_under_one_fault() -> None:

@@ -8,13 +8,37 @@ import pytest
 from temporalio.exceptions import ApplicationErrorCategory
 
 from activities import errors
-from activities.errors import AwsError, Fault, classify_error, max_attempts, to_activity_failure
+from activities.error_codes import PASSING_CODES
+from activities.errors import (
+    AwsError,
+    Fault,
+    classify_error,
+    find_time_limit,
+    to_activity_failure,
+)
+from activities.retry_budget import (
+    AT_ONCE,
+    READ_BUDGET,
+    UNLIMITED_BUDGET,
+    WATCH_BUDGET,
+    WRITE_BUDGET,
+    RetryBudget,
+)
+
+HALF_MINUTE = timedelta(seconds=30)
+TEN_MINUTES = timedelta(minutes=10)
 
 
 def error(
     code: str, message: str = "no reason", operation: str = "update_alias", *, status: int = 0
 ) -> AwsError:
     return AwsError(operation, code, message, status=status)
+
+
+def is_final(problem: AwsError, failing_for: float) -> bool:
+    return to_activity_failure(
+        problem, attempt=2, once=False, failing_for=timedelta(seconds=failing_for)
+    ).non_retryable
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -129,12 +153,8 @@ def test_role_that_aws_does_not_know_yet_is_tried_for_five_minutes(
 ) -> None:
     problem = error("InvalidParameterValueException", message, "update_function_configuration")
     assert classify_error(problem) is Fault.INVALID
-    attempts = [
-        not to_activity_failure(problem, attempt=attempt, once=False).non_retryable
-        for attempt in range(1, 30)
-    ]
-    waited = sum(min(2**number, 30) for number in range(attempts.count(True)))
-    assert 240 <= waited <= 360
+    assert find_time_limit(problem, WRITE_BUDGET) == timedelta(minutes=5)
+    assert [is_final(problem, failing_for) for failing_for in (0, 299, 300)] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -157,39 +177,110 @@ def test_other_invalid_parameter_is_final_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "most"),
-    [("update_alias", 4), ("add_permission", 4), ("get_alias", 1), ("invoke", 1)],
+    ("operation", "seconds"),
+    [("update_alias", 7), ("add_permission", 7), ("get_alias", 0), ("invoke", 0)],
 )
-def test_write_that_may_name_a_fresh_version_is_retried(operation: str, most: int) -> None:
-    assert max_attempts(error("ResourceNotFoundException", operation=operation)) == most
+def test_write_that_may_name_a_fresh_version_is_retried(operation: str, seconds: int) -> None:
+    missing = error("ResourceNotFoundException", operation=operation)
+    assert find_time_limit(missing) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
     "code",
     ["ServiceException", "TooManyRequestsException", "ResourceInUseException", "ReadTimeoutError"],
 )
-def test_transient_fault_is_tried_without_end(code: str) -> None:
-    assert not to_activity_failure(error(code), attempt=10_000, once=False).non_retryable
+@pytest.mark.parametrize("budget", [READ_BUDGET, WRITE_BUDGET])
+def test_transient_fault_is_tried_without_end(code: str, budget: RetryBudget) -> None:
+    assert find_time_limit(error(code), budget) is None
+    assert not to_activity_failure(
+        error(code), attempt=10_000, once=False, failing_for=timedelta(days=1), budget=budget
+    ).non_retryable
 
 
 @pytest.mark.parametrize(
     "code",
+    ["ValidationException", "PreconditionFailedException", "CodeStorageExceededException"],
+)
+@pytest.mark.parametrize("budget", [READ_BUDGET, WATCH_BUDGET, UNLIMITED_BUDGET])
+def test_permanent_fault_is_final_at_once(code: str, budget: RetryBudget) -> None:
+    assert to_activity_failure(error(code), attempt=1, once=False, budget=budget).non_retryable
+
+
+# --- How long a fault that passes is retried ----------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "AccessDeniedException", "Strange"])
+def test_number_of_attempts_alone_makes_no_failure_final(code: str) -> None:
+    # A watch that was quiet for an hour has made 360 attempts, and fails for the first time.
+    late = AwsError("watch_alarms", code, "x")
+    assert not to_activity_failure(late, attempt=360, once=False).non_retryable
+    assert to_activity_failure(
+        late, attempt=2, once=False, failing_for=timedelta(seconds=31)
+    ).non_retryable
+
+
+@pytest.mark.parametrize(
+    ("code", "read", "write", "watch"),
     [
-        "ValidationException",
-        "AccessDeniedException",
-        "PreconditionFailedException",
-        "CodeStorageExceededException",
+        ("AccessDeniedException", HALF_MINUTE, HALF_MINUTE, TEN_MINUTES),
+        ("KMSAccessDeniedException", HALF_MINUTE, HALF_MINUTE, TEN_MINUTES),
+        ("ExpiredTokenException", HALF_MINUTE, TEN_MINUTES, TEN_MINUTES),
+        ("InvalidSignatureException", HALF_MINUTE, TEN_MINUTES, TEN_MINUTES),
+        ("RequestTimeTooSkewed", HALF_MINUTE, TEN_MINUTES, TEN_MINUTES),
+        ("NoCredentialsError", HALF_MINUTE, TEN_MINUTES, TEN_MINUTES),
+        ("CredentialRetrievalError", HALF_MINUTE, TEN_MINUTES, TEN_MINUTES),
+        ("Http407", HALF_MINUTE, TEN_MINUTES, TEN_MINUTES),
+        ("ServiceException", None, None, TEN_MINUTES),
+        ("ReadTimeoutError", None, None, TEN_MINUTES),
+        ("TooManyRequestsException", None, None, TEN_MINUTES),
+        ("Strange", timedelta(seconds=15), timedelta(seconds=15), TEN_MINUTES),
+        ("InProgress", None, None, None),
+        ("ValidationException", AT_ONCE, AT_ONCE, AT_ONCE),
     ],
 )
-def test_permanent_fault_is_final_at_once(code: str) -> None:
-    assert to_activity_failure(error(code), attempt=1, once=False).non_retryable
+def test_time_limit_is_by_cause_and_by_policy(
+    code: str, read: timedelta | None, write: timedelta | None, watch: timedelta | None
+) -> None:
+    budgets = (READ_BUDGET, WRITE_BUDGET, WATCH_BUDGET)
+    assert [find_time_limit(error(code), budget) for budget in budgets] == [read, write, watch]
 
 
-def test_unknown_code_is_tried_five_times() -> None:
-    assert [
-        to_activity_failure(error("Strange"), attempt=attempt, once=False).non_retryable
-        for attempt in (1, 4, 5, 6)
-    ] == [False, False, True, True]
+@pytest.mark.parametrize("code", sorted(PASSING_CODES))
+def test_code_about_credentials_clock_or_proxy_passes(code: str) -> None:
+    fault = classify_error(error(code))
+    assert fault in {Fault.DENIED, Fault.UNAVAILABLE}
+    assert fault.passes
+    assert find_time_limit(error(code), UNLIMITED_BUDGET) is None
+
+
+def test_faults_that_pass_are_those_that_an_undo_waits_for() -> None:
+    assert {fault for fault in Fault if not fault.passes} == {
+        Fault.STALE,
+        Fault.EXISTS,
+        Fault.NOT_FOUND,
+        Fault.INVALID,
+        Fault.EXHAUSTED,
+        Fault.BUG,
+    }
+
+
+def test_failure_that_lasts_says_for_how_long() -> None:
+    failure = to_activity_failure(
+        error("ExpiredTokenException", "The security token included in the request is expired"),
+        attempt=9,
+        once=False,
+        failing_for=timedelta(minutes=3, seconds=12),
+        budget=WATCH_BUDGET,
+    )
+    assert failure.message.startswith(
+        "update_alias: The security token included in the request is expired"
+        " (ExpiredTokenException), for 3 min so far. Renew the worker's credentials"
+    )
+
+
+def test_details_name_the_attempt_only_after_the_first() -> None:
+    details = to_activity_failure(error("ValidationException"), attempt=3, once=False).details
+    assert details[0]["attempt"] == 3
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from activities.aws import Connection
-from activities.errors import max_attempts
+from activities.errors import find_time_limit
 from tests.activities.adapter import refused
 from tests.activities.stub import (
     Answer,
@@ -83,7 +85,7 @@ async def test_response_that_is_not_as_aws_describes_it_is_none(
     error = await refused(aws, operation, **parameters.get(operation, {}))
     assert error.code == "ResponseParserError"
     assert wrong in error.message
-    assert max_attempts(error) == 15
+    assert find_time_limit(error) == timedelta(minutes=5)
 
 
 async def test_response_without_a_body_is_empty_where_aws_has_none(
