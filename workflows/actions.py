@@ -186,17 +186,15 @@ async def write_configuration(
 
 
 async def wait_until_settled(
-    function: str, *, qualifier: str | None = None, superseded: str | None = None
+    function: str, *, superseded: str | None = None, options: CallOptions = DEFAULT_OPTIONS
 ) -> FunctionConfiguration:
-    """Wait until AWS has finished updating ``$LATEST``, or creating a version.
+    """Wait until AWS has finished updating ``$LATEST``.
 
     ``superseded`` is the revision from before the change: a read that still returns it is too old.
     """
-    what = f"version {qualifier}" if qualifier else "$LATEST"
-    request = SettleFunctionRequest(
-        function_name=function, qualifier=qualifier, superseded=superseded
-    )
-    return await call(Settling.settle_function, request, summary=f"Wait until {what} is ready")
+    request = SettleFunctionRequest(function_name=function, superseded=superseded)
+    summary = "Wait until $LATEST is ready"
+    return await call(Settling.settle_function, request, summary=summary, options=options)
 
 
 async def publish_version(

@@ -23,8 +23,10 @@ from workflows.guards import ReleaseStopped
 from workflows.latest_check import LatestFindings, check_written, is_equal
 from workflows.preflight import LatestState, PreflightResult
 from workflows.preflight_reads import VERSION_DESCRIPTION
+from workflows.readiness import wait_until_active
 from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
 from workflows.traffic import Traffic
+from workflows.wait import Report, wait_visibly
 
 _T = TypeVar("_T")
 
@@ -37,12 +39,14 @@ class CandidateBuilder:
         request: ReleaseRequest | RollbackRequest,
         found: PreflightResult,
         traffic: Traffic,
+        report: Report,
     ) -> None:
-        """Build what ``request`` names, from what preflight ``found``."""
+        """Build what ``request`` names, from what preflight ``found``; ``report`` takes notes."""
         self._request = request
         self._found = found
         self._findings = found.findings
         self._traffic = traffic
+        self._report = report
         self._code: str | None = found.latest.code_sha256
         self._is_live = bool(found.findings and found.findings.is_equal)
 
@@ -147,7 +151,7 @@ class CandidateBuilder:
             raise ReleaseStopped("AWS published a version, and did not say which")
         self._traffic.remember(candidate=candidate)
         if candidate != stable and published.state != "Active":
-            await actions.wait_until_settled(function, qualifier=candidate)
+            await wait_until_active(function, candidate, self._report)
         return candidate
 
     async def _write(self, action: Awaitable[_T]) -> _T:
@@ -171,11 +175,23 @@ class CandidateBuilder:
         After the last change the whole of ``$LATEST`` is compared with the live version.
         """
         if not is_last or self._findings is None:
-            latest = await actions.wait_until_settled(self._found.function, superseded=superseded)
+            latest = await wait_visibly(
+                lambda options: actions.wait_until_settled(
+                    self._found.function, superseded=superseded, options=options
+                ),
+                what="$LATEST",
+                report=self._report,
+            )
             self._refuse_foreign_code(latest)
             return latest
         stable = self._traffic.journal.stable
-        found = await check_written(self._found.function, live=stable, superseded=superseded)
+        found = await wait_visibly(
+            lambda options: check_written(
+                self._found.function, live=stable, superseded=superseded, options=options
+            ),
+            what="$LATEST",
+            report=self._report,
+        )
         self._refuse_other_image(found)
         self._refuse_foreign_code(found.latest)
         self._refuse_foreign_settings(found, self._findings)

@@ -20,7 +20,7 @@ from activities.latest_comparison import (
     CompareLatestResponse,
     LatestComparison,
 )
-from workflows.call import call
+from workflows.call import CallOptions, call
 from workflows.domain.latest_rules import (
     LatestDifference,
     LatestFacts,
@@ -134,13 +134,14 @@ async def _compare(target: Target, live: str | None, *, is_patient: bool) -> Com
 
 
 async def check_written(
-    function: str, *, live: str | None, superseded: str | None
+    function: str, *, live: str | None, superseded: str | None, options: CallOptions
 ) -> CompareLatestResponse:
     """Wait until the change of ``$LATEST`` has settled, and compare it with the live version."""
     return await call(
         LatestComparison.compare_latest,
         CompareLatestRequest(function_name=function, version=live, superseded=superseded or ""),
         summary="Wait until $LATEST is ready",
+        options=options,
     )
 
 

@@ -121,7 +121,7 @@ class ReleaseRun:
         self._check_rollout_id(found.place)
         self._traffic.begin(found)
         await self._guards.prepare(found)
-        candidate = await CandidateBuilder(self._request, found, self._traffic).build()
+        candidate = await CandidateBuilder(self._request, found, self._traffic, report).build()
         concurrency = ConcurrencyChange(self._request, found, self._traffic, self._progress)
         if found.routing == Routing(version=candidate):
             await concurrency.apply(candidate)
