@@ -19,7 +19,6 @@ from activities.function_models import UpdateFunctionCodeRequest
 from activities.function_readback import has_requested_code
 from activities.latest_writer import NAME, LatestWriter, is_refusal, to_leftover
 from activities.operation import Aws
-from activities.published_versions import find_version, read_version
 from activities.restore_models import CODE, Leftover, LeftoverReason, RestoreLatestRequest
 
 MAX_PACKAGE_BYTES: Final = 52_428_800
@@ -28,6 +27,9 @@ MAX_PACKAGE_BYTES: Final = 52_428_800
 A larger package can come from S3 only.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
+
+DOWNLOAD_FAILED: Final = "DownloadFailed"
+"""Our code where a package could not be fetched, or is not the one that it should be."""
 
 _MAX_PACKAGES_IN_MEMORY: Final = 2
 """Each takes about three times its size."""
@@ -93,7 +95,7 @@ class PackageCopies:
             if digest != get_code_sha256(source) and "SourceKMSKeyArn" not in parameters:
                 raise AwsError(
                     NAME,
-                    "DownloadFailed",
+                    DOWNLOAD_FAILED,
                     "the downloaded package is not the one of version "
                     f"{source['Configuration'].get('Version', 'requested')}",
                 )
@@ -118,7 +120,7 @@ class LatestCode:
         """
         latest = self._writer.latest
         present = get_package_identity(latest)
-        has_failed = latest["Configuration"].get("LastUpdateStatus") == "Failed"
+        has_failed = self._writer.has_failed
         wanted = self._find_wanted()
         if wanted == present and not has_failed:
             return CodeOutcome()
@@ -150,26 +152,21 @@ class LatestCode:
         request, before = self._request, self._request.before
         if wanted and before and before.location:
             return _Source(wanted)
-        stable = await self._read(request.version) if request.version else None
+        stable = await self._writer.versions.read(request.version) if request.version else None
         identity = get_package_identity(stable) if stable else None
         if wanted is None:
             gone = _leftover("refused", f"version {request.version} does not exist any more")
             return _Source(identity, stable, None if stable else gone)
         if identity == wanted:
             return _Source(identity, stable)
-        number = await find_version(
-            self._writer.aws,
-            request.function_name,
-            lambda each: get_package_identity({"Configuration": each}) == wanted,
+        number = await self._writer.versions.find(
+            lambda each: get_package_identity({"Configuration": each}) == wanted
         )
-        if number is not None and (found := await self._read(number)):
+        if number is not None and (found := await self._writer.versions.read(number)):
             return _Source(wanted, found)
         there = f"that of version {request.version}" if stable else "the release's"
         lost = f"what was there ({wanted[0]}) was never published, and {there} is there now"
         return _Source(identity, stable, _leftover("lost", lost))
-
-    async def _read(self, version: str) -> Mapping[str, Any] | None:
-        return await read_version(self._writer.aws, self._request.function_name, version)
 
     async def _is_own(self, latest: Mapping[str, Any]) -> bool:
         """Whether the release wrote the code that is there now."""
@@ -181,7 +178,9 @@ class LatestCode:
             sha256 == request.uploaded
         ):
             return True
-        replaced = await self._read(request.replacing) if request.replacing else None
+        replaced = (
+            await self._writer.versions.read(request.replacing) if request.replacing else None
+        )
         if replaced and get_package_identity(replaced) == get_package_identity(latest):
             return True
         if request.source:

@@ -13,7 +13,6 @@ from activities.advice import find_advice
 from activities.errors import AwsError
 from activities.function_content import get_unreadable_parts, to_settings
 from activities.latest_writer import LatestWriter, is_refusal, to_leftover
-from activities.published_versions import read_version
 from activities.readback import find_differences
 from activities.restore_models import Leftover, RestoreLatestRequest
 
@@ -50,7 +49,7 @@ class LatestSettings:
         latest = self._writer.latest
         present = _to_all_settings(latest)
         unreadable = get_unreadable_parts(latest["Configuration"])
-        has_failed = latest["Configuration"].get("LastUpdateStatus") == "Failed"
+        has_failed = self._writer.has_failed
         replaced = await self._read_replaced()
         changes: dict[str, Any] = {}
         for name, value in wanted.items():
@@ -120,7 +119,7 @@ class LatestSettings:
     async def _read(self, version: str | None) -> Mapping[str, Any] | None:
         if version is None:
             return None
-        return await read_version(self._writer.aws, self._request.function_name, version)
+        return await self._writer.versions.read(version)
 
     def _leave(self, name: str, reason: str, cause: str) -> None:
         self._outcome.leftovers.append(Leftover(name=name, reason=reason, cause=cause))

@@ -12,6 +12,7 @@ from temporalio import activity
 from activities.advice import find_advice
 from activities.errors import AwsError, Fault, classify_error, find_time_limit
 from activities.operation import Aws
+from activities.published_versions import PublishedVersions
 from activities.readback import PRECONDITION_FAILED, not_settled_error
 from activities.restore_models import Leftover
 from activities.retry_budget import AT_ONCE
@@ -28,13 +29,19 @@ _REFUSALS: Final = {Fault.INVALID, Fault.NOT_FOUND, Fault.EXHAUSTED, Fault.EXIST
 
 
 class LatestWriter:
-    """``$LATEST`` of one function: as it was read last, and conditional writes to it."""
+    """``$LATEST`` of one function: as it was read last, and conditional writes to it.
+
+    ``versions`` are the published ones, where what is written is copied from. ``has_failed``: AWS
+    could not apply the last change before, so what it reports may not be what it runs.
+    """
 
     def __init__(self, aws: Aws, function: str, latest: Mapping[str, Any]) -> None:
         """Write to ``function``, whose ``$LATEST`` was read as ``latest``."""
         self.aws = aws
         self.function = function
         self.latest = latest
+        self.versions = PublishedVersions(aws, function)
+        self.has_failed = latest["Configuration"].get("LastUpdateStatus") == "Failed"
 
     async def write(self, operation: str, parameters: Mapping[str, Any]) -> None:
         """Change ``$LATEST`` if it is still at the revision of ``latest``; wait until it settles.

@@ -13,33 +13,39 @@ from activities.pagination import iterate_pages
 from activities.readback import read_or_none
 
 
-async def read_version(aws: Aws, function: str, version: str) -> Mapping[str, Any] | None:
-    """Return AWS's response to GetFunction for a version; None where it does not exist."""
-    parameters = {"FunctionName": function, "Qualifier": version}
-    return await read_or_none(aws.call("lambda", "get_function", parameters))
+class PublishedVersions:
+    """The versions of one function; each is read once."""
 
+    def __init__(self, aws: Aws, function: str) -> None:
+        """Read the versions of ``function``."""
+        self._aws = aws
+        self._function = function
+        self._read: dict[str, Mapping[str, Any] | None] = {}
 
-async def find_version(
-    aws: Aws, function: str, is_match: Callable[[Mapping[str, Any]], bool]
-) -> str | None:
-    """Return the newest published version whose configuration is a match, if any."""
-    newest: str | None = None
-    parameters = {"FunctionName": function}
-    async for page in iterate_pages(aws, "list_versions_by_function", parameters):
-        for configuration in page.get("Versions", []):
-            number = configuration.get("Version", "")
-            if number.isdecimal() and is_match(configuration):
-                newest = max(newest or number, number, key=int)
-    return newest
+    async def read(self, version: str) -> Mapping[str, Any] | None:
+        """Return AWS's response to GetFunction for a version; None where it does not exist."""
+        if version not in self._read:
+            parameters = {"FunctionName": self._function, "Qualifier": version}
+            response = self._aws.call("lambda", "get_function", parameters)
+            self._read[version] = await read_or_none(response)
+        return self._read[version]
 
+    async def find(self, is_match: Callable[[Mapping[str, Any]], bool]) -> str | None:
+        """Return the newest version whose configuration is a match; None where there is none."""
+        newest: str | None = None
+        parameters = {"FunctionName": self._function}
+        async for page in iterate_pages(self._aws, "list_versions_by_function", parameters):
+            for configuration in page.get("Versions", []):
+                number = configuration.get("Version", "")
+                if number.isdecimal() and is_match(configuration):
+                    newest = max(newest or number, number, key=int)
+        return newest
 
-async def find_environment_version(
-    aws: Aws, function: str, variables: Mapping[str, str]
-) -> str | None:
-    """Return the newest published version with exactly these environment variables, if any."""
+    async def find_environment(self, variables: Mapping[str, str]) -> str | None:
+        """Return the newest version with exactly these environment variables, if any."""
 
-    def has_variables(configuration: Mapping[str, Any]) -> bool:
-        environment = configuration.get("Environment", {})
-        return "Error" not in environment and environment.get("Variables", {}) == dict(variables)
+        def has_variables(configuration: Mapping[str, Any]) -> bool:
+            environment = configuration.get("Environment", {})
+            return "Error" not in environment and environment.get("Variables", {}) == variables
 
-    return await find_version(aws, function, has_variables)
+        return await self.find(has_variables)

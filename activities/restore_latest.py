@@ -14,7 +14,13 @@ from temporalio.workflow import ActivityCancellationType
 
 from activities.errors import AwsError
 from activities.function_content import get_code_sha256
-from activities.latest_code import AwsWithDownloads, CodeOutcome, LatestCode, PackageCopies
+from activities.latest_code import (
+    DOWNLOAD_FAILED,
+    AwsWithDownloads,
+    CodeOutcome,
+    LatestCode,
+    PackageCopies,
+)
 from activities.latest_settings import LatestSettings, SettingsOutcome
 from activities.latest_writer import NAME, LatestWriter
 from activities.operation import (
@@ -64,13 +70,21 @@ class RestoreLatest(OperationGroup):
             return RestoreLatestResponse(
                 intact=intact, code_sha256_before=before, code_sha256_after=before
             )
+        waiting: AwsError | None = None
         if CODE in request.parts:
-            code = await LatestCode(request, writer, self._packages).restore()
+            try:
+                code = await LatestCode(request, writer, self._packages).restore()
+            except AwsError as error:
+                if error.code != DOWNLOAD_FAILED:
+                    raise
+                waiting = error  # and no setting waits for the package
         if "configuration" in request.parts:
             settings = await LatestSettings(request, writer).restore()
             if code.leftover and code.leftover.reason == "refused" and settings.written:
                 # AWS may refuse code for a setting, such as a runtime that it does not support.
                 code = await LatestCode(request, writer, self._packages).restore()
+        if waiting is not None:
+            raise waiting
         is_intact = CODE in request.parts and not code.is_written and code.leftover is None
         return RestoreLatestResponse(
             restored=[*([CODE] if code.is_written else []), *settings.written],

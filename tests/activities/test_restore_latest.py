@@ -15,9 +15,9 @@ from activities import settling
 from activities.aws import Connection
 from activities.errors import AwsError
 from activities.operation import HEARTBEAT_TIMEOUT, get_operation_policy
-from activities.restore_latest import (
-    RESTORE,
-    RestoreLatest,
+from activities.restore_latest import RESTORE, RestoreLatest
+from activities.restore_models import (
+    Leftover,
     RestoreLatestRequest,
     RestoreLatestResponse,
 )
@@ -105,15 +105,15 @@ async def test_foreign_code_in_latest_is_left_alone(
     aws: Connection, fake: FakeLambda, function: Function
 ) -> None:
     fake.publish("checkout")
-    fake.overwrite("checkout", "theirs")
-    with pytest.raises(
-        ApplicationError, match=r"not what version 2 was made of any more: code"
-    ) as caught:
-        await restored(
-            aws, RestoreLatestRequest(function_name="checkout", version="1", replacing="2")
-        )
-    assert caught.value.type == "Stale"
+    theirs = fake.overwrite("checkout", "theirs")
+    answer = await restored(
+        aws, RestoreLatestRequest(function_name="checkout", version="1", replacing="2")
+    )
     assert function.code == b"theirs"
+    (leftover,) = answer.leftovers
+    assert (leftover.name, leftover.reason) == ("code", "foreign")
+    assert theirs in leftover.cause
+    assert function.latest["Timeout"] == BEFORE["Timeout"]
 
 
 async def test_code_of_the_release_is_replaced(
@@ -133,7 +133,8 @@ async def test_code_and_configuration_become_those_of_the_version(
         "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": [], "VpcId": ""},
     }
     assert shown(function.latest) == expected
-    assert answer.restored == ["code", "configuration"]
+    assert {"code", "Timeout", "Environment"} <= {*answer.restored}
+    assert answer.leftovers == []
     assert (
         answer.code_sha256_after
         == function.versions["1"]["CodeSha256"]
@@ -148,7 +149,7 @@ async def test_members_that_differ_are_written_and_no_others(
     fake.settle("checkout")
     revision = fake.functions["checkout"].latest["RevisionId"]
     answer = await restored(aws)
-    assert answer.restored == ["configuration"]
+    assert answer.restored == ["Timeout"]
     sent = next(
         request for request in stub.requests if request.operation == "update_function_configuration"
     )
@@ -207,7 +208,7 @@ async def test_long_change_is_waited_for_by_a_benign_retry(
     assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
     monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 20)
     fake.polls = 0
-    assert (await restored(aws, attempt=2)).restored == ["configuration"]
+    assert "Timeout" in (await restored(aws, attempt=2)).restored
     assert stub.sent("update_function_code") == 1
 
 
@@ -216,6 +217,8 @@ async def test_response_holds_neither_code_nor_environment(aws: Connection) -> N
     answer = (await restored(aws)).model_dump_json(by_alias=True)
     assert set(RestoreLatestResponse.model_fields) == {
         "restored",
+        "intact",
+        "leftovers",
         "code_sha256_before",
         "code_sha256_after",
     }
@@ -232,19 +235,16 @@ async def test_damaged_package_is_not_uploaded(
     assert stub.sent("update_function_code") == 0
 
 
-async def test_refused_download_is_retried_a_few_times_and_then_final(
+async def test_refused_download_is_retried_and_keeps_no_setting_waiting(
     aws: Connection, stub: Stub, function: Function
 ) -> None:
-    ends = []
-    for attempt in (1, 5):
-        stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="$LATEST")
-        stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="1")
-        with pytest.raises(ApplicationError, match="DownloadFailed") as caught:
-            await restored(aws, attempt=attempt)
-        ends.append(caught.value.non_retryable)
-        assert "127.0.0.1" not in str(caught.value)
-    assert ends == [False, True]
-    assert function.code == b"two"
+    stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="$LATEST")
+    stub.meets(Answer(403, body=b"<Error>Request has expired</Error>"), operation="1")
+    with pytest.raises(ApplicationError, match="DownloadFailed") as caught:
+        await restored(aws)
+    assert not caught.value.non_retryable
+    assert "127.0.0.1" not in str(caught.value)
+    assert (function.code, function.latest["Timeout"]) == (b"two", BEFORE["Timeout"])
 
 
 # --- what cannot be put back, and what is put back otherwise ---------------------------------
@@ -266,33 +266,54 @@ LATEST = found({}, CodeSha256="two", RevisionId="r2")
 DONE = found({}, CodeSha256="one", RevisionId="r3")
 
 
+def left(name: str, reason: str, cause: str) -> Leftover:
+    return Leftover(name=name, reason=reason, cause=cause)
+
+
 @pytest.mark.parametrize(
-    "source",
+    ("source", "leftover"),
     [
-        found({"Location": "https://x"}, CodeSize=52_428_801),
-        found({"Error": {"ErrorCode": "AccessDenied", "Message": "hidden"}}),
-        found({}),
-        found(
-            {"Location": "https://x"},
-            CodeSha256="two",
-            Environment={"Error": {"ErrorCode": "KMSAccessDenied", "Message": "hidden"}},
+        (
+            found({"Location": "https://x"}, CodeSize=52_428_801, Timeout=3),
+            left("code", "too_large", "its package has 52 MB, and only 50 MB can be sent back"),
         ),
-        found(
-            {"ImageUri": "x"},
-            CodeSha256="two",
-            ImageConfigResponse={"Error": {"ErrorCode": "Strange"}},
+        (
+            found({"Error": {"ErrorCode": "AccessDenied", "Message": "hidden"}}, Timeout=3),
+            left("code", "refused", "AWS cannot show its package (AccessDenied)"),
+        ),
+        (found({}, Timeout=3), left("code", "refused", "AWS gives no address for its package")),
+        (
+            found(
+                {"Location": "https://x"},
+                CodeSha256="two",
+                Timeout=3,
+                Environment={"Error": {"ErrorCode": "KMSAccessDenied", "Message": "hidden"}},
+            ),
+            left("Environment", "refused", "kms:Decrypt"),
+        ),
+        (
+            found(
+                {"ImageUri": "x"},
+                CodeSha256="two",
+                Timeout=3,
+                PackageType="Image",
+                ImageConfigResponse={"Error": {"ErrorCode": "Strange"}},
+            ),
+            left("ImageConfig", "refused", "AWS cannot show that of version 1 (Strange)"),
         ),
     ],
 )
-async def test_version_that_cannot_be_copied_is_exhausted_and_says_why(
-    source: dict[str, Any],
+async def test_part_that_cannot_be_copied_is_left_out_and_says_why(
+    source: dict[str, Any], leftover: Leftover
 ) -> None:
-    port = ScriptedAws(get_function=[source, LATEST])
-    with pytest.raises(ApplicationError, match="Exhausted") as caught:
-        await restored(port)
-    assert (caught.value.type, caught.value.non_retryable) == ("Exhausted", True)
-    assert "$LATEST keeps what this release has put there" in caught.value.message
-    assert "of version 1" in caught.value.message
+    changed = found({}, CodeSha256="two", RevisionId="r2", Timeout=9)
+    port = ScriptedAws(get_function=[changed, source, changed], update_function_configuration={})
+    answer = await restored(port)
+    assert answer.leftovers[0].name == leftover.name
+    assert answer.leftovers[0].reason == leftover.reason
+    assert leftover.cause in answer.leftovers[0].cause
+    assert port.last("update_function_configuration")["Timeout"] == 3
+    assert port.times("update_function_code") == 0
 
 
 @pytest.mark.parametrize(
@@ -317,7 +338,7 @@ async def test_image_and_referenced_object_are_named_and_not_downloaded(
     code: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     port = ScriptedAws(
-        get_function=[found(code, Architectures=["arm64"]), LATEST, DONE], update_function_code={}
+        get_function=[LATEST, found(code, Architectures=["arm64"]), DONE], update_function_code={}
     )
     await restored(
         port, RestoreLatestRequest(function_name="checkout", version="1", parts=["code"])
@@ -345,7 +366,7 @@ async def test_foreign_change_between_read_and_write_is_not_overwritten(
         if operation.endswith("code")
         else found({}, CodeSha256="two", Timeout=9)
     )
-    port = ScriptedAws(get_function=[source, LATEST], **{operation: moved})
+    port = ScriptedAws(get_function=[LATEST, source], **{operation: moved})
     with pytest.raises(ApplicationError, match="Conflict") as caught:
         await restored(port)
     assert (caught.value.type, caught.value.non_retryable) == ("Conflict", False)
@@ -360,11 +381,8 @@ async def test_foreign_upload_before_a_publication_is_left_alone(
         function_name="checkout", version="1", parts=["code"], uploaded=ours
     )
     fake.overwrite("checkout", "theirs")
-    with pytest.raises(
-        ApplicationError, match=r"not what the release had uploaded any more: code"
-    ) as caught:
-        await restored(aws, request)
-    assert caught.value.type == "Stale"
+    (leftover,) = (await restored(aws, request)).leftovers
+    assert (leftover.name, leftover.reason) == ("code", "foreign")
     assert function.code == b"theirs"
 
 
@@ -384,7 +402,7 @@ async def test_unpublished_upload_of_the_release_is_replaced(
 async def test_stale_read_is_not_taken_for_restored_already() -> None:
     before = found({}, CodeSha256="one", RevisionId="r1")
     source = found({"ImageUri": "r:tag"}, CodeSha256="one")
-    port = ScriptedAws(get_function=[source, before, LATEST, DONE], update_function_code={})
+    port = ScriptedAws(get_function=[before, LATEST, source, DONE], update_function_code={})
     answer = await restored(
         port,
         RestoreLatestRequest(
@@ -399,7 +417,7 @@ async def test_architecture_makes_the_same_code_another_package() -> None:
         found({"ImageUri": "x"}, Architectures=["arm64"]),
         found({}, Architectures=["x86_64"]),
     )
-    port = ScriptedAws(get_function=[source, latest, source], update_function_code={})
+    port = ScriptedAws(get_function=[latest, source, source], update_function_code={})
     assert (await restored(port)).restored == ["code"]
 
 
@@ -407,7 +425,7 @@ async def test_image_configuration_is_restored_as_an_images() -> None:
     image = {"ImageConfig": {"Command": ["run"]}}
     source = found({}, PackageType="Image", ImageConfigResponse=image)
     latest = found({}, PackageType="Image", Description="new")
-    port = ScriptedAws(get_function=[source, latest, source], update_function_configuration={})
+    port = ScriptedAws(get_function=[latest, source, source], update_function_configuration={})
     await restored(port)
     assert port.last("update_function_configuration") == {"FunctionName": "checkout", **image}
 
@@ -416,28 +434,27 @@ async def test_failed_update_makes_every_member_be_written() -> None:
     source = found({"ImageUri": "x"}, Role="arn:role", Timeout=3)
     port = ScriptedAws(
         get_function=[
-            source,
             source | {"Configuration": source["Configuration"] | {"LastUpdateStatus": "Failed"}},
             source,
         ],
         update_function_code={},
         update_function_configuration={},
     )
-    assert (await restored(port)).restored == ["code", "configuration"]
+    assert (await restored(port)).restored[0] == "code"
     assert {"Role", "Timeout", "VpcConfig", "Environment", "Layers"} <= set(
         port.last("update_function_configuration")
     )
 
 
-async def test_unreadable_latest_makes_every_member_be_written() -> None:
+async def test_unreadable_environment_of_latest_is_written() -> None:
     source = found({}, Timeout=3)
     latest = found({}, Timeout=3, Environment={"Error": {"ErrorCode": "KMSAccessDenied"}})
-    port = ScriptedAws(get_function=[source, latest, source], update_function_configuration={})
-    assert (await restored(port)).restored == ["configuration"]
+    port = ScriptedAws(get_function=[latest, source, source], update_function_configuration={})
+    assert (await restored(port)).restored == ["Environment"]
     assert port.last("update_function_configuration")["Environment"] == {"Variables": {}}
 
 
-async def test_configuration_that_aws_cannot_apply_is_invalid_with_its_reason() -> None:
+async def test_setting_that_aws_cannot_apply_is_left_out_with_its_reason() -> None:
     source = found({}, Timeout=3)
     failed = found(
         {},
@@ -447,11 +464,11 @@ async def test_configuration_that_aws_cannot_apply_is_invalid_with_its_reason() 
         LastUpdateStatusReasonCode="InvalidSubnet",
     )
     port = ScriptedAws(
-        get_function=[source, found({}, Timeout=9), failed], update_function_configuration={}
+        get_function=[found({}, Timeout=9), source, failed], update_function_configuration={}
     )
-    with pytest.raises(ApplicationError, match="no subnet") as caught:
-        await restored(port)
-    assert caught.value.type == "Invalid"
+    (leftover,) = (await restored(port)).leftovers
+    assert (leftover.name, leftover.reason) == ("Timeout", "refused")
+    assert "no subnet" in leftover.cause
 
 
 async def test_missing_version_is_not_found() -> None:
@@ -464,9 +481,9 @@ async def test_missing_version_is_not_found() -> None:
 
 
 async def test_third_package_at_a_time_is_not_ready() -> None:
-    group = RestoreLatest(ScriptedAws(get_function=[found({"Location": "https://x"}), LATEST]))
+    group = RestoreLatest(ScriptedAws(get_function=[LATEST, found({"Location": "https://x"})]))
     for _ in range(2):
-        await group._packages.acquire()
+        await group._packages._slots.acquire()
     with pytest.raises(ApplicationError, match="NotReady") as caught:
         await group.restore_latest(REQUEST)
     assert (caught.value.type, caught.value.non_retryable) == ("NotReady", False)
