@@ -11,7 +11,14 @@ from pydantic import Field
 from activities.errors import Fault
 from activities.operation import ONCE, OperationGroup, is_retry, operation
 from activities.readback import permanent_error
-from activities.shapes import Blob, NamespacedFunctionName, Qualifier, Request, Response
+from activities.shapes import (
+    Blob,
+    NamespacedFunctionName,
+    Qualifier,
+    Request,
+    Response,
+    TenantId,
+)
 
 MAX_PAYLOAD_BYTES: Final = 1_048_576
 """Bytes of a function's response that are kept.
@@ -39,10 +46,7 @@ class InvokeRequest(Request):
     ) = None
     payload: Blob | None = Field(default=None, repr=False)
     qualifier: Qualifier | None = None
-    tenant_id: (
-        Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[a-zA-Z0-9._:/=+@ -]+$")]
-        | None
-    ) = None
+    tenant_id: TenantId | None = None
 
 
 class InvokeAsyncRequest(Request):

@@ -20,7 +20,14 @@ from pydantic_core import from_json, to_json
 from activities.errors import Fault
 from activities.operation import ONCE, OperationGroup, is_retry, operation
 from activities.readback import permanent_error
-from activities.shapes import Integer, NamespacedFunctionName, Qualifier, Request, Response
+from activities.shapes import (
+    Integer,
+    NamespacedFunctionName,
+    Qualifier,
+    Request,
+    Response,
+    TenantId,
+)
 
 MAX_MILLISECONDS: Final = 900_000
 """Lambda's longest time-out.
@@ -104,6 +111,7 @@ class ProbeFunctionRequest(Request):
         default_factory=list[ResponseExpectation]
     )
     max_milliseconds: Annotated[Integer, Field(ge=1, le=MAX_MILLISECONDS)] = MAX_MILLISECONDS
+    tenant_id: TenantId | None = None
 
 
 class ProbeFunctionResponse(Response):
@@ -138,6 +146,7 @@ class Probes(OperationGroup):
             "Qualifier": request.qualifier,
             "InvocationType": "RequestResponse",
             "LogType": "None",
+            **({"TenantId": request.tenant_id} if request.tenant_id else {}),
         }
         clock = asyncio.get_running_loop().time
         started_at = clock()

@@ -70,6 +70,7 @@ async def send_probe(
             for each in probe.expect
         ],
         max_milliseconds=round(max_latency / timedelta(milliseconds=1)),
+        tenant_id=probe.tenant_id,
     )
     who = f"version {version}"
     try:

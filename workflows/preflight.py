@@ -21,6 +21,7 @@ from workflows.domain.alias_history import RolledBackVersion
 from workflows.domain.concurrency_rules import compute_inherited
 from workflows.domain.preflight_facts import FunctionBuild, PreflightFacts, ReleaseIntent
 from workflows.domain.preflight_rules import find_notes, find_refusals, is_update_in_progress
+from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
 from workflows.latest_check import LatestCheck, LatestFindings, check_latest, uses_latest
@@ -287,6 +288,12 @@ def _intent(
         provisioned=request.concurrency.provisioned,
         alarms=request.guards.alarms,
         hotfix=bool(request.hotfix),
+        tenants=tuple(
+            probe.tenant_id is not None
+            for step in request.strategy.steps
+            if isinstance(step, Probe)
+            for probe in step.requests
+        ),
         moves=moves,
         even_if_inactive=bool(request.even_if_inactive),
     )

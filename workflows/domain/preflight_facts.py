@@ -54,6 +54,7 @@ class ReleaseIntent:
     """What is requested, as far as preflight needs it.
 
     ``target`` names function and alias, as a command of ``releases`` takes them.
+    ``tenants`` is whether each request of a probe names a tenant.
     ``moves`` is whether traffic moves at all, ``even_if_inactive`` whether it may move to a version
     that has to wake up first.
     """
@@ -70,5 +71,6 @@ class ReleaseIntent:
     alarms: tuple[str, ...] = ()
     hotfix: bool = False
     target: str = ""
+    tenants: tuple[bool, ...] = ()
     moves: bool = True
     even_if_inactive: bool = False

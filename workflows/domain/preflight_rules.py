@@ -32,6 +32,7 @@ def find_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
     """Find every reason not to start; an empty list means that the release may start."""
     return [
         *_check_function(intent, facts),
+        *_check_tenants(intent, facts),
         *_check_alias(intent, facts),
         *find_concurrency_refusals(intent, facts),
         *_check_alarms(intent, facts),
@@ -97,6 +98,13 @@ def _check_function(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[st
                 "strategy: two versions with different dead-letter targets "
                 f"({stable.dead_letter}, {source.dead_letter}) cannot share an alias: use AllAtOnce"
             )
+
+
+def _check_tenants(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
+    if facts.source.isolates_tenants and not all(intent.tenants):
+        yield "strategy: the function isolates tenants: each request of a probe needs a tenant_id"
+    if not facts.source.isolates_tenants and any(intent.tenants):
+        yield "strategy: the function does not isolate tenants: a probe must not name a tenant_id"
 
 
 def _check_alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:

@@ -125,10 +125,15 @@ class Expectation(Input):
 class ProbeRequest(Input):
     """One request: its payload, and all that must be true of the answer.
 
-    Without expectations, any answer that is no error of the function's will do.
+    Without expectations, any answer that is no error of the function's will do. A function that
+    isolates tenants is invoked for one of them, ``tenant_id``.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    tenant_id: (
+        Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[a-zA-Z0-9._:/=+@ -]+$")]
+        | None
+    ) = None
     payload: Json = Field(default_factory=dict[str, JsonValue])
     expect: Annotated[tuple[Expectation, ...], Field(max_length=10)] = ()
 
