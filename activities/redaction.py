@@ -1,16 +1,25 @@
 """Keeps confidential parts of a request out of error messages.
 
 Error messages end up in histories, logs and on screens. AWS repeats parts of a request when it
-refuses it: a validation error quotes the value, and a refused signature quotes the whole canonical
-request with its session token. An unreachable address is named with its signed query.
+refuses it: a validation error quotes the value, an environment over 4 KB is repeated as JSON, and a
+refused signature quotes the whole canonical request with its session token. An unreachable address
+is named with its signed query.
+
+A value is hidden however it is spelled (:mod:`activities.escape_sequences`), and so is what is left
+of it where AWS cuts it off. Not hidden: fewer than eight characters of a longer value, and parts
+from the middle of a line of it.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
+
+from activities.escape_sequences import SpelledText, fold_whitespace, iterate_readings
 
 _CONFIDENTIAL_MEMBERS: Final = {"Variables", "Payload", "InvokeArgs", "ClientContext", "ZipFile"}
 
@@ -22,6 +31,19 @@ _MIN_CHARACTERS_WITHIN_WORDS: Final = 6
 
 A shorter one, like an environment's ``1``, is redacted only where it stands alone.
 """
+
+_MIN_PREFIX_CHARACTERS: Final = 8
+"""So many characters of a value are hidden where AWS cuts the rest of it off."""
+
+_MAX_MESSAGE_CHARACTERS: Final = 50_000
+
+_MAX_JSON_LEVELS: Final = 4
+
+_CONFIGURATION_OPERATIONS: Final = {"create_function", "update_function_configuration"}
+"""AWS repeats their environment as JSON or in braces: nothing from the first brace on is kept."""
+
+_ARN_HEAD: Final = re.compile(r"arn:[\w-]*:[\w-]*:[\w-]*:\d*:")
+"""What many ARNs begin with: a value is not cut off where it has no more in common with a text."""
 
 _QUOTED_VALUE: Final = re.compile(r"\bValue\s+(['\"]).*?\1\s+(?=at\s+['\"])", re.DOTALL)
 _URL_QUERY: Final = re.compile(r"(https?://[^\s\"'?<>]+)\?[^\s\"'<>]*")
@@ -35,16 +57,65 @@ _VALIDATION_PROBLEM: Final = re.compile(
 )
 
 
-def redact(message: str, request: Mapping[str, Any]) -> str:
-    """Return an error message in one line, without the request's confidential values."""
-    message = _QUOTED_VALUE.sub("Value ", message)
+def redact(message: str, request: Mapping[str, Any], *, operation: str = "") -> str:
+    """Return an error message in one line, without the request's confidential values.
+
+    ``operation`` is the one that was requested.
+    """
+    message = _QUOTED_VALUE.sub("Value ", message[:_MAX_MESSAGE_CHARACTERS])
     message = _CANONICAL_REQUEST.sub(r"\1", _URL_QUERY.sub(r"\1", message))
-    for value in sorted(set(_iterate_confidential(request)), key=len, reverse=True):
-        pattern = re.escape(value)
-        if len(value) < _MIN_CHARACTERS_WITHIN_WORDS:
-            pattern = rf"(?<!\w){pattern}(?!\w)"
-        message = re.sub(pattern, "…", message)
+    values = {fold_whitespace(value) for value in _iterate_confidential(request)} - {""}
+    message = _hide(message, values)
+    if operation in _CONFIGURATION_OPERATIONS:
+        kept, brace, _ = message.partition("{")
+        message = f"{kept}…" if brace else kept
     return " ".join(message.split())
+
+
+def _hide(message: str, values: set[str]) -> str:
+    """Return a message with an ellipsis in each place that spells one of the values."""
+    places = sorted(
+        place
+        for reading in (iterate_readings(message) if values else ())
+        for value in values
+        for place in _find_places(reading, value)
+    )
+    text, at = "", 0
+    for start, end in places:
+        if start > at or not text:
+            text += message[at:start] + "…"
+        at = max(at, end)
+    return text + message[at:]
+
+
+def _find_places(reading: SpelledText, value: str) -> Iterator[tuple[int, int]]:
+    """Yield where a value is spelled, or so much of its beginning that it has to be hidden."""
+    head = _ARN_HEAD.match(value)
+    shortest = value[: _MIN_PREFIX_CHARACTERS + (head.end() if head else 0)]
+    start = reading.text.find(shortest)
+    while start >= 0:
+        end = start + _count_common(reading.text, start, value)
+        if len(value) >= _MIN_CHARACTERS_WITHIN_WORDS or _stands_alone(reading.text, start, end):
+            yield reading.place(start, end)
+        start = reading.text.find(shortest, start + 1)
+
+
+def _count_common(text: str, start: int, value: str) -> int:
+    """Return how many characters of a value stand in a text from ``start`` on."""
+    least, most = 0, len(value)
+    while least < most:
+        middle = (least + most + 1) // 2
+        if text.startswith(value[:middle], start):
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    return not re.match(r"\w", text[end : end + 1]) and not re.match(
+        r"\w", text[max(start - 1, 0) : start]
+    )
 
 
 def summarize_validation_report(report: str) -> str:
@@ -66,30 +137,46 @@ def _iterate_confidential(value: Any, *, is_confidential: bool = False) -> Itera
                 )
         case bytes() if is_confidential and len(value) <= _MAX_ECHO_BYTES:
             yield from _iterate_confidential(value.decode(errors="replace"), is_confidential=True)
-        case str() if is_confidential and value.strip():
+        case str() if is_confidential:
             yield value
+            yield from (line for line in value.splitlines() if len(line) >= _MIN_PREFIX_CHARACTERS)
             yield from _iterate_json_texts(value)
+            yield from _iterate_json_texts(_decode_base64(value))
         case _:
             return
 
 
-def _iterate_json_texts(text: str) -> Iterator[str]:
-    """Yield the texts within a text that is JSON.
+def _decode_base64(text: str) -> str:
+    """Return what a text is in base64, as a client context is; nothing where it is not."""
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _iterate_json_texts(text: str, *, level: int = 0) -> Iterator[str]:
+    """Yield the texts and numbers within a text that is JSON, as they are spelled in it.
 
     Payloads are JSON, and many secrets are. AWS may repeat one text of them alone.
     """
-    if not text.lstrip().startswith(("{", "[")):
+    if level == _MAX_JSON_LEVELS or not text.lstrip().startswith(("{", "[", '"')):
         return
     try:
-        document: Any = json.loads(text)
+        document: Any = json.loads(
+            text, parse_int=str, parse_float=str, object_pairs_hook=_list_values
+        )
     except (ValueError, RecursionError):
         return
     pending: list[Any] = [document]
     while pending:
         value = pending.pop()
-        if isinstance(value, dict):
-            pending += cast("dict[str, Any]", value).values()
-        elif isinstance(value, list):
+        if isinstance(value, list):
             pending += cast("Any", value)
-        elif isinstance(value, str) and value.strip():
+        elif isinstance(value, str):
             yield value
+            yield from _iterate_json_texts(value, level=level + 1)
+
+
+def _list_values(members: list[tuple[str, Any]]) -> list[Any]:
+    """Return the values of a JSON object, those of a repeated name included."""
+    return [value for _, value in members]

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote, quote_plus
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from activities.redaction import redact, summarize_validation_report
@@ -11,6 +18,115 @@ from activities.redaction import redact, summarize_validation_report
 PLAIN = st.text(
     st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=6, max_size=40
 ).filter(lambda text: text == text.strip())
+
+PEM: Final = (
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA/+x9c\nab+c/d==\n"
+    "-----END RSA PRIVATE KEY-----\n"
+)
+PASSWORD: Final = "p\"a'ss\\wörd/%41 €😀&<nul>\t0"
+SECRETS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=8, max_size=60),
+    st.integers(min_value=10**8).map(str),
+    st.binary(min_size=12, max_size=90).map(
+        lambda key: PEM.replace("MIIEow", base64.encodebytes(key).decode())
+    ),
+    st.from_regex(r"[a-z]+://[\w]+:[\"'\\/%+&\w]+@[\w./]+", fullmatch=True),
+).filter(lambda text: len(" ".join(text.split())) >= 8)
+"""From eight characters on, with whitespace folded."""
+
+SPELLINGS: Final[dict[str, Callable[[str], str]]] = {
+    "plain": str,
+    "json": json.dumps,
+    "json-unicode": lambda text: json.dumps(text, ensure_ascii=False),
+    "json-slashes": lambda text: json.dumps(text).replace("/", "\\/"),
+    "json-upper": lambda text: "".join(f"\\u{ord(each):04X}" for each in text if ord(each) < 65536),
+    "json-in-json": lambda text: json.dumps(json.dumps({"a": text})),
+    "url": quote,
+    "url-safe": lambda text: quote(text, safe=""),
+    "form": quote_plus,
+    "json-in-url": lambda text: quote_plus(json.dumps([text])),
+    "repr": repr,
+    "ascii": ascii,
+    "bytes": lambda text: repr(text.encode()),
+    "html": lambda text: html.escape(text, quote=True),
+}
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@given(secret=SECRETS)
+@example(secret=PEM)
+@example(secret=PASSWORD)
+@example(secret="++++++++")
+@example(secret="100%41secret")
+@example(secret="C:\\new\\table")
+def test_secret_is_hidden_in_every_spelling(spelling: str, secret: str) -> None:
+    spell = SPELLINGS[spelling]
+    if spelling == "json-upper" and any(ord(each) > 65535 for each in secret):
+        return
+    sent = {"Environment": {"Variables": {"A": secret}}}
+    shown = redact(f"refused: {spell(secret)} is too long", sent)
+    assert "…" in shown
+    assert shown.startswith("refused: ")
+    assert shown.endswith(" is too long")
+    # What is left are the quotes, brackets and names around it, and its whitespace.
+    left = shown.removeprefix("refused: ").removesuffix(" is too long")
+    around = spell("").replace("…", "")
+    assert len(left) <= len(around) + 1 + 12 * (len(secret) - len(secret.strip()))
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@pytest.mark.parametrize("spelling", ["plain", "json", "json-unicode", "form", "repr"])
+@given(secret=SECRETS, data=st.data())
+def test_secret_that_is_cut_off_is_hidden(spelling: str, secret: str, data: st.DataObject) -> None:
+    secret = " ".join(secret.split())
+    length = data.draw(st.integers(8, len(secret)))
+    cut = SPELLINGS[spelling](secret[:length].strip()).rstrip("'\"")
+    sent = {"Environment": {"Variables": {"A": secret}}}
+    shown = redact(f"refused: {cut}...", sent)
+    assert "…" in shown or len(secret[:length].strip()) < 8
+    assert secret[:8] not in shown
+
+
+@pytest.mark.parametrize("spelled", ["48213377", '"48213377"', "4.8213377e7"])
+def test_number_of_a_json_secret_is_hidden(spelled: str) -> None:
+    sent = {"Environment": {"Variables": {"A": f'{{"pin": {spelled}, "on": true}}'}}}
+    number = spelled.strip('"')
+    assert redact(f"Could not parse {number}.", sent) == "Could not parse …."
+
+
+def test_text_of_json_in_json_is_hidden() -> None:
+    secret = json.dumps({"inner": json.dumps({"token": 'hunter2-"what"'}), "inner2": 7})
+    sent = {"Environment": {"Variables": {"A": secret}}}
+    assert redact('no: hunter2-"what"', sent) == "no: …"
+
+
+def test_client_context_is_hidden_as_aws_decodes_it() -> None:
+    context = base64.b64encode(b'{"custom": {"token": "hunter2-what"}}').decode()
+    assert redact("no: hunter2-what", {"ClientContext": context}) == "no: …"
+
+
+def test_line_of_a_key_is_hidden_where_its_head_is_cut_off() -> None:
+    sent = {"Environment": {"Variables": {"A": PEM}}}
+    assert redact("no: …KCAQEA MIIEowIBAAKCAQEA/+x9c", sent) == "no: …KCAQEA …"
+
+
+def test_arn_that_begins_like_a_value_stays() -> None:
+    sent = {"Environment": {"Variables": {"A": "arn:aws:sqs:us-east-1:123456789012:orders"}}}
+    message = "arn:aws:iam::123456789012:role/reader may not"
+    assert redact(message, sent) == message
+
+
+@pytest.mark.parametrize("operation", ["create_function", "update_function_configuration"])
+def test_configuration_that_aws_repeats_is_dropped_from_its_first_brace(operation: str) -> None:
+    measured = json.dumps({"KEY": PEM, "PASSWORD": PASSWORD})
+    message = f"the environment variables exceeded the 4KB limit. String measured: {measured}"
+    shown = redact(message, {}, operation=operation)
+    assert shown == "the environment variables exceeded the 4KB limit. String measured: …"
+
+
+def test_brace_of_another_operation_stays() -> None:
+    assert redact("a pattern {1,64} failed", {}, operation="invoke") == "a pattern {1,64} failed"
 
 
 @settings(deadline=None)  # a busy machine is no failure
