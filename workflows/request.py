@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
     StringConstraints,
     Tag,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -38,6 +39,19 @@ VersionNumber = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
 Architecture = Literal["x86_64", "arm64"]
 """The instruction set that code is built for."""
 
+_OTHER_KEYS: Final = (
+    ("Architectures", "artifact.architecture"),
+    ("SourceKMSKeyArn", "artifact.kms_key"),
+    ("S3ObjectStorageMode", "artifact.storage_mode"),
+    ("S3Bucket", "artifact.bucket"),
+    ("S3Key", "artifact.key"),
+    ("S3ObjectVersion", "artifact.object_version"),
+    ("ImageUri", "artifact.uri"),
+    ("ReservedConcurrentExecutions", "concurrency.reserved"),
+    ("ProvisionedConcurrentExecutions", "concurrency.provisioned"),
+)
+"""What belongs to a function at AWS, and is no member of UpdateFunctionConfiguration."""
+
 
 class S3Package(Input):
     """A .zip package in S3, in the function's region.
@@ -53,7 +67,10 @@ class S3Package(Input):
     object_version: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
     architecture: Architecture | None = None
     """What the code is built for; None: what the live version's is."""
-    kms_key: Annotated[str, StringConstraints(min_length=1, max_length=2048)] | None = None
+    kms_key: (
+        Annotated[str, StringConstraints(max_length=2048, pattern=r"^arn:aws[a-zA-Z-]*:kms:.+$")]
+        | None
+    ) = None
     """The ARN of the KMS key that encrypts the package; None: the live version's."""
     storage_mode: Literal["COPY", "REFERENCE"] | None = None
     """Whether Lambda copies the package or refers to it in S3; None: as AWS has it."""
@@ -189,6 +206,17 @@ class ReleaseRequest(AliasChange):
     """Ship what differs in ``$LATEST`` from the live version and was not requested."""
     even_if_inactive: StrictBool | None = None
     """Move traffic to a version that has to wake up."""
+
+    @field_validator("configuration", mode="before")
+    @classmethod
+    def _refuse_other_settings(cls, value: object) -> object:
+        """Name the key for what AWS sets by another operation than UpdateFunctionConfiguration."""
+        members = (
+            set(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else set[str]()
+        )
+        if hints := [f"{name} is set by {key}" for name, key in _OTHER_KEYS if name in members]:
+            raise ValueError("; ".join(hints))
+        return value
 
     @model_validator(mode="after")
     def _has_valid_metrics(self) -> Self:
