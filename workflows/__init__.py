@@ -29,7 +29,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
   :mod:`~workflows.analysis_run` assesses what it read, :mod:`~workflows.metric_mapping` translates
 - :mod:`~workflows.progress`, :mod:`~workflows.search_attributes`: report how a release stands
 - :mod:`~workflows.past_rollouts`: what earlier rollouts of an alias left in Temporal;
-  :mod:`~workflows.rollback_check` keeps what was rolled back from being shipped again
+  :mod:`~workflows.rollback_check` keeps what was rolled back from being shipped again,
+  :mod:`~workflows.rollback_latest` takes ``$LATEST`` back with the alias
 - :mod:`~workflows.eviction`: takes workflows that only wait out of a worker's memory
 
 And the packages:

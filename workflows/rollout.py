@@ -27,12 +27,14 @@ from workflows.domain.target import Place
 from workflows.foreign_routing import ForeignChange, ForeignRouting, describe_foreign
 from workflows.guards import Guards, ReleaseStopped
 from workflows.past_rollouts import OBJECTION
-from workflows.preflight import preflight
+from workflows.preflight import PreflightResult, preflight
 from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
 from workflows.readiness import wait_until_serving
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.reset_runs import read_reset_journal
+from workflows.rollback_check import find_equal_candidate
+from workflows.rollback_latest import take_latest_back
 from workflows.strategy_runner import StrategyRunner
 from workflows.traffic import Traffic
 from workflows.undo import UndoEvents, describe_restored
@@ -127,6 +129,7 @@ class ReleaseRun:
             await concurrency.apply(candidate)
             self._succeed(f"Nothing to do: version {candidate} is live already", candidate, 0)
             return
+        await self._refuse_rolled_back(found, candidate)
         self._progress.report(note=f"The candidate is version {candidate}", candidate=candidate)
         if found.version is not None and not self._request.even_if_inactive:
             await wait_until_serving(found.function, found.version, found.version_state, report)
@@ -141,7 +144,9 @@ class ReleaseRun:
         await self._guards.invoke_hook("after_traffic", found, candidate)
         await self._strategy.watch_promoted(candidate)
         await concurrency.release_stable(candidate)
-        self._succeed(f"All traffic is on version {candidate}", candidate, 100)
+        note = f"All traffic is on version {candidate}"
+        latest = await self._take_latest_back(found, candidate)
+        self._succeed(f"{note}; {latest}" if latest else note, candidate, 100)
 
     def _check_rollout_id(self, place: Place) -> None:
         """Reject a rollout under another id than its alias': it would not hold the lock.
@@ -154,6 +159,26 @@ class ReleaseRun:
                 f"a Rollout runs under the id of its alias, {expected}, and is started by Release "
                 "or Rollback: start one of those"
             )
+
+    async def _refuse_rolled_back(self, found: PreflightResult, candidate: str) -> None:
+        """Refuse a candidate that is what was rolled back from: preflight cannot always know."""
+        problem = await find_equal_candidate(
+            found.function,
+            candidate,
+            found.rolled_back if found.version is None else (),
+            live=self._traffic.journal.stable,
+        )
+        if problem:
+            raise ReleaseStopped(problem)
+
+    async def _take_latest_back(self, found: PreflightResult, candidate: str) -> str | None:
+        """Let ``$LATEST`` follow a rollback; return what to say of it, if anything."""
+        is_rollback = isinstance(self._request, RollbackRequest)
+        if not is_rollback or found.routing is None:
+            return None
+        if not workflow.patched("rollback-takes-latest-back"):
+            return None
+        return await take_latest_back(found.function, found.routing, candidate, self._traffic)
 
     async def _promote(self, candidate: str) -> None:
         await self._controls.wait_while_paused()
