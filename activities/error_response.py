@@ -29,7 +29,7 @@ def parse_error_response(
     status = int(metadata.get("HTTPStatusCode", 0))
     code = redact(str(error.get("Code", "")), request)[:_MAX_CODE_CHARACTERS]
     given = str(error.get("Message", ""))
-    message = redact(given, request)
+    message = redact(given, request, operation=operation)
     if not code or code.isdigit():
         code, message = f"Http{status}", f"HTTP {status} without an error code of AWS's"
     if reason := response.get("Reason"):
