@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, cast
 from urllib.parse import parse_qs, unquote
 
@@ -211,7 +212,8 @@ class HttpProtocol(asyncio.Protocol):
 
 def encode_response(status: int, content: Any, code: str | None = None) -> bytes:
     """A response with a body of bytes, or of JSON; ``code`` is AWS's, of an error."""
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    is_bytes = isinstance(content, bytes)
+    body = content if is_bytes else json.dumps(content, default=datetime.timestamp).encode()
     error = f"x-amzn-ErrorType: {code}\r\n" if code else ""
     head = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\n{error}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

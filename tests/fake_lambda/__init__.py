@@ -3,7 +3,7 @@
     account         what an account holds in one region, and the registry of operations
     functions, packages, configuration, settling, versions, aliases, routing, concurrency,
     permissions, mappings, urls, signing, tags, invocations     Lambda, by noun
-    alarms, metrics         CloudWatch
+    alarms, alarm_states, metrics       CloudWatch
     storage                 S3, Systems Manager, secrets
     registry, identity      ECR; STS
     refusals        AWS's errors

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fake_lambda.alarm_states import AlarmStates
 from tests.fake_lambda.refusals import denied, invalid, not_found, stale
 
 ACCOUNT = "123456789012"
@@ -111,7 +112,7 @@ class Account:
     mapping_states: dict[str, str] = field(default_factory=dict)
     handlers: dict[str, Handler] = field(default_factory=dict)
     invocations: list[bytes] = field(default_factory=list)
-    alarms: dict[str, str] = field(default_factory=dict)
+    alarms: dict[str, str] = field(default_factory=AlarmStates)
     composite_alarms: set[str] = field(default_factory=set)
     objects: dict[tuple[str, ...], bytes] = field(default_factory=dict)
     checksums: bool = True
