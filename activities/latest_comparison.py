@@ -20,6 +20,7 @@ from activities.function_models import FunctionCodeLocation
 from activities.latest_users import find_latest_user
 from activities.operation import SETTLE, OperationGroup, operation
 from activities.pagination import iterate_pages
+from activities.published_versions import PublishedVersions
 from activities.settling import poll_until_settled, raise_if_failed
 from activities.shapes import FunctionName, Integer, Request, Response
 
@@ -66,8 +67,9 @@ class CompareLatestResponse(Response):
     ``differences`` are at most 100. Code is compared by its hash and architecture, in ``latest``
     and ``live``. ``unpublished`` is true where no version has the code of ``$LATEST``; unknown
     (None) where it is the live version's. ``unreadable`` is AWS's reason why an environment could
-    not be compared. ``user`` is the workflow id of another release that uses ``$LATEST``;
-    ``is_brief``: it may be done soon.
+    not be compared. ``environment_version`` is a published version with the environment of
+    ``$LATEST``; None where there is none, or where it was not searched for. ``user`` is the
+    workflow id of another release that uses ``$LATEST``; ``is_brief``: it may be done soon.
     """
 
     latest: FunctionConfiguration
@@ -77,6 +79,7 @@ class CompareLatestResponse(Response):
     differences: list[SettingDifference] = Field(default_factory=list[SettingDifference])
     unpublished: bool | None = None
     unreadable: str | None = None
+    environment_version: str | None = None
     user: str | None = None
     is_brief: bool | None = None
 
@@ -99,6 +102,7 @@ class LatestComparison(OperationGroup):
             return CompareLatestResponse(
                 latest=FunctionConfiguration.model_validate(configuration),
                 latest_code=_code_of(latest),
+                environment_version=await self._find_environment(request, None, latest),
                 **user,
             )
         live = await self.aws.call(
@@ -114,6 +118,7 @@ class LatestComparison(OperationGroup):
             differences=_find_differences(live["Configuration"], configuration),
             unpublished=await self._is_unpublished(request, live, latest),
             unreadable=_find_unreadable(live["Configuration"], configuration),
+            environment_version=await self._find_environment(request, live, latest),
             **user,
         )
 
@@ -127,6 +132,21 @@ class LatestComparison(OperationGroup):
         )
         raise_if_failed(_NAME, latest["Configuration"])
         return latest
+
+    async def _find_environment(
+        self,
+        request: CompareLatestRequest,
+        live: Mapping[str, Any] | None,
+        latest: Mapping[str, Any],
+    ) -> str | None:
+        """Find a version that has the environment of ``$LATEST``: the live one, or the newest."""
+        if request.superseded is not None or _find_unreadable(latest["Configuration"]):
+            return None
+        environment = to_settings(latest["Configuration"])["Environment"]
+        if live is not None and environment == to_settings(live["Configuration"])["Environment"]:
+            return request.version
+        versions = PublishedVersions(self.aws, request.function_name)
+        return await versions.find_environment(environment["Variables"])
 
     async def _is_unpublished(
         self, request: CompareLatestRequest, live: Mapping[str, Any], latest: Mapping[str, Any]

@@ -10,6 +10,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.preflight`, :mod:`~workflows.preflight_reads`: what is read before anything is
   written
 - :mod:`~workflows.latest_check`: what would be published with ``$LATEST``
+- :mod:`~workflows.latest_content`: what an undo would put back there
 - :mod:`~workflows.readiness`: waits until a function may be written, and a version can serve
 - :mod:`~workflows.candidate`: makes the version to release
 - :mod:`~workflows.concurrency_change`: what a release changes about concurrency
@@ -20,7 +21,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.timer`: waits that a pause stops
 - :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows
 - :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
-  it; :mod:`~workflows.undo_retry` is how it is retried
+  it, :mod:`~workflows.latest_undo` ``$LATEST``; :mod:`~workflows.undo_retry` is how it is retried
 - :mod:`~workflows.reset_runs`: what a reset in the Temporal UI leaves behind
 - :mod:`~workflows.actions`, :mod:`~workflows.concurrency`, :mod:`~workflows.invocations`: one
   operation of AWS each; :mod:`~workflows.call` is how they call it, :mod:`~workflows.wait` how they

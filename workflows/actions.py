@@ -41,12 +41,9 @@ from activities.function_models import (
     UpdateFunctionConfigurationRequest,
 )
 from activities.functions import Functions
-from activities.restore_latest import RestoreLatest
-from activities.restore_models import RestoreLatestRequest
 from activities.settling import SettleFunctionRequest, Settling
 from activities.versions import PublishVersionRequest, Versions
 from workflows.call import DEFAULT_OPTIONS, CallOptions, call, fault_of
-from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 from workflows.request import Image, S3Package
@@ -211,21 +208,6 @@ async def publish_version(
         description=description,
     )
     return await call(Versions.publish_version, request, summary="Publish a version")
-
-
-async def restore_latest(journal: Journal, version: str, *, options: CallOptions) -> None:
-    """Restore ``$LATEST`` from a version, unless another writer changed it meanwhile."""
-    request = RestoreLatestRequest(
-        function_name=journal.function,
-        version=version,
-        parts=list(journal.latest),
-        replacing=journal.candidate,
-        uploaded=journal.uploaded,
-        superseded=journal.revision,
-        description=journal.description,
-    )
-    summary = f"Put {' and '.join(journal.latest)} of $LATEST back to version {version}"
-    await call(RestoreLatest.restore_latest, request, summary=summary, options=options)
 
 
 async def read_alarms(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:

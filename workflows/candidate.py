@@ -6,11 +6,11 @@ change stays: it is neither published nor undone, and the release is rolled back
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Mapping
+from typing import Final, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.configuration import ConfigurationChange
 from activities.configuration_response import FunctionConfiguration
@@ -18,15 +18,26 @@ from activities.errors import Fault
 from activities.latest_comparison import CompareLatestResponse
 from workflows import actions
 from workflows.call import fault_of, root_cause
+from workflows.domain.journal import LatestPart
 from workflows.domain.latest_rules import LatestDifference, describe_differences
 from workflows.guards import ReleaseStopped
 from workflows.latest_check import LatestFindings, check_written, is_equal
+from workflows.latest_content import describe_change, describe_source
 from workflows.preflight import LatestState, PreflightResult
 from workflows.preflight_reads import VERSION_DESCRIPTION
 from workflows.readiness import wait_until_active
 from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
 from workflows.traffic import Traffic
 from workflows.wait import Report, wait_visibly
+
+_REFUSALS: Final = {
+    Fault.STALE,
+    Fault.EXISTS,
+    Fault.NOT_FOUND,
+    Fault.INVALID,
+    Fault.DENIED,
+    Fault.EXHAUSTED,
+}
 
 _T = TypeVar("_T")
 
@@ -93,9 +104,14 @@ class CandidateBuilder:
         is_last: bool = False,
     ) -> FunctionConfiguration:
         function, artifact = self._found.function, self._complete(named)
-        self._traffic.record(latest=(*self._traffic.journal.latest, "code"))
+        before = self._traffic.journal.latest
+        self._traffic.record(
+            latest=(*before, "code"),
+            found=self._found.latest.content,
+            source=describe_source(artifact),
+        )
         uploaded = await self._write(
-            actions.write_code(function, artifact, revision=latest.revision_id)
+            actions.write_code(function, artifact, revision=latest.revision_id), before
         )
         self._traffic.remember(uploaded=uploaded)
         self._code = uploaded
@@ -126,10 +142,16 @@ class CandidateBuilder:
     ) -> FunctionConfiguration:
         journal = self._traffic.journal
         description = self._found.latest.description if change.description is not None else None
-        self._traffic.record(latest=(*journal.latest, "configuration"), description=description)
+        self._traffic.record(
+            latest=(*journal.latest, "configuration"),
+            description=description,
+            found=self._found.latest.content,
+            written=describe_change(change),
+        )
         function = self._found.function
         await self._write(
-            actions.write_configuration(function, change, revision=latest.revision_id)
+            actions.write_configuration(function, change, revision=latest.revision_id),
+            journal.latest,
         )
         return await self._wait_until_settled(latest.revision_id, is_last=is_last)
 
@@ -154,13 +176,22 @@ class CandidateBuilder:
             await wait_until_active(function, candidate, self._report)
         return candidate
 
-    async def _write(self, action: Awaitable[_T]) -> _T:
-        """Write to ``$LATEST``, or publish it. Where another writer changed it, undo none of it."""
+    async def _write(
+        self, action: Awaitable[_T], before: tuple[LatestPart, ...] | None = None
+    ) -> _T:
+        """Write to ``$LATEST``, or publish it. What AWS has refused is not undone.
+
+        ``before`` are the parts that were changed before this write. Where an earlier attempt may
+        have succeeded, or another writer changed ``$LATEST``, the undo finds out what is whose.
+        """
         try:
             return await action
         except ActivityError as error:
+            if self._findings is not None and before is not None and _is_refused(error):
+                self._traffic.remember(latest=before)
             if _is_foreign_change(error):
-                self._traffic.record(latest=())
+                if self._findings is None:
+                    self._traffic.record(latest=())
                 reason = (
                     f"somebody else changed $LATEST: {root_cause(error)}; it was left like that"
                 )
@@ -183,6 +214,7 @@ class CandidateBuilder:
                 report=self._report,
             )
             self._refuse_foreign_code(latest)
+            self._traffic.remember(settled=latest.revision_id)
             return latest
         stable = self._traffic.journal.stable
         found = await wait_visibly(
@@ -196,6 +228,7 @@ class CandidateBuilder:
         self._refuse_foreign_code(found.latest)
         self._refuse_foreign_settings(found, self._findings)
         self._is_live = is_equal(found)
+        self._traffic.remember(settled=found.latest.revision_id)
         return found.latest
 
     def _refuse_foreign_code(self, latest: FunctionConfiguration) -> None:
@@ -253,6 +286,15 @@ class CandidateBuilder:
         self._traffic.record(
             latest=() if self._findings is None else tuple(p for p in parts if p != "code")
         )
+
+
+def _is_refused(error: ActivityError) -> bool:
+    """Whether AWS has refused a write for good, at its first attempt: nothing has happened."""
+    cause = error.cause
+    if not isinstance(cause, ApplicationError) or fault_of(error) not in _REFUSALS:
+        return False
+    details = cause.details[0] if cause.details else None
+    return isinstance(details, Mapping) and "attempt" not in details
 
 
 def _is_foreign_change(error: ActivityError) -> bool:

@@ -45,6 +45,7 @@ class LatestFindings:
     ``differences`` are names of settings. ``architecture`` and ``kms_key`` are the live version's,
     as is ``storage_mode``. ``layers`` is how many ``$LATEST`` has. ``is_equal``: it equals the live
     version. ``image`` is the URI of the artifact by its digest, where it is an image.
+    ``environment_version`` has the environment of ``$LATEST``; ``is_environment_lost``: none has.
     """
 
     differences: frozenset[str] = frozenset()
@@ -54,6 +55,8 @@ class LatestFindings:
     storage_mode: str | None = None
     layers: int = 0
     image: str | None = None
+    environment_version: str | None = None
+    is_environment_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,8 @@ def _summarize(found: CompareLatestResponse, image: ResolvedImage | None) -> Lat
         storage_mode="REFERENCE" if code and code.resolved_s3_object else None,
         layers=len(latest.layers or ()),
         image=image.uri if image else None,
+        environment_version=found.environment_version,
+        is_environment_lost=found.environment_version is None and found.unreadable is None,
     )
 
 

@@ -19,12 +19,14 @@ from activities.function_models import GetFunctionResponse
 from workflows import actions
 from workflows.domain.alias_history import RolledBackVersion
 from workflows.domain.concurrency_rules import compute_inherited
+from workflows.domain.latest_content import LatestContent
 from workflows.domain.preflight_facts import FunctionBuild, PreflightFacts, ReleaseIntent
 from workflows.domain.preflight_rules import find_notes, find_refusals, is_update_in_progress
 from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
 from workflows.latest_check import LatestCheck, LatestFindings, check_latest, uses_latest
+from workflows.latest_content import read_content
 from workflows.preflight_reads import (
     ReleaseRejected,
     configuration_of,
@@ -57,6 +59,7 @@ class LatestState:
     revision_id: str | None
     code_sha256: str
     description: str | None
+    content: LatestContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,14 @@ async def preflight(
         function=place.arn,
         arn=place.arn,
         place=place,
-        latest=LatestState(latest.revision_id, latest.code_sha256, latest.description),
+        latest=LatestState(
+            latest.revision_id,
+            latest.code_sha256,
+            latest.description,
+            read_content(
+                request, latest, first.function, second.check.findings if second.check else None
+            ),
+        ),
         routing=routing,
         revision=first.alias.revision_id if first.alias else None,
         version=version,

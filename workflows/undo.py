@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from workflows import actions
 from workflows.alias_undo import INVALID, AliasUndo
 from workflows.call import CallOptions, root_cause
 from workflows.concurrency import put_provisioned, put_reserved, read_provisioned, read_reserved
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.foreign_routing import Choice
+from workflows.latest_undo import put_back_latest
 from workflows.undo_retry import GivenUp, UndoRetry
 
 _UNKNOWN: Final = -1
@@ -116,12 +116,11 @@ class _Rest:
         """Put back the parts of ``$LATEST`` that the release changed."""
         journal = self._journal
         what = f"{' and '.join(journal.latest)} of $LATEST"
-        stable = journal.stable
-        if stable is None:
+        if journal.stable is None and not (
+            journal.found and workflow.patched("first-latest-put-back")
+        ):
             return f"{what} stay as released: there is no earlier version to put back"
-        return await self._attempt(
-            what, lambda options: actions.restore_latest(journal, stable, options=options)
-        )
+        return await self._attempt(what, lambda options: put_back_latest(journal, options))
 
     async def _put_back(
         self,
