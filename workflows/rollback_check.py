@@ -24,6 +24,10 @@ from workflows.request import (
 )
 
 
+class ShippedBefore(Exception):
+    """A candidate is what was rolled back from, as turned out once it was published."""
+
+
 async def read_rolled_back(
     request: ReleaseRequest | RollbackRequest, target: Target, live: str | None
 ) -> tuple[RolledBackVersion, ...]:
@@ -66,23 +70,23 @@ async def find_shipped_again(
     return describe_shipped_again(found, named) if found else None
 
 
-async def find_equal_candidate(
+async def check_candidate(
     function: str,
     candidate: str,
     rolled_back: tuple[RolledBackVersion, ...],
     *,
     live: str | None,
-) -> str | None:
-    """Return why a candidate must not be shipped: it is what was rolled back from."""
+) -> None:
+    """Raise :class:`ShippedBefore` for a candidate that is what was rolled back from."""
     if not rolled_back:
-        return None
+        return
     versions = [each.version for each in rolled_back]
     comparison = FindEqualVersionRequest(
         function_name=function, versions=versions, candidate=candidate, live=live
     )
     equal = await _compare(comparison, f"version {candidate}")
-    found = AliasHistory(rolled_back=rolled_back).find_rolled_back(equal)
-    return describe_shipped_again(found, candidate) if found else None
+    if found := AliasHistory(rolled_back=rolled_back).find_rolled_back(equal):
+        raise ShippedBefore(describe_shipped_again(found, candidate))
 
 
 def describe_shipped_again(found: RolledBackVersion, shipped: str | None) -> str:

@@ -33,7 +33,7 @@ from workflows.progress import Progress
 from workflows.readiness import wait_until_serving
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.reset_runs import read_reset_journal
-from workflows.rollback_check import find_equal_candidate
+from workflows.rollback_check import check_candidate
 from workflows.rollback_latest import take_latest_back
 from workflows.strategy_runner import StrategyRunner
 from workflows.traffic import Traffic
@@ -162,14 +162,12 @@ class ReleaseRun:
 
     async def _refuse_rolled_back(self, found: PreflightResult, candidate: str) -> None:
         """Refuse a candidate that is what was rolled back from: preflight cannot always know."""
-        problem = await find_equal_candidate(
+        await check_candidate(
             found.function,
             candidate,
             found.rolled_back if found.version is None else (),
             live=self._traffic.journal.stable,
         )
-        if problem:
-            raise ReleaseStopped(problem)
 
     async def _take_latest_back(self, found: PreflightResult, candidate: str) -> str | None:
         """Let ``$LATEST`` follow a rollback; return what to say of it, if anything."""

@@ -27,7 +27,8 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        return not self.operation.startswith(_READ_PREFIXES)
+        is_dry = self.operation == "update_function_code" and self.parameters.get("DryRun")
+        return not is_dry and not self.operation.startswith(_READ_PREFIXES)
 
     def __str__(self) -> str:
         return self.operation

@@ -17,7 +17,7 @@ async def test_rollback_moves_all_traffic_in_one_step(
 ) -> None:
     end = await harness.roll_back(version="1", requested_by="ana", reason="500s")
     assert_live(end, harness, "1")
-    assert harness.aws.writes == ["update_alias"]
+    assert harness.aws.writes == ["update_alias", "update_function_code"]
     assert end.status is not None
     assert end.status.stable == "2"
 
