@@ -122,7 +122,7 @@ async def test_rollout_under_its_own_id_needs_no_parent(harness: Harness) -> Non
 async def test_rolled_back_release_fails_with_its_status(
     harness: Harness,
 ) -> None:
-    harness.aws.fail("update_alias", "AccessDeniedException", skip=1)
+    harness.aws.fail("update_alias", "ValidationException", skip=1)
     handle = await harness.start(
         "Release", harness.request(artifact=harness.package("three"), **CANARY)
     )

@@ -268,7 +268,7 @@ async def test_function_is_found_by_its_arn_and_its_partial_arn(harness: Harness
 
 
 async def test_release_ends_as_its_rollout(harness: Harness) -> None:
-    harness.aws.fail("publish_version", "AccessDeniedException")
+    harness.aws.fail("publish_version", "ValidationException")
     outer = await read_ending(
         await harness.start("Release", harness.request(artifact=harness.package("three")))
     )
