@@ -19,7 +19,8 @@ from tests.architecture_picture import COMMAND, PICTURE, picture
 from workflows.cli import app
 from workflows.domain.rules import Metric, Rules
 from workflows.domain.strategy import Step, Strategy
-from workflows.request import GuardSettings, ReleaseRequest
+from workflows.guard_settings import GuardSettings
+from workflows.request import ReleaseRequest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(

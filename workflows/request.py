@@ -8,11 +8,9 @@ model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast
 
 from pydantic import (
-    AfterValidator,
     Discriminator,
     Field,
     RootModel,
@@ -27,10 +25,11 @@ from pydantic import (
 from activities.cloudwatch.metrics import MAX_CUSTOM_METRICS
 from activities.configuration import ConfigurationChange
 from activities.shapes import FunctionName
-from workflows.domain.inputs import Duration, Input, Person, Reason
+from workflows.domain.inputs import Input, Person, Reason
 from workflows.domain.rules import NotWorse, Rules
 from workflows.domain.strategy import Steps, Strategy, parse_preset
 from workflows.domain.target import Target
+from workflows.guard_settings import GuardSettings
 from workflows.metric_mapping import all_rules, custom_metrics, metric_queries
 
 VersionNumber = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
@@ -132,38 +131,6 @@ class Hooks(Input):
 
     before_traffic: FunctionName | None = None
     after_traffic: FunctionName | None = None
-
-
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-class MetricGuards(Rules):
-    """Rules that hold throughout a release: it is stopped as soon as one fails."""
-
-    @model_validator(mode="after")
-    def _some_rule(self) -> Self:
-        if not self.has_criteria:
-            raise ValueError("name what is judged: limits, not_worse or both")
-        return self
-
-
-class GuardSettings(Input):
-    """What may stop a release at any time."""
-
-    alarms: Annotated[
-        tuple[Annotated[str, StringConstraints(min_length=1, max_length=255)], ...],
-        Field(max_length=100),
-        AfterValidator(_distinct),
-    ] = ()
-    """Names of CloudWatch alarms, metric or composite, in the function's region."""
-    metrics: MetricGuards | None = None
-    after: Annotated[Duration, Field(le=timedelta(days=14))] | None = None
-    """How long guards go on, and stable stays ready, once all traffic is on the candidate."""
-    on_no_data: Literal["note", "hold", "fail"] = "note"
-    """What happens where an alarm has no data: it is noted, the release holds, or it fails."""
-    on_foreign: Literal["end", "ask"] = "end"
-    """What happens where another writer changed the routing: it ends, or a person chooses."""
 
 
 class AliasChange(Input):
@@ -276,6 +243,8 @@ class RollbackRequest(AliasChange):
     """Put an alias on ``version``, or on the version live before the current one, in one step."""
 
     version: VersionNumber | None = None
+    hotfix: StrictBool | None = None
+    """Roll back during an incident: red alarms and limits do not count."""
     even_if_inactive: StrictBool | None = None
     """Move traffic to a version that has to wake up."""
 
@@ -284,15 +253,19 @@ class RollbackRequest(AliasChange):
         self._check_metrics(self.strategy)
         return self
 
-    @property
-    def hotfix(self) -> bool:
-        """False: a rollback is no hotfix."""
-        return False
+    @model_validator(mode="after")
+    def _has_reason_for_hotfix(self) -> Self:
+        if self.hotfix and not self.reason.strip():
+            raise ValueError("reason: a hotfix must say why")
+        return self
 
     @property
     def judged_by(self) -> Rules | None:
-        """The rules that guard the rollback throughout."""
-        return self.guards.metrics
+        """The rules that guard the rollback throughout; only comparison counts in a hotfix."""
+        given = self.guards.metrics
+        if not self.hotfix or given is None:
+            return given
+        return Rules(not_worse=given.not_worse, alpha=given.alpha) if given.not_worse else None
 
     @property
     def strategy(self) -> Steps:
@@ -303,7 +276,7 @@ class RollbackRequest(AliasChange):
     def summary(self) -> str:
         """What is put back, in one line."""
         version = f"version {self.version}" if self.version else "the version before"
-        return f"{version} → {self.target}"
+        return f"{'Hotfix: ' if self.hotfix else ''}{version} → {self.target}"
 
 
 def find_request_kind(value: object) -> str:

@@ -8,6 +8,7 @@ A release:
 - :mod:`~workflows.domain.target`: the function and alias of a release, and the rollout id
 - :mod:`~workflows.domain.routing`: how an alias divides its traffic
 - :mod:`~workflows.domain.alias_history`: what was live before, and what was rolled back from
+- :mod:`~workflows.domain.alarm_name`: names and ARNs of alarms
 - :mod:`~workflows.domain.strategy`: steps and presets
 - :mod:`~workflows.domain.probe`: the step that sends requests to the candidate
 - :mod:`~workflows.domain.preflight_facts`: what preflight found, and what is requested
