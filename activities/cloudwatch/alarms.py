@@ -7,15 +7,16 @@ seconds later. The polls of many releases share calls (:mod:`activities.cloudwat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import AfterValidator, Field
 from temporalio import activity
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
+from activities.cloudwatch.alarm_history import AlarmHistory
 from activities.cloudwatch.batching import MAX_NAMES_PER_CALL, Batcher
 from activities.errors import AwsError
 from activities.limits.priority import prioritize_workflow
@@ -40,6 +41,9 @@ WATCH: Final = OperationPolicy(
 A cancel ends it at once.
 """
 
+NO_DATA: Final = "INSUFFICIENT_DATA"
+"""AWS's state of an alarm that has nothing to judge by: it guards nothing."""
+
 _MAX_REASON_CHARACTERS: Final = 300
 
 AlarmName = Annotated[str, Field(min_length=1, max_length=255)]
@@ -57,24 +61,46 @@ _Reason = Annotated[
 
 
 class DescribeAlarmsRequest(Request):
-    """Metric and composite alarms by name; at most 100, which is one page of AWS's."""
+    """Metric and composite alarms by name; at most 100, which is one page of AWS's.
+
+    With ``since``, an alarm counts as firing as well if it was red at any time after it, and no
+    look at it could see that (:mod:`activities.cloudwatch.alarm_history`).
+    """
 
     alarm_names: AlarmNames
+    since: datetime | None = None
 
 
-class WatchAlarmsRequest(Request):
-    """The names of the alarms to watch, at most 100."""
+class WatchAlarmsRequest(DescribeAlarmsRequest):
+    """The alarms to watch, at most 100."""
+
+
+class WatchAlarmDataRequest(Request):
+    """The alarms to wait for until they have data, at most 100."""
 
     alarm_names: AlarmNames
 
 
 class Alarm(Response):
-    """An alarm and its state; the reason is truncated to 300 characters."""
+    """An alarm and its state; the reason is truncated to 300 characters.
+
+    ``went_off_at`` is when it was red last, where no look could see that.
+    """
 
     alarm_name: str
     state_value: str = Field(description="OK, ALARM or INSUFFICIENT_DATA.")
     state_reason: _Reason | None = None
     state_updated_timestamp: datetime | None = None
+    state_transitioned_timestamp: datetime | None = None
+    went_off_at: datetime | None = None
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When its state changed last; the other time may move without that."""
+        return self.state_transitioned_timestamp or self.state_updated_timestamp
+
+
+_Alarm = TypeVar("_Alarm", bound=Alarm)
 
 
 class MetricAlarm(Alarm):
@@ -98,13 +124,30 @@ class DescribeAlarmsResponse(Response):
 
     @property
     def firing(self) -> list[Alarm]:
-        """The alarms in state ALARM."""
-        return [alarm for alarm in self.alarms if alarm.state_value == "ALARM"]
+        """The alarms in state ALARM, and those that were in it without being seen."""
+        return [alarm for alarm in self.alarms if alarm.state_value == "ALARM" or alarm.went_off_at]
+
+    @property
+    def without_data(self) -> list[str]:
+        """The names of the alarms that have nothing to judge by."""
+        return [alarm.alarm_name for alarm in self.alarms if alarm.state_value == NO_DATA]
 
     def find_missing(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` that do not exist, in their order."""
         existing = {alarm.alarm_name for alarm in self.alarms}
         return [name for name in names if name not in existing]
+
+    def complete(self, went_off: Mapping[str, datetime]) -> Self:
+        """This response with the times at which alarms were red without being seen."""
+
+        def update(alarm: _Alarm) -> _Alarm:
+            return alarm.model_copy(update={"went_off_at": went_off.get(alarm.alarm_name)})
+
+        changes = {
+            "metric_alarms": [update(alarm) for alarm in self.metric_alarms],
+            "composite_alarms": [update(alarm) for alarm in self.composite_alarms],
+        }
+        return self.model_copy(update=changes) if went_off else self
 
     def filter_by_name(self, names: Sequence[str]) -> Self:
         """The part of this response that is about these alarms."""
@@ -127,11 +170,12 @@ class Alarms(OperationGroup):
         """Call through ``aws``; all requests of this object share its calls."""
         super().__init__(aws)
         self._batcher = Batcher(self._describe)
+        self._history = AlarmHistory(aws)
 
     @operation(READ)
     async def describe_alarms(self, request: DescribeAlarmsRequest) -> DescribeAlarmsResponse:
         """Read the current state of alarms. Safe to repeat. AWS: DescribeAlarms."""
-        return await self._batcher.request(request.alarm_names)
+        return await self._look(request)
 
     @operation(WATCH)
     async def watch_alarms(self, request: WatchAlarmsRequest) -> DescribeAlarmsResponse:
@@ -140,16 +184,49 @@ class Alarms(OperationGroup):
         Until then each attempt ends in NotReady, every 10 seconds. ``INSUFFICIENT_DATA`` does not
         end the watch. Safe to repeat.
         """
-        response = await self._batcher.request(request.alarm_names)
+        response = await self._look(request)
         if not response.firing and not response.find_missing(request.alarm_names):
-            raise AwsError(
-                "watch_alarms",
-                "Quiet",
-                f"no alarm: {', '.join(request.alarm_names)}",
-                retry_after=POLL_INTERVAL.total_seconds(),
-            )
+            raise _quiet("watch_alarms", f"no alarm: {', '.join(request.alarm_names)}")
         await _prioritize_own_workflow()
         return response
+
+    @operation(WATCH)
+    async def watch_alarm_data(self, request: WatchAlarmDataRequest) -> DescribeAlarmsResponse:
+        """Return as soon as none of the alarms is without data.
+
+        Until then each attempt ends in NotReady, every 10 seconds. An alarm that does not exist any
+        more is not waited for. Safe to repeat.
+        """
+        response = await self._batcher.request(request.alarm_names)
+        if response.without_data:
+            raise _quiet("watch_alarm_data", f"no data: {', '.join(response.without_data)}")
+        return response
+
+    async def _look(self, request: DescribeAlarmsRequest) -> DescribeAlarmsResponse:
+        """Read alarms; find those that were red since ``request.since``, too."""
+        if request.since is None:
+            return await self._batcher.request(request.alarm_names)
+        is_answered = False
+        try:
+            response = await self._batcher.request(request.alarm_names)
+            response = await self._find_unseen(response, request.since)
+            is_answered = True
+        finally:
+            if not is_answered:
+                self._history.interrupt(request.alarm_names, request.since)
+        return response
+
+    async def _find_unseen(
+        self, response: DescribeAlarmsResponse, since: datetime
+    ) -> DescribeAlarmsResponse:
+        went_off = {
+            alarm.alarm_name: await self._history.find_unseen(
+                alarm.alarm_name, state=alarm.state_value, changed=alarm.changed_at, since=since
+            )
+            for alarm in response.alarms
+            if alarm.state_value != "ALARM"
+        }
+        return response.complete({name: at for name, at in went_off.items() if at is not None})
 
     async def _describe(self, names: list[str]) -> DescribeAlarmsResponse:
         # Without AlarmTypes AWS returns metric alarms only.
@@ -158,6 +235,11 @@ class Alarms(OperationGroup):
         return DescribeAlarmsResponse.model_validate(
             await self.aws.call("cloudwatch", "describe_alarms", parameters)
         )
+
+
+def _quiet(operation: str, what: str) -> AwsError:
+    """Return the end of an attempt in which nothing happened."""
+    return AwsError(operation, "Quiet", what, retry_after=POLL_INTERVAL.total_seconds())
 
 
 async def _prioritize_own_workflow() -> None:

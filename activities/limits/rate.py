@@ -60,6 +60,10 @@ https://docs.temporal.io/develop/task-queue-priority-fairness
 """
 
 
+_SAME_BUCKET: Final = {"describe_alarm_history": "describe_alarms"}
+"""Operations that take their turns with another one; AWS allows each about as much."""
+
+
 @dataclass(frozen=True)
 class Rates:
     """Calls per second of all workers of one account and region together.
@@ -250,6 +254,7 @@ class Limits:
         self._changed.clear()
 
     def _get_bucket(self, operation: str) -> TokenBucket:
+        operation = _SAME_BUCKET.get(operation, operation)
         return self._operation_buckets.get(operation, self._shared_bucket)
 
 
