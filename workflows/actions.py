@@ -210,12 +210,15 @@ async def publish_version(
     return await call(Versions.publish_version, request, summary="Publish a version")
 
 
-async def read_alarms(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
+async def read_alarms(
+    alarms: tuple[str, ...], *, options: CallOptions = DEFAULT_OPTIONS
+) -> DescribeAlarmsResponse:
     """Read the current state of alarms."""
     return await call(
         Alarms.describe_alarms,
         DescribeAlarmsRequest(alarm_names=list(alarms)),
         summary=f"Look at {', '.join(alarms)}",
+        options=options,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -17,8 +18,9 @@ from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
 from activities.errors import Fault
+from activities.operation import READ
 from workflows import actions
-from workflows.call import end_task, root_cause, shield_from_cancel
+from workflows.call import CallOptions, end_task, root_cause, shield_from_cancel
 from workflows.controls import Controls
 from workflows.domain.assessment import Assessment, Verdict
 from workflows.domain.rules import Rules
@@ -34,6 +36,12 @@ from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.traffic import Traffic
 
 _WAITING: Final = {Phase.BAKING, Phase.AWAITING_APPROVAL}
+
+_ATTEMPTS_IN_TEN_MINUTES: Final = 24
+"""1 + 2 + 4 + 8 + 16 s, then every 30 s."""
+
+_PATIENT: Final = CallOptions(retry=replace(READ.retry, maximum_attempts=_ATTEMPTS_IN_TEN_MINUTES))
+"""A guard that is denied or away for less than ten minutes stops no release: as in the watch."""
 
 
 class ReleaseStopped(Exception):
@@ -187,7 +195,8 @@ class Guards:
         alarms = self._alarms
         if not alarms:
             return
-        problem = actions.find_alarm_problem(await actions.read_alarms(alarms), alarms)
+        states = await actions.read_alarms(alarms, options=_PATIENT)
+        problem = actions.find_alarm_problem(states, alarms)
         if problem:
             raise ReleaseStopped(problem)
 

@@ -124,6 +124,39 @@ async def test_alarms_that_fail_for_a_minute_do_not_stop_a_release(
     assert end.kind == "Completed"
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ExpiredTokenException", "The security token included in the request is expired"),
+        ("AccessDenied", "no cloudwatch:DescribeAlarms"),
+        ("NoCredentialsError", "Unable to locate credentials"),
+        ("Http407", "HTTP 407 without an error code of AWS's"),
+        ("InvalidSignatureException", "Signature expired"),
+        ("UnheardOfException", "what is this"),
+    ],
+)
+async def test_alarms_that_cannot_be_read_for_minutes_stop_no_release(
+    harness: Harness, code: str, message: str
+) -> None:
+    # 5 minutes before the end of the wait, and at its end: by the watch and by the last look.
+    harness.aws.fail("describe_alarms", code, message, skip=30, times=35)
+    end = await harness.release(
+        artifact=harness.package("three"), strategy="Canary10Percent10Minutes", **GUARDED
+    )
+    assert end.kind == "Completed", end
+
+
+async def test_alarm_that_goes_off_while_it_is_denied_stops_the_release(harness: Harness) -> None:
+    def turn_red(_: object) -> None:
+        harness.aws.alarms["latency"] = "ALARM"
+
+    harness.aws.before("describe_alarms", turn_red, skip=5)
+    harness.aws.fail("describe_alarms", "AccessDenied", "no", skip=5, times=30)
+    end = await harness.release(artifact=harness.package("three"), **GUARDED, **CANARY)
+    assert end.kind == "ReleaseRolledBack"
+    assert "alarm latency went off" in end.text
+
+
 async def test_alarm_during_the_last_hook_rolls_back(harness: Harness) -> None:
     def smoke(_: object) -> dict[str, bool]:
         harness.aws.alarms["latency"] = "ALARM"
