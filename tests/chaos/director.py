@@ -13,9 +13,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from tests.chaos.endings import call_with_retries, wait_until_ended
 from tests.chaos.harness import build_package
@@ -44,7 +46,8 @@ class Done:
     @property
     def to_rollout(self) -> bool:
         """Whether it was sent to the rollout of that time, which may be another release's."""
-        return self.act.kind not in {"cancel", "cancel twice", "terminate release", *FOREIGN} or (
+        to_release = {"cancel", "cancel twice", "terminate release", "reset release"}
+        return self.act.kind not in {*to_release, *FOREIGN} or (
             self.act.kind == "cancel twice" and self.act.again < 1
         )
 
@@ -152,8 +155,9 @@ class Director:
             return
         self.proxy.met[act.kind] += 1
         outer = self.handles[act.order]
+        alias = self._schedule.order(act.order).alias
         inner = self._client.get_workflow_handle(
-            f"lambda/000000000000/us-east-1/{act.function}:live"
+            f"lambda/000000000000/us-east-1/{act.function}:{alias}"
         )
         match act.kind:
             case (
@@ -176,6 +180,8 @@ class Director:
                     await self._insist(act, inner, "resume", every=1, times=1_000)
             case "alarm":
                 await self._sound(act)
+            case "reset release" | "reset rollout":
+                await self._reset(act, outer if act.kind == "reset release" else inner)
             case _:
                 await self._meddle(act)
 
@@ -235,6 +241,26 @@ class Director:
         self.done.append(Done(act, time.time()))
         return True
 
+    async def _reset(self, act: Act, workflow: WorkflowHandle[Any, Any]) -> None:
+        """Reset a running workflow to its first task, as people do in the UI."""
+
+        async def reset() -> None:
+            found = await workflow.describe()
+            if found.close_time is not None:
+                raise RPCError("it has ended already", RPCStatusCode.NOT_FOUND, b"")
+            execution = WorkflowExecution(workflow_id=found.id, run_id=found.run_id)
+            await self._client.workflow_service.reset_workflow_execution(
+                ResetWorkflowExecutionRequest(
+                    namespace=self._client.namespace,
+                    workflow_execution=execution,
+                    reason="chaos",
+                    request_id=f"reset-{next(_numbers)}",
+                    workflow_task_finish_event_id=4,
+                )
+            )
+
+        await self._call(act, reset)
+
     async def _sound(self, act: Act) -> None:
         """Set off the alarm until the release has ended."""
         name = f"alarm-{act.function}"
@@ -266,6 +292,14 @@ class Director:
                         )
                     case "foreign description":
                         await self.lambdas.update_alias(**alias, Description="another writer")
+                    case "foreign policy":
+                        await self.lambdas.add_permission(
+                            **function,
+                            Qualifier="live",
+                            StatementId=f"chaos-{next(_numbers)}",
+                            Action="lambda:InvokeFunction",
+                            Principal="events.amazonaws.com",
+                        )
                     case "foreign code":
                         await self.lambdas.update_function_code(
                             **function, ZipFile=build_package(900)

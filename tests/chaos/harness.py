@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.ledger import Routing
-from tests.chaos.releases import BUCKET, BUILDS, HOOKS, Function
+from tests.chaos.releases import BETA_BUILDS, BUCKET, BUILDS, HOOKS, Function
 from tests.survival.harness import ROLE, wait_until_active, zip_source
 
 _AT_ONCE = 12
@@ -37,6 +37,7 @@ class State:
     timeout: int
     of_version: dict[str, tuple[str, int, int]]
     """Code, memory and timeout by version."""
+    beta: Routing | None = None
 
 
 async def create_aws_state(
@@ -44,7 +45,7 @@ async def create_aws_state(
 ) -> None:
     """Create everything that the releases need."""
     await s3.create_bucket(Bucket=BUCKET)
-    for number in range(1, BUILDS + 1):
+    for number in (*range(1, BUILDS + 1), *BETA_BUILDS):
         await s3.put_object(Bucket=BUCKET, Key=f"{number}.zip", Body=build_package(number))
     for name, source in HOOKS.items():
         code = {"ZipFile": zip_source(source)}
@@ -78,6 +79,8 @@ async def _create_function(
         await lambdas.update_function_code(**name, ZipFile=build_package(150 + number % 40))
     if function.alias:
         await lambdas.create_alias(**name, Name="live", FunctionVersion=str(function.versions))
+    if function.has_beta:
+        await lambdas.create_alias(**name, Name="beta", FunctionVersion=str(function.versions))
     if function.reserved is not None:
         await lambdas.put_function_concurrency(
             **name, ReservedConcurrentExecutions=function.reserved
@@ -102,10 +105,10 @@ async def _create_function(
     )
 
 
-async def read_routing(lambdas: Any, function: str) -> Routing | None:
-    """The routing of the alias; None where there is no alias."""
+async def read_routing(lambdas: Any, function: str, alias: str = "live") -> Routing | None:
+    """The routing of an alias; None where there is no such alias."""
     try:
-        return Routing.of(await lambdas.get_alias(FunctionName=function, Name="live"))
+        return Routing.of(await lambdas.get_alias(FunctionName=function, Name=alias))
     except lambdas.exceptions.ResourceNotFoundException:
         return None
 
@@ -136,6 +139,7 @@ async def _read_state(name: str, lambdas: Any) -> State:
     latest = versions.pop("$LATEST")
     return State(
         alias=await read_routing(lambdas, name),
+        beta=await read_routing(lambdas, name, "beta"),
         versions=tuple(sorted(versions, key=int)),
         reserved=(function.get("Concurrency") or {}).get("ReservedConcurrentExecutions"),
         provisioned=tuple(sorted(warm.items())),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from tests.chaos.harness import State, build_package
 from tests.chaos.ledger import Entry, Routing
 from tests.chaos.story import Course, Story, find_routing
+from tests.fake_lambda.account import compute_sha256
 from workflows.domain.strategy import Approval, Bake, SetWeight, Steps
 from workflows.request import ReleaseRequest
 
@@ -47,29 +49,15 @@ def serves_what_it_may(story: Story) -> Iterator[str]:
         found = story.after[function.name].alias
         expected: Routing | None = story.before[function.name].alias
         for course in story.courses_of(function.name):
-            theirs = [
-                entry.routing for entry in course.foreign if entry.operation == "update_alias"
-            ]
+            theirs = [entry.routing for entry in course.foreign_moves]
             if course.completed and course.inner is not None:
                 candidate = course.inner.candidate or course.candidate
                 expected = Routing(candidate) if candidate else expected
             expected = theirs[-1] if theirs else expected
         if found != expected:
             yield f"{function.name}: the alias serves {found}, and ought to serve {expected}"
-        if (
-            found is not None
-            and found.weights
-            and not any(
-                theirs.routing == found for theirs in _list_foreign_moves(story, function.name)
-            )
-        ):
+        if found is not None and found.weights:
             yield f"{function.name}: the alias is left with weights: {found}"
-
-
-def _list_foreign_moves(story: Story, function: str) -> list[Entry]:
-    return [
-        entry for entry in story.entries if entry.function == function and entry.by == "foreign"
-    ]
 
 
 def never_above_its_step(story: Story) -> Iterator[str]:
@@ -148,7 +136,7 @@ def foreign_changes_stay(story: Story) -> Iterator[str]:
     }
     parts["update_function_configuration"] = {"update_function_configuration"}
     for course in story.courses:
-        for theirs in course.foreign:
+        for theirs in (*course.foreign_moves, *course.foreign_deployments):
             for entry in course.writes:
                 over = entry.operation in parts.get(theirs.operation, ())
                 if (
@@ -230,28 +218,24 @@ Warm = tuple[tuple[str, int], ...]
 def _after(course: Course, had: Warm) -> Warm:
     """Provisioned concurrency after a success.
 
-    On the candidate, none on the replaced version.
+    On the candidate what was requested, or else what the replaced version had; none on that.
     """
-    requested, candidate = (
-        course.order.concurrency.get("provisioned"),
-        course.candidate or (course.before.version if course.before else None),
-    )
-    if requested is None or candidate is None:
-        return had
+    candidate = course.candidate or (course.before.version if course.before else None)
     stable = course.before.version if course.before else None
-    return tuple(
-        sorted(
-            {
-                **{version: count for version, count in had if version != stable},
-                candidate: requested,
-            }.items()
-        )
-    )
+    if candidate is None or candidate == stable:
+        return had
+    requested = course.order.concurrency.get("provisioned", dict(had).get(stable or ""))
+    if requested is None:
+        return had
+    others = {version: count for version, count in had if version not in {stable, candidate}}
+    return tuple(sorted({**others, **({candidate: requested} if requested else {})}.items()))
 
 
 def _warm(course: Course, had: Warm) -> set[Warm]:
     """Provisioned concurrency where a release had to stop half-way."""
-    requested, candidate = course.order.concurrency.get("provisioned"), course.candidate
+    candidate = course.candidate
+    stable = course.before.version if course.before else ""
+    requested = course.order.concurrency.get("provisioned", dict(had).get(stable))
     both = tuple(
         sorted({**dict(had), **({candidate: requested} if requested and candidate else {})}.items())
     )
@@ -259,37 +243,29 @@ def _warm(course: Course, had: Warm) -> set[Warm]:
 
 
 def latest_as_promised(story: Story) -> Iterator[str]:
-    """``$LATEST`` is what was released, or restored after a rollback, or another writer's."""
+    """``$LATEST`` is what was released, or what it was before, or another writer's."""
     for function in story.settled:
         start, found = story.before[function.name], story.after[function.name]
+        known = {code for code, _, _ in found.of_version.values()}
         code, settings = {start.code}, {(start.memory, start.timeout)}
         for course in story.courses_of(function.name):
             wrote = {entry.operation for entry in course.writes}
             released = [entry for entry in course.writes if entry.operation == "publish_version"]
             stable = found.of_version.get(course.before.version) if course.before else None
-            meddled = {entry.operation for entry in course.foreign}
-            first = (
-                course.before is None and course.undone
-            )  # there is no earlier version that $LATEST could be put back to
-            loose = (
-                course.failed
-                or first
-                or meddled & {"update_function_code", "update_function_configuration"}
-            )
-            if loose or course.before is None:
-                return_to = [found.of_version[str(entry.result["Version"])] for entry in released]
-                code |= {found.code} if loose else {sha for sha, _, _ in return_to}
-                settings |= (
-                    {(found.memory, found.timeout)}
-                    if loose
-                    else {(memory, timeout) for _, memory, timeout in return_to}
-                )
+            target = found.of_version.get(course.candidate or "")
+            has_foreign = bool(course.foreign_deployments)
+            is_first = course.before is None and course.undone  # nothing to put it back to
+            if course.failed or is_first or has_foreign:
+                code |= {found.code}
+                settings |= {(found.memory, found.timeout)}
             elif course.completed and released:
                 sha, memory, timeout = found.of_version[str(released[-1].result["Version"])]
                 code, settings = {sha}, {(memory, timeout)}
-            elif course.undone and stable:
-                code = {stable[0]} if "update_function_code" in wrote else code
-                settings = {stable[1:]} if "update_function_configuration" in wrote else settings
+            elif course.completed and target:
+                code = {target[0]} if "update_function_code" in wrote else code
+                settings = {target[1:]} if "update_function_configuration" in wrote else settings
+            elif course.undone and stable and "update_function_code" in wrote and not code & known:
+                code = {stable[0]}  # what was never published cannot be put back
         history = "; ".join(str(course) for course in story.courses_of(function.name))
         if found.code not in code:
             yield f"{function.name}: $LATEST holds other code than expected: {history}"
@@ -298,6 +274,83 @@ def latest_as_promised(story: Story) -> Iterator[str]:
                 f"{function.name}: $LATEST has {found.memory} MB and {found.timeout} s "
                 f"instead of {settings}: {history}"
             )
+
+
+def nothing_unrequested_is_live(story: Story) -> Iterator[str]:
+    """What is promoted differs from what was live only in what was requested."""
+    for function in story.settled:
+        for course in story.courses_of(function.name):
+            artifact = course.order.request.get("artifact") or {}
+            if artifact.get("kind") != "latest" and not course.foreign_deployments:
+                yield from _list_unrequested(course, story.after[function.name])
+    for function, courses in story.pairs:
+        for course in courses:
+            yield from _list_unrequested(course, story.after[function.name])
+
+
+def _list_unrequested(course: Course, found: State) -> Iterator[str]:
+    """What the version that a release promoted has, and nobody requested."""
+    ending = course.inner
+    if course.before is None or ending is None or ending.kind != "Completed":
+        return
+    if course.order.workflow == "Rollback" or ending.candidate not in found.of_version:
+        return
+    artifact = course.order.request.get("artifact") or {}
+    if artifact.get("kind") in {"version", "latest"}:
+        return
+    code, memory, timeout = found.of_version[ending.candidate]
+    live_code, live_memory, live_timeout = found.of_version[course.before.version]
+    if "key" not in artifact and code != live_code:
+        yield f"{course}: version {ending.candidate} has code that nobody requested"
+    if "key" in artifact and code != compute_sha256(build_package(_get_build(artifact))):
+        yield f"{course}: version {ending.candidate} has other code than {artifact['key']}"
+    expected = (
+        course.requested.get("MemorySize", live_memory),
+        course.requested.get("Timeout", live_timeout),
+    )
+    if (memory, timeout) != expected:
+        yield (
+            f"{course}: version {ending.candidate} has {memory} MB and {timeout} s "
+            f"where {expected} were requested"
+        )
+
+
+def _get_build(artifact: dict[str, str]) -> int:
+    return int(artifact["key"].removesuffix(".zip"))
+
+
+# --- two aliases of one function ---
+
+
+def aliases_keep_apart(story: Story) -> Iterator[str]:
+    """Releases of two aliases of one function end as each of them would alone."""
+    for function, courses in story.pairs:
+        start, found = story.before[function.name], story.after[function.name]
+        done = [course for course in courses if course.completed and course.inner is not None]
+        history = "; ".join(map(str, courses))
+        for course, was, there in zip(
+            courses, (start.alias, start.beta), (found.alias, found.beta), strict=True
+        ):
+            candidate = course.inner.candidate if course.inner and course.completed else None
+            if there != (Routing(candidate) if candidate else was):
+                yield f"{course}: the alias {course.order.alias} serves {there}"
+            if course.failed:
+                yield f"{course}: RollbackFailed without a foreign move"
+        wanted = {
+            course.order.concurrency["reserved"]
+            for course in done
+            if "reserved" in course.order.concurrency
+        }
+        if found.reserved not in (wanted or {start.reserved}):
+            yield f"{function.name}: {found.reserved} reserved: {history}"
+        released = {
+            found.of_version[course.inner.candidate]
+            for course in done
+            if course.inner and course.inner.candidate in found.of_version
+        }
+        latest = (found.code, found.memory, found.timeout)
+        if latest not in released | {(start.code, start.memory, start.timeout)}:
+            yield f"{function.name}: $LATEST is {latest}, not one of {released}: {history}"
 
 
 def hooks_invoked_once(story: Story) -> Iterator[str]:
@@ -388,9 +441,7 @@ def _placed(course: Course) -> Iterator[str]:
             yield f"{course}: ended as {course.outer.kind} without a rollout"
         return
     there = find_routing([*course.entries], course.before, course.ended + _TOLERANCE)
-    theirs = any(entry.operation == "update_alias" for entry in course.foreign)
-    if course.failed and not theirs:
-        yield f"{course}: RollbackFailed without a foreign move"
+    theirs = bool(course.foreign_moves)
     if course.rejected and course.writes:
         yield f"{course}: rejected, and had written {[entry.operation for entry in course.writes]}"
     if course.rejected or theirs or course.ended == float("inf"):
@@ -401,6 +452,13 @@ def _placed(course: Course) -> Iterator[str]:
         yield f"{course}: rolled back with the alias on {there}, not on {course.before}"
 
 
+def fails_for_foreign_routing_only(story: Story) -> Iterator[str]:
+    """An undo ends as ``RollbackFailed`` for nothing that passes, and for no other description."""
+    for course in story.courses:
+        if course.failed and not course.foreign_moves:
+            yield f"{course}: RollbackFailed without a foreign move"
+
+
 def stopped_for_a_reason(story: Story) -> Iterator[str]:
     """No release fails for throttling, an outage, a restart or a lost response.
 
@@ -409,7 +467,7 @@ def stopped_for_a_reason(story: Story) -> Iterator[str]:
     for course in story.courses:
         if course.outer.kind == "Running" or course.order.id not in story.endings:
             continue
-        reasons = _list_reasons(course)
+        reasons = _list_reasons(course) + _list_long_outages(story, course)
         if course.completed:
             if any(reason.startswith("!") for reason in reasons):
                 yield f"{course}: completed, against {', '.join(reasons)}"
@@ -426,7 +484,8 @@ def _list_reasons(course: Course) -> list[str]:
         done.act.kind
         for done in course.did(*_CANCELS, "terminate release", "terminate rollout", "abort")
     ]
-    reasons += [entry.operation for entry in course.foreign]
+    theirs = (*course.foreign_moves, *course.foreign_deployments)
+    reasons += [entry.operation for entry in theirs]
     for name, hook in course.order.hooks.items():
         ran = [
             entry
@@ -455,6 +514,22 @@ def _list_reasons(course: Course) -> list[str]:
     return reasons
 
 
+def _list_long_outages(story: Story, course: Course) -> list[str]:
+    """Outages that lasted longer than a release has to wait, and that it met."""
+    met = {
+        entry.fault
+        for entry in story.entries
+        if entry.function == course.order.function and entry.fault.startswith("outage")
+    }
+    return [
+        f"an outage ({outage.fault})"
+        for outage in story.schedule.outages
+        if outage.function == course.order.function
+        and outage.is_long
+        and f"outage: {outage.fault}" in met
+    ]
+
+
 def _classify_alarm(course: Course) -> str:
     """An alarm must stop a release that polled it before all traffic was on the candidate."""
     polled = [
@@ -469,29 +544,32 @@ def _classify_alarm(course: Course) -> str:
 
 
 def _may_be_rejected(story: Story, course: Course) -> bool:
+    """Whether what a rejection says is so."""
     note = course.outer.note or (course.inner.note if course.inner else "")
-    if "is being released already" in note:
-        return any(
-            other.order.function == course.order.function
-            for other in story.courses
-            if other.order.id != course.order.id
-        )
-    if "is in ALARM already" in note:
-        return bool(course.did("alarm")) or any(
-            other.did("alarm") for other in story.courses_of(course.order.function)
-        )
-    if "nothing says which version was live before" in note:
-        return course.order.workflow == "Rollback" and "version" not in course.order.request
-    if "more than the" in note and "reserved for the function" in note:
-        return "provisioned" in course.order.concurrency
-    if "$LATEST holds other code" in note:
-        return "artifact" not in course.order.request
-    return False
+    request, function = course.order.request, course.order.function
+    others = [other for other in story.courses_of(function) if other.order.id != course.order.id]
+    is_rollback = course.order.workflow == "Rollback"
+    grounds = {
+        "is being released already": bool(others),
+        "is in ALARM already": any(each.did("alarm") for each in (course, *others)),
+        "version": is_rollback,
+        "provisioned": "provisioned" in course.order.concurrency,
+        "$LATEST holds other code": "artifact" not in request,
+        "again": "again" not in request
+        and any(not other.completed or other.order.workflow == "Rollback" for other in others),
+        "include_latest": any(
+            each.failed or each.foreign_deployments for each in (course, *others)
+        ),
+    }
+    return bool(_list_long_outages(story, course)) or any(
+        is_so for phrase, is_so in grounds.items() if phrase in note
+    )
 
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
     everything_ended,
     ended_as_promised,
+    fails_for_foreign_routing_only,
     stopped_for_a_reason,
     serves_what_it_may,
     never_above_its_step,
@@ -501,6 +579,8 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     publishes_what_was_uploaded,
     concurrency_as_promised,
     latest_as_promised,
+    nothing_unrequested_is_live,
+    aliases_keep_apart,
     hooks_invoked_once,
     nothing_after_the_end,
 )

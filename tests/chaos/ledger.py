@@ -32,6 +32,11 @@ class Entry:
     result: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def alias(self) -> str:
+        """The alias that it changes or reads; empty where it is about the function."""
+        return str(self.parameters.get("alias", ""))
+
+    @property
     def routing(self) -> Routing | None:
         """The routing after this entry, if it changed the alias."""
         if self.operation not in {"update_alias", "create_alias"} or self.committed is None:

@@ -24,7 +24,7 @@ from aiohttp import web
 
 from tests.activities.stub import BROKEN, Answer
 from tests.chaos.ledger import Entry, Ledger, Who
-from tests.chaos.schedule import READS, Meet, Window
+from tests.chaos.schedule import READS, Meet, Outage, Window
 from tests.fake_lambda.http import HttpRequest
 from tests.survival.kill_proxy import forward_request
 
@@ -41,6 +41,45 @@ FOR_A_SECOND: Final = Answer(
 UNAVAILABLE: Final = Answer(
     503, "ServiceUnavailableException", "Service is unavailable, please try again."
 )
+EXPIRED: Final = Answer(
+    403, "ExpiredTokenException", "The security token included in the request is expired"
+)
+_DURING: Final = {
+    "throttled": THROTTLED,
+    "unavailable": UNAVAILABLE,
+    "expired": EXPIRED,
+    "unrecognized": Answer(
+        403,
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+    ),
+    "denied": Answer(
+        403,
+        "AccessDeniedException",
+        "User: arn:aws:sts::000000000000:assumed-role/releases/worker is not authorized to perform "
+        "this because no identity-based policy allows it",
+    ),
+    "signature": Answer(
+        403,
+        "InvalidSignatureException",
+        "Signature expired: 20261122T100000Z is now earlier than 20261122T101200Z "
+        "(20261122T101700Z - 5 min.)",
+        headers={"Date": "Sun, 22 Nov 2026 10:17:00 GMT"},
+    ),
+    "skewed": Answer(
+        403,
+        "RequestTimeTooSkewed",
+        "The difference between the request time and the current time is too large.",
+        headers={"Date": "Sun, 22 Nov 2026 10:17:00 GMT"},
+    ),
+    "proxy": Answer(
+        407,
+        body=b"<html><body>407 Proxy Authentication Required</body></html>",
+        headers={"Content-Type": "text/html", "Proxy-Authenticate": 'Basic realm="corp"'},
+    ),
+}
+"""The answers of windows and outages, by their kinds and faults."""
+
 _INSTEAD: Final = {
     "429": THROTTLED,
     "429 for a second": FOR_A_SECOND,
@@ -53,17 +92,24 @@ _FRESH: Final = 1.0
 
 _FUNCTION: Final = re.compile(rb"alarm-(f\d+)")
 _SUCCESS: Final = range(200, 300)
+_FORBIDDEN: Final = 403
 Moment = Callable[[str, str, int, str], Awaitable[None]]
 
 
 class Proxy:
-    """``async with Proxy(endpoint, meets, ledger, moment=…)``.
+    """``async with Proxy(endpoint, meets, ledger, outages=…, moment=…)``.
 
     ``moment`` is awaited before and after each write.
     """
 
     def __init__(
-        self, endpoint: str, meets: tuple[Meet, ...], ledger: Ledger, *, moment: Moment
+        self,
+        endpoint: str,
+        meets: tuple[Meet, ...],
+        ledger: Ledger,
+        *,
+        outages: tuple[Outage, ...],
+        moment: Moment,
     ) -> None:
         self.ledger = ledger
         self.met: Counter[str] = Counter()
@@ -81,6 +127,11 @@ class Proxy:
         self._changes: dict[str, list[float]] = defaultdict(list)
         self._targets: dict[str, str] = {}
         self._window: Window | None = None
+        self._outages = {
+            (outage.function, outage.operation, outage.occurrence): outage for outage in outages
+        }
+        self._ongoing: dict[str, tuple[Outage, float]] = {}
+        """Outages by function, with their ends."""
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -139,12 +190,13 @@ class Proxy:
                 await asyncio.sleep(1 + len(call.body) % 3)
             else:
                 self.met[f"a request {self._window.kind}"] += 1
-                return self._instead(
-                    THROTTLED if self._window.kind == "throttled" else UNAVAILABLE,
-                    call,
-                    arrived,
-                    self._window.kind,
-                )
+                return self._instead(_DURING[self._window.kind], call, arrived, self._window.kind)
+        if outage := self._find_outage(functions, operation):
+            self.met[f"a request {outage.fault} in an outage"] += 1
+            if outage.fault == "cut":
+                self._write_down(call, arrived, "outage: cut")
+                return _cut_connection(request)
+            return self._instead(_DURING[outage.fault], call, arrived, f"outage: {outage.fault}")
         meet = None
         for name in functions:
             self._counts[name, operation] += 1
@@ -160,6 +212,20 @@ class Proxy:
             answer = await self._meet(meet, request, call, arrived)
         await self._moment(function, operation, occurrence, "after")
         return answer
+
+    def _find_outage(self, functions: list[str], operation: str) -> Outage | None:
+        """The outage that a request meets: one that goes on, or one that begins with it."""
+        for name in functions:
+            key = name, operation, self._counts[name, operation] + 1
+            if (begins := self._outages.pop(key, None)) is not None:
+                self.met["outages"] += 1
+                self._ongoing[name] = begins, time.time() + begins.seconds
+            if name in self._ongoing:
+                outage, until = self._ongoing[name]
+                if time.time() < until:
+                    return outage
+                del self._ongoing[name]
+        return None
 
     async def _meet(
         self, meet: Meet, request: web.BaseRequest, call: HttpRequest, arrived: float
@@ -328,6 +394,8 @@ _TOLD: Final = (
     "Description",
     "MemorySize",
     "S3Key",
+    "Timeout",
+    "StatementId",
     "ReservedConcurrentExecutions",
     "ProvisionedConcurrentExecutions",
 )
@@ -345,7 +413,9 @@ def _parameters(call: HttpRequest, operation: str) -> dict[str, Any]:
     if call.method == "GET" or not call.path.startswith("/20"):
         return {}
     found = call.parameters
-    return {name: found[name] for name in _TOLD if name in found}
+    told = {name: found[name] for name in _TOLD if name in found}
+    alias = found.get("Name")
+    return {**told, "alias": alias} if alias else told
 
 
 def _json(body: bytes) -> dict[str, Any]:
@@ -380,6 +450,7 @@ def _result(operation: str, body: bytes, function: str) -> dict[str, Any]:
             "Version",
             "CodeSha256",
             "MemorySize",
+            "Timeout",
             "Description",
             "RevisionId",
             "LastUpdateStatus",
@@ -391,8 +462,9 @@ def _result(operation: str, body: bytes, function: str) -> dict[str, Any]:
 def _create_response(answer: Answer, call: HttpRequest) -> web.Response:
     """An error response, in Lambda's format or in S3's or CloudWatch's."""
     made = answer.response
-    if not call.path.startswith("/20"):
-        return web.Response(status=503)
+    if not call.path.startswith("/20") and answer.body is None:
+        status = made.status if call.method == "HEAD" and made.status == _FORBIDDEN else 503
+        return web.Response(status=status)
     return web.Response(
         status=made.status,
         body=made.body,

@@ -41,6 +41,8 @@ class Function:
     provisioned: int | None = None
     fresh_latest: bool = False
     """Whether ``$LATEST`` differs from every published version."""
+    has_beta: bool = False
+    """Whether there is an alias ``beta`` on the last version, too, which is released meanwhile."""
 
     @property
     def alarm(self) -> str:
@@ -63,6 +65,11 @@ class Order:
     after: str | None = None
     while_running: bool = False
     guarded: bool = False
+
+    @property
+    def alias(self) -> str:
+        """The alias that it is about."""
+        return str(self.request["target"].get("alias", "live"))
 
     @property
     def hooks(self) -> dict[str, str]:
@@ -160,13 +167,59 @@ def draw_releases(
     judging = Random(
         random.random()
     )  # drawn last, so that what a seed stood for before there was any judging it still stands for
-    return functions, [
+    orders = [
         _add_metric_guards(order, judging) if judging.random() < _JUDGED else order
         for order in orders
     ]
+    return _add_betas(Random(judging.random()), functions, orders)
 
 
 _JUDGED: Final = 0.2
+_WITH_BETA: Final = 0.2
+BETA_BUILDS: Final = (7, 8)
+"""The packages that are released to ``beta`` only."""
+_BETA_MEMORY: Final = 1024
+
+
+def _add_betas(
+    random: Random, functions: list[Function], orders: list[Order]
+) -> tuple[list[Function], list[Order]]:
+    """Let some functions with one release have another alias, which is released meanwhile."""
+    counts = {order.function: 0 for order in orders}
+    for order in orders:
+        counts[order.function] += 1
+    changed: list[Function] = []
+    betas: list[Order] = []
+    for function in functions:
+        if function.alias and counts.get(function.name) == 1 and random.random() < _WITH_BETA:
+            changed.append(replace(function, has_beta=True, provisioned=None, fresh_latest=False))
+            betas.append(_draw_beta(random, function))
+        else:
+            changed.append(function)
+    return changed, [*orders, *betas]
+
+
+def _draw_beta(random: Random, function: Function) -> Order:
+    request: dict[str, Any] = {
+        "target": {"function": function.name, "alias": "beta"},
+        "strategy": _draw_strategy(random),
+        "requested_by": "chaos",
+        "artifact": {"kind": "s3", "bucket": BUCKET, "key": f"{random.choice(BETA_BUILDS)}.zip"},
+    }
+    if random.random() < 0.6:
+        request["configuration"] = {"MemorySize": _BETA_MEMORY}
+    if random.random() < 0.3:
+        request["concurrency"] = {"reserved": 9}
+    first = f"{function.name}-1"
+    return Order(
+        f"{function.name}-b",
+        function.name,
+        "Release",
+        request,
+        at=round(random.uniform(0, 4), 2),
+        after=first,
+        while_running=True,
+    )
 
 
 def _add_metric_guards(order: Order, random: Random) -> Order:
@@ -269,6 +322,8 @@ def _draw_release(
         concurrency["provisioned"] = random.randint(1, 2)
     if concurrency:
         request["concurrency"] = concurrency
+    if random.random() < 0.7:
+        request |= {"again": True, "reason": "chaos"}
     guarded = random.random() < 0.3
     if guarded:
         request["guards"] = {"alarms": [function.alarm]}

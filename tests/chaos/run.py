@@ -135,7 +135,13 @@ async def _open_run(
         ]
         director = Director(schedule, client=client, server=server, workers=men, queue=QUEUE)
         proxy = await stack.enter_async_context(
-            Proxy(local.endpoint_url, schedule.meets, ledger, moment=director.moment)
+            Proxy(
+                local.endpoint_url,
+                schedule.meets,
+                ledger,
+                outages=schedule.outages,
+                moment=director.moment,
+            )
         )
         direct = await stack.enter_async_context(Clients.connect(local))
         await create_aws_state(

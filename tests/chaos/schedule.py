@@ -1,8 +1,10 @@
 """The fault schedule of a seed, as a value: what goes wrong, where and when.
 
-There are three kinds. A ``Meet`` happens to one request: the n-th of an operation on a function.
-A ``Window`` or a ``Kill`` happens at a time, to all requests. An ``Act`` is one of a person or
-another writer at a moment of one release: a cancel, a terminate, a foreign change.
+There are four kinds. A ``Meet`` happens to one request: the n-th of an operation on a function. An
+``Outage`` begins there, and then meets every request about the function for a while: credentials,
+permissions, clock or network. A ``Window`` or a ``Kill`` happens at a time, to all requests. An
+``Act`` is one of a person or another writer at a moment of one release: a cancel, a terminate, a
+foreign change.
 """
 
 from __future__ import annotations
@@ -72,16 +74,59 @@ class Meet:
     seconds: float = 0
 
 
+PassingFault = Literal[
+    "expired",  # the worker's credentials
+    "unrecognized",
+    "denied",  # a permission that IAM has not spread, or that somebody took away
+    "signature",  # the worker's clock after a machine resumed
+    "skewed",
+    "proxy",  # one that asks for credentials: 407, and a page
+    "cut",  # the network
+]
+"""What time or a person mends, without a change of the release."""
+
+PASSING: Final[tuple[PassingFault, ...]] = (
+    "expired",
+    "unrecognized",
+    "denied",
+    "signature",
+    "skewed",
+    "proxy",
+    "cut",
+)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """From the n-th request of an operation on a function on, all about it meets a fault."""
+
+    function: str
+    operation: str
+    occurrence: int
+    fault: PassingFault
+    seconds: float
+
+    @property
+    def is_long(self) -> bool:
+        """Whether a release that goes forward may give up."""
+        return self.seconds > LONG_OUTAGE
+
+
+LONG_OUTAGE: Final = 15.0
+"""Seconds that every operation has to survive, whatever it is refused for."""
+
+
 @dataclass(frozen=True)
 class Window:
     """A time in which every request meets the same fault.
 
-    Connections are refused, requests throttled or unavailable, or responses slow.
+    Connections are refused, requests throttled or unavailable, responses slow, or credentials
+    expired.
     """
 
     at: float
     seconds: float
-    kind: Literal["refused", "throttled", "unavailable", "sluggish"]
+    kind: Literal["refused", "throttled", "unavailable", "sluggish", "expired"]
 
 
 @dataclass(frozen=True)
@@ -109,20 +154,16 @@ ActKind = Literal[
     "alarm",
     "foreign alias",
     "foreign description",
+    "foreign policy",
     "foreign code",
     "foreign configuration",
+    "reset release",
+    "reset rollout",
 ]
-FOREIGN: Final = ("foreign alias", "foreign description", "foreign code", "foreign configuration")
-STOPPING: Final = (
-    "cancel",
-    "cancel twice",
-    "cancel rollout",
-    "terminate release",
-    "terminate rollout",
-    "abort",
-    "alarm",
-    *FOREIGN,
-)
+HARMLESS: Final = ("foreign description", "foreign policy")
+"""What another writer does to the alias without moving traffic: no reason to stop."""
+
+FOREIGN: Final = ("foreign alias", *HARMLESS, "foreign code", "foreign configuration")
 
 
 @dataclass(frozen=True)
@@ -154,6 +195,7 @@ class Schedule:
     functions: tuple[Function, ...]
     orders: tuple[Order, ...]
     meets: tuple[Meet, ...]
+    outages: tuple[Outage, ...]
     windows: tuple[Window, ...]
     kills: tuple[Kill, ...]
     acts: tuple[Act, ...]
@@ -164,7 +206,7 @@ class Schedule:
         return "\n".join(
             [
                 f"seed {self.seed}: {len(self.orders)} releases of {len(self.functions)} functions",
-                *map(repr, (*timed, *self.acts, *self.meets)),
+                *map(repr, (*timed, *self.outages, *self.acts, *self.meets)),
             ]
         )
 
@@ -181,10 +223,13 @@ class Schedule:
         return tuple(act for act in self.acts if act.order == order)
 
 
-def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> Schedule:
+def draw(  # noqa: PLR0913 - the options of the command line
+    seed: int, releases: int, *, over: float, workers: int, kills: int, resets: bool = False
+) -> Schedule:
     """Draw a seed's schedule.
 
-    Releases started within ``over`` seconds, and so many kills.
+    Releases started within ``over`` seconds, and so many kills. ``resets`` is whether people reset
+    workflows in the UI.
     """
     random = Random(seed)
     functions, orders = draw_releases(random, releases, over=over)
@@ -202,11 +247,15 @@ def draw(seed: int, releases: int, *, over: float, workers: int, kills: int) -> 
             random, order, {function.name: function for function in functions}[order.function]
         )
     ]
+    outages = _draw_outages(Random(random.random()), functions, orders)
+    if resets:
+        acts += _draw_resets(Random(random.random()), orders, acts)
     return Schedule(
         seed=seed,
         functions=tuple(functions),
         orders=tuple(orders),
         meets=tuple(meets),
+        outages=tuple(outages),
         windows=tuple(_draw_windows(random, over)),
         kills=tuple(_draw_kills(random, over, workers=workers, kills=kills)),
         acts=tuple(acts),
@@ -236,6 +285,37 @@ def _draw_request_faults(random: Random, function: Function, orders: list[Order]
             seconds = round(random.uniform(1, 25 if operation in GUARDED else GIVEN_UP - 1), 1)
         meets[operation, occurrence] = Meet(function.name, operation, occurrence, fault, seconds)
     return list(meets.values())
+
+
+_INTERRUPTED: Final = 0.4
+_LONG: Final = 0.4
+
+
+def _draw_outages(random: Random, functions: list[Function], orders: list[Order]) -> list[Outage]:
+    """Draw what comes and goes for some functions: for seconds, or for longer than they wait."""
+    outages: list[Outage] = []
+    for function in functions:
+        own = [order for order in orders if order.function == function.name]
+        if not own or random.random() > _INTERRUPTED:
+            continue
+        is_long = random.random() < _LONG
+        seconds = random.uniform(20, 45) if is_long else random.uniform(2, LONG_OUTAGE - 3)
+        operation = random.choice(_list_operations(function, own))
+        occurrence = random.choice([1, 1, 2, 2, 3])
+        fault = random.choice(PASSING)
+        outages.append(Outage(function.name, operation, occurrence, fault, round(seconds, 1)))
+    return outages
+
+
+def _draw_resets(random: Random, orders: list[Order], acts: list[Act]) -> list[Act]:
+    """Draw resets in the UI, of releases on which there is no other act."""
+    busy = {act.order for act in acts}
+    kinds: tuple[ActKind, ...] = ("reset release", "reset rollout")
+    return [
+        Act(order.id, order.function, random.choice(kinds), round(random.uniform(0.5, 9), 1))
+        for order in orders
+        if order.id not in busy and order.alias == "live" and random.random() < 0.15
+    ]
 
 
 def _list_operations(function: Function, orders: list[Order]) -> list[str]:
@@ -280,10 +360,11 @@ def _draw_windows(random: Random, over: float) -> list[Window]:
             "refused",
         )
     ]
-    kinds: tuple[Literal["throttled", "unavailable", "sluggish"], ...] = (
+    kinds: tuple[Literal["throttled", "unavailable", "sluggish", "expired"], ...] = (
         "throttled",
         "unavailable",
         "sluggish",
+        "expired",
     )
     windows += [
         Window(
@@ -353,12 +434,13 @@ def _draw_acts(random: Random, order: Order, function: Function) -> list[Act]:
             "alarm",
             "foreign alias",
             "foreign description",
+            "foreign policy",
             "foreign code",
             "foreign configuration",
         ],
-        [3, 3, 2, 2, 3, 2, 3, 2, 3 if order.guarded else 0, 2, 1, 2, 1],
+        [3, 3, 2, 2, 3, 2, 3, 2, 3 if order.guarded else 0, 2, 2, 2, 2, 1],
     )[0]
-    if kind in FOREIGN and (not function.alias or order.after is not None):
+    if kind in FOREIGN and (not function.alias or order.after is not None or function.has_beta):
         return acts
     operation = (
         random.choice([name for name in _list_operations(function, [order]) if name in _AROUND])

@@ -28,6 +28,7 @@ WRITES = frozenset(
         "delete_function_concurrency",
         "put_provisioned_concurrency_config",
         "delete_provisioned_concurrency_config",
+        "add_permission",
     }
 )
 
@@ -60,6 +61,30 @@ class Course:
             for entry in self.entries
             if entry.by == "foreign" and entry.operation in WRITES and entry.committed is not None
         ]
+
+    @property
+    def foreign_moves(self) -> list[Entry]:
+        """The changes of other writers that route differently from what they found."""
+        moves: list[Entry] = []
+        routing = self.before
+        for entry in self.entries:
+            if entry.committed is None:
+                continue
+            there = None if entry.operation == "delete_alias" else entry.routing or routing
+            if entry.by == "foreign" and there != routing:
+                moves.append(entry)
+            routing = there
+        return moves
+
+    @property
+    def foreign_deployments(self) -> list[Entry]:
+        """The changes of other writers to ``$LATEST``."""
+        return [entry for entry in self.foreign if entry.operation.startswith("update_function")]
+
+    @property
+    def requested(self) -> dict[str, int]:
+        """The settings that it was to change."""
+        return dict(self.order.request.get("configuration", {}))
 
     @property
     def ended(self) -> float:
@@ -133,8 +158,36 @@ class Story:
         return [
             course
             for function in self.schedule.functions
+            if not function.has_beta
             for course in self.courses_of(function.name)
         ]
+
+    @cached_property
+    def pairs(self) -> list[tuple[Function, list[Course]]]:
+        """The functions with two aliases whose releases have ended, each with its releases.
+
+        Writes that are about the function are in the entries of both.
+        """
+        found: list[tuple[Function, list[Course]]] = []
+        for function in self.schedule.functions:
+            orders = [each for each in self.schedule.orders if each.function == function.name]
+            endings = [self.endings.get(order.id) for order in orders]
+            is_over = all(
+                ending and "Running" not in {each.kind for each in ending if each}
+                for ending in endings
+            )
+            if function.has_beta and is_over:
+                found.append((function, [self._share(order) for order in orders]))
+        return found
+
+    def _share(self, order: Order) -> Course:
+        start = self.before[order.function]
+        entries = tuple(
+            entry
+            for entry in self.entries
+            if entry.function == order.function and entry.alias in {"", order.alias}
+        )
+        return self._course(order, entries, start.beta if order.alias == "beta" else start.alias)
 
     @cached_property
     def settled(self) -> list[Function]:
@@ -147,7 +200,11 @@ class Story:
         running |= {
             order.function for order in self.schedule.orders if order.id not in self.endings
         }
-        return [function for function in self.schedule.functions if function.name not in running]
+        return [
+            function
+            for function in self.schedule.functions
+            if function.name not in running and not function.has_beta
+        ]
 
     def courses_of(self, function: str) -> list[Course]:
         """The releases of one function, in order."""
@@ -196,9 +253,11 @@ class Story:
 
 
 def find_routing(entries: list[Entry], at_first: Routing | None, moment: float) -> Routing | None:
-    """The routing of an alias at a moment, by the writes to it."""
+    """The routing of ``live`` at a moment, by the writes to it."""
     routing = at_first
     for entry in entries:
+        if entry.alias == "beta":
+            continue
         if entry.committed is not None and entry.committed < moment:
             routing = None if entry.operation == "delete_alias" else entry.routing or routing
     return routing

@@ -13,16 +13,18 @@ import pytest
 from tests.chaos import invariants
 from tests.chaos.director import Done
 from tests.chaos.endings import Ending
-from tests.chaos.harness import State
+from tests.chaos.harness import State, build_package
 from tests.chaos.ledger import Entry, Ledger, Routing
 from tests.chaos.releases import Function, Order
-from tests.chaos.schedule import Act, ActKind, Schedule
+from tests.chaos.schedule import Act, ActKind, Outage, Schedule
 from tests.chaos.story import Story
 from tests.chaos.watcher import find_violation, read_ledger
+from tests.fake_lambda.account import compute_sha256
 
 BEGAN, ENDED = 100.0, 150.0
 LOCK = "lambda/000000000000/us-east-1/f001:live"
-CODE, NEW = ("old", 128, 3), ("new", 128, 3)
+NEW_CODE = compute_sha256(build_package(1))
+CODE, NEW = ("old", 128, 3), (NEW_CODE, 128, 3)
 BEFORE = State(
     Routing("2"), ("1", "2"), None, (), "old", 128, 3, {"1": ("first", 128, 3), "2": CODE}
 )
@@ -55,8 +57,8 @@ def moved(
     )
 
 
-UPLOADED = wrote("update_function_code", 105, result={"CodeSha256": "new"})
-PUBLISHED = wrote("publish_version", 107, result={"Version": "3", "CodeSha256": "new"})
+UPLOADED = wrote("update_function_code", 105, result={"CodeSha256": NEW_CODE})
+PUBLISHED = wrote("publish_version", 107, result={"Version": "3", "CodeSha256": NEW_CODE})
 TO_10 = moved(110, "2", v3=0.1)
 TO_100 = moved(116, "3")
 BACK = moved(117, "2")
@@ -64,7 +66,7 @@ AGAIN = wrote("update_function_code", 119, result={"CodeSha256": "old"})
 GOOD = (UPLOADED, PUBLISHED, TO_10, TO_100)
 UNDONE = (UPLOADED, PUBLISHED, TO_10, BACK, AGAIN)
 RELEASED = State(
-    Routing("3"), ("1", "2", "3"), None, (), "new", 128, 3, {**BEFORE.of_version, "3": NEW}
+    Routing("3"), ("1", "2", "3"), None, (), NEW_CODE, 128, 3, {**BEFORE.of_version, "3": NEW}
 )
 AS_BEFORE = replace(RELEASED, alias=Routing("2"), code="old")
 
@@ -96,7 +98,8 @@ def run(
     order = Order("f001-1", "f001", "Release", request | keys.pop("request", {}))
     outer = keys.pop("outer", ended(kind, phase, note=keys.pop("note", "")))
     inner = keys.pop("inner", replace(outer, workflow_id=LOCK, kind=kind, phase=phase))
-    schedule = Schedule(1, (Function("f001", 2),), (order,), (), (), (), ())
+    outages = keys.pop("outages", ())
+    schedule = Schedule(1, (Function("f001", 2),), (order,), (), outages, (), (), ())
     return Story(
         schedule,
         entries,
@@ -116,7 +119,13 @@ def undone(
 
 
 FOREIGN = moved(112, "1", by="foreign")
+DESCRIBED = moved(112, "2", by="foreign", v3=0.1)
+GRANTED = wrote("add_permission", 112, by="foreign")
 FAILED = {"kind": "RollbackFailed", "phase": "rolling_back"}
+
+OUTAGE = Outage("f001", "update_alias", 2, "expired", 40)
+SHORT = replace(OUTAGE, seconds=9)
+REFUSED = Entry("update_alias", "f001", 111, fault="outage: expired")
 
 KEPT = {
     "a release that went well": run(*GOOD),
@@ -137,6 +146,13 @@ KEPT = {
     "a terminated one, rolled back": undone(
         *UNDONE, acts=(act("terminate rollout"),), inner=ended("Terminated", None, id=LOCK, at=112)
     ),
+    "one whose alias was described, and got a statement": run(
+        UPLOADED, PUBLISHED, TO_10, DESCRIBED, GRANTED, TO_100
+    ),
+    "one that was aborted after its alias was described": undone(
+        UPLOADED, PUBLISHED, TO_10, DESCRIBED, BACK, AGAIN
+    ),
+    "one that gave up in a long outage": undone(*UNDONE, REFUSED, acts=(), outages=(OUTAGE,)),
     "a foreign change after the last move": run(
         *GOOD, moved(117, "1", by="foreign"), after=replace(RELEASED, alias=Routing("1"))
     ),
@@ -174,6 +190,35 @@ HEARD = Entry(
     result={"firing": True},
 )
 
+RESIZED = ("new", 512, 3)
+LIVE_ORDER = Order("f001-1", "f001", "Release", {"target": {"function": "f001"}})
+BETA_ORDER = Order(
+    "f001-b",
+    "f001",
+    "Release",
+    {
+        "target": {"function": "f001", "alias": "beta"},
+        "artifact": {"kind": "s3", "bucket": "artifacts", "key": "1.zip"},
+        "concurrency": {"reserved": 9},
+    },
+)
+
+
+def run_pair(**changes: Any) -> Story:
+    """A run in which ``beta`` was released, and the release of ``live`` was aborted meanwhile."""
+    before = replace(BEFORE, beta=Routing("2"))
+    after = replace(RELEASED, alias=Routing("2"), beta=Routing("3"), reserved=9)
+    back = ended("ReleaseRolledBack", "rolled_back")
+    done = ended("Completed", "succeeded", id="f001-b")
+    orders = (LIVE_ORDER, BETA_ORDER)
+    schedule = Schedule(1, (Function("f001", 2, has_beta=True),), orders, (), (), (), (), ())
+    endings = {"f001-1": (back, changes.pop("live", back)), "f001-b": (done, done)}
+    after = replace(after, **changes)
+    return Story(schedule, (), (act("abort"),), endings, {"f001": before}, {"f001": after})
+
+
+KEPT["two aliases, of which one was released"] = run_pair()
+
 KILLED = ended("Terminated", None, id=LOCK, at=140)
 
 BROKEN: list[tuple[str, Story]] = [
@@ -187,7 +232,6 @@ BROKEN: list[tuple[str, Story]] = [
     ("ended_as_promised", run(*UNDONE, after=AS_BEFORE)),
     ("ended_as_promised", undone(*GOOD)),
     ("ended_as_promised", run(UPLOADED, kind="ReleaseRejected", phase="rejected", after=BEFORE)),
-    ("ended_as_promised", run(*UNDONE, **FAILED, after=AS_BEFORE)),
     ("ended_as_promised", run(*UNDONE, kind="Canceled", phase=None, after=AS_BEFORE)),
     ("ended_as_promised", run(*GOOD, inner=ended("ReleaseRolledBack", "rolled_back", id=LOCK))),
     ("ended_as_promised", run(*GOOD, inner=None)),
@@ -254,7 +298,7 @@ BROKEN: list[tuple[str, Story]] = [
         "concurrency_as_promised",
         undone(*UNDONE, request=WARM, after=replace(AS_BEFORE, provisioned=(("3", 2),))),
     ),
-    ("latest_as_promised", undone(*UNDONE, after=replace(AS_BEFORE, code="new"))),
+    ("latest_as_promised", undone(*UNDONE, after=replace(AS_BEFORE, code=NEW_CODE))),
     ("latest_as_promised", run(*GOOD, after=replace(RELEASED, code="old"))),
     (
         "latest_as_promised",
@@ -264,6 +308,39 @@ BROKEN: list[tuple[str, Story]] = [
             after=replace(AS_BEFORE, memory=512),
         ),
     ),
+    (
+        "latest_as_promised",
+        undone(
+            UPLOADED,
+            BACK,
+            wrote("update_function_configuration", 121),
+            before=replace(BEFORE, memory=512),
+        ),
+    ),
+    (
+        "nothing_unrequested_is_live",
+        run(*GOOD, after=replace(RELEASED, of_version={**BEFORE.of_version, "3": RESIZED})),
+    ),
+    (
+        "nothing_unrequested_is_live",
+        run_pair(of_version={**BEFORE.of_version, "3": (NEW_CODE, 128, 7)}),
+    ),
+    (
+        "nothing_unrequested_is_live",
+        run_pair(of_version={**BEFORE.of_version, "3": ("of the other alias", 128, 3)}),
+    ),
+    ("aliases_keep_apart", run_pair(reserved=None)),
+    ("aliases_keep_apart", run_pair(alias=Routing("3"))),
+    ("aliases_keep_apart", run_pair(beta=Routing("2", (("3", 0.1),)))),
+    ("aliases_keep_apart", run_pair(code="of neither")),
+    ("aliases_keep_apart", run_pair(live=ended("RollbackFailed", "rolling_back"))),
+    ("fails_for_foreign_routing_only", run(*UNDONE, **FAILED, after=AS_BEFORE)),
+    (
+        "fails_for_foreign_routing_only",
+        run(UPLOADED, PUBLISHED, TO_10, DESCRIBED, after=RELEASED, **FAILED),
+    ),
+    ("stopped_for_a_reason", undone(*UNDONE, REFUSED, acts=(), outages=(SHORT,))),
+    ("stopped_for_a_reason", undone(UPLOADED, PUBLISHED, TO_10, GRANTED, BACK, AGAIN, acts=())),
     ("hooks_invoked_once", run(*GOOD, ASKED, ASKED)),
     ("nothing_after_the_end", run(*GOOD, wrote("put_function_concurrency", 152))),
     (
