@@ -6,20 +6,25 @@ functions have any. One activity reads those that matter.
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field
 
 from activities.account import AccountLimit, GetAccountSettingsResponse
 from activities.errors import AwsError, Fault, classify_error
 from activities.function_models import UpdateFunctionCodeRequest
 from activities.operation import READ, OperationGroup, operation
+from activities.pagination import iterate_pages
 from activities.shapes import Boolean, FunctionName, Qualifier, Request, Response
+
+_PASSING_FAULTS: Final = {Fault.UNAVAILABLE, Fault.THROTTLED}
 
 
 class FindConstraintsRequest(Request):
     """What the release is about.
 
-    - ``version``, ``alias``: those whose provisioned concurrency matters. The alias cannot have any
-      where the version has, and is not read then.
+    - ``version``, ``alias``: those that matter to a worker that may not list all of them. The alias
+      cannot have any provisioned concurrency where the version has.
     - ``is_needed``: what the version has must be known. Otherwise a worker without the permission
       to read it may go on.
     - ``account``: read the account's limits in any case. Otherwise they are read where the version
@@ -59,28 +64,13 @@ class Constraints(OperationGroup):
         A package is checked by a dry run of UpdateFunctionCode, and only for a function whose code
         signing configuration enforces signatures: nothing is changed.
 
-        AWS: GetProvisionedConcurrencyConfig, GetAccountSettings, GetFunctionCodeSigningConfig,
-        GetCodeSigningConfig, UpdateFunctionCode (DryRun).
+        AWS: ListProvisionedConcurrencyConfigs or GetProvisionedConcurrencyConfig,
+        GetAccountSettings, GetFunctionCodeSigningConfig, GetCodeSigningConfig, UpdateFunctionCode
+        (DryRun).
         """
-        provisioned: dict[str, int] = {}
-        unread: list[str] = []
-        for qualifier in (request.version, request.alias):
-            if qualifier is None or provisioned:
-                continue
-            try:
-                count = await self._read_provisioned(request.function_name, qualifier)
-            except AwsError as error:
-                is_denied = classify_error(error) is Fault.DENIED
-                if request.is_needed or qualifier == request.alias or not is_denied:
-                    raise
-                unread.append(
-                    f"What is provisioned on version {qualifier} could not be read, and is not "
-                    f"moved: {error}"
-                )
-            else:
-                provisioned |= {qualifier: count} if count else {}
+        provisioned, unread = await self._find_provisioned(request)
         limits = None
-        if request.account or provisioned:
+        if request.account or (request.version in provisioned):
             limits = await self._read_limits()
         problem = await self._check_signature(request.package) if request.package else None
         return ConstraintsResponse(
@@ -92,6 +82,41 @@ class Constraints(OperationGroup):
             ),
             signing_problem=problem,
         )
+
+    async def _find_provisioned(
+        self, request: FindConstraintsRequest
+    ) -> tuple[dict[str, int], list[str]]:
+        """Read what all versions and aliases have, with one call, or else what two of them have."""
+        function, found = {"FunctionName": request.function_name}, dict[str, int]()
+        try:
+            async for page in iterate_pages(
+                self.aws, "list_provisioned_concurrency_configs", function
+            ):
+                for config in page.get("ProvisionedConcurrencyConfigs", []):
+                    qualifier = str(config.get("FunctionArn", "")).rpartition(":")[2]
+                    found[qualifier] = config.get("RequestedProvisionedConcurrentExecutions") or 0
+        except AwsError as error:
+            if classify_error(error) in _PASSING_FAULTS:
+                raise
+            return await self._read_both(request)
+        return found, []
+
+    async def _read_both(self, request: FindConstraintsRequest) -> tuple[dict[str, int], list[str]]:
+        """Read what the version has, or else the alias, for a worker that may not list them."""
+        for qualifier in (request.version, request.alias):
+            if qualifier is None:
+                continue
+            try:
+                count = await self._read_provisioned(request.function_name, qualifier)
+            except AwsError as error:
+                is_denied = classify_error(error) is Fault.DENIED
+                if request.is_needed or qualifier == request.alias or not is_denied:
+                    raise
+                unread = f"What is provisioned on version {qualifier} is not moved: {error}"
+                return {}, [unread]
+            if count:
+                return {qualifier: count}, []
+        return {}, []
 
     async def _read_provisioned(self, function_name: str, qualifier: str) -> int:
         parameters = {"FunctionName": function_name, "Qualifier": qualifier}
@@ -123,7 +148,7 @@ class Constraints(OperationGroup):
                 "lambda", "get_code_signing_config", {"CodeSigningConfigArn": arn}
             )
         except AwsError as error:
-            if classify_error(error).is_retryable:
+            if classify_error(error) in _PASSING_FAULTS:
                 raise
             return None
         policies = answer["CodeSigningConfig"].get("CodeSigningPolicies") or {}
@@ -134,7 +159,7 @@ class Constraints(OperationGroup):
                 "lambda", "update_function_code", {**package.parameters(), "DryRun": True}
             )
         except AwsError as error:
-            if classify_error(error).is_retryable:
+            if classify_error(error) in _PASSING_FAULTS:
                 raise
             return f"{error}. The function's code signing configuration ({arn}) enforces signatures"
         return None

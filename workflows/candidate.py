@@ -18,13 +18,13 @@ from activities.errors import Fault
 from activities.latest_comparison import CompareLatestResponse
 from workflows import actions
 from workflows.call import fault_of, root_cause
+from workflows.controls import ReleaseStopped
 from workflows.domain.journal import LatestPart
 from workflows.domain.latest_rules import LatestDifference, describe_differences
-from workflows.guards import ReleaseStopped
 from workflows.latest_check import LatestFindings, check_written, is_equal
 from workflows.latest_content import describe_change, describe_source
 from workflows.preflight import LatestState, PreflightResult
-from workflows.preflight_reads import VERSION_DESCRIPTION
+from workflows.preflight_reads import VERSION_DESCRIPTION, ReleaseRejected
 from workflows.readiness import wait_until_active
 from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
 from workflows.traffic import Traffic
@@ -40,6 +40,8 @@ _REFUSALS: Final = {
 }
 
 _T = TypeVar("_T")
+
+_UNSIGNED_CODES: Final = ("CodeVerificationFailedException", "InvalidCodeSignatureException")
 
 
 class CandidateBuilder:
@@ -189,6 +191,8 @@ class CandidateBuilder:
         except ActivityError as error:
             if self._findings is not None and before is not None and _is_refused(error):
                 self._traffic.remember(latest=before)
+                if not before and _is_unsigned(error):
+                    raise ReleaseRejected(f"artifact: {root_cause(error)}") from error
             if _is_foreign_change(error):
                 if self._findings is None:
                     self._traffic.record(latest=())
@@ -295,6 +299,13 @@ def _is_refused(error: ActivityError) -> bool:
         return False
     details = cause.details[0] if cause.details else None
     return isinstance(details, Mapping) and "attempt" not in details
+
+
+def _is_unsigned(error: ActivityError) -> bool:
+    """Whether AWS refused code for its signature: the function's code signing enforces one."""
+    return isinstance(error.cause, ApplicationError) and any(
+        code in error.cause.message for code in _UNSIGNED_CODES
+    )
 
 
 def _is_foreign_change(error: ActivityError) -> bool:

@@ -113,7 +113,7 @@ class _SecondReads:
     alias_provisioned: int | None
     version_provisioned: int | None
     unreserved: int | None
-    constraints: ConstraintsResponse | None
+    constraints: ConstraintsResponse
     check: LatestCheck | None
     rolled_back: tuple[RolledBackVersion, ...] = ()
 
@@ -155,8 +155,16 @@ async def preflight(
         reserved=reserved,
         unreserved=second.unreserved,
         alarms=first.alarms,
-        limit=second.constraints.concurrent_executions if second.constraints else None,
-        signing_problem=second.constraints.signing_problem if second.constraints else None,
+        candidate_provisioned=0
+        if is_live
+        else second.constraints.provisioned.get(version or "", 0),
+        others_provisioned=sum(
+            count
+            for qualifier, count in second.constraints.provisioned.items()
+            if qualifier not in {version, published}
+        ),
+        limit=second.constraints.concurrent_executions,
+        signing_problem=second.constraints.signing_problem,
     )
     intent = _intent(request, moves=not is_live, is_compared=second.check is not None)
     reasons = find_refusals(intent, facts)
@@ -188,7 +196,7 @@ async def preflight(
         notes=(
             *find_notes(intent, facts),
             *(second.check.notes if second.check else ()),
-            *(second.constraints.unread if second.constraints else ()),
+            *second.constraints.unread,
         ),
         version_state=source.state if version is not None and not is_live else None,
         inherited=compute_inherited(intent, facts),
@@ -236,7 +244,10 @@ async def _read_second(
     source = start_read_if(read_version(target, other, field=field) if other else None)
     if compared is not None or workflow.patched("constraints-at-once"):
         constraints = start_read(
-            or_reject(find_constraints(request, target, published), field="concurrency.provisioned")
+            or_reject(
+                find_constraints(request, target, published, is_plan=report is None),
+                field="concurrency.provisioned",
+            )
         )
         past = start_read(read_rolled_back(request, target, published))
         await wait_for_all(check, stable, source, constraints, past)
@@ -263,7 +274,7 @@ async def _read_second(
         alias_provisioned=on_alias.result(),
         version_provisioned=on_version.result(),
         unreserved=unreserved.result(),
-        constraints=None,
+        constraints=ConstraintsResponse(),
         check=None,
     )
 
@@ -296,7 +307,7 @@ def _intent(
         clears_weights=isinstance(request, RollbackRequest),
         reserved=request.concurrency.reserved,
         provisioned=request.concurrency.provisioned,
-        alarms=request.guards.alarms,
+        alarms=request.guards.alarm_names,
         hotfix=bool(request.hotfix),
         tenants=tuple(
             probe.tenant_id is not None

@@ -101,9 +101,9 @@ async def read_version(target: Target, version: str, *, field: str) -> FunctionC
 
 async def read_alarm_states(request: ReleaseRequest | RollbackRequest) -> dict[str, str]:
     """Read the states of the alarms that guard a release, by name."""
-    if not request.guards.alarms:
+    if not (names := request.guards.alarm_names):
         return {}
-    answer = await or_reject(actions.read_alarms(request.guards.alarms), field="guards.alarms")
+    answer = await or_reject(actions.read_alarms(names), field="guards.alarms")
     alarms = (*answer.metric_alarms, *answer.composite_alarms)
     return {alarm.alarm_name or "": alarm.state_value or "" for alarm in alarms}
 
@@ -137,9 +137,16 @@ async def read_unreserved() -> int | None:
 
 
 async def find_constraints(
-    request: ReleaseRequest | RollbackRequest, target: Target, published: str | None
+    request: ReleaseRequest | RollbackRequest,
+    target: Target,
+    published: str | None,
+    *,
+    is_plan: bool,
 ) -> ConstraintsResponse:
-    """Read what limits a release: provisioned concurrency, the account, code signing."""
+    """Read what limits a release: provisioned concurrency and the account; for a plan, signatures.
+
+    A release learns of a missing signature by its first write, which AWS refuses.
+    """
     artifact = request.artifact if isinstance(request, ReleaseRequest) else None
     wanted = request.concurrency
     package = (
@@ -149,7 +156,7 @@ async def find_constraints(
             s3_key=artifact.key,
             s3_object_version=artifact.object_version,
         )
-        if isinstance(artifact, S3Package)
+        if isinstance(artifact, S3Package) and is_plan
         else None
     )
     concerns_alias = request.strategy.is_weighted or wanted.provisioned is not None

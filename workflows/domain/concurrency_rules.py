@@ -59,9 +59,9 @@ def compute_inherited(intent: ReleaseIntent, facts: PreflightFacts) -> int | Non
     """
     if not _inherits(intent, facts) or _find_obstacle(facts):
         return None
-    total = _compute_total(intent, facts)
+    room = _compute_room(intent, facts)
     present = facts.version_provisioned
-    return present if total is None else max(0, min(present, total - present))
+    return present if room is None else max(0, min(present, room))
 
 
 def _inherits(intent: ReleaseIntent, facts: PreflightFacts) -> bool:
@@ -78,6 +78,7 @@ def _check_reserved(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[st
     if wanted is None:
         return
     minimum = _compute_minimum(facts)
+    provisioned = facts.version_provisioned + facts.others_provisioned + facts.candidate_provisioned
     if facts.unreserved is not None and wanted > present:
         left = facts.unreserved + present - wanted
         if left < minimum:
@@ -86,10 +87,10 @@ def _check_reserved(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[st
                 f"concurrency.reserved: {wanted} would leave {left} unreserved in the "
                 f"account; AWS keeps {minimum} (at most {most} can be given){_limit_of(facts)}"
             )
-    if wanted < facts.version_provisioned:
+    if wanted < provisioned:
         yield (
-            f"concurrency.reserved: {wanted} are less than the {facts.version_provisioned} that "
-            "are provisioned on the live version"
+            f"concurrency.reserved: {wanted} are less than the {provisioned} that are provisioned "
+            "on versions of the function"
         )
 
 
@@ -97,10 +98,10 @@ def _check_provisioned(wanted: int, intent: ReleaseIntent, facts: PreflightFacts
     if obstacle := _find_obstacle(facts):
         yield f"concurrency.provisioned: AWS does not allow it {obstacle}"
         return
-    total = _compute_total(intent, facts)
-    staying = facts.version_provisioned if intent.moves else 0
-    if total is None or wanted + staying <= total:
+    room = _compute_room(intent, facts)
+    if room is None or wanted <= room:
         return
+    staying = _compute_staying(intent, facts)
     stays = f", with {staying} of the live version that stay until the end," if staying else ""
     reserved = facts.reserved if intent.reserved is None else intent.reserved
     if reserved is not None:
@@ -110,8 +111,8 @@ def _check_provisioned(wanted: int, intent: ReleaseIntent, facts: PreflightFacts
         )
     else:
         yield (
-            f"concurrency.provisioned: {wanted}{stays} are more than the {total} that the account "
-            f"can give: {facts.unreserved} are unreserved, and AWS keeps "
+            f"concurrency.provisioned: {wanted}{stays} are more than the account can give: at most "
+            f"{max(0, room)}, since {facts.unreserved} are unreserved and AWS keeps "
             f"{_compute_minimum(facts)}{_limit_of(facts)}"
         )
 
@@ -124,14 +125,28 @@ def _find_obstacle(facts: PreflightFacts) -> str | None:
     return None
 
 
-def _compute_total(intent: ReleaseIntent, facts: PreflightFacts) -> int | None:
-    """Return the most that can be provisioned on all versions together; None: unknown."""
+def _compute_staying(intent: ReleaseIntent, facts: PreflightFacts) -> int:
+    """Return what is provisioned on other versions than the candidate while the release runs."""
+    return facts.others_provisioned + (facts.version_provisioned if intent.moves else 0)
+
+
+def _compute_room(intent: ReleaseIntent, facts: PreflightFacts) -> int | None:
+    """Return the most that the candidate can have while the release runs; None: unknown.
+
+    AWS does not say whether the account's unreserved concurrency counts what is provisioned without
+    a reservation: what follows from its limit is the least that is certain.
+    """
     reserved = facts.reserved if intent.reserved is None else intent.reserved
+    staying = _compute_staying(intent, facts)
     if reserved is not None:
-        return reserved
+        return reserved - staying
     if facts.unreserved is None:
         return None
-    return max(0, facts.unreserved - _compute_minimum(facts))
+    own = facts.candidate_provisioned if intent.moves else facts.version_provisioned
+    most = facts.unreserved + own
+    return (most if facts.limit is None else min(most, facts.limit - staying)) - _compute_minimum(
+        facts
+    )
 
 
 def _compute_minimum(facts: PreflightFacts) -> int:

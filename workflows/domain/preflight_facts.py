@@ -32,8 +32,9 @@ class PreflightFacts:
 
     ``stable`` is the version that is live; ``source`` is what the candidate is made from.
     Concurrency is in concurrent executions: ``version_provisioned`` is what stable has,
-    ``unreserved`` and ``limit`` are the account's. ``signing_problem`` is why AWS would not take
-    the package. ``alarms`` are the states of alarms by their names.
+    ``candidate_provisioned`` what a published candidate has, ``others_provisioned`` all other
+    versions and aliases; ``unreserved`` and ``limit`` are the account's. ``signing_problem`` is why
+    AWS would not take the package. ``alarms`` are the states of alarms by their names.
     """
 
     latest: FunctionBuild
@@ -45,6 +46,8 @@ class PreflightFacts:
     reserved: int | None = None
     unreserved: int | None = None
     alarms: dict[str, str] = field(default_factory=dict[str, str])
+    candidate_provisioned: int = 0
+    others_provisioned: int = 0
     limit: int | None = None
     signing_problem: str | None = None
 
