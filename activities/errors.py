@@ -154,6 +154,11 @@ class AwsError(Exception):
         self.status: Final = status
         self.retry_after: Final = retry_after
 
+    @property
+    def is_about_worker(self) -> bool:
+        """Whether every request of this worker fails so: its credentials, clock or proxy."""
+        return self.code in PASSING_CODES
+
 
 _FAULT_BY_CODE: Final = {
     code: Fault(fault)
@@ -233,7 +238,7 @@ def find_time_limit(error: AwsError, budget: RetryBudget = READ_BUDGET) -> timed
             return budget.unknown
         case "ResponseParserError":
             return budget.unanswered or FIVE_MINUTES
-        case code if code in PASSING_CODES:
+        case _ if error.is_about_worker:
             return budget.passing
         case _:
             return _find_limit_of_fault(fault, budget)

@@ -88,8 +88,10 @@ class Batcher(Generic[_Batch]):
                 list(dict.fromkeys(name for request in requests for name in request.names))
             )
         except Exception as error:  # noqa: BLE001 - every error belongs to the callers
-            is_retryable = isinstance(error, AwsError) and classify_error(error).is_retryable
-            if len(requests) > 1 and not is_retryable:
+            is_shared = isinstance(error, AwsError) and (
+                error.is_about_worker or classify_error(error).is_retryable
+            )
+            if len(requests) > 1 and not is_shared:
                 for request in requests:
                     await self._send([request])
                 return

@@ -124,13 +124,16 @@ async def test_refusal_concerns_the_refused_request_alone(
     assert isinstance(third, Batch)
 
 
-async def test_transient_fault_reaches_all_without_calls_for_each() -> None:
-    source = Source(refuses={"b": THROTTLED})
+@pytest.mark.parametrize(
+    "fault", [THROTTLED, AwsError("describe_alarms", "ExpiredTokenException", "expired")]
+)
+async def test_fault_of_no_name_reaches_all_without_calls_for_each(fault: AwsError) -> None:
+    source = Source(refuses={"b": fault})
     batcher = Batcher(source.fetch)
     answers = await asyncio.gather(
         *(batcher.request([name]) for name in "abc"), return_exceptions=True
     )
-    assert [str(answer) for answer in answers] == [str(THROTTLED)] * 3
+    assert [str(answer) for answer in answers] == [str(fault)] * 3
     assert len({id(answer) for answer in answers}) == 3
     assert len(source.calls) == 1
 
