@@ -6,8 +6,9 @@ they last as long as the namespace's retention.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, cast
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from temporalio import activity, workflow
@@ -132,9 +133,9 @@ async def _read_run(client: Client, run: WorkflowExecution) -> PastRun | None:
     reason = ""
     match run.status:
         case WorkflowExecutionStatus.COMPLETED if journal and journal.shifting:
-            kind, reason = await _read_request(run, handle)
+            kind, by, reason = await _read_request(run, handle)
         case WorkflowExecutionStatus.FAILED if phase == Phase.ROLLED_BACK:
-            kind, _ = await _read_request(run, handle)
+            kind, by, _ = await _read_request(run, handle)
             status, reason = await _read_objection(handle)
             if kind is RunKind.ROLLBACK or status is None:
                 return None
@@ -147,7 +148,7 @@ async def _read_run(client: Client, run: WorkflowExecution) -> PastRun | None:
     return PastRun(
         kind=kind,
         workflow_id=run.parent_id or run.id,
-        by=run.typed_search_attributes.get(search_attributes.REQUESTED_BY) or "",
+        by=by,
         reason=reason,
         at=run.close_time or run.start_time,
         before=before,
@@ -158,19 +159,20 @@ async def _read_run(client: Client, run: WorkflowExecution) -> PastRun | None:
 
 async def _read_request(
     run: WorkflowExecution, handle: WorkflowHandle[Any, Any]
-) -> tuple[RunKind, str]:
-    """Read whether a run was a release or a rollback; of a rollback also the reason.
+) -> tuple[RunKind, str, str]:
+    """Read whether a run was a release or a rollback; of a rollback also by whom, and why.
 
     Runs of before have no memo for it: their input tells.
     """
     if await run.memo_value(KIND_MEMO, None) == RunKind.RELEASE:
-        return RunKind.RELEASE, ""
+        return RunKind.RELEASE, "", ""
     started = await anext(aiter(handle.fetch_history_events(page_size=1)))
     payloads = started.workflow_execution_started_event_attributes.input.payloads
     [given] = await activity.client().data_converter.decode(payloads)
-    if find_request_kind(given) == "release":
-        return RunKind.RELEASE, ""
-    return RunKind.ROLLBACK, str(given.get("reason", "")) if isinstance(given, dict) else ""
+    if not isinstance(given, Mapping) or find_request_kind(given) == "release":
+        return RunKind.RELEASE, "", ""
+    keys = cast("Mapping[str, object]", given)
+    return RunKind.ROLLBACK, str(keys.get("requested_by") or ""), str(keys.get("reason") or "")
 
 
 async def _read_objection(handle: WorkflowHandle[Any, Any]) -> tuple[ReleaseStatus | None, str]:

@@ -196,16 +196,27 @@ async def test_rollback_says_why_latest_stays(harness: Harness) -> None:
     assert harness.state.latest["CodeSha256"] == harness.state.versions["3"]["CodeSha256"]
 
 
-async def test_rolled_back_rollback_restores_latest(harness: Harness) -> None:
+async def test_canceled_rollback_leaves_latest_as_it_was(harness: Harness) -> None:
     assert (await release(harness)).kind == "Completed"
-    restored = harness.state.versions["3"]["CodeSha256"]
+    code = harness.state.versions["3"]["CodeSha256"]
+    hold = harness.aws.hold("update_function_code", moment="after")
     handle = await harness.begin("Rollback")
-    await harness.wait_until(lambda: harness.aws.writes.count("update_function_code") > 1)
-    await handle.cancel()
-    end = await read_ending(handle)
-    if end.kind == "Canceled":
-        assert harness.aws.routing(harness.function) == ("3", {})
-        assert harness.state.latest["CodeSha256"] == restored
-    else:
-        assert harness.aws.routing(harness.function) == ("2", {})
-        harness.assert_restored()
+    await harness.wait_for(hold.reached)
+    assert harness.state.latest["CodeSha256"] != code
+    await harness.cancel(handle)
+    hold.release()
+    assert (await read_ending(handle)).kind == "Canceled"
+    assert harness.aws.routing(harness.function) == ("3", {})
+    assert harness.state.latest["CodeSha256"] == code
+
+
+async def test_runs_without_a_memo_for_their_kind_count_too(harness: Harness) -> None:
+    inputs: list[dict[str, Any]] = [
+        {"artifact": harness.package("three"), **ALL_AT_ONCE},
+        {"version": "2", "requested_by": "ana", "reason": "500s"},
+    ]
+    for keys in inputs:
+        handle = await harness.start("Rollout", harness.request(**keys), id=harness.rollout_id)
+        assert (await read_ending(handle)).kind == "Completed"
+    end = await release(harness, artifact={"kind": "version", "version": "3"})
+    assert_rejected(end, harness, "by ana on 20", f"(Rollback {harness.rollout_id}: 500s)")

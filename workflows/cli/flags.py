@@ -132,6 +132,14 @@ class Flags:
             help="Provisioned concurrency of the version that is released.",
         ),
     ] = None
+    again: Annotated[
+        bool,
+        _option(
+            "--again",
+            panel=_WHAT,
+            help="Release it although it was rolled back before. Needs --reason.",
+        ),
+    ] = False
     before_traffic: Annotated[
         str | None,
         _option(

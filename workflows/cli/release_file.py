@@ -59,6 +59,7 @@ def build_document(flags: Flags, target: str | None, *, by: str) -> Document:
             after=flags.after,
         ),
         "hotfix": flags.hotfix or None,
+        "again": flags.again or None,
         "strategy": _parse_strategy(flags.strategy),
         "reason": flags.reason or None,
         "requested_by": flags.by or document.get("requested_by") or by,

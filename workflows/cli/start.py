@@ -87,7 +87,7 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
         typer.Option(
             "--to",
             metavar="VERSION",
-            help="Default: the version that was live before the current one.",
+            help="Default: the main version of a split alias; else the one live before.",
             show_default=False,
         ),
     ] = None,
@@ -113,6 +113,28 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
         list[str] | None,
         typer.Option(metavar="NAME", help="An alarm that undoes the rollback.", show_default=False),
     ] = None,
+    reserved: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Concurrent executions reserved.", show_default=False),
+    ] = None,
+    provisioned: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Provisioned concurrency. Default: what the live version has; 0 for none.",
+            show_default=False,
+        ),
+    ] = None,
+    hotfix: Annotated[
+        bool,
+        typer.Option("--hotfix", help="Ignore alarms that are in ALARM already. Needs --reason."),
+    ] = False,
+    even_if_inactive: Annotated[
+        bool,
+        typer.Option(
+            "--even-if-inactive", help="Move traffic to a version that has to wake up first."
+        ),
+    ] = False,
     id: IdOption = None,
     wait: WaitOption = False,
     watch: WatchOption = False,
@@ -120,7 +142,9 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
 ) -> ExitStatus | None:
     """Put an alias on an earlier version, all traffic in one step.
 
-    While a release runs, abort that instead.
+    While a release runs, abort that instead. Where another version has a share of the traffic, all
+    of it goes back to the main version. A version that was rolled back from is not gone back to,
+    unless it is named. $LATEST follows, if it is still what that version was made of.
 
     $ releases rollback checkout
     $ releases rollback checkout:live --to 41 --reason "42 loses orders" --wait
@@ -129,8 +153,11 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
     document = {
         "target": {"function": parsed.function, "alias": parsed.alias},
         "version": to,
+        "concurrency": {"reserved": reserved, "provisioned": provisioned},
         "hooks": {"before_traffic": before_traffic, "after_traffic": after_traffic},
         "guards": {"alarms": alarm or []},
+        "hotfix": hotfix or None,
+        "even_if_inactive": even_if_inactive or None,
         "requested_by": by or get_user_name(),
         "reason": reason,
     }
