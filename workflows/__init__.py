@@ -6,9 +6,9 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.supervisor`: what both do: start the rollout, and undo it if it is terminated
 - :mod:`~workflows.rollout`: the workflow that does the work; its story from top to bottom
 - :mod:`~workflows.plan`: the workflow that only says what a release would do
-- :mod:`~workflows.request`: the inputs of all of them
+- :mod:`~workflows.request`: the inputs of all of them; :mod:`~workflows.guard_settings` is a part
 - :mod:`~workflows.preflight`, :mod:`~workflows.preflight_reads`: what is read before anything is
-  written
+  written; :mod:`~workflows.release_facts`: what that means to the rules
 - :mod:`~workflows.latest_check`: what would be published with ``$LATEST``
 - :mod:`~workflows.latest_content`: what an undo would put back there
 - :mod:`~workflows.readiness`: waits until a function may be written, and a version can serve
@@ -16,7 +16,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.concurrency_change`: what a release changes about concurrency
 - :mod:`~workflows.strategy_runner`, :mod:`~workflows.ramp_runner`: take the steps of a strategy
 - :mod:`~workflows.traffic`: the only writer of the alias, and the journal of what was changed
-- :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release
+- :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release;
+  :mod:`~workflows.alarm_guard` is about the alarms
 - :mod:`~workflows.controls`: the updates and the query, by which people steer it
 - :mod:`~workflows.timer`: waits that a pause stops
 - :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows

@@ -20,9 +20,8 @@ from workflows import actions
 from workflows.domain.alias_history import RolledBackVersion
 from workflows.domain.concurrency_rules import compute_inherited
 from workflows.domain.latest_content import LatestContent
-from workflows.domain.preflight_facts import FunctionBuild, PreflightFacts, ReleaseIntent
+from workflows.domain.preflight_facts import PreflightFacts
 from workflows.domain.preflight_rules import find_notes, find_refusals, is_update_in_progress
-from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
 from workflows.latest_check import LatestCheck, LatestFindings, check_latest, uses_latest
@@ -40,13 +39,15 @@ from workflows.preflight_reads import (
     read_provisioned_of,
     read_unreserved,
     read_version,
+    refuse_foreign_alarms,
     routing_of,
     start_read,
     start_read_if,
     wait_for_all,
 )
 from workflows.readiness import wait_for_other_update
-from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3Package
+from workflows.release_facts import describe_build, describe_intent, longest_timeout
+from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.rollback_check import find_shipped_again, read_rolled_back
 
 _VERSION_FIELD: Final = {ReleaseRequest: "artifact.version", RollbackRequest: "version"}
@@ -133,8 +134,9 @@ async def preflight(
     if routing is None and isinstance(request, RollbackRequest):
         raise ReleaseRejected(f"target.alias: there is no alias {target.alias} of {target.name}")
     place = place_of(first.function, request.target)
+    refuse_foreign_alarms(request, place)
     version = await find_version(request, routing, place=place)
-    if report and uses_latest(request) and is_update_in_progress(_build(latest)):
+    if report and uses_latest(request) and is_update_in_progress(describe_build(latest)):
         latest = await wait_for_other_update(target.at(place), report)
     published = routing.version if routing and routing.version.isdecimal() else None
     second = await _read_second(
@@ -145,28 +147,25 @@ async def preflight(
     reserved = limits.reserved_concurrent_executions if limits else None
     is_live = version is not None and version == published
     source = second.source or (second.stable if is_live else None) or latest
+    provisioned = second.constraints.provisioned
     facts = PreflightFacts(
-        latest=_build(latest),
-        source=_build(source, request),
+        latest=describe_build(latest),
+        source=describe_build(source, request),
         routing=routing,
-        stable=_build(second.stable) if second.stable else None,
+        stable=describe_build(second.stable) if second.stable else None,
         alias_provisioned=second.alias_provisioned is not None,
         version_provisioned=second.version_provisioned or 0,
         reserved=reserved,
         unreserved=second.unreserved,
         alarms=first.alarms,
-        candidate_provisioned=0
-        if is_live
-        else second.constraints.provisioned.get(version or "", 0),
+        candidate_provisioned=0 if is_live else provisioned.get(version or "", 0),
         others_provisioned=sum(
-            count
-            for qualifier, count in second.constraints.provisioned.items()
-            if qualifier not in {version, published}
+            provisioned[qualifier] for qualifier in provisioned.keys() - {version, published}
         ),
         limit=second.constraints.concurrent_executions,
         signing_problem=second.constraints.signing_problem,
     )
-    intent = _intent(request, moves=not is_live, is_compared=second.check is not None)
+    intent = describe_intent(request, moves=not is_live, is_compared=second.check is not None)
     reasons = find_refusals(intent, facts)
     if reasons or (second.check and second.check.refusals):
         raise ReleaseRejected(*reasons, *(second.check.refusals if second.check else ()))
@@ -192,7 +191,7 @@ async def preflight(
         reserved=reserved,
         version_provisioned=second.version_provisioned,
         alarms=first.alarms,
-        longest=_longest(request, latest, second.stable),
+        longest=longest_timeout(request, latest, second.stable),
         notes=(
             *find_notes(intent, facts),
             *(second.check.notes if second.check else ()),
@@ -276,66 +275,4 @@ async def _read_second(
         unreserved=unreserved.result(),
         constraints=ConstraintsResponse(),
         check=None,
-    )
-
-
-def _longest(
-    request: ReleaseRequest | RollbackRequest,
-    latest: FunctionConfiguration,
-    stable: FunctionConfiguration | None,
-) -> int:
-    """Return how many seconds an invocation may last, before or after the release."""
-    change = request.configuration if isinstance(request, ReleaseRequest) else None
-    timeouts = (each.timeout for each in (latest, stable, change) if each is not None)
-    return max(timeout or 0 for timeout in timeouts)
-
-
-def _intent(
-    request: ReleaseRequest | RollbackRequest, *, moves: bool, is_compared: bool
-) -> ReleaseIntent:
-    artifact = request.artifact if isinstance(request, ReleaseRequest) else None
-    configuration = request.configuration if isinstance(request, ReleaseRequest) else None
-    uses_latest = isinstance(artifact, S3Package | Image | Latest)
-    return ReleaseIntent(
-        alias=request.target.alias,
-        target=str(request.target),
-        is_weighted=moves and request.strategy.is_weighted,
-        writes_latest=uses_latest or configuration is not None,
-        configuration_only=artifact is None and configuration is not None and not is_compared,
-        image=isinstance(artifact, Image),
-        package=isinstance(artifact, S3Package),
-        clears_weights=isinstance(request, RollbackRequest),
-        reserved=request.concurrency.reserved,
-        provisioned=request.concurrency.provisioned,
-        alarms=request.guards.alarm_names,
-        hotfix=bool(request.hotfix),
-        tenants=tuple(
-            probe.tenant_id is not None
-            for step in request.strategy.steps
-            if isinstance(step, Probe)
-            for probe in step.requests
-        ),
-        moves=moves,
-        even_if_inactive=bool(request.even_if_inactive),
-    )
-
-
-def _build(
-    found: FunctionConfiguration, request: ReleaseRequest | RollbackRequest | None = None
-) -> FunctionBuild:
-    """Return what matters of a version, once the request's configuration is applied to it."""
-    change = request.configuration if isinstance(request, ReleaseRequest) else None
-    dead_letter = (change and change.dead_letter_config) or found.dead_letter_config
-    snap_start = (change and change.snap_start) or found.snap_start
-    tenancy = found.tenancy_config
-    return FunctionBuild(
-        code_sha256=found.code_sha256,
-        role=(change and change.role) or found.role,
-        dead_letter=(dead_letter.target_arn or None) if dead_letter else None,
-        package_type=found.package_type,
-        state=found.state,
-        last_update=found.last_update_status,
-        reason=found.state_reason_code or found.state_reason,
-        snap_start=snap_start is not None and snap_start.apply_on == "PublishedVersions",
-        isolates_tenants=tenancy is not None and tenancy.tenant_isolation_mode is not None,
     )
