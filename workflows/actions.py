@@ -6,7 +6,7 @@ Nothing is decided here. An action raises ``ActivityError`` when AWS refuses per
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio.exceptions import ActivityError
 
@@ -23,6 +23,7 @@ from activities.cloudwatch.alarms import (
     Alarms,
     DescribeAlarmsRequest,
     DescribeAlarmsResponse,
+    WatchAlarmDataRequest,
     WatchAlarmsRequest,
 )
 from activities.cloudwatch.metrics import (
@@ -211,28 +212,39 @@ async def publish_version(
 
 
 async def read_alarms(
-    alarms: tuple[str, ...], *, options: CallOptions = DEFAULT_OPTIONS
+    alarms: tuple[str, ...],
+    *,
+    since: datetime | None = None,
+    options: CallOptions = DEFAULT_OPTIONS,
 ) -> DescribeAlarmsResponse:
-    """Read the current state of alarms."""
+    """Read the state of alarms: the current one and, where it was not seen, that of ``since``."""
     return await call(
         Alarms.describe_alarms,
-        DescribeAlarmsRequest(alarm_names=list(alarms)),
+        DescribeAlarmsRequest(alarm_names=list(alarms), since=since),
         summary=f"Look at {', '.join(alarms)}",
         options=options,
     )
 
 
-async def watch_alarms(alarms: tuple[str, ...]) -> str:
-    """Wait until one of the alarms goes off; return which, and why.
+async def watch_alarms(alarms: tuple[str, ...], *, since: datetime) -> DescribeAlarmsResponse:
+    """Wait until one of the alarms goes off, or was red since then unseen, or is missing.
 
     The activity polls every few seconds, which adds no events to the history.
     """
-    answer = await call(
+    return await call(
         Alarms.watch_alarms,
-        WatchAlarmsRequest(alarm_names=list(alarms)),
+        WatchAlarmsRequest(alarm_names=list(alarms), since=since),
         summary=f"Watch {', '.join(alarms)}",
     )
-    return find_alarm_problem(answer, alarms) or "the alarms gave no answer"
+
+
+async def watch_alarm_data(alarms: tuple[str, ...]) -> DescribeAlarmsResponse:
+    """Wait until none of the alarms is without data, or one is missing."""
+    return await call(
+        Alarms.watch_alarm_data,
+        WatchAlarmDataRequest(alarm_names=list(alarms)),
+        summary=f"Wait until {', '.join(alarms)} has data",
+    )
 
 
 async def read_metrics(request: MetricsRequest) -> MetricsResponse:
@@ -261,6 +273,12 @@ def find_alarm_problem(answer: DescribeAlarmsResponse, alarms: tuple[str, ...]) 
     """Return why a release has to stop: an alarm that went off, or one that no longer exists."""
     for alarm in answer.firing:
         reason = (alarm.state_reason or "no reason given").rstrip(".")
+        if alarm.went_off_at is not None:
+            at = f"{alarm.went_off_at:%H:%M:%S}"
+            return (
+                f"alarm {alarm.alarm_name} went off at {at} UTC, when nobody could look, and is "
+                f"{alarm.state_value} again: {reason}"
+            )
         return f"alarm {alarm.alarm_name} went off: {reason}"
     missing = answer.find_missing(alarms)
     return f"alarm {', '.join(missing)}, which guards this release, is gone" if missing else None

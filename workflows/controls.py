@@ -54,12 +54,18 @@ class ResumeRequest(ControlRequest):
     """The input of ``resume``: ``{"by": "ana"}``."""
 
 
+class ReleaseStopped(Exception):
+    """The release has to be rolled back: a guard refused it, or ``$LATEST`` was changed."""
+
+
 class Controls:
     """What the updates have requested so far."""
 
     def __init__(self) -> None:
         """Begin with nothing requested."""
         self.paused = False
+        self.is_held = False
+        """Whether it is a guard that has paused the release, and no person."""
         self.promoted = False
         self.approved = False
         self.stop_reason: str | None = None
@@ -81,6 +87,14 @@ class Controls:
     def break_off(self, reason: str) -> None:
         """Stop the release, for a reason that says nothing about its candidate."""
         self.stop_reason = self.stop_reason or reason
+
+    def hold(self) -> None:
+        """Pause in a guard's name: see :meth:`release`. A person may take over, or resume."""
+        self.paused = self.is_held = True
+
+    def release(self) -> None:
+        """End the pause of :meth:`hold`."""
+        self.paused = self.is_held = False
 
     async def wait_while_paused(self) -> None:
         """Return at once, or as soon as the release is resumed."""
@@ -116,7 +130,7 @@ class Controls:
     def check_pause(self, status: ReleaseStatus) -> None:
         """Refuse to pause twice, or during promotion."""
         self.check_running(status)
-        refuse_if(self.paused, "paused already")
+        refuse_if(self.paused and not self.is_held, "paused already")
         promoting = self.promoted or status.phase is Phase.PROMOTING
         refuse_if(promoting, "too late: all traffic is going to the candidate")
 
@@ -184,7 +198,7 @@ class ControlHandlers:
     )
     def pause(self, request: ReasonedRequest) -> ReleaseStatus:
         """Hold a release at its current weight."""
-        self._controls.paused = True
+        self._controls.paused, self._controls.is_held = True, False
         note = _describe("Paused", request.by, request.reason)
         self._progress.report(note=note, paused=True)
         return self._progress.status
@@ -198,7 +212,7 @@ class ControlHandlers:
     )
     def resume(self, request: ResumeRequest) -> ReleaseStatus:
         """Continue a paused release."""
-        self._controls.paused = False
+        self._controls.release()
         self._progress.report(note=_describe("Resumed", request.by), paused=False)
         return self._progress.status
 
@@ -212,7 +226,8 @@ class ControlHandlers:
     )
     def promote(self, request: ReasonedRequest) -> ReleaseStatus:
         """Skip the steps that are left. Hooks and guards are not skipped."""
-        self._controls.promoted, self._controls.paused = True, False
+        self._controls.release()
+        self._controls.promoted = True
         note = _describe("Promoted", request.by, request.reason)
         self._progress.report(note=note, paused=False)
         return self._progress.status

@@ -1,8 +1,7 @@
 """What may stop a release: hooks, which are invoked, alarms and metrics, which are watched.
 
-Hooks are invoked once before traffic moves and once after. Alarms are watched from the first change
-of traffic, or from the first wait if that comes earlier, until the end. They are read once more at
-the end of each wait, and before all traffic moves at once: the watch may be seconds behind.
+Hooks are invoked once before traffic moves and once after. :mod:`workflows.alarm_guard` has the
+alarms.
 """
 
 from __future__ import annotations
@@ -10,21 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
-from typing import Final
 
 from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
 from activities.errors import Fault
-from activities.operation import READ
-from workflows import actions
-from workflows.call import CallOptions, end_task, root_cause, shield_from_cancel
-from workflows.controls import Controls
+from workflows.alarm_guard import AlarmGuard
+from workflows.call import end_task, root_cause, shield_from_cancel
+from workflows.controls import Controls, ReleaseStopped
 from workflows.domain.assessment import Assessment, Verdict
 from workflows.domain.rules import Rules
-from workflows.domain.status import Phase
 from workflows.invocations import invoke_hook
 from workflows.live_analysis import LiveAnalysis
 from workflows.metric_mapping import is_measured
@@ -34,18 +29,6 @@ from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.traffic import Traffic
-
-_WAITING: Final = {Phase.BAKING, Phase.AWAITING_APPROVAL}
-
-_ATTEMPTS_IN_TEN_MINUTES: Final = 24
-"""1 + 2 + 4 + 8 + 16 s, then every 30 s."""
-
-_PATIENT: Final = CallOptions(retry=replace(READ.retry, maximum_attempts=_ATTEMPTS_IN_TEN_MINUTES))
-"""A guard that is denied or away for less than ten minutes stops no release: as in the watch."""
-
-
-class ReleaseStopped(Exception):
-    """The release has to be rolled back: a guard refused it, or ``$LATEST`` was changed."""
 
 
 class Guards:
@@ -64,7 +47,7 @@ class Guards:
         self._traffic = traffic
         self._controls = controls
         self._progress = progress
-        self._ignored_alarms: frozenset[str] = frozenset()
+        self.alarms = AlarmGuard(request, traffic=traffic, controls=controls, progress=progress)
         self._step_rules: Rules | None = None
         self._metrics_task: asyncio.Task[None] | None = None
         self.analysis: LiveAnalysis | None = None
@@ -78,6 +61,7 @@ class Guards:
         Raises :class:`ReleaseRejected` where CloudWatch refuses to be read.
         """
         request = self._request
+        self.alarms.prepare(found.alarms)
         if request.hotfix:
             self._ignore_red_alarms(found.alarms)
         strategy, guards = request.strategy, request.judged_by
@@ -99,8 +83,7 @@ class Guards:
 
     def _ignore_red_alarms(self, states: dict[str, str]) -> None:
         """Ignore the alarms that were red before a hotfix began: they cannot speak against it."""
-        self._ignored_alarms = frozenset(name for name, state in states.items() if state == "ALARM")
-        names = ", ".join(sorted(self._ignored_alarms))
+        names = ", ".join(self.alarms.ignore_red(states))
         ignored = f"; red already, so ignored: {names}" if names else ""
         self._progress.report(note=f"Hotfix: {self._request.reason}{ignored}", hotfix=True)
 
@@ -163,42 +146,6 @@ class Guards:
         if self.analysis is None:
             raise RuntimeError("nothing is measured")
         return self.analysis
-
-    # --- alarms ----------------------------------------------------------------------------------
-
-    @property
-    def _alarms(self) -> tuple[str, ...]:
-        names = self._request.guards.alarms
-        return tuple(name for name in names if name not in self._ignored_alarms)
-
-    async def watch_alarms(self) -> None:
-        """Stop the release as soon as an alarm goes off, or cannot be read any more."""
-        if not self._request.guards.alarms:
-            return
-        await workflow.wait_condition(
-            lambda: (
-                self._traffic.journal.shifting
-                or self._controls.paused
-                or self._progress.status.phase in _WAITING
-            )
-        )
-        if not self._alarms:
-            return
-        try:
-            self._controls.stop(await actions.watch_alarms(self._alarms))
-        except Exception as error:  # noqa: BLE001 - whatever it is, alarms are not watched any more
-            if not is_cancelled_exception(error):
-                self._controls.break_off(f"the alarms cannot be read: {root_cause(error)}")
-
-    async def check_alarms(self) -> None:
-        """Read the alarms now. Raises :class:`ReleaseStopped` if one is red or gone."""
-        alarms = self._alarms
-        if not alarms:
-            return
-        states = await actions.read_alarms(alarms, options=_PATIENT)
-        problem = actions.find_alarm_problem(states, alarms)
-        if problem:
-            raise ReleaseStopped(problem)
 
     # --- hooks -----------------------------------------------------------------------------------
 

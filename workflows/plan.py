@@ -170,7 +170,7 @@ def _alarm_read(request: ReleaseRequest) -> tuple[str, ...]:
 
 
 def _shift(request: ReleaseRequest, candidate: str) -> Iterator[PlannedAction]:
-    alarms = request.guards.alarms
+    alarms = request.guards.alarm_names
     if alarms:
         text = f"From here on watch {', '.join(alarms)}: one in ALARM takes everything back"
         yield PlannedAction(text, ("watch_alarms",))

@@ -21,6 +21,7 @@ from activities.function_models import GetFunctionResponse, UpdateFunctionCodeRe
 from workflows import actions
 from workflows.call import call, root_cause
 from workflows.concurrency import read_provisioned
+from workflows.domain.alarm_name import find_foreign_alarms
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
 from workflows.past_rollouts import find_alias_history, find_previous_version
@@ -106,6 +107,12 @@ async def read_alarm_states(request: ReleaseRequest | RollbackRequest) -> dict[s
     answer = await or_reject(actions.read_alarms(names), field="guards.alarms")
     alarms = (*answer.metric_alarms, *answer.composite_alarms)
     return {alarm.alarm_name or "": alarm.state_value or "" for alarm in alarms}
+
+
+def refuse_foreign_alarms(request: ReleaseRequest | RollbackRequest, place: Place) -> None:
+    """Reject a release that an alarm of another account or region is to guard."""
+    if reasons := [*find_foreign_alarms(request.guards.alarms, place)]:
+        raise ReleaseRejected(*reasons)
 
 
 def hook_reads(request: ReleaseRequest | RollbackRequest) -> list[Coroutine[Any, Any, object]]:

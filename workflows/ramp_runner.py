@@ -11,10 +11,10 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from workflows.controls import Controls
+from workflows.controls import Controls, ReleaseStopped
 from workflows.domain.adaptive import Adaptive, Dose, Ramp, RampAction, decide_next_action
 from workflows.domain.status import Phase
-from workflows.guards import Guards, ReleaseStopped
+from workflows.guards import Guards
 from workflows.live_analysis import LiveAnalysis
 from workflows.progress import Progress
 from workflows.timer import SHORTEST, Timer

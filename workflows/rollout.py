@@ -20,12 +20,12 @@ from workflows.alias_undo import PutBackFailed
 from workflows.call import end_task, raise_if_cancelled, root_cause, shield_from_cancel
 from workflows.candidate import CandidateBuilder
 from workflows.concurrency_change import ConcurrencyChange
-from workflows.controls import ControlHandlers, Controls
+from workflows.controls import ControlHandlers, Controls, ReleaseStopped
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Place
 from workflows.foreign_routing import ForeignChange, ForeignRouting, describe_foreign
-from workflows.guards import Guards, ReleaseStopped
+from workflows.guards import Guards
 from workflows.past_rollouts import OBJECTION
 from workflows.preflight import PreflightResult, preflight
 from workflows.preflight_reads import ReleaseRejected
@@ -89,7 +89,7 @@ class ReleaseRun:
     async def run(self) -> ReleaseStatus:
         """See :meth:`Rollout.run`."""
         story = asyncio.create_task(self._roll_out())
-        alarms = asyncio.create_task(self._guards.watch_alarms())
+        alarms = asyncio.create_task(self._guards.alarms.watch())
         try:
             await workflow.wait_condition(
                 lambda: story.done() or self._controls.stop_reason is not None
@@ -146,7 +146,8 @@ class ReleaseRun:
         await concurrency.release_stable(candidate)
         note = f"All traffic is on version {candidate}"
         latest = await self._take_latest_back(found, candidate)
-        self._succeed(f"{note}; {latest}" if latest else note, candidate, 100)
+        unguarded = self._guards.alarms.closing_note
+        self._succeed("; ".join(filter(None, [note, latest, unguarded])), candidate, 100)
 
     def _check_rollout_id(self, place: Place) -> None:
         """Reject a rollout under another id than its alias': it would not hold the lock.
@@ -186,7 +187,7 @@ class ReleaseRun:
             await self._traffic.check_unchanged(Routing(version=candidate))
         else:
             if percent == 0:
-                await self._guards.check_alarms()
+                await self._guards.alarms.check()
             await self._traffic.route(
                 Routing(version=candidate), f"All traffic to version {candidate}"
             )
@@ -197,7 +198,7 @@ class ReleaseRun:
         alias = self._request.target.alias
         note = f"First release: {alias} begins at version {candidate}"
         self._progress.report(Phase.PROMOTING, note)
-        await self._guards.check_alarms()
+        await self._guards.alarms.check()
         await self._traffic.create_alias(candidate)
         self._report_promoted(candidate)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from workflows.controls import Controls
+from workflows.controls import Controls, ReleaseStopped
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.assessment import Verdict
 from workflows.domain.formatting import format_duration, format_number
@@ -19,7 +19,7 @@ from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase
 from workflows.domain.strategy import Analysis, Approval, Bake, OnNoData, SetWeight, Step
-from workflows.guards import Guards, ReleaseStopped
+from workflows.guards import Guards
 from workflows.invocations import send_probe
 from workflows.live_analysis import LiveAnalysis
 from workflows.past_rollouts import STEP_MEMO
@@ -85,7 +85,7 @@ class StrategyRunner:
                 await self._timer.wait_for_approval(f"Waiting for approval{limit}", at_most=timeout)
             case Probe():
                 await self._probe(step, candidate)
-        await self._guards.check_alarms()
+        await self._guards.alarms.check()
 
     async def _shift(self, percent: int, stable: str, candidate: str) -> None:
         note = f"Moving {percent}% of the traffic to version {candidate}"
@@ -114,7 +114,7 @@ class StrategyRunner:
         note = f"All traffic is on version {candidate}, watched for {length}{ready}"
         self._progress.report(Phase.BAKING, note)
         await self._timer.wait(duration, summary=f"Watch over version {candidate} for {length}")
-        await self._guards.check_alarms()
+        await self._guards.alarms.check()
 
     # --- bake and analysis -----------------------------------------------------------------------
 

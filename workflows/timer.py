@@ -9,10 +9,9 @@ from typing import Final
 from temporalio import workflow
 
 from workflows.call import raise_if_cancelled
-from workflows.controls import Controls
+from workflows.controls import Controls, ReleaseStopped
 from workflows.domain.formatting import format_duration
 from workflows.domain.status import Phase
-from workflows.guards import ReleaseStopped
 from workflows.progress import Progress
 
 SHORTEST: Final = timedelta(seconds=1)

@@ -41,7 +41,11 @@ def find_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
 
 def find_notes(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
     """Find what a person should know, and what does not stop the release: a sentence each."""
-    return [*_note_states(intent, facts), *find_concurrency_notes(intent, facts)]
+    return [
+        *_note_states(intent, facts),
+        *find_concurrency_notes(intent, facts),
+        *_note_alarms(facts),
+    ]
 
 
 def is_update_in_progress(build: FunctionBuild) -> bool:
@@ -146,3 +150,12 @@ def _check_alarms(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]
                 )
             case _:
                 pass
+
+
+def _note_alarms(facts: PreflightFacts) -> Iterator[str]:
+    for name, state in facts.alarms.items():
+        if state == "INSUFFICIENT_DATA":
+            yield (
+                f"Alarm {name} has no data (INSUFFICIENT_DATA): as long as that lasts, it guards "
+                "nothing (`guards.on_no_data`)"
+            )
