@@ -89,7 +89,9 @@ class AliasUndo:
                 raise
             await self._restore_own(before, written)
 
-    async def _restore(self, before: Routing, revision: str | None) -> None:
+    async def _restore(
+        self, before: Routing, revision: str | None, *, is_needed: bool = True
+    ) -> None:
         target = self._journal.target
 
         async def write(options: CallOptions) -> None:
@@ -101,7 +103,7 @@ class AliasUndo:
                 options=options,
             )
 
-        await self._retry.run(write, refusals=ALIAS_REFUSALS)
+        await self._retry.run(write, refusals=ALIAS_REFUSALS, is_needed=is_needed)
 
     async def _restore_own(self, before: Routing, written: Routing) -> None:
         """Restore an alias whose revision has changed, as long as it routes as it was written."""
@@ -130,13 +132,14 @@ class AliasUndo:
             alias = await self._read_own()
             if alias is None:
                 raise ForeignChange("it is gone: somebody deleted it")
+            is_needed = actions.routing_of(alias) != before
             try:
-                await self._restore(before, alias.revision_id)
+                await self._restore(before, alias.revision_id, is_needed=is_needed)
             except ActivityError as error:
                 is_stale = fault_of(error) is Fault.STALE
                 if is_stale and reads_left:
                     continue
-                if is_stale or actions.routing_of(alias) != before:
+                if is_stale or is_needed:
                     raise
             return
 

@@ -49,28 +49,35 @@ class UndoRetry:
         """
         self._report = report
         self._given_up = given_up
+        self._cause = ""
 
     async def run(
         self,
         action: Callable[[CallOptions], Awaitable[_Result]],
         *,
         refusals: frozenset[Fault] = REFUSALS,
+        is_needed: bool = True,
     ) -> _Result:
         """Carry out an action, again and again for every fault that is not one of ``refusals``.
 
-        Raises ``ActivityError`` for those, and :class:`GivenUp` where a person gave up.
+        An action that is not needed is carried out in one round only. Raises ``ActivityError`` for
+        a refusal, and where an action that is not needed failed, and :class:`GivenUp` where a
+        person gave up.
         """
+        self._cause = "it was still being attempted"
         for options in _iterate_rounds():
             started = workflow.now()
             try:
                 return await self._until_given_up(action(options))
             except ActivityError as error:
-                if fault_of(error) in refusals or not workflow.patched("undo-until-it-succeeds"):
+                if fault_of(error) in refusals or not is_needed:
                     raise
-                cause = root_cause(error)
-            if given_up := self._given_up():
-                raise GivenUp(f"{cause} ({given_up})")
-            self._report(cause)
+                if not workflow.patched("undo-until-it-succeeds"):
+                    raise
+                self._cause = root_cause(error)
+            if self._given_up():
+                raise self._end()
+            self._report(self._cause)
             await self._pause(_MAX_INTERVAL - (workflow.now() - started))
         raise AssertionError("rounds have no end")
 
@@ -85,8 +92,11 @@ class UndoRetry:
             return await task
         except (ActivityError, asyncio.CancelledError) as error:
             if is_cancelled_exception(error):
-                raise GivenUp(f"it was still being attempted ({self._given_up()})") from None
+                raise self._end() from None
             raise
+
+    def _end(self) -> GivenUp:
+        return GivenUp(f"{self._cause} ({self._given_up()})")
 
     async def _pause(self, left: timedelta) -> None:
         """Wait for the rest of an interval: a permanent failure takes no time of its own."""
