@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from temporalio import activity
@@ -20,7 +20,7 @@ from activities.settling import poll_until_settled, raise_if_failed
 
 NAME: Final = "restore_latest"
 
-_DENIED_PATIENCE: Final = timedelta(seconds=20)
+_DENIED_PATIENCE: Final = timedelta(seconds=10)
 """How long a denied part is attempted again: permissions take some seconds to take effect."""
 
 _DENIED_ACTION: Final = re.compile(r"to perform:? ([\w-]+:\w+)")
@@ -87,4 +87,5 @@ def _has_waited(patience: timedelta) -> bool:
     """Whether this activity was scheduled so long ago; true outside of an activity."""
     if not activity.in_activity():
         return True
-    return datetime.now(UTC) - activity.info().scheduled_time >= patience
+    info = activity.info()
+    return info.started_time - info.scheduled_time >= patience
