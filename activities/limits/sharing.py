@@ -71,7 +71,7 @@ class RateShare:
         self._limits = limits
         self._workers = 1
         self._heartbeats: dict[str, tuple[int, float]] = {}
-        self._gone = set[str]()
+        self._listed = set[str]()
 
     async def start(self) -> None:
         """Count the workers and use half of a share; call it before the first poll."""
@@ -112,10 +112,13 @@ class RateShare:
         One that was killed is listed for :data:`HEARTBEAT_EXPIRY_SECONDS` after the first call.
         """
         live = await self._list_live_workers()
-        return live or await list_pollers(self._client, self.task_queue) - self._gone
+        if live:
+            return live
+        pollers = await list_pollers(self._client, self.task_queue)
+        return pollers if live is None else pollers - self._listed
 
-    async def _list_live_workers(self) -> set[str]:
-        """The identities of workers with a recent heartbeat; none without a list.
+    async def _list_live_workers(self) -> set[str] | None:
+        """The identities of workers with a recent heartbeat; None where Temporal gives no list.
 
         A heartbeat's age is measured with this machine's clock, from when its timestamp was first
         observed to change: the clocks of other workers may be wrong.
@@ -130,14 +133,14 @@ class RateShare:
                 request, timeout=_REQUEST_TIMEOUT
             )
         except RPCError:  # unknown, not allowed, or unreachable: list_pollers shows which
-            return set()
+            return None
         now, found = asyncio.get_running_loop().time(), set[str]()
         previous = self._heartbeats
         self._heartbeats = {}
         for info in response.workers_info:
             worker = info.worker_heartbeat
+            self._listed.add(worker.worker_identity)
             if worker.status == WorkerStatus.WORKER_STATUS_SHUTDOWN:
-                self._gone.add(worker.worker_identity)
                 continue
             key, sent_at = worker.worker_instance_key, worker.heartbeat_time.ToNanoseconds()
             last_sent_at, observed_at = previous.get(key, (0, 0.0))
