@@ -446,8 +446,9 @@ def _placed(course: Course) -> Iterator[str]:
         yield f"{course}: rejected, and had written {[entry.operation for entry in course.writes]}"
     if course.rejected or theirs or course.ended == float("inf"):
         return
-    if course.completed and there != Routing(course.inner.candidate or course.candidate or ""):
-        yield f"{course}: completed with the alias on {there}, not on {course.candidate}"
+    candidate = course.inner.candidate or course.candidate  # none where there was nothing to do
+    if course.completed and there != (Routing(candidate) if candidate else course.before):
+        yield f"{course}: completed with the alias on {there}, not on {candidate}"
     if course.undone and there != course.before:
         yield f"{course}: rolled back with the alias on {there}, not on {course.before}"
 
