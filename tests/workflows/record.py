@@ -224,6 +224,39 @@ async def foreign_code(harness: Harness) -> Handle:
     )
 
 
+async def refused_upload(harness: Harness) -> Handle:
+    """AWS refuses the package: ``$LATEST`` is left as it is."""
+    artifact = {"kind": "s3", "bucket": "artifacts", "key": "typo.zip"}
+    return await harness.start("Release", harness.request(artifact=artifact, **SHORT))
+
+
+async def foreign_setting(harness: Harness) -> Handle:
+    """Another writer changes a setting after the upload: our code is put back."""
+
+    def change(_: object) -> None:
+        settings = {"FunctionName": harness.function, "Timeout": 77}
+        harness.aws.apply("update_function_configuration", **settings)
+        harness.aws.settle(harness.function)
+
+    harness.aws.before("update_function_configuration", change)
+    request = harness.request(
+        artifact=harness.package("three"), configuration={"MemorySize": 512}, **SHORT
+    )
+    return await harness.start("Release", request)
+
+
+async def refused_first(harness: Harness) -> Handle:
+    """The first release of an alias is refused by a hook: ``$LATEST`` is put back."""
+    del harness.state.aliases["live"]
+    harness.aws.hook("smoke", refuse)
+    request = harness.request(
+        artifact=harness.package("three"),
+        configuration={"MemorySize": 512},
+        hooks={"after_traffic": "smoke"},
+    )
+    return await harness.start("Release", request)
+
+
 async def rollback(harness: Harness) -> Handle:
     """An alias is moved to an earlier version."""
     return await harness.start("Rollback", harness.request(version="1", requested_by="ana"))
@@ -336,6 +369,9 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         foreign,
         foreign_upload,
         foreign_code,
+        refused_upload,
+        foreign_setting,
+        refused_first,
         rollback,
         terminated,
         terminated_with_concurrency,

@@ -61,7 +61,12 @@ async def test_typo_in_the_artifact_changes_nothing_in_latest(harness: Harness) 
 
 async def test_denied_upload_changes_nothing_in_latest(harness: Harness) -> None:
     before = leave_unpublished(harness)
-    harness.aws.fail("update_function_code", "AccessDeniedException", "no", times=None)
+
+    def deny(call: Call) -> None:
+        if "S3Key" in call.parameters:
+            raise denied("s3:GetObject", "arn:aws:s3:::artifacts/three.zip")
+
+    harness.aws.before("update_function_code", deny, times=None)
     end = await harness.release(artifact=harness.package("three"), **INCLUDED)
     assert end.kind == "ReleaseRolledBack", end
     assert harness.aws.writes == []
