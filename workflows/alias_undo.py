@@ -19,9 +19,10 @@ from activities.errors import Fault
 from activities.operation import WRITE
 from workflows import actions
 from workflows.call import CallOptions, fault_of, root_cause
+from workflows.controls import Choice
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
-from workflows.foreign_routing import Choice, ForeignChange, describe_foreign, is_own
+from workflows.foreign_routing import ForeignChange, describe_foreign, is_own
 from workflows.undo_retry import ALIAS_REFUSALS, GivenUp, UndoRetry
 
 INVALID: Final = "what AWS returned for it before is not a valid request"

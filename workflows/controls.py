@@ -8,7 +8,8 @@ before it is recorded, with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Final, Literal
+from enum import StrEnum
+from typing import Annotated, Final
 
 from pydantic import StringConstraints
 from temporalio import workflow
@@ -22,6 +23,14 @@ from workflows.progress import Progress
 _OVER: Final = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Choice(StrEnum):
+    """What happens with foreign routing: it becomes stable, is overwritten, or is left."""
+
+    ADOPT = "adopt"
+    OVERWRITE = "overwrite"
+    LEAVE = "leave"
 
 
 class ControlRequest(Input):
@@ -47,7 +56,7 @@ class ReasonedRequest(ControlRequest):
 class ResolveRequest(ReasonedRequest):
     """The input of ``resolve``: ``{"by": "ana", "choice": "overwrite"}``."""
 
-    choice: Literal["adopt", "overwrite", "leave"]
+    choice: Choice
 
 
 class ResumeRequest(ControlRequest):
@@ -74,10 +83,10 @@ class Controls:
         """Whether that reason speaks against the candidate."""
         self.given_up: str | None = None
         """Who gave up the undo, and why, once somebody has."""
-        self.choice: str | None = None
+        self.choice: Choice | None = None
         """What a person chose about foreign routing, until it is taken."""
         self._problem: str | None = None
-        self._choices: frozenset[str] = frozenset()
+        self._choices: frozenset[Choice] = frozenset()
 
     def stop(self, reason: str) -> None:
         """Stop the release: its candidate is refused. The first reason counts."""
@@ -106,11 +115,11 @@ class Controls:
         """Allow to give up an undo that does not succeed, for this reason."""
         self._problem = problem
 
-    def offer(self, choices: Iterable[str]) -> None:
+    def offer(self, choices: Iterable[Choice]) -> None:
         """Allow these choices about foreign routing."""
         self._choices = frozenset(choices)
 
-    def take_choice(self) -> str | None:
+    def take_choice(self) -> Choice | None:
         """Return what was chosen, and allow no choice any more."""
         choice, self.choice, self._choices = self.choice, None, frozenset()
         return choice
@@ -156,7 +165,7 @@ class Controls:
             "is failing (abort stops a release that is running)",
         )
 
-    def check_resolve(self, choice: str) -> None:
+    def check_resolve(self, choice: Choice) -> None:
         """Refuse a choice that nobody waits for, and one that is not possible."""
         refuse_if(not self._choices, "nothing to resolve: no foreign routing waits for a choice")
         refuse_if(self.choice, f"resolved already: {self.choice}")

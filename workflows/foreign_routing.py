@@ -8,12 +8,11 @@ moves provisioned concurrency of an alias from one version to another.
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 
 from temporalio import workflow
 
-from workflows.controls import Controls
+from workflows.controls import Choice, Controls
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 from workflows.progress import Progress
@@ -22,14 +21,6 @@ TIME_TO_CHOOSE: Final = timedelta(hours=1)
 """How long a person may choose, where ``guards.on_foreign`` is ``ask``."""
 
 _FOUND_LENGTH: Final = 500
-
-
-class Choice(StrEnum):
-    """What happens with foreign routing: it becomes stable, is overwritten, or is left."""
-
-    ADOPT = "adopt"
-    OVERWRITE = "overwrite"
-    LEAVE = "leave"
 
 
 class ForeignChange(Exception):
@@ -73,7 +64,7 @@ class ForeignRouting:
         finally:
             choice = self._controls.take_choice()
         self._progress.report(note=before)
-        return Choice(choice or Choice.LEAVE)
+        return choice or Choice.LEAVE
 
 
 def is_own(found: Routing, written: Routing, *others: str | None) -> bool:

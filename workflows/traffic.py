@@ -15,11 +15,12 @@ from temporalio.exceptions import ActivityError
 from activities.errors import Fault
 from workflows import actions
 from workflows.call import fault_of, root_cause
+from workflows.controls import Choice
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, TrafficSplit
 from workflows.domain.target import Target
-from workflows.foreign_routing import Choice, ForeignChange, ForeignRouting, is_own
+from workflows.foreign_routing import ForeignChange, ForeignRouting, is_own
 from workflows.past_rollouts import JOURNAL_MEMO
 from workflows.preflight import PreflightResult
 from workflows.progress import Progress
@@ -56,7 +57,11 @@ class Traffic:
             }
         )
         self._progress.report(
-            stable=self.journal.stable, routing=self.split(None, 0), notes=found.notes
+            account=found.place.account,
+            region=found.place.region,
+            stable=self.journal.stable,
+            routing=self.split(None, 0),
+            notes=found.notes,
         )
 
     def take_over(self, journal: Journal) -> None:

@@ -15,8 +15,8 @@ from workflows.cli import app
 def test_help_names_every_command_exit_status_and_variable() -> None:
     output = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout
     commands = (
-        "start status watch approve pause resume promote abort rollback history explain rejudge "
-        "plan schedule"
+        "start status watch approve pause resume promote abort give-up resolve rollback "
+        "history explain rejudge plan schedule"
     )
     variables = "TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_PROFILE RELEASES_TASK_QUEUE"
     for word in [*commands.split(), *variables.split(), "0 succeeded", "4 not rolled back"]:

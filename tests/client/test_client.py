@@ -21,6 +21,7 @@ from workflows.client.errors import (
     NoWorker,
     Refused,
 )
+from workflows.controls import Choice
 from workflows.domain.target import Target
 from workflows.request import RollbackRequest
 
@@ -204,3 +205,13 @@ async def test_plan_of_input_that_the_worker_rejects_is_refused(
 async def test_plan_without_a_worker_times_out(releases: ReleaseClient, harness: Harness) -> None:
     with pytest.raises(NoWorker, match="no worker on unserved"):
         await releases.plan(make_request(harness), task_queue="unserved")
+
+
+async def test_give_up_and_resolve_are_refused_where_nothing_waits_for_them(
+    releases: ReleaseClient, harness: Harness
+) -> None:
+    await start_waiting_release(releases, harness)
+    with pytest.raises(Refused, match="^nothing to give up"):
+        await releases.give_up(harness.function, by="ana", reason="the account is closed")
+    with pytest.raises(Refused, match="^nothing to resolve"):
+        await releases.resolve(harness.function, Choice.OVERWRITE, by="ana")

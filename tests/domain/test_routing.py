@@ -53,5 +53,5 @@ def test_routing_reads_as_where_traffic_goes() -> None:
     assert str(Routing(version="7")) == "version 7"
     assert (
         str(Routing(version="7", weights={"8": 0.1}))
-        == "version 7 with 0.1 of the traffic to version 8"
+        == "version 7, 10% to version 8"
     )

@@ -243,3 +243,131 @@ async def test_foreign_change_of_latest_in_the_bake_stays(harness: Harness, part
     found = (harness.state.latest["CodeSha256"], harness.state.latest["Timeout"])
     stable = harness.state.versions["2"]["CodeSha256"]
     assert found == ((theirs, 3) if part == "code" else (stable, 77))
+
+
+# --- the same routing at another revision, and a person who chooses ---
+
+
+def edit_description(harness: Harness) -> None:
+    """Do what Terraform and CDK do: write the alias as it is, with another description."""
+    harness.aws.apply(
+        "update_alias", FunctionName=harness.function, Name="live", Description="by terraform"
+    )
+
+
+@pytest.mark.parametrize("how", ["goes on", "is aborted"])
+async def test_edited_description_of_the_alias_is_not_foreign(harness: Harness, how: str) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    edit_description(harness)
+    if how == "is aborted":
+        await harness.send("abort")
+    end = await harness.finish(handle)
+    assert end.kind == ("Completed" if how == "goes on" else "ReleaseRolledBack"), end
+    assert harness.aws.routing(harness.function) == ("3" if how == "goes on" else "2", {})
+    assert harness.state.aliases["live"]["Description"] == "by terraform"
+
+
+async def test_description_edited_at_each_write_is_not_foreign(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    for skip in range(2):
+        harness.aws.before("update_alias", lambda _: edit_description(harness), skip=skip)
+    end = await harness.finish(handle)
+    assert end.kind == "Completed", end
+    assert harness.aws.routing(harness.function) == ("3", {})
+
+
+async def test_weights_of_aws_itself_are_not_foreign(harness: Harness) -> None:
+    steps = [{"kind": "set_weight", "percent": 100}, {"kind": "bake", "duration": "5m"}]
+    handle = await harness.begin_until("baking", strategy={"steps": steps})
+    create_move(harness, "3", {"2": 1.0})()
+    end = await harness.finish(handle)
+    assert end.kind == "Completed", end
+
+
+async def test_ending_names_the_command_that_puts_the_alias_back(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    create_move(harness)()
+    end = await harness.finish(handle)
+    assert end.kind == "RollbackFailed"
+    assert f"releases rollback {harness.function}:live --to 2" in end.text
+
+
+async def wait_for_question(harness: Harness) -> None:
+    async def is_asked() -> bool:
+        return "Resolve within 1 h" in (await harness.status()).note
+
+    await harness.wait_until(is_asked)
+
+
+ASK: dict[str, Any] = {"guards": {"on_foreign": "ask"}}
+SHORT_CANARY: dict[str, Any] = {
+    "strategy": {
+        "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("choice", "kind", "routing"),
+    [
+        ("adopt", "Completed", ("3", {})),
+        ("overwrite", "Completed", ("3", {})),
+        ("leave", "RollbackFailed", ("1", {})),
+    ],
+)
+async def test_person_chooses_about_foreign_routing(
+    harness: Harness, choice: str, kind: str, routing: Any
+) -> None:
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **ASK, **SHORT_CANARY)
+    await harness.wait_for(hold.reached)
+    create_move(harness)()
+    hold.release()
+    await wait_for_question(harness)
+    await harness.send("resolve", choice=choice)
+    end = await harness.finish(handle)
+    assert (end.kind, harness.aws.routing(harness.function)) == (kind, routing), end
+
+
+async def test_adopted_routing_is_what_an_abort_goes_back_to(harness: Harness) -> None:
+    steps = [
+        {"kind": "set_weight", "percent": 10},
+        {"kind": "approval", "timeout": "1h"},
+        {"kind": "set_weight", "percent": 50},
+        {"kind": "approval", "timeout": "1h"},
+    ]
+    handle = await harness.begin_until("awaiting_approval", strategy={"steps": steps}, **ASK)
+    create_move(harness)()
+    await harness.send("approve")
+    await wait_for_question(harness)
+    await harness.send("resolve", choice="adopt")
+    await harness.wait_for_phase("awaiting_approval", percent=50)
+    assert harness.aws.routing(harness.function) == ("1", {"3": 0.5})
+    await harness.send("abort")
+    assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
+    assert harness.aws.routing(harness.function) == ("1", {})
+
+
+async def test_person_chooses_about_foreign_routing_in_an_undo(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **ASK, **CANARY)
+    create_move(harness)()
+    await harness.send("abort")
+    await wait_for_question(harness)
+    await harness.send("resolve", choice="overwrite")
+    end = await harness.finish(handle)
+    assert end.kind == "ReleaseRolledBack", end
+    assert harness.aws.routing(harness.function) == ("2", {})
+
+
+async def test_question_that_nobody_answers_ends_the_release(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **ASK, **CANARY)
+    create_move(harness)()
+    end = await harness.finish(handle)
+    assert end.kind == "RollbackFailed"
+    assert harness.aws.routing(harness.function) == ("1", {})
+
+
+async def test_choice_is_refused_where_nobody_waits_for_it(harness: Harness) -> None:
+    await harness.begin_until("baking", **ASK, **CANARY)
+    refusal = await harness.expect_refusal("resolve", {"by": "ana", "choice": "adopt"})
+    assert "nothing to resolve" in refusal

@@ -9,7 +9,8 @@ Reading order:
 - :mod:`~workflows.cli.upload`: uploads a local package
 - :mod:`~workflows.cli.status`: ``status``, ``history``
 - :mod:`~workflows.cli.watch`: ``watch``
-- :mod:`~workflows.cli.controls`: ``approve``, ``pause``, ``resume``, ``promote``, ``abort``
+- :mod:`~workflows.cli.controls`: ``approve``, ``pause``, ``resume``, ``promote``, ``abort``,
+  ``give-up``, ``resolve``
 - :mod:`~workflows.cli.explain`: ``explain``, ``rejudge``
 - :mod:`~workflows.cli.schedule`: ``schedule …``
 - :mod:`~workflows.cli.render`: statuses, updates and plans as text
@@ -42,6 +43,8 @@ app.command()(make_command(controls.pause))
 app.command()(make_command(controls.resume))
 app.command()(make_command(controls.promote))
 app.command()(make_command(controls.abort))
+app.command()(make_command(controls.give_up))
+app.command()(make_command(controls.resolve))
 app.command()(make_command(start.rollback))
 app.command()(make_command(status.history))
 app.command()(make_command(explain.explain))

@@ -1,4 +1,4 @@
-"""The five controls of a running release.
+"""The controls of a running release.
 
 A refusal is one sentence on stderr, and exit status 1.
 """
@@ -19,6 +19,7 @@ from workflows.cli.app import (
     make_stdout_console,
 )
 from workflows.cli.render import render_status
+from workflows.controls import Choice
 from workflows.domain.status import ReleaseStatus
 
 
@@ -67,6 +68,34 @@ async def abort(target: TargetArgument, reason: ReasonOption = "", by: ByOption 
     $ releases abort checkout:live --reason "wrong build"
     """
     _print_status(await (await connect()).abort(target, by=by or get_user_name(), reason=reason))
+
+
+async def give_up(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
+    """End an undo that cannot succeed; the alias stays where it is.
+
+    An undo is retried without end while AWS refuses it. Refused while no undo is failing.
+
+    $ releases give-up checkout:live --reason "the account is closed"
+    """
+    _print_status(await (await connect()).give_up(target, by=by or get_user_name(), reason=reason))
+
+
+async def resolve(
+    target: TargetArgument,
+    choice: Annotated[Choice, typer.Argument(help="What happens with that routing.")],
+    reason: ReasonOption = "",
+    by: ByOption = "",
+) -> None:
+    """Choose about routing that another writer has set on the alias.
+
+    For a release with guards.on_foreign: ask, which waits an hour for it. adopt makes that routing
+    the stable one, overwrite restores the release's own, leave ends the release there.
+
+    $ releases resolve checkout:live overwrite
+    """
+    releases = await connect()
+    who = by or get_user_name()
+    _print_status(await releases.resolve(target, choice, by=who, reason=reason))
 
 
 def _print_status(status: ReleaseStatus) -> None:

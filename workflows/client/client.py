@@ -44,7 +44,12 @@ from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
 from workflows.client.watch import Watch, WatchUpdate
-from workflows.controls import ApproveRequest, ReasonedRequest, ResumeRequest
+from workflows.controls import (
+    ApproveRequest,
+    ReasonedRequest,
+    ResolveRequest,
+    ResumeRequest,
+)
 from workflows.domain.rules import Rules
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Target
@@ -250,6 +255,29 @@ class ReleaseClient:
         Returns before that is done. Errors as for :meth:`approve`.
         """
         return await self._send_control(target, "abort", ReasonedRequest(by=by, reason=reason))
+
+    async def give_up(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
+        """End an undo that cannot succeed; what is not back stays as it is.
+
+        Errors as for :meth:`approve`.
+        """
+        return await self._send_control(target, "give_up", ReasonedRequest(by=by, reason=reason))
+
+    async def resolve(
+        self,
+        target: str | Target,
+        choice: Choice,
+        *,
+        by: str,
+        reason: str = "",
+    ) -> ReleaseStatus:
+        """Choose what happens with routing that another writer has set.
+
+        ``adopt`` makes it the stable routing, ``overwrite`` restores the release's own, ``leave``
+        ends the release there. Errors as for :meth:`approve`.
+        """
+        request = ResolveRequest(by=by, choice=choice, reason=reason)
+        return await self._send_control(target, "resolve", request)
 
     # --- private -----------------------------------------------------------------------------
 

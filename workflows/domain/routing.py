@@ -44,8 +44,8 @@ class Routing(BaseModel):
         return {self.version, *self.weights} <= set(versions)
 
     def __str__(self) -> str:
-        others = ", ".join(
-            f"{weight:.4g} of the traffic to version {version}"
+        others = "".join(
+            f", {100 * weight:.4g}% to version {version}"
             for version, weight in self.weights.items()
         )
-        return f"version {self.version}" + (f" with {others}" if others else "")
+        return f"version {self.version}{others}"
