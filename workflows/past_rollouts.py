@@ -178,7 +178,7 @@ async def _read_request(
 async def _read_objection(handle: WorkflowHandle[Any, Any]) -> tuple[ReleaseStatus | None, str]:
     """Read the last status of a release that was stopped, and why.
 
-    No status where nothing was said against its candidate.
+    No status where there was no objection to its candidate.
     """
     try:
         await handle.result(follow_runs=False)

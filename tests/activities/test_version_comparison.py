@@ -98,7 +98,7 @@ async def test_image_is_known_by_its_digest(aws: FakeLambda) -> None:
     assert await find(aws, "3", code=code) is None
 
 
-async def test_what_equals_the_live_version_equals_no_other(aws: FakeLambda) -> None:
+async def test_content_of_the_live_version_equals_no_other(aws: FakeLambda) -> None:
     publish(aws, MemorySize=128)
     assert await find(aws, "2", live="4") is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 
 from tests.cli.shell import Shell, start_waiting_release
@@ -145,16 +146,54 @@ async def test_rollback_goes_to_the_previous_or_the_named_version(
     result = await shell("rollback", harness.function, "--wait")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         0,
-        "✓ All traffic is on version 2",
+        "✓ All traffic is on version 2; $LATEST is version 2 again, too",
     )
     result = await shell(
         "rollback", f"{harness.function}:live", "--to", "1", "--reason", "older", "--watch"
     )
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         0,
-        "✓ All traffic is on version 1",
+        "✓ All traffic is on version 1; $LATEST is version 1 again, too",
     )
     assert (await shell("rollback", harness.function, "--to", "one")).exit_code == 2
+
+
+async def test_rejected_weights_name_the_command_that_mends_them(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    harness.move_alias("2", {"1": 0.1})
+    result = await shell("start", harness.function, "--s3", package, "--wait")
+    assert result.exit_code == 1
+    [command] = re.findall(r"`releases (rollback [^`]+)`", " ".join(result.stdout.split()))
+    result = await shell(*command.split(), "--wait")
+    assert result.exit_code == 0
+    assert harness.aws.routing(harness.function) == ("2", {})
+
+
+async def test_start_ships_again_what_was_rolled_back_with_again(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    start = ("start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
+    assert (await shell(*start)).exit_code == 0
+    assert (await shell("rollback", harness.function, "--wait")).exit_code == 0
+    result = await shell(*start)
+    assert result.exit_code == 1
+    assert "version 3 was rolled back from by ana" in " ".join(result.stdout.split())
+    assert (await shell(*start, "--again")).exit_code == 2
+    assert (await shell(*start, "--again", "--reason", "it was the database")).exit_code == 0
+    assert harness.aws.routing(harness.function) == ("3", {})
+
+
+async def test_rollback_takes_the_keys_of_its_input(shell: Shell, harness: Harness) -> None:
+    harness.aws.alarms["errors"] = "ALARM"
+    rollback = ("rollback", harness.function, "--to", "1", "--alarm", "errors", "--wait")
+    assert (await shell(*rollback)).exit_code == 1
+    assert (await shell(*rollback, "--hotfix")).exit_code == 2
+    result = await shell(
+        *rollback, "--hotfix", "--reason", "500s", "--provisioned", "3", "--even-if-inactive"
+    )
+    assert result.exit_code == 0, result.stdout
+    assert harness.state.provisioned["1"]["RequestedProvisionedConcurrentExecutions"] == 3
 
 
 async def test_plan_exits_with_1_if_the_release_would_be_rejected(
