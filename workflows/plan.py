@@ -39,6 +39,8 @@ class ReleasePlan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     target: Target
+    account: str | None = None
+    region: str | None = None
     rollout: str | None = None
     stable: str | None = None
     candidate: str | None = None
@@ -85,6 +87,8 @@ def outline(request: ReleaseRequest, found: PreflightResult) -> ReleasePlan:
     takes_steps = live is not None and not is_live
     return ReleasePlan(
         target=found.target,
+        account=found.place.account,
+        region=found.place.region,
         rollout=found.place.rollout_id(found.target.alias),
         stable=live,
         candidate=found.version,

@@ -67,7 +67,13 @@ class ReleaseRun:
     ) -> None:
         """Compose the parts and report the first phase."""
         target, strategy = request.target.bare, request.strategy
-        progress.begin(ReleaseStatus(target=target, steps=len(strategy.steps)), strategy)
+        status = ReleaseStatus(
+            target=target,
+            account=request.target.account,
+            region=request.target.region,
+            steps=len(strategy.steps),
+        )
+        progress.begin(status, strategy)
         self._request = request
         self._controls = controls
         self._progress = progress

@@ -74,6 +74,9 @@ class Supervisor:
             place = place_of(await locate(request.target), request.target)
         except ReleaseRejected as error:
             raise self._reject(str(error)) from None
+        workflow.set_current_details(
+            f"**{request.summary}**\n\n{request.reason}\n\nAccount {place.account}, {place.region}."
+        )
         rollout = await self._start(place)
         if rollout is None:
             return await self._follow(place.rollout_id(self._target.alias))
@@ -216,10 +219,13 @@ class Supervisor:
         self, phase: Phase, reason: str, failure_type: str, journal: Journal | None = None
     ) -> ApplicationError:
         stable, candidate = (journal.stable, journal.candidate) if journal else (None, None)
+        located = journal.target if journal else self._request.target
         status = ReleaseStatus(
             phase=phase,
             note=reason,
             target=self._target,
+            account=located.account,
+            region=located.region,
             stable=stable,
             candidate=candidate,
             routing=TrafficSplit(stable=stable, percent=0),

@@ -55,6 +55,8 @@ def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetim
     phase = (format_phase(status), PHASES.get(status.phase, BUSY))
     head = Text.assemble((str(status.target), "bold"), "  ", hotfix, phase)
     lines: list[RenderableType] = [head, Text(f"  {status.note}")]
+    if status.account:
+        lines.append(Text(f"  account {status.account}, {status.region}", style=DIM))
     if status.candidate:
         percent = status.routing.percent
         traffic = f"  {draw_bar(percent)} {percent}% to version {status.candidate}"
@@ -67,6 +69,7 @@ def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetim
         lines += _render_steps(status, strategy, now)
     elif status.steps:
         lines.append(Text(f"  step {status.step} of {status.steps} done"))
+    lines += _render_notes(status.notes)
     return Group(*lines)
 
 
@@ -149,6 +152,8 @@ def render_plan(plan: ReleasePlan, request: ReleaseRequest) -> Group:
             Text("  It would be rejected:", style=BAD),
             *(Text(f"  ✗ {refusal}") for refusal in plan.refusals),
         )
+    if plan.account:
+        lines.append(Text(f"  account {plan.account}, {plan.region}", style=DIM))
     lines.append(Text(f"  now: {plan.routing or 'there is no such alias yet'}", style=DIM))
     lines += [Text(f"  {number}. {step}") for number, step in enumerate(plan.steps, 1)]
     calls = ", ".join(
@@ -157,7 +162,13 @@ def render_plan(plan: ReleasePlan, request: ReleaseRequest) -> Group:
     lines.append(Text(f"  calls: {calls or 'none'}", style=DIM))
     if plan.at_least:
         lines.append(Text(f"  takes {format_duration(plan.at_least)} at least", style=DIM))
-    return Group(*lines)
+    return Group(*lines, *_render_notes(plan.notes))
+
+
+def _render_notes(notes: tuple[str, ...]) -> Iterator[Text]:
+    """Render what a person should know, one line each."""
+    for note in notes:
+        yield Text.assemble("  ", ("!", WARNING), f" {note}")
 
 
 def _render_analysis(analysis: AnalysisStatus, status: ReleaseStatus) -> Iterator[Text]:

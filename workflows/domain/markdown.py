@@ -50,6 +50,8 @@ def render_page(
         f"> {status.note}",
         "",
     ]
+    if status.account:
+        lines += [f"Account {status.account}, {status.region}.", ""]
     if status.candidate:
         percent, rest = status.routing.percent, f"the rest to version {status.stable or '–'}"
         lines += [

@@ -74,6 +74,7 @@ class AnalysisStatus(BaseModel):
 class ReleaseStatus(BaseModel):
     """A release at one moment.
 
+    - ``account`` and ``region``: where the function is, once that is known.
     - ``step``: how many of the ``steps`` are done.
     - ``ends_at``: when the current wait ends; None where it has no end.
     - ``analysis``: only where metrics are assessed.
@@ -86,6 +87,8 @@ class ReleaseStatus(BaseModel):
     phase: Phase = Phase.PREPARING
     note: str = ""
     target: Target
+    account: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    region: str | None = Field(default=None, exclude_if=lambda value: value is None)
     stable: str | None = None
     candidate: str | None = None
     routing: TrafficSplit = TrafficSplit()
