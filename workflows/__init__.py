@@ -9,7 +9,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.request`: the inputs of all of them; :mod:`~workflows.guard_settings` is a part
 - :mod:`~workflows.preflight`, :mod:`~workflows.preflight_reads`: what is read before anything is
   written; :mod:`~workflows.release_facts`: what that means to the rules
-- :mod:`~workflows.latest_check`: what would be published with ``$LATEST``
+- :mod:`~workflows.latest_check`: what would be published with ``$LATEST``;
+  :mod:`~workflows.foreign_content` is what another writer put there meanwhile
 - :mod:`~workflows.latest_content`: what an undo would put back there
 - :mod:`~workflows.readiness`: waits until a function may be written, and a version can serve
 - :mod:`~workflows.candidate`: makes the version to release
@@ -30,6 +31,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.live_analysis`: reads CloudWatch while a release runs;
   :mod:`~workflows.analysis_run` assesses what it read, :mod:`~workflows.metric_mapping` translates
 - :mod:`~workflows.progress`, :mod:`~workflows.search_attributes`: report how a release stands
+- :mod:`~workflows.past_packages`: where in S3 an earlier release had its package from
 - :mod:`~workflows.past_rollouts`: what earlier rollouts of an alias left in Temporal;
   :mod:`~workflows.rollback_check` keeps what was rolled back from being shipped again,
   :mod:`~workflows.rollback_latest` takes ``$LATEST`` back with the alias

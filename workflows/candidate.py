@@ -20,7 +20,12 @@ from workflows import actions
 from workflows.call import fault_of, root_cause
 from workflows.controls import ReleaseStopped
 from workflows.domain.journal import LatestPart
-from workflows.domain.latest_rules import LatestDifference, describe_differences
+from workflows.foreign_content import (
+    find_foreign_settings,
+    find_other_code,
+    find_other_content,
+    find_other_image,
+)
 from workflows.latest_check import LatestFindings, check_written, is_equal
 from workflows.latest_content import describe_change, describe_source
 from workflows.preflight import LatestState, PreflightResult
@@ -174,6 +179,10 @@ class CandidateBuilder:
         if not candidate.isdecimal():
             raise ReleaseStopped("AWS published a version, and did not say which")
         self._traffic.remember(candidate=candidate)
+        if isinstance(latest, FunctionConfiguration) and self._findings is not None:
+            problem = find_other_content(published, latest)
+            if problem and candidate != stable:
+                raise ReleaseStopped(problem)
         if candidate != stable and published.state != "Active":
             await wait_until_active(function, candidate, self._report)
         return candidate
@@ -228,9 +237,7 @@ class CandidateBuilder:
             what="$LATEST",
             report=self._report,
         )
-        self._refuse_other_image(found)
-        self._refuse_foreign_code(found.latest)
-        self._refuse_foreign_settings(found, self._findings)
+        self._refuse_foreign_content(found, self._findings)
         self._is_live = is_equal(found)
         self._traffic.remember(settled=found.latest.revision_id)
         return found.latest
@@ -238,51 +245,25 @@ class CandidateBuilder:
     def _refuse_foreign_code(self, latest: FunctionConfiguration) -> None:
         """Refuse code that was uploaded by another writer. An image's hash is taken as it is."""
         uploaded = self._traffic.journal.uploaded
-        if self._findings is None:
-            self._code = uploaded
-        if self._code is None or latest.code_sha256 == self._code:
-            self._code = latest.code_sha256
-            return
-        if self._findings is None and not workflow.patched("only-what-was-uploaded"):
-            return
-        self._drop_code()
-        expected = f"was uploaded ({uploaded})" if uploaded else f"preflight found ({self._code})"
-        raise ReleaseStopped(
-            f"somebody else changed $LATEST: it holds other code ({latest.code_sha256}) "
-            f"than {expected}; it was left like that"
-        )
+        expected = uploaded if self._findings is None else self._code
+        self._code = expected or latest.code_sha256
+        problem = find_other_code(latest, expected=self._code, uploaded=uploaded)
+        if problem and (self._findings is not None or workflow.patched("only-what-was-uploaded")):
+            self._drop_code()
+            raise ReleaseStopped(problem)
 
-    def _refuse_other_image(self, found: CompareLatestResponse) -> None:
-        """Refuse an image of another digest than the one that is named."""
-        artifact = self._request.artifact if isinstance(self._request, ReleaseRequest) else None
-        if not isinstance(artifact, Image) or (code := found.latest_code) is None:
+    def _refuse_foreign_content(self, found: CompareLatestResponse, before: LatestFindings) -> None:
+        """Refuse what is not as this release has written or found it."""
+        if not isinstance(self._request, ReleaseRequest):
             return
-        named, actual = self._complete(artifact), code.resolved_image_uri or code.image_uri or ""
-        digest = str(named).rpartition("@")[2] if "@" in str(named) else ""
-        if actual.endswith(digest):
-            return
-        self._drop_code()
-        raise ReleaseStopped(
-            f"somebody else changed $LATEST: it holds the image {actual}, not {named}; "
-            "it was left like that"
-        )
-
-    def _refuse_foreign_settings(
-        self, found: CompareLatestResponse, before: LatestFindings
-    ) -> None:
-        """Refuse settings that differ from the live version's and are not this release's."""
-        change = self._request.configuration if isinstance(self._request, ReleaseRequest) else None
-        ours = set(change.parameters()) if change else set[str]()
-        foreign = [
-            LatestDifference(each.name, each.live, each.latest)
-            for each in found.differences
-            if each.name not in before.differences and each.name.partition(".")[0] not in ours
-        ]
-        if foreign:
-            raise ReleaseStopped(
-                f"somebody else changed $LATEST meanwhile: {describe_differences(foreign)}; "
-                "that was left like that"
-            )
+        artifact, change = self._request.artifact, self._request.configuration
+        named = self._complete(artifact) if isinstance(artifact, Image) else None
+        if isinstance(named, Image) and (problem := find_other_image(named, found)):
+            self._drop_code()
+            raise ReleaseStopped(problem)
+        self._refuse_foreign_code(found.latest)
+        if problem := find_foreign_settings(found, before, change):
+            raise ReleaseStopped(problem)
 
     def _drop_code(self) -> None:
         """Take the code out of what is undone: it is another writer's."""

@@ -304,3 +304,29 @@ async def test_probe_whose_tenant_does_not_fit_is_rejected(
     assert end.kind == "ReleaseRejected", end
     assert words in end.text
     assert harness.aws.writes == []
+
+
+# --- What was published ---
+
+
+@pytest.mark.parametrize(
+    "theirs", [{"Timeout": 60}, {"Environment": {"Variables": {"THEIRS": "x"}}}]
+)
+async def test_foreign_setting_in_a_repeated_publish_gets_no_traffic(
+    harness: Harness, theirs: dict[str, Any]
+) -> None:
+    harness.aws.before(
+        "publish_version",
+        lambda _: (
+            harness.aws.apply(
+                "update_function_configuration", FunctionName=harness.function, **theirs
+            ),
+            harness.aws.settle(harness.function),
+        ),
+    )
+    harness.aws.fail("publish_version", "ServiceException")
+    end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
+    assert end.kind == "ReleaseRolledBack", end
+    assert "somebody else changed $LATEST before version 3 was published" in end.text
+    assert harness.aws.routing(harness.function) == ("2", {})
+    assert "update_alias" not in harness.aws.writes
