@@ -214,6 +214,9 @@ class LatestCode:
             if not self._request.package:
                 return problem
             parameters |= self._request.package
+            await self._writer.write("update_function_code", parameters)
+            is_same = get_package_identity(self._writer.latest) == source.identity
+            return None if is_same else _leftover("lost", "its package in S3 is another one now")
         else:
             await self._packages.copy(source.version, self._writer, parameters)
             return None

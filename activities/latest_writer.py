@@ -72,7 +72,7 @@ def is_refusal(error: AwsError) -> bool:
     if fault is Fault.DENIED:
         action = _DENIED_ACTION.search(error.message)
         is_part = action is not None and not action[1].startswith(_OWN_ACTIONS)
-        return is_part and _has_waited(_DENIED_PATIENCE)
+        return is_part and has_waited(_DENIED_PATIENCE)
     return fault in _REFUSALS and find_time_limit(error) == AT_ONCE
 
 
@@ -83,7 +83,7 @@ def to_leftover(name: str, error: AwsError) -> Leftover:
     return Leftover(name=name, reason="refused", cause=cause)
 
 
-def _has_waited(patience: timedelta) -> bool:
+def has_waited(patience: timedelta) -> bool:
     """Whether this activity was scheduled so long ago; true outside of an activity."""
     if not activity.in_activity():
         return True

@@ -22,7 +22,7 @@ from activities.latest_code import (
     PackageCopies,
 )
 from activities.latest_settings import LatestSettings, SettingsOutcome
-from activities.latest_writer import NAME, LatestWriter
+from activities.latest_writer import NAME, LatestWriter, has_waited
 from activities.operation import (
     HEARTBEAT_TIMEOUT,
     WRITE,
@@ -40,6 +40,10 @@ RESTORE: Final = OperationPolicy(
     HEARTBEAT_TIMEOUT,
 )
 """Long enough to download and upload a package of 50 MB, and for two changes to settle."""
+
+
+_READ_PATIENCE: Final = timedelta(minutes=1)
+"""How long a read from before a confirmed change is not believed."""
 
 
 class RestoreLatest(OperationGroup):
@@ -98,12 +102,14 @@ class RestoreLatest(OperationGroup):
 def _is_unchanged(request: RestoreLatestRequest, revision: str | None) -> bool:
     """Whether ``$LATEST`` is at the revision from before the release's first change.
 
-    Where AWS had confirmed a change, that is an old read: it is retried.
+    Where AWS had confirmed a change, that is an old read: it is retried for a minute.
     """
     if request.superseded is None or revision != request.superseded:
         return False
-    if request.uploaded is None and request.settled is None and request.replacing is None:
+    if request.uploaded is None and request.settled is None:
         return True
+    if has_waited(_READ_PATIENCE):
+        return False
     raise AwsError(
         NAME, "InProgress", "AWS still answers what it was before the change", retry_after=2
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Final
 
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
 from activities.restore_latest import RestoreLatest
 from activities.restore_models import (
     LatestBefore,
@@ -14,6 +16,8 @@ from activities.restore_models import (
 )
 from workflows.call import CallOptions, call
 from workflows.domain.journal import Journal
+from workflows.domain.target import Place
+from workflows.past_packages import find_past_package
 
 _CAUSE_LENGTH: Final = 500
 _REASONS: Final = {
@@ -23,23 +27,40 @@ _REASONS: Final = {
 
 
 async def put_back_latest(journal: Journal, options: CallOptions) -> str | None:
-    """Put back what a release changed in ``$LATEST``; return, as text, what is not as it was."""
-    version = journal.stable
-    answer = await call(
-        RestoreLatest.restore_latest,
-        _to_request(journal, version),
-        summary=f"Put {' and '.join(journal.latest)} of $LATEST back "
-        + ("as before" if journal.found or version is None else f"to version {version}"),
-        options=options,
-    )
+    """Put back what a release changed in ``$LATEST``; return, as text, what is not as it was.
+
+    A package that is too large to be sent back is taken from where an earlier release had it.
+    """
+    request = _to_request(journal)
+    parts = " and ".join(journal.latest)
+    place = "as before" if journal.found else f"to version {journal.stable}"
+    summary = f"Put {parts} of $LATEST back {place}"
+    answer = await call(RestoreLatest.restore_latest, request, summary=summary, options=options)
+    if journal.stable and any(each.reason == "too_large" for each in answer.leftovers):
+        package = await _find_package(journal.function, journal.stable)
+        if package:
+            restore = RestoreLatest.restore_latest
+            from_s3 = request.model_copy(update={"package": package})
+            summary = f"Put {parts} of $LATEST back, the package from S3"
+            answer = await call(restore, from_s3, summary=summary, options=options)
     return describe_leftovers(answer)
 
 
-def _to_request(journal: Journal, version: str | None) -> RestoreLatestRequest:
+async def _find_package(function: str, version: str) -> dict[str, str]:
+    """Find where a version's package came from; empty where that is not known."""
+    try:
+        return await find_past_package(Place.from_arn(function), version)
+    except (ActivityError, ValueError) as error:
+        if is_cancelled_exception(error):
+            raise
+        return {}
+
+
+def _to_request(journal: Journal) -> RestoreLatestRequest:
     found = journal.found
     return RestoreLatestRequest(
         function_name=journal.function,
-        version=version,
+        version=journal.stable,
         parts=list(journal.latest),
         before=LatestBefore.model_validate(found.model_dump()) if found else None,
         description=journal.description,

@@ -340,6 +340,23 @@ async def test_large_package_keeps_no_setting_from_being_put_back(harness: Harne
     assert "its package has 60 MB, and only 50 MB can be sent back" in end.text
 
 
+async def test_large_package_of_an_earlier_release_comes_from_s3(harness: Harness) -> None:
+    harness.aws.upload("three.zip", "three", version="v1")
+    artifact = {
+        "kind": "s3",
+        "bucket": "artifacts",
+        "key": "three.zip",
+        "object_version": "v1",
+    }
+    assert (await harness.release(artifact=artifact, **ALL_AT_ONCE)).kind == "Completed"
+    harness.state.versions["3"]["CodeSize"] = 60_000_000
+    end = await harness.release(artifact=harness.package("four"), **refuse(harness), **ALL_AT_ONCE)
+    assert end.kind == "ReleaseRolledBack", end
+    assert "could not be put back" not in end.text
+    assert harness.state.latest["CodeSha256"] == compute_sha256(b"three")
+    assert harness.aws.of("update_function_code")[-1]["S3ObjectVersion"] == "v1"
+
+
 async def test_layer_that_may_not_be_read_is_left_out(harness: Harness) -> None:
     harness.aws.create(harness.function, "one", "two", Layers=[LAYER])
 

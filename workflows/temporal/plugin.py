@@ -14,6 +14,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import Worker, WorkerConfig
 
 from workflows.eviction import IDLE_WORKFLOWS
+from workflows.past_packages import read_past_package
 from workflows.past_rollouts import (
     read_alias_history,
     read_journal_activity,
@@ -46,6 +47,7 @@ class LambdaReleases(SimplePlugin):
                 read_alias_history,
                 read_previous_version,
                 read_journal_activity,
+                read_past_package,
                 read_reset_journal_activity,
                 follow_rollout_activity,
             ],
