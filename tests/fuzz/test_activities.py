@@ -52,7 +52,7 @@ KNOWN: Known = {
 ACTIVITIES = list_by_name(
     [*list_operations(Everything()), read_previous_version, read_journal_activity]
 )
-PASSES = {fault.value for fault in Fault if fault.is_retryable}
+PASSES = {fault.value for fault in Fault if fault.passes}
 HASTE = RetryPolicy(initial_interval=timedelta(milliseconds=20), backoff_coefficient=1)
 """Retries without delay: a retry of a permanent refusal shows at once."""
 

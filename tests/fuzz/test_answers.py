@@ -40,8 +40,8 @@ from tests.fuzz.test_activities import model_of
 
 _LANES = 6
 _PATIENCE = 120.0
-_LAST = 15
-"""The last attempt where a response cannot be read."""
+_LONG_AGO = "2020-01-01T00:00:00+00:00"
+"""The begin of failures in a row that have gone on for longer than any may."""
 
 _LONGEST_FAILURE = 2_500
 _NONSENSE = {"ResponseParserError", "ResponseTooLarge"}
@@ -215,12 +215,13 @@ async def _ask(lane: Lane, question: Question, tally: Tally) -> None:
     activity = lane.activities[question.name]
     request = _read(activity, question.request)
     lane.prepare(question)
-    answer, failure = await _performed(activity, request, question.attempt)
+    heartbeat: list[Any] = []
+    answer, failure = await _performed(activity, request, question.attempt, heartbeat)
     # It makes fewer requests, or none at its second attempt: spoil every response of the first.
     if not lane.met:
         question = replace(question, which=0, attempt=1)
         lane.prepare(question)
-        answer, failure = await _performed(activity, request, 1)
+        answer, failure = await _performed(activity, request, 1, heartbeat)
     tally.kinds[question.way if lane.met else "(not met) " + question.name] += 1
     if failure is None:
         tally.ends["answered"] += 1
@@ -236,18 +237,22 @@ async def _ask(lane: Lane, question: Question, tally: Tally) -> None:
     if failure.non_retryable or not _must_end(failure):
         return
     lane.prepare(question)
-    _, last = await _performed(activity, request, _LAST)
+    lasting = [{**each, "failing_since": _LONG_AGO} for each in heartbeat]
+    _, last = await _performed(activity, request, 2, lasting)
     assert last is None or last.non_retryable or not _must_end(last), (
         f"tried again without end: {last.message}"
     )
 
 
 async def _performed(
-    activity: Callable[..., Any], request: BaseModel | None, attempt: int
+    activity: Callable[..., Any],
+    request: BaseModel | None,
+    attempt: int,
+    heartbeat: list[Any],
 ) -> tuple[Any, ApplicationError | None]:
     try:
         async with asyncio.timeout(_PATIENCE):
-            return await on_attempt(attempt, activity, request), None
+            return await on_attempt(attempt, activity, request, heartbeat=heartbeat), None
     except ApplicationError as failure:
         return None, failure
 

@@ -36,17 +36,27 @@ from workflows.metric_mapping import is_measured
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 
 _HOOKS = st.sampled_from(["hook-yes", "hook-yes", "hook-yes", "hook-no", "nobody"])
+_ALARM_ARNS = [
+    f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:quiet",
+    f"arn:aws:cloudwatch:us-west-2:{ACCOUNT}:alarm:quiet",
+    f"arn:aws:cloudwatch:{REGION}:999999999999:alarm:quiet",
+]
 KNOWN: Known = {
     ("target", "function"): st.sampled_from(
         [FUNCTION_PLACEHOLDER.decode()] * 9
-        + ["nobody", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout-fuzz"]
+        + [
+            "nobody",
+            f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:checkout-fuzz",
+            f"arn:aws:lambda:{REGION}:999999999999:function:checkout-fuzz",
+        ]
     ),
     ("target", "alias"): st.sampled_from(["live"] * 9 + ["next"]),
     ("strategy",): st.one_of(STRATEGIES, st.deferred(lambda: _STEPS)),
     ("hooks", "before_traffic"): _HOOKS,
     ("hooks", "after_traffic"): _HOOKS,
     ("guards", "alarms"): st.one_of(
-        st.lists(st.sampled_from(["quiet"] * 6 + ["loud", "gone"]), max_size=2), st.just(MANY)
+        st.lists(st.sampled_from(["quiet"] * 6 + ["loud", "gone", *_ALARM_ARNS]), max_size=2),
+        st.just(MANY),
     ),
     ("requested_by",): st.sampled_from(["", "ci", "🦄" * 200, "a\x00b", "' OR 1=1"]),
     ("reason",): st.sampled_from(["", "PR 12", "🦄" * 1000, "a\x00b", "{0}%s"]),
@@ -54,9 +64,10 @@ KNOWN: Known = {
     ("bucket",): st.just("artifacts"),
     ("artifact", "key"): st.sampled_from(["three.zip", "three.zip", LONG]),
     ("object_version",): st.none(),
+    ("kms_key",): st.sampled_from([None, f"arn:aws:kms:{REGION}:{ACCOUNT}:key/one"]),
     ("artifact", "version"): st.sampled_from(["1", "2", "9"]),
     ("version",): st.sampled_from(["1", "1", "2", "9"]),
-    ("provisioned",): st.integers(1, 20),
+    ("provisioned",): st.sampled_from([0, 0, 1, 5, 20, 950]),
     ("reserved",): st.integers(20, 2000),
     ("Environment", "Variables"): st.dictionaries(
         st.sampled_from(["MODE", "TOKEN"]),

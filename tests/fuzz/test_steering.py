@@ -37,7 +37,13 @@ from tests.fuzz.payloads import Sent, any_of_equally, inputs_around, read_docume
 from tests.fuzz.shaped import documents_of_model
 from tests.fuzz.size import Case, count_share, draw_cases
 from tests.harness import starts_in
-from workflows.controls import ApproveRequest, ControlRequest, ReasonedRequest, ResumeRequest
+from workflows.controls import (
+    ApproveRequest,
+    ControlRequest,
+    ReasonedRequest,
+    ResolveRequest,
+    ResumeRequest,
+)
 from workflows.domain.status import ReleaseStatus
 
 UPDATES: dict[str, type[ControlRequest]] = {
@@ -46,8 +52,11 @@ UPDATES: dict[str, type[ControlRequest]] = {
     "resume": ResumeRequest,
     "promote": ReasonedRequest,
     "abort": ReasonedRequest,
+    "give_up": ReasonedRequest,
+    "resolve": ResolveRequest,
 }
 _OFTEN = ["pause"] * 4 + ["resume"] * 4 + ["approve"] * 2 + ["promote", "abort"]
+_OFTEN += ["give_up", "resolve"]
 _UNKNOWN = [
     "status",
     "run",
