@@ -109,11 +109,28 @@ ATTEMPTED = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 async def on_attempt(
-    number: int, method: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any
+    number: int,
+    method: Callable[..., Coroutine[Any, Any, Any]],
+    *arguments: Any,
+    heartbeat: list[Any] | None = None,
 ) -> Any:
-    """Carry an operation out as Temporal does, as its so-manieth attempt."""
+    """Carry an operation out as Temporal does, as its so-manieth attempt.
+
+    ``heartbeat`` holds the details of the last heartbeat, and then those of this attempt's last.
+    """
     environment = ActivityEnvironment()
-    environment.info = dataclasses.replace(environment.info, attempt=number, started_time=ATTEMPTED)
+    details = heartbeat if heartbeat is not None else []
+    environment.info = dataclasses.replace(
+        environment.info,
+        attempt=number,
+        started_time=ATTEMPTED,
+        heartbeat_details=tuple(details),
+    )
+
+    def keep(*given: Any) -> None:
+        details[:] = given
+
+    environment.on_heartbeat = keep
     return await environment.run(method, *arguments)
 
 
