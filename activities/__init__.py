@@ -47,6 +47,7 @@ Operations beyond AWS's own
 - :mod:`~activities.latest_writer`: conditional writes to ``$LATEST``
 - :mod:`~activities.published_versions`: searches versions for code and environment
 - :mod:`~activities.version_comparison`: find a version of the same content
+- :mod:`~activities.triggers`: what is set up to invoke a function, and under which qualifier
 - :mod:`~activities.probes`: invoke a version, once, and assess its response
 - :mod:`~activities.latest_comparison`: compare ``$LATEST`` with the live version
 - :mod:`~activities.latest_users`: find which other release uses ``$LATEST``
@@ -93,6 +94,7 @@ from activities.provisioned import ProvisionedConcurrency
 from activities.restore_latest import RestoreLatest
 from activities.settling import Settling
 from activities.tags import Tags
+from activities.triggers import Triggers
 from activities.version_comparison import VersionComparison
 from activities.versions import Versions
 
@@ -118,6 +120,7 @@ def list_operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, 
         Constraints(aws),
         RestoreLatest(aws),
         VersionComparison(aws),
+        Triggers(aws),
         Probes(aws),
         LatestComparison(aws),
         Images(aws),

@@ -203,14 +203,14 @@ class Permissions(OperationGroup):
             by_alias=True, include={"function_name", "qualifier"}, exclude_none=True
         )
         answer = await read_or_none(self.aws.call("lambda", "get_policy", name))
-        statements = _parse_statements(answer["Policy"]) if answer else []
+        statements = parse_statements(answer["Policy"]) if answer else []
         return next(
             (statement for statement in statements if statement.get("Sid") == request.statement_id),
             None,
         )
 
 
-def _parse_statements(policy: str) -> list[dict[str, Any]]:
+def parse_statements(policy: str) -> list[dict[str, Any]]:
     """The statements of a policy; an invalid one counts as a malformed response."""
     try:
         return _Policy.model_validate_json(policy).statement
@@ -253,7 +253,7 @@ def _parse_grant(statement: Mapping[str, Any]) -> dict[str, str]:
     """
     granted = {
         "Action": str(statement.get("Action")),
-        "Principal": _parse_principal(statement.get("Principal")),
+        "Principal": parse_principal(statement.get("Principal")),
     }
     for tests in cast("Mapping[str, Mapping[str, Any]]", statement.get("Condition") or {}).values():
         granted |= {
@@ -262,7 +262,7 @@ def _parse_grant(statement: Mapping[str, Any]) -> dict[str, str]:
     return granted
 
 
-def _parse_principal(principal: Any) -> str:
+def parse_principal(principal: Any) -> str:
     """A service, ``*``, an ARN, or an account id, which AWS writes as its root's ARN."""
     if isinstance(principal, Mapping):
         principal = next(iter(cast("Mapping[str, Any]", principal).values()), None)

@@ -19,6 +19,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.traffic`: the only writer of the alias, and the journal of what was changed
 - :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release;
   :mod:`~workflows.alarm_guard` is about the alarms
+- :mod:`~workflows.trigger_notes`: what does not go through the alias, and is not guarded by it
 - :mod:`~workflows.controls`: the updates and the query, by which people steer it
 - :mod:`~workflows.timer`: waits that a pause stops
 - :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows

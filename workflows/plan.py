@@ -24,6 +24,7 @@ from workflows.metric_mapping import is_measured
 from workflows.preflight import PreflightResult, preflight
 from workflows.preflight_reads import ReleaseRejected
 from workflows.request import Image, PublishedVersion, ReleaseRequest, S3Package
+from workflows.trigger_notes import find_trigger_notes
 
 
 class ReleasePlan(BaseModel):
@@ -76,7 +77,12 @@ class Plan:
         except ReleaseRejected as error:
             refusals = tuple(map(str, error.args))
             return ReleasePlan(target=request.target.bare, refusals=refusals, calls={})
-        return outline(request, found)
+        plan = outline(request, found)
+        if not workflow.patched("notes-triggers"):
+            return plan
+        target, has_alias = request.target.at(found.place), found.routing is not None
+        notes = await find_trigger_notes(target, has_alias=has_alias)
+        return plan.model_copy(update={"notes": (*plan.notes, *notes)})
 
 
 def outline(request: ReleaseRequest, found: PreflightResult) -> ReleasePlan:

@@ -53,6 +53,10 @@ class Progress:
         details = render_page(status, self._strategy, self._notes, now=workflow.now())
         workflow.set_current_details(details)
 
+    def add_notes(self, notes: tuple[str, ...]) -> None:
+        """Add to what a person should know."""
+        self.report(notes=(*self.status.notes, *notes))
+
     def _upsert(self) -> None:
         status = self.status
         listed = (status.phase, status.candidate, status.routing.percent)

@@ -37,6 +37,7 @@ from workflows.rollback_check import check_candidate
 from workflows.rollback_latest import take_latest_back
 from workflows.strategy_runner import StrategyRunner
 from workflows.traffic import Traffic
+from workflows.trigger_notes import TriggerNotes
 from workflows.undo import UndoEvents, describe_restored
 
 
@@ -89,6 +90,7 @@ class ReleaseRun:
             controls=controls,
             progress=progress,
         )
+        self._triggers = TriggerNotes(progress.add_notes)
         self._restored: Routing | None = None
         progress.report(Phase.PREPARING, request.summary)
 
@@ -104,6 +106,7 @@ class ReleaseRun:
             self._controls.break_off(_describe_cancellation())
         error = await shield_from_cancel(end_task(story))
         await shield_from_cancel(end_task(alarms))
+        await shield_from_cancel(self._triggers.end())
         await self._guards.end()
         match error, self._controls.stop_reason:
             case None, None:
@@ -128,6 +131,7 @@ class ReleaseRun:
         found = await preflight(self._request, report)
         self._check_rollout_id(found.place)
         self._traffic.begin(found)
+        self._triggers.begin(self._traffic.journal.target, has_alias=found.routing is not None)
         await self._guards.prepare(found)
         candidate = await CandidateBuilder(self._request, found, self._traffic, report).build()
         concurrency = ConcurrencyChange(self._request, found, self._traffic, self._progress)

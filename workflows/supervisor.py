@@ -41,6 +41,7 @@ from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
+from workflows.trigger_notes import TRIGGERS_MEMO
 from workflows.undo import UndoEvents, describe_restored, put_back
 
 _EVICTED_FROM: Final = timedelta(minutes=1)
@@ -108,7 +109,10 @@ class Supervisor:
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
                 static_summary=request.summary[:_SUMMARY_LENGTH],
                 static_details=_details(request),
-                memo={KIND_MEMO: RunKind.ROLLBACK if is_rollback else RunKind.RELEASE},
+                memo={
+                    KIND_MEMO: RunKind.ROLLBACK if is_rollback else RunKind.RELEASE,
+                    TRIGGERS_MEMO: not (is_rollback or request.hotfix),
+                },
                 search_attributes=TypedSearchAttributes(
                     [
                         SearchAttributePair(search_attributes.FUNCTION, target.name),
