@@ -46,6 +46,7 @@ from workflows.client.schedules import Schedules
 from workflows.client.watch import Watch, WatchUpdate
 from workflows.controls import (
     ApproveRequest,
+    Choice,
     ReasonedRequest,
     ResolveRequest,
     ResumeRequest,
