@@ -84,9 +84,7 @@ IMAGE = {
             ["artifact.version", "not found", ":9"],
         ),
         (_point_alias_at_latest, CODE, ["target.alias", "$LATEST"]),
-        (_set_weights, CODE, ["target.alias", "weights", "0.25 of the traffic to version 2"]),
-        (_start_update, CODE, ["in progress already", "InProgress"]),
-        (_start_update, {"configuration": {"Timeout": 5}}, ["in progress already"]),
+        (_set_weights, CODE, ["target.alias", "weights", "25% to version 2"]),
         (
             _change_role_of_version_1,
             VERSION_1 | CANARY,
