@@ -129,7 +129,7 @@ async def _compare(target: Target, live: str | None, *, is_patient: bool) -> Com
             function_name=target.function,
             version=live,
             rollout=Place.from_arn(target.function).rollout_id(target.alias),
-            started_at=workflow.info().start_time,
+            started_at=workflow.info().workflow_start_time,
             patience_seconds=_PATIENCE_SECONDS if is_patient else 0,
         ),
         summary="Wait for the other release that uses $LATEST" if is_patient else text,
