@@ -164,21 +164,16 @@ class Story:
 
     @cached_property
     def pairs(self) -> list[tuple[Function, list[Course]]]:
-        """The functions with two aliases whose releases have ended, each with its releases.
+        """The functions with two aliases, each with its releases.
 
         Writes that are about the function are in the entries of both.
         """
-        found: list[tuple[Function, list[Course]]] = []
-        for function in self.schedule.functions:
-            orders = [each for each in self.schedule.orders if each.function == function.name]
-            endings = [self.endings.get(order.id) for order in orders]
-            is_over = all(
-                ending and "Running" not in {each.kind for each in ending if each}
-                for ending in endings
-            )
-            if function.has_beta and is_over:
-                found.append((function, [self._share(order) for order in orders]))
-        return found
+        orders = [order for order in self.schedule.orders if order.id in self.endings]
+        return [
+            (function, [self._share(order) for order in orders if order.function == function.name])
+            for function in self.schedule.functions
+            if function.has_beta
+        ]
 
     def _share(self, order: Order) -> Course:
         start = self.before[order.function]
