@@ -16,7 +16,7 @@ AWS_CODES: Final[Mapping[str, str]] = {
         S3FilesMountConnectivityException S3FilesMountTimeoutException InternalFailure InternalError
         InternalServerError InternalServiceError InternalServiceFault ServiceUnavailable
         ServiceUnavailableException RequestTimeout RequestTimeoutException ServerException
-        IDPCommunicationError
+        UnableToGetUpstreamImageException IDPCommunicationError
     """,
     "Throttled": """
         TooManyRequestsException ThrottlingException Throttling ThrottledException RequestThrottled
@@ -62,6 +62,7 @@ AWS_CODES: Final[Mapping[str, str]] = {
     """,
     "Exhausted": """
         CodeStorageExceededException AliasLimitExceededException PolicyLengthExceededException
+        LimitExceededException
         ServiceQuotaExceededException FunctionVersionsPerCapacityProviderLimitExceededException
         ENILimitReachedException SubnetIPAddressLimitReachedException RequestTooLargeException
         RequestEntityTooLargeException SerializedRequestEntityTooLargeException

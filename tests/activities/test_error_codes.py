@@ -51,6 +51,7 @@ OPERATIONS = [
 OTHERS = {
     "cloudwatch": ["DescribeAlarms", "GetMetricData"],
     "ssm": ["GetParameters", "GetParameter"],
+    "ecr": ["BatchGetImage"],
     "secretsmanager": ["GetSecretValue"],
 }
 
