@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -30,11 +30,12 @@ _KINDS: Final = ["MetricAlarm", "CompositeAlarm"]
 class AlarmLook:
     """What a look saw of an alarm: its state, and when that had changed; None where unknown.
 
-    ``is_interrupted`` is whether later looks failed.
+    ``went_off`` is when it had been red unseen, ``is_interrupted`` whether later looks failed.
     """
 
     state: str = ""
     changed: datetime | None = None
+    went_off: datetime | None = None
     is_interrupted: bool = False
 
 
@@ -53,7 +54,7 @@ class AlarmHistory:
         """Note that a look at these alarms failed."""
         for name in names:
             last = self._looks.get((name, since), AlarmLook())
-            self._keep(name, since, AlarmLook(last.state, last.changed, is_interrupted=True))
+            self._keep(name, since, replace(last, is_interrupted=True))
 
     async def find_unseen(
         self, name: str, *, state: str, changed: datetime | None, since: datetime
@@ -66,11 +67,13 @@ class AlarmHistory:
         """
         last, look = self._looks.get((name, since)), AlarmLook(state, changed)
         has_seen = last is not None and (not last.is_interrupted or last.changed == changed)
-        if has_seen or changed is None or changed < since:
+        if last is not None and last.went_off is not None:
+            went_off = last.went_off
+        elif has_seen or changed is None or changed < since:
             went_off = None
         else:
             went_off = await self._read(name, since, last=last, look=look)
-        self._keep(name, since, look)
+        self._keep(name, since, replace(look, went_off=went_off))
         return went_off
 
     def _keep(self, name: str, since: datetime, look: AlarmLook) -> None:
@@ -91,14 +94,16 @@ class AlarmHistory:
             "ScanBy": "TimestampDescending",
             "MaxRecords": _MAX_CHANGES,
         }
+        items: list[dict[str, Any]] = []
         try:
             response = await self._aws.call("cloudwatch", "describe_alarm_history", parameters)
+            items = response.get("AlarmHistoryItems", [])
         except AwsError as error:
             if classify_error(error) in _PASSING:
                 raise
+        if not items:  # denied, or not as new as the state
             was_like_this = last is not None and last.state in {look.state, ""}
             return look.changed if was_like_this else None
-        items = response.get("AlarmHistoryItems", ())
         return next((item["Timestamp"] for item in items if _is_about_alarm(item)), None)
 
 

@@ -17,6 +17,7 @@ from activities.cloudwatch.alarms import (
     Alarms,
     DescribeAlarmsRequest,
     DescribeAlarmsResponse,
+    WatchAlarmDataRequest,
     WatchAlarmsRequest,
 )
 from activities.errors import AwsError
@@ -140,3 +141,26 @@ def test_watch_has_no_timeout_and_a_cancel_does_not_wait_for_it() -> None:
     assert get_operation_policy(Alarms.watch_alarms) is WATCH
     assert WATCH.retry.maximum_attempts == 0
     assert WATCH.cancellation is ActivityCancellationType.TRY_CANCEL
+
+
+async def test_wait_for_data_goes_on_until_no_alarm_is_without() -> None:
+    port = ScriptedAws(
+        describe_alarms=[
+            answer_of(alarm("errors"), composite=[alarm("all", "INSUFFICIENT_DATA")]),
+            answer_of(alarm("errors"), composite=[alarm("all")]),
+        ]
+    )
+    alarms, request = Alarms(port), WatchAlarmDataRequest(alarm_names=["errors", "all"])
+    with pytest.raises(ApplicationError, match="no data: all") as caught:
+        await alarms.watch_alarm_data(request)
+    assert (caught.value.type, caught.value.next_retry_delay) == ("NotReady", POLL_INTERVAL)
+    assert (await alarms.watch_alarm_data(request)).without_data == []
+
+
+async def test_watch_ends_where_an_alarm_was_red_unseen() -> None:
+    found = {"AlarmHistoryItems": [{"Timestamp": AT, "HistorySummary": "from OK to ALARM"}]}
+    port = ScriptedAws(describe_alarms=answer_of(alarm("errors")), describe_alarm_history=found)
+    answer = await Alarms(port).watch_alarms(
+        WatchAlarmsRequest(alarm_names=["errors"], since=AT - timedelta(minutes=1))
+    )
+    assert [(each.alarm_name, each.went_off_at) for each in answer.firing] == [("errors", AT)]
