@@ -280,6 +280,89 @@ async def test_environments_that_fail_are_invalid_with_awss_reason() -> None:
     assert "FUNCTION_ERROR_INIT_FAILURE" in failed.message
 
 
+# --- a version that is to serve traffic ---
+
+SERVING = SettleFunctionRequest(function_name="checkout", qualifier="7", serving=True)
+INACTIVE = function(State="Inactive", Version="7")
+WAKING = AwsError("invoke", "ResourceNotReadyException", "it is being prepared", status=502)
+
+
+@virtual_time
+async def test_active_version_is_not_invoked() -> None:
+    port = ScriptedAws(get_function=ACTIVE)
+    assert (await Settling(port).settle_function(SERVING)).state == "Active"
+    assert port.times("invoke") == 0
+
+
+@virtual_time
+async def test_inactive_version_is_invoked_once_and_waited_for() -> None:
+    port = ScriptedAws(get_function=[INACTIVE, PENDING, PENDING, ACTIVE], invoke=WAKING)
+    assert (await Settling(port).settle_function(SERVING)).state == "Active"
+    assert port.times("invoke") == 1
+
+
+@virtual_time
+async def test_inactive_version_of_tenants_is_woken_for_a_tenant() -> None:
+    isolated = function(State="Inactive", TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
+    port = ScriptedAws(get_function=[isolated, ACTIVE], invoke=WAKING)
+    await Settling(port).settle_function(SERVING)
+    [request] = [parameters for name, parameters in port.requests if name == "invoke"]
+    assert request["TenantId"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"StatusCode": 200, "FunctionError": "Unhandled"},
+        AwsError("invoke", "SnapStartNotReadyException", "a snapshot is made", status=409),
+        AwsError(
+            "invoke",
+            "ResourceConflictException",
+            "The function is currently in the following state: Pending",
+            status=409,
+        ),
+    ],
+)
+@virtual_time
+async def test_whatever_a_waking_version_answers_it_is_awake(answer: Any) -> None:
+    port = ScriptedAws(get_function=[INACTIVE, ACTIVE], invoke=answer)
+    assert (await Settling(port).settle_function(SERVING)).state == "Active"
+
+
+@virtual_time
+async def test_version_that_stays_inactive_is_looked_at_again() -> None:
+    failed = await unsettled(ScriptedAws(get_function=INACTIVE, invoke=WAKING), SERVING)
+    assert (failed.type, failed.non_retryable) == ("NotReady", False)
+    assert "State is Inactive" in failed.message
+
+
+@virtual_time
+async def test_refused_waking_is_a_failure() -> None:
+    refusal = AwsError("invoke", "InvalidRuntimeException", "the runtime is gone", status=502)
+    port = ScriptedAws(get_function=INACTIVE, invoke=refusal)
+    with pytest.raises(ApplicationError, match="the runtime is gone") as caught:
+        await Settling(port).settle_function(SERVING)
+    assert (caught.value.type, caught.value.non_retryable) == ("Invalid", True)
+
+
+@pytest.mark.parametrize("state", ["Deactivated", "ActiveNonInvocable", "Deleting", "Strange"])
+@virtual_time
+async def test_version_that_cannot_serve_is_invalid(state: str) -> None:
+    port = ScriptedAws(get_function=function(State=state, StateReason="no capacity"))
+    failed = await unsettled(port, SERVING)
+    assert (failed.type, failed.non_retryable) == ("Invalid", True)
+    assert f"it cannot serve traffic: State is {state}: no capacity" in failed.message
+
+
+@virtual_time
+async def test_code_of_the_reason_stands_for_a_pending_state() -> None:
+    creating = function(
+        State="Pending", StateReason="The function is …", StateReasonCode="Creating"
+    )
+    failed = await unsettled(ScriptedAws(get_function=creating), SERVING)
+    assert "State is Pending: Creating (InProgress)" in failed.message
+
+
 def test_attempt_ends_well_before_its_timeout() -> None:
     for waiting in (Settling.settle_function, Settling.settle_provisioned_concurrency):
         assert get_operation_policy(waiting) is SETTLE

@@ -219,7 +219,7 @@ async def test_worker_that_may_read_nothing_says_so_and_goes_on(harness: Harness
         ),
     ],
 )
-async def test_what_aws_would_refuse_is_refused_before_anything_is_written(
+async def test_request_that_aws_would_refuse_is_refused_before_any_write(
     harness: Harness, arrange: dict[str, Any], keys: dict[str, Any], words: list[str]
 ) -> None:
     harness.aws.concurrency_limit = arrange.get("limit", 1000)

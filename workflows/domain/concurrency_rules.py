@@ -32,7 +32,7 @@ def find_concurrency_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> I
 
 
 def find_concurrency_notes(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
-    """Say what the candidate gets without being asked, and what it cannot get."""
+    """Say what the candidate gets though nobody requested it, and what it cannot get."""
     if not _inherits(intent, facts):
         return
     present = facts.version_provisioned
