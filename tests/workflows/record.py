@@ -257,6 +257,47 @@ async def refused_first(harness: Harness) -> Handle:
     return await harness.start("Release", request)
 
 
+async def configuration_first(harness: Harness) -> Handle:
+    """A new runtime is written before the code."""
+    request = harness.request(
+        artifact=harness.package("three"), configuration={"Runtime": "python3.14"}, **SHORT
+    )
+    return await harness.start("Release", request)
+
+
+async def image(harness: Harness) -> Handle:
+    """An image is named by its tag, and written by its digest."""
+    harness.aws.create(harness.function, "one", "two", image=True)
+    uri = f"123456789012.dkr.ecr.{harness.aws.region}.amazonaws.com/shop:7"
+    request = harness.request(artifact={"kind": "image", "uri": uri}, **SHORT)
+    return await harness.start("Release", request)
+
+
+async def nothing_again(harness: Harness) -> Handle:
+    """What is live is uploaded again, after another version was published."""
+    harness.aws.overwrite(harness.function, "three")
+    harness.aws.publish(harness.function)
+    return await harness.start("Release", harness.request(artifact=harness.package("two"), **SHORT))
+
+
+async def second_alias(harness: Harness) -> Handle:
+    """A release waits for one of another alias that uses ``$LATEST``."""
+    target = {"function": harness.function, "alias": "beta"}
+    version = {"FunctionName": harness.function, "FunctionVersion": "2"}
+    harness.aws.apply("create_alias", Name="beta", **version)
+    hold = harness.aws.hold("update_function_code")
+    one = harness.request(artifact=harness.package("three"), **SHORT)
+    first_handle = await harness.start("Release", one)
+    await harness.wait_for(hold.reached)
+    handle = await harness.start(
+        "Release", {"target": target, "artifact": harness.package("four"), **SHORT}
+    )
+    await asyncio.sleep(2)
+    hold.release()
+    await read_ending(first_handle)
+    return handle
+
+
 async def rollback(harness: Harness) -> Handle:
     """An alias is moved to an earlier version."""
     return await harness.start("Rollback", harness.request(version="1", requested_by="ana"))
@@ -351,6 +392,37 @@ async def hotfix(harness: Harness) -> Handle:
     return await harness.start("Release", request)
 
 
+async def alarm_blink(harness: Harness) -> Handle:
+    """An alarm is away for one look, and another goes off after that."""
+    harness.aws.alarms["errors"] = harness.aws.alarms["latency"] = "OK"
+    handle = await harness.begin_until("baking", guards={"alarms": ["errors", "latency"]}, **LONG)
+    del harness.aws.alarms["latency"]
+
+    async def is_missed() -> bool:
+        return "was not found" in (await harness.status()).note
+
+    await harness.wait_until(is_missed)
+    harness.aws.alarms["latency"] = "OK"
+    await asyncio.sleep(32)
+    harness.aws.alarms["errors"] = "ALARM"
+    return handle
+
+
+async def alarm_hold(harness: Harness) -> Handle:
+    """A release is held until an alarm has data."""
+    harness.aws.alarms["errors"] = "INSUFFICIENT_DATA"
+    guards = {"alarms": ["errors"], "on_no_data": "hold"}
+    handle = await harness.begin(artifact=harness.package("three"), guards=guards, **SHORT)
+
+    async def is_held() -> bool:
+        return (await harness.status()).paused
+
+    await harness.wait_for_phase("baking")
+    await harness.wait_until(is_held)
+    harness.aws.alarms["errors"] = "OK"
+    return handle
+
+
 SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -372,6 +444,10 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         refused_upload,
         foreign_setting,
         refused_first,
+        configuration_first,
+        image,
+        nothing_again,
+        second_alias,
         rollback,
         terminated,
         terminated_with_concurrency,
@@ -380,6 +456,8 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         unmeasurable,
         two_analyses,
         hotfix,
+        alarm_blink,
+        alarm_hold,
     )
 }
 
@@ -400,7 +478,7 @@ async def main(names: list[str]) -> None:
                 handle = await SCENARIOS[name](harness)
                 end = await read_ending(handle, seconds=300)  # CloudWatch's minutes are real ones
                 await _write(name, "holder", handle)
-                alias = "beta" if name == "first" else "live"
+                alias = "beta" if name in {"first", "second_alias"} else "live"
                 await _write(
                     name,
                     "rollout",
