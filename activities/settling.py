@@ -108,13 +108,22 @@ class Settling(OperationGroup):
     ) -> ProvisionedConcurrencyConfig:
         """Wait until the warm environments are available (``READY``).
 
-        ``Invalid``, with AWS's reason, where they cannot be prepared. Safe to repeat.
+        ``Invalid``, with AWS's reason, where they cannot be prepared. A read may not find what was
+        requested a moment ago: a first attempt gives it five seconds. Safe to repeat.
         """
+        clock = asyncio.get_running_loop().time
+        consistent_at = clock() + _READ_LAG_SECONDS
 
         async def read() -> ProvisionedConcurrencyConfig:
-            answer = await self.aws.call(
-                "lambda", "get_provisioned_concurrency_config", request.parameters()
-            )
+            try:
+                answer = await self.aws.call(
+                    "lambda", "get_provisioned_concurrency_config", request.parameters()
+                )
+            except AwsError as error:
+                may_be_new = not is_retry() and clock() < consistent_at
+                if classify_error(error) is not Fault.NOT_FOUND or not may_be_new:
+                    raise
+                answer = {"Status": "IN_PROGRESS"}
             return ProvisionedConcurrencyConfig.model_validate(answer)
 
         def describe_pending(config: ProvisionedConcurrencyConfig) -> str | None:

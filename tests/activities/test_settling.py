@@ -259,6 +259,19 @@ async def test_environments_are_waited_for_until_they_are_ready() -> None:
 
 
 @virtual_time
+async def test_fresh_environments_may_be_missing_at_first() -> None:
+    missing = AwsError(
+        "get_provisioned_concurrency_config",
+        "ProvisionedConcurrencyConfigNotFoundException",
+        "No Provisioned Concurrency Config found for this function",
+    )
+    port = ScriptedAws(get_provisioned_concurrency_config=[missing, PREPARING, {"Status": "READY"}])
+    assert (await Settling(port).settle_provisioned_concurrency(WARM)).status == "READY"
+    failed = await unsettled(ScriptedAws(get_provisioned_concurrency_config=missing), WARM)
+    assert failed.type == "NotFound"
+
+
+@virtual_time
 async def test_environments_in_preparation_are_counted_in_the_failure() -> None:
     failed = await unsettled(ScriptedAws(get_provisioned_concurrency_config=PREPARING), WARM)
     assert failed.type == "NotReady"

@@ -222,10 +222,8 @@ def _after(course: Course, had: Warm) -> Warm:
     """
     candidate = course.candidate or (course.before.version if course.before else None)
     stable = course.before.version if course.before else None
-    if candidate is None or candidate == stable:
-        return had
     requested = course.order.concurrency.get("provisioned", dict(had).get(stable or ""))
-    if requested is None:
+    if candidate is None or requested is None:
         return had
     others = {version: count for version, count in had if version not in {stable, candidate}}
     return tuple(sorted({**others, **({candidate: requested} if requested else {})}.items()))
