@@ -43,7 +43,7 @@ async def test_canary_takes_six_control_plane_calls(harness: Harness) -> None:
     await harness.release(artifact=harness.package("three"), **CANARY)
     assert sorted(list_control_plane_calls(harness.aws)[:2]) == [
         "get_alias",
-        "get_provisioned_concurrency_config",
+        "list_provisioned_concurrency_configs",
     ]
     assert list_control_plane_calls(harness.aws)[2:] == [
         "update_function_code",
