@@ -1,0 +1,106 @@
+"""Resets in the Temporal UI: what the run before has changed is recognized, and undone."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+
+from tests.fake_lambda.account import compute_sha256
+from tests.harness import ALL_AT_ONCE, CANARY, Handle, Harness
+from workflows.domain.status import ReleaseStatus
+
+APPROVAL: dict[str, Any] = {
+    "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
+}
+
+
+async def reset(harness: Harness, handle: Handle) -> None:
+    """Reset the current run of a workflow to its first workflow task."""
+    described = await handle.describe()
+    tasks = [
+        event.event_id
+        async for event in handle.fetch_history_events()
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+    ]
+    await harness.env.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace="default",
+            workflow_execution=WorkflowExecution(workflow_id=described.id, run_id=described.run_id),
+            reason="a wrong click",
+            workflow_task_finish_event_id=tasks[0],
+            request_id=str(uuid.uuid4()),
+        )
+    )
+
+
+async def test_reset_rollout_undoes_what_its_run_before_has_changed(harness: Harness) -> None:
+    handle = await harness.begin_until(
+        "awaiting_approval", concurrency={"reserved": 50}, **APPROVAL
+    )
+    await reset(harness, harness.rollout)
+    end = await harness.finish(handle)
+    assert end.kind == "ReleaseRolledBack", end
+    assert "the run was reset" in end.text
+    harness.assert_restored()
+    assert harness.state.reserved is None
+    assert harness.state.latest["CodeSha256"] == compute_sha256(b"two")
+
+
+async def test_reset_rollout_that_changed_nothing_begins_again(harness: Harness) -> None:
+    hold = harness.aws.hold("get_alias")
+    handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await harness.wait_for(hold.reached)
+    await reset(harness, harness.rollout)
+    hold.release()
+    end = await harness.finish(handle)
+    assert end.kind == "Completed", end
+    assert harness.aws.routing(harness.function) == ("3", {})
+
+
+async def test_reset_rollout_leaves_routing_of_another_writer(harness: Harness) -> None:
+    handle = await harness.begin_until("awaiting_approval", **APPROVAL)
+    harness.move_alias("1", {"2": 0.5})
+    await reset(harness, harness.rollout)
+    end = await harness.finish(handle)
+    assert end.kind == "RollbackFailed", end
+    assert harness.aws.routing(harness.function) == ("1", {"2": 0.5})
+
+
+@pytest.mark.parametrize("how", ["goes on", "is aborted", "is cancelled", "is terminated"])
+async def test_reset_release_follows_its_rollout(harness: Harness, how: str) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    await reset(harness, handle)
+    again = harness.env.client.get_workflow_handle(handle.id, result_type=ReleaseStatus)
+    await harness.wait_until(lambda: _is_followed(again))
+    match how:
+        case "is aborted":
+            await harness.send("abort")
+        case "is cancelled":
+            await again.cancel()
+        case "is terminated":
+            await harness.rollout.terminate("oops")
+        case _:
+            pass
+    end = await harness.finish(again)
+    kinds = {"goes on": "Completed", "is cancelled": "Canceled"}
+    assert end.kind == kinds.get(how, "ReleaseRolledBack"), end
+    expected = ("3", {}) if how == "goes on" else ("2", {})
+    assert harness.aws.routing(harness.function) == expected
+
+
+async def _is_followed(handle: Any) -> bool:
+    described = await handle.describe()
+    pending = described.raw_description.pending_activities
+    return any(activity.activity_type.name == "follow_rollout" for activity in pending)
+
+
+async def test_another_release_does_not_follow_the_rollout(harness: Harness) -> None:
+    await harness.begin_until("baking", **CANARY)
+    end = await harness.release(artifact=harness.package("four"))
+    assert end.kind == "ReleaseRejected"
+    assert "is being released already" in end.text
