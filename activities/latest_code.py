@@ -171,12 +171,9 @@ class LatestCode:
     async def _is_own(self, latest: Mapping[str, Any]) -> bool:
         """Whether the release wrote the code that is there now."""
         request = self._request
-        if not request.has_known_content:
+        if self._writer.is_untouched or not request.has_known_content:
             return True
-        sha256 = get_code_sha256(latest)
-        if latest["Configuration"].get("RevisionId") == request.settled or (
-            sha256 == request.uploaded
-        ):
+        if get_code_sha256(latest) == request.uploaded:
             return True
         replaced = (
             await self._writer.versions.read(request.replacing) if request.replacing else None

@@ -136,10 +136,7 @@ class LatestSettings:
     ) -> bool:
         """Whether the release wrote the value that a setting has now."""
         request = self._request
-        if not request.has_known_content:
-            return True
-        revision = self._writer.latest["Configuration"].get("RevisionId")
-        if request.settled is not None and revision == request.settled:
+        if self._writer.is_untouched or not request.has_known_content:
             return True
         value = present.get(name)
         if replaced is not None and name in replaced:

@@ -33,15 +33,23 @@ class LatestWriter:
 
     ``versions`` are the published ones, where what is written is copied from. ``has_failed``: AWS
     could not apply the last change before, so what it reports may not be what it runs.
+    ``is_untouched``: nobody has changed it since the release's last change had settled.
     """
 
-    def __init__(self, aws: Aws, function: str, latest: Mapping[str, Any]) -> None:
-        """Write to ``function``, whose ``$LATEST`` was read as ``latest``."""
+    def __init__(
+        self, aws: Aws, function: str, latest: Mapping[str, Any], *, settled: str | None = None
+    ) -> None:
+        """Write to ``function``, whose ``$LATEST`` was read as ``latest``.
+
+        ``settled`` is its RevisionId after the release's last change, where that is known.
+        """
         self.aws = aws
         self.function = function
         self.latest = latest
         self.versions = PublishedVersions(aws, function)
         self.has_failed = latest["Configuration"].get("LastUpdateStatus") == "Failed"
+        revision = latest["Configuration"].get("RevisionId")
+        self.is_untouched = settled is not None and revision == settled
 
     async def write(self, operation: str, parameters: Mapping[str, Any]) -> None:
         """Change ``$LATEST`` if it is still at the revision of ``latest``; wait until it settles.
@@ -58,7 +66,9 @@ class LatestWriter:
             if error.code == PRECONDITION_FAILED:
                 raise not_settled_error(NAME, "$LATEST was changed after it was read") from None
             raise
-        self.latest = await poll_until_settled(self.aws, self.function, None, NAME)
+        self.latest = await poll_until_settled(
+            self.aws, self.function, None, NAME, superseded=revision
+        )
         raise_if_failed(NAME, self.latest["Configuration"])
 
 

@@ -67,7 +67,7 @@ class RestoreLatest(OperationGroup):
             self.aws, request.function_name, None, NAME, superseded=request.superseded
         )
         before = get_code_sha256(latest)
-        writer = LatestWriter(self.aws, request.function_name, latest)
+        writer = LatestWriter(self.aws, request.function_name, latest, settled=request.settled)
         code, settings = CodeOutcome(), SettingsOutcome()
         if _is_unchanged(request, latest["Configuration"].get("RevisionId")):
             intact = [*([CODE] if CODE in request.parts else []), *request.written]
