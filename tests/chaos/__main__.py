@@ -47,6 +47,9 @@ def main() -> int:
         default=Path(".local/chaos"),
         help="where ledgers and logs are left, by seed",
     )
+    parser.add_argument(
+        "--resets", action="store_true", help="let people reset workflows in the UI, too"
+    )
     arguments = parser.parse_args()
     Runtime.set_default(
         Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="OFF")))
@@ -62,6 +65,7 @@ def main() -> int:
             over=arguments.over,
             workers=arguments.workers,
             kills=arguments.kills,
+            resets=arguments.resets,
         )
         keep = arguments.keep / str(seed)
         result = asyncio.run(

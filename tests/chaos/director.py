@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -248,14 +249,23 @@ class Director:
             found = await workflow.describe()
             if found.close_time is not None:
                 raise RPCError("it has ended already", RPCStatusCode.NOT_FOUND, b"")
+            run = self._client.get_workflow_handle(found.id, run_id=found.run_id)
+            completed = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+            tasks = [
+                event.event_id
+                async for event in run.fetch_history_events()
+                if event.event_type == completed
+            ]
+            if not tasks:
+                raise RPCError("it has not begun", RPCStatusCode.NOT_FOUND, b"")
             execution = WorkflowExecution(workflow_id=found.id, run_id=found.run_id)
             await self._client.workflow_service.reset_workflow_execution(
                 ResetWorkflowExecutionRequest(
                     namespace=self._client.namespace,
                     workflow_execution=execution,
                     reason="chaos",
-                    request_id=f"reset-{next(_numbers)}",
-                    workflow_task_finish_event_id=4,
+                    request_id=f"reset-{act.order}",
+                    workflow_task_finish_event_id=tasks[0],
                 )
             )
 

@@ -317,6 +317,30 @@ def _get_build(artifact: dict[str, str]) -> int:
     return int(artifact["key"].removesuffix(".zip"))
 
 
+# --- resets in the UI ---
+
+
+def reset_goes_on_or_is_undone(story: Story) -> Iterator[str]:
+    """After a reset the alias is on the candidate of a success, or where it was, and so is all."""
+    for course in story.resets:
+        function = course.order.function
+        start, found = story.before[function], story.after[function]
+        if course.ended == float("inf"):
+            continue
+        inner = course.inner
+        if course.failed:
+            yield f"{course}: RollbackFailed without a foreign move"
+        elif inner is not None and inner.kind == "Completed":
+            expected = Routing(inner.candidate) if inner.candidate else start.alias
+            if found.alias != expected:
+                yield f"{course}: completed with the alias on {found.alias}, not on {expected}"
+        elif (found.alias, found.code) != (start.alias, start.code) and not (
+            found.alias == start.alias
+            and start.code not in {sha for sha, *_ in found.of_version.values()}
+        ):
+            yield f"{course}: the alias serves {found.alias}, $LATEST holds {found.code}"
+
+
 # --- two aliases of one function ---
 
 
@@ -375,7 +399,7 @@ def everything_ended(story: Story) -> Iterator[str]:
         if order.id not in story.endings:
             yield f"{order.id} was never started"
     of_pairs = [course for _, courses in story.pairs for course in courses]
-    for course in (*story.courses, *of_pairs):
+    for course in (*story.courses, *of_pairs, *story.resets):
         for ending in (course.outer, course.inner):
             if ending is not None and ending.kind == "Running":
                 yield (
@@ -583,6 +607,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     latest_as_promised,
     nothing_unrequested_is_live,
     aliases_keep_apart,
+    reset_goes_on_or_is_undone,
     hooks_invoked_once,
     nothing_after_the_end,
 )

@@ -163,6 +163,7 @@ ActKind = Literal[
 HARMLESS: Final = ("foreign description", "foreign policy")
 """What another writer does to the alias without moving traffic: no reason to stop."""
 
+RESETS: Final = ("reset release", "reset rollout")
 FOREIGN: Final = ("foreign alias", *HARMLESS, "foreign code", "foreign configuration")
 
 
@@ -249,7 +250,7 @@ def draw(  # noqa: PLR0913 - the options of the command line
     ]
     outages = _draw_outages(Random(random.random()), functions, orders)
     if resets:
-        acts += _draw_resets(Random(random.random()), orders, acts)
+        acts += _draw_resets(Random(random.random()), functions, orders, acts)
     return Schedule(
         seed=seed,
         functions=tuple(functions),
@@ -289,6 +290,7 @@ def _draw_request_faults(random: Random, function: Function, orders: list[Order]
 
 _INTERRUPTED: Final = 0.4
 _LONG: Final = 0.4
+_RESET: Final = 0.7
 
 
 def _draw_outages(random: Random, functions: list[Function], orders: list[Order]) -> list[Outage]:
@@ -307,15 +309,20 @@ def _draw_outages(random: Random, functions: list[Function], orders: list[Order]
     return outages
 
 
-def _draw_resets(random: Random, orders: list[Order], acts: list[Act]) -> list[Act]:
-    """Draw resets in the UI, of releases on which there is no other act."""
-    busy = {act.order for act in acts}
+def _draw_resets(
+    random: Random, functions: list[Function], orders: list[Order], acts: list[Act]
+) -> list[Act]:
+    """Draw resets in the UI, of releases that are alone with their function, without other acts."""
     kinds: tuple[ActKind, ...] = ("reset release", "reset rollout")
-    return [
-        Act(order.id, order.function, random.choice(kinds), round(random.uniform(0.5, 9), 1))
-        for order in orders
-        if order.id not in busy and order.alias == "live" and random.random() < 0.15
-    ]
+    busy = {act.order for act in acts}
+    resets: list[Act] = []
+    for function in functions:
+        own = [order for order in orders if order.function == function.name]
+        alone = len(own) == 1 and own[0].id not in busy
+        if alone and function.alias and random.random() < _RESET:
+            kind, delay = random.choice(kinds), round(random.uniform(0.5, 25), 1)
+            resets.append(Act(own[0].id, function.name, kind, delay))
+    return resets
 
 
 def _list_operations(function: Function, orders: list[Order]) -> list[str]:

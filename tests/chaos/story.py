@@ -14,7 +14,7 @@ from tests.chaos.endings import Ending
 from tests.chaos.harness import State
 from tests.chaos.ledger import Entry, Routing
 from tests.chaos.releases import Function, Order
-from tests.chaos.schedule import Schedule
+from tests.chaos.schedule import RESETS, Schedule
 
 WRITES = frozenset(
     {
@@ -158,9 +158,19 @@ class Story:
         return [
             course
             for function in self.schedule.functions
-            if not function.has_beta
+            if not function.has_beta and function.name not in self._reset
             for course in self.courses_of(function.name)
         ]
+
+    @cached_property
+    def _reset(self) -> set[str]:
+        """The functions of releases that were reset, or that somebody tried to reset."""
+        return {done.act.function for done in self.done if done.act.kind in RESETS}
+
+    @cached_property
+    def resets(self) -> list[Course]:
+        """The releases that were reset, each with the endings of its last runs."""
+        return [course for name in sorted(self._reset) for course in self.courses_of(name)]
 
     @cached_property
     def pairs(self) -> list[tuple[Function, list[Course]]]:
@@ -198,7 +208,7 @@ class Story:
         return [
             function
             for function in self.schedule.functions
-            if function.name not in running and not function.has_beta
+            if function.name not in running | self._reset and not function.has_beta
         ]
 
     def courses_of(self, function: str) -> list[Course]:

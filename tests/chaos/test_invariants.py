@@ -152,6 +152,8 @@ KEPT = {
     "one that was aborted after its alias was described": undone(
         UPLOADED, PUBLISHED, TO_10, DESCRIBED, BACK, AGAIN
     ),
+    "one whose rollout was reset": undone(*UNDONE, acts=(act("reset rollout"),)),
+    "one that was reset and went on": run(*GOOD, acts=(act("reset release"),)),
     "one that gave up in a long outage": undone(*UNDONE, REFUSED, acts=(), outages=(OUTAGE,)),
     "a foreign change after the last move": run(
         *GOOD, moved(117, "1", by="foreign"), after=replace(RELEASED, alias=Routing("1"))
@@ -329,6 +331,23 @@ BROKEN: list[tuple[str, Story]] = [
         "nothing_unrequested_is_live",
         run_pair(of_version={**BEFORE.of_version, "3": ("of the other alias", 128, 3)}),
     ),
+    (
+        "reset_goes_on_or_is_undone",
+        undone(
+            *GOOD[:3],
+            acts=(act("reset rollout"),),
+            after=replace(AS_BEFORE, alias=Routing("2", (("3", 0.1),))),
+        ),
+    ),
+    (
+        "reset_goes_on_or_is_undone",
+        run(*UNDONE, **FAILED, acts=(act("reset rollout"),), after=AS_BEFORE),
+    ),
+    (
+        "reset_goes_on_or_is_undone",
+        undone(*UNDONE, acts=(act("reset release"),), after=replace(AS_BEFORE, code=NEW_CODE)),
+    ),
+    ("reset_goes_on_or_is_undone", run(*GOOD, acts=(act("reset release"),), after=AS_BEFORE)),
     ("aliases_keep_apart", run_pair(reserved=None)),
     ("aliases_keep_apart", run_pair(alias=Routing("3"))),
     ("aliases_keep_apart", run_pair(beta=Routing("2", (("3", 0.1),)))),
