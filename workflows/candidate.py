@@ -26,7 +26,7 @@ from workflows.foreign_content import (
     find_other_content,
     find_other_image,
 )
-from workflows.latest_check import LatestFindings, check_written, is_equal
+from workflows.latest_check import LatestFindings, check_written, is_configured_first, is_equal
 from workflows.latest_content import describe_change, describe_source
 from workflows.preflight import LatestState, PreflightResult
 from workflows.preflight_reads import VERSION_DESCRIPTION, ReleaseRejected
@@ -79,7 +79,7 @@ class CandidateBuilder:
         artifact, change = request.artifact, request.configuration
         code = artifact if isinstance(artifact, S3Package | Image) else None
         latest: LatestState | FunctionConfiguration = found.latest
-        if code is not None and change is not None and self._configures_first(code, change):
+        if code and change and is_configured_first(request, self._findings):
             latest = await self._write_configuration(change, latest)
             latest = await self._write_code(code, latest, is_last=True)
         else:
@@ -91,17 +91,6 @@ class CandidateBuilder:
             self._traffic.remember(candidate=self._traffic.journal.stable)
             return self._traffic.journal.stable
         return await self._publish(latest)
-
-    def _configures_first(self, artifact: S3Package | Image, change: ConfigurationChange) -> bool:
-        """Whether the settings are written before the code.
-
-        AWS refuses new code on a runtime that it no longer supports, and code that together with
-        its layers is too large: a new runtime goes first, and so do fewer layers.
-        """
-        if self._findings is None or isinstance(artifact, Image):
-            return False
-        has_fewer_layers = change.layers is not None and len(change.layers) < self._findings.layers
-        return change.runtime is not None or has_fewer_layers
 
     async def _write_code(
         self,

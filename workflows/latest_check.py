@@ -174,6 +174,19 @@ def _summarize(found: CompareLatestResponse, image: ResolvedImage | None) -> Lat
     )
 
 
+def is_configured_first(request: ReleaseRequest, findings: LatestFindings | None) -> bool:
+    """Whether the settings are written before the code.
+
+    AWS refuses new code on a runtime that it no longer supports, and code that together with its
+    layers is too large: a new runtime goes first, and so do fewer layers.
+    """
+    change = request.configuration
+    if findings is None or change is None or not isinstance(request.artifact, S3Package):
+        return False
+    has_fewer_layers = change.layers is not None and len(change.layers) < findings.layers
+    return change.runtime is not None or has_fewer_layers
+
+
 def is_equal(found: CompareLatestResponse) -> bool:
     """Whether ``$LATEST`` is the live version: by its code and by all of its settings."""
     return (
@@ -208,6 +221,7 @@ def _read_facts(found: CompareLatestResponse, live: str | None) -> LatestFacts:
             LatestDifference(each.name, each.live, each.latest) for each in found.differences
         ),
         is_code_unpublished=bool(found.unpublished),
+        is_environment_unpublished=found.environment_version is None and found.unreadable is None,
         unreadable=found.unreadable,
         failure=(failure or "AWS gives no reason")
         if latest.last_update_status == "Failed"

@@ -20,6 +20,7 @@ from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
 from workflows.domain.strategy import Analysis, Bake, SetWeight, Step
 from workflows.domain.target import Target
+from workflows.latest_check import is_configured_first
 from workflows.metric_mapping import is_measured
 from workflows.preflight import PreflightResult, preflight
 from workflows.preflight_reads import ReleaseRejected
@@ -114,7 +115,10 @@ def _actions(
     candidate = f"version {found.version}" if found.version else "the candidate"
     live = found.routing.version if found.routing else None
     if not isinstance(request.artifact, PublishedVersion):
-        yield from _publish(request)
+        actions = [*_write_code(request), *_write_configuration(request, found)]
+        yield from reversed(actions) if is_configured_first(request, found.findings) else actions
+        text = "Publish the candidate, a new version (nothing more happens if nothing changed)"
+        yield PlannedAction(text, ("publish_version", "settle_function"))
     yield from _provision(request, found, candidate)
     if is_live:
         yield PlannedAction(f"Nothing else: {candidate} is live already")
@@ -132,25 +136,32 @@ def _actions(
         length = format_duration(request.guards.after)
         text = f"Watch over {candidate} for {length}, version {live} ready"
         yield PlannedAction(text, _alarm_read(request))
-    if (
-        live
-        and request.concurrency.provisioned is not None
-        and found.version_provisioned is not None
-    ):
+    moves_provisioned = request.concurrency.provisioned is not None or found.inherited is not None
+    if live and moves_provisioned and found.version_provisioned is not None:
         text = f"Release what is provisioned on version {live}"
         yield PlannedAction(text, ("delete_provisioned_concurrency_config",))
 
 
-def _publish(request: ReleaseRequest) -> Iterator[PlannedAction]:
+def _write_code(request: ReleaseRequest) -> Iterator[PlannedAction]:
     if isinstance(request.artifact, S3Package | Image):
         text = f"Put {request.artifact} into $LATEST"
         yield PlannedAction(text, ("update_function_code", "settle_function"))
-    if request.configuration is not None:
-        names = ", ".join(sorted(request.configuration.parameters()))
-        operations = ("update_function_configuration", "settle_function")
-        yield PlannedAction(f"Configure $LATEST: {names}", operations)
-    text = "Publish the candidate, a new version (nothing more happens if nothing changed)"
-    yield PlannedAction(text, ("publish_version", "settle_function"))
+
+
+def _write_configuration(
+    request: ReleaseRequest, found: PreflightResult
+) -> Iterator[PlannedAction]:
+    if request.configuration is None:
+        return
+    before = found.latest.content.settings if found.latest.content else {}
+    settings = ", ".join(
+        f"{name} ({before[name]} → {value})"
+        if isinstance(value, int) and isinstance(before.get(name), int)
+        else name
+        for name, value in sorted(request.configuration.parameters().items())
+    )
+    operations = ("update_function_configuration", "settle_function")
+    yield PlannedAction(f"Configure $LATEST: {settings}", operations)
 
 
 def _provision(
@@ -160,15 +171,18 @@ def _provision(
     if wanted.reserved is not None and wanted.reserved != found.reserved:
         text = f"Reserve {wanted.reserved} concurrent executions"
         yield PlannedAction(text, ("put_function_concurrency",))
-    if wanted.provisioned is not None:
-        yield PlannedAction(
-            f"Provision {wanted.provisioned} on {candidate} and wait until it is warm",
-            (
-                "get_provisioned_concurrency_config",
-                "put_provisioned_concurrency_config",
-                "settle_provisioned_concurrency",
-            ),
-        )
+    count = found.inherited if wanted.provisioned is None else wanted.provisioned
+    if not count:
+        return
+    like_stable = ", as the live version has," if wanted.provisioned is None else ""
+    yield PlannedAction(
+        f"Provision {count} on {candidate}{like_stable} and wait until it is warm",
+        (
+            "get_provisioned_concurrency_config",
+            "put_provisioned_concurrency_config",
+            "settle_provisioned_concurrency",
+        ),
+    )
 
 
 def _hook(function: str, name: str, candidate: str) -> PlannedAction:

@@ -256,3 +256,15 @@ async def test_earlier_of_two_releases_goes_first(harness: Harness) -> None:
     assert (await read_ending(first)).kind == "Completed"
     assert (await read_ending(second)).kind == "Completed"
     assert harness.state.versions["3"]["CodeSha256"] == compute_sha256(b"three")
+
+
+async def test_plan_writes_in_the_order_of_the_release(harness: Harness) -> None:
+    found = await plan(
+        harness,
+        artifact=harness.package("three"),
+        configuration={"Runtime": "python3.14", "MemorySize": 512},
+    )
+    assert found.steps[:2] == (
+        "Configure $LATEST: MemorySize (128 → 512), Runtime",
+        "Put s3://artifacts/three.zip into $LATEST",
+    )
