@@ -179,6 +179,8 @@ class AlarmGuard:
             await workflow.wait_condition(lambda: has_data or not controls.is_held)
         finally:
             await shield_from_cancel(end_task(watch))
+        if has_data:
+            self._without_data -= frozenset(names)
         if controls.is_held:
             controls.release()
             progress.report(note=f"Alarm {alarms} has data: going on", paused=False)

@@ -171,6 +171,16 @@ async def probe(harness: Harness) -> Handle:
     )
 
 
+async def hook_denied(harness: Harness) -> Handle:
+    """A hook may not be invoked yet, because the permission is seconds old."""
+    harness.aws.hook("smoke", lambda _: {"accept": True})
+    harness.aws.fail("invoke", "AccessDeniedException", "no lambda:InvokeFunction", times=2)
+    hooks = {"hooks": {"after_traffic": "smoke"}}
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **hooks, **SHORT)
+    )
+
+
 async def probe_refusal(harness: Harness) -> Handle:
     """The candidate fails a probe under traffic."""
     harness.aws.handlers[harness.function] = broken
@@ -423,6 +433,65 @@ async def alarm_hold(harness: Harness) -> Handle:
     return handle
 
 
+async def given_up(harness: Harness) -> Handle:
+    """The undo is denied until a person gives it up."""
+    harness.aws.fail(
+        "update_alias", "AccessDeniedException", "no lambda:UpdateAlias", skip=1, times=None
+    )
+    handle = await harness.begin_until("baking", **LONG)
+    await harness.send("abort")
+    await _wait_for_note(harness, "Cannot put back yet")
+    await harness.send("give_up", reason="the account is closed")
+    return handle
+
+
+async def edited_description(harness: Harness) -> Handle:
+    """Terraform edits the alias' description before the promotion and before the undo."""
+    harness.aws.hook("smoke", refuse)
+
+    def edit(_: object) -> None:
+        alias = {"FunctionName": harness.function, "Name": "live"}
+        harness.aws.apply("update_alias", **alias, Description="by terraform")
+
+    harness.aws.before("update_alias", edit, skip=1)
+    harness.aws.before("update_alias", edit, skip=3)
+    return await harness.start(
+        "Release",
+        harness.request(
+            artifact=harness.package("three"), hooks={"after_traffic": "smoke"}, **SHORT
+        ),
+    )
+
+
+async def adopted(harness: Harness) -> Handle:
+    """Another writer moves the alias, and a person adopts that as stable."""
+    handle = await harness.begin_until(
+        "awaiting_approval", guards={"on_foreign": "ask"}, **APPROVAL
+    )
+    harness.move_alias("1")
+    await harness.send("approve")
+    await _wait_for_note(harness, "Resolve within 1 h")
+    await harness.send("resolve", choice="adopt")
+    return handle
+
+
+async def foreign_reserved(harness: Harness) -> Handle:
+    """Another writer reserves concurrency; it stays when the release is aborted."""
+    handle = await harness.begin_until("baking", concurrency={"reserved": 50}, **LONG)
+    harness.aws.apply(
+        "put_function_concurrency", FunctionName=harness.function, ReservedConcurrentExecutions=80
+    )
+    await harness.send("abort")
+    return handle
+
+
+async def _wait_for_note(harness: Harness, text: str) -> None:
+    async def has_note() -> bool:
+        return text in (await harness.status()).note
+
+    await harness.wait_until(has_note)
+
+
 SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -435,6 +504,7 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         promotion,
         probe,
         probe_refusal,
+        hook_denied,
         first,
         nothing,
         rejection,
@@ -458,6 +528,10 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         hotfix,
         alarm_blink,
         alarm_hold,
+        given_up,
+        edited_description,
+        adopted,
+        foreign_reserved,
     )
 }
 
