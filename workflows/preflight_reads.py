@@ -18,6 +18,7 @@ from activities.aliases import AliasConfiguration
 from activities.configuration_response import FunctionConfiguration
 from activities.constraints import Constraints, ConstraintsResponse, FindConstraintsRequest
 from activities.function_models import GetFunctionResponse, UpdateFunctionCodeRequest
+from activities.identity import GetCallerIdentityRequest, Identity
 from workflows import actions
 from workflows.call import call, root_cause
 from workflows.concurrency import read_provisioned
@@ -48,9 +49,36 @@ class ReleaseRejected(Exception):
 
 
 async def locate(target: Target) -> GetFunctionResponse:
-    """Read the target's function, under whatever name it was given."""
+    """Read the target's function, under whatever name it was given.
+
+    Where AWS refuses one of another account, the rejection names the account that is served.
+    """
     read = actions.find_function(target.function, summary=f"Find {target.function}")
-    return await or_reject(read, field="target.function")
+    try:
+        return await or_reject(read, field="target.function")
+    except ReleaseRejected:
+        if target.account and workflow.patched("names-the-account-served"):
+            _refuse_other_account(target, await _read_served_account())
+        raise
+
+
+async def _read_served_account() -> str | None:
+    """Read the account of the worker's credentials; None where STS does not say."""
+    request, summary = GetCallerIdentityRequest(), "Read which account this worker serves"
+    try:
+        return (await call(Identity.get_caller_identity, request, summary=summary)).account
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
+        return None
+
+
+def _refuse_other_account(target: Target, served: str | None) -> None:
+    if served not in {None, target.account}:
+        raise ReleaseRejected(
+            f"target.function: {target.function} is in account {target.account}, and this worker "
+            f"serves account {served}: a worker of {target.account} has to release it"
+        )
 
 
 def place_of(found: GetFunctionResponse, target: Target) -> Place:
@@ -62,15 +90,13 @@ def place_of(found: GetFunctionResponse, target: Target) -> Place:
         place = Place.from_arn(configuration_of(found).function_arn)
     except ValueError as error:
         raise ReleaseRejected(f"target.function: {error}") from None
-    for what, named, actual in (
-        ("account", target.account, place.account),
-        ("region", target.region, place.region),
-    ):
-        if named not in {None, actual}:
-            raise ReleaseRejected(
-                f"target.function: {target.function} is in {what} {named}, and this worker serves "
-                f"{what} {actual}: a worker of {named} has to release it"
-            )
+    if target.account:
+        _refuse_other_account(target, place.account)
+    if target.region not in {None, place.region}:
+        raise ReleaseRejected(
+            f"target.function: {target.function} is in {target.region}, and this worker serves "
+            f"{place.region}: a worker of {target.region} has to release it"
+        )
     return place
 
 
