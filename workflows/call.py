@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
@@ -83,6 +83,15 @@ def fault_of(error: ActivityError) -> Fault:
     if isinstance(cause, ApplicationError) and cause.type in set(Fault):
         return Fault(cause.type)
     return Fault.UNKNOWN
+
+
+def code_of(error: ActivityError) -> str:
+    """Return AWS's code for a failure; empty where it has none."""
+    cause = error.cause
+    details = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else None
+    if not isinstance(details, Mapping):
+        return ""
+    return str(cast("Mapping[str, object]", details).get("code", ""))
 
 
 def root_cause(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """Invokes functions for a release: hooks, which accept or refuse, and probes of the candidate.
 
-Neither is sent twice, except where AWS says that the function did not run.
+Neither is sent twice, except where it is certain that the function did not run.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Final, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
+from activities.error_codes import PASSING_CODES
 from activities.errors import Fault
 from activities.invocations import Invocations, InvokeRequest
 from activities.probes import ProbeFunctionRequest, Probes, ResponseExpectation
-from workflows.call import call, fault_of, root_cause
+from activities.retry_budget import WRITE_BUDGET
+from workflows.call import call, code_of, fault_of, root_cause
 from workflows.domain.hook_answer import HookAnswer, parse_hook_answer
 from workflows.domain.probe import ProbeRequest
 
@@ -85,12 +87,34 @@ async def send_probe(
 
 
 async def _retry_until_run(invoke: Callable[[], Awaitable[_Answer]], *, who: str) -> _Answer:
-    """Invoke a function, up to five times as long as AWS says that it did not run."""
-    for delay in _RETRY_DELAYS:
+    """Invoke a function again where it did not run: it was busy, or this worker was refused."""
+    begun, delays = workflow.now(), iter(_RETRY_DELAYS)
+    while True:
+        delay = next(delays, None)
         try:
             return await invoke()
         except ActivityError as error:
-            if fault_of(error) not in DID_NOT_RUN:
+            if fault_of(error) in DID_NOT_RUN:
+                if delay is None:
+                    raise
+                problem = "is busy"
+            elif workflow.now() - begun < _find_patience(error) and workflow.patched(
+                "refused-invocation-is-sent-again"
+            ):
+                problem = "could not be invoked"
+            else:
                 raise
-        await workflow.sleep(delay, summary=f"{who} is busy: retry")
-    return await invoke()
+        await workflow.sleep(delay or _RETRY_DELAYS[-1], summary=f"{who} {problem}: retry")
+
+
+def _find_patience(error: ActivityError) -> timedelta:
+    """Return for how long an invocation that was refused is sent again.
+
+    A permission takes some seconds to take effect; credentials, the clock or a proxy's login are
+    mended by a person. Zero for any other failure: the function may have run.
+    """
+    if code_of(error) in PASSING_CODES:
+        return WRITE_BUDGET.passing or timedelta.max
+    if fault_of(error) is Fault.DENIED:
+        return WRITE_BUDGET.denied or timedelta.max
+    return timedelta(0)

@@ -142,6 +142,39 @@ async def test_hook_that_stays_throttled_is_a_refusal(harness: Harness) -> None:
     assert "could not be invoked" in end.text
 
 
+@pytest.mark.parametrize(
+    ("code", "times"),
+    [
+        ("AccessDeniedException", 3),
+        ("ExpiredTokenException", 20),
+        ("NoCredentialsError", 20),
+        ("CredentialRetrievalError", 20),
+        ("Http407", 20),
+        ("RequestTimeTooSkewed", 20),
+    ],
+)
+async def test_hook_that_was_refused_to_this_worker_is_invoked_again(
+    harness: Harness, code: str, times: int
+) -> None:
+    harness.aws.hook("preflight", accept)
+    harness.aws.fail("invoke", code, times=times)
+    end = await harness.release(artifact=harness.package("three"), **BEFORE)
+    assert end.kind == "Completed", end
+    assert len(harness.aws.of("invoke")) == times + 1
+
+
+@pytest.mark.parametrize(
+    ("code", "most"), [("AccessDeniedException", 5), ("ExpiredTokenException", 35)]
+)
+async def test_hook_that_stays_refused_rolls_back(harness: Harness, code: str, most: int) -> None:
+    harness.aws.hook("preflight", accept)
+    harness.aws.fail("invoke", code, "no", times=None)
+    end = await harness.release(artifact=harness.package("three"), **BEFORE)
+    assert end.kind == "ReleaseRolledBack"
+    assert "it could not be invoked: invoke: no" in end.text
+    assert most - 2 <= len(harness.aws.of("invoke")) <= most
+
+
 async def test_hook_whose_response_is_lost_is_not_invoked_twice(harness: Harness) -> None:
     harness.aws.hook("preflight", accept)
     harness.aws.lose("invoke")

@@ -215,7 +215,14 @@ async def test_probe_that_aws_never_runs_is_a_failure(harness: Harness) -> None:
     assert len(harness.aws.of("invoke")) == 5
 
 
-@pytest.mark.parametrize("code", ["ReadTimeoutError", "ServiceException", "AccessDeniedException"])
+async def test_probe_that_was_refused_to_this_worker_is_sent_again(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
+    harness.aws.fail("invoke", "ExpiredTokenException", times=6)
+    end = await harness.release(artifact=harness.package("three"), **probe_strategy())
+    assert end.kind == "Completed", end
+
+
+@pytest.mark.parametrize("code", ["ReadTimeoutError", "ServiceException", "ValidationException"])
 async def test_probe_whose_response_is_lost_is_a_failure_and_is_not_retried(
     harness: Harness, code: str
 ) -> None:
