@@ -49,6 +49,48 @@ def test_artifact_has_a_flag_for_each_kind(flags: dict[str, Any], artifact: dict
     assert parse_flags(**flags).model_dump(mode="json")["artifact"] == artifact
 
 
+def test_code_has_flags_for_how_it_is_written() -> None:
+    request = parse_flags(
+        s3="s3://artifacts/a.zip",
+        architecture="arm64",
+        kms_key="arn:aws:kms:eu-west-1:123456789012:key/1",
+        storage_mode="REFERENCE",
+        include_latest=True,
+        even_if_inactive=True,
+    )
+    assert request.model_dump(mode="json")["artifact"] == {
+        "kind": "s3",
+        "bucket": "artifacts",
+        "key": "a.zip",
+        "architecture": "arm64",
+        "kms_key": "arn:aws:kms:eu-west-1:123456789012:key/1",
+        "storage_mode": "REFERENCE",
+    }
+    assert (request.include_latest, request.even_if_inactive) == (True, True)
+
+
+def test_architecture_is_that_of_the_file_s_artifact(tmp_path: Path) -> None:
+    file = tmp_path / "release.json"
+    artifact = {"kind": "image", "uri": "1.dkr.ecr.eu-west-1.amazonaws.com/a:1"}
+    file.write_text(json.dumps({"artifact": artifact}))
+    request = parse_flags(file=file, architecture="arm64")
+    assert request.model_dump(mode="json")["artifact"] == {**artifact, "architecture": "arm64"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        ({"s3": "s3://a-b/c", "architecture": "arm"}, "artifact.architecture: "),
+        ({"s3": "s3://a-b/c", "kms_key": "mine"}, "artifact.kms_key: "),
+        ({"s3": "s3://a-b/c", "storage_mode": "LINK"}, "artifact.storage_mode: "),
+        ({"latest": True, "architecture": "arm64"}, "artifact.architecture: "),
+    ],
+)
+def test_how_code_is_written_is_checked(flags: dict[str, Any], problem: str) -> None:
+    (found,) = list_problems(**flags)
+    assert found.startswith(problem)
+
+
 def test_setting_is_parsed_as_its_type() -> None:
     request = parse_flags(
         settings=[

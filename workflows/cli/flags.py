@@ -81,6 +81,41 @@ class Flags:
     latest: Annotated[
         bool, _option("--latest", panel=_WHAT, help="What $LATEST holds when the release runs.")
     ] = False
+    architecture: Annotated[
+        str | None,
+        _option(
+            "--architecture",
+            panel=_WHAT,
+            metavar="NAME",
+            help="What the code is built for: x86_64 or arm64. As the live version's by default.",
+        ),
+    ] = None
+    kms_key: Annotated[
+        str | None,
+        _option(
+            "--kms-key",
+            panel=_WHAT,
+            metavar="ARN",
+            help="The KMS key that encrypts the package. The live version's by default.",
+        ),
+    ] = None
+    storage_mode: Annotated[
+        str | None,
+        _option(
+            "--storage-mode",
+            panel=_WHAT,
+            metavar="MODE",
+            help="COPY the package, or REFERENCE it: then it must stay in S3.",
+        ),
+    ] = None
+    include_latest: Annotated[
+        bool,
+        _option(
+            "--include-latest",
+            panel=_WHAT,
+            help="Release what differs in $LATEST from the live version, too.",
+        ),
+    ] = False
     settings: Annotated[
         list[str],
         _option(
@@ -138,6 +173,14 @@ class Flags:
             "--again",
             panel=_WHAT,
             help="Release it although it was rolled back before. Needs --reason.",
+        ),
+    ] = False
+    even_if_inactive: Annotated[
+        bool,
+        _option(
+            "--even-if-inactive",
+            panel=_HOW,
+            help="Move traffic to a version that has to wake up, without waiting for it.",
         ),
     ] = False
     before_traffic: Annotated[

@@ -39,6 +39,16 @@ def build_document(flags: Flags, target: str | None, *, by: str) -> Document:
     document = _read_file(flags.file) if flags.file else {}
     problems: list[str] = []
     document = {**document, **_build_target(target), **_build_artifact(flags, problems)}
+    if details := {
+        name: value
+        for name, value in (
+            ("architecture", flags.architecture),
+            ("kms_key", flags.kms_key),
+            ("storage_mode", flags.storage_mode),
+        )
+        if value
+    }:
+        document["artifact"] = {**_get_mapping(document, "artifact"), **details}
     configuration = _build_configuration(flags, _get_mapping(document, "configuration"), problems)
     members = {
         "configuration": configuration,
@@ -60,6 +70,8 @@ def build_document(flags: Flags, target: str | None, *, by: str) -> Document:
         ),
         "hotfix": flags.hotfix or None,
         "again": flags.again or None,
+        "include_latest": flags.include_latest or None,
+        "even_if_inactive": flags.even_if_inactive or None,
         "strategy": _parse_strategy(flags.strategy),
         "reason": flags.reason or None,
         "requested_by": flags.by or document.get("requested_by") or by,

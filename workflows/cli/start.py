@@ -191,9 +191,10 @@ async def plan(
 def build_request(flags: Flags, target: str | None) -> ReleaseRequest:
     """Build the request from flags; a ``--zip`` has the key it will be uploaded to."""
     request = parse_input(build_document(flags, target, by=get_user_name()), ReleaseRequest)
-    if flags.package is None or flags.bucket is None:
+    if flags.package is None or flags.bucket is None or not request.artifact:
         return request
-    artifact = name_package(flags.package, bucket=flags.bucket, target=request.target)
+    package = name_package(flags.package, bucket=flags.bucket, target=request.target)
+    artifact = request.artifact.model_copy(update={"key": package.key})
     return request.model_copy(update={"artifact": artifact})
 
 
