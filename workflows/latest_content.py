@@ -30,7 +30,7 @@ def read_content(
     if not uses_latest(request) or not isinstance(request, ReleaseRequest):
         return LatestContent()
     found = latest.model_dump(by_alias=True, exclude_none=True)
-    settings = {**to_settings(found), "Description": latest.description}
+    settings: dict[str, Any] = {**to_settings(found), "Description": latest.description}
     settings[_ENVIRONMENT] = sorted(settings[_ENVIRONMENT]["Variables"])
     before = function.configuration
     is_same = before is not None and before.revision_id == latest.revision_id

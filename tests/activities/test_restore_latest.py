@@ -307,7 +307,8 @@ async def test_part_that_cannot_be_copied_is_left_out_and_says_why(
     source: dict[str, Any], leftover: Leftover
 ) -> None:
     changed = found({}, CodeSha256="two", RevisionId="r2", Timeout=9)
-    port = ScriptedAws(get_function=[changed, source, changed], update_function_configuration={})
+    settled = found({}, CodeSha256="two", RevisionId="r3", Timeout=3)
+    port = ScriptedAws(get_function=[changed, source, settled], update_function_configuration={})
     answer = await restored(port)
     assert answer.leftovers[0].name == leftover.name
     assert answer.leftovers[0].reason == leftover.reason

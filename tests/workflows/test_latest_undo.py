@@ -194,6 +194,8 @@ async def test_unpublished_environment_is_lost_and_the_ending_says_so(harness: H
     assert end.kind == "ReleaseRolledBack", end
     assert "Environment" not in harness.state.latest
     assert "Environment of $LATEST is not as before: no version has what was there" in end.text
+    assert end.status is not None
+    assert any("is in no published version" in note for note in end.status.notes)
 
 
 async def test_settings_of_a_first_release_are_put_back(harness: Harness) -> None:

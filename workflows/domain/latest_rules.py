@@ -56,8 +56,9 @@ class LatestFacts:
     """``$LATEST`` beside the live version ``live``; None: there is none.
 
     ``code`` and ``live_code`` are hashes with architectures. ``is_code_unpublished``: no version
-    has this code. ``unreadable``: why AWS does not show an environment. ``failure``: why the last
-    update failed. ``user`` is another rollout that uses ``$LATEST``.
+    has this code; ``is_environment_unpublished``: nor its environment. ``unreadable``: why AWS does
+    not show an environment. ``failure``: why the last update failed. ``user`` is another rollout
+    that uses ``$LATEST``.
     """
 
     live: str | None
@@ -65,6 +66,7 @@ class LatestFacts:
     live_code: str | None = None
     differences: tuple[LatestDifference, ...] = ()
     is_code_unpublished: bool = False
+    is_environment_unpublished: bool = False
     unreadable: str | None = None
     failure: str | None = None
     user: str | None = None
@@ -106,6 +108,11 @@ def find_latest_notes(intent: LatestIntent, facts: LatestFacts) -> Iterator[str]
     if intent.replaces_code and facts.is_code_unpublished:
         yield (
             f"the code in $LATEST ({facts.code}) was never published as a version, and is replaced"
+        )
+    if "Environment" in intent.settings and facts.is_environment_unpublished:
+        yield (
+            "the environment in $LATEST is in no published version, and is replaced: a rollback "
+            f"puts that of version {facts.live} there"
         )
     accepted = intent.ships_latest or intent.includes_latest
     if accepted and not intent.replaces_code and facts.code != facts.live_code:
