@@ -13,10 +13,11 @@ from pydantic import Field
 from activities.account import AccountLimit, GetAccountSettingsResponse
 from activities.errors import AwsError, Fault, classify_error
 from activities.function_models import UpdateFunctionCodeRequest
-from activities.operation import READ, OperationGroup, operation
+from activities.operation import READ, OperationGroup, is_retry, operation
 from activities.pagination import iterate_pages
 from activities.shapes import Boolean, FunctionName, Qualifier, Request, Response
 
+_LIST: Final = "ProvisionedConcurrencyConfigs"
 _PASSING_FAULTS: Final = {Fault.UNAVAILABLE, Fault.THROTTLED}
 
 
@@ -92,11 +93,12 @@ class Constraints(OperationGroup):
             async for page in iterate_pages(
                 self.aws, "list_provisioned_concurrency_configs", function
             ):
-                for config in page.get("ProvisionedConcurrencyConfigs", []):
+                for config in page[_LIST]:
                     qualifier = str(config.get("FunctionArn", "")).rpartition(":")[2]
                     found[qualifier] = config.get("RequestedProvisionedConcurrentExecutions") or 0
         except AwsError as error:
-            if classify_error(error) in _PASSING_FAULTS:
+            fault = classify_error(error)
+            if fault is Fault.THROTTLED or (fault is Fault.UNAVAILABLE and not is_retry()):
                 raise
             return await self._read_both(request)
         return found, []

@@ -23,6 +23,7 @@ _REQUIRED_MEMBERS: Final[Mapping[str, Sequence[str]]] = {
     "list_aliases": ("Aliases",),
     "list_event_source_mappings": ("EventSourceMappings", "EventSourceMappings.UUID"),
     "list_functions": ("Functions",),
+    "list_provisioned_concurrency_configs": ("ProvisionedConcurrencyConfigs",),
     "list_versions_by_function": ("Versions", "Versions.Version"),
     "publish_version": ("Version",),
     "update_alias": _ALIAS_MEMBERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from activities import settling
 from tests.harness import ALL_AT_ONCE, CANARY, Harness, read_ending
 from tests.workflows.test_preflight import assert_rejected
+from workflows import concurrency_change
 
 
 def provision(harness: Harness, version: str, executions: int) -> None:
@@ -145,6 +147,19 @@ async def test_rollback_that_cannot_be_warmed_goes_on(harness: Harness) -> None:
     end = await harness.roll_back(version="1")
     assert end.kind == "Completed"
     assert harness.aws.routing(harness.function) == ("1", {})
+    assert end.status is not None
+    assert any("Version 1 is not warm" in note for note in end.status.notes)
+
+
+async def test_rollback_waits_for_warmth_only_so_long(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.05)
+    monkeypatch.setattr(concurrency_change, "_WARMING", timedelta(seconds=1))
+    provision(harness, "2", 4)
+    harness.state.shifting["1"] = 1_000_000
+    end = await harness.roll_back(version="1")
+    assert end.kind == "Completed", end
     assert end.status is not None
     assert any("Version 1 is not warm" in note for note in end.status.notes)
 
