@@ -208,6 +208,25 @@ async def rejection(harness: Harness) -> Handle:
     )
 
 
+async def other_account(harness: Harness) -> Handle:
+    """The function is named by the ARN that a namesake in another account has."""
+    function = f"arn:aws:lambda:eu-central-1:999999999999:function:{harness.function}"
+    return await harness.start(
+        "Release", {"target": {"function": function}, "artifact": {"kind": "latest"}}
+    )
+
+
+async def triggers(harness: Harness) -> Handle:
+    """An event source mapping on the bare function is noted."""
+    source = "arn:aws:sqs:eu-central-1:123456789012:orders"
+    harness.aws.apply(
+        "create_event_source_mapping", FunctionName=harness.function, EventSourceArn=source
+    )
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **SHORT)
+    )
+
+
 async def foreign(harness: Harness) -> Handle:
     """Another writer moves the alias in the bake."""
     handle = await harness.begin_until("baking", **SHORT)
@@ -492,6 +511,8 @@ async def _wait_for_note(harness: Harness, text: str) -> None:
     await harness.wait_until(has_note)
 
 
+_WITHOUT_ROLLOUT: Final = {"other_account"}
+
 SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -508,6 +529,8 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         first,
         nothing,
         rejection,
+        other_account,
+        triggers,
         foreign,
         foreign_upload,
         foreign_code,
@@ -552,6 +575,8 @@ async def main(names: list[str]) -> None:
                 handle = await SCENARIOS[name](harness)
                 end = await read_ending(handle, seconds=300)  # CloudWatch's minutes are real ones
                 await _write(name, "holder", handle)
+                if name in _WITHOUT_ROLLOUT:
+                    continue
                 alias = "beta" if name in {"first", "second_alias"} else "live"
                 await _write(
                     name,
