@@ -146,7 +146,7 @@ class LatestSettings:
             return replaced is None or name == "Description"
         written = request.written.get(name)
         if name == ENVIRONMENT:
-            return sorted(written or ()) == sorted((value or {}).get("Variables", ()))
+            return _is_equal(name, written or [], _name_variables(value))
         return name in request.written and not find_differences({name: written}, {name: value})
 
     # --- the change --------------------------------------------------------------------------
@@ -185,6 +185,12 @@ def _to_all_settings(function: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of ``$LATEST``, its own description among them."""
     configuration = function["Configuration"]
     return {**to_settings(configuration), "Description": configuration.get("Description", "")}
+
+
+def _name_variables(environment: Any) -> list[str]:
+    """Return the names of the variables of an environment, sorted."""
+    variables: Mapping[str, str] = environment["Variables"] if environment else {}
+    return sorted(variables)
 
 
 def _is_equal(name: str, value: Any, other: Any) -> bool:
