@@ -18,6 +18,7 @@ from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
 from deploy.local.processes import Process, ProcessError
 from deploy.local.stack import wait_until_ready
+from tests.fake_lambda.account import ACCOUNT
 from workflows.temporal.plugin import LambdaReleases
 
 _START_TIMEOUT: Final = 60.0
@@ -105,6 +106,7 @@ class Services:
                 **_CREDENTIALS,
                 "AWS_ENDPOINT_URL": url,
                 "TEMPORAL_ADDRESS": address,
+                "RELEASES_ACCOUNT": ACCOUNT,
             }
             yield cls(url, address, client, http, aws, temporal, environment)
 

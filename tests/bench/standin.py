@@ -59,6 +59,13 @@ _ROUTES: Final = tuple(
         ("POST", f"{_FUNCTION}/versions", "publish_version"),
         ("GET", f"{_FUNCTION}/aliases/(?P<Name>[^/]+)", "get_alias"),
         ("PUT", f"{_FUNCTION}/aliases/(?P<Name>[^/]+)", "update_alias"),
+        ("GET", f"{_FUNCTION}/policy", "get_policy"),
+        ("GET", r"/2015-03-31/event-source-mappings", "list_event_source_mappings"),
+        (
+            "GET",
+            r"/2021-10-31/functions/(?P<FunctionName>[^/]+)/urls",
+            "list_function_url_configs",
+        ),
         (
             "GET",
             r"/2019-09-30/functions/(?P<FunctionName>[^/]+)/provisioned-concurrency",
@@ -191,9 +198,14 @@ class HttpProtocol(asyncio.Protocol):
                     | {name: values[0] for name, values in parse_qs(query).items()}
                     | (json.loads(body) if body else {})
                 )
+                lists = parameters.pop("List", None)
+                if "MaxItems" in parameters:
+                    parameters["MaxItems"] = int(parameters["MaxItems"])
                 if "ZipFile" in parameters:
                     parameters["ZipFile"] = base64.b64decode(parameters["ZipFile"])
-                return self.answer_operation(operation, parameters)
+                return self.answer_operation(
+                    "list_provisioned_concurrency_configs" if lists else operation, parameters
+                )
         message = {"Message": f"the stand-in does not know {method} {path}"}
         return encode_response(400, message, "InvalidRequest")
 
