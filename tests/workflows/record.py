@@ -332,6 +332,41 @@ async def rollback(harness: Harness) -> Handle:
     return await harness.start("Rollback", harness.request(version="1", requested_by="ana"))
 
 
+async def release_all(harness: Harness, *packages: str) -> None:
+    """Release these packages, one after the other, to their ends."""
+    for package in packages:
+        request = harness.request(artifact=harness.package(package), strategy="AllAtOnce")
+        await read_ending(await harness.start("Release", request))
+
+
+async def rollback_unnamed(harness: Harness) -> Handle:
+    """An alias goes back to the version that was live before, and ``$LATEST`` follows."""
+    await release_all(harness, "three", "four")
+    return await harness.start("Rollback", harness.request(requested_by="ana", reason="500s"))
+
+
+async def rollback_weights(harness: Harness) -> Handle:
+    """An alias with weights goes back to its main version."""
+    await release_all(harness, "three")
+    harness.move_alias("2", {"3": 0.1})
+    return await harness.start("Rollback", harness.request(requested_by="ana"))
+
+
+async def shipped_again(harness: Harness) -> Handle:
+    """A package is rejected before it is written: it was rolled back."""
+    await release_all(harness, "three")
+    await read_ending(await harness.start("Rollback", harness.request(requested_by="ana")))
+    return await harness.start("Release", harness.request(artifact=harness.package("three")))
+
+
+async def shipped_again_unknown(harness: Harness) -> Handle:
+    """A package turns out to be what was rolled back once it is published."""
+    await release_all(harness, "three")
+    await read_ending(await harness.start("Rollback", harness.request(requested_by="ana")))
+    harness.aws.fail("update_function_code", "AccessDeniedException")
+    return await harness.start("Release", harness.request(artifact=harness.package("three")))
+
+
 async def terminated(harness: Harness) -> Handle:
     """The rollout is terminated, and rolled back by the release."""
     handle = await harness.begin_until("baking", **LONG)
@@ -388,6 +423,15 @@ async def unmeasurable(harness: Harness) -> Handle:
     await harness.wait_for_phase("awaiting_approval")
     await harness.send("approve")
     return handle
+
+
+async def metrics_denied(harness: Harness) -> Handle:
+    """CloudWatch denies stable's metrics for half a minute: nothing is written."""
+    harness.aws.fail("get_metric_data", "AccessDeniedException", "no", times=None)
+    metrics = {"guards": {"metrics": {"not_worse": [{}]}}}
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **metrics, **SHORT)
+    )
 
 
 async def two_analyses(harness: Harness) -> Handle:
@@ -508,7 +552,7 @@ async def _wait_for_note(harness: Harness, text: str) -> None:
     async def has_note() -> bool:
         return text in (await harness.status()).note
 
-    await harness.wait_until(has_note)
+    await harness.wait_until(has_note, seconds=120)
 
 
 _WITHOUT_ROLLOUT: Final = {"other_account"}
@@ -542,11 +586,16 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         nothing_again,
         second_alias,
         rollback,
+        rollback_unnamed,
+        rollback_weights,
+        shipped_again,
+        shipped_again_unknown,
         terminated,
         terminated_with_concurrency,
         judged,
         adaptive,
         unmeasurable,
+        metrics_denied,
         two_analyses,
         hotfix,
         alarm_blink,
