@@ -130,24 +130,31 @@ def bakes_last(story: Story) -> Iterator[str]:
 
 def foreign_changes_stay(story: Story) -> Iterator[str]:
     """Foreign changes of the alias or of ``$LATEST`` are not overwritten."""
-    parts = {
-        "update_alias": {"update_alias", "delete_alias"},
-        "update_function_code": {"update_function_code"},
-    }
-    parts["update_function_configuration"] = {"update_function_configuration"}
     for course in story.courses:
         for theirs in (*course.foreign_moves, *course.foreign_deployments):
             for entry in course.writes:
-                over = entry.operation in parts.get(theirs.operation, ())
-                if (
-                    over
-                    and (entry.committed or 0) > (theirs.committed or 0)
-                    and entry.arrived < course.ended + 60
-                ):
+                is_later = (entry.committed or 0) > (theirs.committed or 0)
+                if is_later and entry.arrived < course.ended + 60 and _overwrites(entry, theirs):
                     yield (
                         f"{course}: {entry.operation} ({dict(entry.parameters)}) "
                         f"overwrote a foreign {theirs.operation}"
                     )
+
+
+def _overwrites(entry: Entry, theirs: Entry) -> bool:
+    """Whether a write is of what another writer's was of: of the same settings, if of settings."""
+    match theirs.operation:
+        case "update_alias":
+            return entry.operation in {"update_alias", "delete_alias"}
+        case operation if operation != entry.operation:
+            return False
+        case "update_function_configuration":
+            return bool(_SETTINGS & set(theirs.parameters) & set(entry.parameters))
+        case _:
+            return True
+
+
+_SETTINGS: Final = {"MemorySize", "Timeout"}
 
 
 # --- versions, concurrency, $LATEST ---

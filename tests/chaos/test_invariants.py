@@ -152,6 +152,14 @@ KEPT = {
     "one that was aborted after its alias was described": undone(
         UPLOADED, PUBLISHED, TO_10, DESCRIBED, BACK, AGAIN
     ),
+    "one whose settings were put back beside another writer's": undone(
+        UPLOADED,
+        BACK,
+        AGAIN,
+        wrote("update_function_configuration", 111, by="foreign", Timeout=42),
+        wrote("update_function_configuration", 118, MemorySize=128),
+        after=replace(AS_BEFORE, timeout=42),
+    ),
     "one whose rollout was reset": undone(*UNDONE, acts=(act("reset rollout"),)),
     "one that was reset and went on": run(*GOOD, acts=(act("reset release"),)),
     "one that gave up in a long outage": undone(*UNDONE, REFUSED, acts=(), outages=(OUTAGE,)),
@@ -269,6 +277,14 @@ BROKEN: list[tuple[str, Story]] = [
     (
         "foreign_changes_stay",
         undone(UPLOADED, wrote("update_function_code", 111, by="foreign"), AGAIN),
+    ),
+    (
+        "foreign_changes_stay",
+        undone(
+            UPLOADED,
+            wrote("update_function_configuration", 111, by="foreign", Timeout=42),
+            wrote("update_function_configuration", 118, MemorySize=128, Timeout=3),
+        ),
     ),
     (
         "at_most_one_version",

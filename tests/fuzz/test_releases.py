@@ -41,8 +41,10 @@ _CONCURRENT = (
     "get_provisioned_concurrency_config",
     "put_provisioned_concurrency_config",
     "put_function_concurrency",
+    "list_provisioned_concurrency_configs",
     "get_account_settings",
 )
+_TRIGGERS = ("list_event_source_mappings", "get_policy", "list_function_url_configs")
 _UNDONE = ("delete_provisioned_concurrency_config", "delete_function_concurrency")
 
 SCENARIOS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
@@ -88,6 +90,11 @@ SCENARIOS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
         "Release",
         {"artifact": _S3, "strategy": _CANARY, "guards": {"alarms": ["quiet"]}},
         ("describe_alarms", "update_alias", *_READS),
+    ),
+    "triggered": (
+        "Release",
+        {"artifact": _S3, **_CONFIGURED, "strategy": _CANARY},
+        (*_TRIGGERS, *_CHANGES, "list_versions_by_function"),
     ),
     "first": ("Release", {"artifact": _S3}, (*_CHANGES[:-1], "create_alias")),
     "first, refused": (
