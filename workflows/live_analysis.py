@@ -16,6 +16,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.cloudwatch.metrics import MetricsRequest, MetricsResponse
+from activities.errors import Fault
 from workflows import actions
 from workflows.analysis_run import AnalysisRun
 from workflows.call import fault_of
@@ -35,6 +36,8 @@ _WINDOW: Final = timedelta(minutes=6)
 What arrives later is not counted."""
 
 _HOUR: Final = timedelta(hours=1)
+
+_DENIED_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 16))
 
 _REPORT_INTERVAL: Final = timedelta(minutes=4)
 """The pause between two reports after the first hour.
@@ -70,10 +73,19 @@ class LiveAnalysis:
         self.reports = 0
 
     async def read_history(self) -> MetricsResponse:
-        """Read how stable did in the hour before the release."""
+        """Read how stable did in the hour before the release.
+
+        Where CloudWatch denies it, it is read again for half a minute: a permission takes some
+        seconds to take effect.
+        """
         since = workflow.now() - _HOUR
         request = self._request([self._stable], since=since, candidate=self._stable)
         response = await _read(actions.read_metrics(request))
+        for delay in _DENIED_DELAYS:
+            if response.status != Fault.DENIED or not workflow.patched("denied-history-is-reread"):
+                break
+            await workflow.sleep(delay, summary="Until CloudWatch is read again: it was denied")
+            response = await _read(actions.read_metrics(request))
         self.run.add_history(response)
         return response
 

@@ -48,7 +48,7 @@ class OneOperation:
         policy = get_operation_policy(operation)
         begin = workflow.now()
         await workflow.execute_activity_method(
-            operation,  # type: ignore[arg-type]  # one of several
+            operation,
             request,
             start_to_close_timeout=policy.start_to_close,
             retry_policy=RetryPolicy(maximum_attempts=max_attempts)

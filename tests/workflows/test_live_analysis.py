@@ -216,6 +216,15 @@ async def test_denied_metrics_reject_the_release(harness: Harness) -> None:
     assert not harness.aws.writes
 
 
+async def test_metrics_that_are_denied_for_seconds_reject_no_release(harness: Harness) -> None:
+    set_traffic(harness, candidate=USUAL_ERROR_RATE)
+    harness.aws.fail("get_metric_data", "ExpiredTokenException", "expired", times=3)
+    end = await harness.release(
+        artifact=harness.package("three"), **GUARDED, **canary_with(bake_step(duration="1m"))
+    )
+    assert_promoted(end, harness)
+
+
 async def test_late_data_is_waited_for(harness: Harness) -> None:
     set_traffic(harness, candidate=BAD_ERROR_RATE)
     harness.aws.metrics_delay = timedelta(minutes=4)
