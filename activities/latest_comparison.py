@@ -7,10 +7,10 @@ it. Environment values are compared here and never leave this activity; only nam
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from activities.configuration_response import FunctionConfiguration
@@ -46,7 +46,7 @@ class CompareLatestRequest(Request):
     version: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
     superseded: str | None = None
     rollout: Annotated[str, Field(pattern=r"^[^'\"\\]+$")] | None = None
-    started_at: datetime | None = None
+    started_at: AwareDatetime | None = None
     patience_seconds: Integer = 0
 
 
