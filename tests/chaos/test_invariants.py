@@ -154,6 +154,7 @@ KEPT = {
     ),
     "one whose settings were put back beside another writer's": undone(
         UPLOADED,
+        PUBLISHED,
         BACK,
         AGAIN,
         wrote("update_function_configuration", 111, by="foreign", Timeout=42),
