@@ -192,6 +192,8 @@ async def find_constraints(
         if isinstance(artifact, S3Package) and is_plan
         else None
     )
+    if not (published or wanted.provisioned or wanted.reserved is not None or package):
+        return ConstraintsResponse()
     concerns_alias = request.strategy.is_weighted or wanted.provisioned is not None
     constraints = FindConstraintsRequest(
         function_name=target.function,

@@ -119,6 +119,7 @@ def test_problem_is_one_refusal(changes: dict[str, Any], field: str) -> None:
         {"source": replace(BUILD, snap_start=True), "provisioned": 0, "version_provisioned": 1},
         {"is_weighted": False, "source": replace(BUILD, role="other", dead_letter="queue")},
         {"is_weighted": False, "alias_provisioned": True},
+        {"is_weighted": False, "alias_provisioned": True, "provisioned": 0},
         {"clears_weights": True, "routing": Routing(version="7", weights={"6": 0.1})},
         {"configuration_only": True, "package": False, "routing": None, "stable": None},
     ],
@@ -230,6 +231,7 @@ def test_ordinary_release_has_no_notes() -> None:
             },
             "it gets traffic at once, and its first invocations fail",
         ),
+        ({"alias_provisioned": True, "is_weighted": False, "provisioned": 0}, "itself stays"),
         ({"version_provisioned": 5}, "The 5 provisioned on the live version are moved"),
         (
             {"version_provisioned": 5, "limit": 1000, "unreserved": 103},

@@ -109,6 +109,12 @@ async def test_function_without_any_gets_no_call_more(harness: Harness) -> None:
     assert reads == ["list_provisioned_concurrency_configs"]
 
 
+async def test_first_release_reads_no_concurrency(harness: Harness) -> None:
+    del harness.state.aliases["live"]
+    await harness.release(artifact=harness.package("three"), **CANARY)
+    assert [name for name in harness.aws.operations if "provisioned" in name] == []
+
+
 async def test_abort_leaves_stable_as_warm_as_before(harness: Harness) -> None:
     provision(harness, "2", 4)
     handle = await harness.begin_until("baking", **CANARY)

@@ -33,6 +33,8 @@ def find_concurrency_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> I
 
 def find_concurrency_notes(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     """Say what the candidate gets though nobody requested it, and what it cannot get."""
+    if intent.provisioned == 0 and facts.alias_provisioned:
+        yield f"What is provisioned on {intent.alias} itself stays: it belongs to no version"
     if not _inherits(intent, facts):
         return
     present = facts.version_provisioned

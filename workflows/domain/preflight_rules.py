@@ -131,7 +131,7 @@ def _check_alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
             "not allow with weights: put it on the version (`concurrency.provisioned`) and delete "
             "the alias' own, or use AllAtOnce"
         )
-    if facts.alias_provisioned and intent.provisioned is not None:
+    if facts.alias_provisioned and intent.provisioned:
         yield (
             f"concurrency.provisioned: {intent.alias} carries provisioned concurrency itself; "
             "a version it points to cannot have its own"
