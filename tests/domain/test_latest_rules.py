@@ -61,7 +61,7 @@ def test_foreign_code_is_refused_unless_it_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("intent", [LATEST, replace(SETTINGS, includes_latest=True)])
-def test_what_a_person_accepts_is_noted(intent: LatestIntent) -> None:
+def test_accepted_differences_are_noted(intent: LatestIntent) -> None:
     facts = replace(OTHER_SETTINGS, code="two")
     assert list(find_latest_refusals(intent, facts)) == []
     assert [note.partition(" ")[0] for note in find_latest_notes(intent, facts)] == ["ships"] * 2
