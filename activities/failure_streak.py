@@ -18,6 +18,9 @@ from temporalio import activity
 
 from activities.retry_budget import AT_ONCE
 
+MIN_FAILURES: Final = 4
+"""Fewer failures are not final, however far apart they are."""
+
 _SINCE: Final = "failing_since"
 _FAILURES: Final = "failures"
 _LIMIT_SECONDS: Final = "limit_seconds"
@@ -59,7 +62,8 @@ def extend_streak(limit: timedelta | None) -> timedelta:
     ``limit`` is that of the failure (:func:`~activities.errors.find_time_limit`). A failure with
     another limit begins a new streak: ten minutes without credentials say nothing about a
     permission that is denied after them. One without a limit ends the streak, as a quiet attempt
-    does. Time is Temporal's: the start of each attempt. Zero outside of an activity.
+    does. Time is Temporal's: the start of each attempt. Zero outside of an activity, and for the
+    first few failures: while no worker runs, time passes and nothing is attempted.
     """
     if not activity.in_activity():
         return AT_ONCE
@@ -75,4 +79,4 @@ def extend_streak(limit: timedelta | None) -> timedelta:
         streak = FailureStreak(now, 0, limit)
     streak = FailureStreak(streak.since, streak.failures + 1, limit)
     activity.heartbeat(streak.to_details())
-    return max(now - streak.since, AT_ONCE)
+    return max(now - streak.since, AT_ONCE) if streak.failures >= MIN_FAILURES else AT_ONCE

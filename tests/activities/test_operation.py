@@ -182,7 +182,7 @@ async def test_denial_after_an_outage_has_its_own_time(
     temporal: WorkflowEnvironment, port: FakeLambda
 ) -> None:
     port.fail("*", *CREDENTIALS, times=10)
-    port.fail("*", *PERMISSION)
+    port.fail("*", *PERMISSION, times=3)
     assert await run(temporal, "update_alias") > 150
 
 
