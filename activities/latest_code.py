@@ -229,7 +229,8 @@ def _find_problem(source: Mapping[str, Any]) -> Leftover | None:
         return _leftover("refused", f"AWS cannot show its package ({reason})")
     if size > MAX_PACKAGE_BYTES:
         text = f"its package has {size / 1e6:.0f} MB, and only 50 MB can be sent back"
-        return _leftover("too_large", text)
+        version = source["Configuration"].get("Version")
+        return Leftover(name=CODE, reason="too_large", cause=text, version=version)
     if not code.get("Location"):
         return _leftover("refused", "AWS gives no address for its package")
     return None

@@ -12,7 +12,7 @@ from typing import Final
 
 from temporalio.workflow import ActivityCancellationType
 
-from activities.errors import AwsError
+from activities.errors import AwsError, Fault, classify_error
 from activities.function_content import get_code_sha256
 from activities.latest_code import (
     DOWNLOAD_FAILED,
@@ -79,9 +79,9 @@ class RestoreLatest(OperationGroup):
             try:
                 code = await LatestCode(request, writer, self._packages).restore()
             except AwsError as error:
-                if error.code != DOWNLOAD_FAILED:
+                if error.code != DOWNLOAD_FAILED and classify_error(error) is not Fault.DENIED:
                     raise
-                waiting = error  # and no setting waits for the package
+                waiting = error  # nothing was sent or changed, and no setting waits for the code
         if "configuration" in request.parts:
             settings = await LatestSettings(request, writer).restore()
             if code.leftover and code.leftover.reason == "refused" and settings.written:

@@ -60,8 +60,7 @@ class RestoreLatestRequest(Request):
     change. ``superseded`` is the RevisionId from before the first change: at that revision nothing
     was changed, but a read may still return it for a moment.
 
-    ``package`` is the S3 object, with its version, that ``version`` was made from; it is used where
-    the package is too large to be sent back.
+    ``package`` is the S3 object, with its version, of a package that is too large to be sent back.
     """
 
     function_name: FunctionName
@@ -84,11 +83,15 @@ class RestoreLatestRequest(Request):
 
 
 class Leftover(Response):
-    """A part of ``$LATEST`` that is not as it was: the code, or a setting; and why."""
+    """A part of ``$LATEST`` that is not as it was: the code, or a setting; and why.
+
+    ``version`` is the one whose package is too large.
+    """
 
     name: str
     reason: str
     cause: BoundedText
+    version: str | None = None
 
 
 class RestoreLatestResponse(Response):

@@ -36,13 +36,11 @@ async def put_back_latest(journal: Journal, options: CallOptions) -> str | None:
     place = "as before" if journal.found else f"to version {journal.stable}"
     summary = f"Put {parts} of $LATEST back {place}"
     answer = await call(RestoreLatest.restore_latest, request, summary=summary, options=options)
-    if journal.stable and any(each.reason == "too_large" for each in answer.leftovers):
-        package = await _find_package(journal.function, journal.stable)
-        if package:
-            restore = RestoreLatest.restore_latest
-            from_s3 = request.model_copy(update={"package": package})
-            summary = f"Put {parts} of $LATEST back, the package from S3"
-            answer = await call(restore, from_s3, summary=summary, options=options)
+    large = next((each.version for each in answer.leftovers if each.reason == "too_large"), None)
+    if large is not None and (package := await _find_package(journal.function, large)):
+        request = request.model_copy(update={"package": package})
+        summary = f"Put {parts} of $LATEST back, the package from S3"
+        answer = await call(RestoreLatest.restore_latest, request, summary=summary, options=options)
     return describe_leftovers(answer)
 
 

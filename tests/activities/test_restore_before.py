@@ -282,3 +282,39 @@ async def test_code_that_a_setting_forbids_is_written_after_it(
     )
     assert answer.leftovers == []
     assert (function.code, function.latest["Runtime"]) == (b"one", "python3.13")
+
+
+async def test_denied_code_keeps_no_setting_waiting(fake: FakeLambda, function: Function) -> None:
+    fake.fail("update_function_code", "AccessDeniedException", "no lambda:UpdateFunctionCode")
+    with pytest.raises(ApplicationError, match="no lambda:UpdateFunctionCode") as caught:
+        await restored(fake)
+    assert caught.value.type == "Denied"
+    assert (function.code, function.latest["Timeout"]) == (b"two", 10)
+
+
+async def test_package_that_is_too_large_names_its_version(
+    aws: Connection, function: Function
+) -> None:
+    function.versions["1"]["CodeSize"] = 60_000_000
+    (leftover,) = (await restored(aws)).leftovers
+    assert (leftover.name, leftover.reason, leftover.version) == ("code", "too_large", "1")
+    assert function.latest["Timeout"] == 10
+
+
+async def test_package_that_is_too_large_comes_from_s3(
+    aws: Connection, fake: FakeLambda, function: Function
+) -> None:
+    function.versions["1"]["CodeSize"] = 60_000_000
+    fake.upload("one.zip", "one", version="v1")
+    package = {"S3Bucket": "artifacts", "S3Key": "one.zip", "S3ObjectVersion": "v1"}
+    assert (await restored(aws, package=package)).leftovers == []
+    assert function.code == b"one"
+
+
+async def test_package_that_is_gone_from_s3_is_refused(aws: Connection, function: Function) -> None:
+    function.versions["1"]["CodeSize"] = 60_000_000
+    package = {"S3Bucket": "artifacts", "S3Key": "one.zip", "S3ObjectVersion": "v1"}
+    answer = await restored(aws, package=package)
+    assert show(answer.leftovers) == {"code": "refused"}
+    assert "NoSuchKey" in answer.leftovers[0].cause
+    assert function.latest["Timeout"] == 10
