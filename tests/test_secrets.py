@@ -77,7 +77,9 @@ ENDINGS: dict[str, tuple[dict[str, Any], str]] = {
         "ReleaseRejected",
     ),
     "echoed": (RELEASE, "ReleaseRolledBack"),
-    "unsigned": (RELEASE, "ReleaseRolledBack"),
+    "measured": (RELEASE, "ReleaseRolledBack"),
+    "cut-off": (RELEASE, "ReleaseRolledBack"),
+    "unsigned": (RELEASE, "Completed"),
     "once-broken": (RELEASE, "Completed"),
     "killed": ({**RELEASE, "strategy": STEPS}, "ReleaseRolledBack"),
 }
@@ -96,12 +98,12 @@ class SecretiveLambda(FakeLambda):
         self.hook("hook-no", lambda _: {"accept": False, "reason": "not today"})
         for name in ENDINGS:
             self.create(name, f"one {name} {CODE}", Environment={"Variables": {"PASSWORD": ENV}})
-        self.has_broken = False
+        self.has_broken = self.has_signed = False
         self.before("update_function_configuration", self._refuse_configuration, times=None)
         self.before("publish_version", self._refuse_signature, times=None)
 
     def _refuse_configuration(self, call: Call) -> None:
-        name = call.parameters["FunctionName"]
+        name = call.parameters["FunctionName"].rpartition(":")[2]
         variables = call.parameters["Environment"]["Variables"]
         message = (
             f"1 validation error detected: Value '{variables}' at 'environment' is not so; "
@@ -109,12 +111,24 @@ class SecretiveLambda(FakeLambda):
         )
         if name == "echoed":
             raise Refusal("InvalidParameterValueException", message)
+        if name == "measured":
+            raise Refusal(
+                "InvalidParameterValueException",
+                "the environment variables you have provided exceeded the 4KB limit. String "
+                f"measured: {json.dumps(variables)}",
+            )
+        if name == "cut-off":
+            raise Refusal(
+                "InvalidParameterValueException",
+                f"PASSWORD has to be shorter than {variables['PASSWORD'][:-2]}...",
+            )
         if name == "once-broken" and not self.has_broken:
             self.has_broken = True
             raise Refusal("ServiceException", message)
 
     def _refuse_signature(self, call: Call) -> None:
-        if call.parameters["FunctionName"] == "unsigned":
+        if call.parameters["FunctionName"].endswith("unsigned") and not self.has_signed:
+            self.has_signed = True
             raise Refusal(
                 "InvalidSignatureException",
                 "The request signature we calculated does not match the signature you provided. "
@@ -124,10 +138,15 @@ class SecretiveLambda(FakeLambda):
 
 
 class SecretiveServer(FakeLambdaServer):
-    """Serves the AWS, except the packages of one function."""
+    """Serves the AWS, except the packages of one function at first."""
+
+    def __init__(self, aws: FakeLambda) -> None:
+        super().__init__(aws)
+        self.refused = 0
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/code/not-restored"):
+        if request.path.startswith("/code/not-restored") and self.refused < 2:
+            self.refused += 1
             return HttpResponse(403, f"<Error>{request.target}</Error>".encode())
         return await super().__call__(request)
 
