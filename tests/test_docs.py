@@ -182,7 +182,7 @@ def test_commands_that_do_not_exist_are_noticed(words: list[str]) -> None:
 @page_of
 def test_commands_in_prose_exist(page: Path) -> None:
     for span in spans(page):
-        if found := re.match(r"releases ([a-z][a-z ]*)", span):
+        if found := re.match(r"releases ([a-z][a-z-]*(?: [a-z][a-z-]*)*)", span):
             words = found[1].split()
             assert (words[0],) in commands(), span
             if words[0] == "schedule" and len(words) > 1:
