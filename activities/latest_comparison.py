@@ -19,7 +19,6 @@ from activities.function_content import find_unreadable_part, get_package_identi
 from activities.function_models import FunctionCodeLocation
 from activities.latest_users import find_latest_user
 from activities.operation import SETTLE, OperationGroup, operation
-from activities.pagination import iterate_pages
 from activities.published_versions import PublishedVersions
 from activities.settling import poll_until_settled, raise_if_failed
 from activities.shapes import FunctionName, Integer, Request, Response
@@ -155,15 +154,12 @@ class LatestComparison(OperationGroup):
         identity = get_package_identity(latest)
         if identity == get_package_identity(live) or request.superseded is not None:
             return None
-        async for page in iterate_pages(
-            self.aws, "list_versions_by_function", {"FunctionName": request.function_name}
-        ):
-            for version in page["Versions"]:
-                if version["Version"].isdigit() and identity == get_package_identity(
-                    {"Configuration": version}
-                ):
-                    return False
-        return True
+
+        def has_code(version: Mapping[str, Any]) -> bool:
+            return get_package_identity({"Configuration": version}) == identity
+
+        versions = PublishedVersions(self.aws, request.function_name)
+        return await versions.find(has_code) is None
 
 
 async def _find_user(request: CompareLatestRequest) -> dict[str, Any]:
