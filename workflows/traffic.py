@@ -7,6 +7,7 @@ memo, where the workflow that started the rollout reads it if the rollout is ter
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from temporalio import workflow
@@ -27,6 +28,9 @@ from workflows.progress import Progress
 from workflows.undo import UndoEvents, put_back
 
 _SUMMARY_LENGTH: Final = 200
+
+_LONGEST_DENIAL: Final = timedelta(minutes=10)
+_DENIAL_INTERVAL: Final = timedelta(seconds=15)
 
 _MOST_WRITES: Final = 5
 """Writes of one routing: another writer may change the alias' description between two of them."""
@@ -100,9 +104,7 @@ class Traffic:
             revision, self._revision = self._revision, None
             wanted = self._replace_stable(routing)
             try:
-                self._revision = await actions.update_alias(
-                    self.journal.target, wanted, revision=revision, summary=summary
-                )
+                self._revision = await self._write(wanted, revision, summary)
             except ActivityError as error:
                 if fault_of(error) is not Fault.STALE:
                     raise
@@ -112,6 +114,26 @@ class Traffic:
             else:
                 self._written = wanted
                 return
+
+    async def _write(self, routing: Routing, revision: str | None, summary: str) -> str | None:
+        """Write the routing. While traffic is shared, a denied permission may come back.
+
+        It is waited for, up to ten minutes: an undo would need the same permission.
+        """
+        started = workflow.now()
+        while True:
+            try:
+                return await actions.update_alias(
+                    self.journal.target, routing, revision=revision, summary=summary
+                )
+            except ActivityError as error:
+                is_over = workflow.now() - started >= _LONGEST_DENIAL
+                if fault_of(error) is not Fault.DENIED or not self.percent or is_over:
+                    raise
+                if not workflow.patched("denied-moves-wait"):
+                    raise
+                self._progress.report(note=f"Waiting for a permission: {root_cause(error)}")
+            await workflow.sleep(_DENIAL_INTERVAL, summary="Until the move is tried again")
 
     async def _take_revision(self) -> None:
         """Take the alias' new revision, if it routes as it was written, or a person says so."""

@@ -548,6 +548,14 @@ async def foreign_reserved(harness: Harness) -> Handle:
     return handle
 
 
+async def denied_move(harness: Harness) -> Handle:
+    """The promotion is denied for a while."""
+    harness.aws.fail("update_alias", "AccessDeniedException", "not now", skip=1, times=7)
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **SHORT)
+    )
+
+
 async def _wait_for_note(harness: Harness, text: str) -> None:
     async def has_note() -> bool:
         return text in (await harness.status()).note
@@ -604,6 +612,7 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         edited_description,
         adopted,
         foreign_reserved,
+        denied_move,
     )
 }
 
