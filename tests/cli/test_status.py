@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.cli.shell import Shell, start_waiting_release
+from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.harness import Harness
 
 
@@ -14,14 +15,17 @@ async def test_status_shows_phase_traffic_and_steps(
     await start_waiting_release(shell, harness, package)
     result = await shell("status", harness.function)
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == [
+    *lines, note = result.stdout.splitlines()
+    assert lines == [
         f"{harness.function}:live  awaiting approval",
         "  Waiting for approval",
+        f"  account {ACCOUNT}, {REGION}",
         "  ██░░░░░░░░░░░░░░░░░░ 10% to version 3, 90% to version 2",
         "  ✓ 10% to the candidate",
         "  ▶ Wait for approval",
         "  · All traffic to the candidate",
     ]
+    assert note.startswith(f"  ! Nothing is set up to invoke {harness.function}:live")
     assert (
         json.loads((await shell("status", harness.function, "--json")).stdout)["phase"]
         == "awaiting_approval"

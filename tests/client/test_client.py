@@ -126,7 +126,7 @@ async def test_plan_lists_steps_and_calls_and_changes_nothing(
     )
     assert plan.steps == (
         "Put s3://artifacts/three.zip into $LATEST",
-        "Configure $LATEST: MemorySize",
+        "Configure $LATEST: MemorySize (128 → 512)",
         "Publish the candidate, a new version (nothing more happens if nothing changed)",
         "From here on watch errors: one in ALARM takes everything back",
         "25% to the candidate",

@@ -46,13 +46,18 @@ from workflows.request import ReleaseRequest
 STOPPED_BY = {
     "abort": StopCause.PERSON,
     "alarm": StopCause.ALARM,
+    "alarm_blink": StopCause.ALARM,
     "cancel": StopCause.PERSON,
     "foreign": StopCause.OTHER,
     "foreign_code": StopCause.OTHER,
     "foreign_upload": StopCause.OTHER,
+    "foreign_setting": StopCause.OTHER,
     "hook_refusal": StopCause.HOOK,
     "judged": StopCause.METRICS,
     "probe_refusal": StopCause.PROBE,
+    "refused_first": StopCause.HOOK,
+    "refused_upload": StopCause.OTHER,
+    "shipped_again_unknown": StopCause.OTHER,
     "terminated": StopCause.OTHER,
     "terminated_with_concurrency": StopCause.OTHER,
 }
@@ -294,6 +299,9 @@ async def test_recorded_release_is_explained(harness: Harness, path: Path) -> No
         run, HistoryReader(history.workflow_id, harness.client.data_converter).read_facts(events())
     )
     assert explanation.ending is not None
-    assert explanation.stopped_by == STOPPED_BY.get(path.name.split(".")[0])
-    assert bool(explanation.lines) is (explanation.ending.outcome != "rejected")
+    name = path.name.split(".")[0]
+    assert explanation.stopped_by == STOPPED_BY.get(name)
+    # One that waits before it is rejected has its timer to show.
+    is_short = explanation.ending.outcome == "rejected" and name != "metrics_denied"
+    assert (explanation.lines == ()) is is_short
     assert [line for line in explanation.lines if "cannot read" in line.text] == []

@@ -57,7 +57,7 @@ _ALIAS_WRITES: Final = {"update_alias", "create_alias", "delete_alias"}
 _ALARM_READS: Final = {"describe_alarms", "watch_alarms"}
 _INVOCATIONS: Final = {"invoke", "probe_function"}
 _INPUTS_KEPT: Final = _ALIAS_WRITES | METRIC_ACTIVITIES | _ALARM_READS
-_READ_PREFIXES: Final = ("get_", "list_", "settle_", "read_")
+_READ_PREFIXES: Final = ("compare_", "find_", "get_", "list_", "read_", "resolve_", "settle_")
 """Activities that only read or wait: their success is no fact, their failure is."""
 
 _UNREADABLE: Final = "recorded in a form that this version cannot read"
