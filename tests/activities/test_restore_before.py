@@ -195,7 +195,7 @@ async def test_foreign_settings_stay_and_are_named(
     assert (function.latest["MemorySize"], function.code) == (256, b"one")
 
 
-async def test_foreign_environment_of_equal_names_is_known_by_the_published_version(
+async def test_foreign_environment_of_equal_names_stays(
     aws: Connection, fake: FakeLambda, function: Function
 ) -> None:
     fake.publish("checkout")

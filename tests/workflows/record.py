@@ -327,6 +327,20 @@ async def second_alias(harness: Harness) -> Handle:
     return handle
 
 
+async def large_package(harness: Harness) -> Handle:
+    """A package that is too large to be sent back comes from S3, where a release had it."""
+    harness.aws.upload("three.zip", "three", version="v1")
+    artifact = {"kind": "s3", "bucket": "artifacts", "key": "three.zip", "object_version": "v1"}
+    first = await harness.start("Release", harness.request(artifact=artifact, **SHORT))
+    await read_ending(first)
+    harness.state.versions["3"]["CodeSize"] = 60_000_000
+    harness.aws.hook("smoke", refuse)
+    hooks = {"hooks": {"after_traffic": "smoke"}}
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("four"), **hooks, **SHORT)
+    )
+
+
 async def rollback(harness: Harness) -> Handle:
     """An alias is moved to an earlier version."""
     return await harness.start("Rollback", harness.request(version="1", requested_by="ana"))
@@ -589,6 +603,7 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         refused_upload,
         foreign_setting,
         refused_first,
+        large_package,
         configuration_first,
         image,
         nothing_again,
