@@ -268,3 +268,16 @@ async def test_plan_writes_in_the_order_of_the_release(harness: Harness) -> None
         "Configure $LATEST: MemorySize (128 → 512), Runtime",
         "Put s3://artifacts/three.zip into $LATEST",
     )
+
+
+async def test_wait_for_another_release_ends_after_five_minutes(harness: Harness) -> None:
+    add_beta(harness)
+    hold = harness.aws.hold("update_function_code")
+    first = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await harness.wait_for(hold.reached)
+    request = of_beta(harness, artifact=harness.package("four"), **ALL_AT_ONCE)
+    end = await read_ending(await harness.start("Release", request), seconds=30)
+    assert end.kind == "ReleaseRejected", end
+    assert harness.rollout_id in end.text
+    hold.release()
+    assert (await read_ending(first)).kind == "Completed"
