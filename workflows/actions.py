@@ -217,7 +217,7 @@ async def read_alarms(
     since: datetime | None = None,
     options: CallOptions = DEFAULT_OPTIONS,
 ) -> DescribeAlarmsResponse:
-    """Read the state of alarms: the current one and, where it was not seen, that of ``since``."""
+    """Read the state of alarms: the current one and, where no look noticed it, that since then."""
     return await call(
         Alarms.describe_alarms,
         DescribeAlarmsRequest(alarm_names=list(alarms), since=since),

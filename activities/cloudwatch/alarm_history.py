@@ -1,6 +1,6 @@
 """The history of alarms: which of them went off while no look could see it.
 
-A look is a read of an alarm's state. Looks are seconds apart, so an alarm that goes off is seen,
+A look is a read of an alarm's state. Looks are seconds apart, so an alarm that goes off is found,
 unless CloudWatch could not be read meanwhile, or no worker ran. The time of the last change of its
 state tells then that something happened, and its history tells what.
 """
@@ -59,7 +59,7 @@ class AlarmHistory:
     async def find_unseen(
         self, name: str, *, state: str, changed: datetime | None, since: datetime
     ) -> datetime | None:
-        """Return when an alarm, which is not red, went off after ``since`` without being seen.
+        """Return when an alarm, which is not red, went off after ``since`` unnoticed.
 
         ``changed`` is when its state changed last. Its history is read only after looks that
         failed, and before the first one. Where it cannot be read, an alarm that changed and is

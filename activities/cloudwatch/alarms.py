@@ -124,7 +124,7 @@ class DescribeAlarmsResponse(Response):
 
     @property
     def firing(self) -> list[Alarm]:
-        """The alarms in state ALARM, and those that were in it without being seen."""
+        """The alarms in state ALARM, and those that were in it unnoticed."""
         return [alarm for alarm in self.alarms if alarm.state_value == "ALARM" or alarm.went_off_at]
 
     @property
@@ -138,7 +138,7 @@ class DescribeAlarmsResponse(Response):
         return [name for name in names if name not in existing]
 
     def complete(self, went_off: Mapping[str, datetime]) -> Self:
-        """This response with the times at which alarms were red without being seen."""
+        """This response with the times at which alarms were red unnoticed."""
 
         def update(alarm: _Alarm) -> _Alarm:
             return alarm.model_copy(update={"went_off_at": went_off.get(alarm.alarm_name)})

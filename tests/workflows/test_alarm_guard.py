@@ -213,7 +213,7 @@ async def test_alarm_that_had_no_data_while_nobody_could_look_stops_nothing(
     assert end.kind == "Completed", end
 
 
-async def test_alarm_that_changed_unseen_stops_the_release_where_its_history_is_denied(
+async def test_alarm_that_changed_unseen_stops_a_release_without_its_history(
     harness: Harness,
 ) -> None:
     harness.aws.fail("describe_alarm_history", "AccessDenied", times=None)
