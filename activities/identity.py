@@ -56,7 +56,7 @@ class Identity(OperationGroup):
 async def read_account(aws: Aws) -> str:
     """Ask STS which account the credentials are of. Raises :class:`~activities.errors.AwsError`.
 
-    Where STS is out of reach, it is asked again for a few seconds.
+    Where STS is out of reach, it is called again for a few seconds.
     """
     for delay in _RETRY_SECONDS:
         try:
