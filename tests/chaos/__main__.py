@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument(
         "--limit",
         type=float,
-        default=240,
+        default=360,
         metavar="SECONDS",
         help="after which everything must have ended",
     )
