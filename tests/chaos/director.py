@@ -269,7 +269,11 @@ class Director:
                 )
             )
 
-        await self._call(act, reset)
+        while act.order not in self.ended:  # until there is something to reset
+            await self._call(act, reset)
+            if self.done[-1].is_accepted:
+                return
+            await asyncio.sleep(1)
 
     async def _sound(self, act: Act) -> None:
         """Set off the alarm until the release has ended."""
