@@ -27,7 +27,11 @@ from tests.fuzz.naming import check_refusal
 from tests.fuzz.payloads import Sent, inputs_around, read_document, read_input
 from tests.fuzz.shaped import Known, documents_of_model
 from tests.fuzz.size import Case, count_share, draw_cases
-from workflows.past_rollouts import read_journal_activity, read_previous_version
+from workflows.past_rollouts import (
+    read_alias_history,
+    read_journal_activity,
+    read_previous_version,
+)
 
 _ids = itertools.count(1)
 _FUNCTIONS = st.sampled_from(
@@ -50,7 +54,12 @@ KNOWN: Known = {
     ("run_id",): st.sampled_from(["", "nothing", "00000000-0000-0000-0000-000000000000"]),
 }
 ACTIVITIES = list_by_name(
-    [*list_operations(Everything()), read_previous_version, read_journal_activity]
+    [
+        *list_operations(Everything()),
+        read_alias_history,
+        read_previous_version,
+        read_journal_activity,
+    ]
 )
 PASSES = {fault.value for fault in Fault if fault.passes}
 HASTE = RetryPolicy(initial_interval=timedelta(milliseconds=20), backoff_coefficient=1)
