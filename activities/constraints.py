@@ -153,7 +153,7 @@ class Constraints(OperationGroup):
             if classify_error(error) in _PASSING_FAULTS:
                 raise
             return None
-        policies = answer["CodeSigningConfig"].get("CodeSigningPolicies") or {}
+        policies = (answer.get("CodeSigningConfig") or {}).get("CodeSigningPolicies") or {}
         if policies.get("UntrustedArtifactOnDeployment") != "Enforce":
             return None
         try:

@@ -579,6 +579,42 @@ async def _wait_for_note(harness: Harness, text: str) -> None:
 
 _WITHOUT_ROLLOUT: Final = {"other_account"}
 
+
+async def woken(harness: Harness) -> Handle:
+    """A rollback to a version that is Inactive; what is provisioned goes with it."""
+    _provision(harness, "2")
+    harness.state.versions["1"]["State"] = "Inactive"
+    return await harness.start("Rollback", harness.request(version="1", requested_by="ana"))
+
+
+async def moved_concurrency(harness: Harness) -> Handle:
+    """A release moves what is provisioned, and the rest of it at the end."""
+    harness.state.reserved = 6
+    _provision(harness, "2")
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **SHORT)
+    )
+
+
+async def slow_settling(harness: Harness) -> Handle:
+    """Another tool's update, the upload and the new version take more than a minute each."""
+    harness.aws.polls = 40
+    harness.state.latest["LastUpdateStatus"], harness.state.polls = "InProgress", 40
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), strategy="AllAtOnce")
+    )
+
+
+def _provision(harness: Harness, version: str) -> None:
+    config = harness.aws.apply(
+        "put_provisioned_concurrency_config",
+        FunctionName=harness.function,
+        Qualifier=version,
+        ProvisionedConcurrentExecutions=4,
+    )
+    harness.state.provisioned[version] = {**config, "Status": "READY"}
+
+
 SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
     scenario.__name__: scenario
     for scenario in (
@@ -628,6 +664,9 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         adopted,
         foreign_reserved,
         denied_move,
+        woken,
+        moved_concurrency,
+        slow_settling,
     )
 }
 
