@@ -20,8 +20,9 @@ from activities.errors import AwsError
 _MOST_ROLLOUTS: Final = 50
 _WRITING_KINDS: Final = {"s3", "image", "latest"}
 _BEFORE_TRAFFIC: Final = {"preparing", "paused", ""}
-_SHORT_PHASES: Final = {*_BEFORE_TRAFFIC, "rolling_back"}
-"""Phases after which ``$LATEST`` is soon free, or the traffic moves and it is not."""
+_AT_THE_END: Final = {"promoting", "succeeded", "rolling_back", "rolled_back", "rejected"}
+_BRIEF_PHASES: Final = _BEFORE_TRAFFIC | _AT_THE_END
+"""Phases after which ``$LATEST`` is soon free, or a bake begins and it is not."""
 
 
 class LatestUser(NamedTuple):
@@ -80,7 +81,7 @@ async def _describe_use(
     phase = _read_phase(found)
     journal: Mapping[str, Any] | None = await found.memo_value("journal", None)
     if journal and journal.get("latest"):
-        return LatestUser(rollout, is_brief=phase in _SHORT_PHASES)
+        return LatestUser(rollout, is_brief=phase in _BRIEF_PHASES)
     is_earlier = (found.start_time, _normalize(rollout)) < before
     if phase in _BEFORE_TRAFFIC and is_earlier and await _will_use_latest(client, found):
         return LatestUser(rollout, is_brief=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -281,3 +282,22 @@ async def test_wait_for_another_release_ends_after_five_minutes(harness: Harness
     assert harness.rollout_id in end.text
     hold.release()
     assert (await read_ending(first)).kind == "Completed"
+
+
+async def test_two_releases_started_at_once_go_one_after_the_other(harness: Harness) -> None:
+    add_beta(harness)
+    one, two = harness.package("three"), harness.package("four")
+    requests = (harness.request(artifact=one), of_beta(harness, artifact=two))
+    handles = await asyncio.gather(
+        *(
+            harness.start("Release", {**request, **ALL_AT_ONCE}, skipping=False)
+            for request in requests
+        )
+    )
+    ends = [await read_ending(handle) for handle in handles]
+    assert [end.kind for end in ends] == ["Completed", "Completed"], ends
+    shipped = {harness.state.versions[number]["CodeSha256"] for number in ("3", "4")}
+    assert shipped == {compute_sha256(b"three"), compute_sha256(b"four")}
+    live, beta = (harness.aws.routing(harness.function, alias)[0] for alias in ("live", "beta"))
+    assert harness.state.versions[live]["CodeSha256"] == compute_sha256(b"three")
+    assert harness.state.versions[beta]["CodeSha256"] == compute_sha256(b"four")
