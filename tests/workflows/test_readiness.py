@@ -151,6 +151,23 @@ def pending_version(harness: Harness) -> dict[str, Any]:
     return VERSION_1
 
 
+@pytest.mark.usefixtures("_short_polls")
+async def test_status_says_that_the_upload_is_waited_for(harness: Harness) -> None:
+    harness.aws.polls = 10_000
+    await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
+    await harness.wait_for_phase("preparing")
+
+    async def is_noted() -> bool:
+        note = (await harness.status()).note
+        return note.startswith("$LATEST: LastUpdateStatus is InProgress, ")
+
+    await harness.wait_until(is_noted, seconds=60)
+    harness.aws.polls = 0
+    harness.aws.settle(harness.function)
+    async with asyncio.timeout(60):
+        assert (await harness.rollout.result()).phase == "succeeded"
+
+
 # --- somebody else's update ---
 
 
