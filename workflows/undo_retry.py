@@ -75,10 +75,11 @@ class UndoRetry:
                 if not workflow.patched("undo-until-it-succeeds"):
                     raise
                 self._cause = root_cause(error)
+            if not self._given_up():
+                self._report(self._cause)
+                await self._pause(_MAX_INTERVAL - (workflow.now() - started))
             if self._given_up():
                 raise self._end()
-            self._report(self._cause)
-            await self._pause(_MAX_INTERVAL - (workflow.now() - started))
         raise AssertionError("rounds have no end")
 
     async def _until_given_up(self, action: Awaitable[_Result]) -> _Result:

@@ -137,3 +137,14 @@ async def test_provisioned_concurrency_of_another_writer_stays(harness: Harness)
     end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack"
     assert "provisioned concurrency of version 3 stays at 9" in end.text
+
+
+async def test_undo_that_is_given_up_between_two_rounds_ends_at_once(harness: Harness) -> None:
+    harness.aws.fail(
+        "update_alias", "AccessDeniedException", "no lambda:UpdateAlias", skip=1, times=None
+    )
+    handle = await harness.begin_until("baking", **CANARY)
+    await harness.send("abort")
+    await wait_for_note(harness, "Cannot put back yet")  # at the end of the first round
+    await harness.send("give_up")
+    assert (await read_ending(handle, seconds=20)).kind == "RollbackFailed"
