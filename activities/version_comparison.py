@@ -116,9 +116,9 @@ class VersionComparison(OperationGroup):
         found = await self._read(request.function_name, version)
         if found is None or find_unreadable_part(found["Configuration"]):
             return False
-        return get_package_identity(found) == identity and (
-            to_settings(found["Configuration"]) == settings
-        )
+        is_known = identity[0] != ""
+        is_same = get_package_identity(found) == identity
+        return is_known and is_same and to_settings(found["Configuration"]) == settings
 
 
 def _to_written_settings(change: ConfigurationChange | None) -> dict[str, Any]:
