@@ -24,3 +24,10 @@ def test_hotfix_is_marked() -> None:
         )[0]
         == "checkout:live  hotfix  baking"
     )
+
+
+def test_status_shows_account_and_notes() -> None:
+    known = {"account": "123456789012", "region": "eu-central-1", "notes": ("Not through it: x",)}
+    lines = render_lines(render_status(make_status().model_copy(update=known), None, now=NOW))
+    assert "  account 123456789012, eu-central-1" in lines
+    assert "  ! Not through it: x" in lines

@@ -108,3 +108,10 @@ def test_confidence_is_never_rounded_up(not_worse: float, worse: float, text: st
         )
         == text
     )
+
+
+def test_page_names_the_account_once_it_is_known() -> None:
+    located = BAKING.model_copy(update={"account": "123456789012", "region": "eu-central-1"})
+    strategy = parse_preset("AllAtOnce")
+    assert "Account 123456789012, eu-central-1." in render_page(located, strategy, [], now=NOW)
+    assert "Account" not in render_page(BAKING, strategy, [], now=NOW)

@@ -72,3 +72,39 @@ def test_rollout_id_names_account_region_function_and_alias(name: str) -> None:
 def test_arn_of_something_else_has_no_place(text: str) -> None:
     with pytest.raises(ValueError, match="not the ARN of a function"):
         Place.from_arn(text)
+
+
+@pytest.mark.parametrize(
+    ("function", "account", "region"),
+    [
+        ("f", None, None),
+        ("123456789012:function:f", "123456789012", None),
+        (f"{ARN}f", "123456789012", "eu-central-1"),
+        (
+            "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:function:f",
+            "123456789012",
+            "us-gov-west-1",
+        ),
+    ],
+)
+def test_target_has_the_account_and_region_that_it_names(
+    function: str, account: str | None, region: str | None
+) -> None:
+    target = Target(function=function)
+    assert (target.account, target.region, target.name) == (account, region, "f")
+
+
+@pytest.mark.parametrize("arn", [f"{ARN}f", "arn:aws-cn:lambda:cn-north-1:123456789012:function:f"])
+def test_located_target_is_named_by_its_arn(arn: str) -> None:
+    place = Place.from_arn(f"{arn}:7")
+    assert place.arn == arn
+    located = Target(function="f", alias="beta").at(place)
+    assert (located.function, located.alias, str(located)) == (arn, "beta", "f:beta")
+
+
+@pytest.mark.parametrize(
+    "arn", [ARN + "f" * 65, f"arn:aws:lambda:{'r' * 120}:123456789012:function:f"]
+)
+def test_arn_that_no_target_can_have_has_no_place(arn: str) -> None:
+    with pytest.raises(ValueError, match="not the ARN of a function"):
+        Place.from_arn(arn)

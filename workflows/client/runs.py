@@ -36,6 +36,9 @@ class RunOutcome(StrEnum):
     KILLED = "killed"
 
 
+_ROLLOUT_ID_PARTS: Final = 4
+"""``lambda``, the account, the region, and function with alias."""
+
 _OUTCOMES: Final = {
     "ReleaseRejected": RunOutcome.REJECTED,
     "ReleaseRolledBack": RunOutcome.ROLLED_BACK,
@@ -97,6 +100,8 @@ class Run(BaseModel):
         percent = found.get(search_attributes.TRAFFIC_PERCENT) or 0
         version = found.get(search_attributes.VERSION)
         name, alias = execution.id.rsplit("/", 1)[-1].rsplit(":", 1)
+        parts = execution.id.split("/")
+        account, region = parts[1:3] if len(parts) == _ROLLOUT_ID_PARTS else (None, None)
         return cls(
             id=execution.id,
             run_id=execution.run_id,
@@ -104,6 +109,8 @@ class Run(BaseModel):
                 phase=Phase(found.get(search_attributes.PHASE) or Phase.PREPARING),
                 note="as Temporal lists it",
                 target=Target(function=name, alias=alias),
+                account=account,
+                region=region,
                 candidate=version,
                 routing=TrafficSplit(canary=version if percent else None, percent=percent),
             ),
