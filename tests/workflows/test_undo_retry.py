@@ -148,3 +148,22 @@ async def test_undo_that_is_given_up_between_two_rounds_ends_at_once(harness: Ha
     await wait_for_note(harness, "Cannot put back yet")  # at the end of the first round
     await harness.send("give_up")
     assert (await read_ending(handle, seconds=20)).kind == "RollbackFailed"
+
+
+async def test_reserved_concurrency_of_another_alias_release_stays(harness: Harness) -> None:
+    alias = {"FunctionName": harness.function, "Name": "beta", "FunctionVersion": "1"}
+    harness.aws.apply("create_alias", **alias)
+    harness.aws.apply(
+        "put_function_concurrency", FunctionName=harness.function, ReservedConcurrentExecutions=10
+    )
+    handle = await harness.begin_until("baking", concurrency={"reserved": 50}, **CANARY)
+    beta = await harness.release(
+        target={"function": harness.function, "alias": "beta"},
+        artifact={"kind": "version", "version": "2"},
+        concurrency={"reserved": 80},
+        **ALL_AT_ONCE,
+    )
+    assert beta.kind == "Completed", beta
+    await harness.send("abort")
+    assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
+    assert harness.state.reserved == 80
