@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities import list_operations
+from activities.identity import AccountGuard, ServedAccount
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.harness import CANARY, Ending, Harness, read_ending
@@ -194,3 +195,16 @@ def _has_written(aws: FakeLambda, name: str) -> bool:
         call.done and call.operation in writes and call.parameters.get("FunctionName") in forms
         for call in aws.calls
     )
+
+
+async def test_worker_sends_nothing_about_another_account(harness: Harness) -> None:
+    queue, served = f"guarded-{harness.function}", ServedAccount(ACCOUNT, REGION)
+    address = harness.client.service_client.config.target_host
+    client = await Client.connect(address, plugins=[LambdaReleases()])
+    activities = list_operations(AccountGuard(harness.aws, served))
+    guarded = Harness(harness.env, harness.client, harness.aws, queue, harness.function)
+    async with Worker(client, task_queue=queue, activities=activities):
+        end = await release_of(guarded, arn_of(harness.function, account=OTHER))
+    assert end.kind == "ReleaseRejected"
+    assert f"is in account {OTHER}, and this worker serves account {ACCOUNT}" in end.text
+    assert harness.aws.of("get_function") == []
