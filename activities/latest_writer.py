@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,6 +20,9 @@ from activities.retry_budget import AT_ONCE
 from activities.settling import poll_until_settled, raise_if_failed
 
 NAME: Final = "restore_latest"
+
+SETTLE_SECONDS: Final = 90.0
+"""How long one attempt waits for a change: a new network takes AWS a minute or more."""
 
 _DENIED_PATIENCE: Final = timedelta(seconds=10)
 """How long a denied part is attempted again: permissions take some seconds to take effect."""
@@ -66,10 +70,22 @@ class LatestWriter:
             if error.code == PRECONDITION_FAILED:
                 raise not_settled_error(NAME, "$LATEST was changed after it was read") from None
             raise
-        self.latest = await poll_until_settled(
-            self.aws, self.function, None, NAME, superseded=revision
-        )
+        self.latest = await self._wait_until_settled(revision)
         raise_if_failed(NAME, self.latest["Configuration"])
+
+    async def _wait_until_settled(self, superseded: str | None) -> Mapping[str, Any]:
+        """Wait within this attempt: the next one would not know whether its change has failed."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + SETTLE_SECONDS
+        while True:
+            try:
+                return await poll_until_settled(
+                    self.aws, self.function, None, NAME, superseded=superseded
+                )
+            except AwsError as error:
+                is_ending = activity.in_activity() and activity.is_worker_shutdown()
+                if classify_error(error) is not Fault.NOT_READY or is_ending or clock() >= end:
+                    raise
 
 
 def is_refusal(error: AwsError) -> bool:

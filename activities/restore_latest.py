@@ -34,13 +34,12 @@ from activities.restore_models import CODE, RestoreLatestRequest, RestoreLatestR
 from activities.settling import poll_until_settled
 
 RESTORE: Final = OperationPolicy(
-    timedelta(minutes=4),
+    timedelta(minutes=10),
     WRITE.retry,
     ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     HEARTBEAT_TIMEOUT,
 )
-"""Long enough to download and upload a package of 50 MB, and for two changes to settle."""
-
+"""Long enough to download and upload a package of 50 MB, and for some changes to settle."""
 
 _READ_PATIENCE: Final = timedelta(minutes=1)
 """How long a read from before a confirmed change is not believed."""

@@ -21,6 +21,7 @@ from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda, Function
 from tests.fake_lambda.account import Account, Answer, Parameters, compute_sha256
 from tests.fake_lambda.functions import update_function_configuration
+from tests.fake_lambda.interventions import Call
 from tests.fake_lambda.refusals import invalid
 
 LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:one:1"
@@ -317,4 +318,20 @@ async def test_package_that_is_gone_from_s3_is_refused(aws: Connection, function
     answer = await restored(aws, package=package)
     assert show(answer.leftovers) == {"code": "refused"}
     assert "NoSuchKey" in answer.leftovers[0].cause
+    assert function.latest["Timeout"] == 10
+
+
+async def test_setting_that_fails_slowly_is_left_out_in_one_attempt(
+    fake: FakeLambda, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.05)
+    fake.polls = 1  # longer than one poll lasts
+
+    def fail_layers(call: Call) -> None:
+        fake.update_fails = "the layer is too large" if "Layers" in call.parameters else None
+
+    fake.before("update_function_configuration", fail_layers, times=None)
+    answer = await restored(fake)
+    assert show(answer.leftovers) == {"Layers": "refused"}
+    assert "the layer is too large" in answer.leftovers[0].cause
     assert function.latest["Timeout"] == 10

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.workflow import ActivityCancellationType
 
-from activities import settling
+from activities import latest_writer, settling
 from activities.aws import Connection
 from activities.errors import AwsError
 from activities.operation import HEARTBEAT_TIMEOUT, get_operation_policy
@@ -202,6 +202,7 @@ async def test_long_change_is_waited_for_by_a_benign_retry(
     aws: Connection, stub: Stub, fake: FakeLambda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settling, "POLL_SECONDS_PER_ATTEMPT", 0.05)
+    monkeypatch.setattr(latest_writer, "SETTLE_SECONDS", 0)
     fake.polls = 3
     with pytest.raises(ApplicationError, match="NotReady") as caught:
         await restored(aws)
