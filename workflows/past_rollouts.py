@@ -50,7 +50,9 @@ OBJECTION: Final = "objection"
 
 A cancel or an error of AWS says nothing about the candidate."""
 
-_MOST_RUNS: Final = 50
+MAX_RUNS: Final = 50
+"""Runs of an alias that are read: the last ones. One that was rejected changed nothing."""
+
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
 _TIMEOUT: Final = timedelta(seconds=30)
 
@@ -74,7 +76,7 @@ async def read_previous_version(request: PreviousVersionRequest) -> str | None:
     """
     client = activity.client()
     query = f"WorkflowId = '{request.lock}'"
-    runs = [run async for run in client.list_workflows(query, limit=_MOST_RUNS)]
+    runs = [run async for run in client.list_workflows(query, limit=MAX_RUNS)]
     completed = [
         run for run in runs if run.status is WorkflowExecutionStatus.COMPLETED and run.close_time
     ]
@@ -113,10 +115,11 @@ class AliasHistoryRequest(BaseModel):
 async def read_alias_history(request: AliasHistoryRequest) -> AliasHistory:
     """Return which version was live before, and which were rolled back from.
 
-    By the last 50 runs; the one that calls this does not count.
+    By the last 50 runs that were not rejected; the one that calls this does not count.
     """
     client, caller = activity.client(), activity.info().workflow_run_id
-    listed = client.list_workflows(f"WorkflowId = '{request.lock}'", limit=_MOST_RUNS)
+    query = f"WorkflowId = '{request.lock}' AND {search_attributes.PHASE.name} != 'rejected'"
+    listed = client.list_workflows(query, limit=MAX_RUNS)
     runs = sorted([run async for run in listed], key=lambda run: run.start_time)
     past = [await _read_run(client, run) for run in runs if run.run_id != caller]
     return read_history([run for run in past if run is not None], live=request.live)

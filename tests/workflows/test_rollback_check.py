@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness import ALL_AT_ONCE, CANARY, Ending, Harness, read_ending
+from workflows import past_rollouts
 
 AGAIN = {"again": True, "reason": "it was the database"}
 
@@ -220,3 +221,15 @@ async def test_runs_without_a_memo_for_their_kind_count_too(harness: Harness) ->
         assert (await read_ending(handle)).kind == "Completed"
     end = await release(harness, artifact={"kind": "version", "version": "3"})
     assert_rejected(end, harness, "by ana on 20", f"(Rollback {harness.rollout_id}: 500s)")
+
+
+async def test_rejections_do_not_make_what_was_rolled_back_forgotten(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past_rollouts, "MAX_RUNS", 3)  # the two, and the one that reads
+    await roll_back(harness)
+    for _ in range(3):  # a nightly schedule
+        end = await release(harness, artifact={"kind": "latest"})
+        assert_rejected(end, harness, "version 3 was rolled back from by ana")
+    end = await harness.roll_back()
+    assert "and version 3 was rolled back from by ana" in end.text
