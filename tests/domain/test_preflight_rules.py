@@ -191,6 +191,13 @@ def test_reservation_is_not_less_than_what_is_provisioned() -> None:
     assert refused_reservation(9, version_provisioned=4, others_provisioned=5) == []
 
 
+def test_reservation_may_take_what_is_provisioned_without_one() -> None:
+    account: dict[str, Any] = {"limit": 1000, "unreserved": 900, "version_provisioned": 100}
+    assert refused_reservation(900, **account) == []
+    [found] = refused_reservation(901, **account)
+    assert "at most 900 can be given" in found
+
+
 def refused_reservation(wanted: int, **found: Any) -> list[str]:
     return find_refusals(replace(INTENT, reserved=wanted), replace(FACTS, **found))
 

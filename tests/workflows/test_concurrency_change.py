@@ -260,6 +260,14 @@ async def test_all_that_is_left_may_be_provisioned(harness: Harness) -> None:
     assert end.kind == "Completed", end
 
 
+async def test_reservation_takes_what_is_provisioned_already(harness: Harness) -> None:
+    provision(harness, "2", 100)
+    end = await harness.release(
+        artifact=harness.package("three"), concurrency={"reserved": 900}, **ALL_AT_ONCE
+    )
+    assert end.kind == "Completed", end
+
+
 async def test_rollback_goes_on_where_aws_does_not_allow_warmth(harness: Harness) -> None:
     provision(harness, "2", 1)
     harness.state.versions["1"]["SnapStart"] = {"ApplyOn": "PublishedVersions"}

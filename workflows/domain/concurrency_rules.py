@@ -76,15 +76,17 @@ def _is_urgent(intent: ReleaseIntent) -> bool:
 
 
 def _check_reserved(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
-    wanted, present = intent.reserved, facts.reserved or 0
+    wanted = intent.reserved
     if wanted is None:
         return
     minimum = _compute_minimum(facts)
     provisioned = facts.version_provisioned + facts.others_provisioned + facts.candidate_provisioned
+    present = provisioned if facts.reserved is None else facts.reserved
     if facts.unreserved is not None and wanted > present:
-        left = facts.unreserved + present - wanted
+        free = facts.unreserved + present
+        free = free if facts.limit is None else min(free, facts.limit)
+        left, most = free - wanted, max(0, free - minimum)
         if left < minimum:
-            most = max(0, facts.unreserved + present - minimum)
             yield (
                 f"concurrency.reserved: {wanted} would leave {left} unreserved in the "
                 f"account; AWS keeps {minimum} (at most {most} can be given){_limit_of(facts)}"
