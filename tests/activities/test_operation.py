@@ -95,7 +95,7 @@ async def run_to_failure(
     """Run an operation that fails for good; return its failure, and after how many seconds."""
     handle = await start(temporal, name, max_attempts)
     async with asyncio.timeout(60):
-        with pytest.raises(WorkflowFailureError) as caught:
+        with pytest.raises(WorkflowFailureError, match="execution failed") as caught:
             await handle.result()
     assert isinstance(caught.value.cause, ActivityError)
     assert isinstance(caught.value.cause.cause, ApplicationError)
