@@ -26,7 +26,13 @@ from workflows.foreign_content import (
     find_other_content,
     find_other_image,
 )
-from workflows.latest_check import LatestFindings, check_written, is_configured_first, is_equal
+from workflows.latest_check import (
+    LatestFindings,
+    check_written,
+    describe_content,
+    is_configured_first,
+    is_equal,
+)
 from workflows.latest_content import describe_change, describe_source
 from workflows.preflight import LatestState, PreflightResult
 from workflows.preflight_reads import VERSION_DESCRIPTION, ReleaseRejected
@@ -168,9 +174,13 @@ class CandidateBuilder:
         if not candidate.isdecimal():
             raise ReleaseStopped("AWS published a version, and did not say which")
         self._traffic.remember(candidate=candidate)
-        if isinstance(latest, FunctionConfiguration) and self._findings is not None:
-            problem = find_other_content(published, latest)
-            if problem and candidate != stable:
+        if self._findings is not None and candidate != stable:
+            checked = (
+                describe_content(latest)
+                if isinstance(latest, FunctionConfiguration)
+                else self._findings.content
+            )
+            if problem := find_other_content(published, checked):
                 raise ReleaseStopped(problem)
         if candidate != stable and published.state != "Active":
             await wait_until_active(function, candidate, self._report)

@@ -5,16 +5,14 @@ Each function returns a sentence, or None where all is as it was read or written
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
 
 from activities.configuration import ConfigurationChange
 from activities.configuration_response import FunctionConfiguration
 from activities.latest_comparison import CompareLatestResponse
 from workflows.domain.latest_rules import LatestDifference, describe_differences
-from workflows.latest_check import LatestFindings
+from workflows.latest_check import LatestFindings, describe_content
 from workflows.request import Image
-
-_COMPARED: Final = ("runtime", "role", "handler", "timeout", "memory_size", "architectures")
 
 
 def find_other_code(
@@ -61,7 +59,7 @@ def find_foreign_settings(
 
 
 def find_other_content(
-    published: FunctionConfiguration, latest: FunctionConfiguration
+    published: FunctionConfiguration, expected: Mapping[str, object]
 ) -> str | None:
     """Compare a version with what ``$LATEST`` was when it was checked.
 
@@ -69,26 +67,13 @@ def find_other_content(
     have moved it. So a version may hold what another writer set in that moment.
     """
     names = [
-        name
-        for name in _COMPARED
-        if (now := getattr(published, name)) is not None and now != getattr(latest, name)
+        name.replace("_", " ")
+        for name, value in describe_content(published).items()
+        if value is not None and value != expected.get(name)
     ]
-    if _variables_of(published) != _variables_of(latest):
-        names.append("environment")
-    if [layer.arn for layer in published.layers or ()] != [
-        layer.arn for layer in latest.layers or ()
-    ]:
-        names.append("layers")
     if not names:
         return None
     return (
         f"somebody else changed $LATEST before version {published.version} was published of it: "
-        f"{', '.join(name.replace('_', ' ') for name in names)}"
+        f"{', '.join(names)}"
     )
-
-
-def _variables_of(configuration: FunctionConfiguration) -> set[str] | None:
-    environment = configuration.environment
-    if environment is not None and environment.error is not None:
-        return None
-    return set(environment.variables) if environment else set[str]()

@@ -7,8 +7,8 @@ a release no call of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from temporalio import workflow
@@ -36,6 +36,7 @@ _PATIENCE_SECONDS: Final = 300
 """How long a release waits for another one of the function that may soon be done."""
 
 _SUMMARY_LENGTH: Final = 200
+_COMMON_MEMBERS: Final = ("runtime", "role", "handler", "timeout", "memory_size", "architectures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,14 @@ class LatestFindings:
 
     ``differences`` are names of settings. ``architecture`` and ``kms_key`` are the live version's,
     as is ``storage_mode``. ``layers`` is how many ``$LATEST`` has. ``is_equal``: it equals the live
-    version. ``image`` is the URI of the artifact by its digest, where it is an image.
+    version. ``content`` is what can be compared with the version that is published of it. ``image``
+    is the URI of the artifact by its digest, where it is an image.
     ``environment_version`` has the environment of ``$LATEST``; ``is_environment_lost``: none has.
     """
 
     differences: frozenset[str] = frozenset()
     is_equal: bool = False
+    content: Mapping[str, object] = field(default_factory=dict[str, object])
     architecture: str | None = None
     kms_key: str | None = None
     storage_mode: str | None = None
@@ -164,6 +167,7 @@ def _summarize(found: CompareLatestResponse, image: ResolvedImage | None) -> Lat
     return LatestFindings(
         differences=frozenset(each.name for each in found.differences),
         is_equal=is_equal(found),
+        content=describe_content(found.latest),
         architecture=next(iter(live.architectures or ()), None),
         kms_key=code.source_kms_key_arn if code else None,
         storage_mode="REFERENCE" if code and code.resolved_s3_object else None,
@@ -172,6 +176,19 @@ def _summarize(found: CompareLatestResponse, image: ResolvedImage | None) -> Lat
         environment_version=found.environment_version,
         is_environment_lost=found.environment_version is None and found.unreadable is None,
     )
+
+
+def describe_content(configuration: FunctionConfiguration) -> Mapping[str, object]:
+    """Return what ``$LATEST`` and a version of it have in common, without any secret."""
+    environment = configuration.environment
+    is_readable = environment is None or environment.error is None
+    return {
+        **{name: getattr(configuration, name) for name in _COMMON_MEMBERS},
+        "environment": sorted(environment.variables if environment else ())
+        if is_readable
+        else None,
+        "layers": [layer.arn for layer in configuration.layers or ()],
+    }
 
 
 def is_configured_first(request: ReleaseRequest, findings: LatestFindings | None) -> bool:

@@ -310,11 +310,18 @@ async def test_probe_whose_tenant_does_not_fit_is_rejected(
 
 
 @pytest.mark.parametrize(
-    "theirs", [{"Timeout": 60}, {"Environment": {"Variables": {"THEIRS": "x"}}}]
+    ("kind", "theirs"),
+    [
+        ("s3", {"Timeout": 60}),
+        ("s3", {"Environment": {"Variables": {"THEIRS": "x"}}}),
+        ("latest", {"MemorySize": 512}),
+    ],
 )
 async def test_foreign_setting_in_a_repeated_publish_gets_no_traffic(
-    harness: Harness, theirs: dict[str, Any]
+    harness: Harness, kind: str, theirs: dict[str, Any]
 ) -> None:
+    artifact = harness.package("three") if kind == "s3" else {"kind": kind}
+    harness.aws.overwrite(harness.function, "three" if kind == "latest" else "two")
     harness.aws.before(
         "publish_version",
         lambda _: (
@@ -325,7 +332,7 @@ async def test_foreign_setting_in_a_repeated_publish_gets_no_traffic(
         ),
     )
     harness.aws.fail("publish_version", "ServiceException")
-    end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
+    end = await harness.release(artifact=artifact, **ALL_AT_ONCE)
     assert end.kind == "ReleaseRolledBack", end
     assert "somebody else changed $LATEST before version 3 was published" in end.text
     assert harness.aws.routing(harness.function) == ("2", {})
