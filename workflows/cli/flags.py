@@ -164,7 +164,8 @@ class Flags:
             "--provisioned",
             panel=_HOW,
             metavar="N",
-            help="Provisioned concurrency of the version that is released.",
+            help="Provisioned concurrency of the version that is released; 0: none. Absent: as "
+            "much as the live version has.",
         ),
     ] = None
     again: Annotated[
