@@ -127,9 +127,16 @@ class LatestSettings:
     # --- what is there now -------------------------------------------------------------------
 
     async def _read_replaced(self) -> dict[str, Any] | None:
-        """Return the settings of the version that the release published; None without one."""
+        """Return the settings of the version that the release published, as far as AWS shows them.
+
+        None where there is no such version.
+        """
         replaced = await self._read(self._request.replacing)
-        return to_settings(replaced["Configuration"]) if replaced else None
+        if replaced is None:
+            return None
+        unreadable = get_unreadable_parts(replaced["Configuration"])
+        settings = to_settings(replaced["Configuration"])
+        return {name: value for name, value in settings.items() if name not in unreadable}
 
     def _is_own(
         self, name: str, present: Mapping[str, Any], replaced: Mapping[str, Any] | None

@@ -24,3 +24,10 @@ def test_journal_is_empty_until_a_change_may_have_to_be_undone() -> None:
         {"latest": ("code",)},
     ):
         assert not journal.model_copy(update=change).is_empty
+
+
+def test_journal_of_an_earlier_version_knows_nothing_of_what_was_found() -> None:
+    journal = Journal.model_validate(
+        {"target": {"function": "checkout"}, "latest": ["code"], "revision": "r1", "uploaded": "x"}
+    )
+    assert (journal.found, journal.written, journal.source, journal.settled) == (None, {}, {}, None)

@@ -359,6 +359,16 @@ async def test_large_package_of_an_earlier_release_comes_from_s3(harness: Harnes
     assert harness.aws.of("update_function_code")[-1]["S3ObjectVersion"] == "v1"
 
 
+async def test_large_package_without_an_object_version_is_named(harness: Harness) -> None:
+    first = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
+    assert first.kind == "Completed"
+    harness.state.versions["3"]["CodeSize"] = 60_000_000
+    end = await harness.release(artifact=harness.package("four"), **refuse(harness), **ALL_AT_ONCE)
+    assert end.kind == "ReleaseRolledBack", end
+    assert "code of $LATEST could not be put back: its package has 60 MB" in end.text
+    assert harness.aws.routing(harness.function) == ("3", {})
+
+
 async def test_layer_that_may_not_be_read_is_left_out(harness: Harness) -> None:
     harness.aws.create(harness.function, "one", "two", Layers=[LAYER])
 
