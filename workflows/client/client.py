@@ -265,12 +265,7 @@ class ReleaseClient:
         return await self._send_control(target, "give_up", ReasonedRequest(by=by, reason=reason))
 
     async def resolve(
-        self,
-        target: str | Target,
-        choice: Choice,
-        *,
-        by: str,
-        reason: str = "",
+        self, target: str | Target, choice: Choice, *, by: str, reason: str = ""
     ) -> ReleaseStatus:
         """Choose what happens with routing that another writer has set.
 
