@@ -38,6 +38,7 @@ RESTORE: Final = OperationPolicy(
     WRITE.retry,
     ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     HEARTBEAT_TIMEOUT,
+    WRITE.budget,
 )
 """Long enough to download and upload a package of 50 MB, and for some changes to settle."""
 
