@@ -29,6 +29,15 @@ _BACKSLASH: Final = re.compile(
 _PERCENT: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _FORM: Final = re.compile(r"\+|(?:%[0-9a-fA-F]{2})+")
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
+_CUT_SEQUENCE: Final = re.compile(
+    r"(?:\\u[dD][0-9a-fA-F]{3})?\\(?:[uU][0-9a-fA-F]{0,7}|x[0-9a-fA-F]?)?"
+    r"|\\u[dD][0-9a-fA-F]{3}"
+    r"|(?:%[0-9a-fA-F]{2}){0,3}%[0-9a-fA-F]{0,2}"
+)
+"""What is left of a sequence that was cut: ``\\ud83d\\ude``, ``\\``, ``%E2%8``."""
+
+_STARTERS: Final = frozenset("\\%&")
+
 _WHITESPACE: Final = re.compile(r"\s+")
 
 
@@ -80,6 +89,17 @@ def iterate_readings(message: str) -> Iterator[SpelledText]:
             if reading.text not in known:
                 known.add(reading.text)
                 readings.append(reading)
+
+
+def has_escapes(message: str) -> bool:
+    """Whether a message may spell a text in more characters than it has."""
+    return not _STARTERS.isdisjoint(message)
+
+
+def find_end_of_cut(message: str, end: int) -> int:
+    """Return where a text that was cut at ``end`` ends, with half an escape sequence after it."""
+    match = _CUT_SEQUENCE.match(message, end)
+    return match.end() if match else end
 
 
 def fold_whitespace(text: str) -> str:

@@ -19,7 +19,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from activities.escape_sequences import SpelledText, fold_whitespace, iterate_readings
+from activities.escape_sequences import (
+    SpelledText,
+    find_end_of_cut,
+    fold_whitespace,
+    has_escapes,
+    iterate_readings,
+)
 
 _CONFIDENTIAL_MEMBERS: Final = {"Variables", "Payload", "InvokeArgs", "ClientContext", "ZipFile"}
 
@@ -78,7 +84,7 @@ def _hide(message: str, values: set[str]) -> str:
         place
         for reading in (iterate_readings(message) if values else ())
         for value in values
-        for place in _find_places(reading, value)
+        for place in _find_places(message, reading, value)
     )
     text, at = "", 0
     for start, end in places:
@@ -88,16 +94,28 @@ def _hide(message: str, values: set[str]) -> str:
     return text + message[at:]
 
 
-def _find_places(reading: SpelledText, value: str) -> Iterator[tuple[int, int]]:
-    """Yield where a value is spelled, or so much of its beginning that it has to be hidden."""
+def _find_places(message: str, reading: SpelledText, value: str) -> Iterator[tuple[int, int]]:
+    """Yield where a value is spelled, or so much of its beginning that it has to be hidden.
+
+    The message's characters count there: half a value has more of them where it is escaped.
+    """
     head = _ARN_HEAD.match(value)
-    shortest = value[: _MIN_PREFIX_CHARACTERS + (head.end() if head else 0)]
-    start = reading.text.find(shortest)
+    shortest = _MIN_PREFIX_CHARACTERS + (head.end() if head else 0)
+    first = value[:1] if has_escapes(message) else value[:shortest]
+    start = reading.text.find(first)
     while start >= 0:
-        end = start + _count_common(reading.text, start, value)
-        if len(value) >= _MIN_CHARACTERS_WITHIN_WORDS or _stands_alone(reading.text, start, end):
-            yield reading.place(start, end)
-        start = reading.text.find(shortest, start + 1)
+        length = _count_common(reading.text, start, value)
+        place = reading.place(start, start + length)
+        if length == len(value):
+            is_hidden = length >= _MIN_CHARACTERS_WITHIN_WORDS or _stands_alone(
+                reading.text, start, start + length
+            )
+        else:
+            place = place[0], find_end_of_cut(message, place[1])
+            is_hidden = place[1] - place[0] >= shortest
+        if is_hidden:
+            yield place
+        start = reading.text.find(first, start + 1)
 
 
 def _count_common(text: str, start: int, value: str) -> int:

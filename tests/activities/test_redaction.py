@@ -52,7 +52,7 @@ SPELLINGS: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None, max_examples=50)  # a busy machine is no failure
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @given(secret=SECRETS)
 @example(secret=PEM)
@@ -67,25 +67,26 @@ def test_secret_is_hidden_in_every_spelling(spelling: str, secret: str) -> None:
     sent = {"Environment": {"Variables": {"A": secret}}}
     shown = redact(f"refused: {spell(secret)} is too long", sent)
     assert "…" in shown
-    assert shown.startswith("refused: ")
+    assert shown.startswith("refused")
     assert shown.endswith(" is too long")
     # What is left are the quotes, brackets and names around it, and its whitespace.
-    left = shown.removeprefix("refused: ").removesuffix(" is too long")
+    left = shown.removeprefix("refused").removeprefix(": ").removesuffix(" is too long")
     around = spell("").replace("…", "")
     assert len(left) <= len(around) + 1 + 12 * (len(secret) - len(secret.strip()))
 
 
-@settings(deadline=None)  # a busy machine is no failure
-@pytest.mark.parametrize("spelling", ["plain", "json", "json-unicode", "form", "repr"])
+@settings(deadline=None, max_examples=50)  # a busy machine is no failure
+@pytest.mark.parametrize("spelling", ["plain", "json", "json-unicode", "url", "form", "ascii"])
 @given(secret=SECRETS, data=st.data())
 def test_secret_that_is_cut_off_is_hidden(spelling: str, secret: str, data: st.DataObject) -> None:
-    secret = " ".join(secret.split())
-    length = data.draw(st.integers(8, len(secret)))
-    cut = SPELLINGS[spelling](secret[:length].strip()).rstrip("'\"")
+    spelled = SPELLINGS[spelling](secret.strip()).strip("'\"")
+    cut = spelled[: data.draw(st.integers(8, max(8, len(spelled))))]
     sent = {"Environment": {"Variables": {"A": secret}}}
-    shown = redact(f"refused: {cut}...", sent)
-    assert "…" in shown or len(secret[:length].strip()) < 8
-    assert secret[:8] not in shown
+    shown = redact(f"refused: {cut}", sent)
+    left = shown.removeprefix("refused: ").removeprefix("…")
+    # An escape sequence that was cut itself may be left: \\ud83d\\ude0, %E2%82.
+    assert len(left) <= 11, shown
+    assert "…" in shown or cut.startswith("\\"), shown
 
 
 @pytest.mark.parametrize("spelled", ["48213377", '"48213377"', "4.8213377e7"])
