@@ -98,7 +98,8 @@ class Constraints(OperationGroup):
                     found[qualifier] = config.get("RequestedProvisionedConcurrentExecutions") or 0
         except AwsError as error:
             fault = classify_error(error)
-            if fault is Fault.THROTTLED or (fault is Fault.UNAVAILABLE and not is_retry()):
+            is_gone = fault is Fault.UNAVAILABLE and not is_retry()
+            if fault is Fault.THROTTLED or is_gone or error.is_about_worker:
                 raise
             return await self._read_both(request)
         return found, []
@@ -111,7 +112,7 @@ class Constraints(OperationGroup):
             try:
                 count = await self._read_provisioned(request.function_name, qualifier)
             except AwsError as error:
-                is_denied = classify_error(error) is Fault.DENIED
+                is_denied = classify_error(error) is Fault.DENIED and not error.is_about_worker
                 if request.is_needed or qualifier == request.alias or not is_denied:
                     raise
                 unread = f"What is provisioned on version {qualifier} is not moved: {error}"
@@ -150,7 +151,7 @@ class Constraints(OperationGroup):
                 "lambda", "get_code_signing_config", {"CodeSigningConfigArn": arn}
             )
         except AwsError as error:
-            if classify_error(error) in _PASSING_FAULTS:
+            if classify_error(error) in _PASSING_FAULTS or error.is_about_worker:
                 raise
             return None
         policies = (answer.get("CodeSigningConfig") or {}).get("CodeSigningPolicies") or {}
@@ -161,7 +162,7 @@ class Constraints(OperationGroup):
                 "lambda", "update_function_code", {**package.parameters(), "DryRun": True}
             )
         except AwsError as error:
-            if classify_error(error) in _PASSING_FAULTS:
+            if classify_error(error) in _PASSING_FAULTS or error.is_about_worker:
                 raise
             return f"{error}. The function's code signing configuration ({arn}) enforces signatures"
         return None

@@ -101,6 +101,25 @@ async def test_read_that_may_succeed_later_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
+    "code", ["ExpiredTokenException", "RequestTimeTooSkewed", "InvalidSignatureException"]
+)
+async def test_worker_that_is_refused_for_now_leaves_nothing_out(code: str) -> None:
+    refused = AwsError("list", code, "not with these credentials", status=403)
+    listed_later = {
+        "list_provisioned_concurrency_configs": refused,
+        "get_provisioned_concurrency_config": refused,
+    }
+    unsigned = {
+        "list_provisioned_concurrency_configs": listed(),
+        "get_function_code_signing_config": refused,
+    }
+    for port, keys in ((listed_later, {}), (unsigned, {"package": PACKAGE})):
+        with pytest.raises(ApplicationError, match="not with these credentials") as caught:
+            await find(ScriptedAws(**port), **keys)
+        assert (caught.value.type, caught.value.non_retryable) == ("Denied", False)
+
+
+@pytest.mark.parametrize(
     ("configuration", "operations"),
     [
         ({}, 1),

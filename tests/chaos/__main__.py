@@ -48,7 +48,10 @@ def main() -> int:
         help="where ledgers and logs are left, by seed",
     )
     parser.add_argument(
-        "--resets", action="store_true", help="let people reset workflows in the UI, too"
+        "--resets",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="whether people reset workflows in the UI, too",
     )
     arguments = parser.parse_args()
     Runtime.set_default(

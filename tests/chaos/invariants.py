@@ -204,7 +204,10 @@ def concurrency_as_promised(story: Story) -> Iterator[str]:
             requested = course.order.concurrency
             if course.completed:
                 reserved = {requested["reserved"]} if "reserved" in requested else reserved
-                provisioned = {_after(course, had) for had in provisioned}
+                moved = {_after(course, had) for had in provisioned}
+                # What may not be read at the moment is not moved, and the release says so.
+                is_unread = "provisioned" not in requested and _is_denied_meanwhile(story, course)
+                provisioned = moved | (provisioned if is_unread else set())
             elif course.failed:
                 reserved |= {requested["reserved"]} if "reserved" in requested else set()
                 provisioned |= {warm for had in provisioned for warm in _warm(course, had)}
@@ -217,6 +220,14 @@ def concurrency_as_promised(story: Story) -> Iterator[str]:
                 f"{function.name}: {found.provisioned} provisioned "
                 f"instead of {provisioned}: {history}"
             )
+
+
+def _is_denied_meanwhile(story: Story, course: Course) -> bool:
+    return any(
+        entry.fault == "outage: denied"
+        for entry in story.entries
+        if entry.function == course.order.function
+    )
 
 
 Warm = tuple[tuple[str, int], ...]

@@ -225,7 +225,7 @@ class Schedule:
 
 
 def draw(  # noqa: PLR0913 - the options of the command line
-    seed: int, releases: int, *, over: float, workers: int, kills: int, resets: bool = False
+    seed: int, releases: int, *, over: float, workers: int, kills: int, resets: bool = True
 ) -> Schedule:
     """Draw a seed's schedule.
 
