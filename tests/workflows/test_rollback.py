@@ -93,4 +93,4 @@ async def test_rolled_back_rollback_reports_the_restored_weights(
     assert end.kind == "ReleaseRolledBack"
     assert harness.aws.routing(harness.function) == ("1", {"2": 0.25})
     assert "all traffic is on version 1" not in end.text
-    assert "version 1 with 0.25 of the traffic to version 2" in end.text
+    assert "version 1, 25% to version 2" in end.text
