@@ -69,7 +69,8 @@ class Images(OperationGroup):
             )
         except AwsError as error:
             fault = classify_error(error)
-            if fault is Fault.NOT_FOUND or (fault.is_retryable and _has_attempts_left()):
+            is_away = fault.is_retryable and _has_attempts_left()
+            if fault is Fault.NOT_FOUND or error.is_about_worker or is_away:
                 raise
             return ResolveImageResponse(image_uri=uri, problem=str(error))
         digest = next((_digest_of(image) for image in answer.get("images") or ()), None)

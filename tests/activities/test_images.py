@@ -48,9 +48,16 @@ async def test_image_that_does_not_exist_is_not_found(port: FakeLambda, uri: str
     assert (missing.value.type, missing.value.non_retryable) == ("NotFound", True)
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException"])
-async def test_tag_stays_where_ecr_may_not_be_read(port: FakeLambda, code: str) -> None:
-    port.fail("batch_get_image", code, "no ecr:BatchGetImage")
+@pytest.mark.parametrize("code", ["ExpiredTokenException", "RequestTimeTooSkewed"])
+async def test_credentials_that_are_mended_are_waited_for(port: FakeLambda, code: str) -> None:
+    port.fail("batch_get_image", code, "not with these credentials")
+    with pytest.raises(ApplicationError, match="not with these credentials") as refused:
+        await resolve(port, f"{REPOSITORY}:7")
+    assert (refused.value.type, refused.value.non_retryable) == ("Denied", False)
+
+
+async def test_tag_stays_where_ecr_may_not_be_read(port: FakeLambda) -> None:
+    port.fail("batch_get_image", "AccessDeniedException", "no ecr:BatchGetImage")
     found = await resolve(port, f"{REPOSITORY}:7")
     assert found.image_uri == f"{REPOSITORY}:7"
     assert "no ecr:BatchGetImage" in (found.problem or "")
