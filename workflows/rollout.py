@@ -96,6 +96,7 @@ class ReleaseRun:
 
     async def run(self) -> ReleaseStatus:
         """See :meth:`Rollout.run`."""
+        self._triggers.begin(self._request.target)
         story = asyncio.create_task(self._roll_out())
         alarms = asyncio.create_task(self._guards.alarms.watch())
         try:
@@ -131,7 +132,8 @@ class ReleaseRun:
         found = await preflight(self._request, report)
         self._check_rollout_id(found.place)
         self._traffic.begin(found)
-        self._triggers.begin(self._traffic.journal.target, has_alias=found.routing is not None)
+        located, has_alias = self._traffic.journal.target, found.routing is not None
+        self._triggers.publish(located, has_alias=has_alias)
         await self._guards.prepare(found)
         candidate = await CandidateBuilder(self._request, found, self._traffic, report).build()
         concurrency = ConcurrencyChange(self._request, found, self._traffic, self._progress)

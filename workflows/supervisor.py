@@ -41,7 +41,7 @@ from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
-from workflows.trigger_notes import TRIGGERS_MEMO
+from workflows.trigger_notes import BESIDE_PREFLIGHT, TRIGGERS_MEMO
 from workflows.undo import UndoEvents, describe_restored, put_back
 
 _EVICTED_FROM: Final = timedelta(minutes=1)
@@ -100,6 +100,7 @@ class Supervisor:
         rollout_id = place.rollout_id(target.alias)
         requested_by = search_attributes.truncate(request.requested_by)
         is_rollback = isinstance(request, RollbackRequest)
+        is_urgent = is_rollback or request.hotfix
         try:
             return await workflow.start_child_workflow(
                 Rollout.run,
@@ -111,7 +112,7 @@ class Supervisor:
                 static_details=_details(request),
                 memo={
                     KIND_MEMO: RunKind.ROLLBACK if is_rollback else RunKind.RELEASE,
-                    TRIGGERS_MEMO: not (is_rollback or request.hotfix),
+                    TRIGGERS_MEMO: None if is_urgent else BESIDE_PREFLIGHT,
                 },
                 search_attributes=TypedSearchAttributes(
                     [

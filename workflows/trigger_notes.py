@@ -19,11 +19,14 @@ from workflows.call import CallOptions, call, end_task
 from workflows.domain.target import Target
 
 TRIGGERS_MEMO: Final = "triggers"
-"""The memo of a ``Rollout`` that looks at them.
+"""The memo of a ``Rollout`` that looks at them: whether it does, and when.
 
 It stands in the event that starts it: a rollout of an earlier version of this program has none, and
 goes on without. That costs no event, as a patch marker would.
 """
+
+BESIDE_PREFLIGHT: Final = "beside preflight"
+"""The value of the memo. A rollout of before, with True, looks as soon as preflight is over."""
 
 _MOST_LISTED: Final = 4
 _LAST: Final = CallOptions(priority=Priority(priority_key=4))
@@ -35,33 +38,57 @@ class TriggerNotes:
     def __init__(self, add: Callable[[tuple[str, ...]], None]) -> None:
         """Hand the notes to ``add`` as soon as they are known."""
         self._add = add
+        self._has_alias: bool | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, target: Target, *, has_alias: bool) -> None:
-        """Begin to read, if this rollout does; ``target`` is located."""
-        if workflow.memo_value(TRIGGERS_MEMO, default=False, type_hint=bool):
-            self._tasks.append(asyncio.create_task(self._read(target, has_alias=has_alias)))
+    def begin(self, target: Target) -> None:
+        """Begin to read beside preflight, if this rollout does; ``target`` is located."""
+        if workflow.memo_value(TRIGGERS_MEMO, default=None) == BESIDE_PREFLIGHT:
+            self._start(target)
+
+    def publish(self, target: Target, *, has_alias: bool) -> None:
+        """Publish the notes from now on: preflight is over."""
+        self._has_alias = has_alias
+        if workflow.memo_value(TRIGGERS_MEMO, default=None) is True:
+            self._start(target)
+
+    def _start(self, target: Target) -> None:
+        self._tasks.append(asyncio.create_task(self._read(target)))
 
     async def end(self) -> None:
         """Give up what is still being read."""
         for task in self._tasks:
             await end_task(task)
 
-    async def _read(self, target: Target, *, has_alias: bool) -> None:
-        if notes := await find_trigger_notes(target, has_alias=has_alias):
+    async def _read(self, target: Target) -> None:
+        found = await _find_triggers(target)
+        await workflow.wait_condition(lambda: self._has_alias is not None)
+        if notes := _describe(found, target, has_alias=bool(self._has_alias)):
             self._add(notes)
 
 
 async def find_trigger_notes(target: Target, *, has_alias: bool) -> tuple[str, ...]:
     """Read the triggers of a located target, and describe them, one sentence each."""
+    return _describe(await _find_triggers(target), target, has_alias=has_alias)
+
+
+async def _find_triggers(target: Target) -> FindTriggersResponse | None:
+    """Read the triggers of a located target; None where that failed."""
     request = FindTriggersRequest(function_name=target.function, name=target.alias)
     try:
-        found = await call(
+        return await call(
             Triggers.find_triggers, request, summary=f"Find what invokes {target}", options=_LAST
         )
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise
+        return None
+
+
+def _describe(
+    found: FindTriggersResponse | None, target: Target, *, has_alias: bool
+) -> tuple[str, ...]:
+    if found is None:
         return (f"What invokes {target} could not be read",)
     return tuple(describe_triggers(found, target, has_alias=has_alias))
 
