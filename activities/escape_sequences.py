@@ -98,6 +98,8 @@ def has_escapes(message: str) -> bool:
 
 def find_end_of_cut(message: str, end: int) -> int:
     """Return where a text that was cut at ``end`` ends, with half an escape sequence after it."""
+    if message[end : end + 1] not in _STARTERS:
+        return end
     match = _CUT_SEQUENCE.match(message, end)
     return match.end() if match else end
 

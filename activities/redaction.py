@@ -119,7 +119,9 @@ def _find_places(message: str, reading: SpelledText, value: str) -> Iterator[tup
 
 
 def _count_common(text: str, start: int, value: str) -> int:
-    """Return how many characters of a value stand in a text from ``start`` on."""
+    """Return how many characters of a value stand in a text from ``start`` on; the first does."""
+    if text[start + 1 : start + 2] != value[1:2]:
+        return 1
     least, most = 0, len(value)
     while least < most:
         middle = (least + most + 1) // 2
