@@ -6,13 +6,19 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from tests.fake_lambda import FakeLambda
+from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.harness import CANARY, Harness, read_ending
 from tests.workflows.test_progress import read_attributes
 
+TRIGGER_READS = {"get_policy", "list_event_source_mappings", "list_function_url_configs"}
+
 
 def list_control_plane_calls(aws: FakeLambda) -> list[str]:
-    """The calls that count against AWS's limit of 15 a second."""
-    return [name for name in aws.operations if name != "get_function"]
+    """The calls that count against AWS's limit of 15 a second.
+
+    Those that find triggers take turns that nobody else needs.
+    """
+    return [name for name in aws.operations if name not in {"get_function", *TRIGGER_READS}]
 
 
 # --- success ---
@@ -24,10 +30,12 @@ async def test_canary_ends_with_all_traffic_on_the_candidate(
     end = await harness.release(artifact=harness.package("three"), **CANARY)
     assert (end.kind, end.text) == ("Completed", "All traffic is on version 3")
     assert end.status is not None
-    assert end.status.model_dump(mode="json") == {
+    assert end.status.model_dump(mode="json", exclude={"notes"}) == {
         "phase": "succeeded",
         "note": "All traffic is on version 3",
         "target": {"function": harness.function, "alias": "live"},
+        "account": ACCOUNT,
+        "region": REGION,
         "stable": "2",
         "candidate": "3",
         "routing": {"stable": "2", "canary": "3", "percent": 100},
@@ -145,7 +153,7 @@ async def test_history_of_a_release_is_short(harness: Harness) -> None:
     handle = await harness.begin_until("baking", **CANARY)
     await harness.finish(handle)
     assert await harness.history_length(handle) <= 30
-    assert await harness.history_length() <= 85
+    assert await harness.history_length() <= 90
 
 
 async def test_promotion_is_the_last_call_of_a_release(harness: Harness) -> None:
