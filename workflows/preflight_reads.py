@@ -53,7 +53,7 @@ async def locate(target: Target) -> GetFunctionResponse:
 
     Where AWS refuses one of another account, the rejection names the account that is served.
     """
-    read = actions.find_function(target.function, summary=f"Find {target.function}")
+    read = actions.find_function(target.function, summary=f"Find {target.name}")
     try:
         return await or_reject(read, field="target.function")
     except ReleaseRejected:

@@ -138,7 +138,7 @@ async def test_cancel_after_the_end_leaves_the_candidate_live(harness: Harness) 
 
 
 @pytest.mark.parametrize(
-    "write", ["put_function_concurrency", "put_provisioned_concurrency_config", "publish_version"]
+    "write", ["put_function_concurrency", "put_provisioned_concurrency_config"]
 )
 async def test_cancel_with_nothing_to_release_restores_concurrency(
     harness: Harness, write: str
