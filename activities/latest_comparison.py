@@ -165,9 +165,10 @@ class LatestComparison(OperationGroup):
 async def _find_user(request: CompareLatestRequest) -> dict[str, Any]:
     """Find who else uses ``$LATEST``; wait for a brief use as long as ``patience_seconds``.
 
-    Each attempt looks once. The failure of one that waits is benign, and adds no event.
+    Each attempt looks once. The failure of one that waits is benign, and adds no event. A plain
+    call of the method, outside of an activity, has no Temporal to look at.
     """
-    if request.rollout is None or request.started_at is None:
+    if request.rollout is None or request.started_at is None or not activity.in_activity():
         return {}
     user = await find_latest_user(
         activity.client(), rollout=request.rollout, started_at=request.started_at
