@@ -39,6 +39,7 @@ Resources
 
 Operations beyond AWS's own
 
+- :mod:`~activities.temporal_client`: the client of the worker that runs an activity
 - :mod:`~activities.settling`: wait until AWS has finished a change, or a version can serve
 - :mod:`~activities.constraints`: what limits a release of one function
 - :mod:`~activities.restore_latest`: put back what ``$LATEST`` held before a release

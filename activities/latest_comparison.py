@@ -22,6 +22,7 @@ from activities.operation import SETTLE, OperationGroup, operation
 from activities.published_versions import PublishedVersions
 from activities.settling import poll_until_settled, raise_if_failed
 from activities.shapes import FunctionName, Integer, Request, Response
+from activities.temporal_client import find_client
 
 _NAME: Final = "compare_latest"
 _MAX_DIFFERENCES: Final = 100
@@ -166,13 +167,12 @@ async def _find_user(request: CompareLatestRequest) -> dict[str, Any]:
     """Find who else uses ``$LATEST``; wait for a brief use as long as ``patience_seconds``.
 
     Each attempt looks once. The failure of one that waits is benign, and adds no event. A plain
-    call of the method, outside of an activity, has no Temporal to look at.
+    call of the method, outside of a worker, has no Temporal to look at.
     """
-    if request.rollout is None or request.started_at is None or not activity.in_activity():
+    client = find_client()
+    if request.rollout is None or request.started_at is None or client is None:
         return {}
-    user = await find_latest_user(
-        activity.client(), rollout=request.rollout, started_at=request.started_at
-    )
+    user = await find_latest_user(client, rollout=request.rollout, started_at=request.started_at)
     if user is None:
         return {}
     info = activity.info()

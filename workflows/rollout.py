@@ -132,8 +132,7 @@ class ReleaseRun:
         found = await preflight(self._request, report)
         self._check_rollout_id(found.place)
         self._traffic.begin(found)
-        located, has_alias = self._traffic.journal.target, found.routing is not None
-        self._triggers.publish(located, has_alias=has_alias)
+        self._triggers.publish(has_alias=found.routing is not None)
         await self._guards.prepare(found)
         candidate = await CandidateBuilder(self._request, found, self._traffic, report).build()
         concurrency = ConcurrencyChange(self._request, found, self._traffic, self._progress)

@@ -26,7 +26,7 @@ goes on without. That costs no event, as a patch marker would.
 """
 
 BESIDE_PREFLIGHT: Final = "beside preflight"
-"""The value of the memo. A rollout of before, with True, looks as soon as preflight is over."""
+"""The value of the memo."""
 
 _MOST_LISTED: Final = 4
 _LAST: Final = CallOptions(priority=Priority(priority_key=4))
@@ -39,26 +39,21 @@ class TriggerNotes:
         """Hand the notes to ``add`` as soon as they are known."""
         self._add = add
         self._has_alias: bool | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self, target: Target) -> None:
         """Begin to read beside preflight, if this rollout does; ``target`` is located."""
         if workflow.memo_value(TRIGGERS_MEMO, default=None) == BESIDE_PREFLIGHT:
-            self._start(target)
+            self._task = asyncio.create_task(self._read(target))
 
-    def publish(self, target: Target, *, has_alias: bool) -> None:
+    def publish(self, *, has_alias: bool) -> None:
         """Publish the notes from now on: preflight is over."""
         self._has_alias = has_alias
-        if workflow.memo_value(TRIGGERS_MEMO, default=None) is True:
-            self._start(target)
-
-    def _start(self, target: Target) -> None:
-        self._tasks.append(asyncio.create_task(self._read(target)))
 
     async def end(self) -> None:
         """Give up what is still being read."""
-        for task in self._tasks:
-            await end_task(task)
+        if self._task is not None:
+            await end_task(self._task)
 
     async def _read(self, target: Target) -> None:
         found = await _find_triggers(target)

@@ -23,6 +23,7 @@ from activities.limits.priority import prioritize_workflow
 from activities.operation import READ, Aws, OperationGroup, OperationPolicy, operation
 from activities.retry_budget import WATCH_BUDGET
 from activities.shapes import Request, Response
+from activities.temporal_client import find_client
 
 POLL_INTERVAL: Final = timedelta(seconds=10)
 """Between two polls of a watch.
@@ -247,10 +248,6 @@ async def _prioritize_own_workflow() -> None:
 
     Does nothing outside of a workflow's activity, or where the activity has no Temporal client.
     """
-    if not activity.in_activity() or not (info := activity.info()).workflow_id:
-        return
-    try:
-        client = activity.client()
-    except RuntimeError:
-        return
-    await prioritize_workflow(client, info.workflow_id, info.workflow_run_id)
+    client = find_client()
+    if client is not None and (info := activity.info()).workflow_id:
+        await prioritize_workflow(client, info.workflow_id, info.workflow_run_id)
