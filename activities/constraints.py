@@ -6,7 +6,8 @@ functions have any. One activity reads those that matter.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -154,7 +155,8 @@ class Constraints(OperationGroup):
             if classify_error(error) in _PASSING_FAULTS or error.is_about_worker:
                 raise
             return None
-        policies = (answer.get("CodeSigningConfig") or {}).get("CodeSigningPolicies") or {}
+        signing: Mapping[str, Any] = answer.get("CodeSigningConfig") or {}
+        policies: Mapping[str, Any] = signing.get("CodeSigningPolicies") or {}
         if policies.get("UntrustedArtifactOnDeployment") != "Enforce":
             return None
         try:

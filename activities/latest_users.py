@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import AwsError
 
 _MOST_ROLLOUTS: Final = 50
+_PHASE: Final = SearchAttributeKey.for_keyword("ReleasePhase")
 _WRITING_KINDS: Final = {"s3", "image", "latest"}
 _BEFORE_TRAFFIC: Final = {"preparing", "paused", ""}
 _AT_THE_END: Final = {"promoting", "succeeded", "rolling_back", "rolled_back", "rejected"}
@@ -89,10 +91,7 @@ async def _describe_use(
 
 
 def _read_phase(found: WorkflowExecutionDescription) -> str:
-    for pair in found.typed_search_attributes:
-        if pair.key.name == "ReleasePhase":
-            return str(pair.value)
-    return ""
+    return found.typed_search_attributes.get(_PHASE, "")
 
 
 async def _will_use_latest(client: Client, found: WorkflowExecutionDescription) -> bool:
@@ -101,7 +100,7 @@ async def _will_use_latest(client: Client, found: WorkflowExecutionDescription) 
     async for event in handle.fetch_history_events(page_size=1):
         started = event.workflow_execution_started_event_attributes
         inputs = await client.data_converter.decode(started.input.payloads)
-        request = cast("Mapping[str, Any]", inputs[0]) if inputs else {}
+        request: Mapping[str, Any] = inputs[0] if inputs else {}
         artifact: Mapping[str, Any] = request.get("artifact") or {}
         return artifact.get("kind") in _WRITING_KINDS or bool(request.get("configuration"))
     return False

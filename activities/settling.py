@@ -241,7 +241,8 @@ async def _wake_version(
         "Qualifier": request.qualifier,
         "Payload": _WAKING_PAYLOAD,
     }
-    if (configuration.get("TenancyConfig") or {}).get("TenantIsolationMode"):
+    tenancy: Mapping[str, Any] = configuration.get("TenancyConfig") or {}
+    if tenancy.get("TenantIsolationMode"):
         parameters["TenantId"] = _WAKING_TENANT
     try:
         async with asyncio.timeout(_WAKING_SECONDS):

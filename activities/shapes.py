@@ -211,9 +211,7 @@ RoleArn = Annotated[
         pattern=r"^arn:(aws[a-zA-Z-]*)?:iam::[0-9]{12}:role/?[a-zA-Z_0-9+=,.@/-]+$",
     ),
 ]
-TenantId = Annotated[
-    str, Field(min_length=1, max_length=256, pattern=r"^[a-zA-Z0-9._:/=+@ -]+$")
-]
+TenantId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[a-zA-Z0-9._:/=+@ -]+$")]
 """Which tenant an invocation is for, where the function isolates tenants."""
 Uuid = Annotated[str, Field(min_length=36, max_length=36)]
 

@@ -163,9 +163,13 @@ def _describe_grantee(statement: Mapping[str, Any]) -> str:
 
 
 def _find_limits(condition: object) -> Iterator[str]:
-    tests = cast("Mapping[str, Any]", condition) if isinstance(condition, Mapping) else {}
+    tests: Mapping[str, Any] = (
+        cast("Mapping[str, Any]", condition) if isinstance(condition, Mapping) else {}
+    )
     for test in tests.values():
-        limits = cast("Mapping[str, Any]", test) if isinstance(test, Mapping) else {}
+        limits: Mapping[str, Any] = (
+            cast("Mapping[str, Any]", test) if isinstance(test, Mapping) else {}
+        )
         for key, value in limits.items():
             if key.lower() == "aws:sourcearn":
                 yield str(value)

@@ -7,7 +7,7 @@ here and never leave this activity.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import Field
 
@@ -126,5 +126,6 @@ def _to_written_settings(change: ConfigurationChange | None) -> dict[str, Any]:
     written = change.parameters() if change else {}
     written.pop("Description", None)
     for name, value in written.get("VpcConfig", {}).items():
-        written["VpcConfig"][name] = sorted(value) if isinstance(value, list) else value
+        if isinstance(value, list):
+            written["VpcConfig"][name] = sorted(cast("list[str]", value))
     return written

@@ -32,7 +32,7 @@ from activities.cloudwatch.metrics import (
     MetricsResponse,
     WatchMetricsRequest,
 )
-from activities.configuration import ConfigurationChange
+from activities.configuration import Architectures, ConfigurationChange
 from activities.configuration_response import FunctionConfiguration
 from activities.errors import Fault
 from activities.function_models import (
@@ -132,7 +132,7 @@ def make_code_request(
     function: str, artifact: S3Package | Image, *, revision: str | None = None
 ) -> UpdateFunctionCodeRequest:
     """Return the request that puts an artifact's code into ``$LATEST``."""
-    architectures = [artifact.architecture] if artifact.architecture else None
+    architectures: Architectures | None = [artifact.architecture] if artifact.architecture else None
     match artifact:
         case S3Package():
             return UpdateFunctionCodeRequest(

@@ -172,9 +172,11 @@ async def _read_request(
     started = await anext(aiter(handle.fetch_history_events(page_size=1)))
     payloads = started.workflow_execution_started_event_attributes.input.payloads
     [given] = await activity.client().data_converter.decode(payloads)
-    if not isinstance(given, Mapping) or find_request_kind(given) == "release":
+    if not isinstance(given, Mapping):
         return RunKind.RELEASE, "", ""
     keys = cast("Mapping[str, object]", given)
+    if find_request_kind(keys) == "release":
+        return RunKind.RELEASE, "", ""
     return RunKind.ROLLBACK, str(keys.get("requested_by") or ""), str(keys.get("reason") or "")
 
 

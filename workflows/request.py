@@ -8,7 +8,7 @@ model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, cast
+from typing import Annotated, ClassVar, Final, Literal, Self, cast
 
 from pydantic import (
     Discriminator,
@@ -178,9 +178,7 @@ class ReleaseRequest(AliasChange):
     @classmethod
     def _refuse_other_settings(cls, value: object) -> object:
         """Name the key for what AWS sets by another operation than UpdateFunctionConfiguration."""
-        members = (
-            set(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else set[str]()
-        )
+        members = _find_keys(value)
         if hints := [f"{name} is set by {key}" for name, key in _OTHER_KEYS if name in members]:
             raise ValueError("; ".join(hints))
         return value
@@ -283,9 +281,13 @@ def find_request_kind(value: object) -> str:
     """Return whether the input of a ``Rollout`` is a ``release`` or a ``rollback``."""
     if isinstance(value, RollbackRequest):
         return "rollback"
-    keys = set(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else set[str]()
+    keys = _find_keys(value)
     is_release = not keys or keys & {"artifact", "configuration", "strategy"}
     return "release" if is_release else "rollback"
+
+
+def _find_keys(value: object) -> set[str]:
+    return set(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else set[str]()
 
 
 class RolloutRequest(

@@ -113,7 +113,9 @@ def _is_about_alarm(item: Mapping[str, Any]) -> bool:
         change: Any = json.loads(item.get("HistoryData") or "")
     except ValueError:
         return "ALARM" in str(item.get("HistorySummary", "")).split()
-    states = cast("Mapping[str, Any]", change) if isinstance(change, dict) else {}
+    states: Mapping[str, Any] = (
+        cast("Mapping[str, Any]", change) if isinstance(change, dict) else {}
+    )
     return any(_find_state(states.get(name)) == "ALARM" for name in ("oldState", "newState"))
 
 

@@ -51,7 +51,4 @@ def test_missing_version_gets_no_traffic() -> None:
 
 def test_routing_reads_as_where_traffic_goes() -> None:
     assert str(Routing(version="7")) == "version 7"
-    assert (
-        str(Routing(version="7", weights={"8": 0.1}))
-        == "version 7, 10% to version 8"
-    )
+    assert str(Routing(version="7", weights={"8": 0.1})) == "version 7, 10% to version 8"
