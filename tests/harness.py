@@ -40,6 +40,7 @@ from temporalio.worker import Worker
 from activities import list_operations
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.account import ACCOUNT, REGION, Function
+from workflows.client.update import execute_update
 from workflows.domain.status import ReleaseStatus
 
 Handle = WorkflowHandle[Any, ReleaseStatus]
@@ -287,10 +288,7 @@ class Harness:
         return await self._send(update, [{"by": "ana", **fields}])
 
     async def _send(self, update: str, inputs: Sequence[Any]) -> ReleaseStatus:
-        answer: ReleaseStatus = await self.rollout.execute_update(
-            update, args=inputs, result_type=ReleaseStatus
-        )
-        return answer
+        return await execute_update(self.rollout, update, *inputs)
 
     async def expect_refusal(self, update: str, *inputs: Any) -> str:
         """Send an update that must be refused, by ana if there is no input.

@@ -8,6 +8,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.lookup`: finds a release by the name of its function
 - :mod:`~workflows.client.runs`: one release as Temporal lists it, and how it ended
 - :mod:`~workflows.client.run_reader`: reads runs and their endings from Temporal
+- :mod:`~workflows.client.update`: sends an update, again where Temporal dropped it
 - :mod:`~workflows.client.watch`: watches a release until its end
 - :mod:`~workflows.client.timeline`: one line of text for each event of a history
 - :mod:`~workflows.client.facts`: the kinds of facts that a history holds

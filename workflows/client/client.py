@@ -43,6 +43,7 @@ from workflows.client.rejudge import Rejudgement, rejudge
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
+from workflows.client.update import execute_update
 from workflows.client.watch import Watch, WatchUpdate
 from workflows.controls import (
     ApproveRequest,
@@ -318,12 +319,9 @@ class ReleaseClient:
         try:
             async with asyncio.timeout(_UPDATE_TIMEOUT.total_seconds()):
                 with translate_errors(f"{alias} is not being released any more"):
-                    status: ReleaseStatus = await handle.execute_update(
-                        name, request, result_type=ReleaseStatus
-                    )
+                    return await execute_update(handle, name, request)
         except (TimeoutError, NoWorker) as error:
             raise NoWorker(
                 f"no worker has answered within {_UPDATE_TIMEOUT.total_seconds():.0f} s; {name} "
                 "may still take effect when one is back: check the status before sending it again"
             ) from error
-        return status
