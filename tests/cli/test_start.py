@@ -192,7 +192,7 @@ async def test_rollback_takes_the_keys_of_its_input(shell: Shell, harness: Harne
     result = await shell(
         *rollback, "--hotfix", "--reason", "500s", "--provisioned", "3", "--even-if-inactive"
     )
-    assert result.exit_code == 0, result.stdout
+    assert result.exit_code == 0, result.output + result.stderr
     assert harness.state.provisioned["1"]["RequestedProvisionedConcurrentExecutions"] == 3
 
 
