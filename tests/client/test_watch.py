@@ -129,10 +129,9 @@ async def test_retry_is_shown_with_its_attempt_and_its_failure(
     handle = await releases.start(make_request(harness), task_queue=harness.queue)
     retries = []
     async for update in releases.watch(handle.id):
-        retries += update.retries
-        if update.retries:
+        retries += [retry for retry in update.retries if retry.summary == "Publish a version"]
+        if retries:
             rule.stop()
-    assert retries[0].summary == "Publish a version"
     assert retries[0].attempt > 1
     assert "try later" in retries[0].failure
 

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any, Final
 
 from temporalio.api.errordetails.v1 import WorkflowNotReadyFailure
-from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.domain.status import ReleaseStatus
@@ -15,10 +14,10 @@ _PAUSE_SECONDS: Final = 0.2
 _MOST_ATTEMPTS: Final = 10
 
 
-async def execute_update(
-    handle: WorkflowHandle[Any, Any], name: str, *inputs: Any
-) -> ReleaseStatus:
-    """Send an update and return its answer; raises what Temporal's client raises.
+async def execute_update(handle: Any, name: str, *inputs: Any) -> ReleaseStatus:
+    """Send an update to a workflow (``handle``) and return its answer.
+
+    Raises what Temporal's client raises.
 
     Temporal drops an update whose workflow task it has to repeat, such as where an activity
     completes in the moment in which the update ends the workflow. Nothing of it has happened then,

@@ -23,7 +23,7 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowQueryFailedError,
 )
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Fault
 from workflows.client.errors import is_unavailable, translate_errors
@@ -40,6 +40,13 @@ _POLLS_PER_QUERY: Final = 3
 
 _RESPONSE_SECONDS: Final = 5.0
 """How long Temporal, or a worker, may take to answer before it counts as unavailable."""
+
+_MOST_REFUSALS: Final = 3
+"""Refusals of Temporal's in a row.
+
+It refuses a long poll whose workflow task was repeated meanwhile: "versioned transition and
+transition history don't match". A new poll succeeds.
+"""
 
 _RECONNECT_SECONDS: Final = 1.0
 """Between two attempts to follow the history."""
@@ -147,19 +154,21 @@ class Watch:
         self, handle: WorkflowHandle[Any, Any]
     ) -> AsyncIterator[HistoryEvent]:
         """Yield every event of a run once and in order, over outages of Temporal."""
-        last_id = 0
+        last_id = refusals = 0
         while True:
             try:
                 # The SDK cannot resume at an event: after an outage read from the beginning.
                 async for event in handle.fetch_history_events(wait_new_event=True):
                     self._set_connected(connected=True)
+                    refusals = 0
                     if event.event_id > last_id:
                         last_id = event.event_id
                         yield event
                         if event.event_type in _CLOSING_EVENTS:
                             return
             except RPCError as error:
-                if not is_unavailable(error):
+                refusals += not is_unavailable(error)
+                if error.status is RPCStatusCode.NOT_FOUND or refusals > _MOST_REFUSALS:
                     with translate_errors(
                         "the release is gone from Temporal: its history has expired, "
                         "or this is another Temporal"
