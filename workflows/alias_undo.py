@@ -22,7 +22,7 @@ from workflows.call import CallOptions, fault_of, root_cause
 from workflows.controls import Choice
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
-from workflows.foreign_routing import ForeignChange, describe_foreign, is_own
+from workflows.foreign_routing import AliasDeleted, ForeignChange, describe_foreign, is_own
 from workflows.undo_retry import ALIAS_REFUSALS, GivenUp, UndoRetry
 
 INVALID: Final = "what AWS returned for it before is not a valid request"
@@ -67,7 +67,7 @@ class AliasUndo:
         except ActivityError as error:
             cause = root_cause(error)
             if fault_of(error) is Fault.STALE:
-                text = describe_foreign(target, cause, self._journal.stable)
+                text = describe_foreign(target, ForeignChange(cause), self._journal.stable)
                 raise PutBackFailed(text) from error
             text = f"{target} could not be put back on {before or 'nothing'}: {cause}"
             raise PutBackFailed(f"{text}. {self._describe_rest()}") from error
@@ -111,7 +111,7 @@ class AliasUndo:
         for reads_left in reversed(range(_MOST_READS)):
             alias = await self._read()
             if alias is None:
-                raise ForeignChange("it is gone: somebody deleted it")
+                raise AliasDeleted
             found = actions.routing_of(alias)
             if found != before and not is_own(found, written, *self._own_versions):
                 raise ForeignChange(f"found {found}", found)
@@ -132,7 +132,7 @@ class AliasUndo:
         for reads_left in reversed(range(_MOST_READS)):
             alias = await self._read_own()
             if alias is None:
-                raise ForeignChange("it is gone: somebody deleted it")
+                raise AliasDeleted
             is_needed = actions.routing_of(alias) != before
             try:
                 await self._restore(before, alias.revision_id, is_needed=is_needed)
@@ -185,7 +185,7 @@ class AliasUndo:
             if alias is not None:
                 await self._restore(journal.before, alias.revision_id)
                 return journal.before
-        raise PutBackFailed(describe_foreign(journal.target, str(foreign), journal.stable))
+        raise PutBackFailed(describe_foreign(journal.target, foreign, journal.stable))
 
     @property
     def _own_versions(self) -> tuple[str | None, str | None]:

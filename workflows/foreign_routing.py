@@ -32,6 +32,13 @@ class ForeignChange(Exception):
         self.found = found
 
 
+class AliasDeleted(ForeignChange):
+    """Another writer deleted the alias."""
+
+    def __init__(self) -> None:
+        super().__init__("it is gone: somebody deleted it")
+
+
 class ForeignRouting:
     """Lets a person choose, where that is requested; else foreign routing is left."""
 
@@ -80,9 +87,15 @@ def is_own(found: Routing, written: Routing, *others: str | None) -> bool:
     return all(weight == 1 and version in others for version, weight in found.weights.items())
 
 
-def describe_foreign(target: Target, found: str, stable: str | None) -> str:
+def describe_foreign(target: Target, change: ForeignChange, stable: str | None) -> str:
     """Say what was found, that it was left, and which command puts the alias back."""
-    text = f"somebody else moved {target}: {found[:_FOUND_LENGTH]}; it was left like that"
+    text = f"somebody else moved {target}: {str(change)[:_FOUND_LENGTH]}; it was left like that"
     if stable is None:
         return text
-    return f"{text}. To put it back: releases rollback {target} --to {stable}"
+    command = f"releases rollback {target} --to {stable}"
+    if isinstance(change, AliasDeleted):
+        command = (
+            f"aws lambda create-alias --function-name {target.name} --name {target.alias} "
+            f"--function-version {stable}"
+        )
+    return f"{text}. To put it back: {command}"

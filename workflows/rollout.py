@@ -114,9 +114,9 @@ class ReleaseRun:
                 return self._progress.status
             case ReleaseRejected(), None:
                 return await self._end_rejected(str(error))
-            case ForeignChange(), _:
+            case ForeignChange() as change, _:
                 journal = self._traffic.journal
-                raise self._fail(describe_foreign(journal.target, str(error), journal.stable))
+                raise self._fail(describe_foreign(journal.target, change, journal.stable))
             case _, reason:
                 unknown = RuntimeError("the release ended without a reason")
                 is_refused = self._controls.is_refused or isinstance(error, ReleaseStopped)

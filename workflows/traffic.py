@@ -21,7 +21,7 @@ from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, TrafficSplit
 from workflows.domain.target import Target
-from workflows.foreign_routing import ForeignChange, ForeignRouting, is_own
+from workflows.foreign_routing import AliasDeleted, ForeignChange, ForeignRouting, is_own
 from workflows.past_rollouts import JOURNAL_MEMO
 from workflows.preflight import PreflightResult
 from workflows.progress import Progress
@@ -139,7 +139,7 @@ class Traffic:
         """Take the alias' new revision, if it routes as it was written, or a person says so."""
         alias = await actions.read_alias(self.journal.target)
         if alias is None or self._written is None:
-            raise ForeignChange("it is gone: somebody deleted it")
+            raise AliasDeleted
         found = actions.routing_of(alias)
         if is_own(found, self._written, self.journal.stable, self.journal.candidate):
             self._progress.report(
@@ -189,7 +189,7 @@ class Traffic:
         alias = await actions.read_alias(self.journal.target)
         found = actions.routing_of(alias) if alias else None
         if found is None:
-            raise ForeignChange("found no alias")
+            raise AliasDeleted
         if not is_own(found, routing, self.journal.stable):
             raise ForeignChange(f"found {found}", found)
 

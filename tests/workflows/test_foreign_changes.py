@@ -106,6 +106,8 @@ async def test_deleted_alias_is_not_created_again(harness: Harness) -> None:
     harness.aws.apply("delete_alias", FunctionName=harness.function, Name="live")
     end = await harness.finish(handle)
     assert end.kind == "RollbackFailed", end
+    create = f"aws lambda create-alias --function-name {harness.function} --name live"
+    assert f"{create} --function-version 2" in end.text
     assert "live" not in harness.state.aliases
     assert "create_alias" not in harness.aws.operations
 
