@@ -66,6 +66,8 @@ class ConcurrencyChange:
         stable, present = self._traffic.journal.stable, self._found.version_provisioned
         if stable is None or stable == candidate or present is None:
             return
+        if self._found.routing is None or stable != self._found.routing.version:
+            return  # a person adopted another version as stable: what it has is not ours
         inherited = self._found.inherited
         if self._wanted.provisioned is None and inherited is None:
             return

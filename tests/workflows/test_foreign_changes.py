@@ -373,3 +373,25 @@ async def test_choice_is_refused_where_nobody_waits_for_it(harness: Harness) -> 
     await harness.begin_until("baking", **ASK, **CANARY)
     refusal = await harness.expect_refusal("resolve", {"by": "ana", "choice": "adopt"})
     assert "nothing to resolve" in refusal
+
+
+async def test_concurrency_of_an_adopted_version_stays(harness: Harness) -> None:
+    for version, count in (("1", 7), ("2", 4)):
+        harness.aws.apply(
+            "put_provisioned_concurrency_config",
+            FunctionName=harness.function,
+            Qualifier=version,
+            ProvisionedConcurrentExecutions=count,
+        )
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **ASK, **SHORT_CANARY)
+    await harness.wait_for(hold.reached)
+    create_move(harness)()
+    hold.release()
+    await wait_for_question(harness)
+    await harness.send("resolve", choice="adopt")
+    end = await harness.finish(handle)
+    assert end.kind == "Completed", end
+    found = harness.state.provisioned
+    assert found["1"]["RequestedProvisionedConcurrentExecutions"] == 7
+    assert found["3"]["RequestedProvisionedConcurrentExecutions"] == 4
