@@ -1,6 +1,6 @@
 # All commands of developers and of CI. They need Python 3.11+, pip and make only; the rest is
 # installed into .venv.
-.PHONY: help install demo up test check fuzz chaos load-limits load format bench bench-judgement \
+.PHONY: help install demo up test survival check fuzz chaos load-limits load format bench bench-judgement \
   lock clean
 .DEFAULT_GOAL := help
 
@@ -17,6 +17,8 @@ INSTALLED := .venv/.installed
 # Two processes; tests/conftest.py makes the groups. They are not reordered by their number of
 # tests: the few long ones would run last, alone.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+# Kills need the whole machine, one after the other: a suite of its own.
+TESTS := $(SIDE_BY_SIDE) --ignore tests/survival
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -35,15 +37,18 @@ demo: install ## Run a good and a broken release on a local Temporal and a local
 up: install ## Run Temporal with its Web UI, a local Lambda, a worker and a sample until Ctrl-C
 	$(BIN)/python -m deploy.local up
 
-test: install ## Run all tests
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+test: install ## Run the tests
+	$(BIN)/python -m pytest $(TESTS)
 
-check: install ## Run linters, type checkers and all tests
+survival: install ## Kill worker and server around every write of a release
+	$(BIN)/python -m pytest tests/survival
+
+check: install ## Run linters, type checkers and the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest $(TESTS)
 
 fuzz: install ## Send malformed inputs and AWS responses: INPUTS=, ANSWERS=, SEED=, ONLY='Release#7'
 	FUZZ_INPUTS=$(INPUTS) FUZZ_ANSWERS=$(ANSWERS) FUZZ_SEED=$(SEED) FUZZ_ONLY='$(ONLY)' \
