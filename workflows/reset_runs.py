@@ -36,6 +36,10 @@ _TIMEOUT: Final = timedelta(seconds=30)
 _Id = Annotated[str, StringConstraints(min_length=1)]
 
 
+class RunReset(Exception):
+    """The run before a reset has changed something, which is to be undone."""
+
+
 class RunRequest(BaseModel):
     """Which workflow, and which of its runs was the first; ``run_id`` is the run that looks."""
 
@@ -90,7 +94,8 @@ async def read_reset_journal_activity(request: RunRequest) -> Journal | None:
             continue
         found = await client.get_workflow_handle(run.id, run_id=run.run_id).describe()
         if _info(found).first_run_id == request.first_run_id:
-            return await found.memo_value(JOURNAL_MEMO, None, type_hint=Journal)
+            journal = await found.memo_value(JOURNAL_MEMO, None, type_hint=Journal)
+            return None if journal is None or journal.is_empty else journal
     return None
 
 
@@ -153,10 +158,11 @@ def _info(found: WorkflowExecutionDescription) -> WorkflowExecutionInfo:
 
 
 async def read_reset_journal() -> Journal | None:
-    """Return the journal of the run of this workflow that was reset; None where none was."""
+    """Return the journal of the run of this workflow that was reset.
+
+    None where that run had not changed anything.
+    """
     info = workflow.info()
-    if info.run_id == info.first_execution_run_id:
-        return None
     return await workflow.execute_activity(
         read_reset_journal_activity,
         RunRequest(

@@ -32,7 +32,7 @@ from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
 from workflows.readiness import wait_until_serving
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
-from workflows.reset_runs import read_reset_journal
+from workflows.reset_runs import RunReset, read_reset_journal
 from workflows.rollback_check import check_candidate
 from workflows.rollback_latest import take_latest_back
 from workflows.strategy_runner import StrategyRunner
@@ -113,7 +113,7 @@ class ReleaseRun:
             case None, None:
                 return self._progress.status
             case ReleaseRejected(), None:
-                return await self._end_rejected(str(error))
+                raise self._reject(str(error))
             case ForeignChange() as change, _:
                 journal = self._traffic.journal
                 raise self._fail(describe_foreign(journal.target, change, journal.stable))
@@ -129,6 +129,7 @@ class ReleaseRun:
         def report(note: str) -> None:
             self._progress.report(note=note)
 
+        await self._stop_if_reset()
         found = await preflight(self._request, report)
         self._check_rollout_id(found.place)
         self._traffic.begin(found)
@@ -159,6 +160,18 @@ class ReleaseRun:
         latest = await self._take_latest_back(found, candidate)
         unguarded = self._guards.alarms.closing_note
         self._succeed("; ".join(filter(None, [note, latest, unguarded])), candidate, 100)
+
+    async def _stop_if_reset(self) -> None:
+        """Raise :class:`RunReset` if the run before a reset has changed something.
+
+        Its journal is taken over. A reset to a later moment replays events without the patch.
+        """
+        info = workflow.info()
+        if info.run_id == info.first_execution_run_id:
+            return
+        if workflow.patched("reset-is-undone") and (journal := await read_reset_journal()):
+            self._traffic.take_over(journal)
+            raise RunReset("the run was reset after it had changed something")
 
     def _check_rollout_id(self, place: Place) -> None:
         """Reject a rollout under another id than its alias': it would not hold the lock.
@@ -258,14 +271,6 @@ class ReleaseRun:
             self._progress.report(note=note)
 
         return UndoEvents(report_restored, report_problem, lambda: self._controls.given_up)
-
-    async def _end_rejected(self, reason: str) -> ReleaseStatus:
-        """Reject the release, or undo what its run had changed before it was reset."""
-        journal = await shield_from_cancel(read_reset_journal())
-        if journal is None or journal.is_empty:
-            raise self._reject(reason)
-        self._traffic.take_over(journal)
-        return await self._roll_back("the run was reset after it had changed something")
 
     def _reject(self, reason: str) -> ApplicationError:
         self._progress.report(Phase.REJECTED, f"Rejected: {reason}")

@@ -20,6 +20,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.fake_lambda import FakeLambda
 from tests.harness import TEMPORAL_CLI, Handle, Harness, create_harness, read_ending, run_worker
+from tests.workflows.test_reset_runs import reset
 from workflows import search_attributes
 from workflows.temporal.plugin import LambdaReleases
 
@@ -570,6 +571,13 @@ async def denied_move(harness: Harness) -> Handle:
     )
 
 
+async def reset_rollout(harness: Harness) -> Handle:
+    """The rollout is reset to its beginning while it has a tenth of the traffic."""
+    handle = await harness.begin_until("awaiting_approval", **APPROVAL)
+    await reset(harness, harness.rollout)
+    return handle
+
+
 async def _wait_for_note(harness: Harness, text: str) -> None:
     async def has_note() -> bool:
         return text in (await harness.status()).note
@@ -664,6 +672,7 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         adopted,
         foreign_reserved,
         denied_move,
+        reset_rollout,
         woken,
         moved_concurrency,
         slow_settling,

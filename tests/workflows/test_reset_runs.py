@@ -19,8 +19,8 @@ APPROVAL: dict[str, Any] = {
 }
 
 
-async def reset(harness: Harness, handle: Handle) -> None:
-    """Reset the current run of a workflow to its first workflow task."""
+async def reset(harness: Harness, handle: Handle, *, task: int = 0) -> None:
+    """Reset the current run of a workflow to a workflow task, by default its first."""
     described = await handle.describe()
     tasks = [
         event.event_id
@@ -32,7 +32,7 @@ async def reset(harness: Harness, handle: Handle) -> None:
             namespace="default",
             workflow_execution=WorkflowExecution(workflow_id=described.id, run_id=described.run_id),
             reason="a wrong click",
-            workflow_task_finish_event_id=tasks[0],
+            workflow_task_finish_event_id=tasks[task],
             request_id=str(uuid.uuid4()),
         )
     )
@@ -104,3 +104,37 @@ async def test_another_release_does_not_follow_the_rollout(harness: Harness) -> 
     end = await harness.release(artifact=harness.package("four"))
     assert end.kind == "ReleaseRejected"
     assert "is being released already" in end.text
+
+
+async def test_reset_rollout_puts_back_latest_that_its_run_before_wrote(harness: Harness) -> None:
+    harness.aws.hook("preflight", lambda _: {"accept": True})
+    hold = harness.aws.hold("invoke")
+    handle = await harness.begin(
+        artifact=harness.package("three"), hooks={"before_traffic": "preflight"}, **ALL_AT_ONCE
+    )
+    await harness.wait_for(hold.reached)  # code is uploaded and published, no traffic has moved
+    await reset(harness, harness.rollout)
+    hold.release()
+    end = await harness.finish(handle)
+    assert end.kind == "ReleaseRolledBack", end
+    assert "the run was reset" in end.text
+    harness.assert_restored()
+    assert harness.state.latest["CodeSha256"] == compute_sha256(b"two")
+
+
+async def test_rollout_that_is_reset_to_its_last_moment_goes_on(harness: Harness) -> None:
+    handle = await harness.begin_until("awaiting_approval", **APPROVAL)
+    await reset(harness, harness.rollout, task=-1)
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("approve")
+    end = await harness.finish(handle)
+    assert end.kind == "Completed", end
+    assert harness.aws.routing(harness.function) == ("3", {})
+
+
+async def test_release_that_was_reset_can_be_repeated(harness: Harness) -> None:
+    handle = await harness.begin_until("awaiting_approval", **APPROVAL)
+    await reset(harness, harness.rollout)
+    assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
+    end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
+    assert end.kind == "Completed", end
