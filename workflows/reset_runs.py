@@ -157,6 +157,16 @@ def _info(found: WorkflowExecutionDescription) -> WorkflowExecutionInfo:
     return found.raw_description.workflow_execution_info
 
 
+def is_reset(patch: str) -> bool:
+    """Whether this run began with a reset, and not at a later moment; marked by ``patch``.
+
+    In a replay the marker alone decides: a replayer does not know the id of a run that was reset.
+    """
+    info = workflow.info()
+    may_be_reset = info.run_id != info.first_execution_run_id or workflow.unsafe.is_replaying()
+    return may_be_reset and workflow.patched(patch)
+
+
 async def read_reset_journal() -> Journal | None:
     """Return the journal of the run of this workflow that was reset.
 
@@ -182,9 +192,9 @@ async def follow_rollout(rollout_id: str) -> RolloutEnd | None:
 
     None where this release was not reset, or the rollout is another release's.
     """
-    info = workflow.info()
-    if info.run_id == info.first_execution_run_id:
+    if not is_reset("reset-follows-rollout"):
         return None
+    info = workflow.info()
     return await workflow.execute_activity(
         follow_rollout_activity,
         FollowRequest(

@@ -32,7 +32,7 @@ from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
 from workflows.readiness import wait_until_serving
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
-from workflows.reset_runs import RunReset, read_reset_journal
+from workflows.reset_runs import RunReset, is_reset, read_reset_journal
 from workflows.rollback_check import check_candidate
 from workflows.rollback_latest import take_latest_back
 from workflows.strategy_runner import StrategyRunner
@@ -162,14 +162,8 @@ class ReleaseRun:
         self._succeed("; ".join(filter(None, [note, latest, unguarded])), candidate, 100)
 
     async def _stop_if_reset(self) -> None:
-        """Raise :class:`RunReset` if the run before a reset has changed something.
-
-        Its journal is taken over. A reset to a later moment replays events without the patch.
-        """
-        info = workflow.info()
-        if info.run_id == info.first_execution_run_id:
-            return
-        if workflow.patched("reset-is-undone") and (journal := await read_reset_journal()):
+        """Raise :class:`RunReset` if the run before a reset has changed something."""
+        if is_reset("reset-is-undone") and (journal := await read_reset_journal()):
             self._traffic.take_over(journal)
             raise RunReset("the run was reset after it had changed something")
 
