@@ -14,7 +14,7 @@ from temporalio.client import Client
 from tests.bench import noop_workflows
 from tests.bench.burst import Burst
 from tests.bench.harness import BenchHarness
-from tests.bench.pipeline import BAKE, SETTLE, build_release, check_released
+from tests.bench.pipeline import BAKE, RELEASE_CALLS, SETTLE, build_release, check_released
 from tests.bench.usage import Meter
 
 _numbers = itertools.count(1)
@@ -92,7 +92,7 @@ def make_release_contender(worker: str = "ours") -> Contender:
         await release(f"{prefix}w-0")
         releases = [release(f"{prefix}-{number}") for number in range(count)]
         result = await _run_burst(harness, worker, releases)
-        check_released(worker, await harness.read_functions(prefix))
+        check_released(worker, await harness.read_functions(prefix), calls=RELEASE_CALLS)
         return result
 
     return contend
