@@ -61,6 +61,7 @@ STOPPED_BY = {
     "probe_refusal": StopCause.PROBE,
     "refused_first": StopCause.HOOK,
     "refused_upload": StopCause.OTHER,
+    "reset_rollout": StopCause.OTHER,
     "shipped_again_unknown": StopCause.OTHER,
     "terminated": StopCause.OTHER,
     "terminated_with_concurrency": StopCause.OTHER,
