@@ -26,6 +26,8 @@ from tests.fake_lambda.http import FakeLambdaServer
 ROOT = Path(__file__).parents[1]
 OTHER = "999999999999"
 NOWHERE = "http://127.0.0.1:9"
+PATIENCE = 240.0
+"""Seconds for worker processes to begin or end: two cores may be busy with other tests."""
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Workers:
 
     async def wait_until_polling(self, queue: str) -> str:
         """Wait for a worker of a queue; return its identity."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not (found := await list_pollers(self.temporal.client, queue)):
                 await asyncio.sleep(0.1)
         return found.pop()
@@ -79,7 +81,7 @@ class Workers:
     @staticmethod
     async def read_refusal(process: Process) -> str:
         """Wait until a worker has exited with status 1; return the end of its log."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not process.has_exited:
                 await asyncio.sleep(0.1)
         text = process.read_log_tail()
@@ -117,7 +119,7 @@ async def test_queue_of_a_killed_worker_is_free_for_another_account(workers: Wor
     await asyncio.sleep(2 * HEARTBEAT_INTERVAL.total_seconds())  # it is listed
     killed.popen.kill()
     process = workers.start("next", "freed", AWS_ENDPOINT_URL=await workers.endpoint(OTHER))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not await list_pollers(workers.temporal.client, "freed") - {before}:
             assert not process.has_exited, process.read_log_tail()
             await asyncio.sleep(0.1)
@@ -129,7 +131,7 @@ async def test_two_accounts_that_begin_together_do_not_share_a_queue(workers: Wo
         workers.start(f"worker-{number}", "race", AWS_ENDPOINT_URL=endpoint)
         for number, endpoint in enumerate(endpoints)
     ]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not any(process.has_exited for process in both):
             await asyncio.sleep(0.1)
     left = next(process for process in both if process.has_exited)
