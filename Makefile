@@ -17,8 +17,9 @@ INSTALLED := .venv/.installed
 # Two processes; tests/conftest.py makes the groups. They are not reordered by their number of
 # tests: the few long ones would run last, alone.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
-# Kills need the whole machine, one after the other: a suite of its own.
-TESTS := $(SIDE_BY_SIDE) --ignore tests/survival
+# What needs the whole machine runs one after the other: a suite of its own.
+WHOLE_MACHINE := tests/survival tests/chaos/test_chaos.py tests/load
+TESTS := $(SIDE_BY_SIDE) $(WHOLE_MACHINE:%=--ignore %)
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -40,8 +41,8 @@ up: install ## Run Temporal with its Web UI, a local Lambda, a worker and a samp
 test: install ## Run the tests
 	$(BIN)/python -m pytest $(TESTS)
 
-survival: install ## Kill worker and server around every write of a release
-	$(BIN)/python -m pytest tests/survival
+survival: install ## Kill worker and server around every write; chaos and load in short
+	$(BIN)/python -m pytest $(WHOLE_MACHINE)
 
 check: install ## Run linters, type checkers and the tests
 	$(BIN)/ruff check .
