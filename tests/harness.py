@@ -237,6 +237,17 @@ class Harness:
                     return
                 await asyncio.sleep(_POLL_SECONDS)
 
+    async def wait_for_note(self, pattern: str, *, seconds: float = 30) -> None:
+        """Wait, in real time, until the note of the rollout's status matches somewhere."""
+
+        async def has_note() -> bool:
+            try:
+                return re.search(pattern, (await self.status()).note) is not None
+            except RPCError:  # it has not started yet
+                return False
+
+        await self.wait_until(has_note, seconds=seconds)
+
     @staticmethod
     async def wait_for(event: asyncio.Event, *, seconds: float = 30) -> None:
         """Wait for an event, in real time."""

@@ -13,18 +13,16 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from tests.chaos.endings import call_with_retries, wait_until_ended
 from tests.chaos.harness import build_package
 from tests.chaos.proxy import Proxy
 from tests.chaos.releases import Order
 from tests.chaos.schedule import FOREIGN, Act, Schedule
+from tests.reset import reset_workflow
 from tests.survival.harness import TemporalServer, WorkerProcess
 
 _HOLDS = 3.0
@@ -246,28 +244,7 @@ class Director:
         """Reset a running workflow to its first task, as people do in the UI."""
 
         async def reset() -> None:
-            found = await workflow.describe()
-            if found.close_time is not None:
-                raise RPCError("it has ended already", RPCStatusCode.NOT_FOUND, b"")
-            run = self._client.get_workflow_handle(found.id, run_id=found.run_id)
-            completed = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-            tasks = [
-                event.event_id
-                async for event in run.fetch_history_events()
-                if event.event_type == completed
-            ]
-            if not tasks:
-                raise RPCError("it has not begun", RPCStatusCode.NOT_FOUND, b"")
-            execution = WorkflowExecution(workflow_id=found.id, run_id=found.run_id)
-            await self._client.workflow_service.reset_workflow_execution(
-                ResetWorkflowExecutionRequest(
-                    namespace=self._client.namespace,
-                    workflow_execution=execution,
-                    reason="chaos",
-                    request_id=f"reset-{act.order}",
-                    workflow_task_finish_event_id=tasks[0],
-                )
-            )
+            await reset_workflow(self._client, workflow, request_id=f"reset-{act.order}")
 
         while act.order not in self.ended:  # until there is something to reset
             await self._call(act, reset)

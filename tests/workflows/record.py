@@ -20,7 +20,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.fake_lambda import FakeLambda
 from tests.harness import TEMPORAL_CLI, Handle, Harness, create_harness, read_ending, run_worker
-from tests.workflows.test_reset_runs import reset
+from tests.reset import reset_workflow
 from workflows import search_attributes
 from workflows.temporal.plugin import LambdaReleases
 
@@ -485,11 +485,7 @@ async def alarm_blink(harness: Harness) -> Handle:
     harness.aws.alarms["errors"] = harness.aws.alarms["latency"] = "OK"
     handle = await harness.begin_until("baking", guards={"alarms": ["errors", "latency"]}, **LONG)
     del harness.aws.alarms["latency"]
-
-    async def is_missed() -> bool:
-        return "was not found" in (await harness.status()).note
-
-    await harness.wait_until(is_missed)
+    await harness.wait_for_note("was not found")
     harness.aws.alarms["latency"] = "OK"
     await asyncio.sleep(32)
     harness.aws.alarms["errors"] = "ALARM"
@@ -518,7 +514,7 @@ async def given_up(harness: Harness) -> Handle:
     )
     handle = await harness.begin_until("baking", **LONG)
     await harness.send("abort")
-    await _wait_for_note(harness, "Cannot put back yet")
+    await harness.wait_for_note("Cannot put back yet", seconds=120)
     await harness.send("give_up", reason="the account is closed")
     return handle
 
@@ -548,7 +544,7 @@ async def adopted(harness: Harness) -> Handle:
     )
     harness.move_alias("1")
     await harness.send("approve")
-    await _wait_for_note(harness, "Resolve within 1 h")
+    await harness.wait_for_note("Resolve within 1 h", seconds=120)
     await harness.send("resolve", choice="adopt")
     return handle
 
@@ -574,15 +570,8 @@ async def denied_move(harness: Harness) -> Handle:
 async def reset_rollout(harness: Harness) -> Handle:
     """The rollout is reset to its beginning while it has a tenth of the traffic."""
     handle = await harness.begin_until("awaiting_approval", **APPROVAL)
-    await reset(harness, harness.rollout)
+    await reset_workflow(harness.client, harness.rollout)
     return handle
-
-
-async def _wait_for_note(harness: Harness, text: str) -> None:
-    async def has_note() -> bool:
-        return text in (await harness.status()).note
-
-    await harness.wait_until(has_note, seconds=120)
 
 
 _WITHOUT_ROLLOUT: Final = {"other_account"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fake_lambda.account import compute_sha256
-from tests.harness import ALL_AT_ONCE, CANARY, Ending, Harness
+from tests.harness import ALL_AT_ONCE, CANARY, Ending, Handle, Harness
 
 
 def create_move(
@@ -294,19 +294,24 @@ async def test_ending_names_the_command_that_puts_the_alias_back(harness: Harnes
     assert f"releases rollback {harness.function}:live --to 2" in end.text
 
 
-async def wait_for_question(harness: Harness) -> None:
-    async def is_asked() -> bool:
-        return "Resolve within 1 h" in (await harness.status()).note
-
-    await harness.wait_until(is_asked)
-
-
+QUESTION = "Resolve within 1 h"
 ASK: dict[str, Any] = {"guards": {"on_foreign": "ask"}}
 SHORT_CANARY: dict[str, Any] = {
     "strategy": {
         "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1s"}]
     }
 }
+
+
+async def begin_until_asked(harness: Harness) -> Handle:
+    """Begin a release that finds the alias moved before its promotion, and asks."""
+    hold = harness.aws.hold("update_alias", skip=1)
+    handle = await harness.begin(artifact=harness.package("three"), **ASK, **SHORT_CANARY)
+    await harness.wait_for(hold.reached)
+    create_move(harness)()
+    hold.release()
+    await harness.wait_for_note(QUESTION)
+    return handle
 
 
 @pytest.mark.parametrize(
@@ -320,12 +325,7 @@ SHORT_CANARY: dict[str, Any] = {
 async def test_person_chooses_about_foreign_routing(
     harness: Harness, choice: str, kind: str, routing: Any
 ) -> None:
-    hold = harness.aws.hold("update_alias", skip=1)
-    handle = await harness.begin(artifact=harness.package("three"), **ASK, **SHORT_CANARY)
-    await harness.wait_for(hold.reached)
-    create_move(harness)()
-    hold.release()
-    await wait_for_question(harness)
+    handle = await begin_until_asked(harness)
     await harness.send("resolve", choice=choice)
     end = await harness.finish(handle)
     assert (end.kind, harness.aws.routing(harness.function)) == (kind, routing), end
@@ -341,7 +341,7 @@ async def test_adopted_routing_is_what_an_abort_goes_back_to(harness: Harness) -
     handle = await harness.begin_until("awaiting_approval", strategy={"steps": steps}, **ASK)
     create_move(harness)()
     await harness.send("approve")
-    await wait_for_question(harness)
+    await harness.wait_for_note(QUESTION)
     await harness.send("resolve", choice="adopt")
     await harness.wait_for_phase("awaiting_approval", percent=50)
     assert harness.aws.routing(harness.function) == ("1", {"3": 0.5})
@@ -354,7 +354,7 @@ async def test_person_chooses_about_foreign_routing_in_an_undo(harness: Harness)
     handle = await harness.begin_until("baking", **ASK, **CANARY)
     create_move(harness)()
     await harness.send("abort")
-    await wait_for_question(harness)
+    await harness.wait_for_note(QUESTION)
     await harness.send("resolve", choice="overwrite")
     end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
@@ -383,12 +383,7 @@ async def test_concurrency_of_an_adopted_version_stays(harness: Harness) -> None
             Qualifier=version,
             ProvisionedConcurrentExecutions=count,
         )
-    hold = harness.aws.hold("update_alias", skip=1)
-    handle = await harness.begin(artifact=harness.package("three"), **ASK, **SHORT_CANARY)
-    await harness.wait_for(hold.reached)
-    create_move(harness)()
-    hold.release()
-    await wait_for_question(harness)
+    handle = await begin_until_asked(harness)
     await harness.send("resolve", choice="adopt")
     end = await harness.finish(handle)
     assert end.kind == "Completed", end

@@ -133,12 +133,7 @@ async def test_status_says_what_is_waited_for_and_how_long(harness: Harness) -> 
     await harness.begin(**pending_version(harness), **ALL_AT_ONCE)
 
     await harness.wait_for_phase("preparing")
-
-    async def is_noted() -> bool:
-        note = (await harness.status()).note
-        return note.startswith("version 1 is Pending: Creating, ") and note.endswith(" so far")
-
-    await harness.wait_until(is_noted, seconds=60)
+    await harness.wait_for_note(r"^version 1 is Pending: Creating, .* so far$", seconds=60)
     harness.state.version_polls["1"] = 0
     async with asyncio.timeout(60):
         assert (await harness.rollout.result()).phase == "succeeded"
@@ -156,12 +151,7 @@ async def test_status_says_that_the_upload_is_waited_for(harness: Harness) -> No
     harness.aws.polls = 10_000
     await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
     await harness.wait_for_phase("preparing")
-
-    async def is_noted() -> bool:
-        note = (await harness.status()).note
-        return note.startswith("$LATEST: LastUpdateStatus is InProgress, ")
-
-    await harness.wait_until(is_noted, seconds=60)
+    await harness.wait_for_note(r"^\$LATEST: LastUpdateStatus is InProgress, ", seconds=60)
     harness.aws.polls = 0
     harness.aws.settle(harness.function)
     async with asyncio.timeout(60):
@@ -191,11 +181,7 @@ async def test_wait_for_another_tool_is_in_the_status(harness: Harness) -> None:
     handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
 
     await harness.wait_for_phase("preparing")
-
-    async def is_noted() -> bool:
-        return "Somebody else is updating" in (await harness.status()).note
-
-    await harness.wait_until(is_noted)
+    await harness.wait_for_note("Somebody else is updating")
     harness.aws.settle(harness.function)
     assert (await harness.finish(handle)).kind == "Completed"
 

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.worker import Replayer
 
 from tests.fake_lambda.account import compute_sha256
 from tests.harness import ALL_AT_ONCE, CANARY, Handle, Harness
+from tests.reset import reset_workflow
 from workflows.domain.status import ReleaseStatus
 from workflows.temporal.plugin import LambdaReleases
 
 APPROVAL: dict[str, Any] = {
     "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
 }
-
-
-async def reset(harness: Harness, handle: Handle, *, task: int = 0) -> None:
-    """Reset the current run of a workflow to a workflow task, by default its first."""
-    described = await handle.describe()
-    tasks = [
-        event.event_id
-        async for event in handle.fetch_history_events()
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-    ]
-    await harness.env.client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace="default",
-            workflow_execution=WorkflowExecution(workflow_id=described.id, run_id=described.run_id),
-            reason="a wrong click",
-            workflow_task_finish_event_id=tasks[task],
-            request_id=str(uuid.uuid4()),
-        )
-    )
 
 
 async def replay(handle: Handle) -> None:
@@ -50,7 +28,7 @@ async def test_reset_rollout_undoes_what_its_run_before_has_changed(harness: Har
     handle = await harness.begin_until(
         "awaiting_approval", concurrency={"reserved": 50}, **APPROVAL
     )
-    await reset(harness, harness.rollout)
+    await reset_workflow(harness.client, harness.rollout)
     end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
     assert "the run was reset" in end.text
@@ -63,7 +41,7 @@ async def test_reset_rollout_that_changed_nothing_begins_again(harness: Harness)
     hold = harness.aws.hold("get_alias")
     handle = await harness.begin(artifact=harness.package("three"), **ALL_AT_ONCE)
     await harness.wait_for(hold.reached)
-    await reset(harness, harness.rollout)
+    await reset_workflow(harness.client, harness.rollout)
     hold.release()
     end = await harness.finish(handle)
     assert end.kind == "Completed", end
@@ -73,7 +51,7 @@ async def test_reset_rollout_that_changed_nothing_begins_again(harness: Harness)
 async def test_reset_rollout_leaves_routing_of_another_writer(harness: Harness) -> None:
     handle = await harness.begin_until("awaiting_approval", **APPROVAL)
     harness.move_alias("1", {"2": 0.5})
-    await reset(harness, harness.rollout)
+    await reset_workflow(harness.client, harness.rollout)
     end = await harness.finish(handle)
     assert end.kind == "RollbackFailed", end
     assert harness.aws.routing(harness.function) == ("1", {"2": 0.5})
@@ -82,7 +60,7 @@ async def test_reset_rollout_leaves_routing_of_another_writer(harness: Harness) 
 @pytest.mark.parametrize("how", ["goes on", "is aborted", "is cancelled", "is terminated"])
 async def test_reset_release_follows_its_rollout(harness: Harness, how: str) -> None:
     handle = await harness.begin_until("baking", **CANARY)
-    await reset(harness, handle)
+    await reset_workflow(harness.client, handle)
     again = harness.env.client.get_workflow_handle(handle.id, result_type=ReleaseStatus)
     await harness.wait_until(lambda: _is_followed(again))
     match how:
@@ -122,7 +100,7 @@ async def test_reset_rollout_puts_back_latest_that_its_run_before_wrote(harness:
         artifact=harness.package("three"), hooks={"before_traffic": "preflight"}, **ALL_AT_ONCE
     )
     await harness.wait_for(hold.reached)  # code is uploaded and published, no traffic has moved
-    await reset(harness, harness.rollout)
+    await reset_workflow(harness.client, harness.rollout)
     hold.release()
     end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
@@ -133,7 +111,7 @@ async def test_reset_rollout_puts_back_latest_that_its_run_before_wrote(harness:
 
 async def test_rollout_that_is_reset_to_its_last_moment_goes_on(harness: Harness) -> None:
     handle = await harness.begin_until("awaiting_approval", **APPROVAL)
-    await reset(harness, harness.rollout, task=-1)
+    await reset_workflow(harness.client, harness.rollout, task=-1)
     await harness.wait_for_phase("awaiting_approval")
     await harness.send("approve")
     end = await harness.finish(handle)
@@ -143,7 +121,7 @@ async def test_rollout_that_is_reset_to_its_last_moment_goes_on(harness: Harness
 
 async def test_release_that_was_reset_can_be_repeated(harness: Harness) -> None:
     handle = await harness.begin_until("awaiting_approval", **APPROVAL)
-    await reset(harness, harness.rollout)
+    await reset_workflow(harness.client, harness.rollout)
     assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
     end = await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     assert end.kind == "Completed", end

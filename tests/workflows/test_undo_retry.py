@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from temporalio.service import RPCError
 
 from tests.harness import ALL_AT_ONCE, CANARY, Handle, Harness, read_ending
 
@@ -29,16 +28,6 @@ async def begin_undo(harness: Harness, **keys: Any) -> Handle:
     )
 
 
-async def wait_for_note(harness: Harness, text: str) -> None:
-    async def has_note() -> bool:
-        try:
-            return text in (await harness.status()).note
-        except RPCError:  # it has not started yet
-            return False
-
-    await harness.wait_until(has_note)
-
-
 @pytest.mark.parametrize(("code", "message"), PASSING)
 async def test_undo_outlasts_a_fault_that_passes(harness: Harness, code: str, message: str) -> None:
     outage = harness.aws.fail("update_alias", code, message, skip=1, times=40)
@@ -54,7 +43,7 @@ async def test_undo_reports_what_it_waits_for(harness: Harness) -> None:
         "update_alias", "AccessDeniedException", "no lambda:UpdateAlias", skip=1, times=None
     )
     handle = await begin_undo(harness)
-    await wait_for_note(harness, "Cannot put back yet: update_alias: no lambda:UpdateAlias")
+    await harness.wait_for_note("Cannot put back yet: update_alias: no lambda:UpdateAlias")
     status = await harness.status()
     assert status.phase == "rolling_back"
     assert "hook smoke (after_traffic) refused version 3: 500" in status.note
@@ -68,7 +57,7 @@ async def test_undo_that_is_given_up_leaves_the_alias(harness: Harness) -> None:
         "update_alias", "AccessDeniedException", "no lambda:UpdateAlias", skip=1, times=None
     )
     handle = await begin_undo(harness)
-    await wait_for_note(harness, "Cannot put back yet")
+    await harness.wait_for_note("Cannot put back yet")
     await harness.send("give_up", reason="the account is closed")
     end = await harness.finish(handle)
     assert end.kind == "RollbackFailed"
@@ -87,7 +76,7 @@ async def test_rest_of_an_undo_that_is_given_up_is_named(harness: Harness) -> No
         "put_function_concurrency", FunctionName=harness.function, ReservedConcurrentExecutions=20
     )
     handle = await begin_undo(harness, concurrency={"reserved": 50})
-    await wait_for_note(harness, "Cannot put back yet")
+    await harness.wait_for_note("Cannot put back yet")
     assert harness.aws.routing(harness.function) == ("2", {})
     await harness.send("give_up")
     end = await harness.finish(handle)
@@ -145,7 +134,7 @@ async def test_undo_that_is_given_up_between_two_rounds_ends_at_once(harness: Ha
     )
     handle = await harness.begin_until("baking", **CANARY)
     await harness.send("abort")
-    await wait_for_note(harness, "Cannot put back yet")  # at the end of the first round
+    await harness.wait_for_note("Cannot put back yet")  # at the end of the first round
     await harness.send("give_up")
     assert (await read_ending(handle, seconds=20)).kind == "RollbackFailed"
 
