@@ -39,7 +39,7 @@ Resources
 
 Operations beyond AWS's own
 
-- :mod:`~activities.temporal_client`: the client of the worker that runs an activity
+- :mod:`~activities.temporal_client`: what activities read from Temporal
 - :mod:`~activities.settling`: wait until AWS has finished a change, or a version can serve
 - :mod:`~activities.constraints`: what limits a release of one function
 - :mod:`~activities.restore_latest`: put back what ``$LATEST`` held before a release
@@ -86,9 +86,8 @@ from activities.functions import Functions
 from activities.identity import Identity
 from activities.images import Images
 from activities.invocations import Invocations
-from activities.latest_code import AwsWithDownloads
 from activities.latest_comparison import LatestComparison
-from activities.operation import OperationGroup
+from activities.operation import AwsWithDownloads, OperationGroup
 from activities.permissions import Permissions
 from activities.probes import Probes
 from activities.provisioned import ProvisionedConcurrency

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -276,10 +276,9 @@ def to_activity_failure(
     if once and fault is Fault.UNAVAILABLE:
         advice = _ONCE_ADVICE
     lasting = f", for {_format_duration(failing_for)} so far" if failing_for >= _MINUTE else ""
-    details = {"operation": error.operation, "code": error.code, "fault": fault.value}
     return ApplicationError(
         f"{error}{lasting}. {advice}",
-        details if attempt == 1 else {**details, "attempt": attempt},
+        describe_failure(error.operation, error.code, fault, attempt=attempt),
         type=fault.value,
         non_retryable=once or (limit is not None and failing_for >= limit),
         next_retry_delay=None
@@ -289,6 +288,12 @@ def to_activity_failure(
         if fault is Fault.NOT_READY
         else ApplicationErrorCategory.UNSPECIFIED,
     )
+
+
+def describe_failure(operation: str, code: str, fault: Fault, *, attempt: int) -> dict[str, Any]:
+    """Return the details of an activity's failure; the attempt only after the first."""
+    details = {"operation": operation, "code": code, "fault": fault.value}
+    return details if attempt == 1 else {**details, "attempt": attempt}
 
 
 def _format_duration(duration: timedelta) -> str:

@@ -24,12 +24,16 @@ _COPIED_SETTINGS: Final = (
 """Settings whose members AWS sends and takes in the same form."""
 
 
+PackageIdentity = tuple[str, list[str]]
+"""What makes two packages equal: their SHA-256 and their architectures."""
+
+
 def get_code_sha256(function: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the package (base64); empty where AWS sends none."""
     return str(function["Configuration"].get("CodeSha256", ""))
 
 
-def get_package_identity(function: Mapping[str, Any]) -> tuple[str, list[str]]:
+def get_package_identity(function: Mapping[str, Any]) -> PackageIdentity:
     """Return what makes two packages equal: their SHA-256 and their architectures."""
     architectures = function["Configuration"].get("Architectures") or _DEFAULT_ARCHITECTURES
     return get_code_sha256(function), architectures

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from activities.errors import AwsError, Fault, classify_error
-from activities.latest_code import AwsWithDownloads
-from activities.operation import READ, Aws, OperationGroup, operation
+from activities.operation import READ, Aws, AwsWithDownloads, OperationGroup, operation
 from activities.shapes import Request, Response, parse_function_name
 
 _IDENTITY: Final = re.compile(r"lambda-releases@(\d{12})/([a-z0-9-]+):.*", re.ASCII)

@@ -11,14 +11,14 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from activities.errors import AwsError
-from activities.function_content import get_code_sha256, get_package_identity
+from activities.function_content import PackageIdentity, get_code_sha256, get_package_identity
 from activities.function_models import UpdateFunctionCodeRequest
 from activities.function_readback import has_requested_code
 from activities.latest_writer import NAME, LatestWriter, is_refusal, to_leftover
-from activities.operation import Aws
+from activities.operation import AwsWithDownloads
 from activities.restore_models import CODE, Leftover, LeftoverReason, RestoreLatestRequest
 
 MAX_PACKAGE_BYTES: Final = 52_428_800
@@ -34,9 +34,6 @@ DOWNLOAD_FAILED: Final = "DownloadFailed"
 _MAX_PACKAGES_IN_MEMORY: Final = 2
 """Each takes about three times its size."""
 
-Identity = tuple[str, list[str]]
-"""What makes two packages equal: SHA-256 and architectures."""
-
 
 @dataclass(frozen=True)
 class CodeOutcome:
@@ -50,21 +47,9 @@ class CodeOutcome:
 class _Source:
     """Where code can be had from: a version, or where there is none its name (``location``)."""
 
-    identity: Identity | None
+    identity: PackageIdentity | None
     version: Mapping[str, Any] | None = None
     lost: Leftover | None = None
-
-
-class AwsWithDownloads(Aws, Protocol):
-    """A port to AWS that also downloads packages from GetFunction's presigned URL."""
-
-    async def download(self, url: str, *, limit: int) -> bytes:
-        """Return the content of a URL, at most ``limit`` bytes.
-
-        Raises :class:`~activities.errors.AwsError` and nothing else; the error does not hold the
-        URL.
-        """
-        ...
 
 
 class PackageCopies:
@@ -140,14 +125,14 @@ class LatestCode:
             refused = to_leftover(CODE, error)
         return CodeOutcome(is_written=refused is None, leftover=refused or source.lost)
 
-    def _find_wanted(self) -> Identity | None:
+    def _find_wanted(self) -> PackageIdentity | None:
         """Return what identifies the code that was there; None where that is not known."""
         before = self._request.before
         if before is None or not before.code_sha256:
             return None
         return before.code_sha256, before.architectures or ["x86_64"]
 
-    async def _find_source(self, wanted: Identity | None) -> _Source:
+    async def _find_source(self, wanted: PackageIdentity | None) -> _Source:
         """Find where the code that was there, or else the version's, can be had from."""
         request, before = self._request, self._request.before
         if wanted and before and before.location:
@@ -159,9 +144,7 @@ class LatestCode:
             return _Source(identity, stable, None if stable else gone)
         if identity == wanted:
             return _Source(identity, stable)
-        number = await self._writer.versions.find(
-            lambda each: get_package_identity({"Configuration": each}) == wanted
-        )
+        number = await self._writer.versions.find_package(wanted)
         if number is not None and (found := await self._writer.versions.read(number)):
             return _Source(wanted, found)
         there = f"that of version {request.version}" if stable else "the release's"

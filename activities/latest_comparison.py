@@ -21,7 +21,7 @@ from activities.latest_users import find_latest_user
 from activities.operation import SETTLE, OperationGroup, operation
 from activities.published_versions import PublishedVersions
 from activities.settling import poll_until_settled, raise_if_failed
-from activities.shapes import FunctionName, Integer, Request, Response
+from activities.shapes import FunctionName, Integer, PublishedVersionNumber, Request, Response
 from activities.temporal_client import find_client
 
 _NAME: Final = "compare_latest"
@@ -43,7 +43,7 @@ class CompareLatestRequest(Request):
     """
 
     function_name: FunctionName
-    version: Annotated[str, Field(pattern=r"^[0-9]+$")] | None = None
+    version: PublishedVersionNumber | None = None
     superseded: str | None = None
     rollout: Annotated[str, Field(pattern=r"^[^'\"\\]+$")] | None = None
     started_at: AwareDatetime | None = None
@@ -96,13 +96,14 @@ class LatestComparison(OperationGroup):
         Safe to repeat.
         """
         user = await _find_user(request)
+        versions = PublishedVersions(self.aws, request.function_name)
         latest = await self._read_latest(request)
         configuration = latest["Configuration"]
         if request.version is None:
             return CompareLatestResponse(
                 latest=FunctionConfiguration.model_validate(configuration),
                 latest_code=_code_of(latest),
-                environment_version=await self._find_environment(request, None, latest),
+                environment_version=await _find_environment(request, None, latest, versions),
                 **user,
             )
         live = await self.aws.call(
@@ -116,9 +117,9 @@ class LatestComparison(OperationGroup):
             live=FunctionConfiguration.model_validate(live["Configuration"]),
             live_code=_code_of(live),
             differences=_find_differences(live["Configuration"], configuration),
-            unpublished=await self._is_unpublished(request, live, latest),
+            unpublished=await _is_unpublished(request, live, latest, versions),
             unreadable=_find_unreadable(live["Configuration"], configuration),
-            environment_version=await self._find_environment(request, live, latest),
+            environment_version=await _find_environment(request, live, latest, versions),
             **user,
         )
 
@@ -133,34 +134,33 @@ class LatestComparison(OperationGroup):
         raise_if_failed(_NAME, latest["Configuration"])
         return latest
 
-    async def _find_environment(
-        self,
-        request: CompareLatestRequest,
-        live: Mapping[str, Any] | None,
-        latest: Mapping[str, Any],
-    ) -> str | None:
-        """Find a version that has the environment of ``$LATEST``: the live one, or the newest."""
-        if request.superseded is not None or _find_unreadable(latest["Configuration"]):
-            return None
-        environment = to_settings(latest["Configuration"])["Environment"]
-        if live is not None and environment == to_settings(live["Configuration"])["Environment"]:
-            return request.version
-        versions = PublishedVersions(self.aws, request.function_name)
-        return await versions.find_environment(environment["Variables"])
 
-    async def _is_unpublished(
-        self, request: CompareLatestRequest, live: Mapping[str, Any], latest: Mapping[str, Any]
-    ) -> bool | None:
-        """Whether no version has the code of ``$LATEST``; None where the live one has it."""
-        identity = get_package_identity(latest)
-        if identity == get_package_identity(live) or request.superseded is not None:
-            return None
+async def _find_environment(
+    request: CompareLatestRequest,
+    live: Mapping[str, Any] | None,
+    latest: Mapping[str, Any],
+    versions: PublishedVersions,
+) -> str | None:
+    """Find a version that has the environment of ``$LATEST``: the live one, or the newest."""
+    if request.superseded is not None or _find_unreadable(latest["Configuration"]):
+        return None
+    environment = to_settings(latest["Configuration"])["Environment"]
+    if live is not None and environment == to_settings(live["Configuration"])["Environment"]:
+        return request.version
+    return await versions.find_environment(environment["Variables"])
 
-        def has_code(version: Mapping[str, Any]) -> bool:
-            return get_package_identity({"Configuration": version}) == identity
 
-        versions = PublishedVersions(self.aws, request.function_name)
-        return await versions.find(has_code) is None
+async def _is_unpublished(
+    request: CompareLatestRequest,
+    live: Mapping[str, Any],
+    latest: Mapping[str, Any],
+    versions: PublishedVersions,
+) -> bool | None:
+    """Whether no version has the code of ``$LATEST``; None where the live one has it."""
+    identity = get_package_identity(latest)
+    if identity == get_package_identity(live) or request.superseded is not None:
+        return None
+    return await versions.find_package(identity) is None
 
 
 async def _find_user(request: CompareLatestRequest) -> dict[str, Any]:

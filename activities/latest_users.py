@@ -17,6 +17,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import AwsError
+from activities.temporal_client import read_workflow_input
 
 _MOST_ROLLOUTS: Final = 50
 _PHASE: Final = SearchAttributeKey.for_keyword("ReleasePhase")
@@ -96,14 +97,9 @@ def _read_phase(found: WorkflowExecutionDescription) -> str:
 
 async def _will_use_latest(client: Client, found: WorkflowExecutionDescription) -> bool:
     """Whether a rollout writes or publishes ``$LATEST``, by its input."""
-    handle = client.get_workflow_handle(found.id, run_id=found.run_id)
-    async for event in handle.fetch_history_events(page_size=1):
-        started = event.workflow_execution_started_event_attributes
-        inputs = await client.data_converter.decode(started.input.payloads)
-        request: Mapping[str, Any] = inputs[0] if inputs else {}
-        artifact: Mapping[str, Any] = request.get("artifact") or {}
-        return artifact.get("kind") in _WRITING_KINDS or bool(request.get("configuration"))
-    return False
+    request = await read_workflow_input(client, found.id, found.run_id)
+    artifact: Mapping[str, Any] = request.get("artifact") or {}
+    return artifact.get("kind") in _WRITING_KINDS or bool(request.get("configuration"))
 
 
 def _function_of(rollout: str) -> str:

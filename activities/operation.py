@@ -52,6 +52,18 @@ class Aws(Protocol):
         ...
 
 
+class AwsWithDownloads(Aws, Protocol):
+    """A port to AWS that also downloads packages from GetFunction's presigned URL."""
+
+    async def download(self, url: str, *, limit: int) -> bytes:
+        """Return the content of a URL, at most ``limit`` bytes.
+
+        Raises :class:`~activities.errors.AwsError` and nothing else; the error does not hold the
+        URL.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class OperationPolicy:
     """How an operation is run: timeouts, retries, and the effect of a cancel.
@@ -190,7 +202,7 @@ def _fail(error: AwsError, policy: OperationPolicy) -> ApplicationError:
     budget = UNLIMITED_BUDGET if _is_limited_by_caller() else policy.budget
     return to_activity_failure(
         error,
-        attempt=_current_attempt(),
+        attempt=current_attempt(),
         once=policy is ONCE,
         failing_for=extend_streak(find_time_limit(error, budget)),
         budget=budget,
@@ -242,7 +254,7 @@ def is_retry() -> bool:
 
     False outside of an activity: a plain call of the method is a first attempt.
     """
-    return _current_attempt() > 1
+    return current_attempt() > 1
 
 
 @asynccontextmanager
@@ -276,5 +288,6 @@ def _attempt_timeout_seconds(policy: OperationPolicy) -> float | None:
     return policy.start_to_close.total_seconds() - 1 if activity.in_activity() else None
 
 
-def _current_attempt() -> int:
+def current_attempt() -> int:
+    """Return the number of this attempt, from 1; 1 outside of an activity."""
     return activity.info().attempt if activity.in_activity() else 1

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import AwsError, Fault
+from activities.errors import AwsError, Fault, describe_failure
+from activities.operation import current_attempt
 
 RESOURCE_NOT_FOUND: Final = "ResourceNotFoundException"
 """AWS's code where the resource does not exist."""
@@ -117,11 +117,9 @@ def permanent_error(fault: Fault, operation: str, problem: str) -> ApplicationEr
 
     Its details hold the number of the attempt after the first, as those of AWS's errors do.
     """
-    attempt = activity.info().attempt if activity.in_activity() else 1
-    details = {"operation": operation, "code": "", "fault": fault.value}
     return ApplicationError(
         f"{operation}: {problem}. {fault.advice}",
-        details if attempt == 1 else {**details, "attempt": attempt},
+        describe_failure(operation, "", fault, attempt=current_attempt()),
         type=fault.value,
         non_retryable=True,
     )

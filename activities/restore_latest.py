@@ -16,7 +16,6 @@ from activities.errors import AwsError, Fault, classify_error
 from activities.function_content import get_code_sha256
 from activities.latest_code import (
     DOWNLOAD_FAILED,
-    AwsWithDownloads,
     CodeOutcome,
     LatestCode,
     PackageCopies,
@@ -26,6 +25,7 @@ from activities.latest_writer import NAME, LatestWriter, has_waited
 from activities.operation import (
     HEARTBEAT_TIMEOUT,
     WRITE,
+    AwsWithDownloads,
     OperationGroup,
     OperationPolicy,
     operation,

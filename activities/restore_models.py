@@ -6,7 +6,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from activities.shapes import Boolean, BoundedText, Description, FunctionName, Request, Response
+from activities.shapes import (
+    Boolean,
+    BoundedText,
+    Description,
+    FunctionName,
+    PublishedVersionNumber,
+    Request,
+    Response,
+)
 
 CODE: Final = "code"
 """The name of the code in a response, beside the names of settings."""
@@ -19,10 +27,6 @@ LeftoverReason = Literal["refused", "too_large", "foreign", "lost"]
 AWS refuses it; its package is larger than a request may be; another writer has changed it since; no
 published version has what was there.
 """
-
-PublishedVersionNumber = Annotated[
-    str, Field(pattern=r"^[0-9]+$", description="A published version's number.")
-]
 
 
 def _all_parts() -> list[Part]:

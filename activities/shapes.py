@@ -187,6 +187,10 @@ Version = Annotated[
         description="A published version's number, or $LATEST.",
     ),
 ]
+PublishedVersionNumber = Annotated[
+    str, Field(pattern=r"^[0-9]+$", description="A published version's number.")
+]
+
 Description = Annotated[str, Field(max_length=256)]
 
 Arn = Annotated[

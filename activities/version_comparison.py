@@ -12,14 +12,19 @@ from typing import Annotated, Any, Final, cast
 from pydantic import Field
 
 from activities.configuration import ConfigurationChange
-from activities.errors import AwsError, Fault, classify_error
-from activities.function_content import find_unreadable_part, get_package_identity, to_settings
+from activities.errors import AwsError, classify_error
+from activities.function_content import (
+    PackageIdentity,
+    find_unreadable_part,
+    get_package_identity,
+    to_settings,
+)
 from activities.function_models import UpdateFunctionCodeRequest
 from activities.operation import READ, OperationGroup, operation
-from activities.shapes import FunctionName, Request, Response
+from activities.readback import read_or_none
+from activities.shapes import FunctionName, PublishedVersionNumber, Request, Response
 
 _DIGEST: Final = "@sha256:"
-_VersionNumber = Annotated[str, Field(pattern=r"^[0-9]+$")]
 
 
 class FindEqualVersionRequest(Request):
@@ -31,9 +36,9 @@ class FindEqualVersionRequest(Request):
     """
 
     function_name: FunctionName
-    versions: Annotated[list[_VersionNumber], Field(min_length=1, max_length=20)]
-    candidate: _VersionNumber | None = None
-    live: _VersionNumber | None = None
+    versions: Annotated[list[PublishedVersionNumber], Field(min_length=1, max_length=20)]
+    candidate: PublishedVersionNumber | None = None
+    live: PublishedVersionNumber | None = None
     code: UpdateFunctionCodeRequest | None = None
     configuration: ConfigurationChange | None = None
 
@@ -79,18 +84,12 @@ class VersionComparison(OperationGroup):
 
     async def _read(self, function: str, version: str | None) -> Mapping[str, Any] | None:
         qualifier = {"Qualifier": version} if version else {}
-        try:
-            return await self.aws.call(
-                "lambda", "get_function", {"FunctionName": function, **qualifier}
-            )
-        except AwsError as error:
-            if classify_error(error) is Fault.NOT_FOUND:
-                return None
-            raise
+        parameters = {"FunctionName": function, **qualifier}
+        return await read_or_none(self.aws.call("lambda", "get_function", parameters))
 
     async def _identify_code(
         self, request: UpdateFunctionCodeRequest, architectures: list[str]
-    ) -> tuple[str, list[str]]:
+    ) -> PackageIdentity:
         """Return hash and architectures of code that would be uploaded; no hash if unknown."""
         architectures = list(request.architectures or architectures)
         _, is_digest, digest = (request.image_uri or "").partition(_DIGEST)
@@ -110,7 +109,7 @@ class VersionComparison(OperationGroup):
         self,
         request: FindEqualVersionRequest,
         version: str,
-        identity: tuple[str, list[str]],
+        identity: PackageIdentity,
         settings: Mapping[str, Any],
     ) -> bool:
         found = await self._read(request.function_name, version)

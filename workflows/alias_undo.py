@@ -80,7 +80,7 @@ class AliasUndo:
             await self._delete_created()
             return
         if revision is None:
-            await self._read_and_restore(before)
+            await self._read_and_restore(before, None)
             return
         try:
             await self._restore(before, revision)
@@ -88,7 +88,7 @@ class AliasUndo:
             is_stale = fault_of(error) is Fault.STALE
             if written is None or not is_stale or not workflow.patched("same-routing-is-ours"):
                 raise
-            await self._restore_own(before, written)
+            await self._read_and_restore(before, written)
 
     async def _restore(
         self, before: Routing, revision: str | None, *, is_needed: bool = True
@@ -106,34 +106,19 @@ class AliasUndo:
 
         await self._retry.run(write, refusals=ALIAS_REFUSALS, is_needed=is_needed)
 
-    async def _restore_own(self, before: Routing, written: Routing) -> None:
-        """Restore an alias whose revision has changed, as long as it routes as it was written."""
-        for reads_left in reversed(range(_MOST_READS)):
-            alias = await self._read()
-            if alias is None:
-                raise AliasDeleted
-            found = actions.routing_of(alias)
-            if found != before and not is_own(found, written, *self._own_versions):
-                raise ForeignChange(f"found {found}", found)
-            try:
-                await self._restore(before, alias.revision_id)
-            except ActivityError as error:
-                if fault_of(error) is Fault.STALE and reads_left:
-                    continue
-                raise
-            return
+    async def _read_and_restore(self, before: Routing, written: Routing | None) -> None:
+        """Restore an alias whose revision is unknown, from a routing that is the release's own.
 
-    async def _read_and_restore(self, before: Routing) -> None:
-        """Restore an alias whose revision is unknown: a write of ours may still be on its way.
-
-        It is written even where it routes as before already. That gives it a new revision, so that
-        AWS refuses a late write of ours; if the restoring write is refused there, no harm is done.
+        Where it is not known what was ``written`` last, a write of ours may still be on its way:
+        then the alias is written even where it routes as before already. That gives it a new
+        revision, so that AWS refuses a late write of ours; if the restoring write is refused there,
+        no harm is done.
         """
         for reads_left in reversed(range(_MOST_READS)):
-            alias = await self._read_own()
+            alias = await self._read_own(written)
             if alias is None:
                 raise AliasDeleted
-            is_needed = actions.routing_of(alias) != before
+            is_needed = written is not None or actions.routing_of(alias) != before
             try:
                 await self._restore(before, alias.revision_id, is_needed=is_needed)
             except ActivityError as error:
@@ -165,12 +150,17 @@ class AliasUndo:
             lambda options: actions.read_alias(target, options=options), refusals=ALIAS_REFUSALS
         )
 
-    async def _read_own(self) -> AliasConfiguration | None:
-        """Read the alias. Raises unless it routes as it was found, or can have been written."""
+    async def _read_own(self, written: Routing | None = None) -> AliasConfiguration | None:
+        """Read the alias. Raises unless it routes as before, or as it was or can be ``written``."""
         alias = await self._read()
         if alias is not None:
             found = actions.routing_of(alias)
-            if found != self._journal.before and not found.is_limited_to(*self._own_versions):
+            is_ours = (
+                found.is_limited_to(*self._own_versions)
+                if written is None
+                else is_own(found, written, *self._own_versions)
+            )
+            if found != self._journal.before and not is_ours:
                 raise ForeignChange(f"found {found}", found)
         return alias
 

@@ -131,5 +131,5 @@ class ConcurrencyChange:
         self._progress.report(note=note)
 
     def _note(self, sentence: str) -> None:
-        notes = self._progress.status.notes
-        self._progress.report(note=sentence, notes=(*notes, sentence))
+        self._report(sentence)
+        self._progress.add_notes((sentence,))

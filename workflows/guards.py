@@ -162,9 +162,9 @@ class Guards:
             "release": workflow.info().workflow_id,
             "target": {"function": found.target.name, "alias": self._request.target.alias},
             "stable": stable,
-            "stable_arn": f"{found.arn}:{stable}" if stable else None,
+            "stable_arn": f"{found.function}:{stable}" if stable else None,
             "candidate": candidate,
-            "candidate_arn": f"{found.arn}:{candidate}",
+            "candidate_arn": f"{found.function}:{candidate}",
         }
         answer = await invoke_hook(hook, question, name=name)
         if not answer.accept:

@@ -28,7 +28,7 @@ from workflows.domain.latest_rules import (
     find_latest_notes,
     find_latest_refusals,
 )
-from workflows.domain.target import Place, Target
+from workflows.domain.target import Target
 from workflows.preflight_reads import or_reject
 from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3Package
 
@@ -131,7 +131,7 @@ async def _compare(target: Target, live: str | None, *, is_patient: bool) -> Com
         CompareLatestRequest(
             function_name=target.function,
             version=live,
-            rollout=Place.from_arn(target.function).rollout_id(target.alias),
+            rollout=target.rollout_id,
             started_at=workflow.info().workflow_start_time,
             patience_seconds=_PATIENCE_SECONDS if is_patient else 0,
         ),

@@ -15,6 +15,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowExecution
 from temporalio.common import RetryPolicy
 
+from activities.temporal_client import read_workflow_input
 from workflows.call import HIGHEST_PRIORITY
 from workflows.domain.target import Place
 
@@ -59,13 +60,8 @@ async def read_past_package(request: PastPackageRequest) -> dict[str, str]:
 
 
 async def _read_artifact(client: Client, run: WorkflowExecution) -> Mapping[str, Any]:
-    handle = client.get_workflow_handle(run.id, run_id=run.run_id)
-    started = await anext(aiter(handle.fetch_history_events(page_size=1)))
-    payloads = started.workflow_execution_started_event_attributes.input.payloads
-    [request] = await client.data_converter.decode(payloads)
-    if not isinstance(request, Mapping):
-        return {}
-    artifact = cast("Mapping[str, Any]", request).get("artifact")
+    request = await read_workflow_input(client, run.id, run.run_id)
+    artifact = request.get("artifact")
     return cast("Mapping[str, Any]", artifact) if isinstance(artifact, Mapping) else {}
 
 

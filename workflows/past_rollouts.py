@@ -6,9 +6,8 @@ they last as long as the namespace's retention.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final, cast
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from temporalio import activity, workflow
@@ -23,6 +22,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.temporal_client import read_workflow_input
 from workflows import search_attributes
 from workflows.call import HIGHEST_PRIORITY
 from workflows.domain.alias_history import AliasHistory, PastRun, RunKind, read_history
@@ -57,7 +57,7 @@ _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
 _TIMEOUT: Final = timedelta(seconds=30)
 
 
-class PreviousVersionRequest(BaseModel):
+class AliasHistoryRequest(BaseModel):
     """Which alias, by its rollout id (``lock`` in JSON), and which version is live there now."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -69,7 +69,7 @@ class PreviousVersionRequest(BaseModel):
 
 
 @activity.defn(name="read_previous_version")
-async def read_previous_version(request: PreviousVersionRequest) -> str | None:
+async def read_previous_version(request: AliasHistoryRequest) -> str | None:
     """Return the version that was live before ``live``, from the results of the last runs.
 
     None where none of them knows.
@@ -93,22 +93,11 @@ async def find_previous_version(rollout_id: str, live: str) -> str | None:
     """Call :func:`read_previous_version` from a workflow."""
     return await workflow.execute_activity(
         read_previous_version,
-        PreviousVersionRequest(lock=rollout_id, live=live),
+        AliasHistoryRequest(lock=rollout_id, live=live),
         start_to_close_timeout=_TIMEOUT,
         retry_policy=_RETRY,
         summary=f"Read which version was live before {live}",
     )
-
-
-class AliasHistoryRequest(BaseModel):
-    """Which alias, by its rollout id (``lock`` in JSON), and which version is live there now."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
-
-    failure_type: ClassVar[str] = "Invalid"
-
-    lock: Annotated[str, StringConstraints(pattern=r"^[^'\"\\]+$")]
-    live: str
 
 
 @activity.defn(name="read_alias_history")
@@ -136,9 +125,9 @@ async def _read_run(client: Client, run: WorkflowExecution) -> PastRun | None:
     reason = ""
     match run.status:
         case WorkflowExecutionStatus.COMPLETED if journal and journal.shifting:
-            kind, by, reason = await _read_request(run, handle)
+            kind, by, reason = await _read_request(run)
         case WorkflowExecutionStatus.FAILED if phase == Phase.ROLLED_BACK:
-            kind, by, _ = await _read_request(run, handle)
+            kind, by, _ = await _read_request(run)
             status, reason = await _read_objection(handle)
             if kind is RunKind.ROLLBACK or status is None:
                 return None
@@ -160,21 +149,14 @@ async def _read_run(client: Client, run: WorkflowExecution) -> PastRun | None:
     )
 
 
-async def _read_request(
-    run: WorkflowExecution, handle: WorkflowHandle[Any, Any]
-) -> tuple[RunKind, str, str]:
+async def _read_request(run: WorkflowExecution) -> tuple[RunKind, str, str]:
     """Read whether a run was a release or a rollback; of a rollback also by whom, and why.
 
     Runs of before have no memo for it: their input tells.
     """
     if await run.memo_value(KIND_MEMO, None) == RunKind.RELEASE:
         return RunKind.RELEASE, "", ""
-    started = await anext(aiter(handle.fetch_history_events(page_size=1)))
-    payloads = started.workflow_execution_started_event_attributes.input.payloads
-    [given] = await activity.client().data_converter.decode(payloads)
-    if not isinstance(given, Mapping):
-        return RunKind.RELEASE, "", ""
-    keys = cast("Mapping[str, object]", given)
+    keys = await read_workflow_input(activity.client(), run.id, run.run_id)
     if find_request_kind(keys) == "release":
         return RunKind.RELEASE, "", ""
     return RunKind.ROLLBACK, str(keys.get("requested_by") or ""), str(keys.get("reason") or "")

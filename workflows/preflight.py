@@ -67,11 +67,11 @@ class LatestState:
 class PreflightResult:
     """Where a release starts from.
 
-    ``version`` is the published version to make live, if the release does not publish one, and
-    ``version_state`` its State, if it is to get traffic. ``inherited`` is the provisioned
-    concurrency that the candidate gets because stable has some. ``alarms`` are the states of those
-    that guard it. ``longest`` is how many seconds an invocation may last, before or after the
-    release. ``notes`` are what a person should know, and what does not stop the release.
+    ``function`` is its ARN. ``version`` is the published version to make live, if the release does
+    not publish one, and ``version_state`` its State, if it is to get traffic. ``inherited`` is the
+    provisioned concurrency that the candidate gets because stable has some. ``alarms`` are the
+    states of those that guard it. ``longest`` is how many seconds an invocation may last, before or
+    after the release. ``notes`` are what a person should know, and what does not stop the release.
     ``findings`` are about ``$LATEST``: None where the release does not use it, or began before they
     were made. ``rolled_back`` are the versions that it must not ship. A release keeps this until
     its end, and many wait in one worker: so these are a few values, and not AWS's responses.
@@ -79,7 +79,6 @@ class PreflightResult:
 
     target: Target
     function: str
-    arn: str
     place: Place
     latest: LatestState
     routing: Routing | None
@@ -142,7 +141,9 @@ async def preflight(
     second = await _read_second(
         request, target.at(place), report, published=published, version=version
     )
-    latest = second.check.latest if second.check else latest
+    check = second.check
+    findings = check.findings if check else None
+    latest = check.latest if check else latest
     limits = first.function.concurrency
     reserved = limits.reserved_concurrent_executions if limits else None
     is_live = version is not None and version == published
@@ -165,25 +166,22 @@ async def preflight(
         limit=second.constraints.concurrent_executions,
         signing_problem=second.constraints.signing_problem,
     )
-    intent = describe_intent(request, moves=not is_live, is_compared=second.check is not None)
+    intent = describe_intent(request, moves=not is_live, is_compared=check is not None)
     reasons = find_refusals(intent, facts)
-    if reasons or (second.check and second.check.refusals):
-        raise ReleaseRejected(*reasons, *(second.check.refusals if second.check else ()))
+    if reasons := [*reasons, *(check.refusals if check else ())]:
+        raise ReleaseRejected(*reasons)
     again = await find_shipped_again(request, target.at(place), second.rolled_back, live=published)
     if again:
         raise ReleaseRejected(again)
     return PreflightResult(
         target=target,
         function=place.arn,
-        arn=place.arn,
         place=place,
         latest=LatestState(
             latest.revision_id,
             latest.code_sha256,
             latest.description,
-            read_content(
-                request, latest, first.function, second.check.findings if second.check else None
-            ),
+            read_content(request, latest, first.function, findings),
         ),
         routing=routing,
         revision=first.alias.revision_id if first.alias else None,
@@ -194,12 +192,12 @@ async def preflight(
         longest=longest_timeout(request, latest, second.stable),
         notes=(
             *find_notes(intent, facts),
-            *(second.check.notes if second.check else ()),
+            *(check.notes if check else ()),
             *second.constraints.unread,
         ),
         version_state=source.state if version is not None and not is_live else None,
         inherited=compute_inherited(intent, facts),
-        findings=second.check.findings if second.check else None,
+        findings=findings,
         rolled_back=second.rolled_back,
     )
 

@@ -17,7 +17,7 @@ from activities.account import Account, GetAccountSettingsRequest
 from activities.aliases import AliasConfiguration
 from activities.configuration_response import FunctionConfiguration
 from activities.constraints import Constraints, ConstraintsResponse, FindConstraintsRequest
-from activities.function_models import GetFunctionResponse, UpdateFunctionCodeRequest
+from activities.function_models import GetFunctionResponse
 from activities.identity import GetCallerIdentityRequest, Identity
 from workflows import actions
 from workflows.call import call, root_cause
@@ -183,12 +183,7 @@ async def find_constraints(
     artifact = request.artifact if isinstance(request, ReleaseRequest) else None
     wanted = request.concurrency
     package = (
-        UpdateFunctionCodeRequest(
-            function_name=target.function,
-            s3_bucket=artifact.bucket,
-            s3_key=artifact.key,
-            s3_object_version=artifact.object_version,
-        )
+        actions.make_code_request(target.function, artifact)
         if isinstance(artifact, S3Package) and is_plan
         else None
     )
@@ -232,7 +227,7 @@ async def _find_version_before(target: Target, routing: Routing) -> str:
     is_bounded = workflow.patched("before-is-what-the-alias-says")
     if is_bounded and routing.weights:
         return live
-    rollout_id = Place.from_arn(target.function).rollout_id(target.alias)
+    rollout_id = target.rollout_id
     if not is_bounded:
         before = await find_previous_version(rollout_id, live)
         before = before or await _read_described_before(target, live)

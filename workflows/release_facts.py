@@ -5,7 +5,8 @@ from __future__ import annotations
 from activities.configuration_response import FunctionConfiguration
 from workflows.domain.preflight_facts import FunctionBuild, ReleaseIntent
 from workflows.domain.probe import Probe
-from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3Package
+from workflows.latest_check import uses_latest
+from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
 
 
 def longest_timeout(
@@ -28,12 +29,11 @@ def describe_intent(
     """
     artifact = request.artifact if isinstance(request, ReleaseRequest) else None
     configuration = request.configuration if isinstance(request, ReleaseRequest) else None
-    uses_latest = isinstance(artifact, S3Package | Image | Latest)
     return ReleaseIntent(
         alias=request.target.alias,
         target=str(request.target),
         is_weighted=moves and request.strategy.is_weighted,
-        writes_latest=uses_latest or configuration is not None,
+        writes_latest=uses_latest(request),
         configuration_only=artifact is None and configuration is not None and not is_compared,
         image=isinstance(artifact, Image),
         package=isinstance(artifact, S3Package),

@@ -142,6 +142,16 @@ class AliasChange(Input):
     guards: GuardSettings = GuardSettings()
     requested_by: Person = ""
     reason: Reason = ""
+    hotfix: StrictBool | None = None
+    """Act during an incident: red alarms and limits do not count, comparison with stable does."""
+    even_if_inactive: StrictBool | None = None
+    """Move traffic to a version that has to wake up."""
+
+    @model_validator(mode="after")
+    def _has_reason_for_hotfix(self) -> Self:
+        if self.hotfix and not self.reason.strip():
+            raise ValueError("reason: a hotfix must say why")
+        return self
 
     def _check_metrics(self, strategy: Steps) -> None:
         """Refuse metrics that CloudWatch cannot be queried for."""
@@ -165,14 +175,10 @@ class ReleaseRequest(AliasChange):
     artifact: Artifact | None = None
     configuration: ConfigurationChange | None = None
     strategy: Strategy = parse_preset("Canary10Percent5Minutes")
-    hotfix: StrictBool | None = None
-    """Ship during an incident: red alarms and limits do not count, comparison with stable does."""
     again: StrictBool | None = None
     """Ship what was rolled back before."""
     include_latest: StrictBool | None = None
     """Ship what differs in ``$LATEST`` from the live version and was not requested."""
-    even_if_inactive: StrictBool | None = None
-    """Move traffic to a version that has to wake up."""
 
     @field_validator("configuration", mode="before")
     @classmethod
@@ -186,12 +192,6 @@ class ReleaseRequest(AliasChange):
     @model_validator(mode="after")
     def _has_valid_metrics(self) -> Self:
         self._check_metrics(self.strategy)
-        return self
-
-    @model_validator(mode="after")
-    def _has_reason_for_hotfix(self) -> Self:
-        if self.hotfix and not self.reason.strip():
-            raise ValueError("reason: a hotfix must say why")
         return self
 
     @model_validator(mode="after")
@@ -241,20 +241,10 @@ class RollbackRequest(AliasChange):
     """Put an alias on ``version``, or on the version live before the current one, in one step."""
 
     version: VersionNumber | None = None
-    hotfix: StrictBool | None = None
-    """Roll back during an incident: red alarms and limits do not count."""
-    even_if_inactive: StrictBool | None = None
-    """Move traffic to a version that has to wake up."""
 
     @model_validator(mode="after")
     def _has_valid_metrics(self) -> Self:
         self._check_metrics(self.strategy)
-        return self
-
-    @model_validator(mode="after")
-    def _has_reason_for_hotfix(self) -> Self:
-        if self.hotfix and not self.reason.strip():
-            raise ValueError("reason: a hotfix must say why")
         return self
 
     @property

@@ -20,13 +20,14 @@ from temporalio.client import (
     WorkflowFailureError,
 )
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.call import HIGHEST_PRIORITY
 from workflows.domain.journal import Journal
 from workflows.domain.status import ReleaseStatus
 from workflows.past_rollouts import JOURNAL_MEMO
+from workflows.rollout_end import Outcome, RolloutEnd, read_failure
 
 _MOST_RUNS: Final = 20
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
@@ -62,21 +63,6 @@ class FollowRequest(BaseModel):
     rollout_id: _Id
     workflow_id: _Id
     first_run_id: _Id
-
-
-class RolloutEnd(BaseModel):
-    """How a rollout that was followed has ended.
-
-    ``failure_type`` is that of ``Rollout``; ``Terminated`` and ``Canceled`` are Temporal's. None
-    where it completed.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    run_id: str
-    status: ReleaseStatus | None = None
-    failure_type: str | None = None
-    message: str = ""
 
 
 @activity.defn(name="read_reset_journal")
@@ -136,21 +122,12 @@ async def _is_own(
 async def _read_end(client: Client, found: WorkflowExecutionDescription) -> RolloutEnd:
     handle = client.get_workflow_handle(found.id, run_id=found.run_id, result_type=ReleaseStatus)
     try:
-        return RolloutEnd(run_id=found.run_id, status=await handle.result(follow_runs=False))
+        result: ReleaseStatus = await handle.result(follow_runs=False)
     except WorkflowFailureError as error:
-        match error.cause:
-            case ApplicationError() as cause:
-                status = cause.details[0] if cause.details else None
-                return RolloutEnd(
-                    run_id=found.run_id,
-                    status=ReleaseStatus.model_validate(status) if status else None,
-                    failure_type=cause.type or "RollbackFailed",
-                    message=cause.message,
-                )
-            case CancelledError():
-                return RolloutEnd(run_id=found.run_id, failure_type="Canceled")
-            case _:
-                return RolloutEnd(run_id=found.run_id, failure_type="Terminated")
+        return read_failure(found.id, found.run_id, error.cause)
+    return RolloutEnd(
+        workflow_id=found.id, run_id=found.run_id, outcome=Outcome.COMPLETED, result=result
+    )
 
 
 def _info(found: WorkflowExecutionDescription) -> WorkflowExecutionInfo:

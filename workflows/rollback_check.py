@@ -12,7 +12,7 @@ from activities.version_comparison import FindEqualVersionRequest, VersionCompar
 from workflows import actions
 from workflows.call import call
 from workflows.domain.alias_history import AliasHistory, RolledBackVersion
-from workflows.domain.target import Place, Target
+from workflows.domain.target import Target
 from workflows.past_rollouts import find_alias_history
 from workflows.preflight_reads import or_reject
 from workflows.request import (
@@ -37,8 +37,7 @@ async def read_rolled_back(
     """
     if live is None or isinstance(request, RollbackRequest) or request.again:
         return ()
-    rollout_id = Place.from_arn(target.function).rollout_id(target.alias)
-    return (await find_alias_history(rollout_id, live)).rolled_back
+    return (await find_alias_history(target.rollout_id, live)).rolled_back
 
 
 async def find_shipped_again(

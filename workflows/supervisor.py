@@ -11,16 +11,12 @@ import asyncio
 from datetime import timedelta
 from typing import Any, Final, NoReturn
 
-from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
-    CancelledError,
     ChildWorkflowError,
-    TerminatedError,
-    TimeoutError,  # noqa: A004 - Temporal's name
     WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
@@ -41,6 +37,7 @@ from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
 from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
+from workflows.rollout_end import Outcome, RolloutEnd, read_failure
 from workflows.trigger_notes import BESIDE_PREFLIGHT, TRIGGERS_MEMO
 from workflows.undo import UndoEvents, describe_restored, put_back
 
@@ -86,7 +83,8 @@ class Supervisor:
         try:
             status = await rollout
         except ChildWorkflowError as error:
-            return await self._end_as(error)
+            end = read_failure(error.workflow_id, error.run_id, error.cause)
+            return await self._end_as(end)
         self._report_end(status.phase)
         return status
 
@@ -141,50 +139,33 @@ class Supervisor:
             end = await shield_from_cancel(follow_rollout(rollout_id))
         if end is None:
             raise self._reject(f"{self._target} is being released already: {rollout_id}")
-        match end.failure_type:
-            case None if end.status is not None:
-                self._report_end(end.status.phase)
-                return end.status
-            case "Canceled":
-                raise self._rolled_back("cancelled; the alias is back where it was")
-            case "Terminated" | None:
-                undo = self._undo(rollout_id, end.run_id, "the rollout was terminated")
-                return await shield_from_cancel(undo)
-            case failure_type:
+        return await self._end_as(end)
+
+    async def _end_as(self, end: RolloutEnd) -> ReleaseStatus:
+        """End as the rollout ended, with its message; if it was killed, undo its release first."""
+        match end.outcome:
+            case Outcome.COMPLETED if end.result is not None:
+                self._report_end(end.result.phase)
+                return end.result
+            case Outcome.CANCELED:
+                raise self._rolled_back("cancelled; the alias is back where it was") from None
+            case Outcome.TERMINATED:
+                return await shield_from_cancel(self._undo(end, "the rollout was terminated"))
+            case Outcome.TIMED_OUT:
+                return await shield_from_cancel(self._undo(end, "the rollout timed out"))
+            case _:
                 self._report_end(end.status.phase if end.status else Phase.ROLLING_BACK)
                 raise ApplicationError(
-                    end.message, end.status, type=failure_type, non_retryable=True
-                )
-
-    async def _end_as(self, error: ChildWorkflowError) -> ReleaseStatus:
-        """End as the rollout ended, with its message; if it was killed, undo its release first."""
-        match error.cause:
-            case ApplicationError() as cause:
-                status = _status_in(cause)
-                self._report_end(status.phase if status else Phase.ROLLING_BACK)
-                raise ApplicationError(
-                    cause.message, *cause.details, type=cause.type, non_retryable=True
+                    end.message, *end.details, type=end.failure_type, non_retryable=True
                 ) from None
-            case CancelledError():
-                raise self._rolled_back("cancelled; the alias is back where it was") from None
-            case TerminatedError():
-                undo = self._undo(error.workflow_id, error.run_id, "the rollout was terminated")
-                return await shield_from_cancel(undo)
-            case TimeoutError():
-                undo = self._undo(error.workflow_id, error.run_id, "the rollout timed out")
-                return await shield_from_cancel(undo)
-            case cause:
-                self._report_end(Phase.ROLLING_BACK)
-                message = f"the rollout ended: {cause}"
-                raise ApplicationError(message, type="RollbackFailed", non_retryable=True) from None
 
-    async def _undo(self, workflow_id: str, run_id: str, killed: str) -> NoReturn:
+    async def _undo(self, end: RolloutEnd, killed: str) -> NoReturn:
         """Undo what a killed rollout recorded in its journal, and fail."""
         try:
-            journal = await read_journal(workflow_id, run_id)
+            journal = await read_journal(end.workflow_id, end.run_id)
         except ActivityError as problem:
             reason = (
-                f"{killed}, and what it had changed cannot be known: {workflow_id} was "
+                f"{killed}, and what it had changed cannot be known: {end.workflow_id} was "
                 f"deleted ({root_cause(problem)})"
             )
             raise self._failure(Phase.ROLLING_BACK, reason, "RollbackFailed") from None
@@ -260,14 +241,6 @@ async def _wait_for_late_writes() -> None:
     if workflow.patched("mend-waits-for-late-writes"):
         summary = "Wait until the killed rollout can have nothing under way any more"
         await workflow.sleep(WRITE.start_to_close, summary=summary)
-
-
-def _status_in(failure: ApplicationError) -> ReleaseStatus | None:
-    """Return the status a rollout failed with; one that was refused for its input has none."""
-    try:
-        return ReleaseStatus.model_validate(failure.details[0]) if failure.details else None
-    except ValidationError:
-        return None
 
 
 def _details(request: ReleaseRequest | RollbackRequest) -> str:

@@ -23,7 +23,8 @@ _MAX_CHANGES: Final = 100
 
 _PASSING: Final = {Fault.UNAVAILABLE, Fault.THROTTLED}
 
-_KINDS: Final = ["MetricAlarm", "CompositeAlarm"]
+ALARM_KINDS: Final = ["MetricAlarm", "CompositeAlarm"]
+"""All of AWS's. Without them it returns metric alarms only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class AlarmHistory:
         """Return when the alarm was in ALARM last, from ``since`` on, by its history."""
         parameters = {
             "AlarmName": name,
-            "AlarmTypes": _KINDS,
+            "AlarmTypes": ALARM_KINDS,
             "HistoryItemType": "StateUpdate",
             "StartDate": since,
             "ScanBy": "TimestampDescending",

@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
-from activities.cloudwatch.alarm_history import AlarmHistory
+from activities.cloudwatch.alarm_history import ALARM_KINDS, AlarmHistory
 from activities.cloudwatch.batching import MAX_NAMES_PER_CALL, Batcher
 from activities.errors import AwsError
 from activities.limits.priority import prioritize_workflow
@@ -230,9 +230,11 @@ class Alarms(OperationGroup):
         return response.complete({name: at for name, at in went_off.items() if at is not None})
 
     async def _describe(self, names: list[str]) -> DescribeAlarmsResponse:
-        # Without AlarmTypes AWS returns metric alarms only.
-        kinds = ["MetricAlarm", "CompositeAlarm"]
-        parameters = {"AlarmNames": names, "AlarmTypes": kinds, "MaxRecords": MAX_NAMES_PER_CALL}
+        parameters = {
+            "AlarmNames": names,
+            "AlarmTypes": ALARM_KINDS,
+            "MaxRecords": MAX_NAMES_PER_CALL,
+        }
         return DescribeAlarmsResponse.model_validate(
             await self.aws.call("cloudwatch", "describe_alarms", parameters)
         )

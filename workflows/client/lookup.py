@@ -15,7 +15,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionDescription
 
 from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, Refused, translate_errors
-from workflows.domain.target import Place, Target
+from workflows.domain.target import Target
 
 _ARN_PREFIX: Final = "arn:"
 _NAME_PREFIX: Final = "function:"
@@ -108,7 +108,7 @@ async def _find_rollout_ids(client: Client, target: str | Target) -> list[str]:
     except BadRequest:
         return []
     if parsed.function.startswith(_ARN_PREFIX):
-        return [Place.from_arn(parsed.function).rollout_id(parsed.alias)]
+        return [parsed.rollout_id]
     return await _list_rollout_ids(
         client, parsed, "AND ExecutionStatus = 'Running'"
     ) or await _list_rollout_ids(client, parsed)

@@ -70,6 +70,11 @@ class Target(Input):
         found = _FUNCTION.fullmatch(self.function)
         return found[1] if found else None
 
+    @property
+    def rollout_id(self) -> str:
+        """The workflow id of its ``Rollout``. A target without an ARN is a ``ValueError``."""
+        return Place.from_arn(self.function).rollout_id(self.alias)
+
     def at(self, place: Place) -> Target:
         """The same target, by the ARN of its function: no other account has it."""
         return Target(function=place.arn, alias=self.alias)
