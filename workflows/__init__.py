@@ -20,8 +20,11 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release;
   :mod:`~workflows.alarm_guard` is about the alarms
 - :mod:`~workflows.trigger_notes`: what does not go through the alias, and is not guarded by it
-- :mod:`~workflows.controls`: the updates and the query, by which people steer it
-- :mod:`~workflows.timer`: waits that a pause stops
+- :mod:`~workflows.controls`: the updates and the query, by which people steer it;
+  :mod:`~workflows.control_requests` are their inputs
+- :mod:`~workflows.timer`: waits that a pause stops; :mod:`~workflows.release_clock` stands still
+- :mod:`~workflows.continuation`: when a run continues as a new one; :mod:`~workflows.step_state` is
+  how far it is in its current step
 - :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows
 - :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
   it, :mod:`~workflows.latest_undo` ``$LATEST``; :mod:`~workflows.undo_retry` is how it is retried

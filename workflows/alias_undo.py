@@ -19,7 +19,7 @@ from activities.errors import Fault
 from activities.operation import WRITE
 from workflows import actions
 from workflows.call import CallOptions, fault_of, root_cause
-from workflows.controls import Choice
+from workflows.control_requests import Choice
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.foreign_routing import AliasDeleted, ForeignChange, describe_foreign, is_own

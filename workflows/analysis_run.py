@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Final
 
+from pydantic import BaseModel, ConfigDict
+
 from activities.cloudwatch.metrics import MetricsResponse
 from workflows.domain.assessment import Assessment, EvidenceCache, assess
-from workflows.domain.evidence import Contrast, Proportion
+from workflows.domain.evidence import Contrast, Proportion, SequentialTest
 from workflows.domain.measurement import Measure, Measurements, MinuteMetrics
 from workflows.domain.rules import Rules, UserMetric
 from workflows.domain.status import AnalysisStatus, VersionMetrics
@@ -24,6 +26,25 @@ NO_DEADLINE: Final = datetime.max.replace(tzinfo=UTC)
 """The deadline of an assessment that has none."""
 
 _REASON_LENGTH: Final = 500
+
+
+class AnalysisRunState(BaseModel):
+    """What an analysis knows, for the next run of its release: see ``Measurements``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    slow_above: float | None
+    errors: Contrast
+    tests: list[tuple[Measure, SequentialTest]]
+    dropped: dict[Measure, int]
+    baseline: dict[Measure, Proportion]
+    at: datetime | None
+    status: str
+    candidate: dict[datetime, MinuteMetrics]
+    stable: dict[datetime, MinuteMetrics]
+    earlier_invocations: float
+    last_invoked_minute: datetime | None
+    counted: list[tuple[Measure, datetime, Contrast]]
 
 
 class AnalysisRun:
@@ -46,16 +67,15 @@ class AnalysisRun:
         ``metrics`` are the user's own, in the order in which they are requested. ``settle`` is how
         long after a minute its numbers may be incomplete: as long as an invocation may last.
         """
+        self._rules = tuple(rules)
         self._metrics = metrics
         self._stable = stable
         self._cache = EvidenceCache()
-        self._counted = 0
         self._errors = Contrast(Proportion(), Proportion())
-        """The errors of both versions, over the first ``_counted`` contrasts."""
         self.settle = settle
         self.slow_above: float | None = None
         measures: dict[Measure, None] = dict.fromkeys(("error_rate",))
-        measures |= dict.fromkeys(measure for each in rules for measure in each.measures)
+        measures |= dict.fromkeys(measure for each in self._rules for measure in each.measures)
         self.measurements = Measurements(tuple(measures))
 
     def add_history(self, response: MetricsResponse) -> None:
@@ -76,15 +96,50 @@ class AnalysisRun:
         self.slow_above = median(slowest) if slowest else None
 
     def add(self, response: MetricsResponse, *, candidate: str) -> None:
-        """Add one more response about both versions."""
+        """Add one more response about both versions. Every rule bets on what is new."""
         look = to_look(response, self._metrics, candidate=candidate, stable=self._stable)
-        self.measurements = self.measurements.with_poll(look, settle=self.settle)
-        contrasts = self.measurements.contrasts.get("error_rate", ())
-        for new in contrasts[self._counted :]:
+        measurements = self.measurements.with_poll(look, settle=self.settle)
+        for new in measurements.contrasts.get("error_rate", ()):
             self._errors = Contrast(
                 self._errors.candidate + new.candidate, self._errors.stable + new.stable
             )
-        self._counted = len(contrasts)
+        for rule in (rule for rules in self._rules for rule in rules.not_worse):
+            self._cache.update_evidence(rule, measurements)
+        self.measurements = self._cache.drop_contrasts(measurements)
+
+    def to_state(self) -> AnalysisRunState:
+        """Return all that :meth:`resume` needs."""
+        found = self.measurements
+        return AnalysisRunState(
+            slow_above=self.slow_above,
+            errors=self._errors,
+            tests=self._cache.tests,
+            dropped=self._cache.dropped,
+            baseline=dict(found.baseline),
+            at=found.at,
+            status=found.status,
+            candidate=dict(found.candidate),
+            stable=dict(found.stable),
+            earlier_invocations=found.earlier_invocations,
+            last_invoked_minute=found.last_invoked_minute,
+            counted=[(*known, contrast) for known, contrast in found.counted.items()],
+        )
+
+    def resume(self, state: AnalysisRunState) -> None:
+        """Go on where another run of this release stopped."""
+        self.slow_above, self._errors = state.slow_above, state.errors
+        self._cache = EvidenceCache(state.tests, state.dropped)
+        self.measurements = replace(
+            self.measurements,
+            baseline=state.baseline,
+            at=state.at,
+            status=state.status,
+            candidate=state.candidate,
+            stable=state.stable,
+            earlier_invocations=state.earlier_invocations,
+            last_invoked_minute=state.last_invoked_minute,
+            counted={(measure, minute): new for measure, minute, new in state.counted},
+        )
 
     def assess(self, rules: Rules, *, deadline: datetime = NO_DEADLINE) -> Assessment:
         """Assess the candidate by these rules; ``deadline`` ends the time for it."""

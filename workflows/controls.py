@@ -8,63 +8,41 @@ before it is recorded, with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import StringConstraints
+from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.call import raise_if_cancelled
-from workflows.domain.inputs import Input, Reason
+from workflows.continuation import Continuation
+from workflows.control_requests import (
+    ApproveRequest,
+    Choice,
+    ReasonedRequest,
+    ResolveRequest,
+    ResumeRequest,
+)
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.progress import Progress
+from workflows.release_clock import ClockState, ReleaseClock
 
 _OVER: Final = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
-
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-
-
-class Choice(StrEnum):
-    """What happens with foreign routing: it becomes stable, is overwritten, or is left."""
-
-    ADOPT = "adopt"
-    OVERWRITE = "overwrite"
-    LEAVE = "leave"
-
-
-class ControlRequest(Input):
-    """The input of an update: who sends it. A malformed one fails as ``Refused``."""
-
-    failure_type = "Refused"
-
-    by: Name
-
-
-class ApproveRequest(ControlRequest):
-    """The input of ``approve``: ``{"by": "ana", "note": "looks good"}``."""
-
-    note: Reason = ""
-
-
-class ReasonedRequest(ControlRequest):
-    """The input of ``pause``, ``promote``, ``abort``: ``{"by": "ana", "reason": "p99 is up"}``."""
-
-    reason: Reason = ""
-
-
-class ResolveRequest(ReasonedRequest):
-    """The input of ``resolve``: ``{"by": "ana", "choice": "overwrite"}``."""
-
-    choice: Choice
-
-
-class ResumeRequest(ControlRequest):
-    """The input of ``resume``: ``{"by": "ana"}``."""
 
 
 class ReleaseStopped(Exception):
     """The release has to be rolled back: a guard refused it, or ``$LATEST`` was changed."""
+
+
+class ControlsState(BaseModel):
+    """What was requested of a release, for its next run: see :class:`Controls`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    clock: ClockState
+    promoted: bool
+    is_refused: bool
+    given_up: str | None
 
 
 class Controls:
@@ -72,7 +50,8 @@ class Controls:
 
     def __init__(self) -> None:
         """Begin with nothing requested."""
-        self.paused = False
+        self.clock = ReleaseClock()
+        self.continuation = Continuation()
         self.is_held = False
         """Whether it is a guard that has paused the release, and no person."""
         self.promoted = False
@@ -88,6 +67,26 @@ class Controls:
         self._problem: str | None = None
         self._choices: frozenset[Choice] = frozenset()
 
+    def to_state(self) -> ControlsState:
+        """Return all that :meth:`resume` needs."""
+        return ControlsState(
+            clock=self.clock.state,
+            promoted=self.promoted,
+            is_refused=self.is_refused,
+            given_up=self.given_up,
+        )
+
+    def resume(self, state: ControlsState) -> None:
+        """Go on where another run of this release stopped."""
+        self.clock = ReleaseClock(state.clock)
+        self.promoted, self.is_refused = state.promoted, state.is_refused
+        self.given_up = state.given_up
+
+    @property
+    def paused(self) -> bool:
+        """Whether the release is paused, and its clock stands still."""
+        return self.clock.is_stopped
+
     def stop(self, reason: str) -> None:
         """Stop the release: its candidate is refused. The first reason counts."""
         self.is_refused = self.is_refused or self.stop_reason is None
@@ -97,19 +96,31 @@ class Controls:
         """Stop the release, for a reason that says nothing about its candidate."""
         self.stop_reason = self.stop_reason or reason
 
+    def pause(self) -> None:
+        """Pause in a person's name."""
+        self.clock.stop()
+        self.is_held = False
+
     def hold(self) -> None:
         """Pause in a guard's name: see :meth:`release`. A person may take over, or resume."""
-        self.paused = self.is_held = True
+        self.clock.stop()
+        self.is_held = True
 
     def release(self) -> None:
-        """End the pause of :meth:`hold`."""
-        self.paused = self.is_held = False
+        """End a pause, a person's or a guard's."""
+        self.clock.start()
+        self.is_held = False
 
     async def wait_while_paused(self) -> None:
-        """Return at once, or as soon as the release is resumed."""
+        """Return at once, or as soon as the release is resumed.
+
+        Raises :class:`~workflows.continuation.ContinueRun` where the history has become long.
+        """
         raise_if_cancelled()
-        if self.paused:
-            await workflow.wait_condition(lambda: not self.paused)
+        while self.paused:
+            await workflow.wait_condition(lambda: not self.paused or self.continuation.is_due())
+            if self.paused:
+                self.continuation.raise_if_due()
 
     def report_problem(self, problem: str) -> None:
         """Allow to give up an undo that does not succeed, for this reason."""
@@ -207,7 +218,7 @@ class ControlHandlers:
     )
     def pause(self, request: ReasonedRequest) -> ReleaseStatus:
         """Hold a release at its current weight."""
-        self._controls.paused, self._controls.is_held = True, False
+        self._controls.pause()
         note = _describe("Paused", request.by, request.reason)
         self._progress.report(note=note, paused=True)
         return self._progress.status

@@ -12,7 +12,8 @@ from typing import Final
 
 from temporalio import workflow
 
-from workflows.controls import Choice, Controls
+from workflows.control_requests import Choice
+from workflows.controls import Controls
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
 from workflows.progress import Progress

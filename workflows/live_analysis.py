@@ -8,17 +8,19 @@ for a ramp and every 15 s otherwise; polls without news add nothing to the histo
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.cloudwatch.metrics import MetricsRequest, MetricsResponse
 from activities.errors import Fault
 from workflows import actions
-from workflows.analysis_run import AnalysisRun
+from workflows.analysis_run import AnalysisRun, AnalysisRunState
 from workflows.call import fault_of
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.measurement import COMPLETE, MINUTE
@@ -43,6 +45,16 @@ _REPORT_INTERVAL: Final = timedelta(minutes=4)
 """The pause between two reports after the first hour.
 
 A day's bake has some 300 reports with it, not 1,500."""
+
+
+class AnalysisState(BaseModel):
+    """What a :class:`LiveAnalysis` knows, for the next run of its release."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    began: datetime | None
+    digest: str | None
+    run: AnalysisRunState
 
 
 class LiveAnalysis:
@@ -71,6 +83,17 @@ class LiveAnalysis:
         self._digest: str | None = None
         self.run = AnalysisRun(self._rules, self._metrics, stable=stable, settle=settle)
         self.reports = 0
+        self.is_urgent = False
+        """Whether a ramp waits for the next report, and sends no traffic until it is there."""
+
+    def to_state(self) -> AnalysisState:
+        """Return all that :meth:`resume` needs."""
+        return AnalysisState(began=self._began, digest=self._digest, run=self.run.to_state())
+
+    def resume(self, state: AnalysisState) -> None:
+        """Go on where another run of this release stopped."""
+        self._began, self._digest = state.began, state.digest
+        self.run.resume(state.run)
 
     async def read_history(self) -> MetricsResponse:
         """Read how stable did in the hour before the release.
@@ -91,14 +114,25 @@ class LiveAnalysis:
 
     async def follow(self, candidate: str, on_report: Callable[[], None]) -> None:
         """Take CloudWatch's reports without end; call ``on_report`` after each."""
-        every = RAMP_POLL_INTERVAL if self._ramps else POLL_INTERVAL
         while True:
+            every = RAMP_POLL_INTERVAL if self.is_urgent else POLL_INTERVAL
             request = self._request_both(candidate)
             watch = actions.watch_metrics(request, every=every, known=self._digest)
             self._take(await _read(watch), candidate)
             on_report()
-            if not self._ramps and workflow.now() - self._beginning > _HOUR:
-                await workflow.sleep(_REPORT_INTERVAL, summary="Let measurements gather")
+            if workflow.now() - self._beginning > _HOUR:
+                await self._let_gather()
+
+    async def _let_gather(self) -> None:
+        """Pause between two reports, unless a ramp waits for them."""
+        summary = "Let measurements gather"
+        if not self._ramps:
+            await workflow.sleep(_REPORT_INTERVAL, summary=summary)
+        elif not self.is_urgent and workflow.patched("idle-ramp-looks-seldom"):
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self.is_urgent, timeout=_REPORT_INTERVAL, timeout_summary=summary
+                )
 
     async def poll(self, candidate: str) -> None:
         """Read once, now."""

@@ -12,12 +12,20 @@ from datetime import datetime
 from temporalio import workflow
 
 from workflows.controls import Controls, ReleaseStopped
-from workflows.domain.adaptive import Adaptive, Dose, Ramp, RampAction, decide_next_action
+from workflows.domain.adaptive import (
+    Adaptive,
+    Dose,
+    Ramp,
+    RampAction,
+    RampDecision,
+    decide_next_action,
+)
 from workflows.domain.status import Phase
 from workflows.guards import Guards
 from workflows.live_analysis import LiveAnalysis
 from workflows.progress import Progress
-from workflows.timer import SHORTEST, Timer
+from workflows.step_state import StepState
+from workflows.timer import SHORTEST
 from workflows.traffic import Traffic
 
 _SUMMARY_LENGTH = 200
@@ -41,62 +49,72 @@ class RampRunner:
         self._guards = guards
         self._controls = controls
         self._progress = progress
-        self._timer = Timer(controls, progress)
 
-    async def run(self, stable: str, candidate: str) -> None:
+    async def run(self, state: StepState, stable: str, candidate: str) -> str | None:
         """Send dose after dose until the evidence is enough, or a person promotes.
 
-        Raises :class:`~workflows.guards.ReleaseStopped` where the evidence is against the
-        candidate.
+        It goes on from ``state``, and keeps its ramp there. Returns what a person has to decide, if
+        the evidence never was enough. Raises :class:`~workflows.guards.ReleaseStopped` where it is
+        against the candidate.
         """
-        step, analysis = self._step, self._guards.required_analysis
-        ramp = Ramp(workflow.now(), settle=analysis.run.settle)
+        analysis = self._guards.required_analysis
+        state.ramp = state.ramp or Ramp(workflow.now(), settle=analysis.run.settle)
+        if (paused_at := self._controls.clock.state.stopped_at) is not None:
+            state.ramp = await self._pause(state.ramp, paused_at, stable, candidate)
         while not self._controls.promoted:
-            now, reports = workflow.now(), analysis.reports
-            assessment = analysis.run.assess(
-                step.rules, deadline=ramp.started_at + step.max_duration
-            )
-            decision = decide_next_action(
-                step,
-                assessment=assessment,
-                measurements=analysis.run.measurements,
-                ramp=ramp,
-                now=now,
-            )
-            if decision.action in {RampAction.PROMOTE, RampAction.ROLL_BACK}:
-                self._guards.record(assessment)
+            analysis.is_urgent, reports, ramp = True, analysis.reports, state.ramp
+            decision = self._decide(analysis, ramp)
             match decision.action:
                 case RampAction.PROMOTE:
                     self._progress.report(note=f"Version {candidate} passed: {decision.reason}")
-                    return
+                    return None
                 case RampAction.ROLL_BACK:
                     raise ReleaseStopped(
                         f"version {candidate} does worse than it may: {decision.reason}"
                     )
                 case RampAction.HOLD:
+                    analysis.is_urgent = False
                     await self._traffic.set_weight(0, stable, candidate, decision.reason)
-                    await self._timer.wait_for_approval(
+                    return (
                         f"A person has to decide: {decision.reason}. "
                         "Approve to promote, abort to put the alias back"
                     )
-                    return
                 case RampAction.SEND | RampAction.WAIT:
                     await self._traffic.set_weight(
                         decision.percent, stable, candidate, decision.reason
                     )
             is_new_dose = decision.ramp.dose is not ramp.dose
-            is_new_reason = decision.reason != self._progress.status.note
-            if (is_new_reason and is_new_dose) or decision.action is RampAction.WAIT:
-                ends_at = ramp.started_at + step.max_duration
-                self._progress.report(Phase.BAKING, decision.reason, ends_at=ends_at)
-            ramp = _begin_dose(decision.ramp) if is_new_dose else ramp
+            self._report(decision, ends_at=ramp.started_at + self._step.max_duration, old=ramp)
+            state.ramp = _begin_dose(decision.ramp) if is_new_dose else ramp
             is_reported = await self._wait_for_news(
                 analysis, reports, decision.review_at, summary=decision.reason[:_SUMMARY_LENGTH]
             )
             if self._controls.paused:
-                ramp = await self._pause(ramp, stable, candidate)
+                state.ramp = await self._pause(state.ramp, workflow.now(), stable, candidate)
             elif not is_reported and decision.action is RampAction.WAIT:
                 await analysis.poll(candidate)
+        return None
+
+    def _decide(self, analysis: LiveAnalysis, ramp: Ramp) -> RampDecision:
+        step = self._step
+        assessment = analysis.run.assess(step.rules, deadline=ramp.started_at + step.max_duration)
+        decision = decide_next_action(
+            step,
+            assessment=assessment,
+            measurements=analysis.run.measurements,
+            ramp=ramp,
+            now=workflow.now(),
+        )
+        if decision.action in {RampAction.PROMOTE, RampAction.ROLL_BACK}:
+            self._guards.record(assessment)
+        return decision
+
+    def _report(self, decision: RampDecision, *, ends_at: datetime, old: Ramp) -> None:
+        """Report a wait, or a new dose with a reason that has not been reported yet."""
+        is_new_dose = decision.ramp.dose is not old.dose
+        is_new_reason = decision.reason != self._progress.status.note
+        if (is_new_reason and is_new_dose) or decision.action is RampAction.WAIT:
+            self._progress.report(Phase.BAKING, decision.reason, ends_at=ends_at)
 
     async def _wait_for_news(
         self, analysis: LiveAnalysis, reports: int, until: datetime, *, summary: str
@@ -105,17 +123,24 @@ class RampRunner:
         controls = self._controls
         try:
             await workflow.wait_condition(
-                lambda: analysis.reports != reports or controls.paused or controls.promoted,
+                lambda: (
+                    analysis.reports != reports
+                    or controls.paused
+                    or controls.promoted
+                    or controls.continuation.is_due()
+                ),
                 timeout=max(until - workflow.now(), SHORTEST),
                 timeout_summary=summary,
             )
         except TimeoutError:
             return False
+        if not (controls.paused or controls.promoted):
+            controls.continuation.raise_if_due()
         return True
 
-    async def _pause(self, ramp: Ramp, stable: str, candidate: str) -> Ramp:
+    async def _pause(self, ramp: Ramp, paused_at: datetime, stable: str, candidate: str) -> Ramp:
         """Take the traffic away until the release is resumed; a pause uses up none of the time."""
-        paused_at = workflow.now()
+        self._guards.required_analysis.is_urgent = False
         reason = f"Paused: no traffic to version {candidate}"
         await self._traffic.set_weight(0, stable, candidate, reason)
         await self._controls.wait_while_paused()

@@ -7,7 +7,7 @@ the ramp is in :mod:`workflows.ramp_runner`. Whatever speaks against the candida
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import timedelta
 
 from temporalio import workflow
 
@@ -26,7 +26,8 @@ from workflows.past_rollouts import STEP_MEMO
 from workflows.progress import Progress
 from workflows.ramp_runner import RampRunner
 from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.timer import Timer
+from workflows.step_state import StepState
+from workflows.timer import SHORTEST, Timer
 from workflows.traffic import Traffic
 
 
@@ -49,18 +50,59 @@ class StrategyRunner:
         self._controls = controls
         self._progress = progress
         self._timer = Timer(controls, progress)
+        self.state = self._next_step(1)
+        """How far the current step is."""
+        self._is_resumed = False
+
+    def resume(self, state: StepState) -> None:
+        """Go on in the step in which another run of this release stopped."""
+        self.state, self._is_resumed = state, state.is_begun
 
     async def run(self, stable: str, candidate: str) -> None:
         """Take all steps, or as many as there are before a person promotes."""
         steps = self._request.strategy.steps
-        for number, step in enumerate(steps, 1):
+        for number, step in enumerate(steps[self.state.number - 1 :], self.state.number):
             await self._controls.wait_while_paused()
             if self._controls.promoted:
                 break
-            self._record_step(number)
+            self._begin_step(number)
             await self._take(step, stable, candidate)
             self._progress.report(step=number)
+            self.state, self._is_resumed = self._next_step(number + 1), False
         self._record_step(len(steps) + 1)
+
+    def _next_step(self, number: int) -> StepState:
+        return StepState(number=number, since=workflow.now(), began=self._controls.clock.now())
+
+    def _begin_step(self, number: int) -> None:
+        """Begin a step, unless another run of this release has begun it."""
+        if not self._is_resumed:
+            self.state = self._next_step(number)
+            self.state.is_begun = True
+            self._record_step(number)
+
+    def _announce(self, note: str) -> None:
+        """Report what a step that waits does, unless another run has reported it."""
+        if not self._is_resumed:
+            self._progress.report(Phase.BAKING, note)
+
+    def _time_left(self, longest: timedelta) -> timedelta:
+        """Return what is left of a time that began with the step. Pauses do not count."""
+        state = self.state
+        left = state.began + longest - self._controls.clock.now()
+        with_pauses = state.since + longest - workflow.now()
+        if left != with_pauses and not workflow.patched("pauses-cost-no-time"):
+            return with_pauses
+        return left
+
+    async def _wait_for_approval(self, reason: str, *, at_most: timedelta | None = None) -> None:
+        state = self.state
+        if state.is_approved:
+            return
+        is_new, state.held = state.held is None, reason
+        left = at_most and max(self._time_left(at_most), SHORTEST)
+        await self._timer.wait_for_approval(reason, at_most=at_most, left=left, is_new=is_new)
+        state.is_approved = True
 
     def _record_step(self, number: int) -> None:
         """Record which step begins, for ``releases explain``: its rules apply from now on."""
@@ -79,10 +121,10 @@ class StrategyRunner:
                     await self._analyse(step, candidate)
             case Adaptive():
                 with self._guards.step_rules(step.rules):
-                    await self._ramp(step).run(stable, candidate)
+                    await self._ramp(step, stable, candidate)
             case Approval(timeout=timeout):
                 limit = f", at most {format_duration(timeout)}" if timeout else ""
-                await self._timer.wait_for_approval(f"Waiting for approval{limit}", at_most=timeout)
+                await self._wait_for_approval(f"Waiting for approval{limit}", at_most=timeout)
             case Probe():
                 await self._probe(step, candidate)
         await self._guards.alarms.check()
@@ -94,48 +136,51 @@ class StrategyRunner:
         await self._traffic.route(routing, f"{percent}% to version {candidate}")
         self._progress.report(routing=self._traffic.split(candidate, percent))
 
-    def _ramp(self, step: Adaptive) -> RampRunner:
-        return RampRunner(
+    async def _ramp(self, step: Adaptive, stable: str, candidate: str) -> None:
+        ramp = RampRunner(
             step,
             traffic=self._traffic,
             guards=self._guards,
             controls=self._controls,
             progress=self._progress,
         )
+        question = self.state.held or await ramp.run(self.state, stable, candidate)
+        if question is not None:
+            await self._wait_for_approval(question)
 
     async def watch_promoted(self, candidate: str) -> None:
         """Guard the candidate for ``guards.after``, stable ready; ``promote`` ends it early."""
         duration, stable = self._request.guards.after, self._traffic.journal.stable
         if duration is None:
             return
-        self._controls.promoted = False
+        if not self._is_resumed:
+            self._controls.promoted = False
+            self.state = self._next_step(len(self._request.strategy.steps) + 1)
+            self.state.is_begun = True
         length = format_duration(duration)
         ready = f"; version {stable} stays ready" if stable else ""
         note = f"All traffic is on version {candidate}, watched for {length}{ready}"
-        self._progress.report(Phase.BAKING, note)
-        await self._timer.wait(duration, summary=f"Watch over version {candidate} for {length}")
+        self._announce(note)
+        summary = f"Watch over version {candidate} for {length}"
+        await self._timer.wait(self._time_left(duration), summary=summary)
         await self._guards.alarms.check()
 
     # --- bake and analysis -----------------------------------------------------------------------
 
     async def _bake(self, step: Bake, candidate: str) -> None:
-        since, percent, length = (
-            workflow.now(),
-            self._traffic.percent,
-            format_duration(step.duration),
-        )
-        self._progress.report(Phase.BAKING, f"{percent}% to version {candidate} for {length}")
-        await self._timer.wait(step.duration, summary=f"Bake at {percent}% for {length}")
+        percent, length = self._traffic.percent, format_duration(step.duration)
+        self._announce(f"{percent}% to version {candidate} for {length}")
+        left = self._time_left(step.duration)
+        await self._timer.wait(left, summary=f"Bake at {percent}% for {length}")
         analysis, minimum = self._guards.analysis, step.min_invocations or 0
         if analysis is None or self._controls.promoted or not self._traffic.percent:
             return
         if minimum or self._request.judged_by:
-            await self._extend_bake(step, analysis, since=since, minimum=minimum)
+            await self._extend_bake(step, analysis, minimum)
 
-    async def _extend_bake(
-        self, step: Bake, analysis: LiveAnalysis, *, since: datetime, minimum: int
-    ) -> None:
+    async def _extend_bake(self, step: Bake, analysis: LiveAnalysis, minimum: int) -> None:
         """Extend a bake until CloudWatch has measured it: ``minimum`` invocations, or any."""
+        since = self.state.since
 
         def is_measured() -> bool:
             return analysis.has_data_since(since) and analysis.invocations_since(since) >= minimum
@@ -145,7 +190,7 @@ class StrategyRunner:
             enough = f"{minimum} invocations" if minimum else "what CloudWatch measured"
             note = f"The bake goes on until there is {enough}, at most {longest} in all"
             self._progress.report(note=note)
-            left = since + step.effective_max_duration - workflow.now()
+            left = self._time_left(step.effective_max_duration)
             await self._timer.wait(left, summary=f"Bake on for {enough}", until=is_measured)
         if not is_measured():
             count = format_number(analysis.invocations_since(since))
@@ -160,19 +205,19 @@ class StrategyRunner:
 
         If it fails meanwhile, the guards stop the release.
         """
-        analysis, since = self._guards.required_analysis, workflow.now()
+        analysis, since = self._guards.required_analysis, self.state.since
 
         def has_passed() -> bool:
             passed = self._guards.assessment.verdict is Verdict.PASSED
             return passed and analysis.has_data_since(since)
 
-        self._progress.report(Phase.BAKING, f"Judging version {candidate}: {step.summary}")
+        self._announce(f"Judging version {candidate}: {step.summary}")
         await self._timer.wait(
-            step.duration,
+            self._time_left(step.duration),
             summary=f"Analysis for {format_duration(step.duration)}",
             until=has_passed if step.early else lambda: False,
         )
-        left = since + step.effective_max_duration - workflow.now()
+        left = self._time_left(step.effective_max_duration)
         await self._timer.wait(left, summary="Wait for more to judge by", until=has_passed)
         if self._controls.promoted:
             return
@@ -195,7 +240,7 @@ class StrategyRunner:
             case "fail":
                 raise ReleaseStopped(reason)
             case "hold":
-                await self._timer.wait_for_approval(
+                await self._wait_for_approval(
                     f"A person has to decide: {reason}. "
                     "Approve to go on, abort to put the alias back"
                 )
@@ -204,17 +249,17 @@ class StrategyRunner:
 
     async def _probe(self, step: Probe, candidate: str) -> None:
         """Send probes one after the other; stop the release with the first failure too many."""
-        count, failed, version = 0, 0, f"version {candidate}"
+        state, version = self.state, f"version {candidate}"
         allowed = f"{step.max_failures} may"
-        self._progress.report(Phase.BAKING, f"Probing {version} {step.summary}")
-        for request in step.planned_requests:
-            if count and await self._timer.wait(
-                step.every,
-                summary=f"Until the next probe of {version}: {count} of {step.request_count} sent",
+        self._announce(f"Probing {version} {step.summary}")
+        for request in step.planned_requests[state.sent :]:
+            count = f"{state.sent} of {step.request_count}"
+            if state.sent and await self._timer.wait(
+                step.every, summary=f"Until the next probe of {version}: {count} sent"
             ):
                 break
-            count += 1
-            label = f"{count} of {step.request_count}" + (
+            state.sent += 1
+            label = f"{state.sent} of {step.request_count}" + (
                 f", {request.name}" if request.name else ""
             )
             function = self._traffic.journal.function
@@ -223,11 +268,11 @@ class StrategyRunner:
             )
             if failure is None:
                 continue
-            failed += 1
+            state.failed += 1
             problem = f"{version} failed a probe ({label}): {failure}"
-            if failed > step.max_failures:
-                more = f"; {failed} failed, {allowed}" if step.max_failures else ""
+            if state.failed > step.max_failures:
+                more = f"; {state.failed} failed, {allowed}" if step.max_failures else ""
                 raise ReleaseStopped(problem + more)
-            self._progress.report(note=f"V{problem[1:]}; {failed} failed, {allowed}")
-        sent = f"{count} of {step.request_count} sent"
-        self._progress.report(note=f"Probed {version}: {sent}, {failed} failed")
+            self._progress.report(note=f"V{problem[1:]}; {state.failed} failed, {allowed}")
+        sent = f"{state.sent} of {step.request_count} sent"
+        self._progress.report(note=f"Probed {version}: {sent}, {state.failed} failed")

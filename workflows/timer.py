@@ -38,8 +38,9 @@ class Timer:
 
         Returns True if ``until`` holds before, if the release is promoted or, where it
         ``needs_approval``, approved. A pause stops the clock: the rest is waited for after it.
+        Raises :class:`~workflows.continuation.ContinueRun` where the history has become long.
         """
-        controls, left = self._controls, duration
+        controls, left, continuation = self._controls, duration, self._controls.continuation
 
         def ended_by_person() -> bool:
             return controls.promoted or (needs_approval and controls.approved)
@@ -50,7 +51,9 @@ class Timer:
             self._progress.report(ends_at=None if left is None else started + left)
             try:
                 await workflow.wait_condition(
-                    lambda: controls.paused or ended_by_person() or until(),
+                    lambda: (
+                        controls.paused or ended_by_person() or until() or continuation.is_due()
+                    ),
                     timeout=left,
                     timeout_summary=summary,
                 )
@@ -62,11 +65,25 @@ class Timer:
             if ended_by_person() or (until() and not controls.paused):
                 return True
             await controls.wait_while_paused()
+            if left is None or left > timedelta(0):
+                continuation.raise_if_due()
         return False
 
-    async def wait_for_approval(self, reason: str, *, at_most: timedelta | None = None) -> None:
-        """Wait until a person approves or promotes. Stops the release after ``at_most``."""
+    async def wait_for_approval(
+        self,
+        reason: str,
+        *,
+        at_most: timedelta | None = None,
+        left: timedelta | None = None,
+        is_new: bool = True,
+    ) -> None:
+        """Wait until a person approves or promotes. Stops the release after ``at_most``.
+
+        Where it is not new, another run of this release has waited already, and so much is
+        ``left`` of it.
+        """
         self._controls.approved = False
-        self._progress.report(Phase.AWAITING_APPROVAL, reason)
-        if not await self.wait(at_most, summary="Wait for approval", needs_approval=True):
+        if is_new:
+            self._progress.report(Phase.AWAITING_APPROVAL, reason)
+        if not await self.wait(left or at_most, summary="Wait for approval", needs_approval=True):
             raise ReleaseStopped(f"nobody approved within {format_duration(at_most or SHORTEST)}")

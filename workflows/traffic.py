@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError
 from activities.errors import Fault
 from workflows import actions
 from workflows.call import fault_of, root_cause
-from workflows.controls import Choice
+from workflows.control_requests import Choice
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, TrafficSplit

@@ -18,7 +18,7 @@ from temporalio.exceptions import ActivityError
 from workflows.alias_undo import INVALID, AliasUndo
 from workflows.call import CallOptions, root_cause
 from workflows.concurrency import put_provisioned, put_reserved, read_provisioned, read_reserved
-from workflows.controls import Choice
+from workflows.control_requests import Choice
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.latest_undo import put_back_latest

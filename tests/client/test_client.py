@@ -21,7 +21,7 @@ from workflows.client.errors import (
     NoWorker,
     Refused,
 )
-from workflows.controls import Choice
+from workflows.control_requests import Choice
 from workflows.domain.target import Target
 from workflows.request import RollbackRequest
 

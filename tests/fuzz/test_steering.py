@@ -37,7 +37,7 @@ from tests.fuzz.payloads import Sent, any_of_equally, inputs_around, read_docume
 from tests.fuzz.shaped import documents_of_model
 from tests.fuzz.size import Case, count_share, draw_cases
 from tests.harness import starts_in
-from workflows.controls import (
+from workflows.control_requests import (
     ApproveRequest,
     ControlRequest,
     ReasonedRequest,

@@ -19,7 +19,7 @@ from workflows.cli.app import (
     make_stdout_console,
 )
 from workflows.cli.render import render_status
-from workflows.controls import Choice
+from workflows.control_requests import Choice
 from workflows.domain.status import ReleaseStatus
 
 

@@ -45,7 +45,7 @@ from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
 from workflows.client.update import execute_update
 from workflows.client.watch import Watch, WatchUpdate
-from workflows.controls import (
+from workflows.control_requests import (
     ApproveRequest,
     Choice,
     ReasonedRequest,

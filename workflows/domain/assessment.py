@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -60,11 +60,30 @@ class Assessment:
 class EvidenceCache:
     """The sequential tests of one release, kept between its assessments.
 
-    It only saves time: each contrast is bet on once instead of at every assessment.
+    Each contrast is bet on once instead of at every assessment. Those that every rule has bet on
+    need not be kept: see :meth:`drop_contrasts`.
     """
 
-    def __init__(self) -> None:
-        self._tests: dict[tuple[Measure, float], SequentialTest] = {}
+    def __init__(
+        self,
+        tests: Iterable[tuple[Measure, SequentialTest]] = (),
+        dropped: Mapping[Measure, int] | None = None,
+    ) -> None:
+        """Begin, or go on with the :attr:`tests` and :attr:`dropped` of another cache."""
+        self._tests = {(measure, test.margin): test for measure, test in tests}
+        self.dropped: dict[Measure, int] = dict(dropped or {})
+        """How many contrasts of each measure are not kept any more."""
+
+    @property
+    def tests(self) -> list[tuple[Measure, SequentialTest]]:
+        """The state of each test, with what it measures."""
+        return [(measure, test) for (measure, _), test in self._tests.items()]
+
+    def drop_contrasts(self, measurements: Measurements) -> Measurements:
+        """Return the measurements without contrasts; each rule must have bet on them before."""
+        for measure, contrasts in measurements.contrasts.items():
+            self.dropped[measure] = self.dropped.get(measure, 0) + len(contrasts)
+        return replace(measurements, contrasts={})
 
     def update_evidence(self, rule: NotWorse, measurements: Measurements) -> Evidence:
         """Bet on the contrasts that are new, and return the evidence.
@@ -75,8 +94,9 @@ class EvidenceCache:
         test = self._tests.get((rule.metric, rule.margin)) or SequentialTest(
             rule.margin, measurements.baseline.get(rule.metric) or Proportion()
         )
+        known = max(0, test.contrast_count - self.dropped.get(rule.metric, 0))
         self._tests[rule.metric, rule.margin] = test = functools.reduce(
-            SequentialTest.with_contrast, contrasts[test.contrast_count :], test
+            SequentialTest.with_contrast, contrasts[known:], test
         )
         return test.evidence
 
