@@ -4,9 +4,11 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 
 - :mod:`~workflows.release`, :mod:`~workflows.rollback`: the workflows that users start
 - :mod:`~workflows.supervisor`: what both do: start the rollout, and undo it if it is terminated
-- :mod:`~workflows.rollout`: the workflow that does the work; its story from top to bottom
+- :mod:`~workflows.rollout`: the workflow that does the work; :mod:`~workflows.release_story` is its
+  story from top to bottom
 - :mod:`~workflows.plan`: the workflow that only says what a release would do
-- :mod:`~workflows.request`: the inputs of all of them; :mod:`~workflows.guard_settings` is a part
+- :mod:`~workflows.request`: the inputs of all of them; :mod:`~workflows.guard_settings` is a part,
+  :mod:`~workflows.rollout_request` what the rollout gets of it
 - :mod:`~workflows.preflight`, :mod:`~workflows.preflight_reads`: what is read before anything is
   written; :mod:`~workflows.release_facts`: what that means to the rules
 - :mod:`~workflows.latest_check`: what would be published with ``$LATEST``;
@@ -23,8 +25,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.controls`: the updates and the query, by which people steer it;
   :mod:`~workflows.control_requests` are their inputs
 - :mod:`~workflows.timer`: waits that a pause stops; :mod:`~workflows.release_clock` stands still
-- :mod:`~workflows.continuation`: when a run continues as a new one; :mod:`~workflows.step_state` is
-  how far it is in its current step
+- :mod:`~workflows.continuation`: when a run continues as a new one, with
+  :mod:`~workflows.carried_state`; :mod:`~workflows.step_state` is how far it is in its current step
 - :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows
 - :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
   it, :mod:`~workflows.latest_undo` ``$LATEST``; :mod:`~workflows.undo_retry` is how it is retried

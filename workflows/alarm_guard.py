@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
@@ -39,6 +40,16 @@ _PATIENT: Final = CallOptions(retry=replace(READ.retry, maximum_attempts=_ATTEMP
 """A guard that is denied or away for less than ten minutes stops no release: as in the watch."""
 
 
+class AlarmState(BaseModel):
+    """What is known of the alarms, for the next run of their release: see :class:`AlarmGuard`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ignored: frozenset[str]
+    since: datetime | None
+    without_data: frozenset[str]
+
+
 class AlarmGuard:
     """The alarms of one release."""
 
@@ -58,6 +69,15 @@ class AlarmGuard:
         self._ignored: frozenset[str] = frozenset()
         self._since: datetime | None = None
         self._without_data: frozenset[str] = frozenset()
+
+    def to_state(self) -> AlarmState:
+        """Return all that :meth:`resume` needs."""
+        return AlarmState(ignored=self._ignored, since=self._since, without_data=self._without_data)
+
+    def resume(self, state: AlarmState) -> None:
+        """Go on where another run of this release stopped."""
+        self._ignored, self._since = state.ignored, state.since
+        self._without_data = state.without_data
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,7 +118,7 @@ class AlarmGuard:
         )
         if not self.names:
             return
-        self._since = workflow.now()
+        self._since = self._since or workflow.now()
         try:
             problem = None
             while problem is None:

@@ -8,6 +8,7 @@ request to AWS that changes anything is under way then.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from temporalio import workflow
@@ -30,6 +31,11 @@ class Continuation:
         self._longest = MAX_EVENTS
         self._may_be_large = True
         self._is_due = False
+        self._is_possible: Callable[[], bool] = lambda: True
+
+    def limit_to(self, is_possible: Callable[[], bool]) -> None:
+        """Let runs continue only where this returns true, once the history has become long."""
+        self._is_possible = is_possible
 
     def is_due(self) -> bool:
         """Whether the history has become long. A wait ends on it, with :meth:`raise_if_due`.
@@ -50,11 +56,11 @@ class Continuation:
             return False
         patch = f"continues-as-new-after-{self._longest}"
         self._longest += 1_000
-        return workflow.patched(patch)
+        return self._is_possible() and workflow.patched(patch)
 
     def _is_large(self) -> bool:
         """Whether Temporal suggests to continue: for the size of the history, or its updates."""
         if not self._may_be_large or not workflow.info().is_continue_as_new_suggested():
             return False
         self._may_be_large = False
-        return workflow.patched("continues-as-new-when-suggested")
+        return self._is_possible() and workflow.patched("continues-as-new-when-suggested")

@@ -11,17 +11,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
 from activities.errors import Fault
-from workflows.alarm_guard import AlarmGuard
+from workflows.alarm_guard import AlarmGuard, AlarmState
 from workflows.call import end_task, root_cause, shield_from_cancel
 from workflows.controls import Controls, ReleaseStopped
 from workflows.domain.assessment import Assessment, Verdict
 from workflows.domain.rules import Rules
 from workflows.invocations import invoke_hook
-from workflows.live_analysis import LiveAnalysis
+from workflows.live_analysis import AnalysisState, LiveAnalysis
 from workflows.metric_mapping import is_measured
 from workflows.past_rollouts import VERDICT_MEMO
 from workflows.preflight import PreflightResult
@@ -29,6 +30,15 @@ from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.traffic import Traffic
+
+
+class GuardsState(BaseModel):
+    """What the guards know, for the next run of their release: see :class:`Guards`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    alarms: AlarmState
+    analysis: AnalysisState | None
 
 
 class Guards:
@@ -64,22 +74,40 @@ class Guards:
         self.alarms.prepare(found.alarms)
         if request.hotfix:
             self._ignore_red_alarms(found.alarms)
-        strategy, guards = request.strategy, request.judged_by
+        self.analysis = self._make_analysis(found)
+        if self.analysis is None:
+            return
+        response = await self.analysis.read_history()
+        if response.status in {Fault.DENIED, Fault.INVALID}:
+            field = "guards.metrics" if request.judged_by else "strategy"
+            reason = response.reason or response.status
+            raise ReleaseRejected(f"{field}: CloudWatch cannot be read: {reason}")
+
+    def _make_analysis(self, found: PreflightResult) -> LiveAnalysis | None:
+        """Return what reads the metrics of both versions; None where nothing is judged by them."""
+        strategy, guards = self._request.strategy, self._request.judged_by
         stable = self._traffic.journal.stable
         if stable is None or not is_measured(strategy, guards):
-            return
-        self.analysis = LiveAnalysis(
+            return None
+        return LiveAnalysis(
             self._traffic.journal.target,
             strategy,
             guards,
             stable=stable,
             settle=timedelta(seconds=found.longest),
         )
-        response = await self.analysis.read_history()
-        if response.status in {Fault.DENIED, Fault.INVALID}:
-            field = "guards.metrics" if guards else "strategy"
-            reason = response.reason or response.status
-            raise ReleaseRejected(f"{field}: CloudWatch cannot be read: {reason}")
+
+    def to_state(self) -> GuardsState:
+        """Return all that :meth:`resume` needs."""
+        analysis = self.analysis.to_state() if self.analysis else None
+        return GuardsState(alarms=self.alarms.to_state(), analysis=analysis)
+
+    def resume(self, state: GuardsState, found: PreflightResult) -> None:
+        """Go on where another run of this release stopped."""
+        self.alarms.resume(state.alarms)
+        self.analysis = self._make_analysis(found)
+        if self.analysis is not None and state.analysis is not None:
+            self.analysis.resume(state.analysis)
 
     def _ignore_red_alarms(self, states: dict[str, str]) -> None:
         """Ignore the alarms that were red before a hotfix began: they cannot speak against it."""

@@ -70,6 +70,7 @@ class LatestCheck:
     live: FunctionConfiguration | None
     findings: LatestFindings
     refusals: tuple[str, ...]
+    is_busy: bool
     notes: tuple[str, ...]
 
 
@@ -120,6 +121,7 @@ async def check_latest(
         live=found.live,
         findings=_summarize(found, image),
         refusals=tuple(find_latest_refusals(intent, facts)),
+        is_busy=facts.user is not None,
         notes=(*find_latest_notes(intent, facts), *notes),
     )
 

@@ -29,7 +29,7 @@ from workflows.domain.alias_history import AliasHistory, PastRun, RunKind, read_
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
-from workflows.request import find_request_kind
+from workflows.rollout_request import find_request_kind
 
 JOURNAL_MEMO: Final = "journal"
 """The memo in which a ``Rollout`` records what would have to be undone."""

@@ -27,6 +27,7 @@ from workflows.domain.target import Place, Target
 from workflows.latest_check import LatestCheck, LatestFindings, check_latest, uses_latest
 from workflows.latest_content import read_content
 from workflows.preflight_reads import (
+    ReleaseBusy,
     ReleaseRejected,
     configuration_of,
     find_constraints,
@@ -168,6 +169,8 @@ async def preflight(
     )
     intent = describe_intent(request, moves=not is_live, is_compared=check is not None)
     reasons = find_refusals(intent, facts)
+    if check and check.is_busy and not reasons and len(check.refusals) == 1:
+        raise ReleaseBusy(*check.refusals)
     if reasons := [*reasons, *(check.refusals if check else ())]:
         raise ReleaseRejected(*reasons)
     again = await find_shipped_again(request, target.at(place), second.rolled_back, live=published)

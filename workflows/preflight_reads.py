@@ -48,6 +48,10 @@ class ReleaseRejected(Exception):
         return "; ".join(str(reason)[:_REASON_LENGTH] for reason in self.args)
 
 
+class ReleaseBusy(ReleaseRejected):
+    """A release must not start for the only reason that another one is under way."""
+
+
 async def locate(target: Target) -> GetFunctionResponse:
     """Read the target's function, under whatever name it was given.
 

@@ -14,7 +14,7 @@ from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ApplicationError
 
 from workflows import search_attributes
-from workflows.domain.markdown import render_page
+from workflows.domain.markdown import MAX_NOTES, render_page
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.strategy import Steps
 
@@ -33,6 +33,22 @@ class Progress:
         """Set the first status of a release that follows ``strategy``. Reports nothing yet."""
         self._status = status
         self._strategy = strategy
+
+    def resume(
+        self, status: ReleaseStatus, strategy: Steps, notes: list[tuple[datetime, str]]
+    ) -> None:
+        """Go on where another run of this release stopped; its search attributes are as they were.
+
+        Reports nothing yet.
+        """
+        self.begin(status, strategy)
+        self._listed = (status.phase, status.candidate, status.routing.percent)
+        self._notes = list(notes)
+
+    @property
+    def last_notes(self) -> list[tuple[datetime, str]]:
+        """The last notes, with their times: as many as are shown."""
+        return self._notes[-MAX_NOTES:]
 
     @property
     def status(self) -> ReleaseStatus:

@@ -1,4 +1,4 @@
-"""The inputs of ``Release`` and ``Rollback``, and of the ``Rollout`` that both start.
+"""The inputs of ``Release`` and ``Rollback``.
 
 Here the models of :mod:`workflows.domain` meet those of AWS (:mod:`activities`): ``configuration``
 holds members of UpdateFunctionConfiguration under AWS's names, validated by the operation's own
@@ -8,15 +8,12 @@ model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Final, Literal, Self, cast
+from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import (
-    Discriminator,
     Field,
-    RootModel,
     StrictBool,
     StringConstraints,
-    Tag,
     ValidationError,
     field_validator,
     model_validator,
@@ -184,7 +181,7 @@ class ReleaseRequest(AliasChange):
     @classmethod
     def _refuse_other_settings(cls, value: object) -> object:
         """Name the key for what AWS sets by another operation than UpdateFunctionConfiguration."""
-        members = _find_keys(value)
+        members = find_keys(value)
         if hints := [f"{name} is set by {key}" for name, key in _OTHER_KEYS if name in members]:
             raise ValueError("; ".join(hints))
         return value
@@ -267,27 +264,6 @@ class RollbackRequest(AliasChange):
         return f"{'Hotfix: ' if self.hotfix else ''}{version} → {self.target}"
 
 
-def find_request_kind(value: object) -> str:
-    """Return whether the input of a ``Rollout`` is a ``release`` or a ``rollback``."""
-    if isinstance(value, RollbackRequest):
-        return "rollback"
-    keys = _find_keys(value)
-    is_release = not keys or keys & {"artifact", "configuration", "strategy"}
-    return "release" if is_release else "rollback"
-
-
-def _find_keys(value: object) -> set[str]:
+def find_keys(value: object) -> set[str]:
+    """Return the keys of a JSON object; none of anything else."""
     return set(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else set[str]()
-
-
-class RolloutRequest(
-    RootModel[
-        Annotated[
-            Annotated[ReleaseRequest, Tag("release")] | Annotated[RollbackRequest, Tag("rollback")],
-            Discriminator(find_request_kind),
-        ]
-    ]
-):
-    """The input of ``Rollout``: that of the ``Release`` or ``Rollback`` that starts it."""
-
-    failure_type: ClassVar[str] = Input.failure_type

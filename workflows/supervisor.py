@@ -34,10 +34,12 @@ from workflows.domain.target import Place
 from workflows.eviction import IDLE_WORKFLOWS
 from workflows.past_rollouts import KIND_MEMO, read_journal
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
-from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
+from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
 from workflows.rollout_end import Outcome, RolloutEnd, read_failure
+from workflows.rollout_request import RolloutRequest
+from workflows.scheduled_start import BUSY, skip_or_raise
 from workflows.trigger_notes import BESIDE_PREFLIGHT, TRIGGERS_MEMO
 from workflows.undo import UndoEvents, describe_restored, put_back
 
@@ -138,7 +140,8 @@ class Supervisor:
             await shield_from_cancel(workflow.get_external_workflow_handle(rollout_id).cancel())
             end = await shield_from_cancel(follow_rollout(rollout_id))
         if end is None:
-            raise self._reject(f"{self._target} is being released already: {rollout_id}")
+            reason = f"{self._target} is being released already: {rollout_id}"
+            return skip_or_raise(self._reject(reason))
         return await self._end_as(end)
 
     async def _end_as(self, end: RolloutEnd) -> ReleaseStatus:
@@ -155,9 +158,12 @@ class Supervisor:
                 return await shield_from_cancel(self._undo(end, "the rollout timed out"))
             case _:
                 self._report_end(end.status.phase if end.status else Phase.ROLLING_BACK)
-                raise ApplicationError(
+                failure = ApplicationError(
                     end.message, *end.details, type=end.failure_type, non_retryable=True
-                ) from None
+                )
+                if BUSY in end.details[1:]:
+                    return skip_or_raise(failure)
+                raise failure from None
 
     async def _undo(self, end: RolloutEnd, killed: str) -> NoReturn:
         """Undo what a killed rollout recorded in its journal, and fail."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -34,6 +35,17 @@ _DENIAL_INTERVAL: Final = timedelta(seconds=15)
 
 _MOST_WRITES: Final = 5
 """Writes of one routing: another writer may change the alias' description between two of them."""
+
+
+class TrafficState(BaseModel):
+    """What is known of an alias, for the next run of its release: see :class:`Traffic`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    journal: Journal
+    revision: str | None
+    written: Routing | None
+    stable_before: str | None
 
 
 class Traffic:
@@ -67,6 +79,20 @@ class Traffic:
             routing=self.split(None, 0),
             notes=found.notes,
         )
+
+    def to_state(self) -> TrafficState:
+        """Return all that :meth:`resume` needs."""
+        return TrafficState(
+            journal=self.journal,
+            revision=self._revision,
+            written=self._written,
+            stable_before=self._stable_before,
+        )
+
+    def resume(self, state: TrafficState) -> None:
+        """Go on where another run of this release stopped."""
+        self.journal, self._revision, self._written = state.journal, state.revision, state.written
+        self._stable_before = state.stable_before
 
     def take_over(self, journal: Journal) -> None:
         """Take what another run of this release had changed. Where the alias is must be read."""

@@ -40,6 +40,7 @@ class UndoEvents:
     - ``on_problem``: with the cause, as long as something cannot be put back yet.
     - ``given_up``: who has given up the undo, and why; None as long as nobody has.
     - ``choose``: what happens with foreign routing.
+    - ``before_retry``: called before something is put back once more; what it raises ends the undo.
     - ``before_rest``: awaited once the alias is restored, if there is more to undo.
     """
 
@@ -48,6 +49,7 @@ class UndoEvents:
     given_up: Callable[[], str | None] = lambda: None
     choose: Callable[[Routing | None], Awaitable[Choice]] = _leave
     before_rest: Callable[[], Awaitable[None]] | None = None
+    before_retry: Callable[[], None] = lambda: None
 
 
 async def put_back(
@@ -62,7 +64,7 @@ async def put_back(
     Provisioned concurrency is restored before the reservation, which AWS does not let fall below
     it.
     """
-    retry = UndoRetry(events.on_problem, events.given_up)
+    retry = UndoRetry(events.on_problem, events.given_up, events.before_retry)
     place = journal.before
     if journal.shifting:
         alias = AliasUndo(journal, retry=retry, choose=events.choose)

@@ -42,11 +42,18 @@ class GivenUp(Exception):
 class UndoRetry:
     """Carries out the calls of one undo until they succeed."""
 
-    def __init__(self, report: Callable[[str], None], given_up: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        report: Callable[[str], None],
+        given_up: Callable[[], str | None],
+        before_retry: Callable[[], None] = lambda: None,
+    ) -> None:
         """``report`` is called with the cause after each round without success.
 
         ``given_up`` returns who has given up the undo, and why; None as long as nobody has.
+        ``before_retry`` is called before each further round; what it raises is raised.
         """
+        self._before_retry = before_retry
         self._report = report
         self._given_up = given_up
         self._cause = ""
@@ -80,6 +87,7 @@ class UndoRetry:
                 await self._pause(_MAX_INTERVAL - (workflow.now() - started))
             if self._given_up():
                 raise self._end()
+            self._before_retry()
         raise AssertionError("rounds have no end")
 
     async def _until_given_up(self, action: Awaitable[_Result]) -> _Result:

@@ -33,7 +33,8 @@ from tests.fuzz.payloads import Sent, inputs_around, read_document, read_input
 from tests.fuzz.shaped import STRATEGIES, Known, documents_of_model
 from tests.fuzz.size import Case, count_share, draw_cases
 from workflows.metric_mapping import is_measured
-from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
+from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.rollout_request import RolloutRequest
 
 _HOOKS = st.sampled_from(["hook-yes", "hook-yes", "hook-yes", "hook-no", "nobody"])
 _ALARM_ARNS = [

@@ -49,7 +49,8 @@ from workflows.domain.routing import Routing
 from workflows.domain.status import AnalysisStatus
 from workflows.invocations import DID_NOT_RUN
 from workflows.past_rollouts import STEP_MEMO, VERDICT_MEMO
-from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
+from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.rollout_request import RolloutRequest
 
 _T = TypeVar("_T")
 

@@ -20,7 +20,7 @@ from workflows import search_attributes
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
-from workflows.request import RolloutRequest
+from workflows.rollout_request import RolloutRequest
 
 
 class RunOutcome(StrEnum):

@@ -28,7 +28,7 @@ _SIGNS: Final = {
 }
 _ACTIVE_PHASES: Final = {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
 _BAR_WIDTH: Final = 20
-_MAX_NOTES: Final = 12
+MAX_NOTES: Final = 12
 
 
 def render_page(
@@ -70,7 +70,7 @@ def render_page(
     lines += [
         "### What happened",
         "",
-        *[f"- {time:%H:%M:%S} {note}" for time, note in notes[-_MAX_NOTES:]],
+        *[f"- {time:%H:%M:%S} {note}" for time, note in notes[-MAX_NOTES:]],
     ]
     return "\n".join(lines)
 

@@ -12,8 +12,8 @@ from temporalio.exceptions import ApplicationError
 _MAX_PROBLEMS: Final = 50
 _MAX_KEY_LENGTH: Final = 100
 
-_ROLLOUT_TAGS: Final = {"release", "rollback"}
-"""The tags of the two inputs of a ``Rollout``, which users do not write."""
+_ROLLOUT_TAGS: Final = {"release", "rollback", "continued_release", "continued_rollback"}
+"""The tags of the inputs of a ``Rollout``, which users do not write."""
 
 _WHOLE_INPUT: Final = "(input)"
 

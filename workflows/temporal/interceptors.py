@@ -78,11 +78,9 @@ class _ActivityInputCount(ActivityInboundInterceptor):
 def _check_input_count(
     function: Callable[..., Any], args: Sequence[Any], *, name: str, failure_type: str
 ) -> None:
-    signature = inspect.signature(function)
-    try:
-        signature.bind(*args)
-    except TypeError:
-        needed = "exactly one input is needed" if signature.parameters else "no input is taken"
+    parameters = inspect.signature(function).parameters
+    if len(args) != len(parameters):
+        needed = "exactly one input is needed" if parameters else "no input is taken"
         raise ApplicationError(
             f"{name}: {needed}, {len(args)} were given", type=failure_type, non_retryable=True
         ) from None

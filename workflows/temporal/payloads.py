@@ -21,7 +21,8 @@ from temporalio.converter import (
     JSONPlainPayloadConverter,
 )
 
-from workflows.request import ReleaseRequest, RollbackRequest, RolloutRequest
+from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.rollout_request import RolloutRequest
 from workflows.temporal.failures import PlainFailureConverter
 from workflows.temporal.input_problems import list_problems, make_failure, make_input_failure
 
