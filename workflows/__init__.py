@@ -4,6 +4,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 
 - :mod:`~workflows.release`, :mod:`~workflows.rollback`: the workflows that users start
 - :mod:`~workflows.supervisor`: what both do: start the rollout, and undo it if it is terminated
+- :mod:`~workflows.scheduled_start`: a release that a schedule starts, and that finds the alias busy
 - :mod:`~workflows.rollout`: the workflow that does the work; :mod:`~workflows.release_story` is its
   story from top to bottom
 - :mod:`~workflows.plan`: the workflow that only says what a release would do

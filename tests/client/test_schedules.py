@@ -11,13 +11,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import ScheduleActionStartWorkflow, ScheduleOverlapPolicy
+from temporalio.client import (
+    ScheduleActionStartWorkflow,
+    ScheduleOverlapPolicy,
+    WorkflowFailureError,
+)
 
 from tests.harness import TEMPORAL_CLI, Harness
 from workflows.client import ReleaseClient
 from workflows.client.errors import BadRequest, NoSuchRelease, Refused
+from workflows.client.runs import RunOutcome
 from workflows.client.schedule_times import ScheduleTimes
 from workflows.client.schedules import ScheduleStatus
+from workflows.domain.target import Target
 from workflows.request import ReleaseRequest
 
 NIGHTLY = ScheduleTimes(cron=("30 2 * * *",))
@@ -161,12 +167,67 @@ async def test_failed_release_pauses_its_schedule_with_the_reason_as_note(
     assert paused.last == "rejected"
 
 
+HELD = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
+"""A strategy that waits for a person."""
+
+
+async def test_schedule_that_meets_a_release_started_by_hand_skips_it(
+    releases: ReleaseClient, harness: Harness, schedule_id: str
+) -> None:
+    held = make_request(harness, strategy=HELD)
+    by_hand = await releases.start(held, task_queue=harness.queue)
+    await harness.wait_for_phase("awaiting_approval")
+    await releases.schedules.create(
+        schedule_id, make_request(harness), EACH_SECOND, task_queue=harness.queue
+    )
+    skipped = await wait_for_schedule(
+        releases, schedule_id, lambda schedule: schedule.last == "skipped"
+    )
+    handle = releases.temporal.get_schedule_handle(schedule_id)
+    count = (await handle.describe()).info.num_actions
+    async with asyncio.timeout(60):
+        while (info := (await handle.describe()).info).num_actions < count + 2:
+            await asyncio.sleep(0.1)
+    assert info.num_actions_skipped_overlap == 0
+    listed = await wait_for_schedule(releases, schedule_id)
+    assert (listed.paused, listed.note) == (False, "")
+    await releases.schedules.delete(schedule_id)
+    assert skipped.last_id is not None
+    ended = await releases.status(skipped.last_id)
+    assert ended.phase == "rejected"
+    assert ended.note.startswith(f"Skipped: {harness.function}:live is being released already")
+    explained = await releases.explain(skipped.last_id)
+    assert explained.ending is not None
+    assert explained.ending.outcome is RunOutcome.REJECTED
+    await releases.abort(harness.function, by="ana")
+    with pytest.raises(WorkflowFailureError):
+        await by_hand.result()
+
+
+async def test_schedule_that_finds_latest_in_use_skips_it(
+    releases: ReleaseClient, harness: Harness, schedule_id: str
+) -> None:
+    held = make_request(harness, artifact=harness.package("three"), strategy=HELD)
+    await releases.start(held, task_queue=harness.queue)
+    await harness.wait_for_phase("awaiting_approval")
+    beta = make_request(harness, artifact={"kind": "latest"}).model_copy(
+        update={"target": Target(function=harness.function, alias="beta")}
+    )
+    await releases.schedules.create(schedule_id, beta, EACH_SECOND, task_queue=harness.queue)
+    skipped = await wait_for_schedule(
+        releases, schedule_id, lambda schedule: schedule.last == "skipped"
+    )
+    assert not skipped.paused
+    await releases.schedules.delete(schedule_id)
+    assert skipped.last_id is not None
+    assert "another release uses it" in (await releases.status(skipped.last_id)).note
+    await releases.abort(harness.function, by="ana")
+
+
 async def test_running_release_is_not_overlapped_by_the_next(
     releases: ReleaseClient, harness: Harness, schedule_id: str
 ) -> None:
-    waits = make_request(
-        harness, strategy={"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
-    )
+    waits = make_request(harness, strategy=HELD)
     await releases.schedules.create(schedule_id, waits, EACH_SECOND, task_queue=harness.queue)
     handle = releases.temporal.get_schedule_handle(schedule_id)
     async with asyncio.timeout(60):

@@ -16,12 +16,19 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+from temporalio.client import (
+    Schedule,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleActionStartWorkflow,
+    ScheduleSpec,
+)
 from temporalio.testing import WorkflowEnvironment
 
 from tests.fake_lambda import FakeLambda
 from tests.harness import TEMPORAL_CLI, Handle, Harness, create_harness, read_ending, run_worker
 from tests.reset import reset_workflow
 from workflows import search_attributes
+from workflows.domain.status import ReleaseStatus
 from workflows.temporal.plugin import LambdaReleases
 
 HISTORIES: Final = Path(__file__).parents[1] / "histories"
@@ -328,6 +335,31 @@ async def second_alias(harness: Harness) -> Handle:
     return handle
 
 
+async def skipped_schedule(harness: Harness) -> Handle:
+    """A schedule starts a release of an alias that is being released by hand."""
+    await harness.begin_until("awaiting_approval", **APPROVAL)
+    request = harness.request(artifact=harness.package("four"), **SHORT)
+    action = ScheduleActionStartWorkflow(
+        "Release", request, id=harness.function, task_queue=harness.queue
+    )
+    once = Schedule(action=action, spec=ScheduleSpec())
+    schedule = await harness.client.create_schedule(
+        harness.function, once, trigger_immediately=True
+    )
+    while not (started := (await schedule.describe()).info.recent_actions):
+        await asyncio.sleep(0.1)
+    execution = started[0].action
+    if not isinstance(execution, ScheduleActionExecutionStartWorkflow):
+        raise TypeError(f"another action: {execution}")
+    handle: Handle = harness.client.get_workflow_handle(
+        execution.workflow_id, result_type=ReleaseStatus
+    )
+    await read_ending(handle)
+    await schedule.delete()
+    await harness.send("abort")
+    return handle
+
+
 async def large_package(harness: Harness) -> Handle:
     """A package that is too large to be sent back comes from S3, where a release had it."""
     harness.aws.upload("three.zip", "three", version="v1")
@@ -574,7 +606,7 @@ async def reset_rollout(harness: Harness) -> Handle:
     return handle
 
 
-_WITHOUT_ROLLOUT: Final = {"other_account"}
+_WITHOUT_ROLLOUT: Final = {"other_account", "skipped_schedule"}
 
 
 async def woken(harness: Harness) -> Handle:
@@ -641,6 +673,7 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         image,
         nothing_again,
         second_alias,
+        skipped_schedule,
         rollback,
         rollback_unnamed,
         rollback_weights,

@@ -153,8 +153,9 @@ async def read_ending(event: HistoryEvent, converter: DataConverter) -> RunEndin
         case "workflow_execution_completed_event_attributes":
             completed = event.workflow_execution_completed_event_attributes
             status = _parse_status(await converter.decode(completed.result.payloads[:1]))
+            is_skipped = status is not None and status.phase is Phase.REJECTED
             return RunEnding(
-                outcome=RunOutcome.SUCCEEDED,
+                outcome=RunOutcome.REJECTED if is_skipped else RunOutcome.SUCCEEDED,
                 note=status.note if status else "completed",
                 status=status,
             )

@@ -35,6 +35,7 @@ from temporalio.service import RPCError
 from workflows import search_attributes
 from workflows.client.errors import BadRequest, Refused, translate_errors
 from workflows.client.schedule_times import ScheduleTimes
+from workflows.domain.status import Phase
 from workflows.request import ReleaseRequest
 
 _SUMMARY_KEY: Final = "what"
@@ -216,6 +217,9 @@ class Schedules:
         if described.status is WorkflowExecutionStatus.RUNNING:
             return "running"
         phase = described.typed_search_attributes.get(search_attributes.PHASE)
+        is_completed = described.status is WorkflowExecutionStatus.COMPLETED
+        if is_completed and phase == Phase.REJECTED:
+            return "skipped"
         outcome = phase or (described.status.name if described.status else "")
         return str(outcome).lower().replace("_", " ")
 
