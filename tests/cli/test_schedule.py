@@ -36,10 +36,14 @@ async def test_schedule_is_created_listed_paused_resumed_and_deleted(
         "--reason",
         "nightly",
     )
-    assert (result.exit_code, result.stdout) == (
-        0,
-        f"Created schedule {name}: version 1 → {harness.function}:live (100%)\n",
-    )
+    created, upcoming, gap, twice = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert created == f"Created schedule {name}: version 1 → {harness.function}:live (100%)"
+    assert upcoming.startswith("  next: ")
+    assert upcoming.count("02:3") == 3  # up to five minutes of jitter
+    assert upcoming.endswith("(Europe/Berlin)")
+    assert "  ! " in gap
+    assert {"exist", "twice"} <= {*gap.split(), *twice.split()}
     assert (await shell(*create, "--cron", "30 2 * * *")).exit_code == 1
     assert (await shell("schedule", "trigger", name)).exit_code == 0
     assert (await shell("schedule", "pause", name, "--reason", "freeze")).exit_code == 0

@@ -104,6 +104,38 @@ async def test_schedule_is_created_with_safe_policies(
     assert not listed.paused
 
 
+async def test_new_schedule_has_an_outlook_of_three_times(
+    releases: ReleaseClient, harness: Harness, schedule_id: str
+) -> None:
+    daily = ScheduleTimes.model_validate({"cron": ["30 2 * * *"], "time_zone": "Europe/Berlin"})
+    outlook = await releases.schedules.create(
+        schedule_id, make_request(harness), daily, task_queue=harness.queue
+    )
+    local = [time.astimezone(daily.zone) for time in outlook.next_at]
+    assert [(time.hour, time.minute) for time in local] == [(2, 30)] * 3
+    [gap, twice] = sorted(outlook.warnings, key=lambda text: "twice" in text)
+    assert "02:30 does not exist in Europe/Berlin" in gap
+    assert "02:30 comes twice in Europe/Berlin" in twice
+
+
+@pytest.mark.parametrize(
+    "times", [{"cron": ["0 0 30 2 *"]}, {"calendars": [{"month": "2", "dayOfMonth": "31"}]}]
+)
+async def test_schedule_that_never_starts_is_warned_of(
+    releases: ReleaseClient, harness: Harness, schedule_id: str, times: dict[str, Any]
+) -> None:
+    outlook = await releases.schedules.create(
+        schedule_id,
+        make_request(harness),
+        ScheduleTimes.model_validate(times),
+        task_queue=harness.queue,
+    )
+    assert not outlook.next_at
+    [warning] = outlook.warnings
+    assert warning.startswith("it never starts: no day has the time")
+    assert warning.endswith(f"releases schedule delete {schedule_id}")
+
+
 async def test_second_schedule_of_an_id_is_refused(
     releases: ReleaseClient, harness: Harness, schedule_id: str
 ) -> None:

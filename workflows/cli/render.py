@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -26,6 +27,7 @@ from workflows.cli.styles import (
     shorten_text,
 )
 from workflows.client.runs import RunEnding
+from workflows.client.schedule_outlook import ScheduleOutlook
 from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import Retry, WatchUpdate
 from workflows.domain.assessment import Verdict
@@ -163,6 +165,14 @@ def render_plan(plan: ReleasePlan, request: ReleaseRequest) -> Group:
     if plan.at_least:
         lines.append(Text(f"  takes {format_duration(plan.at_least)} at least", style=DIM))
     return Group(*lines, *_render_notes(plan.notes))
+
+
+def render_outlook(outlook: ScheduleOutlook, zone: ZoneInfo) -> Iterator[Text]:
+    """Render the next times of a schedule, in its zone, and what is odd about them."""
+    if outlook.next_at:
+        times = ", ".join(f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}" for at in outlook.next_at)
+        yield Text(f"  next: {times} ({zone.key})", style=DIM)
+    yield from _render_notes(outlook.warnings)
 
 
 def _render_notes(notes: tuple[str, ...]) -> Iterator[Text]:

@@ -17,6 +17,7 @@ from workflows.cli.app import (
 )
 from workflows.cli.flags import Flags, expand_flags
 from workflows.cli.release_file import parse_input
+from workflows.cli.render import render_outlook
 from workflows.cli.start import OptionalTargetArgument, build_request, upload_artifact
 from workflows.cli.tables import make_schedules_table
 from workflows.client.errors import BadRequest
@@ -101,10 +102,11 @@ async def create(  # noqa: PLR0913 - as many as it has flags
 
     The artifact is resolved at each start: --latest is what is latest then.
 
-    $ releases schedule create nightly checkout:beta --latest --cron "30 2 * * *"
+    $ releases schedule create weekdays checkout --latest --cron "30 9 * * MON-FRI"
     $ releases schedule create launch checkout --s3 s3://artifacts/42.zip --at 2026-12-01T17:00
 
-    A release that is still running when the next one is due is not overlapped: the next is skipped.
+    Prints the next three times. A release that is due while another one of the alias is running is
+    skipped, whoever started that.
     """
     times = parse_input(
         {
@@ -120,8 +122,13 @@ async def create(  # noqa: PLR0913 - as many as it has flags
     request = build_request(flags, target)
     releases = await connect()
     request = await upload_artifact(flags, request)
-    await releases.schedules.create(id, request, times, task_queue=flags.task_queue, note=note)
-    make_stdout_console().print(f"Created schedule {id}: {request.summary}", soft_wrap=True)
+    outlook = await releases.schedules.create(
+        id, request, times, task_queue=flags.task_queue, note=note
+    )
+    console = make_stdout_console()
+    console.print(f"Created schedule {id}: {request.summary}", soft_wrap=True)
+    for line in render_outlook(outlook, times.zone):
+        console.print(line, soft_wrap=True)
 
 
 async def list_(*, json: JsonOption = False) -> None:

@@ -21,6 +21,8 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.rejudge`: what other rules would have decided
 - :mod:`~workflows.client.schedules`: releases at set times
 - :mod:`~workflows.client.schedule_times`: the times of a schedule
+- :mod:`~workflows.client.schedule_outlook`: when a schedule starts next, and what is odd about it
+- :mod:`~workflows.client.clock_changes`: hours that do not exist, or come twice
 """
 
 from workflows.client.client import TASK_QUEUE, Handle, ReleaseClient

@@ -73,11 +73,16 @@ class ScheduleTimes(Input):
         return self
 
     @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the times."""
+        return ZoneInfo(self.time_zone)
+
+    @property
     def once_at(self) -> datetime | None:
         """The single time, in UTC; None for repeated ones."""
         if self.at is None:
             return None
-        local = self.at if self.at.tzinfo else self.at.replace(tzinfo=ZoneInfo(self.time_zone))
+        local = self.at if self.at.tzinfo else self.at.replace(tzinfo=self.zone)
         return local.astimezone(UTC)
 
     @property

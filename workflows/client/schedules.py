@@ -4,6 +4,8 @@ A schedule made in any other way works too (``temporal schedule create --type Re
 UI). Those made here have three policies:
 
 - A release that is still running when the next one is due is not overlapped: the next is skipped.
+  So is one that finds its alias busy with a release that was started in another way
+  (:mod:`workflows.scheduled_start`).
 - A release that fails pauses its schedule, with the reason as the schedule's note.
 - What was missed while Temporal was down is caught up for minutes, not for a year, which is
   Temporal's default.
@@ -34,6 +36,7 @@ from temporalio.service import RPCError
 
 from workflows import search_attributes
 from workflows.client.errors import BadRequest, Refused, translate_errors
+from workflows.client.schedule_outlook import ScheduleOutlook, describe_outlook
 from workflows.client.schedule_times import ScheduleTimes
 from workflows.domain.status import Phase
 from workflows.request import ReleaseRequest
@@ -77,8 +80,8 @@ class Schedules:
         *,
         task_queue: str,
         note: str = "",
-    ) -> None:
-        """Start ``Release`` with ``request`` at these times.
+    ) -> ScheduleOutlook:
+        """Start ``Release`` with ``request`` at these times; return when it starts next.
 
         The artifact is resolved at each start: ``latest`` is what is latest then. ``Refused`` where
         the id is in use or Temporal cannot read the times; ``BadRequest`` for a time that is past.
@@ -118,7 +121,7 @@ class Schedules:
         )
         try:
             with translate_errors():
-                await self._client.create_schedule(
+                made = await self._client.create_schedule(
                     id,
                     schedule,
                     memo={_SUMMARY_KEY: request.summary},
@@ -128,6 +131,11 @@ class Schedules:
             raise Refused(
                 f"there is a schedule {id} already: delete it first, or choose another id"
             ) from None
+        try:
+            return describe_outlook(times, await made.describe())
+        except RPCError as error:
+            warning = f"Temporal does not say when it starts next: {error.message}"
+            return ScheduleOutlook(warnings=(warning,))
 
     async def list(self) -> list[ScheduleStatus]:
         """List every schedule that starts ``Release``, however it was made."""
