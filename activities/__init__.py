@@ -35,7 +35,19 @@ Resources
 - :mod:`~activities.tags`: tags of resources
 - :mod:`~activities.invocations`: invoke a function, once
 - :mod:`~activities.account`: limits and usage of the account
+- :mod:`~activities.diagnosis`: what a worker knows of itself, for ``releases doctor``
+- :mod:`~activities.finding`: one finding of it
+- :mod:`~activities.permission_needs`, :mod:`~activities.permission_check`: which permissions a
+  release needs, and which of them the worker has
+- :mod:`~activities.product_version`: the version of this program
 - :mod:`~activities.identity`: whose credentials the worker has, and the refusal of other accounts
+
+What a worker does at anybody's request
+
+- :mod:`~activities.access`: the limits that its operator sets, and the guard that keeps them
+- :mod:`~activities.function_scope`: which functions it touches
+- :mod:`~activities.reference_scope`: what dynamic references may name
+- :mod:`~activities.name_patterns`: the patterns of all three
 
 Operations beyond AWS's own
 
@@ -75,12 +87,14 @@ file.
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from activities.access import Access, AccessGuard
 from activities.account import Account
 from activities.aliases import Aliases
 from activities.cloudwatch.alarms import Alarms
 from activities.cloudwatch.metrics import Metrics
 from activities.concurrency import ReservedConcurrency
 from activities.constraints import Constraints
+from activities.diagnosis import Diagnosis
 from activities.event_source_mappings import EventSourceMappings
 from activities.functions import Functions
 from activities.identity import Identity
@@ -99,13 +113,19 @@ from activities.version_comparison import VersionComparison
 from activities.versions import Versions
 
 
-def list_operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
+def list_operations(
+    aws: AwsWithDownloads, access: Access | None = None
+) -> list[Callable[..., Coroutine[Any, Any, Any]]]:
     """Return every activity, over one port to AWS, for a worker to register.
 
-    The first nine groups are the thirty operations of AWS Lambda's API.
+    The first nine groups are the thirty operations of AWS Lambda's API. An activity that ``access``
+    does not allow is registered as well, and fails as ``Denied``: its caller would wait for ever
+    for one that is not. Without ``access`` there are no limits.
     """
+    access = access or Access()
+    aws = AccessGuard(aws, access)
     groups: tuple[OperationGroup, ...] = (
-        Functions(aws),
+        Functions(aws, access.references),
         Versions(aws),
         Aliases(aws),
         EventSourceMappings(aws),
@@ -126,5 +146,6 @@ def list_operations(aws: AwsWithDownloads) -> list[Callable[..., Coroutine[Any, 
         Images(aws),
         Alarms(aws),
         Metrics(aws),
+        Diagnosis(aws),
     )
     return [activity for group in groups for activity in group.list_activities()]

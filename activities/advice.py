@@ -88,6 +88,9 @@ _FREE_INTERFACES: Final = (
     "The VPC's quota of network interfaces is used up: remove unused ones or request more."
 )
 _REQUEST_QUOTA: Final = "Request a higher quota from AWS: aws service-quotas list-service-quotas."
+_ASK_OPERATOR: Final = (
+    "The worker's operator limits it by the setting above: docs/security.md says what that closes."
+)
 _SIGN_PACKAGE: Final = (
     "Sign the package with a profile that the function's code signing configuration allows."
 )
@@ -129,6 +132,7 @@ _ADVICE_BY_CODES: Final[Mapping[str, str]] = {
     "ENILimitReachedException": _FREE_INTERFACES,
     "ServiceQuotaExceededException AliasLimitExceededException"
     " FunctionVersionsPerCapacityProviderLimitExceededException": _REQUEST_QUOTA,
+    "OperationNotServed FunctionNotServed ReferenceNotServed": _ASK_OPERATOR,
     "InvalidCodeSignatureException CodeVerificationFailedException"
     " CodeSigningConfigNotFoundException": _SIGN_PACKAGE,
 }

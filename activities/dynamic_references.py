@@ -26,6 +26,7 @@ from typing import Any, Final, cast
 
 from activities.errors import AwsError, Fault, classify_error
 from activities.operation import Aws
+from activities.reference_scope import ALL_REFERENCES, REFERENCES_SETTING, ReferenceScope
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class ParameterReference:
     """A parameter of Systems Manager: its name, with an optional ``:version``."""
 
     name: str
+
+    @property
+    def resource(self) -> str:
+        """What it names, by name or ARN."""
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,15 @@ class SecretReference:
     version_stage: str = ""
     version_id: str = ""
 
+    @property
+    def resource(self) -> str:
+        """What it names, by name or ARN."""
+        return self.secret_id
+
 
 Reference = ParameterReference | SecretReference
+
+REFERENCE_NOT_SERVED: Final = "ReferenceNotServed"
 
 _OPENING: Final = "{{resolve:"
 _REFERENCE: Final = re.compile(r"\{\{resolve:([^{}]*)\}\}")
@@ -94,20 +107,29 @@ def _parse_reference(text: str) -> Reference:
     )
 
 
-async def resolve_references(aws: Aws, variables: Mapping[str, str]) -> dict[str, str]:
+async def resolve_references(
+    aws: Aws,
+    variables: Mapping[str, str],
+    *,
+    function: str = "",
+    scope: ReferenceScope = ALL_REFERENCES,
+) -> dict[str, str]:
     """Return the variables with every reference replaced by its value.
 
     Each parameter and each secret is read once. Raises AwsError ``InvalidReference`` (Invalid),
-    which names the variable, where a reference is malformed or refers to nothing. AWS's own errors
-    (no access, a disabled key) are passed on.
+    which names the variable, where a reference is malformed or refers to nothing, and
+    ``ReferenceNotServed`` (Denied) for one that is not in the ``scope`` of the function: then
+    nothing is read. AWS's own errors (no access, a disabled key) are passed on.
     """
-    variable_by_reference: dict[Reference, str] = {}
-    for variable, value in variables.items():
-        try:
-            for reference in parse_references(value):
-                variable_by_reference.setdefault(reference, variable)
-        except ValueError as malformed:
-            raise _invalid_reference_error(variable, str(malformed)) from None
+    variable_by_reference = _list_references(variables)
+    for reference, variable in variable_by_reference.items():
+        if not scope.holds(reference.resource, function=function):
+            raise AwsError(
+                "resolve",
+                REFERENCE_NOT_SERVED,
+                f"environment variable {variable}: it refers to what this worker does not resolve "
+                f"for this function ({REFERENCES_SETTING}={scope}); nothing was sent",
+            )
     resolved = await _read_parameters(
         aws,
         {
@@ -128,6 +150,18 @@ async def resolve_references(aws: Aws, variables: Mapping[str, str]) -> dict[str
         variable: _REFERENCE.sub(lambda match: resolved[_parse_reference(match[1])], value)
         for variable, value in variables.items()
     }
+
+
+def _list_references(variables: Mapping[str, str]) -> dict[Reference, str]:
+    """Return the references in the variables, each with a variable that uses it."""
+    variable_by_reference: dict[Reference, str] = {}
+    for variable, value in variables.items():
+        try:
+            for reference in parse_references(value):
+                variable_by_reference.setdefault(reference, variable)
+        except ValueError as malformed:
+            raise _invalid_reference_error(variable, str(malformed)) from None
+    return variable_by_reference
 
 
 async def _read_parameters(aws: Aws, variable_by_name: Mapping[str, str]) -> dict[Reference, str]:

@@ -93,7 +93,9 @@ BOTOCORE_ERRORS: Final[Mapping[str, str]] = {
 
 OWN_CODES: Final[Mapping[str, str]] = {
     "Unavailable": "DownloadFailed",
-    "Denied": "CredentialsExpired WrongAccount",
+    "Denied": """
+        CredentialsExpired WrongAccount OperationNotServed FunctionNotServed ReferenceNotServed
+    """,
     "Throttled": "RateLimited",
     "NotReady": "InProgress Quiet",
     "Invalid": """
@@ -102,6 +104,11 @@ OWN_CODES: Final[Mapping[str, str]] = {
     "Exhausted": "ResponseTooLarge CannotRestore",
 }
 """Codes that this program gives to errors of its own."""
+
+NOT_SERVED_CODES: Final = frozenset(
+    {"OperationNotServed", "FunctionNotServed", "ReferenceNotServed"}
+)
+"""What a setting of the worker's operator refuses: it is final at once."""
 
 CODE_TABLES: Final = (AWS_CODES, BOTOCORE_ERRORS, OWN_CODES)
 

@@ -40,7 +40,7 @@ from typing import Any, Final
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.advice import find_advice
-from activities.error_codes import CODE_TABLES, PASSING_CODES
+from activities.error_codes import CODE_TABLES, NOT_SERVED_CODES, PASSING_CODES
 from activities.retry_budget import (
     AT_ONCE,
     FIVE_MINUTES,
@@ -241,13 +241,13 @@ def find_time_limit(error: AwsError, budget: RetryBudget = READ_BUDGET) -> timed
         case _ if error.is_about_worker:
             return budget.passing
         case _:
-            return _find_limit_of_fault(fault, budget)
+            return _find_limit_of_fault(fault, error.code, budget)
 
 
-def _find_limit_of_fault(fault: Fault, budget: RetryBudget) -> timedelta | None:
+def _find_limit_of_fault(fault: Fault, code: str, budget: RetryBudget) -> timedelta | None:
     match fault:
         case Fault.DENIED:
-            return budget.denied
+            return AT_ONCE if code in NOT_SERVED_CODES else budget.denied
         case Fault.UNKNOWN:
             return budget.unknown
         case Fault.UNAVAILABLE | Fault.THROTTLED:

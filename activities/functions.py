@@ -28,7 +28,7 @@ from activities.function_readback import (
     read_function,
     to_requested_form,
 )
-from activities.operation import READ, WRITE, OperationGroup, is_retry, operation
+from activities.operation import READ, WRITE, Aws, OperationGroup, is_retry, operation
 from activities.pagination import collect_items
 from activities.readback import (
     PRECONDITION_FAILED,
@@ -38,12 +38,18 @@ from activities.readback import (
     find_differences,
     read_or_none,
 )
+from activities.reference_scope import ALL_REFERENCES, ReferenceScope
 
 _NOT_IN_RESPONSES: Final = {"FunctionName", "Code", "CodeSigningConfigArn", "Publish", "PublishTo"}
 
 
 class Functions(OperationGroup):
     """The operations on functions."""
+
+    def __init__(self, aws: Aws, references: ReferenceScope = ALL_REFERENCES) -> None:
+        """Resolve the dynamic references that are in the scope ``references``."""
+        super().__init__(aws)
+        self._references = references
 
     @operation(WRITE)
     async def create_function(self, request: CreateFunctionRequest) -> FunctionConfiguration:
@@ -227,7 +233,10 @@ class Functions(OperationGroup):
         """Return the request's parameters, with resolved dynamic references."""
         parameters = request.parameters()
         if variables := parameters.get("Environment", {}).get("Variables"):
-            parameters["Environment"] = {"Variables": await resolve_references(self.aws, variables)}
+            resolved = await resolve_references(
+                self.aws, variables, function=parameters["FunctionName"], scope=self._references
+            )
+            parameters["Environment"] = {"Variables": resolved}
         return parameters
 
     async def _adopt_existing(
