@@ -10,8 +10,7 @@ types.
   and each opens a connection of its own, so that none is sent on a stale connection.
 - Calls of the control plane and of CloudWatch are limited to AWS's rates
   (:mod:`activities.limits.rate`).
-- Error messages hold no confidential value of a request and no signature
-  (:mod:`activities.redaction`).
+- Error messages hold no confidential value of a request (:mod:`activities.redaction`).
 """
 
 from __future__ import annotations
@@ -38,6 +37,7 @@ from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
 from activities.call_metric import count_call
+from activities.clock_skew import take_clock
 from activities.error_response import is_about_call_rate, is_proxy_login, parse_error_response
 from activities.errors import AwsError, classify_error
 from activities.limits.rate import RATE_LIMITED_SERVICES, Limits
@@ -303,8 +303,8 @@ def _translate_error(  # noqa: PLR0911 - one return for each kind of failure
 
 
 async def _read_streams(operation: str, response: dict[str, Any]) -> dict[str, Any]:
-    """Drop botocore's metadata from a response, and read its streams to bytes."""
-    response.pop("ResponseMetadata", None)
+    """Drop botocore's metadata from a response, but for AWS's clock; read streams to bytes."""
+    response |= take_clock(operation, response.pop("ResponseMetadata", {}))
     for name, value in response.items():
         if isinstance(value, AioStreamingBody):
             async with value:

@@ -8,9 +8,10 @@ clocks: in its text, or in its ``Date`` header, which is AWS's clock at the time
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Any, Final
 
 from activities.advice import CLOCK_PHRASE
 
@@ -54,6 +55,16 @@ def describe_clock_skew(code: str, message: str, *, date: str, now: datetime) ->
         f"{CLOCK_PHRASE} {minutes} minutes {side} AWS's ({_format_time(ours)} here,"
         f" {_format_time(theirs)} there)"
     )
+
+
+def take_clock(operation: str, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return AWS's clock as the member ``Date`` of an answer that is asked for it; else none.
+
+    That is GetCallerIdentity's, the call that every worker may make.
+    """
+    if operation != "get_caller_identity":
+        return {}
+    return {"Date": str(metadata.get("HTTPHeaders", {}).get("date", ""))}
 
 
 def _parse_timestamp(text: str) -> datetime | None:

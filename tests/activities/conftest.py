@@ -21,6 +21,7 @@ _CLIENTS = (
     ("ssm", "read"),
     ("secretsmanager", "read"),
     ("cloudwatch", "read"),
+    ("sts", "read"),
 )
 
 

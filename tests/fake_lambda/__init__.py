@@ -5,7 +5,7 @@
     permissions, mappings, urls, signing, tags, invocations     Lambda, by noun
     alarms, alarm_states, metrics       CloudWatch
     storage                 S3, Systems Manager, secrets
-    registry, identity      ECR; STS
+    registry, identity, roles       ECR; STS; IAM
     refusals        AWS's errors
     service_model   botocore's models, which check every request and every answer
     interventions   what a test does to calls: fail, lose, hold, change something at that moment
@@ -34,6 +34,7 @@ from tests.fake_lambda import (  # noqa: F401 - each of them registers its opera
     mappings,
     permissions,
     registry,
+    roles,
     signing,
     storage,
     tags,

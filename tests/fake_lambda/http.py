@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -144,7 +145,7 @@ class FakeLambdaServer:
     async def _answer_query(self, request: HttpRequest) -> HttpResponse:
         """STS: the operation is in a form, the answer is XML."""
         name = parse_qs(request.body.decode())["Action"][0]
-        headers = {"Content-Type": "text/xml"}
+        headers = {"Content-Type": "text/xml", "Date": formatdate(usegmt=True)}
         try:
             answer = await self.aws.call("sts", xform_name(name), {})
         except AwsError as error:

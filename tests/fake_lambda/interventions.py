@@ -12,7 +12,7 @@ from activities.errors import AwsError
 from tests.fake_lambda.account import Answer
 from tests.fake_lambda.refusals import Refusal
 
-_READ_PREFIXES = ("get_", "batch_get_", "list_", "describe_", "head_", "invoke")
+_READ_PREFIXES = ("get_", "batch_get_", "list_", "describe_", "head_", "invoke", "simulate_")
 
 
 @dataclass
