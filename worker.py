@@ -26,6 +26,13 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import list_operations
+from activities.access import (
+    FUNCTIONS_SETTING,
+    OPERATIONS_SETTING,
+    REFERENCES_SETTING,
+    Access,
+    AccessSettingError,
+)
 from activities.aws import AwsConfigurationError, Connection, connect
 from activities.errors import AwsError
 from activities.identity import AccountGuard, ServedAccount, read_account
@@ -33,7 +40,7 @@ from activities.limits.rate import Limits, Rates
 from activities.limits.sharing import RateShare
 from activities.limits.slots import create_worker_tuner
 from workflows.temporal.logs import configure_logging
-from workflows.temporal.plugin import LambdaReleases
+from workflows.temporal.plugin import WORKFLOWS, LambdaReleases
 from workflows.temporal.process_exit import run_and_exit
 from workflows.temporal.queue_account import (
     QueueAccountError,
@@ -87,6 +94,7 @@ class WorkerSettings:
     aws_rate: float
     cached: int
     metrics: str | None
+    access: Access
 
 
 async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
@@ -110,7 +118,9 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
             client,
             task_queue=settings.task_queue,
             identity=identity,
-            activities=list_operations(AccountGuard(aws, served) if served else aws),
+            activities=list_operations(
+                AccountGuard(aws, served) if served else aws, settings.access
+            ),
             tuner=create_worker_tuner(limits),
             max_task_queue_activities_per_second=settings.rate,
             max_cached_workflows=settings.cached,
@@ -197,6 +207,19 @@ async def _connect_to_temporal(metrics: str | None) -> Client:
         ) from error
 
 
+def _parse_access(operations: str, functions: str | None, references: str | None) -> Access:
+    """Parse what the operator lets this worker do; refuse an empty limit, which means nothing."""
+    for setting in (OPERATIONS_SETTING, FUNCTIONS_SETTING, REFERENCES_SETTING):
+        if os.environ.get(setting) == "":
+            raise AccessSettingError(f"{setting}: it is empty: unset it for its default")
+    return Access.parse(
+        operations=operations,
+        functions=functions,
+        references=references,
+        workflows=frozenset(each.__name__ for each in WORKFLOWS),
+    )
+
+
 def _read_versioning() -> dict[str, Any]:
     """The options of Worker Versioning, if both of its variables are set; else none."""
     name = os.environ.get("TEMPORAL_DEPLOYMENT_NAME")
@@ -267,6 +290,31 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             help="Serve Prometheus metrics at this address, such as 127.0.0.1:9464.",
         ),
     ] = None,
+    operations: Annotated[
+        str,
+        typer.Option(
+            envvar="RELEASES_OPERATIONS",
+            help="Operations to serve to whoever calls them: release (what releases need), all, or"
+            " names, separated by commas. Releases work in any case.",
+        ),
+    ] = "release",
+    functions: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RELEASES_FUNCTIONS",
+            help="Functions to touch, hooks included: names separated by commas, in which * stands"
+            " for any characters, such as checkout-*,payments. By default all.",
+        ),
+    ] = None,
+    references: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RELEASES_REFERENCES",
+            help="Parameters and secrets that dynamic references may name: names separated by"
+            " commas, in which * stands for any characters and {function} for the function's name."
+            " By default /{function}/*.",
+        ),
+    ] = None,
     log_format: Annotated[
         str,
         typer.Option(
@@ -287,18 +335,20 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     Worker Versioning on.
     """
     configure_logging(log_format, log_level)
-    settings = WorkerSettings(
-        task_queue=task_queue,
-        account=account,
-        rate=rate,
-        aws_rate=aws_rate,
-        cached=cached,
-        metrics=metrics,
-    )
     try:
+        settings = WorkerSettings(
+            task_queue=task_queue,
+            account=account,
+            rate=rate,
+            aws_rate=aws_rate,
+            cached=cached,
+            metrics=metrics,
+            access=_parse_access(operations, functions, references),
+        )
         asyncio.run(_work_until_signalled(settings))
     except (
         WorkerStartError,
+        AccessSettingError,
         NamespaceError,
         QueueAccountError,
         AwsConfigurationError,
