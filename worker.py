@@ -26,19 +26,15 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import list_operations
-from activities.access import (
-    FUNCTIONS_SETTING,
-    OPERATIONS_SETTING,
-    REFERENCES_SETTING,
-    Access,
-    AccessSettingError,
-)
+from activities.access import OPERATIONS_SETTING, Access, AccessSettingError
 from activities.aws import AwsConfigurationError, Connection, connect
 from activities.errors import AwsError
+from activities.function_scope import FUNCTIONS_SETTING
 from activities.identity import AccountGuard, ServedAccount, read_account
 from activities.limits.rate import Limits, Rates
 from activities.limits.sharing import RateShare
 from activities.limits.slots import create_worker_tuner
+from activities.reference_scope import REFERENCES_SETTING
 from workflows.temporal.logs import configure_logging
 from workflows.temporal.plugin import WORKFLOWS, LambdaReleases
 from workflows.temporal.process_exit import run_and_exit
