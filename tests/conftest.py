@@ -24,6 +24,10 @@ Only one such test at a time.
 
 _SERVER_SETTINGS = (
     "frontend.WorkflowTimeSkippingEnabled=true",
+    # A run with hours of skipped timers: the default is 200 of them.
+    "frontend.WorkflowTimeSkippingMaxSkipPerSession=1000000",
+    # A run that continues as a new one within a second of real time does not wait for its end.
+    'history.workflowIdReuseMinimalInterval="0s"',
     # A skipped timer fires at once, instead of within a second.
     'history.timerProcessorMaxTimeShift="1ms"',
     # The queues of the history service are polled when there is work, instead of every 50 ms.

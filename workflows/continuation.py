@@ -9,11 +9,10 @@ request to AWS that changes anything is under way then.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from temporalio import workflow
 
-MAX_EVENTS: Final = 2_000
+MAX_EVENTS = 2_000
 """The events after which a run continues at its next wait. A worker replays so many in 2 s.
 
 A release in flight depends on it: another number needs another patch."""

@@ -37,6 +37,7 @@ from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
+from workflows.rollout_cancel import cancel_rollout
 from workflows.rollout_end import Outcome, RolloutEnd, read_failure
 from workflows.rollout_request import RolloutRequest
 from workflows.scheduled_start import BUSY, skip_or_raise
@@ -83,7 +84,7 @@ class Supervisor:
         if _is_long(request):
             IDLE_WORKFLOWS.mark_idle(workflow.info().run_id)
         try:
-            status = await rollout
+            status = await _wait_for_end(rollout)
         except ChildWorkflowError as error:
             end = read_failure(error.workflow_id, error.run_id, error.cause)
             return await self._end_as(end)
@@ -227,6 +228,18 @@ class Supervisor:
 
     def _report_end(self, phase: Phase) -> None:
         search_attributes.upsert(search_attributes.PHASE.value_set(phase))
+
+
+async def _wait_for_end(rollout: _RolloutHandle) -> ReleaseStatus:
+    """Wait for the end of a rollout; hand on a cancel to whichever of its runs is the latest."""
+    try:
+        return await asyncio.shield(rollout)
+    except asyncio.CancelledError:
+        rollout.cancel()
+        if workflow.patched("cancel-reaches-later-runs"):
+            run_id = rollout.first_execution_run_id or ""
+            await shield_from_cancel(cancel_rollout(rollout.id, run_id))
+    return await rollout
 
 
 def _is_long(request: ReleaseRequest | RollbackRequest) -> bool:

@@ -27,7 +27,7 @@ from temporalio.testing import WorkflowEnvironment
 from tests.fake_lambda import FakeLambda
 from tests.harness import TEMPORAL_CLI, Handle, Harness, create_harness, read_ending, run_worker
 from tests.reset import reset_workflow
-from workflows import search_attributes
+from workflows import continuation, search_attributes
 from workflows.domain.status import ReleaseStatus
 from workflows.temporal.plugin import LambdaReleases
 
@@ -599,6 +599,35 @@ async def denied_move(harness: Harness) -> Handle:
     )
 
 
+async def continued(harness: Harness) -> Handle:
+    """A release goes on in a second and a third run, paused between them, until it is promoted."""
+    harness.aws.alarms["errors"] = "OK"
+    harness.aws.callers(harness.function, per_minute=6000)
+    handle = await harness.begin_until(
+        "baking", guards={"alarms": ["errors"], "metrics": {"not_worse": [{}]}}, **LONG
+    )
+    first = await harness.rollout.describe()
+    for number in range(2):
+        run_id = first.run_id
+        while (await harness.rollout.describe()).run_id == run_id:
+            await harness.send("pause", reason=f"look {number}")
+            await harness.send("resume")
+        first = await harness.rollout.describe()
+    await harness.send("promote", reason="good enough")
+    return handle
+
+
+async def continued_cancel(harness: Harness) -> Handle:
+    """A release is cancelled when its rollout is in its second run."""
+    handle = await harness.begin_until("baking", configuration={"MemorySize": 512}, **LONG)
+    run_id = (await harness.rollout.describe()).run_id
+    while (await harness.rollout.describe()).run_id == run_id:
+        await harness.send("pause", reason="look")
+        await harness.send("resume")
+    await handle.cancel()
+    return handle
+
+
 async def reset_rollout(harness: Harness) -> Handle:
     """The rollout is reset to its beginning while it has a tenth of the traffic."""
     handle = await harness.begin_until("awaiting_approval", **APPROVAL)
@@ -695,11 +724,17 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         foreign_reserved,
         denied_move,
         reset_rollout,
+        continued,
+        continued_cancel,
         woken,
         moved_concurrency,
         slow_settling,
     )
 }
+
+
+SHORT_HISTORIES: Final = {"continued": 100, "continued_cancel": 100}
+"""Scenarios that continue in new runs: the events after which they do so, instead of 2,000."""
 
 
 async def main(names: list[str]) -> None:
@@ -713,11 +748,15 @@ async def main(names: list[str]) -> None:
         search_attributes=search_attributes.KEYS,
     ) as env:
         for name in missing:
+            continuation.MAX_EVENTS = SHORT_HISTORIES.get(name, continuation.MAX_EVENTS)
             async with run_worker(env) as accounts:
                 harness = create_harness(env, accounts, FakeLambda())
                 handle = await SCENARIOS[name](harness)
                 end = await read_ending(handle, seconds=300)  # CloudWatch's minutes are real ones
                 await _write(name, "holder", handle)
+                if name in SHORT_HISTORIES:
+                    await _write_runs(name, harness)
+                    continue
                 if name in _WITHOUT_ROLLOUT:
                     continue
                 alias = "beta" if name in {"first", "second_alias"} else "live"
@@ -729,6 +768,15 @@ async def main(names: list[str]) -> None:
                     ),
                 )
                 sys.stdout.write(f"{name}: {end.kind}, {end.text}\n")
+
+
+async def _write_runs(name: str, harness: Harness) -> None:
+    """Write the history of each run of the rollout."""
+    query = f"WorkflowId = '{harness.rollout_id}'"
+    listed = [run async for run in harness.client.list_workflows(query)]
+    for number, run in enumerate(sorted(listed, key=lambda run: run.start_time), 1):
+        handle = harness.client.get_workflow_handle(run.id, run_id=run.run_id)
+        await _write(name, f"rollout_{number}", handle)
 
 
 async def _write(name: str, workflow: str, handle: Handle) -> None:

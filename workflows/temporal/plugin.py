@@ -26,6 +26,7 @@ from workflows.release import Release
 from workflows.reset_runs import follow_rollout_activity, read_reset_journal_activity
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
+from workflows.rollout_cancel import cancel_rollout_activity
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
 from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
@@ -51,6 +52,7 @@ class LambdaReleases(SimplePlugin):
                 read_past_package,
                 read_reset_journal_activity,
                 follow_rollout_activity,
+                cancel_rollout_activity,
             ],
             workflows=WORKFLOWS,
             workflow_runner=make_sandboxed_runner,
