@@ -13,6 +13,7 @@ Reading order:
   ``give-up``, ``resolve``
 - :mod:`~workflows.cli.explain`: ``explain``, ``rejudge``
 - :mod:`~workflows.cli.schedule`: ``schedule …``
+- :mod:`~workflows.cli.doctor`: ``doctor``
 - :mod:`~workflows.cli.render`: statuses, updates and plans as text
 - :mod:`~workflows.cli.tables`: lists of releases and schedules as tables
 - :mod:`~workflows.cli.explanation_page`: explanations as text
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from workflows.cli import controls, explain, schedule, start, status, watch
+from workflows.cli import controls, doctor, explain, schedule, start, status, watch
 from workflows.cli.app import app, make_command
 from workflows.temporal.process_exit import run_and_exit
 
@@ -50,4 +51,5 @@ app.command()(make_command(status.history))
 app.command()(make_command(explain.explain))
 app.command()(make_command(explain.rejudge))
 app.command()(make_command(start.plan))
+app.command()(make_command(doctor.doctor))
 app.add_typer(schedule.app, name="schedule")

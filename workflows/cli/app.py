@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from temporalio.runtime import Runtime, TelemetryConfig
 
+from activities.product_version import read_product_version
 from workflows.client.client import TASK_QUEUE, ReleaseClient
 from workflows.client.errors import BadRequest, NoWorker, Refused, ReleaseClientError, Unreachable
 from workflows.client.runs import RunEnding, RunOutcome
@@ -51,6 +52,30 @@ app = typer.Typer(
 )
 
 _P = ParamSpec("_P")
+
+
+def _print_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"releases {read_product_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def print_version(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version, and exit.",
+            is_eager=True,
+            callback=lambda is_wanted: _print_version(is_wanted=is_wanted),
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before the name of a command."""
+    del version
+
 
 TargetArgument = Annotated[
     str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from activities.finding import FindingState
 from workflows.client.explanation import LineKind
 from workflows.client.runs import RunOutcome
 from workflows.client.stop_cause import StopCause
@@ -75,6 +76,13 @@ CAUSES: Final = {
     StopCause.OTHER: "no metrics, alarm, hook, probe or person: see above",
 }
 """A stop cause in words."""
+
+FINDINGS: Final = {
+    FindingState.OK: ("✓", GOOD),
+    FindingState.WARNING: ("!", WARNING),
+    FindingState.FAILED: ("✗", BAD),
+}
+"""Symbol and colour of what ``doctor`` finds."""
 
 SHORTEST_DURATION: Final = timedelta(seconds=1)
 _MAX_CHARACTERS: Final = 500

@@ -23,6 +23,10 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.schedule_times`: the times of a schedule
 - :mod:`~workflows.client.schedule_outlook`: when a schedule starts next, and what is odd about it
 - :mod:`~workflows.client.clock_changes`: hours that do not exist, or come twice
+- :mod:`~workflows.client.doctor`: looks at everything that a release depends on
+- :mod:`~workflows.client.namespace_check`: Temporal, namespace and search attributes
+- :mod:`~workflows.client.worker_check`: the workers of a queue, and their versions
+- :mod:`~workflows.client.queue_workers`: the workers of a queue, as Temporal lists them
 """
 
 from workflows.client.client import TASK_QUEUE, Handle, ReleaseClient

@@ -1,0 +1,89 @@
+"""``doctor``: whether everything is in order that a release depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from json import dumps
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from activities.finding import Finding, FindingState
+from workflows.cli.app import (
+    DEFAULT_QUEUE,
+    ExitStatus,
+    JsonOption,
+    TaskQueueOption,
+    connect,
+    make_stdout_console,
+)
+from workflows.cli.styles import BAD, DIM, FINDINGS
+from workflows.client.doctor import TEMPORAL_CHECK, Doctor, describe_unreachable
+from workflows.client.errors import Unreachable
+from workflows.client.lookup import parse_target
+
+
+class OutputFormat(StrEnum):
+    """The ways to print what was found."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+async def doctor(
+    target: Annotated[
+        str | None,
+        typer.Argument(metavar="TARGET", help="FUNCTION[:ALIAS] or an ARN.", show_default=False),
+    ] = None,
+    *,
+    task_queue: TaskQueueOption = DEFAULT_QUEUE,
+    output: Annotated[
+        OutputFormat, typer.Option("--output", "-o", help="text or json.", metavar="FORMAT")
+    ] = OutputFormat.TEXT,
+    json: JsonOption = False,
+) -> ExitStatus:
+    """Check everything that a release depends on, and say what to do about it; changes nothing.
+
+    Temporal, namespace, search attributes, workers with their account and version, clocks; with a
+    TARGET also the function, and which permissions for it the worker's role has. A worker looks at
+    AWS: its credentials count, and not those of this machine.
+
+    Exits with 0 where no release is kept from succeeding, 1 where something is wrong, 3 where
+    Temporal does not answer.
+
+    $ releases doctor checkout:live
+    $ releases doctor -o json | jq '.[] | select(.state == "failed")'
+    """
+    wanted = parse_target(target) if target else None
+    try:
+        client = (await connect()).temporal
+    except Unreachable as error:
+        findings = [describe_unreachable(error)]
+    else:
+        findings = await Doctor(client, task_queue=task_queue).examine(wanted)
+    if json or output is OutputFormat.JSON:
+        typer.echo(dumps([finding.model_dump(mode="json") for finding in findings], indent=2))
+    else:
+        console = make_stdout_console()
+        for finding in findings:
+            console.print(render_finding(finding), soft_wrap=True)
+    return get_doctor_status(findings)
+
+
+def get_doctor_status(findings: Sequence[Finding]) -> ExitStatus:
+    """Get the exit status for what was found."""
+    failed = {finding.check for finding in findings if finding.state is FindingState.FAILED}
+    if TEMPORAL_CHECK in failed:
+        return ExitStatus.NO_ANSWER
+    return ExitStatus.NOT_RELEASED if failed else ExitStatus.SUCCEEDED
+
+
+def render_finding(finding: Finding) -> Text:
+    """Render a finding in one line, with what to do."""
+    symbol, style = FINDINGS[finding.state]
+    is_failed = finding.state is FindingState.FAILED
+    text = (finding.text, BAD if is_failed else "")
+    remedy = f" → {finding.remedy}" if finding.remedy else ""
+    return Text.assemble((symbol, style), (f" {finding.check}: ", DIM), text, remedy)
