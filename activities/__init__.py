@@ -36,7 +36,7 @@ Resources
 - :mod:`~activities.invocations`: invoke a function, once
 - :mod:`~activities.account`: limits and usage of the account
 - :mod:`~activities.diagnosis`: what a worker knows of itself, for ``releases doctor``
-- :mod:`~activities.finding`: one finding of it
+- :mod:`~activities.check_result`: what one check of it finds
 - :mod:`~activities.permission_needs`, :mod:`~activities.permission_check`: which permissions a
   release needs, and which of them the worker has
 - :mod:`~activities.product_version`: the version of this program

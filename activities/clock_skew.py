@@ -58,7 +58,7 @@ def describe_clock_skew(code: str, message: str, *, date: str, now: datetime) ->
 
 
 def take_clock(operation: str, metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Return AWS's clock as the member ``Date`` of an answer that is asked for it; else none.
+    """Return AWS's clock as the member ``Date`` of the answer that has to give it; else none.
 
     That is GetCallerIdentity's, the call that every worker may make.
     """

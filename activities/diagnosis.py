@@ -14,8 +14,8 @@ from typing import Any, Final
 from temporalio import activity
 
 from activities.advice import find_advice
+from activities.check_result import CheckResult, CheckState
 from activities.errors import AwsError, Fault, classify_error
-from activities.finding import Finding, FindingState
 from activities.operation import READ, OperationGroup, operation
 from activities.permission_check import PermissionCheck
 from activities.product_version import read_product_version
@@ -41,7 +41,7 @@ class DiagnoseResponse(Response):
 
     version: str
     account: str | None = None
-    findings: list[Finding]
+    findings: list[CheckResult]
 
 
 class Diagnosis(OperationGroup):
@@ -70,7 +70,7 @@ class Diagnosis(OperationGroup):
             version=read_product_version(), account=caller.get("Account"), findings=findings
         )
 
-    async def _check_function(self, name: str, alias: str, caller: str) -> list[Finding]:
+    async def _check_function(self, name: str, alias: str, caller: str) -> list[CheckResult]:
         try:
             found = await self.aws.call("lambda", "get_function", {"FunctionName": name})
         except AwsError as error:
@@ -87,7 +87,7 @@ class Diagnosis(OperationGroup):
             *await check.run(),
         ]
 
-    async def _describe_alias(self, function: str, alias: str) -> tuple[Finding, str | None]:
+    async def _describe_alias(self, function: str, alias: str) -> tuple[CheckResult, str | None]:
         try:
             found = await self.aws.call(
                 "lambda", "get_alias", {"FunctionName": function, "Name": alias}
@@ -98,12 +98,13 @@ class Diagnosis(OperationGroup):
             text = f"there is no alias {alias} yet: the first release creates it"
             return _ok("alias", text), None
         version = str(found.get("FunctionVersion"))
-        weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        routing: dict[str, Any] = found.get("RoutingConfig") or {}
+        weights = routing.get("AdditionalVersionWeights")
         shared = f", with weights {weights}" if weights else ""
         return _ok("alias", f"{alias} is version {version}{shared}"), version
 
 
-def _check_temporal_clock() -> Iterator[Finding]:
+def _check_temporal_clock() -> Iterator[CheckResult]:
     """Compare this machine's clock with Temporal's, which has just started this activity."""
     if not activity.in_activity():
         return
@@ -115,13 +116,13 @@ def _check_temporal_clock() -> Iterator[Finding]:
     )
 
 
-def _check_aws_clock(date: str) -> Iterator[Finding]:
+def _check_aws_clock(date: str) -> Iterator[CheckResult]:
     """Compare this machine's clock with AWS's, by the ``Date`` header of an answer."""
     try:
         theirs = parsedate_to_datetime(date).replace(tzinfo=UTC)
     except ValueError:
-        yield Finding(
-            check="clock", state=FindingState.WARNING, text="AWS's clock is not known: no Date"
+        yield CheckResult(
+            check="clock", state=CheckState.WARNING, text="AWS's clock is not known: no Date"
         )
         return
     clocks = ("the worker's", "AWS's")
@@ -130,25 +131,25 @@ def _check_aws_clock(date: str) -> Iterator[Finding]:
 
 def describe_skew(
     check: str, skew: timedelta, *, clocks: tuple[str, str], at_most: timedelta
-) -> Finding:
+) -> CheckResult:
     """Describe how far the first of two ``clocks`` is ahead of the second."""
     seconds = round(skew.total_seconds())
     ours, theirs = clocks
     if abs(skew) <= at_most:
         return _ok(check, f"{ours} clock and {theirs} agree, to {max(abs(seconds), 1)} s")
     side = "ahead of" if seconds > 0 else "behind"
-    return Finding(
+    return CheckResult(
         check=check,
-        state=FindingState.WARNING,
+        state=CheckState.WARNING,
         text=f"{ours} clock is {abs(seconds)} s {side} {theirs}",
         remedy="set it by NTP (timedatectl set-ntp true)",
     )
 
 
-def _describe_failure(check: str, error: AwsError) -> Finding:
+def _describe_failure(check: str, error: AwsError) -> CheckResult:
     advice = find_advice(error.code, error.message) or classify_error(error).advice
-    return Finding(check=check, state=FindingState.FAILED, text=str(error), remedy=advice)
+    return CheckResult(check=check, state=CheckState.FAILED, text=str(error), remedy=advice)
 
 
-def _ok(check: str, text: str) -> Finding:
-    return Finding(check=check, state=FindingState.OK, text=text)
+def _ok(check: str, text: str) -> CheckResult:
+    return CheckResult(check=check, state=CheckState.OK, text=text)

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from activities.check_result import CheckResult, CheckState
 from activities.errors import AwsError, Fault, classify_error
-from activities.finding import Finding, FindingState
 from activities.operation import Aws
 from activities.permission_needs import NEEDS, PermissionNeed
 
@@ -50,11 +50,11 @@ class PermissionCheck:
         self._alias = alias
         self._version = version
 
-    async def run(self) -> list[Finding]:
+    async def run(self) -> list[CheckResult]:
         """Return one finding for each purpose, and one for what could not be verified."""
         if self._caller.endswith(":root"):
             text = f"{self._caller} may do everything in its account"
-            return [Finding(check=_CHECK, state=FindingState.OK, text=text)]
+            return [CheckResult(check=_CHECK, state=CheckState.OK, text=text)]
         try:
             verdicts, how = await self._simulate(await self._find_principal()), "simulated by IAM"
             reason = ""
@@ -139,7 +139,9 @@ class PermissionCheck:
 
     # --- summary ---------------------------------------------------------------------------------
 
-    def _summarize(self, verdicts: Mapping[str, bool], how: str, reason: str) -> Iterator[Finding]:
+    def _summarize(
+        self, verdicts: Mapping[str, bool], how: str, reason: str
+    ) -> Iterator[CheckResult]:
         unknown: list[str] = []
         for need in NEEDS:
             denied = [action for action in need.actions if verdicts.get(action) is False]
@@ -149,26 +151,26 @@ class PermissionCheck:
             elif all(action in verdicts for action in need.actions):
                 count = len(need.actions)
                 text = f"{need.purpose}: {count} {'action is' if count == 1 else 'actions are'}"
-                yield Finding(
+                yield CheckResult(
                     check=_CHECK,
-                    state=FindingState.OK,
+                    state=CheckState.OK,
                     text=f"{text} allowed to {self._caller} ({how})",
                 )
         if unknown:
-            yield Finding(
+            yield CheckResult(
                 check=_CHECK,
-                state=FindingState.WARNING,
+                state=CheckState.WARNING,
                 text=f"not verified: {', '.join(unknown)} ({reason or 'IAM did not say'})",
                 remedy="allow iam:SimulatePrincipalPolicy and iam:GetRole to the worker's role, on "
                 "itself, to have them checked",
             )
 
-    def _describe_denied(self, need: PermissionNeed, denied: list[str], how: str) -> Finding:
+    def _describe_denied(self, need: PermissionNeed, denied: list[str], how: str) -> CheckResult:
         resources = dict.fromkeys(self._resource_of(need, action) for action in denied)
         use = "" if need.is_required else f", before a release uses {need.purpose}"
-        return Finding(
+        return CheckResult(
             check=_CHECK,
-            state=FindingState.FAILED if need.is_required else FindingState.WARNING,
+            state=CheckState.FAILED if need.is_required else CheckState.WARNING,
             text=f"{need.purpose}: {', '.join(denied)} denied to {self._caller} ({how})",
             remedy=f"allow that on {' and '.join(resources)}{use}",
         )

@@ -161,7 +161,7 @@ def test_import_reads_no_clock_environment_or_file(path: Path) -> None:
 
 # --- What the sandbox relies on -----------------------------------------------------------------
 
-DEFINING = ("release", "rollback", "rollout", "plan")
+DEFINING = ("release", "rollback", "rollout", "plan", "diagnosis_run")
 UNREPEATABLE = {
     "aiohttp",
     "os",
@@ -197,6 +197,8 @@ CHANGES = {
 UNREPEATABLE_ALLOWED = {
     "activities.cloudwatch.batching": "asyncio.wait: batches are made in activities only",
     "activities.cloudwatch.metrics": "datetime.now: the clock is read in activities only",
+    "activities.diagnosis": "datetime.now: the clock is read in activities only",
+    "activities.permission_check": "datetime.now: the clock is read in activities only",
     "activities.limits.priority": "threading, time: announcements bypass Temporal, decide nothing",
     "workflows.eviction": "threading: a set of run ids that workflows add to, and never read",
 }

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from activities.aws import Connection
+from activities.check_result import CheckResult, CheckState
 from activities.diagnosis import DiagnoseRequest, Diagnosis, describe_skew
-from activities.finding import Finding, FindingState
 from activities.permission_needs import NEEDS
 from tests.fake_lambda import FakeLambda
 
@@ -17,15 +17,15 @@ CHECKOUT = DiagnoseRequest(function_name="checkout")
 OPERATE = (Path(__file__).parents[2] / "docs" / "operate.md").read_text()
 
 
-async def diagnose(port: FakeLambda, request: DiagnoseRequest = CHECKOUT) -> list[Finding]:
+async def diagnose(port: FakeLambda, request: DiagnoseRequest = CHECKOUT) -> list[CheckResult]:
     return (await Diagnosis(port).diagnose(request)).findings
 
 
-def list_problems(findings: list[Finding]) -> list[tuple[FindingState, str, str]]:
+def list_problems(findings: list[CheckResult]) -> list[tuple[CheckState, str, str]]:
     return [
         (finding.state, finding.text, finding.remedy)
         for finding in findings
-        if finding.state is not FindingState.OK and finding.check != "clock"
+        if finding.state is not CheckState.OK and finding.check != "clock"
     ]
 
 
@@ -52,10 +52,10 @@ async def test_worker_that_may_do_everything_has_no_problems(checkout: FakeLambd
 async def test_denied_action_is_named_with_its_resource(checkout: FakeLambda) -> None:
     checkout.denied_actions |= {"lambda:UpdateAlias", "cloudwatch:GetMetricData"}
     required, optional = list_problems(await diagnose(checkout))
-    assert required[0] is FindingState.FAILED
+    assert required[0] is CheckState.FAILED
     assert required[1].startswith("every release: lambda:UpdateAlias denied to arn:aws:sts::")
     assert required[2] == f"allow that on {checkout.functions['checkout'].arn}"
-    assert optional[0] is FindingState.WARNING
+    assert optional[0] is CheckState.WARNING
     assert "cloudwatch:GetMetricData denied" in optional[1]
     assert "before a release uses guards.metrics" in optional[2]
 
@@ -63,7 +63,7 @@ async def test_denied_action_is_named_with_its_resource(checkout: FakeLambda) ->
 async def test_role_whose_path_is_not_known_is_not_verified(checkout: FakeLambda) -> None:
     checkout.denied_actions.add("iam:GetRole")
     [(state, text, remedy)] = list_problems(await diagnose(checkout))
-    assert state is FindingState.WARNING
+    assert state is CheckState.WARNING
     assert text.startswith("not verified: lambda:PublishVersion, lambda:CreateAlias")
     assert "iam:SimulatePrincipalPolicy and iam:GetRole" in remedy
 
@@ -73,7 +73,7 @@ async def test_reads_are_tried_where_iam_may_not_be_asked(checkout: FakeLambda) 
     checkout.fail("describe_alarms", "AccessDenied")
     checkout.fail("list_versions_by_function", "AccessDeniedException")
     versions, alarms, unknown = list_problems(await diagnose(checkout))
-    assert versions[0] is FindingState.FAILED
+    assert versions[0] is CheckState.FAILED
     assert versions[1] == (
         "every release: lambda:ListVersionsByFunction denied to "
         "arn:aws:sts::123456789012:assumed-role/releases/worker (tried)"
@@ -86,7 +86,7 @@ async def test_reads_are_tried_where_iam_may_not_be_asked(checkout: FakeLambda) 
 
 async def test_missing_function_is_a_finding(port: FakeLambda) -> None:
     [(state, text, _)] = list_problems(await diagnose(port))
-    assert state is FindingState.FAILED
+    assert state is CheckState.FAILED
     assert text.startswith("get_function: ")
 
 
@@ -94,7 +94,7 @@ async def test_alias_that_is_not_there_yet_is_no_problem(checkout: FakeLambda) -
     request = DiagnoseRequest(function_name="checkout", alias="beta")
     [alias] = [one for one in await diagnose(checkout, request) if one.check == "alias"]
     assert (alias.state, alias.text) == (
-        FindingState.OK,
+        CheckState.OK,
         "there is no alias beta yet: the first release creates it",
     )
 
@@ -102,7 +102,7 @@ async def test_alias_that_is_not_there_yet_is_no_problem(checkout: FakeLambda) -
 async def test_refused_credentials_are_a_finding_with_advice(port: FakeLambda) -> None:
     port.fail("get_caller_identity", "ExpiredToken")
     [(state, text, remedy)] = list_problems(await diagnose(port))
-    assert state is FindingState.FAILED
+    assert state is CheckState.FAILED
     assert text.startswith("get_caller_identity: ")
     assert remedy
 
@@ -110,7 +110,7 @@ async def test_refused_credentials_are_a_finding_with_advice(port: FakeLambda) -
 async def test_clock_of_aws_is_compared_by_the_date_of_an_answer(aws: Connection) -> None:
     findings = (await Diagnosis(aws).diagnose(DiagnoseRequest())).findings
     [clock] = [finding for finding in findings if finding.check == "clock"]
-    assert clock.state is FindingState.OK
+    assert clock.state is CheckState.OK
     assert clock.text.startswith("the worker's clock and AWS's agree")
 
 
@@ -119,7 +119,7 @@ def test_clock_that_is_off_is_described() -> None:
         "clock", timedelta(seconds=-90), clocks=("the worker's", "AWS's"), at_most=timedelta(0)
     )
     assert (late.state, late.text) == (
-        FindingState.WARNING,
+        CheckState.WARNING,
         "the worker's clock is 90 s behind AWS's",
     )
     assert "timedatectl" in late.remedy

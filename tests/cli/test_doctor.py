@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from activities.finding import Finding, FindingState
+from activities.check_result import CheckResult, CheckState
 from tests.cli.shell import Shell
 from tests.harness import Harness
 from workflows.cli.doctor import render_finding
@@ -41,7 +41,7 @@ async def test_doctor_refuses_what_is_no_function(shell: Shell) -> None:
 
 
 def test_finding_is_a_symbol_a_text_and_what_to_do() -> None:
-    finding = Finding(check="workers", state=FindingState.FAILED, text="none", remedy="start one")
+    finding = CheckResult(check="workers", state=CheckState.FAILED, text="none", remedy="start one")
     assert str(render_finding(finding)) == "✗ workers: none → start one"
 
 

@@ -15,7 +15,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities import list_operations
-from activities.finding import Finding, FindingState
+from activities.check_result import CheckResult, CheckState
 from activities.identity import ServedAccount
 from activities.limits.sharing import list_pollers
 from tests.fake_lambda import FakeLambda
@@ -59,7 +59,7 @@ async def serve(
         await asyncio.gather(*tasks)
 
 
-def of(findings: list[Finding], check: str) -> list[Finding]:
+def of(findings: list[CheckResult], check: str) -> list[CheckResult]:
     return [finding for finding in findings if finding.check == check]
 
 
@@ -70,7 +70,7 @@ async def test_namespace_and_worker_in_order_have_no_problems(
         findings = await Doctor(releases.temporal, task_queue=queue).examine(
             parse_target(harness.function)
         )
-    assert [finding for finding in findings if finding.state is FindingState.FAILED] == []
+    assert [finding for finding in findings if finding.state is CheckState.FAILED] == []
     assert list(dict.fromkeys(finding.check for finding in findings)) == [
         "temporal",
         "namespace",
@@ -96,14 +96,14 @@ async def test_permission_that_the_workers_role_lacks_is_a_problem(
         findings = await Doctor(releases.temporal, task_queue=queue).examine(
             parse_target(harness.function)
         )
-    [denied] = [finding for finding in findings if finding.state is FindingState.FAILED]
+    [denied] = [finding for finding in findings if finding.state is CheckState.FAILED]
     assert "lambda:PublishVersion denied to arn:aws:sts::" in denied.text
     assert denied.remedy.endswith(f":function:{harness.function}")
 
 
 async def test_queue_without_a_worker_is_a_problem(releases: ReleaseClient) -> None:
     findings = await Doctor(releases.temporal, task_queue="nobody's").examine()
-    [nobody] = [finding for finding in findings if finding.state is FindingState.FAILED]
+    [nobody] = [finding for finding in findings if finding.state is CheckState.FAILED]
     assert (nobody.check, nobody.text) == ("workers", "no worker polls task queue nobody's")
     assert "RELEASES_TASK_QUEUE=nobody's python worker.py" in nobody.remedy
 
@@ -134,7 +134,7 @@ async def test_accounts_that_share_a_queue_are_a_problem(
     async with serve(releases, harness.aws, HERE, ELSEWHERE) as queue:
         findings = await Doctor(releases.temporal, task_queue=queue).examine()
     [*_, shared] = of(findings, "workers")
-    assert shared.state is FindingState.FAILED
+    assert shared.state is CheckState.FAILED
     assert str(HERE) in shared.text
     assert str(ELSEWHERE) in shared.text
 
@@ -146,7 +146,7 @@ async def test_target_of_an_account_that_nobody_serves_is_a_problem(
     async with serve(releases, harness.aws, HERE) as queue:
         findings = await Doctor(releases.temporal, task_queue=queue).examine(target)
     [_, unserved] = of(findings, "workers")
-    assert unserved.state is FindingState.FAILED
+    assert unserved.state is CheckState.FAILED
     assert f"serves account 999999999999 in {REGION}" in unserved.text
 
 
@@ -164,7 +164,7 @@ async def test_deployment_without_a_current_version_is_a_problem(
     [worker] = of(findings, "workers")
     assert f"build b1 of deployment {name}" in worker.text
     [versioned] = of(findings, "versioning")
-    assert versioned.state is FindingState.FAILED
+    assert versioned.state is CheckState.FAILED
     assert "has no current version" in versioned.text
     assert versioned.remedy.endswith(
         f"set-current-version --namespace default --deployment-name {name} --build-id b1"
@@ -176,7 +176,7 @@ async def test_namespace_that_is_not_there_is_a_problem(releases: ReleaseClient)
     client = await Client.connect(address, namespace="nowhere", plugins=[LambdaReleases()])
     [_, missing] = await Doctor(client, task_queue="any").examine()
     assert (missing.state, missing.text) == (
-        FindingState.FAILED,
+        CheckState.FAILED,
         "there is no namespace nowhere",
     )
     assert "TEMPORAL_NAMESPACE" in missing.remedy

@@ -232,7 +232,7 @@ async def test_schedule_that_meets_a_release_started_by_hand_skips_it(
     assert explained.ending is not None
     assert explained.ending.outcome is RunOutcome.REJECTED
     await releases.abort(harness.function, by="ana")
-    with pytest.raises(WorkflowFailureError):
+    with pytest.raises(WorkflowFailureError, match="failed"):
         await by_hand.result()
 
 

@@ -54,7 +54,7 @@ app = typer.Typer(
 _P = ParamSpec("_P")
 
 
-def _print_version(*, is_wanted: bool) -> None:
+def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - typer's call
     if is_wanted:
         typer.echo(f"releases {read_product_version()}")
         raise typer.Exit
@@ -69,7 +69,7 @@ def print_version(
             "--version",
             help="Print the version, and exit.",
             is_eager=True,
-            callback=lambda is_wanted: _print_version(is_wanted=is_wanted),
+            callback=_print_version,
         ),
     ] = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from activities.finding import Finding, FindingState
+from activities.check_result import CheckResult, CheckState
 from workflows.cli.app import (
     DEFAULT_QUEUE,
     ExitStatus,
@@ -19,7 +19,7 @@ from workflows.cli.app import (
     connect,
     make_stdout_console,
 )
-from workflows.cli.styles import BAD, DIM, FINDINGS
+from workflows.cli.styles import BAD, CHECKS, DIM
 from workflows.client.doctor import TEMPORAL_CHECK, Doctor, describe_unreachable
 from workflows.client.errors import Unreachable
 from workflows.client.lookup import parse_target
@@ -72,18 +72,18 @@ async def doctor(
     return get_doctor_status(findings)
 
 
-def get_doctor_status(findings: Sequence[Finding]) -> ExitStatus:
+def get_doctor_status(findings: Sequence[CheckResult]) -> ExitStatus:
     """Get the exit status for what was found."""
-    failed = {finding.check for finding in findings if finding.state is FindingState.FAILED}
+    failed = {finding.check for finding in findings if finding.state is CheckState.FAILED}
     if TEMPORAL_CHECK in failed:
         return ExitStatus.NO_ANSWER
     return ExitStatus.NOT_RELEASED if failed else ExitStatus.SUCCEEDED
 
 
-def render_finding(finding: Finding) -> Text:
+def render_finding(finding: CheckResult) -> Text:
     """Render a finding in one line, with what to do."""
-    symbol, style = FINDINGS[finding.state]
-    is_failed = finding.state is FindingState.FAILED
+    symbol, style = CHECKS[finding.state]
+    is_failed = finding.state is CheckState.FAILED
     text = (finding.text, BAD if is_failed else "")
     remedy = f" → {finding.remedy}" if finding.remedy else ""
     return Text.assemble((symbol, style), (f" {finding.check}: ", DIM), text, remedy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from activities.finding import FindingState
+from activities.check_result import CheckState
 from workflows.client.explanation import LineKind
 from workflows.client.runs import RunOutcome
 from workflows.client.stop_cause import StopCause
@@ -77,10 +77,10 @@ CAUSES: Final = {
 }
 """A stop cause in words."""
 
-FINDINGS: Final = {
-    FindingState.OK: ("✓", GOOD),
-    FindingState.WARNING: ("!", WARNING),
-    FindingState.FAILED: ("✗", BAD),
+CHECKS: Final = {
+    CheckState.OK: ("✓", GOOD),
+    CheckState.WARNING: ("!", WARNING),
+    CheckState.FAILED: ("✗", BAD),
 }
 """Symbol and colour of what ``doctor`` finds."""
 

@@ -15,8 +15,8 @@ from temporalio import exceptions
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 
+from activities.check_result import CheckResult, CheckState
 from activities.diagnosis import DiagnoseResponse, describe_skew
-from activities.finding import Finding, FindingState
 from activities.product_version import read_product_version
 from workflows.call import root_cause
 from workflows.client.errors import ReleaseClientError, translate_errors
@@ -42,7 +42,7 @@ class Doctor:
         self._client = client
         self._task_queue = task_queue
 
-    async def examine(self, target: Target | None = None) -> list[Finding]:
+    async def examine(self, target: Target | None = None) -> list[CheckResult]:
         """Return what was found, in the order in which one thing depends on the other.
 
         What cannot be looked at is a finding, too. Without a ``target`` neither function nor
@@ -54,7 +54,7 @@ class Doctor:
         except ReleaseClientError as error:
             return [describe_unreachable(error)]
         findings.append(await check_namespace(self._client))
-        if findings[-1].state is FindingState.FAILED:
+        if findings[-1].state is CheckState.FAILED:
             return findings
         findings.append(await check_search_attributes(self._client))
         check = WorkerCheck(self._client, task_queue=self._task_queue, target=target)
@@ -62,13 +62,13 @@ class Doctor:
             found = await check.run()
         except RPCError as error:
             text = f"Temporal does not say who polls {self._task_queue}: {error.message}"
-            found = [Finding(check="workers", state=FindingState.WARNING, text=text)]
+            found = [CheckResult(check="workers", state=CheckState.WARNING, text=text)]
         findings += found
         if _is_unserved(found):
             return findings
         return [*findings, *await self._ask_worker(target)]
 
-    async def _ask_worker(self, target: Target | None) -> list[Finding]:
+    async def _ask_worker(self, target: Target | None) -> list[CheckResult]:
         """Run the diagnosis of one worker, and compare clocks by when Temporal has started it."""
         before = datetime.now(UTC)
         try:
@@ -85,7 +85,7 @@ class Doctor:
             started = (await handle.describe()).start_time
         except RPCError as error:
             text = f"no workflow can be started: {error.message}"
-            return [Finding(check="worker", state=FindingState.FAILED, text=text)]
+            return [CheckResult(check="worker", state=CheckState.FAILED, text=text)]
         findings = [_compare_clocks(before, after, started)]
         try:
             answer = await handle.result()
@@ -93,54 +93,54 @@ class Doctor:
             return [*findings, self._describe_silence(error)]
         return [*findings, _compare_versions(answer.version), *answer.findings]
 
-    def _describe_silence(self, error: WorkflowFailureError) -> Finding:
+    def _describe_silence(self, error: WorkflowFailureError) -> CheckResult:
         if not isinstance(error.cause, exceptions.TimeoutError):
             text = f"the worker cannot diagnose itself: {root_cause(error.cause)}"
-            return Finding(check="worker", state=FindingState.FAILED, text=text)
+            return CheckResult(check="worker", state=CheckState.FAILED, text=text)
         seconds = f"{_ANSWER_TIMEOUT.total_seconds():.0f} s"
-        return Finding(
+        return CheckResult(
             check="worker",
-            state=FindingState.FAILED,
+            state=CheckState.FAILED,
             text=f"no worker of {self._task_queue} has answered within {seconds}",
             remedy="look at the workers' logs; one of a version before releases doctor does not "
             "know the workflow Diagnosis: update it",
         )
 
 
-def describe_unreachable(error: ReleaseClientError) -> Finding:
+def describe_unreachable(error: ReleaseClientError) -> CheckResult:
     """Describe that Temporal cannot be reached: nothing else can be looked at."""
-    return Finding(
+    return CheckResult(
         check=TEMPORAL_CHECK,
-        state=FindingState.FAILED,
+        state=CheckState.FAILED,
         text=str(error),
         remedy="check TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the network: "
         "temporal operator cluster health",
     )
 
 
-def _is_unserved(found: Sequence[Finding]) -> bool:
+def _is_unserved(found: Sequence[CheckResult]) -> bool:
     """Whether no worker would answer: none polls, or their versions are given nothing."""
-    none_polls = found[0].state is FindingState.FAILED
+    none_polls = found[0].state is CheckState.FAILED
     return none_polls or any(
-        one.check == VERSIONING_CHECK and one.state is FindingState.FAILED for one in found
+        one.check == VERSIONING_CHECK and one.state is CheckState.FAILED for one in found
     )
 
 
-def _compare_clocks(before: datetime, after: datetime, started: datetime) -> Finding:
+def _compare_clocks(before: datetime, after: datetime, started: datetime) -> CheckResult:
     """Compare this machine's clock with Temporal's, which has started something in between."""
     skew = before - started if started < before else min(after - started, timedelta())
     clocks = ("this machine's", "Temporal's")
     return describe_skew("clock", skew, clocks=clocks, at_most=_MAX_SKEW)
 
 
-def _compare_versions(worker: str) -> Finding:
+def _compare_versions(worker: str) -> CheckResult:
     ours = read_product_version()
     text = f"lambda-releases {worker} on the worker that answered"
     if worker == ours:
-        return Finding(check="version", state=FindingState.OK, text=f"{text}, as here")
-    return Finding(
+        return CheckResult(check="version", state=CheckState.OK, text=f"{text}, as here")
+    return CheckResult(
         check="version",
-        state=FindingState.WARNING,
+        state=CheckState.WARNING,
         text=f"{text}, {ours} here",
         remedy="install the same version here and there",
     )

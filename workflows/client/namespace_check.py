@@ -11,7 +11,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, GetSyste
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.finding import Finding, FindingState
+from activities.check_result import CheckResult, CheckState
 from workflows import search_attributes
 from workflows.domain.formatting import format_duration
 
@@ -20,15 +20,15 @@ _ATTRIBUTES: Final = "search attributes"
 _SHORT_RETENTION: Final = timedelta(days=1)
 
 
-async def check_server(client: Client) -> Finding:
+async def check_server(client: Client) -> CheckResult:
     """Return where Temporal answers, and in which version. Raises ``RPCError``."""
     info = await client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=_TIMEOUT)
     address = client.service_client.config.target_host
     text = f"answers at {address}, server {info.server_version or 'of unknown version'}"
-    return Finding(check="temporal", state=FindingState.OK, text=text)
+    return CheckResult(check="temporal", state=CheckState.OK, text=text)
 
 
-async def check_namespace(client: Client) -> Finding:
+async def check_namespace(client: Client) -> CheckResult:
     """Return whether the namespace exists, and how long it keeps what has ended."""
     name = client.namespace
     try:
@@ -37,29 +37,29 @@ async def check_namespace(client: Client) -> Finding:
         )
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            return Finding(
+            return CheckResult(
                 check="namespace",
-                state=FindingState.FAILED,
+                state=CheckState.FAILED,
                 text=f"there is no namespace {name}",
                 remedy="set TEMPORAL_NAMESPACE, or create it: temporal operator namespace create "
                 f"--namespace {name} --retention 30d",
             )
         text = f"{name} cannot be described: {error.message}"
-        return Finding(check="namespace", state=FindingState.WARNING, text=text)
+        return CheckResult(check="namespace", state=CheckState.WARNING, text=text)
     retention = answer.config.workflow_execution_retention_ttl.ToTimedelta()
     if timedelta() < retention < _SHORT_RETENTION:
-        return Finding(
+        return CheckResult(
             check="namespace",
-            state=FindingState.WARNING,
+            state=CheckState.WARNING,
             text=f"{name} keeps what has ended for {format_duration(retention)} only: history, "
             "explain and a rollback to the version before know no more than that",
             remedy=f"temporal operator namespace update --namespace {name} --retention 30d",
         )
     text = f"{name} keeps what has ended for {format_duration(retention)}"
-    return Finding(check="namespace", state=FindingState.OK, text=text)
+    return CheckResult(check="namespace", state=CheckState.OK, text=text)
 
 
-async def check_search_attributes(client: Client) -> Finding:
+async def check_search_attributes(client: Client) -> CheckResult:
     """Return whether the namespace has every search attribute of releases, of its type."""
     wrong, missing = list[str](), list[str]()
     try:
@@ -77,22 +77,22 @@ async def check_search_attributes(client: Client) -> Finding:
             name for name, kind in search_attributes.TYPES.items() if types.get(name, kind) != kind
         ]
     if wrong:
-        return Finding(
+        return CheckResult(
             check=_ATTRIBUTES,
-            state=FindingState.FAILED,
+            state=CheckState.FAILED,
             text=f"{', '.join(wrong)}: of another type than releases need",
             remedy="use another namespace (TEMPORAL_NAMESPACE)",
         )
     if missing:
         commands = "; ".join(_make_command(client.namespace, name) for name in missing)
-        return Finding(
+        return CheckResult(
             check=_ATTRIBUTES,
-            state=FindingState.FAILED,
+            state=CheckState.FAILED,
             text=f"{', '.join(missing)} missing in namespace {client.namespace}",
             remedy=f"start a worker, which registers them where it may, or run: {commands}",
         )
     text = f"all {len(search_attributes.TYPES)} are registered"
-    return Finding(check=_ATTRIBUTES, state=FindingState.OK, text=text)
+    return CheckResult(check=_ATTRIBUTES, state=CheckState.OK, text=text)
 
 
 async def _is_known(client: Client, name: str) -> bool:

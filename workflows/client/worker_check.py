@@ -10,7 +10,7 @@ from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.finding import Finding, FindingState
+from activities.check_result import CheckResult, CheckState
 from workflows.client.queue_workers import QueueWorker, list_queue_workers
 from workflows.domain.target import Target
 
@@ -26,7 +26,7 @@ class WorkerCheck:
         self._task_queue = task_queue
         self._target = target
 
-    async def run(self) -> list[Finding]:
+    async def run(self) -> list[CheckResult]:
         """Return one finding for each worker, and those about all of them.
 
         The first one fails where no worker polls. Raises ``RPCError``.
@@ -36,7 +36,7 @@ class WorkerCheck:
             return [self._describe_absence()]
         now = datetime.now(UTC)
         findings = [
-            Finding(check=_WORKERS, state=FindingState.OK, text=worker.describe(now))
+            CheckResult(check=_WORKERS, state=CheckState.OK, text=worker.describe(now))
             for worker in workers
         ]
         findings += self._check_accounts(workers)
@@ -44,22 +44,22 @@ class WorkerCheck:
             findings.append(await self._check_deployment(deployment, workers))
         return findings
 
-    def _describe_absence(self) -> Finding:
+    def _describe_absence(self) -> CheckResult:
         queue = self._task_queue
-        return Finding(
+        return CheckResult(
             check=_WORKERS,
-            state=FindingState.FAILED,
+            state=CheckState.FAILED,
             text=f"no worker polls task queue {queue}",
             remedy=f"start one with: RELEASES_TASK_QUEUE={queue} python worker.py; or name another "
             "queue with --task-queue",
         )
 
-    def _check_accounts(self, workers: Sequence[QueueWorker]) -> Iterator[Finding]:
+    def _check_accounts(self, workers: Sequence[QueueWorker]) -> Iterator[CheckResult]:
         served = sorted({str(worker.served) for worker in workers if worker.served})
         if len(served) > 1:
-            yield Finding(
+            yield CheckResult(
                 check=_WORKERS,
-                state=FindingState.FAILED,
+                state=CheckState.FAILED,
                 text=f"workers of different accounts or regions share {self._task_queue}: "
                 f"{', '.join(served)}",
                 remedy="give each account and region a queue of its own (RELEASES_TASK_QUEUE)",
@@ -74,14 +74,14 @@ class WorkerCheck:
         )
         if not is_served:
             where = " in ".join(filter(None, (f"account {target.account}", target.region)))
-            yield Finding(
+            yield CheckResult(
                 check=_WORKERS,
-                state=FindingState.FAILED,
+                state=CheckState.FAILED,
                 text=f"no worker of {self._task_queue} serves {where}, where {target} is",
                 remedy="name the queue of that account and region with --task-queue",
             )
 
-    async def _check_deployment(self, name: str, workers: Sequence[QueueWorker]) -> Finding:
+    async def _check_deployment(self, name: str, workers: Sequence[QueueWorker]) -> CheckResult:
         """Check that the current version of a deployment has a worker: new releases go to it."""
         builds = sorted(
             {worker.build_id for worker in workers if worker.deployment == name and worker.build_id}
@@ -95,23 +95,23 @@ class WorkerCheck:
             )
         except RPCError as error:
             text = f"deployment {name}: its current version is not known: {error.message}"
-            return Finding(check=VERSIONING_CHECK, state=FindingState.WARNING, text=text)
+            return CheckResult(check=VERSIONING_CHECK, state=CheckState.WARNING, text=text)
         routing = answer.worker_deployment_info.routing_config
         current = routing.current_deployment_version.build_id
         if current in builds:
             text = f"build {current} of deployment {name} is current; builds served: {served}"
-            return Finding(check=VERSIONING_CHECK, state=FindingState.OK, text=text)
+            return CheckResult(check=VERSIONING_CHECK, state=CheckState.OK, text=text)
         if current:
-            return Finding(
+            return CheckResult(
                 check=VERSIONING_CHECK,
-                state=FindingState.FAILED,
+                state=CheckState.FAILED,
                 text=f"build {current} of deployment {name} is current, and no worker runs it",
                 remedy=f"start a worker of build {current}, or make another one current: "
                 f"{self._make_command(name, builds[-1])}",
             )
-        return Finding(
+        return CheckResult(
             check=VERSIONING_CHECK,
-            state=FindingState.FAILED,
+            state=CheckState.FAILED,
             text=f"deployment {name} has no current version: its workers get no new release",
             remedy=self._make_command(name, builds[-1]),
         )

@@ -1,4 +1,4 @@
-"""A finding: one thing that was looked at, whether it is in order, and what to do if not."""
+"""The result of one check: whether something is in order, and what to do if not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 
-class FindingState(StrEnum):
+class CheckState(StrEnum):
     """Whether something is in order.
 
     ``WARNING``: not known, or wrong for some releases only. ``FAILED``: no release can succeed.
@@ -18,12 +18,12 @@ class FindingState(StrEnum):
     FAILED = "failed"
 
 
-class Finding(BaseModel):
+class CheckResult(BaseModel):
     """What was looked at, what was found, and the remedy; empty where there is nothing to do."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     check: str
-    state: FindingState
+    state: CheckState
     text: str
     remedy: str = ""
