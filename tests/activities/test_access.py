@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -322,3 +325,30 @@ def test_function_of_an_unclear_name_has_no_references_of_its_own() -> None:
 def test_malformed_limit_is_refused_by_its_setting(settings: dict[str, str], problem: str) -> None:
     with pytest.raises(AccessSettingError, match=problem):
         Access.parse(**settings)
+
+
+# --- the page ---
+
+
+def test_actions_of_the_security_page_are_aws_s() -> None:
+    """The policy is JSON, and each action of it is an operation that botocore knows."""
+    page = (ROOT / "docs/security.md").read_text()
+    text = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
+    policy = json.loads(text)
+    actions = [
+        action
+        for statement in policy["Statement"]
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    ]
+    left_out = re.findall(r"`(lambda:\w+)`", page.partition("what IAM adds")[2])
+    assert len(left_out) >= 9
+    assert not set(actions) & set(left_out)
+    session = botocore.session.get_session()
+    for action in (*actions, *left_out):
+        service, name = action.split(":")
+        known = session.get_service_model(service).operation_names
+        assert {"InvokeFunction": "Invoke", "GetObjectVersion": "GetObject"}.get(
+            name, name
+        ) in known, action

@@ -114,6 +114,19 @@ async def test_reference_of_another_function_ends_the_release_unread(harness: Ha
     harness.assert_restored()
 
 
+async def test_undo_of_a_function_that_is_no_longer_served_waits(harness: Harness) -> None:
+    """A limit that is narrowed under a release keeps its alias until a person mends it."""
+    async with run_limited(harness) as limited:
+        handle = await limited.begin_until("baking", **CANARY)
+    async with run_limited(harness, functions="payments") as limited:
+        await limited.send("abort", reason="no")
+        await limited.wait_for_note("RELEASES_FUNCTIONS=payments", seconds=120)
+    async with run_limited(harness) as limited:
+        end = await limited.finish(handle)
+    assert end.kind == "ReleaseRolledBack", end
+    harness.assert_restored()
+
+
 async def test_secret_is_not_copied_by_an_activity_called_alone(harness: Harness) -> None:
     harness.aws.parameters["/prod/password"] = "x"
     variables = {"PASSWORD": "{{resolve:ssm:/prod/password}}"}
