@@ -87,7 +87,7 @@ file.
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from activities.access import Access, AccessGuard
+from activities.access import Access, FunctionGuard, limit_operation
 from activities.account import Account
 from activities.aliases import Aliases
 from activities.cloudwatch.alarms import Alarms
@@ -123,7 +123,8 @@ def list_operations(
     for one that is not. Without ``access`` there are no limits.
     """
     access = access or Access()
-    aws = AccessGuard(aws, access)
+    if access.functions is not None:
+        aws = FunctionGuard(aws, access.functions)
     groups: tuple[OperationGroup, ...] = (
         Functions(aws, access.references),
         Versions(aws),
@@ -148,4 +149,7 @@ def list_operations(
         Metrics(aws),
         Diagnosis(aws),
     )
-    return [activity for group in groups for activity in group.list_activities()]
+    activities = [activity for group in groups for activity in group.list_activities()]
+    if access.operations is None:
+        return activities
+    return [limit_operation(activity, access) for activity in activities]

@@ -7,13 +7,14 @@ before anything is sent, as ``Denied``, and the failure names the setting (``doc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from temporalio import activity
 
-from activities.errors import AwsError
+from activities.errors import AwsError, to_activity_failure
 from activities.function_scope import FUNCTIONS_SETTING, FunctionScope
 from activities.operation import AwsWithDownloads
 from activities.reference_scope import (
@@ -149,39 +150,50 @@ class Access:
         )
 
 
-class AccessGuard:
-    """The port to AWS of a worker that has limits."""
+class FunctionGuard:
+    """The port to AWS of a worker that touches some functions only."""
 
-    def __init__(self, aws: AwsWithDownloads, access: Access) -> None:
-        """Let through to ``aws`` what ``access`` allows."""
+    def __init__(self, aws: AwsWithDownloads, scope: FunctionScope) -> None:
+        """Let through to ``aws`` what is about a function of ``scope``, or not of AWS Lambda."""
         self._aws = aws
-        self._access = access
+        self._scope = scope
 
     async def call(
         self, service: str, operation: str, parameters: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Send one request, once; see :class:`~activities.operation.Aws`.
 
-        ``OperationNotServed`` where the activity that sends it is not served, and
         ``FunctionNotServed`` where it is about another function.
         """
-        if activity.in_activity():
-            self._refuse_operation(activity.info())
-        if service == "lambda" and self._access.functions is not None:
-            await self._access.functions.check(self._aws, operation, parameters)
+        if service == "lambda":
+            await self._scope.check(self._aws, operation, parameters)
         return await self._aws.call(service, operation, parameters)
 
     async def download(self, url: str, *, limit: int) -> bytes:
         """Return the content of a presigned URL, at most ``limit`` bytes."""
         return await self._aws.download(url, limit=limit)
 
-    def _refuse_operation(self, info: activity.Info) -> None:
-        if not self._access.serves(info.activity_type, workflow_type=info.workflow_type):
-            raise AwsError(
-                info.activity_type,
-                OPERATION_NOT_SERVED,
-                f"this worker does not serve it ({OPERATIONS_SETTING}); nothing was sent",
-            )
+
+def limit_operation(
+    serve: Callable[..., Coroutine[Any, Any, Any]], access: Access
+) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """Return an activity that fails as ``OperationNotServed`` for callers who are not served.
+
+    Not in the port to AWS: activities share calls there, and one caller's refusal would meet all.
+    """
+    name = serve.__name__
+
+    async def run(*args: Any) -> Any:
+        workflow_type = activity.info().workflow_type if activity.in_activity() else None
+        if not access.serves(name, workflow_type=workflow_type):
+            problem = f"this worker does not serve it ({OPERATIONS_SETTING}); nothing was sent"
+            refusal = AwsError(name, OPERATION_NOT_SERVED, problem)
+            raise to_activity_failure(refusal, attempt=1, once=True)
+        return await serve(*args)
+
+    # Its annotations tell Temporal what to decode; its definition, in __dict__, is not copied.
+    functools.update_wrapper(run, serve, updated=())
+    return activity.defn(name=name)(run)
 
 
 def _parse_operations(text: str) -> frozenset[str] | None:
@@ -193,4 +205,6 @@ def _parse_operations(text: str) -> frozenset[str] | None:
         )
     if _ALL in names:
         return None
-    return frozenset(names - {_RELEASE}) | (RELEASE_OPERATIONS if _RELEASE in names else set())
+    return frozenset(names - {_RELEASE}) | (
+        RELEASE_OPERATIONS if _RELEASE in names else frozenset[str]()
+    )

@@ -41,7 +41,8 @@ async def call_alone(workers: Workers, queue: str, name: str, request: dict[str,
         match failure.cause:
             case ApplicationError() as cause:
                 return f"{cause.type}: {cause.message}"
-        raise
+            case _:
+                raise
     return ""
 
 
@@ -54,7 +55,7 @@ async def test_worker_process_keeps_its_limits(workers: Workers) -> None:
     workers.start("limited", queue, AWS_ENDPOINT_URL=stub.url, RELEASES_FUNCTIONS="checkout-*")
     await workers.wait_until_polling(queue)
     variables = {"PASSWORD": "{{resolve:ssm:/prod/password}}"}
-    refused = {
+    refused: dict[str, tuple[str, str, dict[str, Any]]] = {
         "RELEASES_OPERATIONS": ("delete_function", CHECKOUT, {"Qualifier": "1"}),
         "RELEASES_FUNCTIONS": ("get_function", PAYMENTS, {}),
         "RELEASES_REFERENCES": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ RELEASING = frozenset(each.__name__ for each in WORKFLOWS)
 
 
 @asynccontextmanager
-async def run_limited(harness: Harness, **settings: str) -> AsyncIterator[Harness]:
+async def run_limited(harness: Harness, **settings: str) -> AsyncGenerator[Harness]:
     """Run a worker of this test's own, with the settings of an operator."""
     queue = f"limited-{harness.function}"
     address = harness.client.service_client.config.target_host
