@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import re
 from dataclasses import replace
@@ -16,6 +17,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import list_operations
 from activities.access import OTHER_OPERATIONS, RELEASE_OPERATIONS, Access, AccessSettingError
+from activities.cloudwatch.alarms import DescribeAlarmsRequest
 from activities.configuration import Environment
 from activities.errors import AwsError, Fault
 from activities.event_source_mapping_models import (
@@ -42,10 +44,16 @@ async def run(
     aws: FakeLambda, access: Access, name: str, *requests: object, workflow: str | None = "Rollout"
 ) -> Any:
     """Run an activity as a worker with these limits does, for a workflow of this type."""
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, activity_type=name, workflow_type=workflow)
+    environment = environment_of(name, workflow)
     activities = {each.__name__: each for each in list_operations(aws, access)}
     return await environment.run(activities[name], *requests)
+
+
+def environment_of(name: str, workflow: str | None) -> ActivityEnvironment:
+    """The surroundings of an activity that a workflow of this type calls; None: nobody's."""
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, activity_type=name, workflow_type=workflow)
+    return environment
 
 
 def limit(**settings: str) -> Access:
@@ -124,6 +132,24 @@ async def test_operation_is_served_where_the_operator_says_so(
     request = DeleteFunctionRequest(function_name="checkout", confirm="checkout")
     await run(port, limit(operations=operations), "delete_function", request, workflow=None)
     assert port.count("delete_function") == 1
+
+
+async def test_refusal_does_not_reach_a_release_that_shares_the_call(port: FakeLambda) -> None:
+    port.alarms |= {"ours": "OK", "theirs": "OK"}
+    access = limit(operations="get_alias")
+    activities = {each.__name__: each for each in list_operations(port, access)}
+    read = activities["describe_alarms"]
+    alone, ours = await asyncio.gather(
+        environment_of("describe_alarms", None).run(
+            read, DescribeAlarmsRequest(alarm_names=["theirs"])
+        ),
+        environment_of("describe_alarms", "Rollout").run(
+            read, DescribeAlarmsRequest(alarm_names=["ours"])
+        ),
+        return_exceptions=True,
+    )
+    assert isinstance(alone, ApplicationError)
+    assert [alarm.alarm_name for alarm in ours.alarms] == ["ours"]
 
 
 # --- functions ---
