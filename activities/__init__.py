@@ -94,7 +94,7 @@ from activities.cloudwatch.alarms import Alarms
 from activities.cloudwatch.metrics import Metrics
 from activities.concurrency import ReservedConcurrency
 from activities.constraints import Constraints
-from activities.diagnosis import Diagnosis
+from activities.diagnosis import WorkerDiagnosis
 from activities.event_source_mappings import EventSourceMappings
 from activities.functions import Functions
 from activities.identity import Identity
@@ -147,7 +147,7 @@ def list_operations(
         Images(aws),
         Alarms(aws),
         Metrics(aws),
-        Diagnosis(aws),
+        WorkerDiagnosis(aws),
     )
     activities = [activity for group in groups for activity in group.list_activities()]
     if access.operations is None:

@@ -44,7 +44,7 @@ class DiagnoseResponse(Response):
     findings: list[CheckResult]
 
 
-class Diagnosis(OperationGroup):
+class WorkerDiagnosis(OperationGroup):
     """What a worker knows of itself."""
 
     @operation(_POLICY)

@@ -9,7 +9,7 @@ import pytest
 
 from activities.aws import Connection
 from activities.check_result import CheckResult, CheckState
-from activities.diagnosis import DiagnoseRequest, Diagnosis, describe_skew
+from activities.diagnosis import DiagnoseRequest, WorkerDiagnosis, describe_skew
 from activities.permission_needs import NEEDS
 from tests.fake_lambda import FakeLambda
 
@@ -18,7 +18,7 @@ OPERATE = (Path(__file__).parents[2] / "docs" / "operate.md").read_text()
 
 
 async def diagnose(port: FakeLambda, request: DiagnoseRequest = CHECKOUT) -> list[CheckResult]:
-    return (await Diagnosis(port).diagnose(request)).findings
+    return (await WorkerDiagnosis(port).diagnose(request)).findings
 
 
 def list_problems(findings: list[CheckResult]) -> list[tuple[CheckState, str, str]]:
@@ -108,7 +108,7 @@ async def test_refused_credentials_are_a_finding_with_advice(port: FakeLambda) -
 
 
 async def test_clock_of_aws_is_compared_by_the_date_of_an_answer(aws: Connection) -> None:
-    findings = (await Diagnosis(aws).diagnose(DiagnoseRequest())).findings
+    findings = (await WorkerDiagnosis(aws).diagnose(DiagnoseRequest())).findings
     [clock] = [finding for finding in findings if finding.check == "clock"]
     assert clock.state is CheckState.OK
     assert clock.text.startswith("the worker's clock and AWS's agree")

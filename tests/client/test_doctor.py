@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
@@ -169,6 +169,25 @@ async def test_deployment_without_a_current_version_is_a_problem(
     assert versioned.remedy.endswith(
         f"set-current-version --namespace default --deployment-name {name} --build-id b1"
     )
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({"target": {"function": "check out"}}, "target.function"),
+        ({"targets": {}}, "targets"),
+        ({"target": {"function": "checkout", "alias": "7"}}, "target.alias"),
+    ],
+)
+async def test_malformed_input_of_a_diagnosis_ends_it_at_once(
+    releases: ReleaseClient, harness: Harness, document: dict[str, Any], problem: str
+) -> None:
+    handle = await releases.temporal.start_workflow(
+        "Diagnosis", document, id=f"diagnosis-{next(_numbers)}", task_queue=harness.queue
+    )
+    with pytest.raises(WorkflowFailureError, match="failed") as failure:
+        await handle.result()
+    assert problem in str(failure.value.cause)
 
 
 async def test_namespace_that_is_not_there_is_a_problem(releases: ReleaseClient) -> None:

@@ -119,6 +119,22 @@ async def test_new_schedule_has_an_outlook_of_three_times(
 
 
 @pytest.mark.parametrize(
+    ("at", "problem"),
+    [("2099-03-29T02:30", "does not exist"), ("2099-10-25T02:30", "comes twice")],
+)
+async def test_single_time_in_the_hour_of_a_clock_change_is_warned_of(
+    releases: ReleaseClient, harness: Harness, schedule_id: str, at: str, problem: str
+) -> None:
+    once = ScheduleTimes.model_validate({"at": at, "time_zone": "Europe/Berlin"})
+    outlook = await releases.schedules.create(
+        schedule_id, make_request(harness), once, task_queue=harness.queue
+    )
+    [warning] = outlook.warnings
+    assert outlook.next_at == (once.once_at,)
+    assert f"02:30 {problem} in Europe/Berlin" in warning
+
+
+@pytest.mark.parametrize(
     "times", [{"cron": ["0 0 30 2 *"]}, {"calendars": [{"month": "2", "dayOfMonth": "31"}]}]
 )
 async def test_schedule_that_never_starts_is_warned_of(

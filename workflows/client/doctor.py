@@ -26,7 +26,7 @@ from workflows.client.namespace_check import (
     check_server,
 )
 from workflows.client.worker_check import VERSIONING_CHECK, WorkerCheck
-from workflows.diagnosis_run import DiagnosisRequest
+from workflows.diagnosis import DiagnosisRequest
 from workflows.domain.target import Target
 
 _ANSWER_TIMEOUT: Final = timedelta(seconds=60)

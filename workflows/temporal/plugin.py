@@ -13,7 +13,7 @@ from typing import Any, cast
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import Worker, WorkerConfig
 
-from workflows.diagnosis_run import DiagnosisRun
+from workflows.diagnosis import Diagnosis
 from workflows.eviction import IDLE_WORKFLOWS
 from workflows.past_packages import read_past_package
 from workflows.past_rollouts import (
@@ -31,7 +31,7 @@ from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
 from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
 
-WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan, DiagnosisRun)
+WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan, Diagnosis)
 
 
 class LambdaReleases(SimplePlugin):

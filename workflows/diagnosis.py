@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from temporalio import workflow
 
-from activities.diagnosis import DiagnoseRequest, DiagnoseResponse, Diagnosis
+from activities.diagnosis import DiagnoseRequest, DiagnoseResponse, WorkerDiagnosis
 from workflows.call import call
 from workflows.domain.inputs import Input
 from workflows.domain.target import Target
@@ -20,8 +20,8 @@ class DiagnosisRequest(Input):
     target: Target | None = None
 
 
-@workflow.defn(name="Diagnosis")
-class DiagnosisRun:
+@workflow.defn
+class Diagnosis:
     """Ask one worker of the queue for its diagnosis."""
 
     @workflow.run
@@ -29,7 +29,7 @@ class DiagnosisRun:
         """Return what the worker finds. What does not work is a finding, and no failure."""
         target = request.target
         return await call(
-            Diagnosis.diagnose,
+            WorkerDiagnosis.diagnose,
             DiagnoseRequest(
                 function_name=target.function if target else None,
                 alias=target.alias if target else None,
