@@ -22,6 +22,7 @@ from activities.permission_needs import NEEDS, PermissionNeed
 _CHECK: Final = "permissions"
 _ASSUMED_ROLE: Final = re.compile(r"arn:([\w-]+):sts::(\d{12}):assumed-role/([^/]+)/.*")
 _MOST_PAGES: Final = 10
+_SIMULATED: Final = "simulated by IAM"
 
 _TRIED: Final[Mapping[str, tuple[str, str]]] = {
     "lambda:GetFunction": ("lambda", "get_function"),
@@ -56,8 +57,10 @@ class PermissionCheck:
             text = f"{self._caller} may do everything in its account"
             return [CheckResult(check=_CHECK, state=CheckState.OK, text=text)]
         try:
-            verdicts, how = await self._simulate(await self._find_principal()), "simulated by IAM"
-            reason = ""
+            verdicts, conditions = await self._simulate(await self._find_principal())
+            how = _SIMULATED
+            keys = ", ".join(sorted(conditions))
+            reason = f"it depends on {keys}" if keys else "IAM has not decided it"
         except AwsError as error:
             verdicts, how, reason = await self._try_reads(), "tried", str(error)
         return list(self._summarize(verdicts, how, reason))
@@ -75,13 +78,17 @@ class PermissionCheck:
             return f"arn:{partition}:iam::{account}:role/{name}"
         return str(answer["Role"]["Arn"])
 
-    async def _simulate(self, principal: str) -> dict[str, bool]:
-        """Ask IAM what each action is decided as. Raises ``AwsError`` where it does not say."""
+    async def _simulate(self, principal: str) -> tuple[dict[str, bool], set[str]]:
+        """Have IAM decide each action. Raises ``AwsError`` where it does not.
+
+        An action that is denied only for want of a condition key, such as a tag of the function, is
+        undecided. The second of the pair are those keys.
+        """
         by_resource: defaultdict[str, list[str]] = defaultdict(list)
         for need in NEEDS:
             for action in need.actions:
                 by_resource[self._resource_of(need, action)].append(action)
-        verdicts: dict[str, bool] = {}
+        verdicts, conditions = dict[str, bool](), set[str]()
         for resource, actions in by_resource.items():
             request: dict[str, Any] = {
                 "PolicySourceArn": principal,
@@ -92,11 +99,15 @@ class PermissionCheck:
                 answer = await self._aws.call("iam", "simulate_principal_policy", request)
                 for result in answer.get("EvaluationResults", ()):
                     action = str(result.get("EvalActionName"))
-                    verdicts[action] = result.get("EvalDecision") == "allowed"
+                    is_allowed = result.get("EvalDecision") == "allowed"
+                    missing: list[str] = result.get("MissingContextValues") or []
+                    conditions.update(missing)
+                    if is_allowed or not missing:
+                        verdicts[action] = is_allowed
                 if not answer.get("IsTruncated"):
                     break
                 request["Marker"] = answer.get("Marker")
-        return verdicts
+        return verdicts, conditions
 
     # --- tried -----------------------------------------------------------------------------------
 
@@ -160,8 +171,10 @@ class PermissionCheck:
             yield CheckResult(
                 check=_CHECK,
                 state=CheckState.WARNING,
-                text=f"not verified: {', '.join(unknown)} ({reason or 'IAM did not say'})",
-                remedy="allow iam:SimulatePrincipalPolicy and iam:GetRole to the worker's role, on "
+                text=f"not verified: {', '.join(unknown)} ({reason})",
+                remedy=""
+                if how == _SIMULATED
+                else "allow iam:SimulatePrincipalPolicy and iam:GetRole to the worker's role, on "
                 "itself, to have them checked",
             )
 

@@ -84,6 +84,14 @@ async def test_reads_are_tried_where_iam_may_not_be_asked(checkout: FakeLambda) 
     assert not checkout.writes
 
 
+async def test_action_that_depends_on_a_tag_is_not_verified(checkout: FakeLambda) -> None:
+    checkout.denied_actions.add("lambda:UpdateAlias")
+    checkout.unknown_conditions["lambda:UpdateAlias"] = "aws:ResourceTag/team"
+    [(state, text, remedy)] = list_problems(await diagnose(checkout))
+    assert (state, remedy) == (CheckState.WARNING, "")
+    assert text == "not verified: lambda:UpdateAlias (it depends on aws:ResourceTag/team)"
+
+
 async def test_missing_function_is_a_finding(port: FakeLambda) -> None:
     [(state, text, _)] = list_problems(await diagnose(port))
     assert state is CheckState.FAILED

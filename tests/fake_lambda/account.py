@@ -102,7 +102,8 @@ class Account:
     ``missing_images``. ``signed`` are the hashes of signed packages; ``signing_policies`` (Warn,
     Enforce) are by the ARN of a code signing configuration. ``deleted_layers``,
     ``unreadable_keys`` (KMS) and ``blocked_runtimes`` are what AWS does not take any more.
-    ``denied_actions`` are what IAM denies to the worker's role, by its own account of it.
+    ``denied_actions`` are what IAM denies to the worker's role, by its own account of it;
+    ``unknown_conditions`` are the condition keys that it lacks to decide one.
     ``package_url`` and ``signature`` make the addresses that GetFunction gives of packages.
     """
 
@@ -125,6 +126,7 @@ class Account:
     deleted_layers: set[str] = field(default_factory=set)
     unreadable_keys: set[str] = field(default_factory=set)
     denied_actions: set[str] = field(default_factory=set)
+    unknown_conditions: dict[str, str] = field(default_factory=dict)
     blocked_runtimes: frozenset[str] = BLOCKED_RUNTIMES
     parameters: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)

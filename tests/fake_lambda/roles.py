@@ -36,6 +36,9 @@ def simulate_principal_policy(account: Account, parameters: Parameters) -> Answe
             "EvalActionName": action,
             "EvalResourceName": resource,
             "EvalDecision": "implicitDeny" if action in account.denied_actions else "allowed",
+            "MissingContextValues": [
+                key for name, key in account.unknown_conditions.items() if name == action
+            ],
         }
         for action in parameters["ActionNames"]
         for resource in parameters["ResourceArns"]
