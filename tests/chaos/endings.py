@@ -11,6 +11,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
+    WorkflowContinuedAsNewError,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
@@ -72,6 +73,20 @@ async def wait_until_ended(handle: WorkflowHandle[Any, Any]) -> None:
         else:
             return
         await asyncio.sleep(0.3)
+
+
+async def find_last_run(
+    client: Client, first: WorkflowHandle[Any, Any]
+) -> WorkflowHandle[Any, Any]:
+    """Wait until a workflow has ended, over all runs in which it continued; return its last."""
+    run = first
+    while True:
+        try:
+            await wait_until_ended(run)
+        except WorkflowContinuedAsNewError as error:
+            run = client.get_workflow_handle(run.id, run_id=error.new_execution_run_id)
+        else:
+            return run
 
 
 async def find_rollout(

@@ -212,12 +212,20 @@ class WorkerProcess:
     """A worker process, ``python worker.py``, that can be killed and restarted."""
 
     def __init__(
-        self, name: str, *, temporal: str, directory: Path, queue: str | None = None
+        self,
+        name: str,
+        *,
+        temporal: str,
+        directory: Path,
+        queue: str | None = None,
+        continue_after: int | None = None,
     ) -> None:
         """``name`` is also its task queue, unless ``queue`` is given.
 
-        It is not started yet.
+        Its releases continue in new runs after so many events, where that is given. It is not
+        started yet.
         """
+        self._continue_after = continue_after
         self._name = name
         self._queue = queue or name
         self._temporal = temporal
@@ -234,12 +242,15 @@ class WorkerProcess:
             "TEMPORAL_ADDRESS": self._temporal,
         }
         self._environment |= {"RELEASES_TASK_QUEUE": self._queue}
+        if self._continue_after is not None:
+            self._environment["CONTINUE_AFTER"] = str(self._continue_after)
         self._spawn()
 
     def _spawn(self) -> None:
+        is_short = self._continue_after is not None
         self._process = Process.start(
             self._name,
-            [sys.executable, "worker.py"],
+            [sys.executable, "tests/survival/short_histories.py" if is_short else "worker.py"],
             environment=self._environment,
             directory=ROOT,
             log=self._log,
