@@ -143,7 +143,7 @@ def list_operations(
         VersionComparison(aws),
         Triggers(aws),
         Probes(aws),
-        LatestComparison(aws),
+        LatestComparison(aws, access.references),
         Images(aws),
         Alarms(aws),
         Metrics(aws),

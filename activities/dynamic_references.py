@@ -61,6 +61,8 @@ class SecretReference:
 
 Reference = ParameterReference | SecretReference
 
+INVALID_REFERENCE: Final = "InvalidReference"
+
 REFERENCE_NOT_SERVED: Final = "ReferenceNotServed"
 
 _OPENING: Final = "{{resolve:"
@@ -121,15 +123,7 @@ async def resolve_references(
     ``ReferenceNotServed`` (Denied) for one that is not in the ``scope`` of the function: then
     nothing is read. AWS's own errors (no access, a disabled key) are passed on.
     """
-    variable_by_reference = _list_references(variables)
-    for reference, variable in variable_by_reference.items():
-        if not scope.holds(reference.resource, function=function):
-            raise AwsError(
-                "resolve",
-                REFERENCE_NOT_SERVED,
-                f"environment variable {variable}: it refers to what this worker does not resolve "
-                f"for this function ({REFERENCES_SETTING}={scope}); nothing was sent",
-            )
+    variable_by_reference = check_references(variables, function=function, scope=scope)
     resolved = await _read_parameters(
         aws,
         {
@@ -152,8 +146,35 @@ async def resolve_references(
     }
 
 
+def extract_references(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the references alone of each variable that has some, as they are written."""
+    written = {
+        variable: "".join(match[0] for match in _REFERENCE.finditer(value))
+        for variable, value in variables.items()
+    }
+    return {variable: text for variable, text in written.items() if text}
+
+
+def check_references(
+    variables: Mapping[str, str], *, function: str, scope: ReferenceScope
+) -> dict[Reference, str]:
+    """Return the references in the variables, each with a variable that uses it.
+
+    Raises as :func:`resolve_references` does before it reads anything.
+    """
+    variable_by_reference = _list_references(variables)
+    for reference, variable in variable_by_reference.items():
+        if not scope.holds(reference.resource, function=function):
+            raise AwsError(
+                "resolve",
+                REFERENCE_NOT_SERVED,
+                f"environment variable {variable}: it refers to what this worker does not resolve "
+                f"for this function ({REFERENCES_SETTING}={scope}); nothing was sent",
+            )
+    return variable_by_reference
+
+
 def _list_references(variables: Mapping[str, str]) -> dict[Reference, str]:
-    """Return the references in the variables, each with a variable that uses it."""
     variable_by_reference: dict[Reference, str] = {}
     for variable, value in variables.items():
         try:
@@ -233,4 +254,4 @@ def _select_member(text: str, key: str, variable: str) -> str:
 
 
 def _invalid_reference_error(variable: str, problem: str) -> AwsError:
-    return AwsError("resolve", "InvalidReference", f"environment variable {variable}: {problem}")
+    return AwsError("resolve", INVALID_REFERENCE, f"environment variable {variable}: {problem}")

@@ -14,12 +14,14 @@ from pydantic import AwareDatetime, Field
 from temporalio import activity
 
 from activities.configuration_response import FunctionConfiguration
+from activities.dynamic_references import check_references
 from activities.errors import AwsError
 from activities.function_content import find_unreadable_part, get_package_identity, to_settings
 from activities.function_models import FunctionCodeLocation
 from activities.latest_users import find_latest_user
-from activities.operation import SETTLE, OperationGroup, operation
+from activities.operation import SETTLE, Aws, OperationGroup, operation
 from activities.published_versions import PublishedVersions
+from activities.reference_scope import ALL_REFERENCES, ReferenceScope
 from activities.settling import poll_until_settled, raise_if_failed
 from activities.shapes import FunctionName, Integer, PublishedVersionNumber, Request, Response
 from activities.temporal_client import find_client
@@ -39,7 +41,8 @@ class CompareLatestRequest(Request):
     ``superseded`` is the RevisionId from before a change of the caller's, which is waited for.
     Without it ``$LATEST`` is read as it is. With ``rollout``, the workflow id of a release, and
     ``started_at`` other releases that use ``$LATEST`` are searched for, and waited for up to
-    ``patience_seconds``.
+    ``patience_seconds``. ``references`` are the dynamic references of variables that are to be
+    written: those that may not be resolved are refused before anything is read.
     """
 
     function_name: FunctionName
@@ -48,6 +51,7 @@ class CompareLatestRequest(Request):
     rollout: Annotated[str, Field(pattern=r"^[^'\"\\]+$")] | None = None
     started_at: AwareDatetime | None = None
     patience_seconds: Integer = 0
+    references: dict[str, str] | None = None
 
 
 class SettingDifference(Response):
@@ -87,6 +91,11 @@ class CompareLatestResponse(Response):
 class LatestComparison(OperationGroup):
     """The operation that compares ``$LATEST`` with a version."""
 
+    def __init__(self, aws: Aws, references: ReferenceScope = ALL_REFERENCES) -> None:
+        """Refuse dynamic references that are not in the scope ``references``."""
+        super().__init__(aws)
+        self._references = references
+
     @operation(SETTLE)
     async def compare_latest(self, request: CompareLatestRequest) -> CompareLatestResponse:
         """Read ``$LATEST`` and the live version, and compare all settings but the description.
@@ -95,6 +104,9 @@ class LatestComparison(OperationGroup):
         settled, as ``settle_function`` does: ``Invalid``, with AWS's reason, where that failed.
         Safe to repeat.
         """
+        check_references(
+            request.references or {}, function=request.function_name, scope=self._references
+        )
         user = await _find_user(request)
         versions = PublishedVersions(self.aws, request.function_name)
         latest = await self._read_latest(request)

@@ -7,20 +7,26 @@ a release no call of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from activities.configuration_response import FunctionConfiguration
+from activities.dynamic_references import (
+    INVALID_REFERENCE,
+    REFERENCE_NOT_SERVED,
+    extract_references,
+)
 from activities.images import Images, ResolveImageRequest
 from activities.latest_comparison import (
     CompareLatestRequest,
     CompareLatestResponse,
     LatestComparison,
 )
-from workflows.call import CallOptions, call
+from workflows.call import CallOptions, call, code_of, root_cause
 from workflows.domain.latest_rules import (
     LatestDifference,
     LatestFacts,
@@ -29,12 +35,13 @@ from workflows.domain.latest_rules import (
     find_latest_refusals,
 )
 from workflows.domain.target import Target
-from workflows.preflight_reads import or_reject
+from workflows.preflight_reads import ReleaseRejected, or_reject
 from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3Package
 
 _PATIENCE_SECONDS: Final = 300
 """How long a release waits for another one of the function that may soon be done."""
 
+_REFERENCE_CODES: Final = (REFERENCE_NOT_SERVED, INVALID_REFERENCE)
 _SUMMARY_LENGTH: Final = 200
 _COMMON_MEMBERS: Final = ("runtime", "role", "handler", "timeout", "memory_size", "architectures")
 
@@ -99,7 +106,7 @@ async def check_latest(
     may soon be done: ``report`` tells the reader of the status. Without ``report`` nothing is
     waited for. Raises :class:`~workflows.preflight_reads.ReleaseRejected` where AWS refuses a read.
     """
-    found = await or_reject(_compare(target, live, is_patient=False), field="target.function")
+    found = await _reject_reference(_compare(request, target, live, is_patient=False))
     notes: list[str] = []
     if found.user and found.is_brief:
         if report is None:
@@ -107,7 +114,7 @@ async def check_latest(
             found = found.model_copy(update={"user": None})
         else:
             report(f"Waiting for {found.user}, which uses $LATEST of this function, too")
-            comparison = _compare(target, live, is_patient=True)
+            comparison = _compare(request, target, live, is_patient=True)
             found = await or_reject(comparison, field="target.function")
     image: ResolvedImage | None = None
     takes_images = found.latest.package_type != "Zip"
@@ -126,7 +133,26 @@ async def check_latest(
     )
 
 
-async def _compare(target: Target, live: str | None, *, is_patient: bool) -> CompareLatestResponse:
+async def _reject_reference(comparison: Awaitable[CompareLatestResponse]) -> CompareLatestResponse:
+    """Await a comparison; reject the release where a reference may not be resolved, or AWS refuses.
+
+    A reference that is refused here is refused before anything is written.
+    """
+    try:
+        return await or_reject(comparison, field="target.function")
+    except ReleaseRejected as rejection:
+        cause = rejection.__cause__
+        if isinstance(cause, ActivityError) and code_of(cause) in _REFERENCE_CODES:
+            raise ReleaseRejected(f"configuration.Environment: {root_cause(cause)}") from cause
+        raise
+
+
+async def _compare(
+    request: ReleaseRequest, target: Target, live: str | None, *, is_patient: bool
+) -> CompareLatestResponse:
+    change = request.configuration
+    environment = change.environment if change else None
+    references = extract_references((environment.variables if environment else None) or {})
     text = f"Compare $LATEST with version {live}" if live else "Read $LATEST"
     return await call(
         LatestComparison.compare_latest,
@@ -136,6 +162,7 @@ async def _compare(target: Target, live: str | None, *, is_patient: bool) -> Com
             rollout=target.rollout_id,
             started_at=workflow.info().workflow_start_time,
             patience_seconds=_PATIENCE_SECONDS if is_patient else 0,
+            references=references or None,
         ),
         summary="Wait for the other release that uses $LATEST" if is_patient else text,
     )

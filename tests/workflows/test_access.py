@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -102,16 +103,46 @@ async def test_hook_that_is_not_served_rejects_the_release(harness: Harness) -> 
     assert harness.aws.writes == []
 
 
-async def test_reference_of_another_function_ends_the_release_unread(harness: Harness) -> None:
+@pytest.mark.parametrize(
+    ("reference", "problem"),
+    [
+        ("ssm:/prod/password", r"does not resolve .* \(RELEASES_REFERENCES=/{function}/\*\)"),
+        ("s3:bucket", "a dynamic reference is not"),
+    ],
+)
+async def test_reference_that_is_refused_rejects_the_release(
+    harness: Harness, reference: str, problem: str
+) -> None:
     harness.aws.parameters["/prod/password"] = "x"
-    variables = {"PASSWORD": "{{resolve:ssm:/prod/password}}"}
+    variables = {"PASSWORD": f"hunter2{{{{resolve:{reference}}}}}", "PLAIN": "hunter2"}
     async with run_limited(harness) as limited:
         end = await release(limited, configuration={"Environment": {"Variables": variables}})
-    assert end.kind == "ReleaseRolledBack"
-    assert "environment variable PASSWORD" in end.text
-    assert "(RELEASES_REFERENCES=/{function}/*)" in end.text
+    assert end.kind == "ReleaseRejected"
+    assert "configuration.Environment: resolve: environment variable PASSWORD: " in end.text
+    assert re.search(problem, end.text), end.text
+    assert "hunter2" not in end.text
     assert harness.aws.of("get_parameters") == []
-    harness.assert_restored()
+    assert harness.aws.writes == []
+
+
+async def test_reference_is_all_that_preflight_is_given_of_a_value(harness: Harness) -> None:
+    harness.aws.parameters[f"/{harness.function}/token"] = "x"
+    token = f"{{{{resolve:ssm:/{harness.function}/token}}}}"
+    variables = {"TOKEN": f"hunter2{token}", "PLAIN": "hunter2"}
+    end = await harness.release(
+        artifact=harness.package("three"),
+        configuration={"Environment": {"Variables": variables}},
+        **CANARY,
+    )
+    assert end.kind == "Completed", end
+    history = await harness.rollout.fetch_history()
+    inputs = [
+        event.activity_task_scheduled_event_attributes.input.payloads[0].data.decode()
+        for event in history.events
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "compare_latest"
+    ]
+    assert token in inputs[0]
+    assert "hunter2" not in "".join(inputs)
 
 
 async def test_undo_of_a_function_that_is_no_longer_served_waits(harness: Harness) -> None:
