@@ -245,6 +245,7 @@ async def harness(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sec
             "TEMPORAL_ADDRESS": server.address,
             "RELEASES_TASK_QUEUE": queue,
             "RELEASES_METRICS": metrics,
+            "RELEASES_REFERENCES": "/password,api",
             "RELEASES_LOG_FORMAT": "json",
             "RELEASES_LOG_LEVEL": "debug",
         }
