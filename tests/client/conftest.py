@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from workflows.client import ReleaseClient, client, watch
+from workflows.client import ReleaseClient, client, control, watch
 from workflows.temporal.plugin import LambdaReleases
 
 
@@ -20,7 +20,7 @@ async def releases(temporal: WorkflowEnvironment) -> ReleaseClient:
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Timeouts of a second for workers that do not exist."""
-    monkeypatch.setattr(client, "_UPDATE_TIMEOUT", client.timedelta(seconds=1))
+    monkeypatch.setattr(control, "_UPDATE_TIMEOUT", client.timedelta(seconds=1))
     monkeypatch.setattr(client, "_QUERY_TIMEOUT", client.timedelta(seconds=1))
     monkeypatch.setattr(client, "_PLAN_TIMEOUT", client.timedelta(seconds=1))
     monkeypatch.setattr(watch, "_RESPONSE_SECONDS", 1.0)

@@ -23,8 +23,9 @@ from workflows.cli.release_file import build_document, parse_input
 from workflows.cli.render import render_plan
 from workflows.cli.upload import name_package, upload_package
 from workflows.cli.watch import watch_release
-from workflows.client.client import Handle, ReleaseClient
+from workflows.client.client import ReleaseClient
 from workflows.client.lookup import parse_target
+from workflows.client.release_start import Handle
 from workflows.request import ReleaseRequest, RollbackRequest, S3Package
 
 OptionalTargetArgument = Annotated[

@@ -8,6 +8,8 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.lookup`: finds a release by the name of its function
 - :mod:`~workflows.client.runs`: one release as Temporal lists it, and how it ended
 - :mod:`~workflows.client.run_reader`: reads runs and their endings from Temporal
+- :mod:`~workflows.client.release_start`: starts ``Release`` and ``Rollback``
+- :mod:`~workflows.client.control`: sends a control, such as an abort, to a running release
 - :mod:`~workflows.client.update`: sends an update, again where Temporal dropped it
 - :mod:`~workflows.client.watch`: watches a release until its end
 - :mod:`~workflows.client.timeline`: one line of text for each event of a history
@@ -29,6 +31,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.queue_workers`: the workers of a queue, as Temporal lists them
 """
 
-from workflows.client.client import TASK_QUEUE, Handle, ReleaseClient
+from workflows.client.client import TASK_QUEUE, ReleaseClient
+from workflows.client.release_start import Handle
 
 __all__ = ["TASK_QUEUE", "Handle", "ReleaseClient"]

@@ -27,23 +27,21 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowQueryFailedError,
 )
-from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.runtime import Runtime
 
-from activities.limits.priority import prioritize_workflow
 from workflows.call import root_cause
 from workflows.client.connection import connect_temporal
+from workflows.client.control import send_control
 from workflows.client.errors import NoSuchRelease, NoWorker, Refused, Unreachable, translate_errors
 from workflows.client.explain import explain
 from workflows.client.explanation import Explanation
 from workflows.client.history import read_facts
 from workflows.client.lookup import find_rollout, find_run, find_workflow, generate_workflow_id
 from workflows.client.rejudge import Rejudgement, rejudge
+from workflows.client.release_start import Handle, start_release
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
-from workflows.client.update import execute_update
 from workflows.client.watch import Watch, WatchUpdate
 from workflows.control_requests import (
     ApproveRequest,
@@ -53,27 +51,17 @@ from workflows.control_requests import (
     ResumeRequest,
 )
 from workflows.domain.rules import Rules
-from workflows.domain.status import Phase, ReleaseStatus
+from workflows.domain.status import ReleaseStatus
 from workflows.domain.target import Target
 from workflows.plan import ReleasePlan
 from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.run_chain import list_run_ids
 
 TASK_QUEUE: Final = "lambda-releases"
 """The default task queue."""
 
 _QUERY_TIMEOUT: Final = timedelta(seconds=8)
-_UPDATE_TIMEOUT: Final = timedelta(seconds=20)
-"""For a worker to accept an update: one that was just restarted needs about ten seconds."""
-
 _PLAN_TIMEOUT: Final = timedelta(minutes=2)
-_OUTCOMES: Final = {
-    Phase.SUCCEEDED: "succeeded",
-    Phase.REJECTED: "was rejected",
-    Phase.ROLLED_BACK: "was rolled back",
-}
-
-Handle = WorkflowHandle[Any, ReleaseStatus]
-"""The handle of a ``Release`` or ``Rollback``; its result is the final status."""
 
 
 class ReleaseClient:
@@ -104,13 +92,13 @@ class ReleaseClient:
         ``Refused`` while the first is running: a CI job that is retried does not release twice at a
         time.
         """
-        return await self._start("Release", request, id=id, task_queue=task_queue)
+        return await start_release(self.temporal, request, id=id, task_queue=task_queue)
 
     async def start_rollback(
         self, request: RollbackRequest, *, id: str | None = None, task_queue: str = TASK_QUEUE
     ) -> Handle:
         """Start a ``Rollback`` and return at once; otherwise as :meth:`start`."""
-        return await self._start("Rollback", request, id=id, task_queue=task_queue)
+        return await start_release(self.temporal, request, id=id, task_queue=task_queue)
 
     async def plan(self, request: ReleaseRequest, *, task_queue: str = TASK_QUEUE) -> ReleasePlan:
         """Plan a release: its steps, and every reason to reject it. Reads only.
@@ -175,7 +163,9 @@ class ReleaseClient:
         first = (
             (found.parent_id, found.parent_run_id) if found.parent_id else (found.id, found.run_id)
         )
-        handle = self.temporal.get_workflow_handle(first[0], run_id=first[1])
+        with translate_errors(f"the history of {first[0]} has expired"):
+            run_ids = await list_run_ids(self.temporal, first[0], first[1] or "")
+        handle = self.temporal.get_workflow_handle(first[0], run_id=run_ids[0])
         async for update in Watch(self.temporal, handle).read_updates():
             yield update
 
@@ -221,8 +211,8 @@ class ReleaseClient:
         for run in await self.history(target, limit=limit):
             if run.is_running:
                 continue
-            handle = self.temporal.get_workflow_handle(run.id, run_id=run.run_id)
-            facts = read_facts(self.temporal, await handle.describe())
+            last = await find_run(self.temporal, run.id, run.run_id)
+            facts = read_facts(self.temporal, last)
             if (rejudgement := await rejudge(run, facts, rules)) is not None:
                 rejudgements.append(rejudgement)
         return rejudgements
@@ -234,36 +224,46 @@ class ReleaseClient:
 
         Raises ``Refused`` where none waits, ``NoWorker`` after twenty seconds without an answer.
         """
-        return await self._send_control(target, "approve", ApproveRequest(by=by, note=note))
+        return await send_control(
+            self.temporal, target, "approve", ApproveRequest(by=by, note=note)
+        )
 
     async def pause(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
         """Pause a release; its guards stay active. Errors as for :meth:`approve`."""
-        return await self._send_control(target, "pause", ReasonedRequest(by=by, reason=reason))
+        return await send_control(
+            self.temporal, target, "pause", ReasonedRequest(by=by, reason=reason)
+        )
 
     async def resume(self, target: str | Target, *, by: str) -> ReleaseStatus:
         """Let a paused release continue. Errors as for :meth:`approve`."""
-        return await self._send_control(target, "resume", ResumeRequest(by=by))
+        return await send_control(self.temporal, target, "resume", ResumeRequest(by=by))
 
     async def promote(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
         """Skip the remaining steps: all traffic to the candidate.
 
         Errors as for :meth:`approve`.
         """
-        return await self._send_control(target, "promote", ReasonedRequest(by=by, reason=reason))
+        return await send_control(
+            self.temporal, target, "promote", ReasonedRequest(by=by, reason=reason)
+        )
 
     async def abort(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
         """Stop a release and roll it back, before all other work of the queue.
 
         Returns before that is done. Errors as for :meth:`approve`.
         """
-        return await self._send_control(target, "abort", ReasonedRequest(by=by, reason=reason))
+        return await send_control(
+            self.temporal, target, "abort", ReasonedRequest(by=by, reason=reason)
+        )
 
     async def give_up(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
         """End an undo that cannot succeed; what is not back stays as it is.
 
         Errors as for :meth:`approve`.
         """
-        return await self._send_control(target, "give_up", ReasonedRequest(by=by, reason=reason))
+        return await send_control(
+            self.temporal, target, "give_up", ReasonedRequest(by=by, reason=reason)
+        )
 
     async def resolve(
         self, target: str | Target, choice: Choice, *, by: str, reason: str = ""
@@ -274,54 +274,4 @@ class ReleaseClient:
         ends the release there. Errors as for :meth:`approve`.
         """
         request = ResolveRequest(by=by, choice=choice, reason=reason)
-        return await self._send_control(target, "resolve", request)
-
-    # --- private -----------------------------------------------------------------------------
-
-    async def _start(
-        self,
-        workflow: str,
-        request: ReleaseRequest | RollbackRequest,
-        *,
-        id: str | None,
-        task_queue: str,
-    ) -> Handle:
-        workflow_id = id or generate_workflow_id(workflow.lower(), request.target)
-        try:
-            with translate_errors():
-                return await self.temporal.start_workflow(
-                    workflow,
-                    request,
-                    id=workflow_id,
-                    task_queue=task_queue,
-                    static_summary=request.summary[:200],
-                    static_details=request.reason or None,
-                    result_type=ReleaseStatus,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                )
-        except WorkflowAlreadyStartedError:
-            raise Refused(f"{workflow_id} is running already") from None
-
-    async def _send_control(
-        self,
-        target: str | Target,
-        name: str,
-        request: ApproveRequest | ReasonedRequest | ResumeRequest,
-    ) -> ReleaseStatus:
-        rollout = await find_rollout(self.temporal, await find_workflow(self.temporal, target))
-        alias = rollout.id.rsplit("/", 1)[-1]
-        if rollout.close_time:
-            outcome = _OUTCOMES.get(Run.from_execution(rollout).status.phase, "was left half-way")
-            raise Refused(f"{alias} is not being released now: the last time it {outcome}")
-        handle: Any = self.temporal.get_workflow_handle(rollout.id, run_id=rollout.run_id)
-        if name == "abort":
-            await prioritize_workflow(self.temporal, rollout.id, rollout.run_id)
-        try:
-            async with asyncio.timeout(_UPDATE_TIMEOUT.total_seconds()):
-                with translate_errors(f"{alias} is not being released any more"):
-                    return await execute_update(handle, name, request)
-        except (TimeoutError, NoWorker) as error:
-            raise NoWorker(
-                f"no worker has answered within {_UPDATE_TIMEOUT.total_seconds():.0f} s; {name} "
-                "may still take effect when one is back: check the status before sending it again"
-            ) from error
+        return await send_control(self.temporal, target, "resolve", request)
