@@ -1,6 +1,6 @@
 # All commands of developers and of CI. They need Python 3.11+, pip and make only; the rest is
 # installed into .venv.
-.PHONY: help install demo up test survival check fuzz chaos load-limits load format bench bench-judgement \
+.PHONY: help install demo up test survival longevity check fuzz chaos load-limits load format bench bench-judgement \
   lock clean
 .DEFAULT_GOAL := help
 
@@ -19,7 +19,9 @@ INSTALLED := .venv/.installed
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 # What needs the whole machine runs one after the other: a suite of its own.
 WHOLE_MACHINE := tests/survival tests/chaos/test_chaos.py tests/load
-TESTS := $(SIDE_BY_SIDE) $(WHOLE_MACHINE:%=--ignore %)
+APART := $(WHOLE_MACHINE) tests/longevity
+TESTS := $(SIDE_BY_SIDE) $(APART:%=--ignore %)
+SHARE ?= 1
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -43,6 +45,9 @@ test: install ## Run the tests
 
 survival: install ## Kill worker and server around every write; chaos and load in short
 	$(BIN)/python -m pytest $(WHOLE_MACHINE)
+
+longevity: install ## Let releases live for months in skipped time: SHARE=0.01 of it (two hours)
+	SHARE=$(SHARE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --capture=no tests/longevity
 
 check: install ## Run linters, type checkers and the tests
 	$(BIN)/ruff check .
