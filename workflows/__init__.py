@@ -33,7 +33,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
   it, :mod:`~workflows.latest_undo` ``$LATEST``; :mod:`~workflows.undo_retry` is how it is retried
 - :mod:`~workflows.rollout_end`: how a rollout has ended; :mod:`~workflows.rollout_cancel` cancels it
-- :mod:`~workflows.reset_runs`: what a reset in the Temporal UI leaves behind
+- :mod:`~workflows.run_chain`: the runs of one release, one after the other;
+  :mod:`~workflows.reset_runs`: what a reset in the Temporal UI leaves behind
 - :mod:`~workflows.actions`, :mod:`~workflows.concurrency`, :mod:`~workflows.invocations`: one
   operation of AWS each; :mod:`~workflows.call` is how they call it, :mod:`~workflows.wait` how they
   wait so that people can see it

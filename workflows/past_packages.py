@@ -18,6 +18,7 @@ from temporalio.common import RetryPolicy
 from activities.temporal_client import read_workflow_input
 from workflows.call import HIGHEST_PRIORITY
 from workflows.domain.target import Place
+from workflows.run_chain import LAST_RUNS
 
 _MOST_RUNS: Final = 50
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30), maximum_attempts=5)
@@ -46,7 +47,7 @@ async def read_past_package(request: PastPackageRequest) -> dict[str, str]:
     client = activity.client()
     query = (
         f"WorkflowType = 'Rollout' AND LambdaFunction = '{request.function}' "
-        f"AND ReleaseVersion = '{request.version}'"
+        f"AND ReleaseVersion = '{request.version}' AND {LAST_RUNS}"
     )
     place = Place(account=request.account, region=request.region, function=request.function)
     prefix = place.rollout_id("")

@@ -30,6 +30,7 @@ from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.rollout_request import find_request_kind
+from workflows.run_chain import LAST_RUNS, find_last_run
 
 JOURNAL_MEMO: Final = "journal"
 """The memo in which a ``Rollout`` records what would have to be undone."""
@@ -51,7 +52,7 @@ OBJECTION: Final = "objection"
 A cancel or an error of AWS says nothing about the candidate."""
 
 MAX_RUNS: Final = 50
-"""Runs of an alias that are read: the last ones. One that was rejected changed nothing."""
+"""Releases of an alias that are read: the last ones. One that was rejected changed nothing."""
 
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
 _TIMEOUT: Final = timedelta(seconds=30)
@@ -75,7 +76,7 @@ async def read_previous_version(request: AliasHistoryRequest) -> str | None:
     None where none of them knows.
     """
     client = activity.client()
-    query = f"WorkflowId = '{request.lock}'"
+    query = f"WorkflowId = '{request.lock}' AND {LAST_RUNS}"
     runs = [run async for run in client.list_workflows(query, limit=MAX_RUNS)]
     completed = [
         run for run in runs if run.status is WorkflowExecutionStatus.COMPLETED and run.close_time
@@ -104,10 +105,13 @@ async def find_previous_version(rollout_id: str, live: str) -> str | None:
 async def read_alias_history(request: AliasHistoryRequest) -> AliasHistory:
     """Return which version was live before, and which were rolled back from.
 
-    By the last 50 runs that were not rejected; the one that calls this does not count.
+    By the last 50 releases that were not rejected; the one that calls this does not count.
     """
     client, caller = activity.client(), activity.info().workflow_run_id
-    query = f"WorkflowId = '{request.lock}' AND {search_attributes.PHASE.name} != 'rejected'"
+    query = (
+        f"WorkflowId = '{request.lock}' AND {search_attributes.PHASE.name} != 'rejected' "
+        f"AND {LAST_RUNS}"
+    )
     listed = client.list_workflows(query, limit=MAX_RUNS)
     runs = sorted([run async for run in listed], key=lambda run: run.start_time)
     past = [await _read_run(client, run) for run in runs if run.run_id != caller]
@@ -200,13 +204,12 @@ class JournalRequest(BaseModel):
 
 @activity.defn(name="read_journal")
 async def read_journal_activity(request: JournalRequest) -> Journal | None:
-    """Return the journal of a rollout; None if it had not changed anything.
+    """Return the journal of a rollout in its last run; None if it had not changed anything.
 
     Raises ``NotFound`` where the run was deleted.
     """
-    handle = activity.client().get_workflow_handle(request.workflow_id, run_id=request.run_id)
     try:
-        found = await handle.describe()
+        found = await find_last_run(activity.client(), request.workflow_id, request.run_id)
     except RPCError as error:
         if error.status not in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
             raise

@@ -12,7 +12,6 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from temporalio import activity, workflow
-from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
@@ -28,8 +27,13 @@ from workflows.domain.journal import Journal
 from workflows.domain.status import ReleaseStatus
 from workflows.past_rollouts import JOURNAL_MEMO
 from workflows.rollout_end import Outcome, RolloutEnd, read_failure
+from workflows.run_chain import LAST_RUNS, read_first_run_id
 
 _MOST_RUNS: Final = 20
+_MAYBE_TERMINATED: Final = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.RUNNING}
+"""How visibility, which is late by a moment, may list a run that was terminated."""
+
+_GOES_ON: Final = {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW}
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
 _POLL: Final = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
 _TIMEOUT: Final = timedelta(seconds=30)
@@ -69,17 +73,18 @@ class FollowRequest(BaseModel):
 async def read_reset_journal_activity(request: RunRequest) -> Journal | None:
     """Return the journal of the run that was reset; None if it had not changed anything.
 
-    That is the latest run that was terminated and has the same first run.
+    That is the latest run that was terminated and has the same first run. Runs that this one
+    continues were not terminated. A run that ended just now may still be listed as running.
     """
     client = activity.client()
-    query = f"WorkflowId = '{request.workflow_id}'"
+    query = f"WorkflowId = '{request.workflow_id}' AND {LAST_RUNS}"
     runs = [run async for run in client.list_workflows(query, limit=_MOST_RUNS)]
     for run in sorted(runs, key=lambda run: run.start_time, reverse=True):
-        is_candidate = run.run_id != request.run_id
-        if not is_candidate or run.status is not WorkflowExecutionStatus.TERMINATED:
+        if run.run_id == request.run_id or run.status not in _MAYBE_TERMINATED:
             continue
         found = await client.get_workflow_handle(run.id, run_id=run.run_id).describe()
-        if _info(found).first_run_id == request.first_run_id:
+        is_terminated = found.status is WorkflowExecutionStatus.TERMINATED
+        if is_terminated and read_first_run_id(found) == request.first_run_id:
             journal = await found.memo_value(JOURNAL_MEMO, None, type_hint=Journal)
             return None if journal is None or journal.is_empty else journal
     return None
@@ -101,7 +106,7 @@ async def follow_rollout_activity(request: FollowRequest) -> RolloutEnd | None:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
-    if found.status is WorkflowExecutionStatus.RUNNING:
+    if found.status in _GOES_ON:
         message = f"{request.rollout_id} is still running"
         category = ApplicationErrorCategory.BENIGN
         raise ApplicationError(message, type="NotReady", category=category)
@@ -112,11 +117,11 @@ async def _is_own(
     client: Client, found: WorkflowExecutionDescription, request: FollowRequest
 ) -> bool:
     """Whether the rollout was started by this release, in a run before its reset."""
-    parent = _info(found).parent_execution
+    parent = found.raw_description.workflow_execution_info.parent_execution
     if parent.workflow_id != request.workflow_id:
         return False
     handle = client.get_workflow_handle(parent.workflow_id, run_id=parent.run_id)
-    return bool(_info(await handle.describe()).first_run_id == request.first_run_id)
+    return read_first_run_id(await handle.describe()) == request.first_run_id
 
 
 async def _read_end(client: Client, found: WorkflowExecutionDescription) -> RolloutEnd:
@@ -128,10 +133,6 @@ async def _read_end(client: Client, found: WorkflowExecutionDescription) -> Roll
     return RolloutEnd(
         workflow_id=found.id, run_id=found.run_id, outcome=Outcome.COMPLETED, result=result
     )
-
-
-def _info(found: WorkflowExecutionDescription) -> WorkflowExecutionInfo:
-    return found.raw_description.workflow_execution_info
 
 
 def is_reset(patch: str) -> bool:

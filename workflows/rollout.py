@@ -38,6 +38,7 @@ from workflows.rollout_request import (
     RolloutRequest,
     continue_request,
 )
+from workflows.run_chain import STARTED_MEMO
 from workflows.scheduled_start import BUSY
 from workflows.undo import UndoEvents, describe_restored
 
@@ -186,7 +187,8 @@ class ReleaseRun:
             notes=self._progress.last_notes,
         )
         request = continue_request(self._request, carried.model_dump(mode="json"))
-        memo = {**workflow.memo(), JOURNAL_MEMO: self._traffic.journal}
+        started = workflow.info().workflow_start_time.isoformat()
+        memo = {STARTED_MEMO: started, **workflow.memo(), JOURNAL_MEMO: self._traffic.journal}
         workflow.continue_as_new(RolloutRequest(request), memo=memo)
 
     def _is_small(self) -> bool:

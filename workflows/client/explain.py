@@ -34,6 +34,7 @@ from workflows.domain.rules import Rules
 from workflows.domain.strategy import Analysis
 from workflows.metric_mapping import all_rules
 from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.rollout_request import ContinuedRelease, ContinuedRollback
 
 MAX_LINES: Final = 200
 """Lines of an explanation.
@@ -46,6 +47,7 @@ _KINDS: Final[dict[type[Fact], LineKind]] = {
     ControlReceived: LineKind.CONTROL,
     ActivityFailed: LineKind.FAILED,
 }
+_EXPIRED: Final = "What came before has expired in Temporal: the namespace retains it no longer"
 _UNREADABLE: Final = "The request is recorded in a form that this version cannot read"
 
 
@@ -113,6 +115,8 @@ class _ExplanationBuilder:
         if request is None:
             self._lines.append(ExplanationLine(fact.at, LineKind.FAILED, _UNREADABLE))
             return
+        if isinstance(request, ContinuedRelease | ContinuedRollback):
+            self._lines.append(ExplanationLine(fact.at, LineKind.FAILED, _EXPIRED))
         rules = all_rules(request.strategy, request.judged_by)
         self._steps = StepTracker(request.strategy.steps, rules[0] if rules else Rules())
         self._analysis = RecordedAnalysis(self._steps.rules, rules)

@@ -16,6 +16,7 @@ from temporalio.client import Client, WorkflowExecutionDescription
 
 from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, Refused, translate_errors
 from workflows.domain.target import Target
+from workflows.run_chain import fetch_events, find_last_run
 
 _ARN_PREFIX: Final = "arn:"
 _NAME_PREFIX: Final = "function:"
@@ -69,20 +70,17 @@ async def find_workflow(client: Client, target: str | Target) -> WorkflowExecuti
 async def find_rollout(
     client: Client, execution: WorkflowExecutionDescription
 ) -> WorkflowExecutionDescription:
-    """Find the ``Rollout`` of a workflow: itself, or its child.
+    """Find the ``Rollout`` of a workflow: itself, or its child in its last run.
 
     Raises ``NoSuchRelease`` where it has none (yet).
     """
     if execution.workflow_type == "Rollout":
         return execution
-    handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
     with translate_errors(f"the history of {execution.id} has expired"):
-        async for event in handle.fetch_history_events():
+        async for event in fetch_events(client, execution.id, execution.run_id):
             if event.event_type == EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
                 child = event.child_workflow_execution_started_event_attributes.workflow_execution
-                return await client.get_workflow_handle(
-                    child.workflow_id, run_id=child.run_id
-                ).describe()
+                return await find_last_run(client, child.workflow_id, child.run_id)
     raise NoSuchRelease(
         f"{execution.id} {'ended before it' if execution.close_time else 'has not'} "
         "begun to roll out"
@@ -90,13 +88,13 @@ async def find_rollout(
 
 
 async def find_run(client: Client, rollout_id: str, run_id: str) -> WorkflowExecutionDescription:
-    """Find a run of a rollout by its run id; else ``NoSuchRelease``."""
+    """Find the last run of a release by any of its run ids; else ``NoSuchRelease``."""
     not_found = (
         f"nothing is known of a run {run_id} of {rollout_id}: releases history --json lists them"
     )
     try:
         with translate_errors(not_found):
-            return await client.get_workflow_handle(rollout_id, run_id=run_id).describe()
+            return await find_last_run(client, rollout_id, run_id)
     except Refused:  # Temporal refuses a text that is not a UUID
         raise NoSuchRelease(not_found) from None
 

@@ -12,7 +12,8 @@ from temporalio.client import (
 )
 
 from workflows.client.errors import translate_errors
-from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_strategy
+from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_request
+from workflows.run_chain import LAST_RUNS, find_last_run, read_start
 
 _MAX_CONCURRENT_READS: Final = 8
 
@@ -24,11 +25,15 @@ class RunReader:
         self._client = client
 
     async def list_runs(self, query: str, *, limit: int | None) -> list[Run]:
-        """List the runs that a visibility query finds, newest first, without details."""
+        """List the releases that a visibility query finds, newest first, without details.
+
+        A release that goes on in a new run is listed once, by its last run.
+        """
+        last = f"{query} AND {LAST_RUNS}"
         with translate_errors():
             runs = [
-                Run.from_execution(found)
-                async for found in self._client.list_workflows(query, limit=limit)
+                Run.from_execution(found).model_copy(update={"started_at": await read_start(found)})
+                async for found in self._client.list_workflows(last, limit=limit)
             ]
         return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
@@ -43,15 +48,21 @@ class RunReader:
         return list(await asyncio.gather(*map(read, await self.list_runs(query, limit=limit))))
 
     async def read_details(self, run: Run) -> Run:
-        """The same run with its request, its strategy, and its ending if it has ended."""
+        """The same run with its request, its strategy, and its ending if it has ended.
+
+        ``run`` is the last one of its release.
+        """
         with translate_errors(f"the history of {run.id} has expired"):
             handle = self._client.get_workflow_handle(run.id, run_id=run.run_id)
             described = await handle.describe()
             first = await anext(aiter(handle.fetch_history_events(page_size=1)))
+            request = await read_request(first, self._client.data_converter)
             details = {
-                "words": await described.static_summary() or "",
+                # Temporal does not hand the summary to the run that continues a release.
+                "words": await described.static_summary() or (request.summary if request else ""),
+                "started_at": await read_start(described),
                 "ending": await self.read_ending(described),
-                "strategy": await read_strategy(first, self._client.data_converter),
+                "strategy": request.strategy if request else None,
             }
             return run.model_copy(update=details)
 
@@ -69,8 +80,7 @@ class RunReader:
             )
             ending = await read_ending(await anext(aiter(events)), self._client.data_converter)
             if ending and ending.outcome is RunOutcome.KILLED and execution.parent_id:
-                parent = self._client.get_workflow_handle(
-                    execution.parent_id, run_id=execution.parent_run_id
-                )
-                return await self.read_ending(await parent.describe()) or ending
+                parent_run_id = execution.parent_run_id or ""
+                parent = await find_last_run(self._client, execution.parent_id, parent_run_id)
+                return await self.read_ending(parent) or ending
         return ending

@@ -20,6 +20,7 @@ from workflows import search_attributes
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
+from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.rollout_request import RolloutRequest
 
 
@@ -57,7 +58,9 @@ class RunEnding(BaseModel):
 
 
 class Run(BaseModel):
-    """One release or rollback of an alias: a run of its ``Rollout``.
+    """One release or rollback of an alias: a run of its ``Rollout``, or several in a row.
+
+    ``run_id`` is the last of them; ``started_at`` is when the first one started.
 
     ``status`` is built from search attributes, which change with the phase. It is exact for a run
     that is over; for a running one it is not older than the phase. ``words`` (the request in one
@@ -188,8 +191,10 @@ async def read_ending(event: HistoryEvent, converter: DataConverter) -> RunEndin
             return None
 
 
-async def read_strategy(event: HistoryEvent, converter: DataConverter) -> Steps | None:
-    """The steps of a rollout, by the event that started it.
+async def read_request(
+    event: HistoryEvent, converter: DataConverter
+) -> ReleaseRequest | RollbackRequest | None:
+    """The request of a rollout, by the event that started it.
 
     None for any other event, and for an input that this version cannot read.
     """
@@ -200,7 +205,7 @@ async def read_strategy(event: HistoryEvent, converter: DataConverter) -> Steps 
         [request] = await converter.decode(started.input.payloads, [RolloutRequest])
     except (ApplicationError, ValueError):
         return None
-    return request.root.strategy if isinstance(request, RolloutRequest) else None
+    return request.root if isinstance(request, RolloutRequest) else None
 
 
 def _parse_status(values: Sequence[object]) -> ReleaseStatus | None:

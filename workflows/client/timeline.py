@@ -18,6 +18,9 @@ from activities.errors import Fault
 METRIC_ACTIVITIES: Final = {"get_metrics", "watch_metrics"}
 """The activities that read metrics from CloudWatch."""
 
+_FIRST_OF_LATER_RUNS: Final = "read_reset_journal"
+"""The activity that every run begins with which continues another one."""
+
 EntryKind = Literal["request", "start", "measurement", "done", "failed", "control"]
 """``measurement``: metrics are read, or were; the result is in the status of the release."""
 
@@ -47,6 +50,11 @@ class Timeline:
 
         self._measurements: set[tuple[str, int]] = set()
         self._request = ""
+        self._carried: dict[str, set[str]] = {}
+        """What the run before had started and this one starts again, by workflow id."""
+
+        self._unlisted: set[tuple[str, int]] = set()
+        """Reads that every later run begins with, by workflow id and event id."""
 
     def describe_activity(self, workflow_id: str, activity_id: str, activity_type: str) -> str:
         """The summary that an activity was started with; else its type."""
@@ -54,12 +62,14 @@ class Timeline:
 
     async def read_entry(self, workflow_id: str, event: HistoryEvent) -> TimelineEntry | None:
         """The line for an event; None for events that are about Temporal only."""
+        if event.workflow_execution_started_event_attributes.continued_execution_run_id:
+            self._begin_later_run(workflow_id)
         found = (
             await self._read_start(workflow_id, event)
             or await self._read_end(workflow_id, event)
             or await self._read_control(event)
         )
-        if found is None:
+        if found is None or self._is_unlisted(workflow_id, event, *found):
             return None
         kind, text = found
         return TimelineEntry(event.event_time.ToDatetime(tzinfo=UTC), kind, text)
@@ -70,15 +80,41 @@ class Timeline:
         text = error.message if isinstance(error, FailureError) else str(error)
         return text.splitlines()[0] if text else type(error).__name__
 
+    def _begin_later_run(self, workflow_id: str) -> None:
+        """Keep what the run before left open. Each run numbers its events from 1."""
+        known = [key for key in self._started if key[0] == workflow_id]
+        self._carried[workflow_id] = {self._started.pop(key) for key in known}
+        for numbers in (self._measurements, self._unlisted):
+            numbers.difference_update([key for key in numbers if key[0] == workflow_id])
+
+    def _is_unlisted(
+        self, workflow_id: str, event: HistoryEvent, kind: EntryKind, text: str
+    ) -> bool:
+        """Whether an event only shows that a release goes on in a later run."""
+        carried = self._carried.get(workflow_id)
+        if carried is None:
+            return False
+        begun = event.activity_task_scheduled_event_attributes.activity_type.name
+        if begun == _FIRST_OF_LATER_RUNS:
+            self._unlisted.add((workflow_id, event.event_id))
+            return True
+        if kind == "start" and text in carried:
+            carried.discard(text)
+            return True
+        done = event.activity_task_completed_event_attributes.scheduled_event_id
+        return (workflow_id, done) in self._unlisted
+
     async def _read_start(
         self, workflow_id: str, event: HistoryEvent
     ) -> tuple[EntryKind, str] | None:
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
-                request = (
-                    await self._read_summary(event)
-                    or event.workflow_execution_started_event_attributes.workflow_type.name
-                )
+                started = event.workflow_execution_started_event_attributes
+                request = await self._read_summary(event)
+                if started.continued_execution_run_id:
+                    # Temporal does not hand the summary to a run that continues another one.
+                    request = request or self._request
+                request = request or started.workflow_type.name
                 # A Release and its Rollout have the same summary: one line is enough.
                 repeated, self._request = request == self._request, request
                 return None if repeated else ("request", request)
@@ -136,7 +172,7 @@ class Timeline:
                 return None
 
     def _describe_start(self, workflow_id: str, event_id: int) -> str:
-        return self._started.get((workflow_id, event_id), "something")
+        return self._started.pop((workflow_id, event_id), "something")
 
     async def _read_summary(self, event: HistoryEvent) -> str:
         summary: Payload = event.user_metadata.summary

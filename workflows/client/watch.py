@@ -27,10 +27,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Fault
 from workflows.client.errors import is_unavailable, translate_errors
-from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_strategy
+from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_request
 from workflows.client.timeline import Timeline, TimelineEntry
 from workflows.domain.status import ReleaseStatus
 from workflows.domain.strategy import Steps
+from workflows.run_chain import find_last_run, list_run_ids, read_next_run_id
 
 _POLL_SECONDS: Final = 5.0
 """Between two reads of the pending activities: retries are not in the history."""
@@ -48,6 +49,12 @@ It refuses a long poll whose workflow task was repeated meanwhile: "versioned tr
 transition history don't match". A new poll succeeds.
 """
 
+_MOST_RUNS: Final = 5
+"""Runs of a release that lives for weeks which a watch begins with: the last ones."""
+
+_GONE: Final = (
+    "the release is gone from Temporal: its history has expired, or this is another Temporal"
+)
 _RECONNECT_SECONDS: Final = 1.0
 """Between two attempts to follow the history."""
 
@@ -142,13 +149,38 @@ class Watch:
     # --- history -----------------------------------------------------------------------------
 
     async def _follow_workflows(self) -> None:
-        async for event in self._follow_history(self._first):
-            self._add_event(self._first, event)
+        async for event in self._follow_runs(self._first):
             if event.event_type == EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
                 child = event.child_workflow_execution_started_event_attributes.workflow_execution
                 rollout = self._client.get_workflow_handle(child.workflow_id, run_id=child.run_id)
-                async for inner in self._follow_history(rollout):
-                    self._add_event(rollout, inner)
+                async for _ in self._follow_runs(await self._find_begin(rollout)):
+                    pass
+
+    async def _find_begin(self, handle: WorkflowHandle[Any, Any]) -> WorkflowHandle[Any, Any]:
+        """Find the run that a watch begins with: the first of those that are not long ago."""
+        while True:
+            try:
+                last = await find_last_run(self._client, handle.id, handle.run_id or "")
+                run_ids = await list_run_ids(self._client, handle.id, last.run_id)
+            except RPCError as error:
+                if not is_unavailable(error):
+                    with translate_errors(_GONE):
+                        raise
+                self._set_connected(connected=False)
+            else:
+                return self._client.get_workflow_handle(handle.id, run_id=run_ids[-_MOST_RUNS:][0])
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _follow_runs(self, handle: WorkflowHandle[Any, Any]) -> AsyncIterator[HistoryEvent]:
+        """Yield the events of a workflow, from this run on, over all runs that it continues in."""
+        following: WorkflowHandle[Any, Any] | None = handle
+        while following is not None:
+            current, following = following, None
+            async for event in self._follow_history(current):
+                self._add_event(current, event)
+                yield event
+                if next_run_id := read_next_run_id(event):
+                    following = self._client.get_workflow_handle(current.id, run_id=next_run_id)
 
     async def _follow_history(
         self, handle: WorkflowHandle[Any, Any]
@@ -169,10 +201,7 @@ class Watch:
             except RPCError as error:
                 refusals += not is_unavailable(error)
                 if error.status is RPCStatusCode.NOT_FOUND or refusals > _MOST_REFUSALS:
-                    with translate_errors(
-                        "the release is gone from Temporal: its history has expired, "
-                        "or this is another Temporal"
-                    ):
+                    with translate_errors(_GONE):
                         raise
                 self._set_connected(connected=False)
             await asyncio.sleep(_RECONNECT_SECONDS)
@@ -193,12 +222,15 @@ class Watch:
         ending, strategy = update.ending, update.strategy
         for handle, event in events:
             self._current = handle
-            strategy = strategy or await read_strategy(event, self._client.data_converter)
+            if strategy is None and (
+                request := await read_request(event, self._client.data_converter)
+            ):
+                strategy = request.strategy
             if entry := await self._timeline.read_entry(handle.id, event):
                 entries.append(entry)
             found = await read_ending(event, self._client.data_converter)
             # A killed rollout is not the end: the workflow that started it puts the alias back.
-            if found and not (found.outcome is RunOutcome.KILLED and handle is not self._first):
+            if found and not (found.outcome is RunOutcome.KILLED and handle.id != self._first.id):
                 ending = ending or found
         return replace(
             update,
