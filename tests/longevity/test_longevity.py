@@ -13,8 +13,17 @@ from typing import Final
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.testing import WorkflowEnvironment
 
-from tests.harness import Handle, Harness, read_ending
+from tests.fake_lambda import FakeLambda
+from tests.harness import (
+    TEMPORAL_CLI,
+    Handle,
+    Harness,
+    create_harness,
+    read_ending,
+    run_worker,
+)
 from tests.workflows.test_continuation import list_runs, run_length
 from tests.workflows.test_live_analysis import (
     GUARDED,
@@ -24,6 +33,8 @@ from tests.workflows.test_live_analysis import (
     canary_with,
     set_traffic,
 )
+from workflows import continuation, search_attributes
+from workflows.temporal.plugin import LambdaReleases
 
 SHARE: Final = float(os.environ.get("SHARE", "1"))
 PATIENCE: Final = 7200 * SHARE + 300
@@ -92,3 +103,28 @@ async def test_three_thousand_pauses_leave_a_release_that_can_be_aborted(harness
     await harness.send("abort", reason="enough")
     assert (await read_ending(handle)).kind == "ReleaseRolledBack"
     harness.assert_restored()
+
+
+async def test_abort_is_heard_by_a_fresh_worker_within_ten_seconds() -> None:
+    """The history is as long as it gets; the worker that knew it is gone."""
+    async with await WorkflowEnvironment.start_local(
+        plugins=[LambdaReleases()],
+        dev_server_existing_path=TEMPORAL_CLI,
+        search_attributes=search_attributes.KEYS,
+    ) as env:
+        aws = FakeLambda()
+        async with run_worker(env) as accounts:
+            harness = create_harness(env, accounts, aws)
+            handle = await harness.begin_until("baking", **canary_with(bake_step(duration="1h")))
+            while await harness.history_length() < continuation.MAX_EVENTS - 20:
+                await harness.send("pause", reason="look")
+                await harness.send("resume")
+        length, started = await harness.history_length(), time.monotonic()
+        async with run_worker(env) as accounts:
+            accounts.add(harness.function, aws)
+            await harness.send("abort", reason="wrong build")
+            heard = time.monotonic() - started
+            end = await read_ending(handle)
+    print(f"\nabort heard {heard:.1f} s after the start of a worker, {length} events")  # noqa: T201
+    assert end.kind == "ReleaseRolledBack"
+    assert heard < 10

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from tests.harness import Handle, Harness, read_ending
+from tests.reset import reset_workflow
 from tests.workflows.test_live_analysis import (
     BAD_ERROR_RATE,
     GUARDED,
@@ -23,14 +25,14 @@ from tests.workflows.test_live_analysis import (
     set_traffic,
 )
 from workflows import continuation
+from workflows.client.update import execute_update
 
 MAX_EVENTS = 120
 
 
 @pytest.fixture(autouse=True)
-def short_histories(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_histories(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(continuation, "MAX_EVENTS", MAX_EVENTS)
-    yield
 
 
 async def list_runs(harness: Harness) -> list[Any]:
@@ -209,3 +211,46 @@ async def test_terminated_later_run_is_undone_by_its_release(harness: Harness) -
     end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end
     harness.assert_restored()
+
+
+async def test_later_run_that_is_reset_is_undone(harness: Harness) -> None:
+    handle = await begin(harness, configuration={"MemorySize": 512})
+    await reset_workflow(harness.client, harness.rollout)
+    end = await harness.finish(handle)
+    assert end.kind == "ReleaseRolledBack", end
+    assert "the run was reset" in end.text
+    harness.assert_restored()
+
+
+async def test_first_release_of_an_alias_is_promoted_in_a_later_run(harness: Harness) -> None:
+    target = {"function": harness.function, "alias": "beta"}
+    hooks = {"hooks": {"before_traffic": "preflight"}}
+    asked: list[object] = []
+    harness.aws.hook("preflight", lambda event: asked.append(event) or {"accept": True})
+    handle = await harness.start(
+        "Release",
+        {
+            "target": target,
+            "artifact": harness.package("three"),
+            "guards": {"after": "1h"},
+            **hooks,
+        },
+        skipping=False,
+    )
+    rollout = harness.client.get_workflow_handle(harness.rollout_id.removesuffix("live") + "beta")
+
+    async def is_promoted() -> bool:
+        with contextlib.suppress(RPCError):
+            return bool((await rollout.query("status"))["routing"]["percent"] == 100)
+        return False
+
+    await harness.wait_until(is_promoted)
+    first = (await rollout.describe()).run_id
+    while (await rollout.describe()).run_id == first:
+        await execute_update(rollout, "pause", {"by": "ana"})
+        await execute_update(rollout, "resume", {"by": "ana"})
+    await execute_update(rollout, "promote", {"by": "ana"})
+    end = await read_ending(handle)
+    assert end.kind == "Completed", end
+    assert harness.aws.routing(harness.function, "beta") == ("3", {})
+    assert len(asked) == 1
