@@ -7,7 +7,15 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    SearchAttributeUpdate,
+    TypedSearchAttributes,
+)
+
+from workflows.domain.status import Phase
+from workflows.domain.target import Target
 
 FUNCTION = SearchAttributeKey.for_keyword("LambdaFunction")
 ALIAS = SearchAttributeKey.for_keyword("LambdaAlias")
@@ -39,6 +47,18 @@ def truncate(text: str) -> str:
     if len(json.dumps(text)) <= _MAX_BYTES:
         return text
     return text[: _MAX_BYTES // _BYTES_OF_A_CHARACTER - 1] + "…"
+
+
+def of_start(target: Target, *, requested_by: str) -> TypedSearchAttributes:
+    """The search attributes with which a release is started: it waits for a worker then."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(FUNCTION, target.name),
+            SearchAttributePair(ALIAS, target.alias),
+            SearchAttributePair(REQUESTED_BY, truncate(requested_by)),
+            SearchAttributePair(PHASE, Phase.WAITING_FOR_WORKER),
+        ]
+    )
 
 
 def upsert(*updates: SearchAttributeUpdate[Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
@@ -21,10 +21,9 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
-from activities.operation import WRITE
 from workflows import search_attributes
-from workflows.alias_undo import PutBackFailed
-from workflows.call import root_cause, shield_from_cancel
+from workflows.call import shield_from_cancel
+from workflows.continuation import ContinueRun
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.alias_history import RunKind
 from workflows.domain.journal import Journal
@@ -32,7 +31,8 @@ from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Analysis, Approval, Bake
 from workflows.domain.target import Place
 from workflows.eviction import IDLE_WORKFLOWS
-from workflows.past_rollouts import KIND_MEMO, read_journal
+from workflows.killed_rollout import KilledRollout, UndoImpossible, find_remains
+from workflows.past_rollouts import KIND_MEMO
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.reset_runs import follow_rollout
@@ -42,7 +42,6 @@ from workflows.rollout_end import Outcome, RolloutEnd, read_failure
 from workflows.rollout_request import RolloutRequest
 from workflows.scheduled_start import BUSY, skip_or_raise
 from workflows.trigger_notes import BESIDE_PREFLIGHT, TRIGGERS_MEMO
-from workflows.undo import UndoEvents, describe_restored, put_back
 
 _EVICTED_FROM: Final = timedelta(minutes=1)
 """A bake of at least this makes it worth evicting this workflow from the worker's memory."""
@@ -62,6 +61,8 @@ class Supervisor:
 
     async def run(self) -> ReleaseStatus:
         """Run the rollout, and end as it ends; see ``Rollout.run`` for the endings."""
+        if remains := find_remains():
+            return await self._end_killed(KilledRollout(remains, self._request))
         request, target = self._request, self._target
         search_attributes.upsert(
             search_attributes.FUNCTION.value_set(target.name),
@@ -69,6 +70,7 @@ class Supervisor:
             search_attributes.REQUESTED_BY.value_set(
                 search_attributes.truncate(request.requested_by)
             ),
+            search_attributes.PHASE.value_unset(),  # it waits for a worker no longer
         )
         workflow.set_current_details(f"**{request.summary}**\n\n{request.reason}")
         try:
@@ -153,10 +155,8 @@ class Supervisor:
                 return end.result
             case Outcome.CANCELED:
                 raise self._rolled_back("cancelled; the alias is back where it was") from None
-            case Outcome.TERMINATED:
-                return await shield_from_cancel(self._undo(end, "the rollout was terminated"))
-            case Outcome.TIMED_OUT:
-                return await shield_from_cancel(self._undo(end, "the rollout timed out"))
+            case Outcome.TERMINATED | Outcome.TIMED_OUT:
+                return await self._end_killed(KilledRollout(end.remains, self._request))
             case _:
                 self._report_end(end.status.phase if end.status else Phase.ROLLING_BACK)
                 failure = ApplicationError(
@@ -166,38 +166,31 @@ class Supervisor:
                     return skip_or_raise(failure)
                 raise failure from None
 
-    async def _undo(self, end: RolloutEnd, killed: str) -> NoReturn:
-        """Undo what a killed rollout recorded in its journal, and fail."""
+    async def _end_killed(self, rollout: KilledRollout) -> ReleaseStatus:
+        """Keep what a killed rollout has made live, or undo it and fail."""
         try:
-            journal = await read_journal(end.workflow_id, end.run_id)
-        except ActivityError as problem:
-            reason = (
-                f"{killed}, and what it had changed cannot be known: {end.workflow_id} was "
-                f"deleted ({root_cause(problem)})"
-            )
-            raise self._failure(Phase.ROLLING_BACK, reason, "RollbackFailed") from None
-        if journal is None:
-            raise self._rolled_back(f"{killed} before it changed anything")
-        workflow.set_current_details(f"{killed.capitalize()}: putting everything back.")
+            return await shield_from_cancel(self._keep_or_undo(rollout))
+        except ContinueRun:
+            rollout.continue_as_new()
+
+    async def _keep_or_undo(self, rollout: KilledRollout) -> ReleaseStatus:
         try:
-            leftovers = await put_back(
-                journal,
-                revision=None,
-                written=None,
-                events=UndoEvents(
-                    on_alias_restored=lambda _: None,
-                    on_problem=lambda cause: workflow.set_current_details(
-                        f"{killed.capitalize()}. Cannot put back yet: {cause}. It is tried until "
-                        "it succeeds."
-                    ),
-                    before_rest=_wait_for_late_writes,
-                ),
-            )
-        except PutBackFailed as problem:
-            reason = f"{killed}; {problem}"
-            raise self._failure(Phase.ROLLING_BACK, reason, "RollbackFailed", journal) from None
-        reason = "; ".join([killed, describe_restored(journal.before), *leftovers])
-        raise self._rolled_back(reason, journal)
+            await rollout.read()
+            if await rollout.is_kept():
+                return self._succeed(rollout.kept_note, rollout.journal)
+            reason = await rollout.undo()
+        except UndoImpossible as problem:
+            raise self._failure(
+                Phase.ROLLING_BACK, str(problem), "RollbackFailed", rollout.journal
+            ) from None
+        raise self._rolled_back(reason, rollout.journal)
+
+    def _succeed(self, note: str, journal: Journal | None) -> ReleaseStatus:
+        steps = len(self._request.strategy.steps)
+        status = self._status(Phase.SUCCEEDED, note, journal)
+        routing = TrafficSplit(stable=status.stable, canary=status.candidate, percent=100)
+        self._report_end(status.phase)
+        return status.model_copy(update={"routing": routing, "step": steps, "steps": steps})
 
     def _rolled_back(self, reason: str, journal: Journal | None = None) -> BaseException:
         """The error for a release that was undone; for one that was cancelled, a cancellation."""
@@ -211,11 +204,16 @@ class Supervisor:
     def _failure(
         self, phase: Phase, reason: str, failure_type: str, journal: Journal | None = None
     ) -> ApplicationError:
+        status = self._status(phase, reason, journal)
+        self._report_end(phase)
+        return ApplicationError(reason, status, type=failure_type, non_retryable=True)
+
+    def _status(self, phase: Phase, note: str, journal: Journal | None) -> ReleaseStatus:
         stable, candidate = (journal.stable, journal.candidate) if journal else (None, None)
         located = journal.target if journal else self._request.target
-        status = ReleaseStatus(
+        return ReleaseStatus(
             phase=phase,
-            note=reason,
+            note=note,
             target=self._target,
             account=located.account,
             region=located.region,
@@ -223,8 +221,6 @@ class Supervisor:
             candidate=candidate,
             routing=TrafficSplit(stable=stable, percent=0),
         )
-        self._report_end(phase)
-        return ApplicationError(reason, status, type=failure_type, non_retryable=True)
 
     def _report_end(self, phase: Phase) -> None:
         search_attributes.upsert(search_attributes.PHASE.value_set(phase))
@@ -250,16 +246,6 @@ def _is_long(request: ReleaseRequest | RollbackRequest) -> bool:
         for step in request.strategy.steps
     )
     return request.guards.after is not None or any(waits)
-
-
-async def _wait_for_late_writes() -> None:
-    """Wait until no write of a killed rollout can be on its way any more.
-
-    AWS refuses its late writes of the alias by their revision, and no other late write.
-    """
-    if workflow.patched("mend-waits-for-late-writes"):
-        summary = "Wait until the killed rollout can have nothing under way any more"
-        await workflow.sleep(WRITE.start_to_close, summary=summary)
 
 
 def _details(request: ReleaseRequest | RollbackRequest) -> str:

@@ -14,6 +14,7 @@ Reading order:
 - :mod:`~workflows.cli.explain`: ``explain``, ``rejudge``
 - :mod:`~workflows.cli.schedule`: ``schedule …``
 - :mod:`~workflows.cli.doctor`: ``doctor``
+- :mod:`~workflows.cli.notes`: what a person should know, on stderr
 - :mod:`~workflows.cli.render`: statuses, updates and plans as text
 - :mod:`~workflows.cli.tables`: lists of releases and schedules as tables
 - :mod:`~workflows.cli.explanation_page`: explanations as text

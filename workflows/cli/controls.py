@@ -18,9 +18,10 @@ from workflows.cli.app import (
     get_user_name,
     make_stdout_console,
 )
+from workflows.cli.notes import print_pending
 from workflows.cli.render import render_status
 from workflows.control_requests import Choice
-from workflows.domain.status import ReleaseStatus
+from workflows.domain.status import Phase, ReleaseStatus
 
 
 async def approve(
@@ -61,13 +62,17 @@ async def promote(target: TargetArgument, reason: ReasonOption = "", by: ByOptio
 
 
 async def abort(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
-    """Stop a release and roll it back.
+    """Stop a release and roll it back; end one that waits for a worker before it begins.
 
     Returns before that is done: releases watch shows it.
 
     $ releases abort checkout:live --reason "wrong build"
     """
-    _print_status(await (await connect()).abort(target, by=by or get_user_name(), reason=reason))
+    releases = await connect()
+    status = await releases.abort(target, by=by or get_user_name(), reason=reason)
+    _print_status(status)
+    if status.phase is not Phase.REJECTED:
+        await print_pending(releases, target, shown_id="")
 
 
 async def give_up(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:

@@ -71,7 +71,7 @@ def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetim
         lines += _render_steps(status, strategy, now)
     elif status.steps:
         lines.append(Text(f"  step {status.step} of {status.steps} done"))
-    lines += _render_notes(status.notes)
+    lines += render_notes(status.notes)
     return Group(*lines)
 
 
@@ -134,9 +134,11 @@ def describe_outage(update: WatchUpdate) -> str:
     """Name what does not answer; empty if everything does."""
     if not update.connected:
         return "Temporal does not answer; retrying"
-    return (
-        "" if update.worker_answers else "no worker answers: the release goes on when one is back"
-    )
+    if update.worker_answers:
+        return ""
+    if update.status and update.status.phase is Phase.WAITING_FOR_WORKER:
+        return "; ".join((update.status.note, *update.status.notes))
+    return "no worker answers: the release goes on when one is back"
 
 
 def render_ending(ending: RunEnding) -> Text:
@@ -164,7 +166,7 @@ def render_plan(plan: ReleasePlan, request: ReleaseRequest) -> Group:
     lines.append(Text(f"  calls: {calls or 'none'}", style=DIM))
     if plan.at_least:
         lines.append(Text(f"  takes {format_duration(plan.at_least)} at least", style=DIM))
-    return Group(*lines, *_render_notes(plan.notes))
+    return Group(*lines, *render_notes(plan.notes))
 
 
 def render_outlook(outlook: ScheduleOutlook, zone: ZoneInfo) -> Iterator[Text]:
@@ -172,10 +174,10 @@ def render_outlook(outlook: ScheduleOutlook, zone: ZoneInfo) -> Iterator[Text]:
     if outlook.next_at:
         times = ", ".join(f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}" for at in outlook.next_at)
         yield Text(f"  next: {times} ({zone.key})", style=DIM)
-    yield from _render_notes(outlook.warnings)
+    yield from render_notes(outlook.warnings)
 
 
-def _render_notes(notes: tuple[str, ...]) -> Iterator[Text]:
+def render_notes(notes: tuple[str, ...]) -> Iterator[Text]:
     """Render what a person should know, one line each."""
     for note in notes:
         yield Text.assemble("  ", ("!", WARNING), f" {note}")

@@ -19,6 +19,7 @@ from workflows.cli.app import (
     make_stdout_console,
 )
 from workflows.cli.flags import Flags, expand_flags
+from workflows.cli.notes import print_notes
 from workflows.cli.release_file import build_document, parse_input
 from workflows.cli.render import render_plan
 from workflows.cli.upload import name_package, upload_package
@@ -213,6 +214,7 @@ async def _report_start(
     """Print what was started; wait for its end if that is requested."""
     console = make_stdout_console()
     console.print(f"Started {handle.id}: {words}", soft_wrap=True)
+    print_notes(await releases.check_start(handle))
     if watch or wait:
         return await watch_release(releases, handle.id, quiet=not watch)
     console.print(f"Watch it:  releases watch {handle.id}", soft_wrap=True)

@@ -17,6 +17,7 @@ from workflows.cli.app import (
     make_stderr_console,
     make_stdout_console,
 )
+from workflows.cli.notes import print_pending
 from workflows.cli.render import render_ending, render_status
 from workflows.cli.tables import make_history_table, make_running_table
 from workflows.client import ReleaseClient
@@ -80,12 +81,13 @@ async def _print_release(releases: ReleaseClient, target: str, *, json: bool) ->
         make_stderr_console().print(f"releases: {problem}", soft_wrap=True)
         status = (await releases.describe(target)).status
         exit_status = ExitStatus.NO_ANSWER
-    if json:
-        typer.echo(status.model_dump_json(indent=2))
-        return exit_status
     run: Run | None = None
     with contextlib.suppress(NoSuchRelease):  # it was rejected before it had a rollout
         run = await releases.describe(target)
+    await print_pending(releases, target, shown_id=run.id if run else "")
+    if json:
+        typer.echo(status.model_dump_json(indent=2))
+        return exit_status
     console = make_stdout_console()
     console.print(render_status(status, run.strategy if run else None, now=datetime.now(UTC)))
     if run and run.ending and run.ending.note not in status.note:

@@ -25,6 +25,7 @@ PHASES: Final = {
     Phase.ROLLING_BACK: BAD,
     Phase.REJECTED: BAD,
     Phase.AWAITING_APPROVAL: WARNING,
+    Phase.WAITING_FOR_WORKER: WARNING,
 }
 """The colour of a phase; any other is ``BUSY``."""
 

@@ -31,7 +31,7 @@ def make_running_table(runs: Sequence[Run], *, now: datetime) -> Table:
         status = run.status
         row = (
             str(status.target),
-            run.location,
+            run.location or "–",
             format_phase(status),
             f"{draw_bar(status.routing.percent)} {status.routing.percent}%",
             status.candidate or "–",

@@ -31,6 +31,7 @@ from workflows.cli.render import (
 from workflows.client import ReleaseClient
 from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import WatchUpdate
+from workflows.domain.status import Phase
 
 
 async def watch(target: TargetArgument) -> ExitStatus:
@@ -95,7 +96,12 @@ class LinePrinter:
         """Print what is new."""
         for entry in select_entries(update.entries):
             self._print(render_entry(entry))
-        if update.status and not update.ending and update.status.note != self._note:
+        is_waiting = update.status and update.status.phase is Phase.WAITING_FOR_WORKER
+        if (
+            update.status
+            and not (update.ending or is_waiting)
+            and (update.status.note != self._note)
+        ):
             self._note = update.status.note
             self._print(Text(f"         {format_phase(update.status)}: {self._note}"))
         measurements = render_measurements(update.status) if update.status else None

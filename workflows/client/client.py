@@ -37,8 +37,11 @@ from workflows.client.explain import explain
 from workflows.client.explanation import Explanation
 from workflows.client.history import read_facts
 from workflows.client.lookup import find_rollout, find_run, find_workflow, generate_workflow_id
+from workflows.client.pending_release import PendingRelease, list_waiting
+from workflows.client.queue_outage import describe_silence
 from workflows.client.rejudge import Rejudgement, rejudge
-from workflows.client.release_start import Handle, start_release
+from workflows.client.release_search import find_release, list_pending_of
+from workflows.client.release_start import Handle, check_start, start_release
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
@@ -94,6 +97,14 @@ class ReleaseClient:
         """
         return await start_release(self.temporal, request, id=id, task_queue=task_queue)
 
+    async def check_start(self, handle: Handle) -> tuple[str, ...]:
+        """Check that a release that was just started will be taken by a worker.
+
+        Returns each reason why not, with what to do: nobody polls its task queue, or Worker
+        Versioning routes it to no worker. Also says where only its id finds the release.
+        """
+        return await check_start(self.temporal, handle)
+
     async def start_rollback(
         self, request: RollbackRequest, *, id: str | None = None, task_queue: str = TASK_QUEUE
     ) -> Handle:
@@ -130,9 +141,12 @@ class ReleaseClient:
     async def status(self, target: str | Target) -> ReleaseStatus:
         """The status of a release: from its worker while it runs, else from its history.
 
-        Raises ``NoWorker`` for a running release without a worker.
+        That of one which waits for a worker says so, and names its task queue. Raises ``NoWorker``
+        for a running release whose worker does not answer.
         """
-        found = await find_workflow(self.temporal, target)
+        found = await find_release(self.temporal, target)
+        if isinstance(found, PendingRelease):
+            return await found.read_status(self.temporal)
         if (ending := await self._runs.read_ending(found)) and ending.status:
             return ending.status
         rollout = await find_rollout(self.temporal, found)
@@ -149,17 +163,23 @@ class ReleaseClient:
         except WorkflowQueryFailedError:
             return Run.from_execution(rollout).status
         except (TimeoutError, Unreachable, NoWorker, Refused) as error:
-            raise NoWorker(f"no worker answers for {rollout.id}") from error
+            silence = await describe_silence(self.temporal, rollout)
+            reason = f": {silence}" if silence else ""
+            raise NoWorker(f"no worker answers for {rollout.id}{reason}") from error
         return status
 
     async def describe(self, target: str | Target) -> Run:
         """A release as Temporal has recorded it; no worker is needed."""
-        rollout = await find_rollout(self.temporal, await find_workflow(self.temporal, target))
+        found = await find_release(self.temporal, target)
+        if isinstance(found, PendingRelease):
+            return found.run
+        rollout = await find_rollout(self.temporal, found)
         return await self._runs.read_details(Run.from_execution(rollout))
 
     async def watch(self, target: str | Target) -> AsyncIterator[WatchUpdate]:
         """Yield what has happened to a release, then what happens until its end."""
-        found = await find_workflow(self.temporal, target)
+        release = await find_release(self.temporal, target)
+        found = release.execution if isinstance(release, PendingRelease) else release
         first = (
             (found.parent_id, found.parent_run_id) if found.parent_id else (found.id, found.run_id)
         )
@@ -170,10 +190,18 @@ class ReleaseClient:
             yield update
 
     async def running(self) -> list[Run]:
-        """List the running releases and rollbacks, newest first."""
-        return await self._runs.list_runs(
-            "WorkflowType = 'Rollout' AND ExecutionStatus = 'Running'", limit=None
-        )
+        """List the running releases and rollbacks, newest first, then those without a worker."""
+        query = "WorkflowType = 'Rollout' AND ExecutionStatus = 'Running'"
+        listed = await self._runs.list_runs(query, limit=None)
+        return [*listed, *await list_waiting(self.temporal)]
+
+    async def pending(self, target: str | Target) -> list[Run]:
+        """List the releases of a target's function and alias that have not begun to roll out.
+
+        Those that wait for a worker are among them, on whichever task queue, and those whose
+        account is not known yet. None where the target is the id of a workflow.
+        """
+        return [one.run for one in await list_pending_of(self.temporal, target)]
 
     async def history(self, target: str | Target, *, limit: int = 20) -> list[Run]:
         """List the last releases and rollbacks of an alias, newest first, with endings."""

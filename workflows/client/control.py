@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.client import Client
 
 from activities.limits.priority import prioritize_workflow
-from workflows.client.errors import NoWorker, Refused, translate_errors
-from workflows.client.lookup import find_rollout, find_workflow
+from workflows.client.errors import NoSuchRelease, NoWorker, Refused, translate_errors
+from workflows.client.lookup import find_rollout
+from workflows.client.pending_release import PendingRelease
+from workflows.client.release_search import find_release
 from workflows.client.runs import Run
 from workflows.client.update import execute_update
 from workflows.control_requests import ApproveRequest, ReasonedRequest, ResumeRequest
@@ -35,7 +38,10 @@ async def send_control(
     request: ApproveRequest | ReasonedRequest | ResumeRequest,
 ) -> ReleaseStatus:
     """Send the update ``name`` to the running release of a target, and return its answer."""
-    rollout = await find_rollout(client, await find_workflow(client, target))
+    found = await find_release(client, target)
+    if isinstance(found, PendingRelease):
+        return await _control_pending(client, found, name, request)
+    rollout = await find_rollout(client, found)
     alias = rollout.id.rsplit("/", 1)[-1]
     if rollout.close_time:
         outcome = _OUTCOMES.get(Run.from_execution(rollout).status.phase, "was left half-way")
@@ -55,3 +61,34 @@ async def send_control(
             f"no worker has answered within {_UPDATE_TIMEOUT.total_seconds():.0f} s; {name} "
             "may still take effect when one is back: check the status before sending it again"
         ) from error
+
+
+async def _control_pending(
+    client: Client,
+    pending: PendingRelease,
+    name: str,
+    request: ApproveRequest | ReasonedRequest | ResumeRequest,
+) -> ReleaseStatus:
+    """Abort a release that has no rollout; refuse any other control."""
+    if name != "abort" or not isinstance(request, ReasonedRequest):
+        raise Refused(
+            f"{pending.id} has not begun: {pending.note}. To end it: releases abort {pending.id}"
+        )
+    handle = client.get_workflow_handle(pending.id, run_id=pending.execution.run_id)
+    with translate_errors(f"{pending.id} has ended already"):
+        if pending.is_taken:
+            await handle.cancel()
+            return pending.status.model_copy(
+                update={"note": f"sent as a cancel: {pending.note}, and nothing is changed yet"}
+            )
+        # A cancel would take effect when a worker comes, and until then look like no abort at all.
+        # If a worker takes the release just now, its rollout is cancelled with it, and rolls back.
+        note = "aborted" + (f" by {request.by}" if request.by else "") + " before a worker took it"
+        note += f": {request.reason}" if request.reason else ""
+        status = pending.status.model_copy(update={"phase": Phase.REJECTED, "note": note})
+        await handle.terminate(status, reason=note)
+        with contextlib.suppress(NoSuchRelease):
+            rollout = await find_rollout(client, await handle.describe())
+            note = f"sent as a cancel, since it has just begun: releases watch {rollout.id}"
+            return Run.from_execution(rollout).status.model_copy(update={"note": note})
+    return status

@@ -80,6 +80,12 @@ def is_unknown_namespace(error: RPCError) -> bool:
     )
 
 
+def lacks_search_attributes(error: RPCError) -> bool:
+    """Whether a search attribute is not registered in the namespace."""
+    # Temporal has no error detail for that, only this text.
+    return "search attribute" in error.message.lower()
+
+
 @contextmanager
 def translate_errors(not_found: str = "there is no such workflow") -> Generator[None]:
     """Translate Temporal's errors into :class:`ReleaseClientError`.
@@ -110,8 +116,7 @@ def _translate_rpc_error(error: RPCError, not_found: str) -> ReleaseClientError:
         return Unreachable(f"Temporal does not answer: {message}")
     if error.status is RPCStatusCode.NOT_FOUND:
         return NoSuchRelease(not_found)
-    if "search attribute" in message.lower():
-        # Temporal has no error detail for an unregistered search attribute, only this text.
+    if lacks_search_attributes(error):
         return Refused(
             f"{message}: start a worker once, it registers the search attributes of releases"
         )

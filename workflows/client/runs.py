@@ -87,8 +87,8 @@ class Run(BaseModel):
 
     @property
     def location(self) -> str:
-        """Account and region: ``123456789012/eu-west-1``."""
-        return "/".join(self.id.split("/")[1:3])
+        """Account and region: ``123456789012/eu-west-1``; empty where they are not known yet."""
+        return "/".join(filter(None, (self.status.account, self.status.region)))
 
     @property
     def candidate(self) -> str | None:
@@ -181,9 +181,14 @@ async def read_ending(event: HistoryEvent, converter: DataConverter) -> RunEndin
                 outcome=RunOutcome.ROLLED_BACK, note="cancelled; the alias is where it was before"
             )
         case "workflow_execution_terminated_event_attributes":
-            reason = event.workflow_execution_terminated_event_attributes.reason
+            terminated = event.workflow_execution_terminated_event_attributes
+            # An abort leaves a status: it has met a release that no worker had taken.
+            aborted = _parse_status(await converter.decode(terminated.details.payloads[:1]))
+            killed = "terminated" + (f": {terminated.reason}" if terminated.reason else "")
             return RunEnding(
-                outcome=RunOutcome.KILLED, note="terminated" + (f": {reason}" if reason else "")
+                outcome=RunOutcome.REJECTED if aborted else RunOutcome.KILLED,
+                note=aborted.note if aborted else killed,
+                status=aborted,
             )
         case "workflow_execution_timed_out_event_attributes":
             return RunEnding(outcome=RunOutcome.KILLED, note="timed out")

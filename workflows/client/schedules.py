@@ -94,9 +94,6 @@ class Schedules:
             SearchAttributePair(search_attributes.FUNCTION, target.name),
             SearchAttributePair(search_attributes.ALIAS, target.alias),
         ]
-        requester = SearchAttributePair(
-            search_attributes.REQUESTED_BY, search_attributes.truncate(request.requested_by)
-        )
         schedule = Schedule(
             action=ScheduleActionStartWorkflow(
                 "Release",
@@ -105,7 +102,9 @@ class Schedules:
                 task_queue=task_queue,
                 static_summary=request.summary[:200],
                 static_details=request.reason or None,
-                typed_search_attributes=TypedSearchAttributes([*identity, requester]),
+                typed_search_attributes=search_attributes.of_start(
+                    target, requested_by=request.requested_by
+                ),
             ),
             spec=times.spec,
             policy=SchedulePolicy(
@@ -222,13 +221,14 @@ class Schedules:
             described = await handle.describe()
         except RPCError:
             return ""
-        if described.status is WorkflowExecutionStatus.RUNNING:
-            return "running"
         phase = described.typed_search_attributes.get(search_attributes.PHASE)
+        is_waiting = phase == Phase.WAITING_FOR_WORKER
+        if described.status is WorkflowExecutionStatus.RUNNING:
+            return "waiting for a worker" if is_waiting else "running"
         is_completed = described.status is WorkflowExecutionStatus.COMPLETED
         if is_completed and phase == Phase.REJECTED:
             return "skipped"
-        outcome = phase or (described.status.name if described.status else "")
+        outcome = (not is_waiting and phase) or (described.status.name if described.status else "")
         return str(outcome).lower().replace("_", " ")
 
 

@@ -26,10 +26,11 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Fault
-from workflows.client.errors import is_unavailable, translate_errors
+from workflows.client.errors import ReleaseClientError, is_unavailable, translate_errors
+from workflows.client.pending_release import read_pending
 from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_request
 from workflows.client.timeline import Timeline, TimelineEntry
-from workflows.domain.status import ReleaseStatus
+from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.strategy import Steps
 from workflows.run_chain import find_last_run, list_run_ids, read_next_run_id
 
@@ -267,12 +268,24 @@ class Watch:
             async with asyncio.timeout(_RESPONSE_SECONDS):
                 status = await self._current.query("status", result_type=ReleaseStatus)
         except WorkflowQueryFailedError:  # a worker answers, but the workflow has no status yet
-            return replace(update, worker_answers=True)
+            is_outdated = update.status and update.status.phase is Phase.WAITING_FOR_WORKER
+            status = None if is_outdated else update.status
+            return replace(update, worker_answers=True, status=status)
         except (RPCError, TimeoutError):
-            is_rollout = description.workflow_type == "Rollout"
-            listed = Run.from_execution(description).status if is_rollout else None
-            return replace(update, worker_answers=False, status=update.status or listed)
+            status = update.status or await self._read_listed_status(description)
+            return replace(update, worker_answers=False, status=status)
         return replace(update, worker_answers=True, status=status)
+
+    async def _read_listed_status(
+        self, description: WorkflowExecutionDescription
+    ) -> ReleaseStatus | None:
+        """Read the status of a release whose worker does not answer, or that waits for one."""
+        if description.workflow_type == "Rollout":
+            return Run.from_execution(description).status
+        with contextlib.suppress(ReleaseClientError):  # the next poll reads it
+            if pending := await read_pending(self._client, description):
+                return await pending.read_status(self._client)
+        return None
 
     async def _read_retries(self, description: WorkflowExecutionDescription) -> tuple[Retry, ...]:
         raw = description.raw_description

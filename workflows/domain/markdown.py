@@ -16,6 +16,7 @@ from workflows.domain.status import AnalysisStatus, Phase, ReleaseStatus, Versio
 from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step, Steps
 
 _SIGNS: Final = {
+    Phase.WAITING_FOR_WORKER: "💤",
     Phase.PREPARING: "🔧",
     Phase.SHIFTING: "🔀",
     Phase.BAKING: "⏳",

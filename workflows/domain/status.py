@@ -12,8 +12,12 @@ from workflows.domain.target import Target
 
 
 class Phase(StrEnum):
-    """The phase of a release."""
+    """The phase of a release.
 
+    ``WAITING_FOR_WORKER``: it is started, and no worker has taken it yet.
+    """
+
+    WAITING_FOR_WORKER = "waiting_for_worker"
     PREPARING = "preparing"
     SHIFTING = "shifting"
     BAKING = "baking"
