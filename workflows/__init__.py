@@ -33,6 +33,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
   it, :mod:`~workflows.latest_undo` ``$LATEST``; :mod:`~workflows.undo_retry` is how it is retried
 - :mod:`~workflows.rollout_end`: how a rollout has ended; :mod:`~workflows.rollout_cancel` cancels it
+- :mod:`~workflows.killed_rollout`: what a release does whose rollout was killed;
+  :mod:`~workflows.promotion` is whether that one was live already
 - :mod:`~workflows.run_chain`: the runs of one release, one after the other;
   :mod:`~workflows.reset_runs`: what a reset in the Temporal UI leaves behind
 - :mod:`~workflows.actions`, :mod:`~workflows.concurrency`, :mod:`~workflows.invocations`: one
@@ -51,6 +53,7 @@ And the packages:
 
 - :mod:`~workflows.domain`: the decisions as plain values
 - :mod:`~workflows.temporal`: what client, worker and replayer agree on
+- :mod:`~workflows.worker`: the worker process
 - :mod:`~workflows.client`, :mod:`~workflows.cli`: how programs and people start, watch and steer
   releases
 """

@@ -32,7 +32,7 @@ class ReleaseClock:
         """Whether it stands still."""
         return self.state.stopped_at is not None
 
-    def now(self) -> datetime:
+    def read(self) -> datetime:
         """Return the time without pauses."""
         return (self.state.stopped_at or workflow.now()) - self.state.paused
 

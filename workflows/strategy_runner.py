@@ -72,7 +72,7 @@ class StrategyRunner:
         self._record_step(len(steps) + 1)
 
     def _next_step(self, number: int) -> StepState:
-        return StepState(number=number, since=workflow.now(), began=self._controls.clock.now())
+        return StepState(number=number, since=workflow.now(), began=self._controls.clock.read())
 
     def _begin_step(self, number: int) -> None:
         """Begin a step, unless another run of this release has begun it."""
@@ -89,7 +89,7 @@ class StrategyRunner:
     def _time_left(self, longest: timedelta) -> timedelta:
         """Return what is left of a time that began with the step. Pauses do not count."""
         state = self.state
-        left = state.began + longest - self._controls.clock.now()
+        left = state.began + longest - self._controls.clock.read()
         with_pauses = state.since + longest - workflow.now()
         if left != with_pauses and not workflow.patched("pauses-cost-no-time"):
             return with_pauses

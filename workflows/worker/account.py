@@ -1,0 +1,37 @@
+"""The AWS account that a worker serves."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import structlog
+
+from activities.aws import Connection
+from activities.errors import AwsError
+from activities.identity import ServedAccount, read_account
+from workflows.worker.settings import WorkerStartError
+
+_ACCOUNT_DIGITS: Final = 12
+_EMULATOR_VARIABLES: Final = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
+
+
+async def find_account(aws: Connection, named: str | None) -> ServedAccount | None:
+    """Return what this worker serves: the account ``named``, else that of its credentials.
+
+    None where an emulator of AWS has no STS. AWS's own answers everybody who has credentials.
+    """
+    if named is not None:
+        if not (len(named) == _ACCOUNT_DIGITS and named.isdecimal()):
+            raise WorkerStartError(f"RELEASES_ACCOUNT: no account has the id {named[:20]}")
+        return ServedAccount(named, aws.region)
+    try:
+        return ServedAccount(await read_account(aws), aws.region)
+    except AwsError as error:
+        problem = f"STS does not say whose credentials these are: {error}"
+    if not any(os.environ.get(name) for name in _EMULATOR_VARIABLES):
+        raise WorkerStartError(f"{problem} (RELEASES_ACCOUNT names the account without STS)")
+    log.warning("the account is unknown (RELEASES_ACCOUNT names it)", problem=problem)
+    return None
