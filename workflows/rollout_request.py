@@ -8,35 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Discriminator, JsonValue, RootModel, Tag
+from pydantic import Discriminator, RootModel, Tag
 
 from workflows.domain.inputs import Input
-from workflows.request import ReleaseRequest, RollbackRequest, find_keys
-
-Carried = dict[str, JsonValue]
-"""What a run hands to the next one: a :class:`~workflows.carried_state.CarriedState`, as JSON."""
-
-
-class ContinuedRelease(ReleaseRequest):
-    """A release whose run before has handed over what it knew."""
-
-    carried: Carried
-
-
-class ContinuedRollback(RollbackRequest):
-    """A rollback whose run before has handed over what it knew."""
-
-    carried: Carried
-
-
-def continue_request(
-    request: ReleaseRequest | RollbackRequest, carried: Carried
-) -> ContinuedRelease | ContinuedRollback:
-    """Return the request for the next run of a release, which goes on with ``carried``."""
-    is_release = isinstance(request, ReleaseRequest)
-    model = ContinuedRelease if is_release else ContinuedRollback
-    given = {name: getattr(request, name) for name in request.model_fields_set}
-    return model.model_construct(**{**given, "carried": carried})
+from workflows.request import (
+    ContinuedRelease,
+    ContinuedRollback,
+    ReleaseRequest,
+    RollbackRequest,
+    find_keys,
+)
 
 
 def find_request_kind(value: object) -> str:

@@ -4,5 +4,5 @@
 - :mod:`~workflows.worker.settings`: the settings of an operator
 - :mod:`~workflows.worker.connection`: the connection to Temporal
 - :mod:`~workflows.worker.account`: the AWS account that a worker serves
-- :mod:`~workflows.worker.versioning`: Worker Versioning
+- :mod:`~workflows.worker.deployment_version`: Worker Versioning
 """

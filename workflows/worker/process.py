@@ -21,8 +21,8 @@ from workflows.temporal.queue_account import check_after_start, check_before_sta
 from workflows.temporal.search_attribute_registration import register_search_attributes
 from workflows.worker.account import find_account
 from workflows.worker.connection import connect_to_temporal
+from workflows.worker.deployment_version import read_versioning
 from workflows.worker.settings import WorkerSettings
-from workflows.worker.versioning import read_versioning
 
 GRACEFUL_SHUTDOWN_TIMEOUT: Final = timedelta(seconds=30)
 """How long a stopping worker lets AWS calls finish: longer than any single one."""
