@@ -33,8 +33,12 @@ from workflows.domain.probe import Probe
 from workflows.domain.rules import Rules
 from workflows.domain.strategy import Analysis
 from workflows.metric_mapping import all_rules
-from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.rollout_request import ContinuedRelease, ContinuedRollback
+from workflows.request import (
+    ContinuedRelease,
+    ContinuedRollback,
+    ReleaseRequest,
+    RollbackRequest,
+)
 
 MAX_LINES: Final = 200
 """Lines of an explanation.
