@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from workflows.domain.inputs import Duration, Percent
+from workflows.domain.inputs import RECORDED, Duration, Latency, Percent
 
 DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 PERCENT: TypeAdapter[int] = TypeAdapter(Percent)
@@ -90,3 +90,28 @@ def test_percent_is_a_whole_number_from_0_to_100(number: int) -> None:
 def test_percent_is_nothing_that_only_resembles_a_whole_number(value: object) -> None:
     with pytest.raises(ValidationError, match="valid integer"):
         PERCENT.validate_python(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("P10M", r"P10M is 10 months; did you mean PT10M\?"),
+        ("P1M", r"P1M is 1 month; did you mean PT1M\?"),
+        ("P5M2D", r"P5M2D is 5 months; did you mean P2DT5M\?"),
+        ("P1Y", "no months and years: write days"),
+        ("P1MT5S", "no months and years: write days"),
+        ("P0Y5D", "no months and years: write days"),
+    ],
+)
+def test_months_and_years_are_refused_with_what_may_be_meant(text: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        DURATION.validate_python(text)
+    with pytest.raises(ValidationError, match=reason):
+        TypeAdapter(Latency).validate_python(text)
+
+
+@pytest.mark.parametrize(("text", "days"), [("P10M", 300), ("P1Y", 365)])
+def test_months_that_were_recorded_are_read(text: str, days: int) -> None:
+    read = DURATION.validate_python(text, context={RECORDED: True})
+    assert read == timedelta(days=days)
+    assert DURATION.dump_python(read, mode="json") == f"P{days}D"

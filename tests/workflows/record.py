@@ -635,7 +635,28 @@ async def reset_rollout(harness: Harness) -> Handle:
     return handle
 
 
-_WITHOUT_ROLLOUT: Final = {"other_account", "skipped_schedule"}
+MONTHS: Final = {
+    "strategy": {
+        "steps": [{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "P10M"}]
+    }
+}
+
+
+async def months(harness: Harness) -> Handle:
+    """A release whose duration has months, as versions before this one accepted it."""
+    handle = await harness.begin_until("baking", **MONTHS)
+    await harness.send("promote", reason="good enough")
+    return handle
+
+
+async def refused_months(harness: Harness) -> Handle:
+    """A release whose duration has months is refused."""
+    return await harness.start(
+        "Release", harness.request(artifact={"kind": "latest"}, **MONTHS), skipping=False
+    )
+
+
+_WITHOUT_ROLLOUT: Final = {"other_account", "skipped_schedule", "refused_months"}
 
 
 async def woken(harness: Harness) -> Handle:
@@ -729,6 +750,8 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         woken,
         moved_concurrency,
         slow_settling,
+        months,
+        refused_months,
     )
 }
 

@@ -37,6 +37,12 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
     ("wrong", "path", "problem"),
     [
         ({"target": None}, "target", "Field required"),
+        (
+            {"strategy": {"steps": [{"kind": "bake", "duration": "P10M"}]}},
+            "strategy.steps.0.duration",
+            "P10M is 10 months; did you mean PT10M?",
+        ),
+        ({"guards": {"after": "P1Y"}}, "guards.after", "no months and years"),
         ({"target": {}}, "target.function", "Field required"),
         ({"target": {"function": 7}}, "target.function", "valid string"),
         ({"target": {"function": "a b"}}, "target.function", "not a function's name"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final, cast
+from typing import Annotated, Any, ClassVar, Final, Self, cast
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
+    WrapSerializer,
     model_serializer,
     model_validator,
 )
@@ -19,7 +22,14 @@ from pydantic import (
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SHORT_DURATION: Final = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _MILLISECONDS: Final = re.compile(r"(\d{1,6})ms", re.ASCII)
+_CALENDAR: Final = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?((?:\d+W)?(?:\d+D)?)(T[\d.HMS]+)?", re.ASCII)
+"""A duration of ISO 8601: years, months, weeks and days, time."""
+
 _MAX_DURATION: Final = timedelta(days=365)
+
+
+RECORDED: Final = "recorded"
+"""The key of pydantic's context for the input of a workflow that has begun already."""
 
 
 class Input(BaseModel):
@@ -33,6 +43,19 @@ class Input(BaseModel):
 
     failure_type: ClassVar[str] = "ReleaseRejected"
     """The failure type of a malformed one (see :mod:`workflows.temporal.payloads`)."""
+
+    _refusal: Exception | None = PrivateAttr(default=None)
+
+    @property
+    def refusal(self) -> Exception | None:
+        """Why this version refuses it, which an earlier one may have begun a workflow with."""
+        return self._refusal
+
+    def with_refusal(self, refusal: Exception) -> Self:
+        """Return a copy that has a ``refusal``."""
+        copy = self.model_copy()
+        copy._refusal = refusal  # noqa: SLF001 - it is our own
+        return copy
 
     @model_validator(mode="before")
     @classmethod
@@ -50,10 +73,11 @@ class Input(BaseModel):
         return {key: value for key, value in serialize(self).items() if value is not None}
 
 
-def _parse_duration(value: object) -> object:
+def _parse_duration(value: object, info: ValidationInfo) -> object:
     """Parse ``30s``, ``5m``, ``2h`` and ``3d``; ISO 8601 is left to pydantic.
 
-    A bare number is refused, since it has no unit.
+    A bare number is refused, since it has no unit. Months and years are, since ``P10M`` was meant
+    to be ``PT10M``; but not in what is ``RECORDED``, which earlier versions have accepted.
     """
     if isinstance(value, timedelta):
         return value
@@ -61,22 +85,44 @@ def _parse_duration(value: object) -> object:
         if short := _SHORT_DURATION.fullmatch(value):
             return timedelta(**{_UNITS[short[2]]: int(short[1])})
         if value.startswith("P"):
+            if not (info.context or {}).get(RECORDED):
+                _refuse_months(value)
             return value
     raise ValueError(
         'not a duration: write ISO 8601 ("PT10M") or a number and a unit ("30s", "5m", "2h", "3d")'
     )
 
 
+def _refuse_months(text: str) -> None:
+    if not (found := _CALENDAR.fullmatch(text)):
+        return
+    years, months, days, time = found.groups(default="")
+    if months and not years and not time:
+        unit = "month" if months == "1" else "months"
+        raise ValueError(f"{text} is {months} {unit}; did you mean P{days}T{months}M?")
+    if months or years:
+        raise ValueError("a duration has no months and years: write days, such as P30D or P365D")
+
+
+def _write_duration(duration: timedelta, serialize: SerializerFunctionWrapHandler) -> str:
+    """Write 365 days as such, where pydantic writes ``P1Y``, which is not read."""
+    text: str = serialize(duration)
+    return text.replace("P1Y", "P365D")
+
+
 Duration = Annotated[
-    timedelta, Field(ge=timedelta(seconds=1), le=_MAX_DURATION), BeforeValidator(_parse_duration)
+    timedelta,
+    Field(ge=timedelta(seconds=1), le=_MAX_DURATION),
+    BeforeValidator(_parse_duration),
+    WrapSerializer(_write_duration, when_used="json"),
 ]
 """A duration from one second (Temporal's timers are no finer) to a year."""
 
 
-def _parse_latency(value: object) -> object:
+def _parse_latency(value: object, info: ValidationInfo) -> object:
     """Parse a duration, or ``300ms``."""
     short = _MILLISECONDS.fullmatch(value) if isinstance(value, str) else None
-    return timedelta(milliseconds=int(short[1])) if short else _parse_duration(value)
+    return timedelta(milliseconds=int(short[1])) if short else _parse_duration(value, info)
 
 
 Latency = Annotated[

@@ -23,6 +23,7 @@ from temporalio.worker import (
 )
 
 from activities.limits.priority import HIGHEST_PRIORITY_KEY, ROLLBACK_ANNOUNCEMENTS
+from workflows.domain.inputs import Input
 
 
 class InputCountChecker(Interceptor):
@@ -53,6 +54,11 @@ class _WorkflowInputCount(WorkflowInboundInterceptor):
         run = functools.partial(input.run_fn, None)
         name = workflow.info().workflow_type
         _check_input_count(run, input.args, name=name, failure_type="ReleaseRejected")
+        for value in input.args:
+            refusal = value.refusal if isinstance(value, Input) else None
+            # A workflow that an earlier version has begun with this input goes on.
+            if refusal is not None and workflow.patched("months-are-refused"):
+                raise refusal
         return await super().execute_workflow(input)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:

@@ -20,7 +20,9 @@ from temporalio.converter import (
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
 )
+from temporalio.exceptions import ApplicationError
 
+from workflows.domain.inputs import RECORDED, Input
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.rollout_request import RolloutRequest
 from workflows.temporal.failures import PlainFailureConverter
@@ -110,7 +112,22 @@ class _StrictJsonConverter(PydanticJSONPlainPayloadConverter):
                 payload.data, by_alias=True, by_name=False
             )
         except ValidationError as error:
-            raise make_failure(model, list_problems(error, payload.data)) from None
+            failure = make_failure(model, list_problems(error, payload.data))
+        return _read_recorded(payload, type_hint, failure)
+
+
+def _read_recorded(payload: Payload, type_hint: type | None, failure: ApplicationError) -> Any:
+    """Read an input as earlier versions did, since a workflow that has begun with it goes on.
+
+    One that has not begun is refused with ``failure`` (:mod:`workflows.temporal.interceptors`).
+    """
+    try:
+        value = _make_adapter(type_hint).validate_json(
+            payload.data, by_alias=True, by_name=False, context={RECORDED: True}
+        )
+    except ValidationError:
+        raise failure from None
+    return value.with_refusal(failure) if isinstance(value, Input) else value
 
 
 class _StrictNullConverter(BinaryNullPayloadConverter):
