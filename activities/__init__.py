@@ -64,6 +64,7 @@ Operations beyond AWS's own
 - :mod:`~activities.probes`: invoke a version, once, and assess its response
 - :mod:`~activities.latest_comparison`: compare ``$LATEST`` with the live version
 - :mod:`~activities.latest_users`: find which other release uses ``$LATEST``
+- :mod:`~activities.version_watch`: whether a version is still there
 - :mod:`~activities.images`: find the digest of an image's tag
 - :mod:`~activities.cloudwatch`: alarms and metrics
 
@@ -110,6 +111,7 @@ from activities.settling import Settling
 from activities.tags import Tags
 from activities.triggers import Triggers
 from activities.version_comparison import VersionComparison
+from activities.version_watch import VersionWatch
 from activities.versions import Versions
 
 
@@ -147,6 +149,7 @@ def list_operations(
         Images(aws),
         Alarms(aws),
         Metrics(aws),
+        VersionWatch(aws),
         WorkerDiagnosis(aws),
     )
     activities = [activity for group in groups for activity in group.list_activities()]

@@ -64,6 +64,7 @@ RELEASE_OPERATIONS: Final = frozenset(
         "watch_alarm_data",
         "watch_alarms",
         "watch_metrics",
+        "watch_version",
     }
 )
 """What workflows of this program call."""

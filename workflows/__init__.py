@@ -23,6 +23,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.traffic`: the only writer of the alias, and the journal of what was changed
 - :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release;
   :mod:`~workflows.alarm_guard` is about the alarms
+- :mod:`~workflows.stable_watch`: whether the stable version is still there, in the watch after
+  promotion; :mod:`~workflows.watch_end` is how a newer release ends that watch
 - :mod:`~workflows.trigger_notes`: what does not go through the alias, and is not guarded by it
 - :mod:`~workflows.controls`: the updates and the query, by which people steer it;
   :mod:`~workflows.control_requests` are their inputs

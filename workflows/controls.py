@@ -43,6 +43,8 @@ class ControlsState(BaseModel):
     promoted: bool
     is_refused: bool
     given_up: str | None
+    watch_ended_by: str | None = None
+    is_watch: bool = False
 
 
 class Controls:
@@ -62,6 +64,10 @@ class Controls:
         """Whether that reason speaks against the candidate."""
         self.given_up: str | None = None
         """Who gave up the undo, and why, once somebody has."""
+        self.is_watch = False
+        """Whether all traffic has moved, and ``guards.after`` is not over."""
+        self.watch_ended_by: str | None = None
+        """Which newer release ended the watch after promotion, once one has."""
         self.choice: Choice | None = None
         """What a person chose about foreign routing, until it is taken."""
         self._problem: str | None = None
@@ -74,13 +80,16 @@ class Controls:
             promoted=self.promoted,
             is_refused=self.is_refused,
             given_up=self.given_up,
+            watch_ended_by=self.watch_ended_by,
+            is_watch=self.is_watch,
         )
 
     def resume(self, state: ControlsState) -> None:
         """Go on where another run of this release stopped."""
         self.clock = ReleaseClock(state.clock)
         self.promoted, self.is_refused = state.promoted, state.is_refused
-        self.given_up = state.given_up
+        self.given_up, self.watch_ended_by = state.given_up, state.watch_ended_by
+        self.is_watch = state.is_watch
 
     @property
     def paused(self) -> bool:

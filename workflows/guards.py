@@ -29,6 +29,7 @@ from workflows.preflight import PreflightResult
 from workflows.preflight_reads import ReleaseRejected
 from workflows.progress import Progress
 from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.stable_watch import StableWatch
 from workflows.traffic import Traffic
 
 
@@ -57,6 +58,7 @@ class Guards:
         self._traffic = traffic
         self._controls = controls
         self._progress = progress
+        self.stable = StableWatch(progress)
         self.alarms = AlarmGuard(request, traffic=traffic, controls=controls, progress=progress)
         self._step_rules: Rules | None = None
         self._metrics_task: asyncio.Task[None] | None = None
@@ -123,7 +125,8 @@ class Guards:
             self._metrics_task = asyncio.create_task(self._judge(self.analysis, candidate))
 
     async def end(self) -> None:
-        """End the watch on metrics."""
+        """End the watches on metrics and on the stable version."""
+        await self.stable.end()
         if self._metrics_task is not None:
             await shield_from_cancel(end_task(self._metrics_task))
 

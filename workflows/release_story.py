@@ -33,6 +33,7 @@ from workflows.rollback_latest import take_latest_back
 from workflows.strategy_runner import StrategyRunner
 from workflows.traffic import Traffic
 from workflows.trigger_notes import TriggerNotes
+from workflows.watch_end import ENDED_WATCH_MEMO
 
 _ALL: Final = 100
 
@@ -148,6 +149,8 @@ class ReleaseStory:
         found = await preflight(self._request, self._report)
         self._check_rollout_id(found.place)
         self._traffic.begin(found)
+        if ended := workflow.memo_value(ENDED_WATCH_MEMO, default=None):
+            self._progress.report(note=ended, notes=(*found.notes, ended))
         self._triggers.publish(has_alias=found.routing is not None)
         await self._guards.prepare(found)
         return found
@@ -222,7 +225,9 @@ class ReleaseStory:
         note = f"All traffic is on version {candidate}"
         latest = await self._take_latest_back(found, candidate)
         unguarded = self._guards.alarms.closing_note
-        self._succeed("; ".join(filter(None, [note, latest, unguarded])), candidate, _ALL)
+        newer = self._controls.watch_ended_by
+        ended = f"its watch was ended by {newer}, a newer release" if newer else None
+        self._succeed("; ".join(filter(None, [note, latest, ended, unguarded])), candidate, _ALL)
 
     async def _take_latest_back(self, found: PreflightResult, candidate: str) -> str | None:
         """Let ``$LATEST`` follow a rollback; return what to say of it, if anything."""

@@ -23,7 +23,7 @@ from workflows.alias_undo import PutBackFailed
 from workflows.call import end_task, root_cause, shield_from_cancel
 from workflows.carried_state import CarriedState, UndoState
 from workflows.continuation import ContinueRun
-from workflows.controls import ControlHandlers, Controls, ReleaseStopped
+from workflows.controls import Controls, ReleaseStopped
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.foreign_routing import ForeignChange, describe_foreign
@@ -31,16 +31,18 @@ from workflows.past_rollouts import JOURNAL_MEMO, OBJECTION
 from workflows.preflight_reads import ReleaseBusy, ReleaseRejected
 from workflows.progress import Progress
 from workflows.release_story import ReleaseParts, ReleaseStory
-from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.rollout_request import (
+from workflows.request import (
     ContinuedRelease,
     ContinuedRollback,
-    RolloutRequest,
+    ReleaseRequest,
+    RollbackRequest,
     continue_request,
 )
+from workflows.rollout_request import RolloutRequest
 from workflows.run_chain import STARTED_MEMO
 from workflows.scheduled_start import BUSY
 from workflows.undo import UndoEvents, describe_restored
+from workflows.watch_end import WatchedRelease
 
 _MAX_CARRIED_BYTES: Final = 1_500_000
 """A request that is larger is not carried to another run: with what is known it may be too large
@@ -66,7 +68,7 @@ def _take_one_input(
 
 
 @workflow.defn
-class Rollout(ControlHandlers):
+class Rollout(WatchedRelease):
     """One release or rollback of one alias. Start ``Release`` or ``Rollback``, not this."""
 
     @workflow.init

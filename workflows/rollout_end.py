@@ -14,6 +14,7 @@ from temporalio.exceptions import (
 )
 
 from workflows.domain.status import ReleaseStatus
+from workflows.killed_rollout import Remains
 
 
 class Outcome(StrEnum):
@@ -38,6 +39,13 @@ class RolloutEnd(BaseModel):
     failure_type: str | None = None
     message: str = ""
     details: list[Any] = Field(default_factory=list[Any])
+
+    @property
+    def remains(self) -> Remains:
+        """What to begin with, where the rollout was killed."""
+        is_terminated = self.outcome is Outcome.TERMINATED
+        killed = "the rollout was terminated" if is_terminated else "the rollout timed out"
+        return Remains(workflow_id=self.workflow_id, run_id=self.run_id, killed=killed)
 
     @property
     def status(self) -> ReleaseStatus | None:

@@ -154,7 +154,7 @@ class StrategyRunner:
         if duration is None:
             return
         if not self._is_resumed:
-            self._controls.promoted = False
+            self._controls.promoted, self._controls.is_watch = False, True
             self.state = self._next_step(len(self._request.strategy.steps) + 1)
             self.state.is_begun = True
         length = format_duration(duration)
@@ -162,8 +162,12 @@ class StrategyRunner:
         note = f"All traffic is on version {candidate}, watched for {length}{ready}"
         self._announce(note)
         summary = f"Watch over version {candidate} for {length}"
+        alarms, stable_watch = self._guards.alarms, self._guards.stable
+        stable_watch.begin(self._traffic.journal, alarms.names)
         await self._timer.wait(self._time_left(duration), summary=summary)
-        await self._guards.alarms.check()
+        await alarms.check()
+        await stable_watch.end()
+        self._controls.is_watch = False
 
     # --- bake and analysis -----------------------------------------------------------------------
 

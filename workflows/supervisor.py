@@ -34,7 +34,7 @@ from workflows.eviction import IDLE_WORKFLOWS
 from workflows.killed_rollout import KilledRollout, UndoImpossible, find_remains
 from workflows.past_rollouts import KIND_MEMO
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
-from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest
 from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
 from workflows.rollout_cancel import cancel_rollout
@@ -42,6 +42,7 @@ from workflows.rollout_end import Outcome, RolloutEnd, read_failure
 from workflows.rollout_request import RolloutRequest
 from workflows.scheduled_start import BUSY, skip_or_raise
 from workflows.trigger_notes import BESIDE_PREFLIGHT, TRIGGERS_MEMO
+from workflows.watch_end import ENDED_WATCH_MEMO, end_watch
 
 _EVICTED_FROM: Final = timedelta(minutes=1)
 """A bake of at least this makes it worth evicting this workflow from the worker's memory."""
@@ -82,7 +83,13 @@ class Supervisor:
         )
         rollout = await self._start(place)
         if rollout is None:
-            return await self._follow(place.rollout_id(self._target.alias))
+            rollout_id = place.rollout_id(self._target.alias)
+            if (end := await self._follow(rollout_id)) is not None:
+                return await self._end_as(end)
+            try:
+                rollout = await self._start_after_watch(place, rollout_id)
+            except ReleaseRejected as error:
+                return skip_or_raise(self._reject(str(error)))
         if _is_long(request):
             IDLE_WORKFLOWS.mark_idle(workflow.info().run_id)
         try:
@@ -93,7 +100,40 @@ class Supervisor:
         self._report_end(status.phase)
         return status
 
-    async def _start(self, place: Place) -> _RolloutHandle | None:
+    async def _start_after_watch(self, place: Place, rollout_id: str) -> _RolloutHandle:
+        """End the watch of the release that has the alias, and start the rollout.
+
+        Raises :class:`ReleaseRejected` where that release is not watched, or another one was first.
+        """
+        busy = f"{self._target} is being released already: {rollout_id}"
+        if not workflow.patched("newer-ends-watch"):
+            raise ReleaseRejected(busy)
+        while True:
+            ended = await end_watch(rollout_id, reason=self._request.reason, version=self._version)
+            if ended.refusal is not None:
+                raise ReleaseRejected(f"{busy} ({ended.refusal})")
+            if not ended.is_live and self._is_undirected:
+                raise ReleaseRejected(f"{ended.note}: {self._target} is back where it was already")
+            if rollout := await self._start(place, ended.note):
+                return rollout
+
+    @property
+    def _version(self) -> str | None:
+        """The published version that is requested, if the request names one."""
+        match self._request:
+            case RollbackRequest(version=version):
+                return version
+            case ReleaseRequest(artifact=PublishedVersion(version=version)):
+                return version
+            case _:
+                return None
+
+    @property
+    def _is_undirected(self) -> bool:
+        """Whether the request means the version before the live one, whichever that is."""
+        return isinstance(self._request, RollbackRequest) and self._request.version is None
+
+    async def _start(self, place: Place, ended_watch: str | None = None) -> _RolloutHandle | None:
         """Start the rollout, which is given the function's ARN: no other account has it.
 
         None where a rollout of the alias runs already.
@@ -116,6 +156,7 @@ class Supervisor:
                 memo={
                     KIND_MEMO: RunKind.ROLLBACK if is_rollback else RunKind.RELEASE,
                     TRIGGERS_MEMO: None if is_urgent else BESIDE_PREFLIGHT,
+                    **({ENDED_WATCH_MEMO: ended_watch} if ended_watch else {}),
                 },
                 search_attributes=TypedSearchAttributes(
                     [
@@ -130,22 +171,18 @@ class Supervisor:
         except WorkflowAlreadyStartedError:
             return None
 
-    async def _follow(self, rollout_id: str) -> ReleaseStatus:
+    async def _follow(self, rollout_id: str) -> RolloutEnd | None:
         """Follow the rollout that runs under the id, if this release started it before a reset.
 
-        Else reject this release. A cancel is handed on to the rollout.
+        None where it did not. A cancel is handed on to the rollout.
         """
         try:
-            end = await follow_rollout(rollout_id)
+            return await follow_rollout(rollout_id)
         except (ActivityError, asyncio.CancelledError) as error:
             if not is_cancelled_exception(error):
                 raise
             await shield_from_cancel(workflow.get_external_workflow_handle(rollout_id).cancel())
-            end = await shield_from_cancel(follow_rollout(rollout_id))
-        if end is None:
-            reason = f"{self._target} is being released already: {rollout_id}"
-            return skip_or_raise(self._reject(reason))
-        return await self._end_as(end)
+            return await shield_from_cancel(follow_rollout(rollout_id))
 
     async def _end_as(self, end: RolloutEnd) -> ReleaseStatus:
         """End as the rollout ended, with its message; if it was killed, undo its release first."""

@@ -19,7 +19,7 @@ from tests.harness import ALL_AT_ONCE, CANARY, Ending, Handle, Harness, read_end
 APPROVAL: dict[str, Any] = {
     "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
 }
-WRITES = ["update_function_code", "publish_version", "update_alias"]
+WRITES = ["update_function_code", "publish_version"]
 
 
 async def terminate_rollout(harness: Harness, handle: Handle, hold: Hold) -> Ending:
@@ -98,8 +98,11 @@ async def test_rollout_terminated_before_its_first_write_writes_nothing(harness:
 
 async def test_alias_of_a_terminated_first_release_is_deleted(harness: Harness) -> None:
     del harness.state.aliases["live"]
+    harness.aws.hook("smoke", lambda _: {"accept": True})
     hold = harness.aws.hold("create_alias", moment="after")
-    handle = await harness.begin(artifact=harness.package("three"))
+    handle = await harness.begin(
+        artifact=harness.package("three"), hooks={"after_traffic": "smoke"}
+    )
     end = await terminate_rollout(harness, handle, hold)
     assert end.kind == "ReleaseRolledBack"
     assert "live" not in harness.state.aliases
@@ -166,8 +169,8 @@ async def test_late_creation_of_the_alias_of_a_terminated_rollout_is_reverted(
 ) -> None:
     del harness.state.aliases["live"]
     hold = harness.aws.hold("create_alias")
-    # The second read of the alias, after the wait for late writes.
-    harness.aws.before("get_alias", lambda _: release_late(harness, hold), skip=2)
+    # The read of the undo, after the wait for late writes.
+    harness.aws.before("get_alias", lambda _: release_late(harness, hold), skip=3)
     handle = await harness.begin(artifact=harness.package("three"))
     await harness.wait_for(hold.reached)
     await harness.rollout.terminate("oops")

@@ -22,6 +22,7 @@ from workflows.past_rollouts import (
     read_previous_version,
 )
 from workflows.plan import Plan
+from workflows.promotion import read_last_state_activity
 from workflows.release import Release
 from workflows.reset_runs import follow_rollout_activity, read_reset_journal_activity
 from workflows.rollback import Rollback
@@ -30,6 +31,7 @@ from workflows.rollout_cancel import cancel_rollout_activity
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
 from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
+from workflows.watch_end import await_watch_end_activity, end_watch_activity
 
 WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan, Diagnosis)
 
@@ -49,10 +51,13 @@ class LambdaReleases(SimplePlugin):
                 read_alias_history,
                 read_previous_version,
                 read_journal_activity,
+                read_last_state_activity,
                 read_past_package,
                 read_reset_journal_activity,
                 follow_rollout_activity,
                 cancel_rollout_activity,
+                end_watch_activity,
+                await_watch_end_activity,
             ],
             workflows=WORKFLOWS,
             workflow_runner=make_sandboxed_runner,
