@@ -133,7 +133,7 @@ async def test_start_that_waits_without_a_worker_prints_so(shell: Shell, harness
     command = ("start", harness.function, "--latest", "--wait", "--task-queue", "unserved")
     async with shell.start_process(*command) as process, asyncio.timeout(60):
         assert process.stderr is not None
-        assert "no worker answers" in (await process.stderr.readline()).decode()
+        assert "no worker polls task queue unserved" in (await process.stderr.readline()).decode()
         process.send_signal(signal.SIGINT)
         await process.communicate()
     assert process.returncode == 130

@@ -108,9 +108,10 @@ async def _list_sdks(client: Client, task_queue: str) -> dict[str, str | None]:
     except RPCError:
         return {}
     beats = [info.worker_heartbeat for info in answer.workers_info]
-    stopped = WorkerStatus.WORKER_STATUS_SHUTDOWN
+    # One that drains takes no release any more. It says no more about itself when it has ended.
+    stopped = {WorkerStatus.WORKER_STATUS_SHUTDOWN, WorkerStatus.WORKER_STATUS_SHUTTING_DOWN}
     sdks: dict[str, str | None] = {beat.worker_identity: None for beat in beats}
     for beat in beats:
-        if beat.status != stopped:
+        if beat.status not in stopped:
             sdks[beat.worker_identity] = f"{beat.sdk_name} {beat.sdk_version}".strip()
     return sdks
