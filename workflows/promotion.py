@@ -28,24 +28,35 @@ from workflows.run_chain import find_last_run
 WATCH_MEMO: Final = "watch"
 """The memo in which a ``Rollout`` records that its watch after promotion has begun.
 
-Its value is the names of the alarms that count."""
+Its value is a :class:`PromotedWatch`."""
 
 _READ: Final = CallOptions(HIGHEST_PRIORITY, RetryPolicy(maximum_attempts=10))
 _TIMEOUT: Final = timedelta(seconds=30)
+
+
+class PromotedWatch(BaseModel):
+    """The watch after promotion: the names of the alarms that count in it.
+
+    A memo that is an empty list Temporal would delete.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    alarms: tuple[str, ...]
 
 
 class LastState(BaseModel):
     """How far a killed rollout was.
 
     - ``phase``: the last one that it reported.
-    - ``watched_alarms``: those that count in its watch after promotion; None before that.
+    - ``watch``: its watch after promotion; None before that.
     - ``is_refused``: the last verdict was against its candidate.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     phase: str | None
-    watched_alarms: tuple[str, ...] | None
+    watch: PromotedWatch | None
     is_refused: bool
 
 
@@ -62,7 +73,7 @@ async def read_last_state_activity(request: JournalRequest) -> LastState:
     verdict: dict[str, Any] = await found.memo_value(VERDICT_MEMO, {})
     return LastState(
         phase=found.typed_search_attributes.get(search_attributes.PHASE),
-        watched_alarms=await found.memo_value(WATCH_MEMO, None),
+        watch=await found.memo_value(WATCH_MEMO, None, type_hint=PromotedWatch),
         is_refused=verdict.get("verdict") == Verdict.FAILED,
     )
 
@@ -103,8 +114,7 @@ async def _has_all_traffic(journal: Journal) -> bool:
 async def _find_alarm_problem(
     state: LastState, request: ReleaseRequest | RollbackRequest
 ) -> str | None:
-    watched = state.watched_alarms
-    names = request.guards.alarm_names if watched is None else watched
+    names = state.watch.alarms if state.watch else request.guards.alarm_names
     if not names:
         return None
     return actions.find_alarm_problem(await actions.read_alarms(names, options=_READ), names)
@@ -112,7 +122,7 @@ async def _find_alarm_problem(
 
 def _is_past_refusal(state: LastState, request: ReleaseRequest | RollbackRequest) -> bool:
     """Whether nothing but a watch was left that could refuse the candidate."""
-    if state.watched_alarms is not None:
+    if state.watch is not None:
         return state.phase == Phase.BAKING
     return state.phase == Phase.PROMOTING and request.hooks.after_traffic is None
 

@@ -15,7 +15,7 @@ from activities.version_watch import VersionWatch, WatchVersionRequest
 from workflows.call import call, end_task, root_cause, shield_from_cancel
 from workflows.domain.journal import Journal
 from workflows.progress import Progress
-from workflows.promotion import WATCH_MEMO
+from workflows.promotion import WATCH_MEMO, PromotedWatch
 
 
 class StableWatch:
@@ -34,7 +34,7 @@ class StableWatch:
         if not workflow.patched("stable-is-watched"):
             return
         if workflow.memo_value(WATCH_MEMO, default=None) is None:
-            workflow.upsert_memo({WATCH_MEMO: alarms})
+            workflow.upsert_memo({WATCH_MEMO: PromotedWatch(alarms=alarms)})
         stable = journal.stable
         if stable is not None and not self._has_reported(stable):
             self._task = asyncio.create_task(self._watch(journal.function, stable))
