@@ -26,6 +26,8 @@ from workflows.temporal.plugin import WORKFLOWS
 from workflows.temporal.process_exit import run_and_exit
 from workflows.temporal.queue_account import QueueAccountError
 from workflows.temporal.search_attribute_registration import NamespaceError
+from workflows.worker.contact import ContactLostError
+from workflows.worker.deployment_version import Versioning, read_versioning
 from workflows.worker.process import work
 from workflows.worker.settings import WorkerSettings, WorkerStartError
 
@@ -99,13 +101,29 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             " it has an event.",
         ),
     ] = DEFAULT_CACHED_WORKFLOWS,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            envvar="RELEASES_WORKERS",
+            min=1,
+            help="How many workers share AWS's rate, where Temporal does not list them.",
+        ),
+    ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
             envvar="RELEASES_METRICS",
-            help="Serve Prometheus metrics at this address, such as 127.0.0.1:9464.",
+            help="Serve /metrics for Prometheus, /healthz and /readyz at this address, such as"
+            " 127.0.0.1:9464, or :9464 for every interface.",
         ),
     ] = None,
+    metrics_by_function: Annotated[  # noqa: FBT002 - an option
+        bool,
+        typer.Option(
+            envvar="RELEASES_METRICS_BY_FUNCTION",
+            help="Label the metrics of releases with function and alias: a series for each.",
+        ),
+    ] = False,
     operations: Annotated[
         str,
         typer.Option(
@@ -129,6 +147,15 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             help="Parameters and secrets that dynamic references may name: names separated by"
             " commas, in which * stands for any characters and {function} for the function's name."
             " By default /{function}/*.",
+        ),
+    ] = None,
+    versioning: Annotated[
+        Versioning | None,
+        typer.Option(
+            envvar="RELEASES_VERSIONING",
+            help="With Worker Versioning: whether the build that began a release also ends it"
+            " (pinned, the default), or the current build goes on with it (auto_upgrade).",
+            show_default=False,
         ),
     ] = None,
     log_format: Annotated[
@@ -158,8 +185,11 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             rate=rate,
             aws_rate=aws_rate,
             cached=cached,
+            workers=workers,
             metrics=metrics,
+            metrics_by_function=metrics_by_function,
             access=_parse_access(operations, functions, references),
+            deployment=read_versioning(versioning),
         )
         asyncio.run(_work_until_signalled(settings))
     except (
@@ -168,6 +198,7 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         NamespaceError,
         QueueAccountError,
         AwsConfigurationError,
+        ContactLostError,
     ) as error:
         sys.stderr.write(f"worker: {error}\n")
         raise typer.Exit(1) from error

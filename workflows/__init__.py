@@ -26,15 +26,16 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.stable_watch`: whether the stable version is still there, in the watch after
   promotion; :mod:`~workflows.watch_end` is how a newer release ends that watch
 - :mod:`~workflows.trigger_notes`: what does not go through the alias, and is not guarded by it
-- :mod:`~workflows.controls`: the updates and the query, by which people steer it;
-  :mod:`~workflows.control_requests` are their inputs
+- :mod:`~workflows.control_handlers`: the updates and the query, by which people steer it;
+  :mod:`~workflows.control_requests` are their inputs, :mod:`~workflows.controls` what follows
 - :mod:`~workflows.timer`: waits that a pause stops; :mod:`~workflows.release_clock` stands still
 - :mod:`~workflows.continuation`: when a run continues as a new one, with
   :mod:`~workflows.carried_state`; :mod:`~workflows.step_state` is how far it is in its current step
 - :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows
 - :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
   it, :mod:`~workflows.latest_undo` ``$LATEST``; :mod:`~workflows.undo_retry` is how it is retried
-- :mod:`~workflows.rollout_end`: how a rollout has ended; :mod:`~workflows.rollout_cancel` cancels it
+- :mod:`~workflows.rollout_end`: how a rollout has ended; :mod:`~workflows.rollout_cancel` is how it
+  is cancelled
 - :mod:`~workflows.killed_rollout`: what a release does whose rollout was killed;
   :mod:`~workflows.promotion` is whether that one was live already
 - :mod:`~workflows.run_chain`: the runs of one release, one after the other;
@@ -44,7 +45,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
   wait so that people can see it
 - :mod:`~workflows.live_analysis`: reads CloudWatch while a release runs;
   :mod:`~workflows.analysis_run` assesses what it read, :mod:`~workflows.metric_mapping` translates
-- :mod:`~workflows.progress`, :mod:`~workflows.search_attributes`: report how a release stands
+- :mod:`~workflows.progress`, :mod:`~workflows.search_attributes`: report how a release stands;
+  :mod:`~workflows.release_metrics` count and time it
 - :mod:`~workflows.past_packages`: where in S3 an earlier release had its package from
 - :mod:`~workflows.past_rollouts`: what earlier rollouts of an alias left in Temporal;
   :mod:`~workflows.rollback_check` keeps what was rolled back from being shipped again,

@@ -27,7 +27,7 @@ class Stage(StrEnum):
 
 
 class UndoState(BaseModel):
-    """An undo that does not succeed yet: why the release is undone.
+    """An undo: why the release is undone, and since when.
 
     ``is_refused``: somebody or something refused the candidate.
     """
@@ -36,6 +36,7 @@ class UndoState(BaseModel):
 
     reason: str
     is_refused: bool
+    since: datetime
 
 
 class CarriedState(BaseModel):

@@ -17,6 +17,7 @@ from workflows import search_attributes
 from workflows.domain.markdown import MAX_NOTES, render_page
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.strategy import Steps
+from workflows.release_metrics import PhaseTimer
 
 
 class Progress:
@@ -28,6 +29,7 @@ class Progress:
         self._strategy = Steps(steps=())
         self._listed: tuple[object, ...] = (Phase.PREPARING, None, 0)
         self._notes: list[tuple[datetime, str]] = []
+        self._phase_timer = PhaseTimer()
 
     def begin(self, status: ReleaseStatus, strategy: Steps) -> None:
         """Set the first status of a release that follows ``strategy``. Reports nothing yet."""
@@ -65,6 +67,7 @@ class Progress:
         self._status = status = self.status.model_copy(update=update)
         if note:
             self._notes.append((workflow.now(), note))
+        self._phase_timer.enter(status)
         self._upsert()
         details = render_page(status, self._strategy, self._notes, now=workflow.now())
         workflow.set_current_details(details)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.domain.status import ReleaseStatus
+from workflows.release_metrics import count_release
 from workflows.request import ReleaseRequest
 from workflows.supervisor import Supervisor
 
@@ -19,4 +20,4 @@ class Release:
 
         A second release of the same alias is rejected while one runs.
         """
-        return await Supervisor(request).run()
+        return await count_release(request.target.bare, Supervisor(request).run())

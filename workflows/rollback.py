@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.domain.status import ReleaseStatus
+from workflows.release_metrics import count_release
 from workflows.request import RollbackRequest
 from workflows.supervisor import Supervisor
 
@@ -16,4 +17,4 @@ class Rollback:
     @workflow.run
     async def run(self, request: RollbackRequest) -> ReleaseStatus:
         """Roll back and return how it ended. Rejected while a release runs: abort that instead."""
-        return await Supervisor(request).run()
+        return await count_release(request.target.bare, Supervisor(request).run())

@@ -23,6 +23,7 @@ from workflows.alias_undo import PutBackFailed
 from workflows.call import end_task, root_cause, shield_from_cancel
 from workflows.carried_state import CarriedState, UndoState
 from workflows.continuation import ContinueRun
+from workflows.control_handlers import ControlHandlers
 from workflows.controls import Controls, ReleaseStopped
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
@@ -30,6 +31,7 @@ from workflows.foreign_routing import ForeignChange, describe_foreign
 from workflows.past_rollouts import JOURNAL_MEMO, OBJECTION
 from workflows.preflight_reads import ReleaseBusy, ReleaseRejected
 from workflows.progress import Progress
+from workflows.release_metrics import record_rollback
 from workflows.release_story import ReleaseParts, ReleaseStory
 from workflows.request import (
     ContinuedRelease,
@@ -42,7 +44,6 @@ from workflows.rollout_request import RolloutRequest
 from workflows.run_chain import STARTED_MEMO
 from workflows.scheduled_start import BUSY
 from workflows.undo import UndoEvents, describe_restored
-from workflows.watch_end import WatchedRelease
 
 _MAX_CARRIED_BYTES: Final = 1_500_000
 """A request that is larger is not carried to another run: with what is known it may be too large
@@ -68,7 +69,7 @@ def _take_one_input(
 
 
 @workflow.defn
-class Rollout(WatchedRelease):
+class Rollout(ControlHandlers):
     """One release or rollback of one alias. Start ``Release`` or ``Rollback``, not this."""
 
     @workflow.init
@@ -143,6 +144,7 @@ class ReleaseRun:
             )
         except asyncio.CancelledError:
             self._controls.break_off(_describe_cancellation())
+        stopped_at = workflow.now()
         error = await shield_from_cancel(end_task(story))
         if isinstance(error, ContinueRun) and self._controls.stop_reason is None:
             self._continue()
@@ -161,7 +163,9 @@ class ReleaseRun:
                 unknown = RuntimeError("the release ended without a reason")
                 is_refused = self._controls.is_refused or isinstance(error, ReleaseStopped)
                 reason = reason or root_cause(error or unknown)
-                return await self._roll_back(UndoState(reason=reason, is_refused=is_refused))
+                return await self._roll_back(
+                    UndoState(reason=reason, is_refused=is_refused, since=stopped_at)
+                )
 
     # --- from run to run -------------------------------------------------------------------------
 
@@ -204,7 +208,7 @@ class ReleaseRun:
             note = f"Rolling back: {reason}"
             self._progress.report(Phase.ROLLING_BACK, note, ends_at=None, paused=False)
         try:
-            leftovers = await shield_from_cancel(self._traffic.put_back(self._undo_events(reason)))
+            leftovers = await shield_from_cancel(self._traffic.put_back(self._undo_events(undo)))
         except ContinueRun:
             self._continue(undo)
         except PutBackFailed as error:
@@ -223,16 +227,17 @@ class ReleaseRun:
             ending, status, *details, type="ReleaseRolledBack", non_retryable=True
         )
 
-    def _undo_events(self, reason: str) -> UndoEvents:
+    def _undo_events(self, undo: UndoState) -> UndoEvents:
         def report_restored(place: Routing | None) -> None:
             self._restored, journal = place, self._traffic.journal
             if journal.shifting:
+                record_rollback(journal.target, workflow.now() - undo.since)
                 note = f"{journal.target} is back: {describe_restored(place)}"
                 self._progress.report(note=note, routing=self._traffic.split(None, 0))
 
         def report_problem(cause: str) -> None:
             self._controls.report_problem(cause)
-            note = f"Cannot put back yet: {cause}. It is tried until it succeeds ({reason})"
+            note = f"Cannot put back yet: {cause}. It is tried until it succeeds ({undo.reason})"
             self._progress.report(note=note)
 
         return UndoEvents(

@@ -59,12 +59,21 @@ class RateShare:
     """This worker's share of the rates."""
 
     def __init__(
-        self, client: Client, *, task_queue: str, limits: Limits, identity: str | None = None
+        self,
+        client: Client,
+        *,
+        task_queue: str,
+        limits: Limits,
+        identity: str | None = None,
+        workers: int | None = None,
     ) -> None:
         """Prepare to adjust ``limits``; nothing is requested yet.
 
-        ``identity`` is the worker's, and must be unique; None for that of its client.
+        ``identity`` is the worker's, and must be unique; None for that of its client. ``workers``
+        is how many there are, where Temporal does not list them.
         """
+        self._fallback = workers
+        self._problem = ""
         self.task_queue: Final = task_queue
         self._client = client
         self._identity = identity or client.identity
@@ -102,9 +111,23 @@ class RateShare:
         try:
             found = await self.list_workers()
         except RPCError as error:
-            log.warning("Temporal does not say who serves %s: %s", self.task_queue, error.message)
+            self._workers = self._fallback or self._workers
+            if error.message != self._problem:
+                log.warning(
+                    "Temporal does not say who serves %s: %s. Grant this worker ListWorkers or "
+                    "DescribeTaskQueue, or set RELEASES_WORKERS to how many there are; %d assumed",
+                    self.task_queue,
+                    error.message,
+                    self._workers,
+                )
+            self._problem = error.message
         else:
+            self._problem = ""
             self._workers = len({self._identity, *found})
+
+    def use(self, client: Client) -> None:
+        """Use this client from now on: the connection was renewed."""
+        self._client = client
 
     async def list_workers(self) -> set[str]:
         """The identities of the queue's live workers. Raises ``RPCError``.

@@ -37,6 +37,7 @@ async def register_search_attributes(client: Client) -> None:
     A worker without the permission to register them only checks that they exist. Idempotent.
     Raises :class:`NamespaceError` if one has another type or stays missing.
     """
+    checks = _MAX_CHECKS
     try:
         await _register_missing(client)
     except RPCError as error:
@@ -45,13 +46,15 @@ async def register_search_attributes(client: Client) -> None:
                 f"there is no namespace {client.namespace} (TEMPORAL_NAMESPACE)"
             ) from error
         log.warning("cannot register search attributes", reason=summarize_error(error))
+        checks = 1
     unknown = list(search_attributes.TYPES)
-    for _ in range(_MAX_CHECKS):
+    for _ in range(checks):
         if not (unknown := [name for name in unknown if not await _is_known(client, name)]):
             return
         await asyncio.sleep(_CHECK_INTERVAL_SECONDS)
     commands = "; ".join(
-        f"temporal operator search-attribute create --name {name} --type {_name_type(name)}"
+        f"temporal operator search-attribute create --namespace {client.namespace} "
+        f"--name {name} --type {_name_type(name)}"
         for name in unknown
     )
     raise NamespaceError(

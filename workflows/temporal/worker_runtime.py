@@ -17,6 +17,7 @@ from temporalio.runtime import (
 )
 
 from activities.limits.sharing import HEARTBEAT_INTERVAL
+from workflows.release_metrics import BUCKETS
 
 
 def create_identity() -> str:
@@ -35,6 +36,7 @@ def create_runtime(metrics: str | None) -> Runtime:
             durations_as_seconds=True,
             unit_suffix=True,
             counters_total_suffix=True,
+            histogram_bucket_overrides=BUCKETS,
         )
         if metrics
         else None

@@ -2,7 +2,11 @@
 
 - :mod:`~workflows.worker.process`: connects, serves a task queue, and drains
 - :mod:`~workflows.worker.settings`: the settings of an operator
-- :mod:`~workflows.worker.connection`: the connection to Temporal
+- :mod:`~workflows.worker.connection`: the connection to Temporal, renewed when its
+  :mod:`~workflows.worker.certificate_files` change
+- :mod:`~workflows.worker.contact`: whether Temporal and AWS answer
+- :mod:`~workflows.worker.web_server`: metrics, and the probes of whatever runs the process
+- :mod:`~workflows.worker.running_releases`: how many releases run, as a metric
 - :mod:`~workflows.worker.account`: the AWS account that a worker serves
 - :mod:`~workflows.worker.deployment_version`: Worker Versioning
 """

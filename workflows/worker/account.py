@@ -30,8 +30,25 @@ async def find_account(aws: Connection, named: str | None) -> ServedAccount | No
     try:
         return ServedAccount(await read_account(aws), aws.region)
     except AwsError as error:
-        problem = f"STS does not say whose credentials these are: {error}"
+        source = _describe_credentials()
+        problem = f"STS does not say whose credentials these are ({source}): {error}"
     if not any(os.environ.get(name) for name in _EMULATOR_VARIABLES):
         raise WorkerStartError(f"{problem} (RELEASES_ACCOUNT names the account without STS)")
     log.warning("the account is unknown (RELEASES_ACCOUNT names it)", problem=problem)
     return None
+
+
+def _describe_credentials() -> str:
+    """Where botocore's chain takes the credentials from: the first source that is set."""
+    sources = {
+        "AWS_PROFILE": "the profile {}, by AWS_PROFILE",
+        "AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "the role {}, by AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "the role of the ECS task",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "the role of the pod",
+    }
+    names = {"AWS_WEB_IDENTITY_TOKEN_FILE": "AWS_ROLE_ARN"}
+    for variable, text in sources.items():
+        if value := os.environ.get(variable):
+            return text.format(os.environ.get(names.get(variable, ""), value))
+    return "the profile default of ~/.aws, or the role of this machine"

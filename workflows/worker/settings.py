@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from temporalio.worker import WorkerDeploymentConfig
+
 from activities.access import Access
 
 
@@ -20,5 +22,8 @@ class WorkerSettings:
     rate: float | None
     aws_rate: float
     cached: int
+    workers: int | None
     metrics: str | None
+    metrics_by_function: bool
     access: Access
+    deployment: WorkerDeploymentConfig | None

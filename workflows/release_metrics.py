@@ -1,0 +1,159 @@
+"""The metrics of releases, which a worker serves for Prometheus: how many, how they end, how long.
+
+Workflows count: Temporal drops what is counted in a replay, so each thing is counted once, by the
+worker on which it happened. ``docs/operate.md`` lists them. The number of running releases is
+counted by the worker process (:mod:`workflows.worker.running_releases`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from temporalio import workflow
+from temporalio.common import MetricCounter, MetricMeter
+from temporalio.exceptions import ApplicationError
+
+from workflows.domain.status import Phase, ReleaseStatus
+from workflows.domain.target import Target
+
+STARTED: Final = "releases_started"
+ENDED: Final = "releases_ended"
+DURATION: Final = "release"
+PHASE_DURATION: Final = "release_phase"
+ROLLBACK_DURATION: Final = "rollback"
+RUNNING: Final = "releases_running"
+
+PAUSED: Final = "paused"
+"""The phase of a release while it is paused: people's time, and no machine's."""
+
+_MINUTE: Final = 60.0
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+_LONG: Final = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY)
+BUCKETS: Final = {
+    f"{DURATION}_seconds": (5, 15, 30, *_LONG, 30 * _DAY),
+    f"{PHASE_DURATION}_seconds": (0.1, 1, 5, 15, *_LONG),
+    f"{ROLLBACK_DURATION}_seconds": (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, _MINUTE, 10 * _MINUTE),
+}
+"""The upper bounds of the histograms, in seconds."""
+
+
+class EndedAs(StrEnum):
+    """How a release ended, as the label ``outcome`` of its metrics."""
+
+    SUCCEEDED = "succeeded"
+    NOTHING_TO_DO = "nothing_to_do"
+    ROLLED_BACK = "rolled_back"
+    REJECTED = "rejected"
+    ROLLBACK_FAILED = "rollback_failed"
+    CANCELED = "canceled"
+
+
+_BY_FAILURE: Final = {
+    "ReleaseRejected": EndedAs.REJECTED,
+    "ReleaseRolledBack": EndedAs.ROLLED_BACK,
+    "RollbackFailed": EndedAs.ROLLBACK_FAILED,
+}
+
+
+class MetricLabels:
+    """Whether metrics have the labels ``function`` and ``alias``: a time series for each alias."""
+
+    def __init__(self) -> None:
+        """Begin without them."""
+        self.by_function = False
+
+    def add_to(self, meter: MetricMeter, target: Target) -> MetricMeter:
+        """Return the meter, with the labels of a target if they are wanted."""
+        if not self.by_function:
+            return meter
+        labels = {"function": target.name, "alias": target.alias}
+        return meter.with_additional_attributes(labels)
+
+
+LABELS: Final = MetricLabels()
+"""Those of this process."""
+
+
+def register_outcomes(meter: MetricMeter) -> None:
+    """Let every counter begin at 0, so that the first failure is an increase."""
+    started, ended = _counter(meter, STARTED), _counter(meter, ENDED)
+    started.add(0)
+    for outcome in EndedAs:
+        ended.add(0, {"outcome": outcome})
+
+
+async def count_release(target: Target, release: Awaitable[ReleaseStatus]) -> ReleaseStatus:
+    """Run a release or rollback, and count its start and its end, with how long it took."""
+    meter = LABELS.add_to(workflow.metric_meter(), target)
+    if workflow.info().continued_run_id is None:
+        _counter(meter, STARTED).add(1)
+    try:
+        status = await release
+    except asyncio.CancelledError:
+        _count_end(meter, EndedAs.CANCELED)
+        raise
+    except ApplicationError as error:
+        _count_end(meter, _BY_FAILURE.get(error.type or "", EndedAs.ROLLBACK_FAILED))
+        raise
+    _count_end(meter, _read_end(status))
+    return status
+
+
+def _read_end(status: ReleaseStatus) -> EndedAs:
+    if status.phase is Phase.REJECTED:
+        return EndedAs.REJECTED
+    return EndedAs.SUCCEEDED if status.routing.percent else EndedAs.NOTHING_TO_DO
+
+
+def _count_end(meter: MetricMeter, outcome: EndedAs) -> None:
+    labels = {"outcome": outcome.value}
+    _counter(meter, ENDED).add(1, labels)
+    _record(meter, DURATION, workflow.now() - workflow.info().workflow_start_time, labels)
+
+
+class PhaseTimer:
+    """Records how long a release was in each phase, and paused."""
+
+    def __init__(self) -> None:
+        """Begin without a phase."""
+        self._phase = ""
+        self._since: datetime | None = None
+
+    def enter(self, status: ReleaseStatus) -> None:
+        """Record the phase that is left, if one is."""
+        phase, now = PAUSED if status.paused else status.phase.value, workflow.now()
+        if phase == self._phase:
+            return
+        if self._since is not None:
+            meter = LABELS.add_to(workflow.metric_meter(), status.target)
+            _record(meter, PHASE_DURATION, now - self._since, {"phase": self._phase})
+        self._phase, self._since = phase, now
+
+
+def record_rollback(target: Target, duration: timedelta) -> None:
+    """Record how long an alias took to be back, from the verdict on."""
+    meter = LABELS.add_to(workflow.metric_meter(), target)
+    _record(meter, ROLLBACK_DURATION, duration, {})
+
+
+def _counter(meter: MetricMeter, name: str) -> MetricCounter:
+    descriptions = {
+        STARTED: "Releases and rollbacks that began",
+        ENDED: "Releases and rollbacks that ended, by outcome",
+    }
+    return meter.create_counter(name, descriptions[name])
+
+
+def _record(meter: MetricMeter, name: str, duration: timedelta, labels: dict[str, str]) -> None:
+    descriptions = {
+        DURATION: "From the start of a release to its end",
+        PHASE_DURATION: "How long releases were in a phase, or paused",
+        ROLLBACK_DURATION: "From the verdict on a candidate to the alias being back",
+    }
+    histogram = meter.create_histogram_timedelta(name, descriptions[name], unit="s")
+    histogram.record(max(duration, timedelta()), labels)

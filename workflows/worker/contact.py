@@ -1,0 +1,103 @@
+"""Whether a worker is in contact with Temporal and with AWS.
+
+A worker that cannot reach Temporal any more watches no canary and hears no abort, and to whoever
+looks at the process it seems to work. So it ends after five minutes, and what runs it starts it
+anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.aws import Connection
+from activities.errors import AwsError
+from activities.identity import read_account
+from activities.limits.sharing import list_pollers
+from workflows.temporal.search_attribute_registration import summarize_error
+
+LONGEST_SILENCE_SECONDS: Final = 300.0
+_INTERVAL_SECONDS: Final = 10.0
+_AWS_INTERVAL_SECONDS: Final = 60.0
+
+_FINAL: Final = {RPCStatusCode.NOT_FOUND}
+_ANSWERS: Final = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED}
+"""What a server answers that does not let this worker look, and lets it poll."""
+
+
+class ContactLostError(Exception):
+    """The worker cannot poll any more; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """When a side answered last, by the event loop's clock, and what it refuses since then."""
+
+    at: float
+    problem: str = ""
+
+
+class Contact:
+    """The contact of one worker; ``temporal`` and ``aws`` are its last signals."""
+
+    def __init__(self, identity: str, task_queue: str) -> None:
+        """Begin as if both had answered just now."""
+        self._identity = identity
+        self._task_queue = task_queue
+        now = asyncio.get_running_loop().time()
+        self.temporal = Signal(now)
+        self.aws = Signal(now)
+
+    def find_problems(self) -> list[str]:
+        """Why the worker is not ready; empty where it is."""
+        sides = {"Temporal": self.temporal, "AWS": self.aws}
+        return [f"{name}: {side.problem}" for name, side in sides.items() if side.problem]
+
+    async def watch_temporal(self, client: Callable[[], Client]) -> None:
+        """Look every ten seconds whether Temporal lists this worker as a poller.
+
+        Raises :class:`ContactLostError` after five minutes without, and at once where the namespace
+        is gone.
+        """
+        while True:
+            await asyncio.sleep(_INTERVAL_SECONDS)
+            problem, is_final = await self._find_problem(client())
+            now = asyncio.get_running_loop().time()
+            self.temporal = Signal(self.temporal.at if problem else now, problem)
+            silence = now - self.temporal.at
+            if is_final or silence >= LONGEST_SILENCE_SECONDS:
+                address = client().service_client.config.target_host
+                raise ContactLostError(
+                    f"no contact with Temporal at {address} for {silence:.0f} s: {problem}"
+                )
+
+    async def _find_problem(self, client: Client) -> tuple[str, bool]:
+        try:
+            pollers = await list_pollers(client, self._task_queue)
+        except RPCError as error:
+            if error.status in _ANSWERS:
+                return "", False
+            return summarize_error(error), error.status in _FINAL
+        if self._identity in pollers:
+            return "", False
+        return f"this worker did not poll {self._task_queue} lately", False
+
+    async def watch_aws(self, aws: Connection) -> None:
+        """Ask STS every minute whose credentials these are."""
+        while True:
+            await asyncio.sleep(_AWS_INTERVAL_SECONDS)
+            now = asyncio.get_running_loop().time()
+            self.aws = await _read_signal(read_account(aws), self.aws, now)
+
+
+async def _read_signal(reading: Awaitable[object], before: Signal, now: float) -> Signal:
+    try:
+        await reading
+    except AwsError as error:
+        return Signal(before.at, str(error))
+    return Signal(now)

@@ -1,0 +1,45 @@
+"""The number of running releases by phase, as a metric.
+
+Temporal counts them. So it is right after a restart, and every worker of a queue serves the same
+numbers: take the maximum, and not the sum.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import MetricMeter
+from temporalio.service import RPCError
+
+from workflows import search_attributes
+from workflows.domain.status import Phase
+from workflows.release_metrics import RUNNING
+
+_INTERVAL_SECONDS: Final = 15.0
+_ENDED: Final = {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.REJECTED}
+PHASES: Final = tuple(phase.value for phase in Phase if phase not in _ENDED)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
+
+
+async def count_running_releases(client: Client, task_queue: str, meter: MetricMeter) -> None:
+    """Count every 15 s, until cancelled. While Temporal does not answer, the numbers stay."""
+    gauge = meter.create_gauge(RUNNING, "Rollouts of this task queue that run, by phase")
+    problem = ""
+    while True:
+        try:
+            for phase in PHASES:
+                query = (
+                    f"WorkflowType = 'Rollout' AND TaskQueue = '{task_queue}' AND "
+                    f"ExecutionStatus = 'Running' AND {search_attributes.PHASE.name} = '{phase}'"
+                )
+                found = await client.count_workflows(query)
+                gauge.set(found.count, {"phase": phase})
+        except RPCError as error:
+            if error.message != problem:
+                log.warning("running releases cannot be counted", reason=error.message)
+            problem = error.message
+        await asyncio.sleep(_INTERVAL_SECONDS)
