@@ -7,15 +7,26 @@ import contextlib
 from datetime import timedelta
 from typing import Any, Final
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionDescription
 
 from activities.limits.priority import prioritize_workflow
-from workflows.client.errors import NoSuchRelease, NoWorker, Refused, translate_errors
+from workflows.client.errors import (
+    NoSuchRelease,
+    NoWorker,
+    Refused,
+    ReleaseClientError,
+    translate_errors,
+)
 from workflows.client.lookup import find_rollout
 from workflows.client.pending_release import PendingRelease
 from workflows.client.release_search import find_release
 from workflows.client.runs import Run
-from workflows.client.update import execute_update
+from workflows.client.update import (
+    UpdatesUsedUp,
+    UpdateUndelivered,
+    WorkflowStuck,
+    execute_update,
+)
 from workflows.control_requests import ApproveRequest, ReasonedRequest, ResumeRequest
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Target
@@ -24,6 +35,9 @@ from workflows.run_chain import read_first_run_id
 _UPDATE_TIMEOUT: Final = timedelta(seconds=20)
 """For a worker to accept an update: one that was just restarted needs about ten seconds."""
 
+_STUCK: Final = (
+    "the worker cannot go on with this release (its log has the reason), so traffic stays as it is"
+)
 _OUTCOMES: Final = {
     Phase.SUCCEEDED: "succeeded",
     Phase.REJECTED: "was rejected",
@@ -56,11 +70,54 @@ async def send_control(
         async with asyncio.timeout(_UPDATE_TIMEOUT.total_seconds()):
             with translate_errors(f"{alias} is not being released any more"):
                 return await execute_update(handle, name, request)
-    except (TimeoutError, NoWorker) as error:
-        raise NoWorker(
-            f"no worker has answered within {_UPDATE_TIMEOUT.total_seconds():.0f} s; {name} "
-            "may still take effect when one is back: check the status before sending it again"
-        ) from error
+    except (UpdateUndelivered, TimeoutError, NoWorker) as error:
+        if name == "abort" and isinstance(request, ReasonedRequest):
+            return await _cancel(handle, rollout, request, error)
+        raise _explain(error, name, alias) from error
+
+
+async def _cancel(
+    handle: Any, rollout: WorkflowExecutionDescription, request: ReasonedRequest, error: Exception
+) -> ReleaseStatus:
+    """Send an abort that was not delivered as a cancel, which is recorded without a worker.
+
+    Raises ``NoWorker`` where no worker takes it now.
+    """
+    reason = "abort" + (f" by {request.by}" if request.by else "")
+    reason += f": {request.reason}" if request.reason else ""
+    with translate_errors(f"{rollout.id} is not being released any more"):
+        await handle.cancel(reason=reason)
+    match error:
+        case UpdatesUsedUp():
+            status = Run.from_execution(rollout).status
+            note = "sent as a cancel: this release has had as many controls as Temporal delivers"
+            return status.model_copy(update={"note": note})
+        case WorkflowStuck():
+            cause = _STUCK
+        case _:
+            cause = f"no worker has answered within {_UPDATE_TIMEOUT.total_seconds():.0f} s"
+    raise NoWorker(
+        f"{cause}; the abort is sent as a cancel, too, which is recorded: the release is rolled "
+        f"back as soon as a worker goes on with it (releases watch {rollout.id})"
+    ) from error
+
+
+def _explain(error: Exception, name: str, alias: str) -> ReleaseClientError:
+    """Return the error for a control that was not delivered, or not answered."""
+    match error:
+        case UpdatesUsedUp():
+            return Refused(
+                f"{name} was not delivered: this release has had as many controls as Temporal "
+                f"delivers. It goes on by itself, and only an abort reaches it, as a cancel: "
+                f"releases abort {alias}"
+            )
+        case WorkflowStuck():
+            return NoWorker(f"{name} was not delivered: {_STUCK}")
+        case _:
+            return NoWorker(
+                f"no worker has answered within {_UPDATE_TIMEOUT.total_seconds():.0f} s; {name} "
+                "may still take effect when one is back: check the status before sending it again"
+            )
 
 
 async def _control_pending(

@@ -1,4 +1,10 @@
-"""Sends a Temporal update to a workflow, again where Temporal could not deliver it."""
+"""Sends a Temporal update to a workflow, again where Temporal could not deliver it.
+
+Temporal (server 1.32) refuses an update with FAILED_PRECONDITION for two reasons. With the detail
+``WorkflowNotReadyFailure``, the workflow task is repeated, or fails again and again. Without, the
+run has had as many updates as Temporal takes: 2,000.
+https://docs.temporal.io/cloud/limits#per-workflow-execution-update-limits
+"""
 
 from __future__ import annotations
 
@@ -14,10 +20,23 @@ _PAUSE_SECONDS: Final = 0.2
 _MOST_ATTEMPTS: Final = 10
 
 
+class UpdateUndelivered(Exception):
+    """An update that Temporal cannot deliver: nothing of it has happened, nor will."""
+
+
+class UpdatesUsedUp(UpdateUndelivered):
+    """The run has had as many updates as Temporal takes."""
+
+
+class WorkflowStuck(UpdateUndelivered):
+    """The workflow task fails again and again, such as for a bug, or a version that is too old."""
+
+
 async def execute_update(handle: Any, name: str, *inputs: Any) -> ReleaseStatus:
     """Send an update to a workflow (``handle``) and return its answer.
 
-    Raises what Temporal's client raises.
+    Raises what Temporal's client raises, and :class:`UpdatesUsedUp` or :class:`WorkflowStuck` where
+    Temporal cannot deliver it.
 
     Temporal drops an update whose workflow task it has to repeat, such as where an activity
     completes in the moment in which the update ends the workflow. Nothing of it has happened then,
@@ -29,8 +48,12 @@ async def execute_update(handle: Any, name: str, *inputs: Any) -> ReleaseStatus:
                 name, args=inputs, result_type=ReleaseStatus
             )
         except RPCError as error:
-            if not attempts_left or not _is_not_ready(error):
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
                 raise
+            if not _is_not_ready(error):
+                raise UpdatesUsedUp from error
+            if not attempts_left:
+                raise WorkflowStuck from error
         else:
             return answer
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -39,7 +62,5 @@ async def execute_update(handle: Any, name: str, *inputs: Any) -> ReleaseStatus:
 
 def _is_not_ready(error: RPCError) -> bool:
     """Whether Temporal dropped an update because its workflow task failed."""
-    if error.status is not RPCStatusCode.FAILED_PRECONDITION:
-        return False
     details = error.grpc_status.details
     return any(detail.Is(WorkflowNotReadyFailure.DESCRIPTOR) for detail in details)
