@@ -40,6 +40,12 @@ class ReasonedRequest(ControlRequest):
     reason: Reason = ""
 
 
+class EndWatchRequest(ReasonedRequest):
+    """The input of ``end_watch``: which release takes over, and the version it is about, if any."""
+
+    version: str | None = None
+
+
 class ResolveRequest(ReasonedRequest):
     """The input of ``resolve``: ``{"by": "ana", "choice": "overwrite"}``."""
 

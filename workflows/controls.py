@@ -1,8 +1,7 @@
-"""The controls of a running release: the updates and the query that a ``Rollout`` answers.
+"""The controls of a running release: what was requested of it, and which requests make sense.
 
-An update only sets a field of :class:`Controls` and returns the status; the release acts on it
-where it waits, and alone calls AWS. A request that makes no sense is refused by its validator,
-before it is recorded, with the reason.
+An update (:mod:`workflows.control_handlers`) sets a field of :class:`Controls`; the release acts on
+it where it waits, and alone calls AWS.
 """
 
 from __future__ import annotations
@@ -16,15 +15,8 @@ from temporalio.exceptions import ApplicationError
 
 from workflows.call import raise_if_cancelled
 from workflows.continuation import Continuation
-from workflows.control_requests import (
-    ApproveRequest,
-    Choice,
-    ReasonedRequest,
-    ResolveRequest,
-    ResumeRequest,
-)
+from workflows.control_requests import Choice
 from workflows.domain.status import Phase, ReleaseStatus
-from workflows.progress import Progress
 from workflows.release_clock import ClockState, ReleaseClock
 
 _OVER: Final = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
@@ -185,6 +177,19 @@ class Controls:
             "is failing (abort stops a release that is running)",
         )
 
+    def check_end_watch(self, status: ReleaseStatus, version: str | None) -> None:
+        """Refuse to end the watch after promotion where there is none, or a person has paused it.
+
+        ``version`` is the one that the newer release is about.
+        """
+        self.check_running(status)
+        refuse_if(self.watch_ended_by, f"its watch was ended by {self.watch_ended_by} already")
+        refuse_if(not self.is_watch, f"it is {status.phase.replace('_', ' ')}")
+        is_person = self.paused and not self.is_held
+        refuse_if(is_person, "somebody has paused its watch (releases resume goes on)")
+        live = status.candidate
+        refuse_if(version == live, f"version {live} is live already, and is watched")
+
     def check_resolve(self, choice: Choice) -> None:
         """Refuse a choice that nobody waits for, and one that is not possible."""
         refuse_if(not self._choices, "nothing to resolve: no foreign routing waits for a choice")
@@ -193,126 +198,7 @@ class Controls:
         refuse_if(choice not in self._choices, f"choice: {choice} is not possible here: {possible}")
 
 
-class ControlHandlers:
-    """The handlers of updates and the query.
-
-    A mixin, since Temporal looks for handlers on the class of a workflow.
-    """
-
-    def __init__(self) -> None:
-        """Begin with nothing requested and no status."""
-        self._controls = Controls()
-        self._progress = Progress()
-
-    @workflow.query(description="How the release stands")
-    def status(self) -> ReleaseStatus:
-        """Return how the release stands."""
-        return self._progress.status
-
-    @workflow.update(
-        description='Approve what waits for it: {"by": "ana", "note": "looks good"}',
-    )
-    def approve(self, request: ApproveRequest) -> ReleaseStatus:
-        """Continue a release that waits for approval."""
-        self._controls.approved = True
-        self._progress.report(note=_describe("Approved", request.by, request.note))
-        return self._progress.status
-
-    @approve.validator
-    def _check_approve(self, request: ApproveRequest) -> None:
-        self._controls.check_approve(self.status())
-
-    @workflow.update(
-        description='Hold at the current weight; guards go on: {"by": "ana", "reason": "p99"}',
-    )
-    def pause(self, request: ReasonedRequest) -> ReleaseStatus:
-        """Hold a release at its current weight."""
-        self._controls.pause()
-        note = _describe("Paused", request.by, request.reason)
-        self._progress.report(note=note, paused=True)
-        return self._progress.status
-
-    @pause.validator
-    def _check_pause(self, request: ReasonedRequest) -> None:
-        self._controls.check_pause(self.status())
-
-    @workflow.update(
-        description='Go on after a pause; a bake has as long left as it had: {"by": "ana"}',
-    )
-    def resume(self, request: ResumeRequest) -> ReleaseStatus:
-        """Continue a paused release."""
-        self._controls.release()
-        self._progress.report(note=_describe("Resumed", request.by), paused=False)
-        return self._progress.status
-
-    @resume.validator
-    def _check_resume(self, request: ResumeRequest) -> None:
-        self._controls.check_resume(self.status())
-
-    @workflow.update(
-        description="Skip what is left, all traffic to the candidate: "
-        '{"by": "ana", "reason": "hotfix"}',
-    )
-    def promote(self, request: ReasonedRequest) -> ReleaseStatus:
-        """Skip the steps that are left. Hooks and guards are not skipped."""
-        self._controls.release()
-        self._controls.promoted = True
-        note = _describe("Promoted", request.by, request.reason)
-        self._progress.report(note=note, paused=False)
-        return self._progress.status
-
-    @promote.validator
-    def _check_promote(self, request: ReasonedRequest) -> None:
-        self._controls.check_promote(self.status())
-
-    @workflow.update(
-        description='Put the alias back: {"by": "ana", "reason": "wrong build"}',
-    )
-    def abort(self, request: ReasonedRequest) -> ReleaseStatus:
-        """Stop the release and put everything back."""
-        self._controls.stop(_describe("aborted", request.by, request.reason))
-        self._progress.report(note=_describe("Aborted", request.by, request.reason))
-        return self._progress.status
-
-    @abort.validator
-    def _check_abort(self, request: ReasonedRequest) -> None:
-        self._controls.check_running(self.status())
-
-    @workflow.update(
-        description='End an undo that cannot succeed: {"by": "ana", "reason": "region is gone"}',
-    )
-    def give_up(self, request: ReasonedRequest) -> ReleaseStatus:
-        """End an undo that does not succeed; what is not back stays as it is."""
-        self._controls.given_up = _describe("given up", request.by, request.reason)
-        self._progress.report(note=_describe("Given up", request.by, request.reason))
-        return self._progress.status
-
-    @give_up.validator
-    def _check_give_up(self, request: ReasonedRequest) -> None:
-        self._controls.check_give_up(self.status())
-
-    @workflow.update(
-        description="Choose about routing that another writer has set (adopt, overwrite, leave): "
-        '{"by": "ana", "choice": "overwrite"}',
-    )
-    def resolve(self, request: ResolveRequest) -> ReleaseStatus:
-        """Choose what happens with foreign routing; see ``guards.on_foreign``."""
-        self._controls.choice = request.choice
-        note = _describe(f"Resolved ({request.choice})", request.by, request.reason)
-        self._progress.report(note=note)
-        return self._progress.status
-
-    @resolve.validator
-    def _check_resolve(self, request: ResolveRequest) -> None:
-        self._controls.check_resolve(request.choice)
-
-
 def refuse_if(condition: object, reason: str) -> None:
     """Refuse a request if the condition holds; the sender gets the reason."""
     if condition:
         raise ApplicationError(reason, type="Refused", non_retryable=True)
-
-
-def _describe(verb: str, by: str, reason: str = "") -> str:
-    """``Paused by ana: p99 is up``."""
-    return f"{verb} by {by}" + (f": {reason}" if reason else "")

@@ -60,7 +60,7 @@ class StableWatch:
         self._progress.report(note=sentence, notes=(*self._progress.status.notes, sentence))
 
     def _has_reported(self, stable: str) -> bool:
-        """Whether another run of this release has said already what happened to the version."""
+        """Whether another run of this release has reported already what happened to the version."""
         return any(note.startswith(_subject(stable)) for note in self._progress.status.notes)
 
 

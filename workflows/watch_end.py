@@ -22,56 +22,18 @@ from temporalio.exceptions import ActivityError, ApplicationError, ApplicationEr
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.call import HIGHEST_PRIORITY, root_cause
-from workflows.control_requests import ReasonedRequest
-from workflows.controls import ControlHandlers, refuse_if
+from workflows.control_requests import EndWatchRequest
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.run_chain import find_last_run
 
 ENDED_WATCH_MEMO: Final = "ended_watch"
 """The memo in which a ``Rollout`` has whose watch was ended for it, as a sentence."""
 
-_ALL: Final = 100
 _TIMEOUT: Final = timedelta(seconds=30)
 _POLL: Final = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=1)
 _FEW: Final = RetryPolicy(maximum_attempts=5)
 
 _Id = Annotated[str, StringConstraints(min_length=1)]
-
-
-class EndWatchRequest(ReasonedRequest):
-    """The input of ``end_watch``: which release takes over, and the version it is about."""
-
-    version: str | None = None
-
-
-class WatchedRelease(ControlHandlers):
-    """The handler by which a newer release ends the watch after promotion."""
-
-    @workflow.update(
-        description="A newer release ends the watch after promotion: "
-        '{"by": "release-7", "reason": "PR 13"}',
-    )
-    def end_watch(self, request: EndWatchRequest) -> ReleaseStatus:
-        """End the watch after promotion. Alarms are looked at once more."""
-        self._controls.release()
-        self._controls.promoted = True
-        self._controls.watch_ended_by = request.by
-        reason = f": {request.reason}" if request.reason else ""
-        note = f"The watch is ended by {request.by}, a newer release{reason}"
-        self._progress.report(note=note, paused=False)
-        return self._progress.status
-
-    @end_watch.validator
-    def _check_end_watch(self, request: EndWatchRequest) -> None:
-        status, controls = self.status(), self._controls
-        controls.check_running(status)
-        other = controls.watch_ended_by
-        refuse_if(other, f"its watch was ended by {other} already")
-        refuse_if(not controls.is_watch, f"it is {status.phase.replace('_', ' ')}")
-        is_person = controls.paused and not controls.is_held
-        refuse_if(is_person, "somebody has paused its watch (releases resume goes on)")
-        live = status.candidate
-        refuse_if(request.version == live, f"version {live} is live already, and is watched")
 
 
 class WatchToEnd(BaseModel):

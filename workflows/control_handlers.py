@@ -1,0 +1,156 @@
+"""The updates and the query that a ``Rollout`` answers.
+
+An update only sets a field of :class:`~workflows.controls.Controls` and returns the status. A
+request that makes no sense is refused by its validator, before it is recorded, with the reason.
+"""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.control_requests import (
+    ApproveRequest,
+    EndWatchRequest,
+    ReasonedRequest,
+    ResolveRequest,
+    ResumeRequest,
+)
+from workflows.controls import Controls
+from workflows.domain.status import ReleaseStatus
+from workflows.progress import Progress
+
+
+class ControlHandlers:
+    """The handlers of updates and the query.
+
+    A mixin, since Temporal looks for handlers on the class of a workflow.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing requested and no status."""
+        self._controls = Controls()
+        self._progress = Progress()
+
+    @workflow.query(description="How the release stands")
+    def status(self) -> ReleaseStatus:
+        """Return how the release stands."""
+        return self._progress.status
+
+    @workflow.update(
+        description='Approve what waits for it: {"by": "ana", "note": "looks good"}',
+    )
+    def approve(self, request: ApproveRequest) -> ReleaseStatus:
+        """Continue a release that waits for approval."""
+        self._controls.approved = True
+        self._progress.report(note=_describe("Approved", request.by, request.note))
+        return self._progress.status
+
+    @approve.validator
+    def _check_approve(self, request: ApproveRequest) -> None:
+        self._controls.check_approve(self.status())
+
+    @workflow.update(
+        description='Hold at the current weight; guards go on: {"by": "ana", "reason": "p99"}',
+    )
+    def pause(self, request: ReasonedRequest) -> ReleaseStatus:
+        """Hold a release at its current weight."""
+        self._controls.pause()
+        note = _describe("Paused", request.by, request.reason)
+        self._progress.report(note=note, paused=True)
+        return self._progress.status
+
+    @pause.validator
+    def _check_pause(self, request: ReasonedRequest) -> None:
+        self._controls.check_pause(self.status())
+
+    @workflow.update(
+        description='Go on after a pause; a bake has as long left as it had: {"by": "ana"}',
+    )
+    def resume(self, request: ResumeRequest) -> ReleaseStatus:
+        """Continue a paused release."""
+        self._controls.release()
+        self._progress.report(note=_describe("Resumed", request.by), paused=False)
+        return self._progress.status
+
+    @resume.validator
+    def _check_resume(self, request: ResumeRequest) -> None:
+        self._controls.check_resume(self.status())
+
+    @workflow.update(
+        description="Skip what is left, all traffic to the candidate: "
+        '{"by": "ana", "reason": "hotfix"}',
+    )
+    def promote(self, request: ReasonedRequest) -> ReleaseStatus:
+        """Skip the steps that are left. Hooks and guards are not skipped."""
+        self._controls.release()
+        self._controls.promoted = True
+        note = _describe("Promoted", request.by, request.reason)
+        self._progress.report(note=note, paused=False)
+        return self._progress.status
+
+    @promote.validator
+    def _check_promote(self, request: ReasonedRequest) -> None:
+        self._controls.check_promote(self.status())
+
+    @workflow.update(
+        description='Put the alias back: {"by": "ana", "reason": "wrong build"}',
+    )
+    def abort(self, request: ReasonedRequest) -> ReleaseStatus:
+        """Stop the release and put everything back."""
+        self._controls.stop(_describe("aborted", request.by, request.reason))
+        self._progress.report(note=_describe("Aborted", request.by, request.reason))
+        return self._progress.status
+
+    @abort.validator
+    def _check_abort(self, request: ReasonedRequest) -> None:
+        self._controls.check_running(self.status())
+
+    @workflow.update(
+        description='End an undo that cannot succeed: {"by": "ana", "reason": "region is gone"}',
+    )
+    def give_up(self, request: ReasonedRequest) -> ReleaseStatus:
+        """End an undo that does not succeed; what is not back stays as it is."""
+        self._controls.given_up = _describe("given up", request.by, request.reason)
+        self._progress.report(note=_describe("Given up", request.by, request.reason))
+        return self._progress.status
+
+    @give_up.validator
+    def _check_give_up(self, request: ReasonedRequest) -> None:
+        self._controls.check_give_up(self.status())
+
+    @workflow.update(
+        description="Choose about routing that another writer has set (adopt, overwrite, leave): "
+        '{"by": "ana", "choice": "overwrite"}',
+    )
+    def resolve(self, request: ResolveRequest) -> ReleaseStatus:
+        """Choose what happens with foreign routing; see ``guards.on_foreign``."""
+        self._controls.choice = request.choice
+        note = _describe(f"Resolved ({request.choice})", request.by, request.reason)
+        self._progress.report(note=note)
+        return self._progress.status
+
+    @resolve.validator
+    def _check_resolve(self, request: ResolveRequest) -> None:
+        self._controls.check_resolve(request.choice)
+
+    @workflow.update(
+        description="A newer release ends the watch after promotion: "
+        '{"by": "release-7", "reason": "PR 13"}',
+    )
+    def end_watch(self, request: EndWatchRequest) -> ReleaseStatus:
+        """End the watch after promotion. Alarms are looked at once more."""
+        self._controls.release()
+        self._controls.promoted = True
+        self._controls.watch_ended_by = request.by
+        note = _describe("Watch ended", f"{request.by}, a newer release", request.reason)
+        self._progress.report(note=note, paused=False)
+        return self._progress.status
+
+    @end_watch.validator
+    def _check_end_watch(self, request: EndWatchRequest) -> None:
+        self._controls.check_end_watch(self.status(), request.version)
+
+
+def _describe(verb: str, by: str, reason: str = "") -> str:
+    """``Paused by ana: p99 is up``."""
+    return f"{verb} by {by}" + (f": {reason}" if reason else "")
