@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.pages import ANALYSES, NOW, assert_readable, make_status, render_lines
-from workflows.cli.render import render_status
-from workflows.domain.status import AnalysisStatus
+from workflows.cli.render import describe_outage, render_status
+from workflows.client.watch import WatchUpdate
+from workflows.domain.status import AnalysisStatus, Phase
 
 
 @pytest.mark.parametrize("assessed", ANALYSES, ids=["nothing", "huge", "silence"])
@@ -31,3 +32,11 @@ def test_status_shows_account_and_notes() -> None:
     lines = render_lines(render_status(make_status().model_copy(update=known), None, now=NOW))
     assert "  account 123456789012, eu-central-1" in lines
     assert "  ! Not through it: x" in lines
+
+
+def test_outage_of_a_release_without_a_worker_says_what_it_waits_for() -> None:
+    note, why = "waiting for a worker on task queue checkout", "no worker polls it: start one"
+    known = {"phase": Phase.WAITING_FOR_WORKER, "note": note, "notes": (why,)}
+    status = make_status().model_copy(update=known)
+    update = WatchUpdate(status=status, worker_answers=False)
+    assert describe_outage(update) == f"{note}; {why}"

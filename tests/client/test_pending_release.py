@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -15,7 +16,7 @@ from temporalio.service import RPCError
 
 from tests.client.queues import NUMBERS, make_current, pin, serve_queue
 from tests.client.releases import APPROVAL, make_request, start_waiting_release
-from tests.harness import Handle, Harness, read_ending
+from tests.harness import TEMPORAL_CLI, Handle, Harness, read_ending
 from workflows import search_attributes
 from workflows.client import ReleaseClient
 from workflows.client.errors import Ambiguous, NoSuchRelease, NoWorker, Refused
@@ -53,6 +54,14 @@ async def wait_for_phase(releases: ReleaseClient, id: str, phase: Phase) -> Rele
                 if (status := await releases.status(id)).phase == phase:
                     return status
             await asyncio.sleep(0.05)
+
+
+async def abort_when_served(releases: ReleaseClient, harness: Harness) -> None:
+    async with asyncio.timeout(120):
+        while True:
+            with contextlib.suppress(NoWorker):
+                await releases.abort(harness.function, by="bo")
+                return
 
 
 async def test_release_without_a_worker_is_found_by_its_function(
@@ -286,5 +295,12 @@ async def test_status_names_the_build_that_a_release_is_pinned_to(
         await wait_for_phase(releases, handle.id, Phase.AWAITING_APPROVAL)
     with pytest.raises(NoWorker, match=f"pinned to build b1 of deployment {name}") as problem:
         await releases.status(harness.function)
-    assert "--versioning-override-behavior auto_upgrade" in str(problem.value)
-    await handle.terminate()
+    command = str(problem.value).rpartition("current one: temporal ")[2]
+    async with serve_queue(releases, harness.aws, queue, deployment_config=pin(name, "b2")):
+        await make_current(releases.temporal, name, "b2")
+        address = releases.temporal.service_client.config.target_host
+        arguments = (*shlex.split(command), "--address", address)
+        process = await asyncio.create_subprocess_exec(TEMPORAL_CLI, *arguments)
+        assert await process.wait() == 0
+        await abort_when_served(releases, harness)
+        assert (await read_ending(handle)).kind == "ReleaseRolledBack"

@@ -39,9 +39,11 @@ async def describe_silence(client: Client, execution: WorkflowExecutionDescripti
     builds = {(worker.deployment, worker.build_id) for worker in workers}
     if (pinned.deployment_name, pinned.build_id) in builds:
         return ""
+    ids = ", ".join(f"'{each}'" for each in (execution.id, execution.parent_id) if each)
     return (
         f"it is pinned to build {pinned.build_id} of deployment {pinned.deployment_name}, which no "
         f"worker of task queue {queue} runs: start one of that build, or let it go on with the "
-        f"current one: temporal workflow update-options --namespace {client.namespace} "
-        f"--workflow-id '{execution.id}' --versioning-override-behavior auto_upgrade"
+        f"current one: temporal workflow update-options --namespace {client.namespace} --yes "
+        f"--query \"WorkflowId IN ({ids}) AND ExecutionStatus = 'Running'\" "
+        "--versioning-override-behavior auto_upgrade"
     )
