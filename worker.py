@@ -21,7 +21,7 @@ from activities.aws import AwsConfigurationError
 from activities.function_scope import FUNCTIONS_SETTING
 from activities.limits.rate import Rates
 from activities.reference_scope import REFERENCES_SETTING
-from workflows.temporal.logs import configure_logging
+from workflows.temporal.logs import LogSettingError, configure_logging
 from workflows.temporal.plugin import WORKFLOWS
 from workflows.temporal.process_exit import run_and_exit
 from workflows.temporal.queue_account import QueueAccountError
@@ -29,7 +29,11 @@ from workflows.temporal.search_attribute_registration import NamespaceError
 from workflows.worker.contact import ContactLostError
 from workflows.worker.deployment_version import Versioning, read_versioning
 from workflows.worker.process import work
-from workflows.worker.settings import WorkerSettings, WorkerStartError
+from workflows.worker.settings import (
+    WorkerSettings,
+    WorkerStartError,
+    refuse_unknown_settings,
+)
 
 DEFAULT_CONTROL_PLANE_RATE = Rates().control_plane
 """Control-plane calls per second that AWS allows in one account and region.
@@ -55,6 +59,7 @@ def _parse_access(operations: str, functions: str | None, references: str | None
 
 
 def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    context: typer.Context,
     task_queue: Annotated[
         str,
         typer.Option(
@@ -177,8 +182,9 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     Both TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID together turn
     Worker Versioning on.
     """
-    configure_logging(log_format, log_level)
     try:
+        refuse_unknown_settings({str(option.envvar) for option in context.command.params})
+        configure_logging(log_format, log_level)
         settings = WorkerSettings(
             task_queue=task_queue,
             account=account,
@@ -195,6 +201,7 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     except (
         WorkerStartError,
         AccessSettingError,
+        LogSettingError,
         NamespaceError,
         QueueAccountError,
         AwsConfigurationError,

@@ -1,4 +1,4 @@
-"""The metric of calls to AWS Lambda; the worker exports it with Temporal's."""
+"""The metrics of calls to AWS, and of what guards find; the worker exports them with Temporal's."""
 
 from __future__ import annotations
 
@@ -18,3 +18,15 @@ def count_call(operation: str, outcome: str) -> None:
     meter.create_counter(
         "lambda_api_calls", "Requests sent to AWS Lambda, by operation and fault (ok: none)"
     ).add(1)
+
+
+def count_look(guard: str, outcome: str) -> None:
+    """Count a look of a guard at CloudWatch: of ``alarms`` or ``metrics``.
+
+    ``outcome`` is ``ok``, ``red``, ``missing`` or ``no_data`` for alarms, ``ok`` or ``no_data`` for
+    metrics, and ``failed`` for both. Only within an activity.
+    """
+    if not activity.in_activity():
+        return
+    meter = activity.metric_meter().with_additional_attributes({"guard": guard, "outcome": outcome})
+    meter.create_counter("guard_looks", "Looks of guards at CloudWatch, by what they found").add(1)

@@ -16,6 +16,7 @@ from temporalio import activity
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
+from activities.call_metric import count_look
 from activities.cloudwatch.alarm_history import ALARM_KINDS, AlarmHistory
 from activities.cloudwatch.batching import MAX_NAMES_PER_CALL, Batcher
 from activities.errors import AwsError
@@ -204,6 +205,16 @@ class Alarms(OperationGroup):
         return response
 
     async def _look(self, request: DescribeAlarmsRequest) -> DescribeAlarmsResponse:
+        """Read alarms, and count what was found."""
+        outcome = "failed"
+        try:
+            response = await self._read(request)
+            outcome = _describe_look(response, request.alarm_names)
+            return response
+        finally:
+            count_look("alarms", outcome)
+
+    async def _read(self, request: DescribeAlarmsRequest) -> DescribeAlarmsResponse:
         """Read alarms; find those that were red since ``request.since``, too."""
         if request.since is None:
             return await self._batcher.request(request.alarm_names)
@@ -238,6 +249,14 @@ class Alarms(OperationGroup):
         return DescribeAlarmsResponse.model_validate(
             await self.aws.call("cloudwatch", "describe_alarms", parameters)
         )
+
+
+def _describe_look(response: DescribeAlarmsResponse, names: list[str]) -> str:
+    if response.firing:
+        return "red"
+    if response.find_missing(names):
+        return "missing"
+    return "no_data" if response.without_data else "ok"
 
 
 def _quiet(operation: str, what: str) -> AwsError:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AwareDatetime, Field, PlainSerializer, model_validator
 from temporalio import activity
 
+from activities.call_metric import count_look
 from activities.cloudwatch.alarms import WATCH
 from activities.cloudwatch.metric_data import COMPLETE, MetricData, fetch_metric_data
 from activities.cloudwatch.metric_digest import compute_digest, has_new_data
@@ -195,6 +196,17 @@ class Metrics(OperationGroup):
         return response
 
     async def _read_metrics(self, request: MetricsRequest) -> MetricsResponse:
+        """Read the metrics, and count what was found."""
+        outcome = "failed"
+        try:
+            response = await self._fetch(request)
+            if response.status == COMPLETE:
+                outcome = "ok" if response.minutes else "no_data"
+            return response
+        finally:
+            count_look("metrics", outcome)
+
+    async def _fetch(self, request: MetricsRequest) -> MetricsResponse:
         at = self._clock().astimezone(UTC)
         end = _floor_minute(at - timedelta(seconds=request.settle))
         begin = max(_floor_minute(request.since), end - MAX_MINUTES * _MINUTE)

@@ -15,6 +15,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import Fault
 
+_FORMATS: Final = ("json", "console", "auto")
+_LEVELS: Final = ("debug", "info", "warning", "error")
+
 _FIELDS: Final = {
     "workflow_id": "workflow_id",
     "workflow_run_id": "run_id",
@@ -26,11 +29,18 @@ _FIELDS: Final = {
 """The fields of a line by the names that the SDK uses for them."""
 
 
+class LogSettingError(Exception):
+    """A setting of the log that means nothing; the message is one line."""
+
+
 def configure_logging(log_format: str, level: str) -> None:
     """Send all logs to stderr.
 
     ``log_format`` is json, console, or auto, which is console on a terminal and json elsewhere.
+    Raises :class:`LogSettingError`.
     """
+    _check("RELEASES_LOG_FORMAT", log_format, _FORMATS)
+    _check("RELEASES_LOG_LEVEL", level.lower(), _LEVELS)
     processors: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -60,6 +70,11 @@ def configure_logging(log_format: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # Below WARNING botocore logs requests and their parameters, which may hold secrets.
     logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+def _check(setting: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise LogSettingError(f"{setting}: {value[:50]!r} is none of {', '.join(allowed)}")
 
 
 def _bind_execution(

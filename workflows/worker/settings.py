@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from dataclasses import dataclass
+from typing import Final
 
 from temporalio.worker import WorkerDeploymentConfig
 
@@ -27,3 +30,21 @@ class WorkerSettings:
     metrics_by_function: bool
     access: Access
     deployment: WorkerDeploymentConfig | None
+
+
+_PREFIX: Final = "RELEASES_"
+_LOCAL_PREFIX: Final = "RELEASES_LOCAL_"
+"""The settings of the local stack, which share the environment of its worker."""
+
+
+def refuse_unknown_settings(known: set[str]) -> None:
+    """Raise :class:`WorkerStartError` for a variable that looks like a setting and is none.
+
+    Ignored, a mistyped limit would be no limit.
+    """
+    for name in sorted(os.environ):
+        if not name.startswith(_PREFIX) or name.startswith(_LOCAL_PREFIX) or name in known:
+            continue
+        similar = difflib.get_close_matches(name, sorted(known), n=1)
+        hint = f"; did you mean {similar[0]}?" if similar else " (python worker.py --help)"
+        raise WorkerStartError(f"{name}: there is no such setting{hint}")

@@ -1,0 +1,167 @@
+"""What a worker process serves over HTTP: metrics of releases, and its probes."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.testing import WorkflowEnvironment
+
+from tests.activities.stub import Stub
+from tests.fake_lambda import FakeLambda
+from tests.fake_lambda.http import FakeLambdaServer
+from tests.test_worker_account import PATIENCE, Workers
+from workflows.worker.web_server import find_free_address
+
+QUEUE = "measured"
+SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+
+
+@pytest.fixture
+async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Workers]:
+    async with AsyncExitStack() as stack:
+        yield Workers(temporal, tmp_path, stack)
+
+
+async def fetch(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as found:
+        return found.status, await found.text()
+
+
+async def scrape(url: str) -> dict[str, float]:
+    """The samples by name and labels of ours: ``name{outcome="…"}``."""
+    _, text = await fetch(f"{url}/metrics")
+    found = dict[str, float]()
+    for name, labels, value in SAMPLE.findall(text):
+        ours = sorted(re.findall(r'(?:outcome|phase|guard|function|alias)="[^"]*"', labels))
+        found[f"{name}{{{','.join(ours)}}}" if ours else name] = float(value)
+    return found
+
+
+async def run(workers: Workers, workflow: str, request: dict[str, Any]) -> str:
+    """Run a workflow to its end; return what it is."""
+    handle = await workers.temporal.client.start_workflow(
+        workflow, request, id=f"{workflow}-{id(request)}", task_queue=QUEUE
+    )
+    try:
+        await handle.result()
+    except WorkflowFailureError as error:
+        return str(getattr(error.cause, "type", None) or type(error.cause).__name__)
+    return "Completed"
+
+
+async def test_each_way_to_end_is_counted_once(workers: Workers) -> None:
+    aws = FakeLambda()
+    aws.create("checkout", "one", "two")
+    aws.hook("smoke", lambda _: {"accept": False, "reason": "smoke"})
+    aws.upload("three.zip", "three")
+    stub = await workers.stack.enter_async_context(Stub(FakeLambdaServer(aws)))
+    address = find_free_address()
+    workers.start("measured", QUEUE, AWS_ENDPOINT_URL=stub.url, RELEASES_METRICS=address)
+    await workers.wait_until_polling(QUEUE)
+    url = f"http://{address}"
+
+    born = await scrape(url)
+    outcomes = {
+        name: value for name, value in born.items() if name.startswith("releases_ended_total{")
+    }
+    assert outcomes == {
+        f'releases_ended_total{{outcome="{outcome}"}}': 0
+        for outcome in (
+            "succeeded",
+            "nothing_to_do",
+            "rolled_back",
+            "rejected",
+            "rollback_failed",
+            "canceled",
+        )
+    }
+    assert born["releases_started_total"] == 0
+    assert await fetch(f"{url}/healthz") == (200, "ok\n")
+    assert await fetch(f"{url}/readyz") == (200, "ok\n")
+
+    target = {"target": {"function": "checkout"}}
+    package = {"artifact": {"kind": "s3", "bucket": "artifacts", "key": "three.zip"}}
+    at_once = {"strategy": "AllAtOnce"}
+    refused = {"hooks": {"after_traffic": "smoke"}, "configuration": {"Timeout": 9}}
+    assert await run(workers, "Release", {**target, **package, **at_once}) == "Completed"
+    assert await run(workers, "Release", {**target, **package, **at_once}) == "Completed"
+    assert await run(workers, "Release", {**target, **refused, **at_once}) == "ReleaseRolledBack"
+    nowhere = {"target": {"function": "nowhere"}, **package}
+    assert await run(workers, "Release", nowhere) == "ReleaseRejected"
+
+    async def read_ends() -> dict[str, float]:
+        found = await scrape(url)
+        return {
+            name.split('"')[1]: value
+            for name, value in found.items()
+            if name.startswith("releases_ended_total{")
+        }
+
+    expected = {
+        "succeeded": 1,
+        "nothing_to_do": 1,
+        "rolled_back": 1,
+        "rejected": 1,
+        "rollback_failed": 0,
+        "canceled": 0,
+    }
+    async with asyncio.timeout(PATIENCE):
+        while await read_ends() != expected:
+            await asyncio.sleep(0.2)
+    found = await scrape(url)
+    assert found["releases_started_total"] == 4
+    assert found['release_seconds_count{outcome="succeeded"}'] == 1
+    assert found["rollback_seconds_count"] == 1
+    assert found['release_phase_seconds_count{phase="preparing"}'] >= 3
+    assert 'releases_running{phase="baking"}' in found
+
+
+async def test_worker_that_is_stopped_while_it_starts_ends_at_once(workers: Workers) -> None:
+    async def never_answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+        writer.close()
+
+    silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    process = workers.start("early", "early", TEMPORAL_ADDRESS=f"127.0.0.1:{port}")
+    await asyncio.sleep(4)
+    process.popen.terminate()
+    async with asyncio.timeout(15):
+        while not process.has_exited:
+            await asyncio.sleep(0.1)
+    silent.close()
+    assert process.popen.returncode == 0, process.read_log_tail()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"TEMPORAL_ADDRESS": "127.0.0.1:9"}, "cannot reach Temporal at 127.0.0.1:9: "),
+        ({"RELEASES_METRICS": "9464x"}, "RELEASES_METRICS: '9464x' is no address: host:port"),
+        ({"RELEASES_METRICS": "127.0.0.1:70000"}, "is no address"),
+        ({"TEMPORAL_CODEC_ENDPOINT": "http://c"}, "TEMPORAL_CODEC_ENDPOINT: a remote codec is not"),
+        ({"TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere.pem"}, "/nowhere.pem"),
+        ({"RELEASES_LOG_LEVEL": "loud"}, "RELEASES_LOG_LEVEL: 'loud' is none of debug, info, "),
+        ({"RELEASES_FUNCTION": "a-*"}, "no such setting; did you mean RELEASES_FUNCTIONS?"),
+        ({"TEMPORAL_TLS": "true"}, "it speaks plain text, and not TLS: unset TEMPORAL_TLS"),
+    ],
+)
+async def test_setting_that_is_of_no_use_is_one_line(
+    workers: Workers, settings: dict[str, str], message: str
+) -> None:
+    process = workers.start("refused", "refused", **settings)
+    async with asyncio.timeout(PATIENCE):
+        while not process.has_exited:
+            await asyncio.sleep(0.1)
+    text = process.read_log_tail()
+    assert process.popen.returncode in {1, 2}, text
+    assert message in text
+    assert "Traceback" not in text
