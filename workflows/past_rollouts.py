@@ -130,6 +130,10 @@ async def _read_run(client: Client, run: WorkflowExecution) -> PastRun | None:
     match run.status:
         case WorkflowExecutionStatus.COMPLETED if journal and journal.shifting:
             kind, by, reason = await _read_request(run)
+        case WorkflowExecutionStatus.TERMINATED | WorkflowExecutionStatus.TIMED_OUT if (
+            journal and journal.shifting and await _is_kept(client, run)
+        ):
+            kind, by, reason = await _read_request(run)
         case WorkflowExecutionStatus.FAILED if phase == Phase.ROLLED_BACK:
             kind, by, _ = await _read_request(run)
             status, reason = await _read_objection(handle)
@@ -149,8 +153,21 @@ async def _read_run(client: Client, run: WorkflowExecution) -> PastRun | None:
         at=run.close_time or run.start_time,
         before=before,
         candidate=candidate,
-        made_live=run.status is WorkflowExecutionStatus.COMPLETED,
+        made_live=run.status is not WorkflowExecutionStatus.FAILED,
     )
+
+
+async def _is_kept(client: Client, run: WorkflowExecution) -> bool:
+    """Whether a rollout that was killed stayed live: its release has completed then."""
+    if run.parent_id is None:
+        return False
+    parent = client.get_workflow_handle(run.parent_id, run_id=run.parent_run_id)
+    try:
+        return (await parent.describe()).status is WorkflowExecutionStatus.COMPLETED
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
 
 
 async def _read_request(run: WorkflowExecution) -> tuple[RunKind, str, str]:

@@ -468,7 +468,8 @@ def _agreeing(course: Course) -> Iterator[str]:
         yield f"{course}: cancelled, without an act"
     allowed = {inner, "Terminated"} if course.did("terminate release") else {inner}
     if inner == "Terminated":
-        allowed = {"ReleaseRolledBack", "RollbackFailed", "Canceled"}
+        # It completes where all traffic was on the new version already, and no hook was left.
+        allowed = {"ReleaseRolledBack", "RollbackFailed", "Canceled", "Completed"}
     if inner == "Canceled":  # a cancel of the rollout alone is a rollback to its release
         allowed |= {"ReleaseRolledBack"}
     if inner == "ReleaseRolledBack" and course.did(*_CANCELS):

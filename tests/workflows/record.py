@@ -432,6 +432,59 @@ async def terminated_with_concurrency(harness: Harness) -> Handle:
     return handle
 
 
+WATCHED: Final[dict[str, Any]] = {"strategy": "AllAtOnce", "guards": {"after": "1h"}}
+
+
+async def begin_watch(harness: Harness) -> Handle:
+    """Begin a release, and wait until it has all traffic and is watched."""
+    handle = await harness.begin_until("baking", **WATCHED)
+    await harness.wait_for_note("watched for")
+    return handle
+
+
+async def kept(harness: Harness) -> Handle:
+    """The rollout is terminated in its watch after promotion, and its version stays live."""
+    handle = await begin_watch(harness)
+    await harness.rollout.terminate("an accident")
+    return handle
+
+
+async def watch_ended(harness: Harness) -> Handle:
+    """A newer release ends the watch of an older one, whose stable version was deleted."""
+    await begin_watch(harness)
+    harness.aws.apply("delete_function", FunctionName=harness.function, Qualifier="2")
+    await harness.wait_for_note("was deleted", seconds=120)
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("four"), **SHORT)
+    )
+
+
+async def watch_not_ended(harness: Harness) -> Handle:
+    """A newer release is rejected, since the older one bakes."""
+    await harness.begin_until("baking", **LONG)
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("four"), **SHORT)
+    )
+
+
+async def undo_continued(harness: Harness) -> Handle:
+    """The undo of a terminated rollout does not succeed, and goes on in a second run."""
+    handle = await harness.begin_until("baking", **LONG)
+    refusal = harness.aws.fail(
+        "update_alias", "AccessDeniedException", "no lambda:UpdateAlias", times=None
+    )
+    await harness.rollout.terminate("an accident")
+    first = (await handle.describe()).run_id
+    latest = harness.client.get_workflow_handle(handle.id, result_type=ReleaseStatus)
+
+    async def has_continued() -> bool:
+        return (await latest.describe()).run_id != first
+
+    await harness.wait_until(has_continued, seconds=200)
+    harness.aws.interventions.remove(refusal)
+    return latest
+
+
 async def judged(harness: Harness) -> Handle:
     """A candidate is rolled back for its error rate."""
     harness.aws.callers(harness.function, error_rates={"3": 0.05, "2": 0.005})
@@ -731,6 +784,10 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         shipped_again_unknown,
         terminated,
         terminated_with_concurrency,
+        kept,
+        watch_ended,
+        watch_not_ended,
+        undo_continued,
         judged,
         adaptive,
         unmeasurable,
@@ -756,8 +813,13 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
 }
 
 
-SHORT_HISTORIES: Final = {"continued": 100, "continued_cancel": 100}
-"""Scenarios that continue in new runs: the events after which they do so, instead of 2,000."""
+SHORT_HISTORIES: Final = {
+    "continued": 100,
+    "continued_cancel": 100,
+    "undo_continued": 45,
+    "watch_ended": 2_000,
+}
+"""Scenarios whose rollout has several runs: the events after which a run continues in a new one."""
 
 
 async def main(names: list[str]) -> None:

@@ -108,6 +108,7 @@ async def test_cancel_of_a_release_whose_rollout_is_killed_undoes_it(harness: Ha
 async def test_version_that_stayed_live_can_be_rolled_back_from(harness: Harness) -> None:
     handle = await begin_watch(harness)
     assert_kept(await kill(harness, handle), harness)
+    harness.state.versions["3"]["Description"] = "described by hand"
     end = await harness.roll_back(requested_by="ana")
     assert end.kind == "Completed", end
     assert harness.aws.routing(harness.function) == ("2", {})
