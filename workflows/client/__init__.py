@@ -8,7 +8,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.lookup`: finds a release by the name of its function
 - :mod:`~workflows.client.runs`: one release as Temporal lists it, and how it ended
 - :mod:`~workflows.client.run_reader`: reads runs and their endings from Temporal
-- :mod:`~workflows.client.pending_release`: a release that waits for a worker
+- :mod:`~workflows.client.unbegun_release`: a release that waits for a worker
 - :mod:`~workflows.client.release_search`: finds the release that a name means now
 - :mod:`~workflows.client.queue_outage`: why no worker takes a release
 - :mod:`~workflows.client.release_start`: starts ``Release`` and ``Rollback``

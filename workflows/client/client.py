@@ -37,7 +37,6 @@ from workflows.client.explain import explain
 from workflows.client.explanation import Explanation
 from workflows.client.history import read_facts
 from workflows.client.lookup import find_rollout, find_run, find_workflow, generate_workflow_id
-from workflows.client.pending_release import PendingRelease, list_waiting
 from workflows.client.queue_outage import describe_silence
 from workflows.client.rejudge import Rejudgement, rejudge
 from workflows.client.release_search import find_release, list_pending_of
@@ -45,6 +44,7 @@ from workflows.client.release_start import Handle, check_start, start_release
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
+from workflows.client.unbegun_release import PendingRelease, list_waiting
 from workflows.client.watch import Watch, WatchUpdate
 from workflows.control_requests import (
     ApproveRequest,

@@ -18,9 +18,9 @@ from workflows.client.errors import (
     translate_errors,
 )
 from workflows.client.lookup import find_rollout
-from workflows.client.pending_release import PendingRelease
 from workflows.client.release_search import find_release
 from workflows.client.runs import Run
+from workflows.client.unbegun_release import PendingRelease
 from workflows.client.update import (
     UpdatesUsedUp,
     UpdateUndelivered,

@@ -6,7 +6,7 @@ from temporalio.client import Client, WorkflowExecutionDescription
 
 from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, Refused
 from workflows.client.lookup import find_workflow, parse_target
-from workflows.client.pending_release import PendingRelease, list_pending, read_pending
+from workflows.client.unbegun_release import PendingRelease, list_pending, read_pending
 from workflows.domain.target import Target
 
 

@@ -27,9 +27,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.errors import Fault
 from workflows.client.errors import ReleaseClientError, is_unavailable, translate_errors
-from workflows.client.pending_release import read_pending
 from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_request
 from workflows.client.timeline import Timeline, TimelineEntry
+from workflows.client.unbegun_release import read_pending
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.strategy import Steps
 from workflows.run_chain import find_last_run, list_run_ids, read_next_run_id
