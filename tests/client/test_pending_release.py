@@ -204,6 +204,8 @@ async def test_release_whose_function_is_looked_up_is_cancelled(
         handle = await releases.start(make_request(harness), task_queue=queue)
         await harness.wait_for(held.reached)
         await wait_for_phase(releases, handle.id, Phase.PREPARING)
+        found = (await handle.describe()).typed_search_attributes
+        assert found.get(search_attributes.PHASE) is None
         answer = await releases.abort(handle.id, by="bo")
         assert answer.note.startswith("sent as a cancel: ")
         held.release()

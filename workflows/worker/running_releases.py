@@ -27,13 +27,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 async def count_running_releases(client: Client, task_queue: str, meter: MetricMeter) -> None:
     """Count every 15 s, until cancelled. While Temporal does not answer, the numbers stay."""
-    gauge = meter.create_gauge(RUNNING, "Rollouts of this task queue that run, by phase")
+    gauge = meter.create_gauge(RUNNING, "Releases of this task queue that run, by phase")
     problem = ""
     while True:
         try:
             for phase in PHASES:
+                # Only one that waits for a worker has a phase without having a rollout.
                 query = (
-                    f"WorkflowType = 'Rollout' AND TaskQueue = '{task_queue}' AND "
+                    f"WorkflowType IN ('Rollout', 'Release', 'Rollback') AND TaskQueue = '{task_queue}' AND "
                     f"ExecutionStatus = 'Running' AND {search_attributes.PHASE.name} = '{phase}'"
                 )
                 found = await client.count_workflows(query)
