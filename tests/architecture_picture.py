@@ -29,6 +29,9 @@ ROLES = {
     "activities.limits": "call rates, priorities",
     "workflows.domain": "decisions as pure values",
 }
+PROCESS = "workflows.worker"
+"""The package of the process, which has one box with ``worker.py``."""
+
 INNERMOST_FIRST = sorted(ROLES, key=len, reverse=True)
 AWS_FRAME = "the three packages of activities"
 """The frame around ``activities`` and its two parts: arrows from outside end there."""
@@ -49,6 +52,8 @@ INSIDE = "#777777"
 
 def package_of(module: str) -> str | None:
     """The innermost package of ours that a module belongs to; None for a library."""
+    if module.startswith(PROCESS):
+        return "worker"
     return next(
         (name for name in INNERMOST_FIRST if module == name or module.startswith(f"{name}.")), None
     )

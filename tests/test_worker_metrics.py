@@ -17,7 +17,15 @@ from temporalio.testing import WorkflowEnvironment
 from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.http import FakeLambdaServer
-from tests.test_worker_account import PATIENCE, Workers
+from tests.test_worker_account import PATIENCE, ROOT, Workers
+from workflows.release_metrics import (
+    DURATION,
+    ENDED,
+    PHASE_DURATION,
+    ROLLBACK_DURATION,
+    RUNNING,
+    STARTED,
+)
 from workflows.worker.web_server import find_free_address
 
 QUEUE = "measured"
@@ -165,3 +173,12 @@ async def test_setting_that_is_of_no_use_is_one_line(
     assert process.popen.returncode in {1, 2}, text
     assert message in text
     assert "Traceback" not in text
+
+
+def test_metrics_of_the_docs_are_ours() -> None:
+    text = (ROOT / "docs/operate.md").read_text()
+    listed = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    counters = {STARTED, ENDED, "guard_looks", "lambda_api_calls"}
+    histograms = {DURATION, PHASE_DURATION, ROLLBACK_DURATION}
+    ours = {f"{name}_total" for name in counters} | {f"{name}_seconds" for name in histograms}
+    assert ours | {RUNNING} <= listed

@@ -42,6 +42,14 @@ BUCKETS: Final = {
 """The upper bounds of the histograms, in seconds."""
 
 
+RUNNING_PHASES: Final = tuple(
+    phase.value
+    for phase in Phase
+    if phase not in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.REJECTED}
+)
+"""The phases of a release that has not ended."""
+
+
 class EndedAs(StrEnum):
     """How a release ended, as the label ``outcome`` of its metrics."""
 

@@ -15,12 +15,9 @@ from temporalio.common import MetricMeter
 from temporalio.service import RPCError
 
 from workflows import search_attributes
-from workflows.domain.status import Phase
-from workflows.release_metrics import RUNNING
+from workflows.release_metrics import RUNNING, RUNNING_PHASES
 
 _INTERVAL_SECONDS: Final = 15.0
-_ENDED: Final = {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.REJECTED}
-PHASES: Final = tuple(phase.value for phase in Phase if phase not in _ENDED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
@@ -31,10 +28,11 @@ async def count_running_releases(client: Client, task_queue: str, meter: MetricM
     problem = ""
     while True:
         try:
-            for phase in PHASES:
+            for phase in RUNNING_PHASES:
                 # Only one that waits for a worker has a phase without having a rollout.
                 query = (
-                    f"WorkflowType IN ('Rollout', 'Release', 'Rollback') AND TaskQueue = '{task_queue}' AND "
+                    "WorkflowType IN ('Rollout', 'Release', 'Rollback') AND "
+                    f"TaskQueue = '{task_queue}' AND "
                     f"ExecutionStatus = 'Running' AND {search_attributes.PHASE.name} = '{phase}'"
                 )
                 found = await client.count_workflows(query)
