@@ -212,6 +212,12 @@ def picture() -> str:
             (572, frame),
         ],
         ("workflows.temporal", "workflows"): [(240, temporal.bottom), (240, engine.top)],
+        ("workflows.temporal", "workflows.domain"): [
+            (400, temporal.bottom),
+            (400, engine.top - 12),
+            (864, engine.top - 12),
+            (864, domain.top),
+        ],
         ("workflows.temporal", AWS_FRAME): [(86, temporal.bottom), (86, frame)],
         ("workflows", "workflows.domain"): [(740, engine.bottom), (740, domain.top)],
         ("workflows", AWS_FRAME): [(300, engine.bottom), (300, frame)],
