@@ -2,7 +2,7 @@
 
 Workflows count: Temporal drops what is counted in a replay, so each thing is counted once, by the
 worker on which it happened. ``docs/operate.md`` lists them. The number of running releases is
-counted by the worker process (:mod:`workflows.worker.running_releases`).
+counted by the worker process (:mod:`workflows.worker.release_count`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
   :mod:`~workflows.worker.certificate_files` change
 - :mod:`~workflows.worker.contact`: whether Temporal and AWS answer
 - :mod:`~workflows.worker.web_server`: metrics, and the probes of whatever runs the process
-- :mod:`~workflows.worker.running_releases`: how many releases run, as a metric
+- :mod:`~workflows.worker.release_count`: how many releases run, as a metric
 - :mod:`~workflows.worker.account`: the AWS account that a worker serves
 - :mod:`~workflows.worker.deployment_version`: Worker Versioning
 """

@@ -31,7 +31,7 @@ from workflows.worker.account import find_account
 from workflows.worker.connection import TemporalConnection
 from workflows.worker.contact import Contact, ContactLostError
 from workflows.worker.deployment_version import watch_current_version
-from workflows.worker.running_releases import count_running_releases
+from workflows.worker.release_count import count_running_releases
 from workflows.worker.settings import WorkerSettings
 from workflows.worker.web_server import find_free_address, parse_address, serve
 
