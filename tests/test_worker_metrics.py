@@ -26,7 +26,8 @@ from workflows.release_metrics import (
     RUNNING,
     STARTED,
 )
-from workflows.worker.web_server import find_free_address
+from workflows.worker.contact import Contact, Signal
+from workflows.worker.web_server import find_free_address, parse_address, serve
 
 QUEUE = "measured"
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
@@ -182,3 +183,26 @@ def test_metrics_of_the_docs_are_ours() -> None:
     histograms = {DURATION, PHASE_DURATION, ROLLBACK_DURATION}
     ours = {f"{name}_total" for name in counters} | {f"{name}_seconds" for name in histograms}
     assert ours | {RUNNING} <= listed
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        (":9464", ("0.0.0.0", 9464)),
+        ("localhost:9464", ("localhost", 9464)),
+        ("metrics.internal:80", ("metrics.internal", 80)),
+        ("[::1]:9464", ("::1", 9464)),
+    ],
+)
+def test_address_may_be_a_name_or_every_interface(value: str, address: tuple[str, int]) -> None:
+    assert parse_address(value) == address
+
+
+async def test_worker_that_aws_refuses_is_not_ready() -> None:
+    contact, metrics = Contact("me", QUEUE), find_free_address()
+    address = find_free_address()
+    async with serve(parse_address(address), metrics=metrics, find_problems=contact.find_problems):
+        assert await fetch(f"http://{address}/readyz") == (200, "ok\n")
+        contact.aws = Signal(0, "ExpiredToken")
+        assert await fetch(f"http://{address}/readyz") == (503, "AWS: ExpiredToken\n")
+        assert await fetch(f"http://{address}/healthz") == (200, "ok\n")
