@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -80,7 +80,7 @@ class StuckRollout:
 
 
 @asynccontextmanager
-async def run_stuck_rollout(releases: ReleaseClient) -> AsyncIterator[Handle]:
+async def run_stuck_rollout(releases: ReleaseClient) -> AsyncGenerator[Handle]:
     """Run a rollout whose worker makes no progress, from when Temporal knows that."""
     address = releases.temporal.service_client.config.target_host
     client, number = await Client.connect(address), next(NUMBERS)

@@ -215,6 +215,7 @@ async def test_terminated_later_run_is_undone_by_its_release(harness: Harness) -
 
 async def test_later_run_that_is_reset_is_undone(harness: Harness) -> None:
     handle = await begin(harness, configuration={"MemorySize": 512})
+    await harness.send("pause", reason="look")  # its first workflow task is completed then
     await reset_workflow(harness.client, harness.rollout)
     end = await harness.finish(handle)
     assert end.kind == "ReleaseRolledBack", end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Self, cast
 
@@ -85,7 +86,8 @@ def _parse_duration(value: object, info: ValidationInfo) -> object:
         if short := _SHORT_DURATION.fullmatch(value):
             return timedelta(**{_UNITS[short[2]]: int(short[1])})
         if value.startswith("P"):
-            if not (info.context or {}).get(RECORDED):
+            context: Mapping[str, object] = info.context or {}
+            if not context.get(RECORDED):
                 _refuse_months(value)
             return value
     raise ValueError(
