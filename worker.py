@@ -32,6 +32,7 @@ from workflows.worker.process import work
 from workflows.worker.settings import (
     WorkerSettings,
     WorkerStartError,
+    parse_grace,
     refuse_unknown_settings,
 )
 
@@ -163,6 +164,14 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             show_default=False,
         ),
     ] = None,
+    grace: Annotated[
+        str,
+        typer.Option(
+            envvar="RELEASES_GRACE",
+            help="How long a stopping worker stays for hooks and probes that it has begun, which"
+            " must not be sent twice. Everything else takes seconds.",
+        ),
+    ] = "15m",
     log_format: Annotated[
         str,
         typer.Option(
@@ -196,6 +205,7 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             metrics_by_function=metrics_by_function,
             access=_parse_access(operations, functions, references),
             deployment=read_versioning(versioning),
+            grace=parse_grace(grace),
         )
         asyncio.run(_work_until_signalled(settings))
     except (
@@ -213,8 +223,19 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
 async def _work_until_signalled(settings: WorkerSettings) -> None:
     stop = asyncio.Event()
+
+    signals: list[int] = []
+
+    def drain_or_end(number: int) -> None:
+        """Drain at the first signal, and end now at a second one."""
+        signals.append(number)
+        if len(signals) > 1:
+            sys.stderr.write("worker: ended by a second signal; what was begun is cut off\n")
+            os._exit(1)
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, drain_or_end, number)
     await work(settings, stop=stop)
 
 

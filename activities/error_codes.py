@@ -128,6 +128,11 @@ _PASSING: Final = """
     InvalidProxiesConfigError WrongAccount
 """
 
+UNSENT_CODES: Final = frozenset(
+    {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"}
+)
+"""No connection was made: not a byte was sent, and so nothing happened."""
+
 PASSING_CODES: Final = frozenset(_PASSING.split())
 """Codes about what stands between this worker and AWS: credentials, the clock, a proxy.
 

@@ -40,7 +40,12 @@ from typing import Any, Final
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.advice import find_advice
-from activities.error_codes import CODE_TABLES, NOT_SERVED_CODES, PASSING_CODES
+from activities.error_codes import (
+    CODE_TABLES,
+    NOT_SERVED_CODES,
+    PASSING_CODES,
+    UNSENT_CODES,
+)
 from activities.retry_budget import (
     AT_ONCE,
     FIVE_MINUTES,
@@ -273,7 +278,7 @@ def to_activity_failure(
     """
     fault, limit = classify_error(error), find_time_limit(error, budget)
     advice = find_advice(error.code, error.message) or fault.advice
-    if once and fault is Fault.UNAVAILABLE:
+    if once and fault is Fault.UNAVAILABLE and error.code not in UNSENT_CODES:
         advice = _ONCE_ADVICE
     lasting = f", for {_format_duration(failing_for)} so far" if failing_for >= _MINUTE else ""
     return ApplicationError(

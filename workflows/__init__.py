@@ -22,7 +22,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.strategy_runner`, :mod:`~workflows.ramp_runner`: take the steps of a strategy
 - :mod:`~workflows.traffic`: the only writer of the alias, and the journal of what was changed
 - :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release;
-  :mod:`~workflows.alarm_guard` is about the alarms
+  :mod:`~workflows.hook_guard` is about the hooks, :mod:`~workflows.alarm_guard` about the alarms
 - :mod:`~workflows.stable_watch`: whether the stable version is still there, in the watch after
   promotion; :mod:`~workflows.watch_end` is how a newer release ends that watch
 - :mod:`~workflows.trigger_notes`: what does not go through the alias, and is not guarded by it

@@ -1,7 +1,6 @@
 """What may stop a release: hooks, which are invoked, alarms and metrics, which are watched.
 
-Hooks are invoked once before traffic moves and once after. :mod:`workflows.alarm_guard` has the
-alarms.
+:mod:`workflows.hook_guard` has the hooks, :mod:`workflows.alarm_guard` the alarms.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from temporalio.exceptions import is_cancelled_exception
 from activities.errors import Fault
 from workflows.alarm_guard import AlarmGuard, AlarmState
 from workflows.call import end_task, root_cause, shield_from_cancel
-from workflows.controls import Controls, ReleaseStopped
+from workflows.controls import Controls
 from workflows.domain.assessment import Assessment, Verdict
 from workflows.domain.rules import Rules
-from workflows.invocations import invoke_hook
+from workflows.hook_guard import HookGuard
 from workflows.live_analysis import AnalysisState, LiveAnalysis
 from workflows.metric_mapping import is_measured
 from workflows.past_rollouts import VERDICT_MEMO
@@ -40,6 +39,7 @@ class GuardsState(BaseModel):
 
     alarms: AlarmState
     analysis: AnalysisState | None
+    lost_hook: str | None = None
 
 
 class Guards:
@@ -60,6 +60,7 @@ class Guards:
         self._progress = progress
         self.stable = StableWatch(progress)
         self.alarms = AlarmGuard(request, traffic=traffic, controls=controls, progress=progress)
+        self.hooks = HookGuard(request, traffic=traffic, controls=controls, progress=progress)
         self._step_rules: Rules | None = None
         self._metrics_task: asyncio.Task[None] | None = None
         self.analysis: LiveAnalysis | None = None
@@ -102,11 +103,14 @@ class Guards:
     def to_state(self) -> GuardsState:
         """Return all that :meth:`resume` needs."""
         analysis = self.analysis.to_state() if self.analysis else None
-        return GuardsState(alarms=self.alarms.to_state(), analysis=analysis)
+        return GuardsState(
+            alarms=self.alarms.to_state(), analysis=analysis, lost_hook=self.hooks.lost
+        )
 
     def resume(self, state: GuardsState, found: PreflightResult) -> None:
         """Go on where another run of this release stopped."""
         self.alarms.resume(state.alarms)
+        self.hooks.lost = state.lost_hook
         self.analysis = self._make_analysis(found)
         if self.analysis is not None and state.analysis is not None:
             self.analysis.resume(state.analysis)
@@ -177,28 +181,3 @@ class Guards:
         if self.analysis is None:
             raise RuntimeError("nothing is measured")
         return self.analysis
-
-    # --- hooks -----------------------------------------------------------------------------------
-
-    async def invoke_hook(self, name: str, found: PreflightResult, candidate: str) -> None:
-        """Invoke a hook, if the release has one. Raises :class:`ReleaseStopped` if it refuses."""
-        hook: str | None = getattr(self._request.hooks, name)
-        if hook is None:
-            return
-        await self._controls.wait_while_paused()
-        self._progress.report(note=f"Asking {hook} ({name})")
-        stable = self._traffic.journal.stable
-        question: dict[str, object] = {
-            "hook": name,
-            "release": workflow.info().workflow_id,
-            "target": {"function": found.target.name, "alias": self._request.target.alias},
-            "stable": stable,
-            "stable_arn": f"{found.function}:{stable}" if stable else None,
-            "candidate": candidate,
-            "candidate_arn": f"{found.function}:{candidate}",
-        }
-        answer = await invoke_hook(hook, question, name=name)
-        if not answer.accept:
-            raise ReleaseStopped(
-                f"hook {hook} ({name}) refused version {candidate}: {answer.reason}"
-            )

@@ -104,7 +104,7 @@ class ReleaseStory:
     async def _take(self, stage: Stage, found: PreflightResult, candidate: str) -> None:
         match stage:
             case Stage.BEFORE_TRAFFIC:
-                await self._guards.invoke_hook("before_traffic", found, candidate)
+                await self._guards.hooks.invoke("before_traffic", found, candidate)
             case Stage.STEPS if found.routing is not None:
                 self._guards.watch_metrics(candidate)
                 await self._strategy.run(found.routing.version, candidate)
@@ -115,7 +115,7 @@ class ReleaseStory:
             case Stage.PROMOTION:
                 await self._promote(candidate)
             case Stage.AFTER_TRAFFIC:
-                await self._guards.invoke_hook("after_traffic", found, candidate)
+                await self._guards.hooks.invoke("after_traffic", found, candidate)
             case Stage.WATCH:
                 await self._strategy.watch_promoted(candidate)
             case Stage.CLOSE:

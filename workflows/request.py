@@ -127,11 +127,13 @@ class Concurrency(Input):
 class Hooks(Input):
     """Lambda functions that accept or refuse the candidate, before and after traffic moves.
 
-    Named by name or ARN, with or without a qualifier.
+    Named by name or ARN, with or without a qualifier. ``on_lost``: what happens where the answer of
+    one was lost, so that it may have run.
     """
 
     before_traffic: FunctionName | None = None
     after_traffic: FunctionName | None = None
+    on_lost: Literal["hold", "roll_back"] = "hold"
 
 
 class AliasChange(Input):

@@ -74,7 +74,8 @@ class Order:
     @property
     def hooks(self) -> dict[str, str]:
         """Its hooks by name."""
-        return dict(self.request.get("hooks", {}))
+        hooks = self.request.get("hooks", {})
+        return {name: hook for name, hook in hooks.items() if name != "on_lost"}
 
     @property
     def concurrency(self) -> dict[str, int]:
@@ -285,7 +286,8 @@ def _draw_hooks(random: Random) -> dict[str, Any]:
     for name in ("before_traffic", "after_traffic"):
         if random.random() < 0.2:
             hooks[name] = random.choices(list(HOOKS), [8, 2, 1, 1])[0]
-    return {"hooks": hooks} if hooks else {}
+    # Nobody is there to decide about a lost answer, so it rolls back.
+    return {"hooks": {**hooks, "on_lost": "roll_back"}} if hooks else {}
 
 
 def _draw_release(

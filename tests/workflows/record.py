@@ -652,6 +652,28 @@ async def denied_move(harness: Harness) -> Handle:
     )
 
 
+async def lost_hook(harness: Harness) -> Handle:
+    """The answer of a hook, which could not be reached first, is lost; a person goes on."""
+    harness.aws.hook("smoke", accept)
+    harness.aws.fail("invoke", "EndpointConnectionError", times=2)
+    harness.aws.lose("invoke")
+    handle = await harness.begin_until(
+        "awaiting_approval", hooks={"after_traffic": "smoke"}, **SHORT
+    )
+    await harness.send("approve", note="it ran")
+    return handle
+
+
+async def sleeping_hook(harness: Harness) -> Handle:
+    """A hook takes a minute to wake up."""
+    harness.aws.hook("smoke", accept)
+    harness.aws.fail("invoke", "SnapStartNotReadyException", times=6)
+    hooks = {"hooks": {"after_traffic": "smoke"}}
+    return await harness.start(
+        "Release", harness.request(artifact=harness.package("three"), **hooks, **SHORT)
+    )
+
+
 async def continued(harness: Harness) -> Handle:
     """A release goes on in a second and a third run, paused between them, until it is promoted."""
     harness.aws.alarms["errors"] = "OK"
@@ -760,6 +782,8 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         probe,
         probe_refusal,
         hook_denied,
+        lost_hook,
+        sleeping_hook,
         first,
         nothing,
         rejection,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import CANARY, Harness, read_ending
+from tests.harness import ALL_AT_ONCE, CANARY, Harness, read_ending
 
 BEFORE = {"hooks": {"before_traffic": "preflight"}}
 AFTER = {"hooks": {"after_traffic": "smoke"}}
@@ -151,6 +151,11 @@ async def test_hook_that_stays_throttled_is_a_refusal(harness: Harness) -> None:
         ("CredentialRetrievalError", 20),
         ("Http407", 20),
         ("RequestTimeTooSkewed", 20),
+        ("EndpointConnectionError", 20),
+        ("ConnectTimeoutError", 20),
+        ("ProxyConnectionError", 20),
+        ("SnapStartNotReadyException", 12),
+        ("ResourceNotReadyException", 12),
     ],
 )
 async def test_hook_that_was_refused_to_this_worker_is_invoked_again(
@@ -164,7 +169,13 @@ async def test_hook_that_was_refused_to_this_worker_is_invoked_again(
 
 
 @pytest.mark.parametrize(
-    ("code", "most"), [("AccessDeniedException", 5), ("ExpiredTokenException", 35)]
+    ("code", "most"),
+    [
+        ("AccessDeniedException", 7),
+        ("ExpiredTokenException", 35),
+        ("EndpointConnectionError", 35),
+        ("SnapStartNotReadyException", 35),
+    ],
 )
 async def test_hook_that_stays_refused_rolls_back(harness: Harness, code: str, most: int) -> None:
     harness.aws.hook("preflight", accept)
@@ -178,9 +189,43 @@ async def test_hook_that_stays_refused_rolls_back(harness: Harness, code: str, m
 async def test_hook_whose_response_is_lost_is_not_invoked_twice(harness: Harness) -> None:
     harness.aws.hook("preflight", accept)
     harness.aws.lose("invoke")
-    end = await harness.release(artifact=harness.package("three"), **BEFORE)
+    hooks = {"hooks": {"before_traffic": "preflight", "on_lost": "roll_back"}}
+    end = await harness.release(artifact=harness.package("three"), **hooks)
     assert end.kind == "ReleaseRolledBack"
+    assert "hook preflight (before_traffic) for version 3: its answer was lost" in end.text
     assert len(harness.aws.of("invoke")) == 1
+
+
+@pytest.mark.parametrize("when", ["before_traffic", "after_traffic"])
+async def test_release_whose_hook_s_answer_was_lost_is_held(harness: Harness, when: str) -> None:
+    harness.aws.hook("smoke", accept)
+    harness.aws.lose("invoke")
+    handle = await harness.begin(
+        artifact=harness.package("three"), hooks={when: "smoke"}, **ALL_AT_ONCE
+    )
+    status = await harness.wait_for_phase("awaiting_approval")
+    assert f"The answer of hook smoke ({when}) for version 3 was lost" in status.note
+    await harness.send("approve", note="it ran")
+    assert (await harness.finish(handle)).kind == "Completed"
+    assert len(harness.aws.of("invoke")) == 1
+    assert harness.aws.routing(harness.function) == ("3", {})
+
+
+async def test_alarm_goes_on_guarding_a_release_that_is_held(harness: Harness) -> None:
+    harness.aws.hook("smoke", accept)
+    harness.aws.alarms["errors"] = "OK"
+    harness.aws.lose("invoke")
+    handle = await harness.begin(
+        artifact=harness.package("three"),
+        hooks={"after_traffic": "smoke"},
+        guards={"alarms": ["errors"]},
+        **ALL_AT_ONCE,
+    )
+    await harness.wait_for_phase("awaiting_approval")
+    harness.aws.alarms["errors"] = "ALARM"
+    end = await harness.finish(handle)
+    assert end.kind == "ReleaseRolledBack", end
+    harness.assert_restored()
 
 
 async def test_cancel_does_not_wait_for_a_hook(harness: Harness) -> None:

@@ -35,9 +35,6 @@ from workflows.worker.release_count import count_running_releases
 from workflows.worker.settings import WorkerSettings
 from workflows.worker.web_server import find_free_address, parse_address, serve
 
-GRACEFUL_SHUTDOWN_TIMEOUT: Final = timedelta(seconds=30)
-"""How long a stopping worker lets AWS calls finish: longer than any single one."""
-
 _MIN_RUN_SECONDS: Final = 1.0
 """How long a worker runs at least.
 
@@ -49,6 +46,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
     """Connect, serve the task queue until ``stop`` is set, and drain.
+
+    A draining worker takes nothing new, and stays for the activities that it has begun: seconds for
+    most, as long as the function runs for a hook or a probe, which must not be sent twice; at most
+    ``settings.grace``.
 
     Where ``stop`` is set before it serves, it ends at once. Raises :class:`WorkerStartError`,
     :class:`NamespaceError`, :class:`QueueAccountError` or :class:`AwsConfigurationError` before it
@@ -105,7 +106,7 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack) -> _Process:
         tuner=create_worker_tuner(limits),
         max_task_queue_activities_per_second=settings.rate,
         max_cached_workflows=settings.cached,
-        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN_TIMEOUT,
+        graceful_shutdown_timeout=settings.grace,
         deployment_config=settings.deployment,
     )
     # What exists by now stays. Later collections are about workflows, and are then short:
@@ -129,7 +130,7 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack) -> _Process:
     ]
     watches += [contact.watch_aws(aws)] if served and settings.account is None else []
     watches += [running] if metrics else []
-    return _Process(worker, share, served, watches)
+    return _Process(worker, share, served, watches, settings.grace)
 
 
 class _Process:
@@ -141,8 +142,10 @@ class _Process:
         share: RateShare,
         served: ServedAccount | None,
         watches: list[Coroutine[Any, Any, None]],
+        grace: timedelta,
     ) -> None:
         self._worker = worker
+        self._grace = grace
         self._share = share
         self._served = served
         self._watches = watches
@@ -154,7 +157,7 @@ class _Process:
         for watch in watches:
             watch.add_done_callback(lambda done: _stop_on_error(done, stop))
         try:
-            await _run_until_stopped(self._worker, stop)
+            await _run_until_stopped(self._worker, stop, self._grace)
         except (RPCError, RuntimeError) as error:
             raise ContactLostError(
                 f"Temporal ended this worker: {summarize_error(error)}"
@@ -173,7 +176,7 @@ def _stop_on_error(done: asyncio.Future[None], stop: asyncio.Event) -> None:
         stop.set()
 
 
-async def _run_until_stopped(worker: Worker, stop: asyncio.Event) -> None:
+async def _run_until_stopped(worker: Worker, stop: asyncio.Event, grace: timedelta) -> None:
     worker_task = asyncio.ensure_future(worker.run())
     stop_task = asyncio.ensure_future(stop.wait())
     await asyncio.wait(
@@ -182,7 +185,7 @@ async def _run_until_stopped(worker: Worker, stop: asyncio.Event) -> None:
     )
     await asyncio.wait([worker_task, stop_task], return_when=asyncio.FIRST_COMPLETED)
     if not worker_task.done():
-        log.info("draining", at_most=GRACEFUL_SHUTDOWN_TIMEOUT.total_seconds())
+        log.info("draining", at_most=grace.total_seconds())
         await worker.shutdown()
     stop_task.cancel()
     await worker_task

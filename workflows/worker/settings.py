@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from temporalio.worker import WorkerDeploymentConfig
@@ -30,6 +31,7 @@ class WorkerSettings:
     metrics_by_function: bool
     access: Access
     deployment: WorkerDeploymentConfig | None
+    grace: timedelta
 
 
 _PREFIX: Final = "RELEASES_"
@@ -48,3 +50,19 @@ def refuse_unknown_settings(known: set[str]) -> None:
         similar = difflib.get_close_matches(name, sorted(known), n=1)
         hint = f"; did you mean {similar[0]}?" if similar else " (python worker.py --help)"
         raise WorkerStartError(f"{name}: there is no such setting{hint}")
+
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3_600}
+
+
+def parse_grace(value: str) -> timedelta:
+    """Parse ``RELEASES_GRACE``: a whole number with its unit, such as ``15m``.
+
+    Raises :class:`WorkerStartError`.
+    """
+    number, unit = value[:-1], value[-1:]
+    if not number.isdecimal() or unit not in _UNITS:
+        raise WorkerStartError(
+            f"RELEASES_GRACE: {value[:50]!r} is no duration: a number with s, m or h, such as 15m"
+        )
+    return timedelta(seconds=int(number) * _UNITS[unit])
