@@ -57,6 +57,7 @@ STOPPED_BY = {
     "given_up": StopCause.PERSON,
     "hook_refusal": StopCause.HOOK,
     "judged": StopCause.METRICS,
+    "kept": StopCause.OTHER,
     "large_package": StopCause.HOOK,
     "probe_refusal": StopCause.PROBE,
     "refused_first": StopCause.HOOK,
@@ -283,9 +284,15 @@ def read_recorded_history(path: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json("lambda/1/eu-west-1/checkout:live", path.read_text())
 
 
-@pytest.mark.parametrize(
-    "path", sorted(HISTORIES.glob("*.rollout.json")), ids=lambda path: path.name.split(".")[0]
+STILL_RUNS = {"watch_not_ended"}
+"""Histories that have no ending yet."""
+
+ENDED = sorted(
+    path for path in HISTORIES.glob("*.rollout.json") if path.name.split(".")[0] not in STILL_RUNS
 )
+
+
+@pytest.mark.parametrize("path", ENDED, ids=lambda path: path.name.split(".")[0])
 async def test_recorded_release_is_explained(harness: Harness, path: Path) -> None:
     history = read_recorded_history(path)
 

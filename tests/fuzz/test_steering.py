@@ -40,6 +40,7 @@ from tests.harness import starts_in
 from workflows.control_requests import (
     ApproveRequest,
     ControlRequest,
+    EndWatchRequest,
     ReasonedRequest,
     ResolveRequest,
     ResumeRequest,
@@ -54,9 +55,10 @@ UPDATES: dict[str, type[ControlRequest]] = {
     "abort": ReasonedRequest,
     "give_up": ReasonedRequest,
     "resolve": ResolveRequest,
+    "end_watch": EndWatchRequest,
 }
 _OFTEN = ["pause"] * 4 + ["resume"] * 4 + ["approve"] * 2 + ["promote", "abort"]
-_OFTEN += ["give_up", "resolve"]
+_OFTEN += ["give_up", "resolve", "end_watch"]
 _UNKNOWN = [
     "status",
     "run",

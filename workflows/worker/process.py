@@ -121,7 +121,7 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack) -> _Process:
         namespace=client.namespace,
         temporal=client.service_client.config.target_host,
     )
-    running = count_running_releases(client, settings.task_queue, runtime.metric_meter)
+    meter = runtime.metric_meter
     watches: list[Coroutine[Any, Any, None]] = [
         share.maintain(),
         temporal.renew(worker, share),
@@ -129,7 +129,7 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack) -> _Process:
         watch_current_version(client, settings.deployment),
     ]
     watches += [contact.watch_aws(aws)] if served and settings.account is None else []
-    watches += [running] if metrics else []
+    watches += [count_running_releases(client, settings.task_queue, meter)] if metrics else []
     return _Process(worker, share, served, watches, settings.grace)
 
 

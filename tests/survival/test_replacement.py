@@ -1,0 +1,91 @@
+"""Workers that are replaced while hooks run: no release is rolled back for it.
+
+``RELEASES=50 HOOK_SECONDS=45 REPLACE_EVERY=20`` is the full size; by default it is smaller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from tests.activities.stub import Stub
+from tests.fake_lambda import FakeLambda
+from tests.fake_lambda.http import FakeLambdaServer
+from tests.test_worker_account import Workers
+from workflows.domain.status import ReleaseStatus
+
+RELEASES: Final = int(os.environ.get("RELEASES", "12"))
+HOOK_SECONDS: Final = float(os.environ.get("HOOK_SECONDS", "12"))
+REPLACE_EVERY: Final = float(os.environ.get("REPLACE_EVERY", "5"))
+QUEUE: Final = "replaced"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Workers]:
+    async with AsyncExitStack() as stack:
+        yield Workers(temporal, tmp_path, stack)
+
+
+async def test_replaced_workers_roll_nothing_back(workers: Workers) -> None:
+    aws = FakeLambda()
+    aws.hook("smoke", lambda _: {"accept": True})
+    aws.upload("three.zip", "three")
+    for number in range(RELEASES):
+        aws.create(f"checkout-{number}", "one", "two")
+
+    async def take_time(_: object) -> None:
+        await asyncio.sleep(HOOK_SECONDS)
+
+    aws.before("invoke", take_time, times=None)
+    stub = await workers.stack.enter_async_context(Stub(FakeLambdaServer(aws)))
+    number = 0
+
+    def start_worker() -> None:
+        nonlocal number, worker
+        worker = workers.start(f"worker-{number}", QUEUE, AWS_ENDPOINT_URL=stub.url)
+        number += 1
+
+    worker = workers.start("first", QUEUE, AWS_ENDPOINT_URL=stub.url)
+    await workers.wait_until_polling(QUEUE)
+    handles = [
+        await workers.temporal.client.start_workflow(
+            "Release",
+            {
+                "target": {"function": f"checkout-{each}"},
+                "artifact": {"kind": "s3", "bucket": "artifacts", "key": "three.zip"},
+                "strategy": "AllAtOnce",
+                "hooks": {"before_traffic": "smoke", "after_traffic": "smoke"},
+            },
+            id=f"replaced-{each}",
+            task_queue=QUEUE,
+            result_type=ReleaseStatus,
+        )
+        for each in range(RELEASES)
+    ]
+
+    async def replace_workers() -> None:
+        while True:
+            await asyncio.sleep(REPLACE_EVERY)
+            old = worker
+            start_worker()
+            while '"working"' not in worker.log.read_text():
+                await asyncio.sleep(0.2)
+            old.popen.terminate()
+
+    replacing = asyncio.create_task(replace_workers())
+    try:
+        ends = await asyncio.gather(*(handle.result() for handle in handles))
+    finally:
+        replacing.cancel()
+    assert {end.phase for end in ends} == {"succeeded"}
+    assert len(aws.of("invoke")) == 2 * RELEASES
+    assert number >= 2
