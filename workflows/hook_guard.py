@@ -80,8 +80,8 @@ class HookGuard:
             raise ReleaseStopped(f"{hook} for version {candidate}: its answer was lost: {lost}")
         question = (
             f"The answer of {hook} for version {candidate} was lost: {lost}. It may have accepted "
-            "or refused, and is not invoked again. Approve to go on as if it had accepted, abort to "
-            "put the alias back"
+            "or refused, and is not invoked again. Approve to go on as if it had accepted, abort "
+            "to put the alias back"
         )
         await self._ask_person(question, is_new=True)
 

@@ -8,7 +8,7 @@ model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     Field,
@@ -288,8 +288,8 @@ def continue_request(
     """Return the request for the next run of a release, which goes on with ``carried``."""
     is_release = isinstance(request, ReleaseRequest)
     model = ContinuedRelease if is_release else ContinuedRollback
-    given = {name: getattr(request, name) for name in request.model_fields_set}
-    return model.model_construct(**{**given, "carried": carried})
+    given: dict[str, Any] = {name: getattr(request, name) for name in request.model_fields_set}
+    return model.model_construct(None, **{**given, "carried": carried})
 
 
 def find_keys(value: object) -> set[str]:

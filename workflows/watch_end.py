@@ -8,13 +8,14 @@ alias then.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from temporalio import activity, workflow
 from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
+    WorkflowHandle,
     WorkflowUpdateFailedError,
 )
 from temporalio.common import RetryPolicy
@@ -69,20 +70,27 @@ class WatchedRun(BaseModel):
 @activity.defn(name="end_watch")
 async def end_watch_activity(request: WatchToEnd) -> WatchedRun | None:
     """End the watch of the rollout under an id; None where none runs any more."""
-    client = activity.client()
-    handle = client.get_workflow_handle(request.rollout_id)
+    handle: WorkflowHandle[Any, Any] = activity.client().get_workflow_handle(request.rollout_id)
     try:
-        found = await handle.describe()
-        run = WatchedRun(
-            rollout_id=found.id, run_id=found.run_id, started_by=found.parent_id or found.id
-        )
-        if found.status is not WorkflowExecutionStatus.RUNNING:
+        return await _end_watch(handle, request)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
             return None
-        given = EndWatchRequest(by=request.by, reason=request.reason, version=request.version)
-        info = activity.info()
-        status = await handle.execute_update(
+        raise
+
+
+async def _end_watch(handle: WorkflowHandle[Any, Any], request: WatchToEnd) -> WatchedRun | None:
+    found = await handle.describe()
+    if found.status is not WorkflowExecutionStatus.RUNNING:
+        return None
+    run = WatchedRun(
+        rollout_id=found.id, run_id=found.run_id, started_by=found.parent_id or found.id
+    )
+    info = activity.info()
+    try:
+        status: ReleaseStatus = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             "end_watch",
-            given,
+            EndWatchRequest(by=request.by, reason=request.reason, version=request.version),
             id=f"end-watch/{info.workflow_run_id}/{info.activity_id}",
             result_type=ReleaseStatus,
         )
@@ -90,10 +98,6 @@ async def end_watch_activity(request: WatchToEnd) -> WatchedRun | None:
         cause = error.cause
         refusal = cause.message if isinstance(cause, ApplicationError) else str(cause)
         return run.model_copy(update={"refusal": refusal})
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return None
-        raise
     return run.model_copy(update={"version": status.candidate})
 
 

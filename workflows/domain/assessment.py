@@ -70,7 +70,9 @@ class EvidenceCache:
         dropped: Mapping[Measure, int] | None = None,
     ) -> None:
         """Begin, or go on with the :attr:`tests` and :attr:`dropped` of another cache."""
-        self._tests = {(measure, test.margin): test for measure, test in tests}
+        self._tests: dict[tuple[Measure, float], SequentialTest] = {
+            (measure, test.margin): test for measure, test in tests
+        }
         self.dropped: dict[Measure, int] = dict(dropped or {})
         """How many contrasts of each measure are not kept any more."""
 

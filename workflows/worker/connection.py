@@ -108,10 +108,10 @@ async def _find_cause(address: str, *, has_tls: bool) -> str | None:
         return "it is no address: host:port is needed"
     try:
         is_tls = await _speaks_tls(host.strip("[]"), int(port))
-    except OSError as error:
-        return error.strerror or str(error)
     except TimeoutError:
         return f"no answer within {_PROBE_SECONDS:.0f} s"
+    except OSError as error:
+        return error.strerror or str(error)
     if is_tls and not has_tls:
         return "it expects TLS: set TEMPORAL_TLS=true"
     if has_tls and not is_tls:

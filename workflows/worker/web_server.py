@@ -7,7 +7,7 @@ this machine that nobody else needs to know.
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -46,7 +46,7 @@ def find_free_address() -> str:
 @asynccontextmanager
 async def serve(
     address: tuple[str, int], *, metrics: str, find_problems: Callable[[], list[str]]
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None]:
     """Serve at ``address`` as long as the context lasts.
 
     ``metrics`` is the address of the SDK's metrics; ``find_problems`` returns why the worker is not
