@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
@@ -29,6 +30,7 @@ from aiobotocore.session import AioSession, get_session
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     HTTPClientError,
     ParamValidationError,
     ProxyConnectionError,
@@ -53,6 +55,9 @@ _REGION_OF_FUNCTION: Final = re.compile(
 _READ_PREFIXES: Final = ("get_", "list_", "describe_", "head_")
 _MAX_CONNECTIONS: Final = 1_000
 _MAX_RESPONSE_BYTES: Final = 8_000_000
+_NOT_CONNECTED: Final = (aiohttp.ClientConnectorError, socket.gaierror)
+_BROKEN: Final = (HTTPClientError, EndpointConnectionError)
+"""EndpointConnectionError is aiobotocore's name for a reset after the request, too."""
 
 _PARSER_ERRORS: Final = (
     ValueError,
@@ -266,6 +271,8 @@ def _translate_error(  # noqa: PLR0911 - one return for each kind of failure
     operation: str, failure: BaseException, request: Mapping[str, Any]
 ) -> AwsError:
     """Return an exception of botocore's, aiohttp's or the network's as an AwsError."""
+    cause = getattr(failure, "kwargs", {}).get("error")
+    problem = type(cause or failure).__name__
     match failure:
         case ClientError():
             return parse_error_response(operation, failure.response, request)
@@ -274,28 +281,21 @@ def _translate_error(  # noqa: PLR0911 - one return for each kind of failure
             return AwsError(operation, "ParamValidationError", summarize_validation_report(report))
         case TimeoutError() if not isinstance(failure, BotoCoreError):
             return AwsError(operation, "ReadTimeoutError", "no response in time")
-        case HTTPClientError() if isinstance(
-            failure.kwargs.get("error"), aiohttp.ClientResponseError
-        ):
+        case HTTPClientError() if isinstance(cause, aiohttp.ClientResponseError):
             return AwsError(operation, "ResponseParserError", "the answer is not HTTP")
-        case ProxyConnectionError() if is_proxy_login(failure.kwargs.get("error")):
+        case ProxyConnectionError() if is_proxy_login(cause):
             return AwsError(operation, "Http407", "the proxy asks for credentials", status=407)
         case RuntimeError() if "credentials" in str(failure):  # botocore has no class for it
             return AwsError(operation, "CredentialsExpired", "the renewed credentials are expired")
-        case HTTPClientError() if type(failure) is HTTPClientError:
-            cause = type(failure.kwargs.get("error")).__name__
-            return AwsError(operation, "HTTPClientError", f"the connection broke: {cause}")
+        case BotoCoreError() if type(failure) in _BROKEN and not isinstance(cause, _NOT_CONNECTED):
+            return AwsError(operation, "HTTPClientError", f"the connection broke: {problem}")
         case BotoCoreError() | _NotJsonError():
             # The code is the name of botocore's own class: aiobotocore and this module derive some.
-            code = next(
-                kind.__name__
-                for kind in type(failure).__mro__
-                if kind.__module__.startswith("botocore.")
-            )
+            kinds = type(failure).__mro__
+            code = next(k.__name__ for k in kinds if k.__module__.startswith("botocore."))
             return AwsError(operation, code, redact(str(failure), request, operation=operation))
         case aiohttp.ClientError() | OSError():
-            cause = type(failure).__name__
-            return AwsError(operation, "ConnectionError", f"the connection broke: {cause}")
+            return AwsError(operation, "ConnectionError", f"the connection broke: {problem}")
         case _:
             return AwsError(
                 operation, "ResponseParserError", "the answer is not as AWS describes it"

@@ -129,9 +129,12 @@ _PASSING: Final = """
 """
 
 UNSENT_CODES: Final = frozenset(
-    {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"}
+    {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"}
 )
-"""No connection was made: not a byte was sent, and so nothing happened."""
+"""No connection was made: not a byte was sent, and so nothing happened.
+
+A connection that was made and reset later is ``HTTPClientError`` (:mod:`activities.aws`).
+"""
 
 PASSING_CODES: Final = frozenset(_PASSING.split())
 """Codes about what stands between this worker and AWS: credentials, the clock, a proxy.

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import aiohttp
 
@@ -30,6 +31,11 @@ class DropBefore:
 @dataclass(frozen=True)
 class DropAfter:
     """The request is carried out, and the connection is cut before a response."""
+
+
+@dataclass(frozen=True)
+class ResetAfter:
+    """The request is carried out, and the connection is reset (RST) before a response."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Truncated:
     """The request is carried out, and half of the response arrives."""
 
 
-Fault = DropBefore | DropAfter | Slow | Answer | Truncated
+Fault = DropBefore | DropAfter | ResetAfter | Slow | Answer | Truncated
 
 THROTTLED = Answer(
     429,
@@ -86,6 +92,9 @@ NOT_JSON = Answer(200, body=b"<html>Welcome to the guest network</html>", commit
 
 # --- the server ------------------------------------------------------------------------------
 
+
+_DISCARD: Final = struct.pack("ii", 1, 0)
+"""``SO_LINGER`` of a socket that sends RST when it is closed."""
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 
@@ -156,6 +165,11 @@ class Stub:
                 return False
             case DropAfter():
                 await self.handler(request)
+                return False
+            case ResetAfter():
+                await self.handler(request)
+                connection = writer.get_extra_info("socket")
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD)
                 return False
             case Slow(seconds):
                 response = await self.handler(request)

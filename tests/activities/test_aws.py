@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from activities.aws import AwsConfigurationError, Connection, connect
+from activities.error_codes import UNSENT_CODES
 from activities.errors import AwsError, Fault, classify_error, find_time_limit
 from activities.retry_budget import WRITE_BUDGET
 from tests.activities.adapter import REGION, TOO_LATE, connect_to, refused
@@ -23,6 +24,7 @@ from tests.activities.stub import (
     Answer,
     DropAfter,
     DropBefore,
+    ResetAfter,
     Stub,
     Truncated,
     free_port,
@@ -131,6 +133,29 @@ async def test_refused_connection_is_unavailable(
     assert (error.code, classify_error(error)) == ("EndpointConnectionError", Fault.UNAVAILABLE)
     assert "/functions/checkout" in error.message
     assert "?" not in error.message
+
+
+async def test_connection_without_tls_is_a_request_not_sent(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    async def speak_plainly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak_plainly, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, connect_to(environment, f"https://127.0.0.1:{port}") as aws:
+        error = await refused(aws, "invoke", FunctionName="checkout")
+    assert error.code == "SSLError"
+    assert error.code in UNSENT_CODES
+
+
+async def test_reset_after_a_request_is_no_request_not_sent(aws: Connection, stub: Stub) -> None:
+    stub.meets(ResetAfter())
+    error = await refused(aws, "invoke", FunctionName="checkout")
+    assert error.code not in UNSENT_CODES
+    assert stub.sent("invoke") == 1
 
 
 async def test_trickle_of_bytes_does_not_extend_a_timeout(

@@ -17,6 +17,7 @@ from tests.activities.stub import (
     Answer,
     DropAfter,
     DropBefore,
+    ResetAfter,
     Stub,
     Truncated,
 )
@@ -29,6 +30,7 @@ SECRET = "hunter2-correct-horse"
     [
         (DropBefore(), "ConnectionClosedError", Fault.UNAVAILABLE),
         (DropAfter(), "ConnectionClosedError", Fault.UNAVAILABLE),
+        (ResetAfter(), "HTTPClientError", Fault.UNAVAILABLE),
         (Truncated(), "ConnectionClosedError", Fault.UNAVAILABLE),
         (NOT_JSON, "ResponseParserError", Fault.UNAVAILABLE),
         (Answer(200, body=b'{"Name": "li'), "ResponseParserError", Fault.UNAVAILABLE),

@@ -66,6 +66,7 @@ from tests.activities.stub import (
     DropAfter,
     DropBefore,
     Fault,
+    ResetAfter,
     Stub,
     Truncated,
 )
@@ -375,6 +376,7 @@ MOVED = Answer(
 )
 LOST: dict[str, Fault] = {
     "cut off": DropAfter(),
+    "reset": ResetAfter(),
     "500": dataclasses.replace(BROKEN, commits=True),
     "not JSON": NOT_JSON,
     "truncated": Truncated(),

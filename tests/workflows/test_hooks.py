@@ -154,6 +154,7 @@ async def test_hook_that_stays_throttled_is_a_refusal(harness: Harness) -> None:
         ("EndpointConnectionError", 20),
         ("ConnectTimeoutError", 20),
         ("ProxyConnectionError", 20),
+        ("SSLError", 20),
         ("SnapStartNotReadyException", 12),
         ("ResourceNotReadyException", 12),
     ],
