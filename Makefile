@@ -46,7 +46,7 @@ test: install ## Run the tests
 survival: install ## Kill worker and server around every write; chaos and load in short
 	$(BIN)/python -m pytest $(WHOLE_MACHINE)
 
-longevity: install ## Let releases live for months in skipped time: SHARE=0.01 of it (two hours)
+longevity: install ## Let releases live for months in skipped time (an hour); SHARE=0.01 of it
 	SHARE=$(SHARE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --capture=no tests/longevity
 
 check: install ## Run linters, type checkers and the tests

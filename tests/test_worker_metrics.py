@@ -158,6 +158,7 @@ async def test_worker_that_is_stopped_while_it_starts_ends_at_once(workers: Work
         ({"RELEASES_METRICS": "127.0.0.1:70000"}, "is no address"),
         ({"TEMPORAL_CODEC_ENDPOINT": "http://c"}, "TEMPORAL_CODEC_ENDPOINT: a remote codec is not"),
         ({"TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere.pem"}, "/nowhere.pem"),
+        ({"RELEASES_GRACE": "15"}, "RELEASES_GRACE: '15' is no duration: a number with s, m or h"),
         ({"RELEASES_LOG_LEVEL": "loud"}, "RELEASES_LOG_LEVEL: 'loud' is none of debug, info, "),
         ({"RELEASES_FUNCTION": "a-*"}, "no such setting; did you mean RELEASES_FUNCTIONS?"),
         ({"TEMPORAL_TLS": "true"}, "it speaks plain text, and not TLS: unset TEMPORAL_TLS"),

@@ -86,6 +86,8 @@ class HookGuard:
         await self._ask_person(question, is_new=True)
 
     async def _ask_person(self, question: str, *, is_new: bool) -> None:
-        self.lost, self._controls.promoted = question, False
+        self.lost = question
+        if is_new:
+            self._controls.promoted = False
         await self._timer.wait_for_approval(question, is_new=is_new)
         self.lost = None

@@ -79,11 +79,11 @@ class Timer:
     ) -> None:
         """Wait until a person approves or promotes. Stops the release after ``at_most``.
 
-        Where it is not new, another run of this release has waited already, and so much is
-        ``left`` of it.
+        Where it is not new, another run of this release has waited already, so much is ``left`` of
+        it, and a person may have approved before this run came to wait.
         """
-        self._controls.approved = False
         if is_new:
+            self._controls.approved = False
             self._progress.report(Phase.AWAITING_APPROVAL, reason)
         if not await self.wait(left or at_most, summary="Wait for approval", needs_approval=True):
             raise ReleaseStopped(f"nobody approved within {format_duration(at_most or SHORTEST)}")

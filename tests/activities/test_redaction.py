@@ -86,7 +86,8 @@ def test_secret_that_is_cut_off_is_hidden(spelling: str, secret: str, data: st.D
     left = shown.removeprefix("refused: ").removeprefix("…")
     # An escape sequence that was cut itself may be left: \\ud83d\\ude0, %E2%82.
     assert len(left) <= 11, shown
-    assert "…" in shown or cut.startswith(("\\", "%")), shown
+    is_short = len(cut) < 8  # the quote at its end was no part of what is left
+    assert is_short or "…" in shown or cut.startswith(("\\", "%")), shown
 
 
 @pytest.mark.parametrize("spelled", ["48213377", '"48213377"', "4.8213377e7"])

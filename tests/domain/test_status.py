@@ -26,6 +26,7 @@ def test_status_has_the_fields_of_the_contract() -> None:
 
 def test_phases_are_those_of_the_contract() -> None:
     assert [*Phase] == [
+        "waiting_for_worker",
         "preparing",
         "shifting",
         "baking",
