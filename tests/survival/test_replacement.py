@@ -20,7 +20,8 @@ from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.http import FakeLambdaServer
 from tests.test_worker_account import PATIENCE, Workers
-from workflows.client import NoWorker, ReleaseClient
+from workflows.client import ReleaseClient
+from workflows.client.errors import NoWorker
 from workflows.domain.status import Phase, ReleaseStatus
 
 RELEASES: Final = int(os.environ.get("RELEASES", "12"))
