@@ -26,7 +26,8 @@ from workflows.release_metrics import (
     RUNNING,
     STARTED,
 )
-from workflows.worker.contact import Contact, Signal
+from workflows.worker import contact
+from workflows.worker.contact import Contact, ContactLostError, Signal
 from workflows.worker.web_server import find_free_address, parse_address, serve
 
 QUEUE = "measured"
@@ -200,10 +201,23 @@ def test_address_may_be_a_name_or_every_interface(value: str, address: tuple[str
 
 
 async def test_worker_that_aws_refuses_is_not_ready() -> None:
-    contact, metrics = Contact("me", QUEUE), find_free_address()
+    ours, metrics = Contact("me", QUEUE), find_free_address()
     address = find_free_address()
-    async with serve(parse_address(address), metrics=metrics, find_problems=contact.find_problems):
+    async with serve(parse_address(address), metrics=metrics, find_problems=ours.find_problems):
         assert await fetch(f"http://{address}/readyz") == (200, "ok\n")
-        contact.aws = Signal(0, "ExpiredToken")
+        ours.aws = Signal(0, "ExpiredToken")
         assert await fetch(f"http://{address}/readyz") == (503, "AWS: ExpiredToken\n")
         assert await fetch(f"http://{address}/healthz") == (200, "ok\n")
+
+
+async def test_worker_that_drains_for_long_is_not_out_of_contact(
+    temporal: WorkflowEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contact, "_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(contact, "LONGEST_SILENCE_SECONDS", 0.2)
+    ours, stop = Contact("nobody who polls", QUEUE), asyncio.Event()
+    with pytest.raises(ContactLostError, match=f"this worker did not poll {QUEUE} lately"):
+        await ours.watch_temporal(lambda: temporal.client, stop)
+    stop.set()
+    await ours.watch_temporal(lambda: temporal.client, stop)
+    assert ours.find_problems() == ["Temporal: this worker is draining"]

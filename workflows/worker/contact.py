@@ -58,15 +58,19 @@ class Contact:
         sides = {"Temporal": self.temporal, "AWS": self.aws}
         return [f"{name}: {side.problem}" for name, side in sides.items() if side.problem]
 
-    async def watch_temporal(self, client: Callable[[], Client]) -> None:
+    async def watch_temporal(self, client: Callable[[], Client], stop: asyncio.Event) -> None:
         """Look every ten seconds whether Temporal lists this worker as a poller.
 
-        Raises :class:`ContactLostError` after five minutes without, and at once where the namespace
-        is gone.
+        Until ``stop`` is set: a worker that drains does not poll, and may stay for long. Raises
+        :class:`ContactLostError` after five minutes without, and at once where the namespace is
+        gone.
         """
         while True:
             await asyncio.sleep(_INTERVAL_SECONDS)
             problem, is_final = await self._find_problem(client())
+            if stop.is_set():
+                self.temporal = Signal(self.temporal.at, "this worker is draining")
+                return
             now = asyncio.get_running_loop().time()
             self.temporal = Signal(self.temporal.at if problem else now, problem)
             silence = now - self.temporal.at

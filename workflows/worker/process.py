@@ -41,6 +41,9 @@ _MIN_RUN_SECONDS: Final = 1.0
 The SDK's core must not shut down while it starts.
 """
 
+_SHORTEST_GRACE: Final = timedelta(seconds=30)
+"""For what takes seconds: a write that is cut off fails with the SDK's words, and is repeated."""
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 
@@ -49,7 +52,7 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
 
     A draining worker takes nothing new, and stays for the activities that it has begun: seconds for
     most, as long as the function runs for a hook or a probe, which must not be sent twice; at most
-    ``settings.grace``.
+    ``settings.grace``, or 30 s where that is longer.
 
     Where ``stop`` is set before it serves, it ends at once. Raises :class:`WorkerStartError`,
     :class:`NamespaceError`, :class:`QueueAccountError` or :class:`AwsConfigurationError` before it
@@ -57,7 +60,7 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
     began at the same time, and :class:`ContactLostError` where Temporal does not answer any more.
     """
     async with AsyncExitStack() as stack:
-        start = asyncio.ensure_future(_start(settings, stack))
+        start = asyncio.ensure_future(_start(settings, stack, stop))
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait([start, stopped], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
@@ -70,7 +73,7 @@ async def work(settings: WorkerSettings, *, stop: asyncio.Event) -> None:
     log.info("stopped")
 
 
-async def _start(settings: WorkerSettings, stack: AsyncExitStack) -> _Process:
+async def _start(settings: WorkerSettings, stack: AsyncExitStack, stop: asyncio.Event) -> _Process:
     """Connect to both sides, and make the worker; what must be closed goes on ``stack``."""
     address = parse_address(settings.metrics) if settings.metrics else None
     metrics = find_free_address() if address else None
@@ -98,6 +101,7 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack) -> _Process:
     if address and metrics:
         server = serve(address, metrics=metrics, find_problems=contact.find_problems)
         await stack.enter_async_context(server)
+    grace = max(settings.grace, _SHORTEST_GRACE)
     worker = Worker(
         client,
         task_queue=settings.task_queue,
@@ -106,7 +110,7 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack) -> _Process:
         tuner=create_worker_tuner(limits),
         max_task_queue_activities_per_second=settings.rate,
         max_cached_workflows=settings.cached,
-        graceful_shutdown_timeout=settings.grace,
+        graceful_shutdown_timeout=grace,
         deployment_config=settings.deployment,
     )
     # What exists by now stays. Later collections are about workflows, and are then short:
@@ -125,12 +129,12 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack) -> _Process:
     watches: list[Coroutine[Any, Any, None]] = [
         share.maintain(),
         temporal.renew(worker, share),
-        contact.watch_temporal(lambda: temporal.client),
+        contact.watch_temporal(lambda: temporal.client, stop),
         watch_current_version(client, settings.deployment),
     ]
     watches += [contact.watch_aws(aws)] if served and settings.account is None else []
     watches += [count_running_releases(client, settings.task_queue, meter)] if metrics else []
-    return _Process(worker, share, served, watches, settings.grace)
+    return _Process(worker, share, served, watches, grace)
 
 
 class _Process:
