@@ -78,11 +78,13 @@ class HookGuard:
         is_held = self._request.hooks.on_lost == "hold"
         if not is_held or not workflow.patched("lost-answer-holds"):
             raise ReleaseStopped(f"{hook} for version {candidate}: its answer was lost: {lost}")
+        target = self._request.target
         question = (
             f"The answer of {hook} for version {candidate} was lost: {lost}. It may have accepted "
-            "or refused, and is not invoked again. Approve to go on as if it had accepted, abort "
-            "to put the alias back"
+            "or refused, and is not invoked again. To go on as if it had accepted: releases approve"
+            f" {target}; to put the alias back: releases abort {target}"
         )
+        self._progress.add_notes((question,))
         await self._ask_person(question, is_new=True)
 
     async def _ask_person(self, question: str, *, is_new: bool) -> None:

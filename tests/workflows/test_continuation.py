@@ -13,7 +13,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from tests.harness import Handle, Harness, read_ending
+from tests.harness import ALL_AT_ONCE, Handle, Harness, read_ending
 from tests.reset import reset_workflow
 from tests.workflows.test_live_analysis import (
     BAD_ERROR_RATE,
@@ -166,6 +166,39 @@ async def test_approval_is_waited_for_over_runs(harness: Harness) -> None:
     await wait_for_run(harness, 2)
     await harness.send("approve", note="fine")
     assert (await harness.finish(handle)).kind == "Completed"
+
+
+@pytest.mark.parametrize("when", ["before_traffic", "after_traffic"])
+async def test_lost_answer_of_a_hook_is_decided_in_a_later_run(harness: Harness, when: str) -> None:
+    harness.aws.hook("smoke", lambda _: {"accept": True})
+    harness.aws.alarms["errors"] = "OK"
+    harness.aws.lose("invoke")
+    guards, hooks = {"alarms": ["errors"]}, {when: "smoke"}
+    handle = await harness.begin_until(
+        "awaiting_approval", **ALL_AT_ONCE, guards=guards, hooks=hooks
+    )
+    await wait_for_run(harness, 3)
+    asked = f"To go on as if it had accepted: releases approve {harness.function}:live; "
+    assert asked in (await harness.status()).notes[-1]
+    await harness.send("approve", note="it ran")
+    assert (await harness.finish(handle)).kind == "Completed"
+    assert len(harness.aws.of("invoke")) == 1
+    assert harness.aws.routing(harness.function) == ("3", {})
+
+
+async def test_release_held_for_a_hook_is_guarded_in_a_later_run(harness: Harness) -> None:
+    harness.aws.hook("smoke", lambda _: {"accept": True})
+    harness.aws.alarms["errors"] = "OK"
+    harness.aws.lose("invoke")
+    guards, hooks = {"alarms": ["errors"]}, {"after_traffic": "smoke"}
+    handle = await harness.begin_until(
+        "awaiting_approval", **ALL_AT_ONCE, guards=guards, hooks=hooks
+    )
+    await wait_for_run(harness, 2)
+    harness.aws.alarms["errors"] = "ALARM"
+    assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
+    assert len(harness.aws.of("invoke")) == 1
+    harness.assert_restored()
 
 
 async def test_approval_timeout_counts_from_its_beginning(harness: Harness) -> None:
