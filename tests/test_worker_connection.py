@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import trustme
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.api.workflowservice.v1 import ListWorkersRequest, RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
@@ -23,6 +23,7 @@ from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.http import FakeLambdaServer
 from tests.test_worker_account import PATIENCE, Workers
+from tests.tls_proxy import TlsProxy
 from workflows.temporal.plugin import LambdaReleases
 
 QUEUE = "renewed"
@@ -34,60 +35,17 @@ async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterato
         yield Workers(temporal, tmp_path, stack)
 
 
-class TlsProxy:
-    """Speaks TLS before a Temporal server, and wants a client certificate of one authority."""
-
-    def __init__(self, upstream: str, authority: trustme.CA) -> None:
-        self._host, _, port = upstream.rpartition(":")
-        self._port = int(port)
-        self._own = authority.issue_cert("localhost", "127.0.0.1")
-        self._server: asyncio.Server | None = None
-        self._open = set[asyncio.Task[None]]()
-        self.port = 0
-
-    async def start(self, clients: trustme.CA) -> None:
-        """Serve clients with a certificate of ``clients``; end all connections of before."""
-        await self.stop()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._own.configure_cert(context)
-        clients.configure_trust(context)
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.set_alpn_protocols(["h2"])
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=context)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._open):
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        there, back = await asyncio.open_connection(self._host, self._port)
-        try:
-            with contextlib.suppress(OSError, ssl.SSLError):
-                await asyncio.wait(
-                    [
-                        asyncio.ensure_future(_pipe(reader, back)),
-                        asyncio.ensure_future(_pipe(there, writer)),
-                    ],
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-        finally:
-            self._open.discard(task)
-            back.close()
-            writer.close()
-
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError, ssl.SSLError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
+async def wait_for_heartbeat(client: Client) -> None:
+    """Wait until a worker of the queue sends heartbeats, by which workers share AWS's rate."""
+    request = ListWorkersRequest(namespace="default", query=f'TaskQueue="{QUEUE}"', page_size=9)
+    since = datetime.now(UTC)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await client.workflow_service.list_workers(request)
+            sent = (each.worker_heartbeat.heartbeat_time for each in found.workers_info)
+            if any(time.ToDatetime(tzinfo=UTC) > since for time in sent):
+                return
+            await asyncio.sleep(0.2)
 
 
 async def test_renewed_client_certificate_is_used_by_the_running_worker(
@@ -140,6 +98,7 @@ async def test_renewed_client_certificate_is_used_by_the_running_worker(
         await handle.result()
     assert aws.routing("checkout") == ("3", {})
     assert "connected anew" in process.log.read_text()
+    await wait_for_heartbeat(workers.temporal.client)
 
 
 async def test_namespace_that_is_deleted_ends_the_worker_in_one_line(workers: Workers) -> None:

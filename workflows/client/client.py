@@ -80,7 +80,7 @@ class ReleaseClient:
     async def connect(cls, *, runtime: Runtime | None = None) -> Self:
         """Connect as Temporal's own command line does; see :func:`connect_temporal`.
 
-        Raises ``Unreachable`` after at most five seconds.
+        Raises ``Unreachable`` after a few seconds.
         """
         return cls(await connect_temporal(runtime))
 

@@ -1,6 +1,8 @@
 """The wiring to Temporal: what client, worker and replayer must agree on.
 
 - :mod:`~workflows.temporal.plugin`: ``LambdaReleases``, the one plugin that joins the rest
+- :mod:`~workflows.temporal.connection_settings`: how to reach Temporal, for worker and client
+- :mod:`~workflows.temporal.connection_fault`: why Temporal cannot be reached
 - :mod:`~workflows.temporal.payloads`: the payload converter, strict about inputs
 - :mod:`~workflows.temporal.input_problems`: the problems of a malformed input, by their paths
 - :mod:`~workflows.temporal.failures`: the failure converter

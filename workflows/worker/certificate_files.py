@@ -13,8 +13,9 @@ from typing import Final
 
 from temporalio.envconfig import ClientConfig
 
+from workflows.temporal.connection_settings import find_config_file
+
 _VARIABLES: Final = (
-    "TEMPORAL_CONFIG_FILE",
     "TEMPORAL_TLS_CLIENT_CERT_PATH",
     "TEMPORAL_TLS_CLIENT_KEY_PATH",
     "TEMPORAL_TLS_SERVER_CA_CERT_PATH",
@@ -37,7 +38,7 @@ def _list_files() -> Iterator[Path]:
     for variable in _VARIABLES:
         if value := os.environ.get(variable):
             yield Path(value)
-    yield Path.home() / ".config" / "temporalio" / "temporal.toml"
+    yield find_config_file()
     try:
         profiles = ClientConfig.load().profiles
     except (RuntimeError, ValueError, OSError):

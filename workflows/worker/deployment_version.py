@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -71,11 +72,14 @@ def read_versioning(versioning: Versioning | None) -> WorkerDeploymentConfig | N
     )
 
 
-async def watch_current_version(client: Client, config: WorkerDeploymentConfig | None) -> None:
+async def watch_current_version(
+    client: Callable[[], Client], config: WorkerDeploymentConfig | None
+) -> None:
     """Log, until cancelled, where Temporal gives this build no new release, with the command.
 
     A worker of a deployment without a current version would wait for ever, and nothing would say
-    why. Where Temporal does not tell us, nothing is logged.
+    why. Where Temporal does not tell us, nothing is logged. ``client`` returns the one of now: the
+    connection may be renewed.
     """
     version = config.version if config else None
     if version is None:
@@ -83,12 +87,12 @@ async def watch_current_version(client: Client, config: WorkerDeploymentConfig |
     name, build_id = version.deployment_name, version.build_id
     command = (
         "temporal worker deployment set-current-version "
-        f"--namespace {client.namespace} --deployment-name {name} --build-id {build_id}"
+        f"--namespace {client().namespace} --deployment-name {name} --build-id {build_id}"
     )
     logged: tuple[str, ...] | None = None
     while True:
         try:
-            builds = await _read_routed_builds(client, name)
+            builds = await _read_routed_builds(client(), name)
         except RPCError as error:
             is_new = error.status is RPCStatusCode.NOT_FOUND
             await asyncio.sleep(_FIRST_CHECKS_SECONDS if is_new else _CHECK_SECONDS)

@@ -130,10 +130,14 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack, stop: asyncio.
         share.maintain(),
         temporal.renew(worker, share),
         contact.watch_temporal(lambda: temporal.client, stop),
-        watch_current_version(client, settings.deployment),
+        watch_current_version(lambda: temporal.client, settings.deployment),
     ]
     watches += [contact.watch_aws(aws)] if served and settings.account is None else []
-    watches += [count_running_releases(client, settings.task_queue, meter)] if metrics else []
+    watches += (
+        [count_running_releases(lambda: temporal.client, settings.task_queue, meter)]
+        if metrics
+        else []
+    )
     return _Process(worker, share, served, watches, grace)
 
 

@@ -7,6 +7,7 @@ numbers: take the maximum, and not the sum.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -22,8 +23,13 @@ _INTERVAL_SECONDS: Final = 15.0
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 
-async def count_running_releases(client: Client, task_queue: str, meter: MetricMeter) -> None:
-    """Count every 15 s, until cancelled. While Temporal does not answer, the numbers stay."""
+async def count_running_releases(
+    client: Callable[[], Client], task_queue: str, meter: MetricMeter
+) -> None:
+    """Count every 15 s, until cancelled. While Temporal does not answer, the numbers stay.
+
+    ``client`` returns the one of now: the connection may be renewed.
+    """
     gauge = meter.create_gauge(RUNNING, "Releases of this task queue that run, by phase")
     problem = ""
     while True:
@@ -35,7 +41,7 @@ async def count_running_releases(client: Client, task_queue: str, meter: MetricM
                     f"TaskQueue = '{task_queue}' AND "
                     f"ExecutionStatus = 'Running' AND {search_attributes.PHASE.name} = '{phase}'"
                 )
-                found = await client.count_workflows(query)
+                found = await client().count_workflows(query)
                 gauge.set(found.count, {"phase": phase})
         except RPCError as error:
             if error.message != problem:
