@@ -67,9 +67,17 @@ async def run(workers: Workers, workflow: str, request: dict[str, Any]) -> str:
     return "Completed"
 
 
+async def cancel_running(workers: Workers) -> None:
+    """Cancel the releases of the queue that run."""
+    client, query = workers.temporal.client, f"TaskQueue = '{QUEUE}' AND WorkflowType = 'Release'"
+    async for found in client.list_workflows(f"{query} AND ExecutionStatus = 'Running'"):
+        await client.get_workflow_handle(found.id).cancel()
+
+
 async def test_each_way_to_end_is_counted_once(workers: Workers) -> None:
     aws = FakeLambda()
-    aws.create("checkout", "one", "two")
+    for name in ("checkout", "cart", "search"):
+        aws.create(name, "one", "two")
     aws.hook("smoke", lambda _: {"accept": False, "reason": "smoke"})
     aws.upload("three.zip", "three")
     stub = await workers.stack.enter_async_context(Stub(FakeLambdaServer(aws)))
@@ -104,6 +112,14 @@ async def test_each_way_to_end_is_counted_once(workers: Workers) -> None:
     assert await run(workers, "Release", {**target, **package, **at_once}) == "Completed"
     assert await run(workers, "Release", {**target, **package, **at_once}) == "Completed"
     assert await run(workers, "Release", {**target, **refused, **at_once}) == "ReleaseRolledBack"
+    canary = {"configuration": {"Timeout": 9}, "strategy": "Canary10Percent9Minutes"}
+    aws.after("update_alias", lambda _: cancel_running(workers))
+    cart = {"target": {"function": "cart"}, **canary}
+    assert await run(workers, "Release", cart) == "CancelledError"
+    move = {"FunctionName": "search", "Name": "live", "FunctionVersion": "1"}
+    aws.before("update_alias", lambda _: aws.apply("update_alias", **move))
+    search = {"target": {"function": "search"}, **canary}
+    assert await run(workers, "Release", search) == "RollbackFailed"
     nowhere = {"target": {"function": "nowhere"}, **package}
     assert await run(workers, "Release", nowhere) == "ReleaseRejected"
 
@@ -120,29 +136,36 @@ async def test_each_way_to_end_is_counted_once(workers: Workers) -> None:
         "nothing_to_do": 1,
         "rolled_back": 1,
         "rejected": 1,
-        "rollback_failed": 0,
-        "canceled": 0,
+        "rollback_failed": 1,
+        "canceled": 1,
     }
     async with asyncio.timeout(PATIENCE):
         while await read_ends() != expected:
             await asyncio.sleep(0.2)
     found = await scrape(url)
-    assert found["releases_started_total"] == 4
+    assert found["releases_started_total"] == 6
     assert found['release_seconds_count{outcome="succeeded"}'] == 1
-    assert found["rollback_seconds_count"] == 1
+    assert found["rollback_seconds_count"] == 2
     assert found['release_phase_seconds_count{phase="preparing"}'] >= 3
     assert 'releases_running{phase="baking"}' in found
+    served = {re.sub(r"(_count|_sum|_bucket)?(\{.*)?$", "", name) for name in found}
+    at_need = {"guard_looks_total", "temporal_request_failure_total"}
+    assert read_listed_metrics() - served <= at_need
 
 
 async def test_worker_that_is_stopped_while_it_starts_ends_at_once(workers: Workers) -> None:
+    is_connecting = asyncio.Event()
+
     async def never_answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_connecting.set()
         await asyncio.sleep(60)
         writer.close()
 
     silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     process = workers.start("early", "early", TEMPORAL_ADDRESS=f"127.0.0.1:{port}")
-    await asyncio.sleep(4)
+    async with asyncio.timeout(PATIENCE):
+        await is_connecting.wait()
     process.popen.terminate()
     async with asyncio.timeout(15):
         while not process.has_exited:
@@ -178,9 +201,14 @@ async def test_setting_that_is_of_no_use_is_one_line(
     assert "Traceback" not in text
 
 
-def test_metrics_of_the_docs_are_ours() -> None:
+def read_listed_metrics() -> set[str]:
+    """The metrics in the table of the docs."""
     text = (ROOT / "docs/operate.md").read_text()
-    listed = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    return set(re.findall(r"^\| `([a-z]+_\w+)` \|", text, re.MULTILINE))
+
+
+def test_metrics_of_the_docs_are_ours() -> None:
+    listed = read_listed_metrics()
     counters = {STARTED, ENDED, "guard_looks", "lambda_api_calls"}
     histograms = {DURATION, PHASE_DURATION, ROLLBACK_DURATION}
     ours = {f"{name}_total" for name in counters} | {f"{name}_seconds" for name in histograms}
@@ -221,3 +249,27 @@ async def test_worker_that_drains_for_long_is_not_out_of_contact(
     stop.set()
     await ours.watch_temporal(lambda: temporal.client, stop)
     assert ours.find_problems() == ["Temporal: this worker is draining"]
+
+
+async def test_function_and_alias_are_labels_where_they_are_wanted(workers: Workers) -> None:
+    aws = FakeLambda()
+    aws.create("checkout", "one", "two")
+    stub = await workers.stack.enter_async_context(Stub(FakeLambdaServer(aws)))
+    address = find_free_address()
+    workers.start(
+        "labelled",
+        QUEUE,
+        AWS_ENDPOINT_URL=stub.url,
+        RELEASES_METRICS=address,
+        RELEASES_METRICS_BY_FUNCTION="true",
+    )
+    await workers.wait_until_polling(QUEUE)
+    request = {"target": {"function": "checkout"}, "configuration": {"Timeout": 9}}
+    assert await run(workers, "Release", {**request, "strategy": "AllAtOnce"}) == "Completed"
+    labels = 'alias="live",function="checkout"'
+    ended = f'releases_ended_total{{{labels},outcome="succeeded"}}'
+    async with asyncio.timeout(PATIENCE):
+        while (await scrape(f"http://{address}")).get(ended) != 1:
+            await asyncio.sleep(0.2)
+    found = await scrape(f"http://{address}")
+    assert found[f"releases_started_total{{{labels}}}"] == 1

@@ -46,6 +46,7 @@ class CarriedState(BaseModel):
       release is undone before it has them.
     - ``stage``, ``step``: how far it is. ``undo``: it is being undone.
     - ``status``, ``notes``: what it reported last, and the last notes with their times.
+    - ``phase_since``: when the phase began that is in the status.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -60,3 +61,4 @@ class CarriedState(BaseModel):
     controls: ControlsState
     status: ReleaseStatus
     notes: list[tuple[datetime, str]]
+    phase_since: datetime | None = None

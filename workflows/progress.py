@@ -37,7 +37,11 @@ class Progress:
         self._strategy = strategy
 
     def resume(
-        self, status: ReleaseStatus, strategy: Steps, notes: list[tuple[datetime, str]]
+        self,
+        status: ReleaseStatus,
+        strategy: Steps,
+        notes: list[tuple[datetime, str]],
+        phase_since: datetime | None,
     ) -> None:
         """Go on where another run of this release stopped; its search attributes are as they were.
 
@@ -46,6 +50,12 @@ class Progress:
         self.begin(status, strategy)
         self._listed = (status.phase, status.candidate, status.routing.percent)
         self._notes = list(notes)
+        self._phase_timer.resume(status, phase_since)
+
+    @property
+    def phase_since(self) -> datetime | None:
+        """When the phase began."""
+        return self._phase_timer.since
 
     @property
     def last_notes(self) -> list[tuple[datetime, str]]:

@@ -15,7 +15,7 @@ from typing import Final
 
 from temporalio import workflow
 from temporalio.common import MetricCounter, MetricMeter
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Target
@@ -102,14 +102,18 @@ async def count_release(target: Target, release: Awaitable[ReleaseStatus]) -> Re
         _counter(meter, STARTED).add(1)
     try:
         status = await release
-    except asyncio.CancelledError:
-        _count_end(meter, EndedAs.CANCELED)
-        raise
-    except ApplicationError as error:
-        _count_end(meter, _BY_FAILURE.get(error.type or "", EndedAs.ROLLBACK_FAILED))
+    except (asyncio.CancelledError, FailureError) as error:
+        _count_end(meter, _read_failure(error))
         raise
     _count_end(meter, _read_end(status))
     return status
+
+
+def _read_failure(error: BaseException) -> EndedAs:
+    if is_cancelled_exception(error):
+        return EndedAs.CANCELED
+    kind = error.type if isinstance(error, ApplicationError) else None
+    return _BY_FAILURE.get(kind or "", EndedAs.ROLLBACK_FAILED)
 
 
 def _read_end(status: ReleaseStatus) -> EndedAs:
@@ -132,15 +136,28 @@ class PhaseTimer:
         self._phase = ""
         self._since: datetime | None = None
 
+    @property
+    def since(self) -> datetime | None:
+        """When the phase began."""
+        return self._since
+
+    def resume(self, status: ReleaseStatus, since: datetime | None) -> None:
+        """Go on in a phase that began in another run of the release."""
+        self._phase, self._since = _read_phase(status), since or workflow.now()
+
     def enter(self, status: ReleaseStatus) -> None:
         """Record the phase that is left, if one is."""
-        phase, now = PAUSED if status.paused else status.phase.value, workflow.now()
+        phase, now = _read_phase(status), workflow.now()
         if phase == self._phase:
             return
         if self._since is not None:
             meter = LABELS.add_to(workflow.metric_meter(), status.target)
             _record(meter, PHASE_DURATION, now - self._since, {"phase": self._phase})
         self._phase, self._since = phase, now
+
+
+def _read_phase(status: ReleaseStatus) -> str:
+    return PAUSED if status.paused else status.phase.value
 
 
 def record_rollback(target: Target, duration: timedelta) -> None:

@@ -117,7 +117,7 @@ class ReleaseRun:
             else None
         )
         if carried:
-            progress.resume(carried.status, request.strategy, carried.notes)
+            progress.resume(carried.status, request.strategy, carried.notes, carried.phase_since)
             controls.resume(carried.controls)
         else:
             progress.begin(_first_status(request), request.strategy)
@@ -191,6 +191,7 @@ class ReleaseRun:
             controls=self._controls.to_state(),
             status=self._progress.status,
             notes=self._progress.last_notes,
+            phase_since=self._progress.phase_since,
         )
         request = continue_request(self._request, carried.model_dump(mode="json"))
         started = workflow.info().workflow_start_time.isoformat()

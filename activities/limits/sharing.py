@@ -20,7 +20,7 @@ from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.limits.rate import Limits
 
@@ -52,6 +52,15 @@ _TASK_QUEUE_TYPES: Final = (
     TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 )
 
+_REFUSALS: Final = frozenset(
+    {
+        RPCStatusCode.PERMISSION_DENIED,
+        RPCStatusCode.UNAUTHENTICATED,
+        RPCStatusCode.UNIMPLEMENTED,
+    }
+)
+"""Temporal answers, and does not say who the workers are: it will not soon."""
+
 log = logging.getLogger("releases.share")
 
 
@@ -73,7 +82,7 @@ class RateShare:
         is how many there are, where Temporal does not list them.
         """
         self._fallback = workers
-        self._problem = ""
+        self._problem: RPCStatusCode | None = None
         self.task_queue: Final = task_queue
         self._client = client
         self._identity = identity or client.identity
@@ -111,8 +120,10 @@ class RateShare:
         try:
             found = await self.list_workers()
         except RPCError as error:
-            self._workers = self._fallback or self._workers
-            if error.message != self._problem:
+            is_refused = error.status in _REFUSALS
+            if is_refused and self._fallback:
+                self._workers = self._fallback
+            if is_refused and error.status != self._problem:
                 log.warning(
                     "Temporal does not say who serves %s: %s. Grant this worker ListWorkers or "
                     "DescribeTaskQueue, or set RELEASES_WORKERS to how many there are; %d assumed",
@@ -120,9 +131,9 @@ class RateShare:
                     error.message,
                     self._workers,
                 )
-            self._problem = error.message
+            self._problem = error.status if is_refused else self._problem
         else:
-            self._problem = ""
+            self._problem = None
             self._workers = len({self._identity, *found})
 
     def use(self, client: Client) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -76,6 +77,16 @@ async def test_long_bake_with_metrics_completes_over_many_runs(harness: Harness)
     assert end.status.analysis is not None
     assert end.status.analysis.candidate.invocations == pytest.approx(2 * 60 * 600, rel=0.05)
     assert harness.aws.writes.count("update_alias") == 2
+    phases = {await read_phase(harness, run) for run in runs[1:]}
+    assert len(phases) == 1, "the time in the phase began anew with a run"
+
+
+async def read_phase(harness: Harness, run: Any) -> tuple[str, str]:
+    """The phase that a run went on in, and since when."""
+    handle = harness.client.get_workflow_handle(run.id, run_id=run.run_id)
+    started = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes
+    carried = json.loads(started.input.payloads[0].data)["carried"]
+    return carried["status"]["phase"], carried["phase_since"]
 
 
 async def run_length(harness: Harness, run: Any) -> int:

@@ -32,7 +32,9 @@ class Temporal:
     stopped: set[str] = field(default_factory=set)
     polls: list[dict[str, float]] = field(default_factory=lambda: [{}, {}])
     is_away: bool = False
+    refusal: RPCStatusCode | None = None
     lists_workers: bool = True
+    refused: int = 0
 
     @property
     def workflow_service(self) -> Temporal:
@@ -66,11 +68,14 @@ class Temporal:
     def _fail(self) -> None:
         if self.is_away:
             raise RPCError("not there", RPCStatusCode.UNAVAILABLE, b"")
+        if self.refusal is not None:
+            self.refused += 1
+            raise RPCError(f"refused, request {self.refused}", self.refusal, b"")
 
 
-def make_share(temporal: Any) -> tuple[RateShare, Limits]:
+def make_share(temporal: Any, workers: int | None = None) -> tuple[RateShare, Limits]:
     limits = Limits(Rates(control_plane=12))
-    return RateShare(temporal, task_queue="q", limits=limits), limits
+    return RateShare(temporal, task_queue="q", limits=limits, workers=workers), limits
 
 
 async def wait_for_rate(limits: Limits, rate: float) -> None:
@@ -159,3 +164,37 @@ async def test_pollers_count_where_temporal_lists_no_workers() -> None:
     share, limits = make_share(temporal)
     await share.start()
     assert limits.control_plane == 12 / 3 / 2
+
+
+@pytest.mark.parametrize("refusal", [RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED])
+@virtual_time
+async def test_share_is_by_the_setting_where_temporal_tells_nobody(
+    refusal: RPCStatusCode, caplog: pytest.LogCaptureFixture
+) -> None:
+    share, limits = make_share(Temporal(refusal=refusal), workers=4)
+    await share.start()
+    assert limits.control_plane == 12 / 4 / 2
+    maintaining = asyncio.create_task(share.maintain())
+    await wait_for_rate(limits, 3)
+    await asyncio.sleep(8 * _INTERVAL)
+    maintaining.cancel()
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warnings) == 1, warnings
+    assert "Grant this worker ListWorkers or DescribeTaskQueue" in warnings[0]
+    assert "set RELEASES_WORKERS to how many there are; 4 assumed" in warnings[0]
+
+
+@virtual_time
+async def test_share_of_the_list_stays_while_temporal_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    temporal = Temporal(heartbeats={"me": 1, "a": 1, "b": 1})
+    share, limits = make_share(temporal, workers=1)
+    await share.start()
+    maintaining = asyncio.create_task(share.maintain())
+    await wait_for_rate(limits, 4)
+    temporal.is_away = True
+    await asyncio.sleep(8 * _INTERVAL)
+    maintaining.cancel()
+    assert limits.control_plane == 4
+    assert "Grant" not in caplog.text
