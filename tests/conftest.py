@@ -6,6 +6,7 @@ How they are grouped for xdist, the Temporal server, and the harness.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.fake_lambda import FakeLambda
 from tests.harness import TEMPORAL_CLI, Accounts, Harness, create_harness, run_worker
+from tests.worker_processes import Workers
 from workflows import search_attributes
 from workflows.temporal.plugin import LambdaReleases
 
@@ -76,3 +78,10 @@ def aws() -> FakeLambda:
 def harness(temporal: WorkflowEnvironment, accounts: Accounts, aws: FakeLambda) -> Harness:
     """A harness of the test's own: one function, two versions, the second live."""
     return create_harness(temporal, accounts, aws)
+
+
+@pytest.fixture
+async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Workers]:
+    """Worker processes, which end with the test."""
+    async with AsyncExitStack() as stack:
+        yield Workers(temporal, tmp_path, stack)

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import ActivityFailureError
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import WorkflowEnvironment
 
 from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.http import FakeLambdaServer
-from tests.test_worker_account import NOWHERE, Workers
+from tests.worker_processes import NOWHERE, Workers
 
 PAYMENTS, CHECKOUT = "payments", "checkout-api"
-
-
-@pytest.fixture
-async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Workers]:
-    async with AsyncExitStack() as stack:
-        yield Workers(temporal, tmp_path, stack)
 
 
 async def call_alone(workers: Workers, queue: str, name: str, request: dict[str, Any]) -> str:

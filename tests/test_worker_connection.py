@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 import trustme
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
 from temporalio.api.workflowservice.v1 import ListWorkersRequest, RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.testing import WorkflowEnvironment
 
 from activities.limits.sharing import list_pollers
 from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.http import FakeLambdaServer
-from tests.test_worker_account import PATIENCE, Workers
 from tests.tls_proxy import TlsProxy
+from tests.worker_processes import PATIENCE, Workers
 from workflows.temporal.plugin import LambdaReleases
 
 QUEUE = "renewed"
-
-
-@pytest.fixture
-async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Workers]:
-    async with AsyncExitStack() as stack:
-        yield Workers(temporal, tmp_path, stack)
 
 
 async def wait_for_heartbeat(client: Client) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,7 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.http import FakeLambdaServer
-from tests.test_worker_account import PATIENCE, ROOT, Workers
+from tests.worker_processes import PATIENCE, ROOT, Workers
 from workflows.release_metrics import (
     DURATION,
     ENDED,
@@ -32,12 +29,6 @@ from workflows.worker.web_server import find_free_address, parse_address, serve
 
 QUEUE = "measured"
 SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
-
-
-@pytest.fixture
-async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Workers]:
-    async with AsyncExitStack() as stack:
-        yield Workers(temporal, tmp_path, stack)
 
 
 async def fetch(url: str) -> tuple[int, str]:

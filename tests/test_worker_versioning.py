@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 from temporalio.api.enums.v1 import VersioningBehavior
-from temporalio.testing import WorkflowEnvironment
 
 from deploy.local.processes import Process
 from tests.client.queues import make_current
 from tests.fake_lambda.account import ACCOUNT
-from tests.test_worker_account import NOWHERE, PATIENCE, Workers
+from tests.worker_processes import NOWHERE, PATIENCE, Workers
 
 NAME = "releases-versioned"
 QUEUE = "versioned"
-
-
-@pytest.fixture
-async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Workers]:
-    async with AsyncExitStack() as stack:
-        yield Workers(temporal, tmp_path, stack)
 
 
 async def wait_for_line(process: Process, event: str) -> dict[str, str]:

@@ -8,18 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Final
 
 import pytest
-from temporalio.testing import WorkflowEnvironment
 
 from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.http import FakeLambdaServer
-from tests.test_worker_account import PATIENCE, Workers
+from tests.worker_processes import PATIENCE, Workers
 from workflows.client import ReleaseClient
 from workflows.client.errors import NoWorker
 from workflows.domain.status import Phase, ReleaseStatus
@@ -30,12 +26,6 @@ REPLACE_EVERY: Final = float(os.environ.get("REPLACE_EVERY", "5"))
 QUEUE: Final = "replaced"
 
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture
-async def workers(temporal: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Workers]:
-    async with AsyncExitStack() as stack:
-        yield Workers(temporal, tmp_path, stack)
 
 
 async def test_replaced_workers_roll_nothing_back(workers: Workers) -> None:
