@@ -37,7 +37,14 @@ _FAULTS: Final = {
 }
 """Faults by what the SDK's text holds; a later one counts where two fit."""
 
-_CLOSED: Final = ("BrokenPipe", "ConnectionReset", "UnexpectedEof", "received fatal alert")
+_CLOSED: Final = (
+    "BrokenPipe",
+    "ConnectionReset",
+    "UnexpectedEof",
+    "received fatal alert",
+    "operation was canceled",
+)
+"""How the SDK words it that a server closed the connection: which, is a matter of the moment."""
 
 
 async def find_connection_fault(settings: Mapping[str, Any], error: BaseException) -> str:
