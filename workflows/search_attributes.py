@@ -35,6 +35,20 @@ TYPES = {
 }
 """The types that a namespace must have registered before a release can start, by name."""
 
+
+def name_type(name: str) -> str:
+    """Return the type of a search attribute, as Temporal's command line names it."""
+    return "Int" if name == TRAFFIC_PERCENT.name else "Keyword"
+
+
+def make_create_command(namespace: str, name: str) -> str:
+    """Return the command with which an administrator registers a search attribute."""
+    return (
+        f"temporal operator search-attribute create --namespace {namespace} --name {name} "
+        f"--type {name_type(name)}"
+    )
+
+
 _MAX_BYTES = 2000
 """Bytes of JSON. Temporal terminates a workflow that writes an attribute of more than 2,048."""
 

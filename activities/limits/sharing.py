@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
+from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -157,22 +159,14 @@ class RateShare:
         A heartbeat's age is measured with this machine's clock, from when its timestamp was first
         observed to change: the clocks of other workers may be wrong.
         """
-        request = ListWorkersRequest(
-            namespace=self._client.namespace,
-            query=f'TaskQueue="{self.task_queue}"',
-            page_size=_PAGE_SIZE,
-        )
         try:
-            response = await self._client.workflow_service.list_workers(
-                request, timeout=_REQUEST_TIMEOUT
-            )
+            beats = await list_heartbeats(self._client, self.task_queue)
         except RPCError:  # unknown, not allowed, or unreachable: list_pollers shows which
             return None
         now, found = asyncio.get_running_loop().time(), set[str]()
         previous = self._heartbeats
         self._heartbeats = {}
-        for info in response.workers_info:
-            worker = info.worker_heartbeat
+        for worker in beats:
             self._listed.add(worker.worker_identity)
             if worker.status == WorkerStatus.WORKER_STATUS_SHUTDOWN:
                 continue
@@ -185,12 +179,24 @@ class RateShare:
         return found
 
 
-async def list_pollers(client: Client, task_queue: str) -> set[str]:
-    """The identities of a task queue's pollers, for workflow tasks or for activities.
+async def list_heartbeats(client: Client, task_queue: str) -> list[WorkerHeartbeat]:
+    """List what the workers of a task queue have reported last, stopped ones too.
 
-    Both are listed because a busy worker may poll for one kind only. Raises ``RPCError``.
+    Raises ``RPCError``, also where Temporal keeps no list of workers, or may not give it.
     """
-    found: set[str] = set()
+    request = ListWorkersRequest(
+        namespace=client.namespace, query=f'TaskQueue="{task_queue}"', page_size=_PAGE_SIZE
+    )
+    answer = await client.workflow_service.list_workers(request, timeout=_REQUEST_TIMEOUT)
+    return [info.worker_heartbeat for info in answer.workers_info]
+
+
+async def iterate_pollers(client: Client, task_queue: str) -> AsyncIterator[PollerInfo]:
+    """Yield who polled a task queue in the last five minutes, for each kind of tasks.
+
+    For workflow tasks and for activities: a busy worker may poll for one kind only. Raises
+    ``RPCError``.
+    """
     for kind in _TASK_QUEUE_TYPES:
         request = DescribeTaskQueueRequest(
             namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
@@ -198,10 +204,14 @@ async def list_pollers(client: Client, task_queue: str) -> set[str]:
         response = await client.workflow_service.describe_task_queue(
             request, timeout=_REQUEST_TIMEOUT
         )
-        since = datetime.now(UTC) - _POLLER_EXPIRY
-        found |= {
-            poller.identity
-            for poller in response.pollers
-            if poller.last_access_time.ToDatetime(tzinfo=UTC) > since
-        }
-    return found
+        for poller in response.pollers:
+            yield poller
+
+
+async def list_pollers(client: Client, task_queue: str) -> set[str]:
+    """The identities of a task queue's recent pollers. Raises ``RPCError``."""
+    return {
+        poller.identity
+        async for poller in iterate_pollers(client, task_queue)
+        if poller.last_access_time.ToDatetime(tzinfo=UTC) > datetime.now(UTC) - _POLLER_EXPIRY
+    }

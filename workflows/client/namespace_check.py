@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, GetSystemInfoRequest
 from temporalio.client import Client
@@ -14,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.check_result import CheckResult, CheckState
 from workflows import search_attributes
 from workflows.domain.formatting import format_duration
+from workflows.temporal.search_attribute_registration import is_searchable
 
 _TIMEOUT: Final = timedelta(seconds=5)
 _ATTRIBUTES: Final = "search attributes"
@@ -84,7 +84,9 @@ async def check_search_attributes(client: Client) -> CheckResult:
             remedy="use another namespace (TEMPORAL_NAMESPACE)",
         )
     if missing:
-        commands = "; ".join(_make_command(client.namespace, name) for name in missing)
+        commands = "; ".join(
+            search_attributes.make_create_command(client.namespace, name) for name in missing
+        )
         return CheckResult(
             check=_ATTRIBUTES,
             state=CheckState.FAILED,
@@ -96,16 +98,8 @@ async def check_search_attributes(client: Client) -> CheckResult:
 
 
 async def _is_known(client: Client, name: str) -> bool:
+    """Whether an attribute is known; one that cannot be checked counts as known."""
     try:
-        await client.count_workflows(f"{name} IS NOT NULL")
-    except RPCError as error:
-        return error.status is not RPCStatusCode.INVALID_ARGUMENT
-    return True
-
-
-def _make_command(namespace: str, name: str) -> str:
-    is_keyword = search_attributes.TYPES[name] == IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-    return (
-        f"temporal operator search-attribute create --namespace {namespace} --name {name} "
-        f"--type {'Keyword' if is_keyword else 'Int'}"
-    )
+        return await is_searchable(client, name)
+    except RPCError:
+        return True

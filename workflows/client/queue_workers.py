@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
-from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus, WorkerVersioningMode
-from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
+from temporalio.api.enums.v1 import WorkerStatus, WorkerVersioningMode
+from temporalio.api.taskqueue.v1 import PollerInfo
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.identity import ServedAccount
-
-_TIMEOUT: Final = timedelta(seconds=5)
-_PAGE_SIZE: Final = 1_000
-_KINDS: Final = (
-    TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-    TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-)
+from activities.limits.sharing import iterate_pollers, list_heartbeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +57,11 @@ async def list_queue_workers(client: Client, task_queue: str) -> list[QueueWorke
     One that was killed is listed until then. Raises ``RPCError``.
     """
     found: dict[str, QueueWorker] = {}
-    for kind in _KINDS:
-        request = DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=task_queue), task_queue_type=kind
-        )
-        answer = await client.workflow_service.describe_task_queue(request, timeout=_TIMEOUT)
-        for poller in answer.pollers:
-            worker = _read_poller(poller)
-            other = found.get(worker.identity)
-            if other is None or other.polled_at < worker.polled_at:
-                found[worker.identity] = worker
+    async for poller in iterate_pollers(client, task_queue):
+        worker = _read_poller(poller)
+        other = found.get(worker.identity)
+        if other is None or other.polled_at < worker.polled_at:
+            found[worker.identity] = worker
     for identity, sdk in (await _list_sdks(client, task_queue)).items():
         if sdk is None:
             found.pop(identity, None)
@@ -100,14 +87,10 @@ async def _list_sdks(client: Client, task_queue: str) -> dict[str, str | None]:
 
     Empty where Temporal keeps no list of workers, or may not give it.
     """
-    request = ListWorkersRequest(
-        namespace=client.namespace, query=f'TaskQueue="{task_queue}"', page_size=_PAGE_SIZE
-    )
     try:
-        answer = await client.workflow_service.list_workers(request, timeout=_TIMEOUT)
+        beats = await list_heartbeats(client, task_queue)
     except RPCError:
         return {}
-    beats = [info.worker_heartbeat for info in answer.workers_info]
     # One that drains takes no release any more. It says no more about itself when it has ended.
     stopped = {WorkerStatus.WORKER_STATUS_SHUTDOWN, WorkerStatus.WORKER_STATUS_SHUTTING_DOWN}
     sdks: dict[str, str | None] = {beat.worker_identity: None for beat in beats}

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.check_result import CheckResult, CheckState
 from workflows.client.queue_workers import QueueWorker, list_queue_workers
 from workflows.domain.target import Target
+from workflows.temporal.deployment import make_current_command, read_routing
 
 _WORKERS: Final = "workers"
 VERSIONING_CHECK: Final = "versioning"
@@ -88,15 +88,10 @@ class WorkerCheck:
         )
         served = ", ".join(builds)
         try:
-            answer = await self._client.workflow_service.describe_worker_deployment(
-                DescribeWorkerDeploymentRequest(
-                    namespace=self._client.namespace, deployment_name=name
-                )
-            )
+            routing = await read_routing(self._client, name)
         except RPCError as error:
             text = f"deployment {name}: its current version is not known: {error.message}"
             return CheckResult(check=VERSIONING_CHECK, state=CheckState.WARNING, text=text)
-        routing = answer.worker_deployment_info.routing_config
         current = routing.current_deployment_version.build_id
         if current in builds:
             text = f"build {current} of deployment {name} is current; builds served: {served}"
@@ -107,17 +102,11 @@ class WorkerCheck:
                 state=CheckState.FAILED,
                 text=f"build {current} of deployment {name} is current, and no worker runs it",
                 remedy=f"start a worker of build {current}, or make another one current: "
-                f"{self._make_command(name, builds[-1])}",
+                f"{make_current_command(self._client.namespace, name, builds[-1])}",
             )
         return CheckResult(
             check=VERSIONING_CHECK,
             state=CheckState.FAILED,
             text=f"deployment {name} has no current version: its workers get no new release",
-            remedy=self._make_command(name, builds[-1]),
-        )
-
-    def _make_command(self, name: str, build: str) -> str:
-        return (
-            "temporal worker deployment set-current-version "
-            f"--namespace {self._client.namespace} --deployment-name {name} --build-id {build}"
+            remedy=make_current_command(self._client.namespace, name, builds[-1]),
         )

@@ -11,6 +11,7 @@
 - :mod:`~workflows.temporal.process_exit`: the end of a process, with its exit status
 - :mod:`~workflows.temporal.search_attribute_registration`: registers search attributes for a worker
 - :mod:`~workflows.temporal.queue_account`: keeps workers of two accounts off one task queue
+- :mod:`~workflows.temporal.deployment`: deployments of Worker Versioning
 - :mod:`~workflows.temporal.worker_runtime`: the identity and the runtime of a worker
 - :mod:`~workflows.temporal.logs`: the log of a worker
 """

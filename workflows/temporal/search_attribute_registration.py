@@ -53,9 +53,7 @@ async def register_search_attributes(client: Client) -> None:
             return
         await asyncio.sleep(_CHECK_INTERVAL_SECONDS)
     commands = "; ".join(
-        f"temporal operator search-attribute create --namespace {client.namespace} "
-        f"--name {name} --type {_name_type(name)}"
-        for name in unknown
+        search_attributes.make_create_command(client.namespace, name) for name in unknown
     )
     raise NamespaceError(
         f"namespace {client.namespace} lacks search attributes; "
@@ -71,7 +69,9 @@ async def _register_missing(client: Client) -> None:
     if conflicts := [
         name for name, kind in search_attributes.TYPES.items() if registered.get(name, kind) != kind
     ]:
-        names = ", ".join(f"{name} (not of type {_name_type(name)})" for name in conflicts)
+        names = ", ".join(
+            f"{name} (not of type {search_attributes.name_type(name)})" for name in conflicts
+        )
         raise NamespaceError(
             f"namespace {client.namespace} uses search attributes of ours for something else: "
             f"{names}"
@@ -86,7 +86,16 @@ async def _register_missing(client: Client) -> None:
 
 
 async def _is_known(client: Client, name: str) -> bool:
-    """Whether the namespace can be searched by an attribute.
+    try:
+        return await is_searchable(client, name)
+    except RPCError as error:
+        raise NamespaceError(
+            f"cannot use namespace {client.namespace}: {summarize_error(error)}"
+        ) from error
+
+
+async def is_searchable(client: Client, name: str) -> bool:
+    """Whether the namespace can be searched by an attribute. Raises ``RPCError``.
 
     It is checked by a search, which every Temporal server supports, Temporal Cloud too.
     """
@@ -95,14 +104,8 @@ async def _is_known(client: Client, name: str) -> bool:
     except RPCError as error:
         if error.status is RPCStatusCode.INVALID_ARGUMENT:
             return False
-        raise NamespaceError(
-            f"cannot use namespace {client.namespace}: {summarize_error(error)}"
-        ) from error
+        raise
     return True
-
-
-def _name_type(name: str) -> str:
-    return "Int" if name == search_attributes.TRAFFIC_PERCENT.name else "Keyword"
 
 
 def summarize_error(error: BaseException) -> str:

@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import Final
 
 import structlog
-from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkerDeploymentConfig
 
+from workflows.temporal.deployment import make_current_command, read_routing
 from workflows.worker.settings import WorkerStartError
 
 VERSIONING_SETTING: Final = "RELEASES_VERSIONING"
@@ -85,10 +85,7 @@ async def watch_current_version(
     if version is None:
         return
     name, build_id = version.deployment_name, version.build_id
-    command = (
-        "temporal worker deployment set-current-version "
-        f"--namespace {client().namespace} --deployment-name {name} --build-id {build_id}"
-    )
+    command = make_current_command(client().namespace, name, build_id)
     logged: tuple[str, ...] | None = None
     while True:
         try:
@@ -121,8 +118,6 @@ async def watch_current_version(
 
 async def _read_routed_builds(client: Client, name: str) -> tuple[str, ...]:
     """Read the builds that get new releases, the current one first."""
-    request = DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=name)
-    answer = await client.workflow_service.describe_worker_deployment(request)
-    routing = answer.worker_deployment_info.routing_config
+    routing = await read_routing(client, name)
     versions = (routing.current_deployment_version, routing.ramping_deployment_version)
     return tuple(version.build_id for version in versions if version.build_id)
