@@ -19,7 +19,6 @@ from temporalio.client import (
     WorkflowFailureError,
 )
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.call import HIGHEST_PRIORITY
@@ -27,7 +26,7 @@ from workflows.domain.journal import Journal
 from workflows.domain.status import ReleaseStatus
 from workflows.past_rollouts import JOURNAL_MEMO
 from workflows.rollout_end import Outcome, RolloutEnd, read_failure
-from workflows.run_chain import LAST_RUNS, read_first_run_id
+from workflows.run_chain import LAST_RUNS, read_first_run_id, still_running
 
 _MOST_RUNS: Final = 20
 _MAYBE_TERMINATED: Final = {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.RUNNING}
@@ -107,9 +106,7 @@ async def follow_rollout_activity(request: FollowRequest) -> RolloutEnd | None:
             return None
         raise
     if found.status in _GOES_ON:
-        message = f"{request.rollout_id} is still running"
-        category = ApplicationErrorCategory.BENIGN
-        raise ApplicationError(message, type="NotReady", category=category)
+        raise still_running(f"{request.rollout_id} is still running")
     return await _read_end(client, found)
 
 

@@ -19,6 +19,7 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowHistoryEventFilterType,
 )
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
 STARTED_MEMO: Final = "started"
@@ -28,6 +29,12 @@ LAST_RUNS: Final = "ExecutionStatus != 'ContinuedAsNew'"
 """The condition of a visibility query that finds each release once, in its last run."""
 
 _MOST_LISTED: Final = 20
+
+
+def still_running(message: str) -> ApplicationError:
+    """The end of an attempt that waits for a run: Temporal polls again, and adds no events."""
+    category = ApplicationErrorCategory.BENIGN
+    return ApplicationError(message, type="NotReady", category=category)
 
 
 def read_first_run_id(found: WorkflowExecutionDescription) -> str:
@@ -91,10 +98,15 @@ async def _find_by_first_run(
     return None
 
 
-async def list_run_ids(client: Client, workflow_id: str, run_id: str) -> list[str]:
-    """List the runs of a release up to this one, the first that Temporal has first."""
+async def list_run_ids(
+    client: Client, workflow_id: str, run_id: str, *, most: int | None = None
+) -> list[str]:
+    """List the runs of a release up to this one, the first that Temporal has first.
+
+    ``most``: no more than so many, the last ones.
+    """
     ids = [run_id]
-    while True:
+    while most is None or len(ids) < most:
         try:
             before = await _read_previous_run_id(client, workflow_id, ids[0])
         except RPCError as error:
@@ -104,6 +116,7 @@ async def list_run_ids(client: Client, workflow_id: str, run_id: str) -> list[st
         if not before:
             return ids
         ids.insert(0, before)
+    return ids
 
 
 async def _read_previous_run_id(client: Client, workflow_id: str, run_id: str) -> str:

@@ -19,13 +19,13 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory
+from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.call import HIGHEST_PRIORITY, root_cause
 from workflows.control_requests import EndWatchRequest
 from workflows.domain.status import Phase, ReleaseStatus
-from workflows.run_chain import find_last_run
+from workflows.run_chain import find_last_run, still_running
 
 ENDED_WATCH_MEMO: Final = "ended_watch"
 """The memo in which a ``Rollout`` has whose watch was ended for it, as a sentence."""
@@ -116,11 +116,7 @@ async def await_watch_end_activity(request: WatchedRun) -> ReleaseStatus | None:
             return None
         raise
     if found.status is WorkflowExecutionStatus.RUNNING:
-        raise ApplicationError(
-            f"{request.rollout_id} is still ending its watch",
-            type="NotReady",
-            category=ApplicationErrorCategory.BENIGN,
-        )
+        raise still_running(f"{request.rollout_id} is still ending its watch")
     if found.status is not WorkflowExecutionStatus.COMPLETED:
         return None
     return await _read_result(client, found.id, found.run_id)

@@ -162,14 +162,14 @@ class Watch:
         while True:
             try:
                 last = await find_last_run(self._client, handle.id, handle.run_id or "")
-                run_ids = await list_run_ids(self._client, handle.id, last.run_id)
+                run_ids = await list_run_ids(self._client, handle.id, last.run_id, most=_MOST_RUNS)
             except RPCError as error:
                 if not is_unavailable(error):
                     with translate_errors(_GONE):
                         raise
                 self._set_connected(connected=False)
             else:
-                return self._client.get_workflow_handle(handle.id, run_id=run_ids[-_MOST_RUNS:][0])
+                return self._client.get_workflow_handle(handle.id, run_id=run_ids[0])
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _follow_runs(self, handle: WorkflowHandle[Any, Any]) -> AsyncIterator[HistoryEvent]:
