@@ -14,6 +14,7 @@ from workflows.control_requests import (
     ReasonedRequest,
     ResolveRequest,
     ResumeRequest,
+    describe_request,
 )
 from workflows.controls import Controls
 from workflows.domain.status import ReleaseStatus
@@ -42,7 +43,7 @@ class ControlHandlers:
     def approve(self, request: ApproveRequest) -> ReleaseStatus:
         """Continue a release that waits for approval."""
         self._controls.approved = True
-        self._progress.report(note=_describe("Approved", request.by, request.note))
+        self._progress.report(note=describe_request("Approved", request.by, request.note))
         return self._progress.status
 
     @approve.validator
@@ -55,7 +56,7 @@ class ControlHandlers:
     def pause(self, request: ReasonedRequest) -> ReleaseStatus:
         """Hold a release at its current weight."""
         self._controls.pause()
-        note = _describe("Paused", request.by, request.reason)
+        note = describe_request("Paused", request.by, request.reason)
         self._progress.report(note=note, paused=True)
         return self._progress.status
 
@@ -69,7 +70,7 @@ class ControlHandlers:
     def resume(self, request: ResumeRequest) -> ReleaseStatus:
         """Continue a paused release."""
         self._controls.release()
-        self._progress.report(note=_describe("Resumed", request.by), paused=False)
+        self._progress.report(note=describe_request("Resumed", request.by), paused=False)
         return self._progress.status
 
     @resume.validator
@@ -84,7 +85,7 @@ class ControlHandlers:
         """Skip the steps that are left. Hooks and guards are not skipped."""
         self._controls.release()
         self._controls.promoted = True
-        note = _describe("Promoted", request.by, request.reason)
+        note = describe_request("Promoted", request.by, request.reason)
         self._progress.report(note=note, paused=False)
         return self._progress.status
 
@@ -97,8 +98,8 @@ class ControlHandlers:
     )
     def abort(self, request: ReasonedRequest) -> ReleaseStatus:
         """Stop the release and put everything back."""
-        self._controls.stop(_describe("aborted", request.by, request.reason))
-        self._progress.report(note=_describe("Aborted", request.by, request.reason))
+        self._controls.stop(describe_request("aborted", request.by, request.reason))
+        self._progress.report(note=describe_request("Aborted", request.by, request.reason))
         return self._progress.status
 
     @abort.validator
@@ -110,8 +111,8 @@ class ControlHandlers:
     )
     def give_up(self, request: ReasonedRequest) -> ReleaseStatus:
         """End an undo that does not succeed; what is not back stays as it is."""
-        self._controls.given_up = _describe("given up", request.by, request.reason)
-        self._progress.report(note=_describe("Given up", request.by, request.reason))
+        self._controls.given_up = describe_request("given up", request.by, request.reason)
+        self._progress.report(note=describe_request("Given up", request.by, request.reason))
         return self._progress.status
 
     @give_up.validator
@@ -125,7 +126,7 @@ class ControlHandlers:
     def resolve(self, request: ResolveRequest) -> ReleaseStatus:
         """Choose what happens with foreign routing; see ``guards.on_foreign``."""
         self._controls.choice = request.choice
-        note = _describe(f"Resolved ({request.choice})", request.by, request.reason)
+        note = describe_request(f"Resolved ({request.choice})", request.by, request.reason)
         self._progress.report(note=note)
         return self._progress.status
 
@@ -142,15 +143,10 @@ class ControlHandlers:
         self._controls.release()
         self._controls.promoted = True
         self._controls.watch_ended_by = request.by
-        note = _describe("Watch ended", f"{request.by}, a newer release", request.reason)
+        note = describe_request("Watch ended", f"{request.by}, a newer release", request.reason)
         self._progress.report(note=note, paused=False)
         return self._progress.status
 
     @end_watch.validator
     def _check_end_watch(self, request: EndWatchRequest) -> None:
         self._controls.check_end_watch(self.status(), request.version)
-
-
-def _describe(verb: str, by: str, reason: str = "") -> str:
-    """``Paused by ana: p99 is up``."""
-    return f"{verb} by {by}" + (f": {reason}" if reason else "")

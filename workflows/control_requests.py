@@ -54,3 +54,8 @@ class ResolveRequest(ReasonedRequest):
 
 class ResumeRequest(ControlRequest):
     """The input of ``resume``: ``{"by": "ana"}``."""
+
+
+def describe_request(verb: str, by: str, reason: str = "") -> str:
+    """``Paused by ana: p99 is up``."""
+    return f"{verb} by {by}" + (f": {reason}" if reason else "")

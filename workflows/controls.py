@@ -33,7 +33,6 @@ class ControlsState(BaseModel):
 
     clock: ClockState
     promoted: bool
-    is_refused: bool
     given_up: str | None
     watch_ended_by: str | None = None
     is_watch: bool = False
@@ -70,7 +69,6 @@ class Controls:
         return ControlsState(
             clock=self.clock.state,
             promoted=self.promoted,
-            is_refused=self.is_refused,
             given_up=self.given_up,
             watch_ended_by=self.watch_ended_by,
             is_watch=self.is_watch,
@@ -79,9 +77,8 @@ class Controls:
     def resume(self, state: ControlsState) -> None:
         """Go on where another run of this release stopped."""
         self.clock = ReleaseClock(state.clock)
-        self.promoted, self.is_refused = state.promoted, state.is_refused
-        self.given_up, self.watch_ended_by = state.given_up, state.watch_ended_by
-        self.is_watch = state.is_watch
+        self.promoted, self.given_up = state.promoted, state.given_up
+        self.watch_ended_by, self.is_watch = state.watch_ended_by, state.is_watch
 
     @property
     def paused(self) -> bool:

@@ -14,6 +14,7 @@ from temporalio import activity, workflow
 from temporalio.client import (
     Client,
     WorkflowExecution,
+    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
@@ -225,14 +226,22 @@ async def read_journal_activity(request: JournalRequest) -> Journal | None:
 
     Raises ``NotFound`` where the run was deleted.
     """
+    found = await find_killed_run(request)
+    return await found.memo_value(JOURNAL_MEMO, None, type_hint=Journal)
+
+
+async def find_killed_run(request: JournalRequest) -> WorkflowExecutionDescription:
+    """Find the last run of a rollout, within an activity.
+
+    Raises ``NotFound``, which is not retried, where it was deleted.
+    """
     try:
-        found = await find_last_run(activity.client(), request.workflow_id, request.run_id)
+        return await find_last_run(activity.client(), request.workflow_id, request.run_id)
     except RPCError as error:
         if error.status not in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
             raise
-        message = "read_journal: there is no such run any more"
+        message = f"{activity.info().activity_type}: there is no such run any more"
         raise ApplicationError(message, type="NotFound", non_retryable=True) from None
-    return await found.memo_value(JOURNAL_MEMO, None, type_hint=Journal)
 
 
 async def read_journal(workflow_id: str, run_id: str) -> Journal | None:

@@ -12,8 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.exceptions import ActivityError
 
 from workflows import actions, search_attributes
 from workflows.call import HIGHEST_PRIORITY, CallOptions
@@ -21,9 +20,8 @@ from workflows.domain.assessment import Verdict
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase
-from workflows.past_rollouts import VERDICT_MEMO, JournalRequest
+from workflows.past_rollouts import VERDICT_MEMO, JournalRequest, find_killed_run
 from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.run_chain import find_last_run
 
 WATCH_MEMO: Final = "watch"
 """The memo in which a ``Rollout`` records that its watch after promotion has begun.
@@ -63,13 +61,7 @@ class LastState(BaseModel):
 @activity.defn(name="read_last_state")
 async def read_last_state_activity(request: JournalRequest) -> LastState:
     """Return how far a rollout was in its last run. Raises ``NotFound`` where it was deleted."""
-    try:
-        found = await find_last_run(activity.client(), request.workflow_id, request.run_id)
-    except RPCError as error:
-        if error.status not in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}:
-            raise
-        message = "read_last_state: there is no such run any more"
-        raise ApplicationError(message, type="NotFound", non_retryable=True) from None
+    found = await find_killed_run(request)
     verdict: dict[str, Any] = await found.memo_value(VERDICT_MEMO, {})
     return LastState(
         phase=found.typed_search_attributes.get(search_attributes.PHASE),

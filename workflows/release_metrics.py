@@ -27,6 +27,14 @@ PHASE_DURATION: Final = "release_phase"
 ROLLBACK_DURATION: Final = "rollback"
 RUNNING: Final = "releases_running"
 
+_DESCRIPTIONS: Final = {
+    STARTED: "Releases and rollbacks that began",
+    ENDED: "Releases and rollbacks that ended, by outcome",
+    DURATION: "From the start of a release to its end",
+    PHASE_DURATION: "How long releases were in a phase, or paused",
+    ROLLBACK_DURATION: "From the verdict on a candidate to the alias being back",
+}
+
 PAUSED: Final = "paused"
 """The phase of a release while it is paused: people's time, and no machine's."""
 
@@ -167,18 +175,9 @@ def record_rollback(target: Target, duration: timedelta) -> None:
 
 
 def _counter(meter: MetricMeter, name: str) -> MetricCounter:
-    descriptions = {
-        STARTED: "Releases and rollbacks that began",
-        ENDED: "Releases and rollbacks that ended, by outcome",
-    }
-    return meter.create_counter(name, descriptions[name])
+    return meter.create_counter(name, _DESCRIPTIONS[name])
 
 
 def _record(meter: MetricMeter, name: str, duration: timedelta, labels: dict[str, str]) -> None:
-    descriptions = {
-        DURATION: "From the start of a release to its end",
-        PHASE_DURATION: "How long releases were in a phase, or paused",
-        ROLLBACK_DURATION: "From the verdict on a candidate to the alias being back",
-    }
-    histogram = meter.create_histogram_timedelta(name, descriptions[name], unit="s")
+    histogram = meter.create_histogram_timedelta(name, _DESCRIPTIONS[name], unit="s")
     histogram.record(max(duration, timedelta()), labels)

@@ -16,5 +16,8 @@ class Rollback:
 
     @workflow.run
     async def run(self, request: RollbackRequest) -> ReleaseStatus:
-        """Roll back and return how it ended. Rejected while a release runs: abort that instead."""
+        """Roll back and return how it ended. It ends the watch of a release (``guards.after``).
+
+        Rejected while a release runs otherwise: abort that instead.
+        """
         return await count_release(request.target.bare, Supervisor(request).run())

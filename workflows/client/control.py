@@ -27,7 +27,12 @@ from workflows.client.update import (
     WorkflowStuck,
     execute_update,
 )
-from workflows.control_requests import ApproveRequest, ReasonedRequest, ResumeRequest
+from workflows.control_requests import (
+    ApproveRequest,
+    ReasonedRequest,
+    ResumeRequest,
+    describe_request,
+)
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.target import Target
 from workflows.run_chain import read_first_run_id
@@ -83,8 +88,7 @@ async def _cancel(
 
     Raises ``NoWorker`` where no worker takes it now.
     """
-    reason = "abort" + (f" by {request.by}" if request.by else "")
-    reason += f": {request.reason}" if request.reason else ""
+    reason = describe_request("abort", request.by, request.reason)
     with translate_errors(f"{rollout.id} is not being released any more"):
         await handle.cancel(reason=reason)
     match error:
@@ -140,8 +144,8 @@ async def _control_pending(
             )
         # A cancel would take effect when a worker comes, and until then look like no abort at all.
         # If a worker takes the release just now, its rollout is cancelled with it, and rolls back.
-        note = "aborted" + (f" by {request.by}" if request.by else "") + " before a worker took it"
-        note += f": {request.reason}" if request.reason else ""
+        by = f"{request.by} before a worker took it"
+        note = describe_request("aborted", by, request.reason)
         status = pending.status.model_copy(update={"phase": Phase.REJECTED, "note": note})
         await handle.terminate(status, reason=note)
         with contextlib.suppress(NoSuchRelease):
