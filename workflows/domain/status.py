@@ -75,6 +75,15 @@ class AnalysisStatus(BaseModel):
     at: datetime | None = None
 
 
+class InputProblem(BaseModel):
+    """One problem of what was requested: the path of its field, and what is wrong with it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    field: str
+    problem: str
+
+
 class ReleaseStatus(BaseModel):
     """A release at one moment.
 
@@ -84,6 +93,8 @@ class ReleaseStatus(BaseModel):
     - ``analysis``: only where metrics are assessed.
     - ``hotfix``: only where the release is one.
     - ``notes``: what a person should know, and what does not stop the release.
+    - ``rollout``: the id of the ``Rollout``, where ``Release`` or ``Rollback`` says it.
+    - ``problems``: only where it was rejected for what was requested.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -103,3 +114,5 @@ class ReleaseStatus(BaseModel):
     analysis: AnalysisStatus | None = Field(default=None, exclude_if=lambda value: value is None)
     hotfix: bool = Field(default=False, exclude_if=lambda value: not value)
     notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
+    rollout: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    problems: tuple[InputProblem, ...] = Field(default=(), exclude_if=lambda value: not value)
