@@ -98,7 +98,7 @@ class Harness:
     @property
     def rollout_id(self) -> str:
         """The workflow id of the function's ``Rollout``."""
-        return f"lambda/{ACCOUNT}/{REGION}/{self.function}:live"
+        return f"lambda:{ACCOUNT}:{REGION}:{self.function}:live"
 
     @property
     def state(self) -> Function:

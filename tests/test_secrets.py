@@ -192,7 +192,7 @@ class SecretsHarness:
         )
 
     def rollout(self, function: str) -> WorkflowHandle[Any, Any]:
-        return self.client.get_workflow_handle(f"lambda/{ACCOUNT}/{REGION}/{function}:live")
+        return self.client.get_workflow_handle(f"lambda:{ACCOUNT}:{REGION}:{function}:live")
 
     async def everything(self, *, workflows: int) -> dict[str, bytes]:
         """Read all places where a secret might be, once so many workflows are listed."""

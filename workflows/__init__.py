@@ -34,6 +34,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows
 - :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
   it, :mod:`~workflows.latest_undo` ``$LATEST``; :mod:`~workflows.undo_retry` is how it is retried
+- :mod:`~workflows.rollout_lock`: the id under which a rollout holds its alias
 - :mod:`~workflows.rollout_end`: how a rollout has ended; :mod:`~workflows.rollout_cancel` is how it
   is cancelled
 - :mod:`~workflows.killed_rollout`: what a release does whose rollout was killed;

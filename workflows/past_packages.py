@@ -17,6 +17,7 @@ from temporalio.common import RetryPolicy
 
 from activities.temporal_client import read_workflow_input
 from workflows.call import HIGHEST_PRIORITY
+from workflows.domain.rollout_id import RolloutId
 from workflows.domain.target import Place
 from workflows.run_chain import LAST_RUNS
 
@@ -50,10 +51,9 @@ async def read_past_package(request: PastPackageRequest) -> dict[str, str]:
         f"AND ReleaseVersion = '{request.version}' AND {LAST_RUNS}"
     )
     place = Place(account=request.account, region=request.region, function=request.function)
-    prefix = place.rollout_id("")
     async for run in client.list_workflows(query, limit=_MOST_RUNS):
-        # Rollouts of earlier versions of this program have slashes in their ids.
-        if run.id.replace("/", ":").startswith(prefix.replace("/", ":")):
+        found = RolloutId.parse(run.id)
+        if found and str(found) == place.rollout_id(found.alias):
             package = _name_package(await _read_artifact(client, run))
             if package:
                 return package

@@ -31,7 +31,7 @@ from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.rollout_request import find_request_kind
-from workflows.run_chain import LAST_RUNS, find_last_run
+from workflows.run_chain import LAST_RUNS, find_last_run, runs_of
 
 JOURNAL_MEMO: Final = "journal"
 """The memo in which a ``Rollout`` records what would have to be undone."""
@@ -69,6 +69,11 @@ class AliasHistoryRequest(BaseModel):
     lock: Annotated[str, StringConstraints(pattern=r"^[^'\"\\]+$")]
     live: str
 
+    @property
+    def is_of_alias(self) -> str:
+        """The condition of a visibility query that finds the runs of the alias."""
+        return runs_of(self.lock)
+
 
 @activity.defn(name="read_previous_version")
 async def read_previous_version(request: AliasHistoryRequest) -> str | None:
@@ -77,7 +82,7 @@ async def read_previous_version(request: AliasHistoryRequest) -> str | None:
     None where none of them knows.
     """
     client = activity.client()
-    query = f"WorkflowId = '{request.lock}' AND {LAST_RUNS}"
+    query = f"{request.is_of_alias} AND {LAST_RUNS}"
     runs = [run async for run in client.list_workflows(query, limit=MAX_RUNS)]
     completed = [
         run for run in runs if run.status is WorkflowExecutionStatus.COMPLETED and run.close_time
@@ -110,7 +115,7 @@ async def read_alias_history(request: AliasHistoryRequest) -> AliasHistory:
     """
     client, caller = activity.client(), activity.info().workflow_run_id
     query = (
-        f"WorkflowId = '{request.lock}' AND {search_attributes.PHASE.name} != 'rejected' "
+        f"{request.is_of_alias} AND {search_attributes.PHASE.name} != 'rejected' "
         f"AND {LAST_RUNS}"
     )
     listed = client.list_workflows(query, limit=MAX_RUNS)

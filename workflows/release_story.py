@@ -17,6 +17,7 @@ from workflows.candidate import CandidateBuilder
 from workflows.carried_state import CarriedState, Stage
 from workflows.concurrency_change import ConcurrencyChange
 from workflows.controls import Controls
+from workflows.domain.rollout_id import spell_rollout_id
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase
 from workflows.domain.target import Place
@@ -161,7 +162,11 @@ class ReleaseStory:
         One that was started by a workflow has the right id; a replay need not know it.
         """
         expected = place.rollout_id(self._request.target.alias)
-        if workflow.info().parent is None and workflow.info().workflow_id != expected:
+        workflow_id = workflow.info().workflow_id
+        if workflow.info().parent is not None or workflow_id == expected:
+            return
+        is_slashed = workflow_id in spell_rollout_id(expected)
+        if not is_slashed or workflow.patched("rollout-ids-without-slash"):
             raise ReleaseRejected(
                 f"a Rollout runs under the id of its alias, {expected}, and is started by Release "
                 "or Rollback: start one of those"

@@ -22,6 +22,8 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
+from workflows.domain.rollout_id import spell_rollout_id
+
 STARTED_MEMO: Final = "started"
 """The memo in which a run that continues another one has the time when the first one started."""
 
@@ -29,6 +31,12 @@ LAST_RUNS: Final = "ExecutionStatus != 'ContinuedAsNew'"
 """The condition of a visibility query that finds each release once, in its last run."""
 
 _MOST_LISTED: Final = 20
+
+
+def runs_of(rollout_id: str) -> str:
+    """The condition of a visibility query that finds all runs of an alias, by its rollout id."""
+    ids = ", ".join(f"'{spelling}'" for spelling in spell_rollout_id(rollout_id))
+    return f"WorkflowId IN ({ids})"
 
 
 def still_running(message: str) -> ApplicationError:

@@ -39,6 +39,7 @@ from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
 from workflows.rollout_cancel import cancel_rollout
 from workflows.rollout_end import Outcome, RolloutEnd, read_failure
+from workflows.rollout_lock import RolloutLock, find_lock
 from workflows.rollout_request import RolloutRequest
 from workflows.scheduled_start import BUSY, skip_or_raise
 from workflows.trigger_notes import BESIDE_PREFLIGHT, TRIGGERS_MEMO
@@ -81,13 +82,13 @@ class Supervisor:
         workflow.set_current_details(
             f"**{request.summary}**\n\n{request.reason}\n\nAccount {place.account}, {place.region}."
         )
-        rollout = await self._start(place)
+        lock = await find_lock(place, target.alias)
+        rollout = None if lock.held else await self._start(place, lock)
         if rollout is None:
-            rollout_id = place.rollout_id(self._target.alias)
-            if (end := await self._follow(rollout_id)) is not None:
+            if (end := await self._follow(lock.held or lock.id)) is not None:
                 return await self._end_as(end)
             try:
-                rollout = await self._start_after_watch(place, rollout_id)
+                rollout = await self._start_after_watch(place, lock)
             except ReleaseRejected as error:
                 return skip_or_raise(self._reject(str(error)))
         if _is_long(request):
@@ -100,22 +101,24 @@ class Supervisor:
         self._report_end(status.phase)
         return status
 
-    async def _start_after_watch(self, place: Place, rollout_id: str) -> _RolloutHandle:
+    async def _start_after_watch(self, place: Place, lock: RolloutLock) -> _RolloutHandle:
         """End the watch of the release that has the alias, and start the rollout.
 
         Raises :class:`ReleaseRejected` where that release is not watched, or another one was first.
         """
-        busy = f"{self._target} is being released already: {rollout_id}"
-        if not workflow.patched("newer-ends-watch"):
-            raise ReleaseRejected(busy)
+        rollout_id = lock.held or lock.id
         while True:
+            busy = f"{self._target} is being released already: {rollout_id}"
+            if not workflow.patched("newer-ends-watch"):
+                raise ReleaseRejected(busy)
             ended = await end_watch(rollout_id, reason=self._request.reason, version=self._version)
             if ended.refusal is not None:
                 raise ReleaseRejected(f"{busy} ({ended.refusal})")
             if not ended.is_live and self._is_undirected:
                 raise ReleaseRejected(f"{ended.note}: {self._target} is back where it was already")
-            if rollout := await self._start(place, ended.note):
+            if rollout := await self._start(place, lock, ended.note):
                 return rollout
+            rollout_id = lock.id
 
     @property
     def _version(self) -> str | None:
@@ -133,14 +136,15 @@ class Supervisor:
         """Whether the request means the version before the live one, whichever that is."""
         return isinstance(self._request, RollbackRequest) and self._request.version is None
 
-    async def _start(self, place: Place, ended_watch: str | None = None) -> _RolloutHandle | None:
+    async def _start(
+        self, place: Place, lock: RolloutLock, ended_watch: str | None = None
+    ) -> _RolloutHandle | None:
         """Start the rollout, which is given the function's ARN: no other account has it.
 
         None where a rollout of the alias runs already.
         """
         request, target = self._request, self._target
         located = request.model_copy(update={"target": request.target.at(place)})
-        rollout_id = place.rollout_id(target.alias)
         requested_by = search_attributes.truncate(request.requested_by)
         is_rollback = isinstance(request, RollbackRequest)
         is_urgent = is_rollback or request.hotfix
@@ -148,7 +152,7 @@ class Supervisor:
             return await workflow.start_child_workflow(
                 Rollout.run,
                 RolloutRequest(located),
-                id=rollout_id,
+                id=lock.id,
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
                 static_summary=request.summary[:_SUMMARY_LENGTH],

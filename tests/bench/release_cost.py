@@ -155,7 +155,7 @@ async def start_release(
 def get_rollout(harness: BenchHarness, function: str) -> WorkflowHandle[Any, Any]:
     """Return the handle of a function's ``Rollout``."""
     return harness.services.client.get_workflow_handle(
-        f"lambda/123456789012/us-east-1/{function}:{LIVE}"
+        f"lambda:123456789012:us-east-1:{function}:{LIVE}"
     )
 
 

@@ -156,7 +156,7 @@ class Director:
         outer = self.handles[act.order]
         alias = self._schedule.order(act.order).alias
         inner = self._client.get_workflow_handle(
-            f"lambda/000000000000/us-east-1/{act.function}:{alias}"
+            f"lambda:000000000000:us-east-1:{act.function}:{alias}"
         )
         match act.kind:
             case (

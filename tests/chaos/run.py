@@ -180,7 +180,7 @@ async def _read_endings(
     async def follow(act: Act) -> tuple[Ending, Ending | None]:
         """The latest runs of both, whichever was reset."""
         outer = client.get_workflow_handle(act.order)
-        inner = client.get_workflow_handle(f"lambda/000000000000/us-east-1/{act.function}:live")
+        inner = client.get_workflow_handle(f"lambda:000000000000:us-east-1:{act.function}:live")
         for handle in (outer, inner, outer):
             with contextlib.suppress(TimeoutError, RPCError):
                 await asyncio.wait_for(find_last_run(client, handle), limit)

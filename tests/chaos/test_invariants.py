@@ -22,7 +22,7 @@ from tests.chaos.watcher import find_violation, read_ledger
 from tests.fake_lambda.account import compute_sha256
 
 BEGAN, ENDED = 100.0, 150.0
-LOCK = "lambda/000000000000/us-east-1/f001:live"
+LOCK = "lambda:000000000000:us-east-1:f001:live"
 NEW_CODE = compute_sha256(build_package(1))
 CODE, NEW = ("old", 128, 3), (NEW_CODE, 128, 3)
 BEFORE = State(

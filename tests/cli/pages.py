@@ -39,7 +39,7 @@ def make_status(analysis: AnalysisStatus | None = None) -> ReleaseStatus:
 
 def make_run(ending: RunEnding | None = None) -> Run:
     return Run(
-        id="lambda/1/eu-west-1/checkout:live",
+        id="lambda:1:eu-west-1:checkout:live",
         run_id="1",
         status=make_status(),
         state="RUNNING",

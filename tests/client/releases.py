@@ -19,7 +19,7 @@ from workflows.domain.target import Target
 from workflows.request import ReleaseRequest
 
 APPROVAL = {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
-HERE, THERE = "lambda/111111111111/eu-central-1", "lambda/222222222222/us-east-1"
+HERE, THERE = "lambda:111111111111:eu-central-1", "lambda:222222222222:us-east-1"
 NUMBERS = itertools.count(1)
 
 

@@ -87,7 +87,7 @@ async def run_stuck_rollout(releases: ReleaseClient) -> AsyncGenerator[Handle]:
     queue = f"stuck-{number}"
     async with Worker(client, task_queue=queue, workflows=[StuckRollout]):
         handle: Handle = await client.start_workflow(
-            "Rollout", {}, id=f"{HERE}/stuck-{number}:live", task_queue=queue
+            "Rollout", {}, id=f"{HERE}:stuck-{number}:live", task_queue=queue
         )
         async with asyncio.timeout(60):
             while (await _count_attempts(handle)) < 3:
@@ -120,7 +120,7 @@ async def test_abort_of_a_stuck_release_is_recorded_as_a_cancel(releases: Releas
 
 @pytest.mark.usefixtures("short_timeouts")
 async def test_abort_without_a_worker_is_recorded_as_a_cancel(releases: ReleaseClient) -> None:
-    rollout_id = f"{HERE}/found-{next(NUMBERS)}:live"
+    rollout_id = f"{HERE}:found-{next(NUMBERS)}:live"
     rollout = await create_unserved_rollout(releases, rollout_id)
     with pytest.raises(NoWorker, match=r"no worker has answered .* sent as a cancel, too"):
         await releases.abort(rollout_id, by="ana")

@@ -231,7 +231,7 @@ async def test_measurement_has_the_verdict_by_the_rules_of_its_step(
 async def test_long_explanation_leaves_out_unchanged_measurements_first() -> None:
     at = datetime(2026, 11, 25, tzinfo=UTC)
     run = Run(
-        id="lambda/1/eu-west-1/checkout:live",
+        id="lambda:1:eu-west-1:checkout:live",
         run_id="1",
         status=ReleaseStatus(target=Target(function="checkout")),
         state="RUNNING",
@@ -281,7 +281,7 @@ async def test_long_explanation_leaves_out_unchanged_measurements_first() -> Non
 
 
 def read_recorded_history(path: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json("lambda/1/eu-west-1/checkout:live", path.read_text())
+    return WorkflowHistory.from_json("lambda:1:eu-west-1:checkout:live", path.read_text())
 
 
 STILL_RUNS = {"watch_not_ended"}

@@ -29,7 +29,7 @@ from workflows.temporal.payloads import make_data_converter
 
 _Fact = TypeVar("_Fact", bound=Fact)
 
-WORKFLOW_ID = "lambda/1/eu-west-1/checkout:live"
+WORKFLOW_ID = "lambda:1:eu-west-1:checkout:live"
 
 
 def read_recorded(name: str) -> list[HistoryEvent]:

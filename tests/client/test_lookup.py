@@ -50,17 +50,17 @@ def test_target_of_another_form_is_a_bad_request(text: str) -> None:
 
 async def test_function_is_found_wherever_it_was_released(releases: ReleaseClient) -> None:
     name = f"found-{next(NUMBERS)}"
-    await create_unserved_rollout(releases, f"{HERE}/{name}:live", closed=True)
-    assert (await find_workflow(releases.temporal, name)).id == f"{HERE}/{name}:live"
+    await create_unserved_rollout(releases, f"{HERE}:{name}:live", closed=True)
+    assert (await find_workflow(releases.temporal, name)).id == f"{HERE}:{name}:live"
 
 
 async def test_running_release_is_found_before_one_that_ended_elsewhere(
     releases: ReleaseClient,
 ) -> None:
     name = f"found-{next(NUMBERS)}"
-    await create_unserved_rollout(releases, f"{HERE}/{name}:live", closed=True)
-    await create_unserved_rollout(releases, f"{THERE}/{name}:live")
-    assert (await find_workflow(releases.temporal, name)).id == f"{THERE}/{name}:live"
+    await create_unserved_rollout(releases, f"{HERE}:{name}:live", closed=True)
+    await create_unserved_rollout(releases, f"{THERE}:{name}:live")
+    assert (await find_workflow(releases.temporal, name)).id == f"{THERE}:{name}:live"
 
 
 @pytest.mark.parametrize("closed", [False, True])
@@ -75,8 +75,8 @@ async def test_function_in_two_places_is_ambiguous_and_both_are_named(
         await create_unserved_rollout(releases, f"{place}/{name}:live", closed=closed)
     with pytest.raises(Ambiguous, match="is released in several places") as problem:
         await find_workflow(releases.temporal, name)
-    assert f"{HERE}/{name}:live" in str(problem.value)
-    assert f"{THERE}/{name}:live" in str(problem.value)
+    assert f"{HERE}:{name}:live" in str(problem.value)
+    assert f"{THERE}:{name}:live" in str(problem.value)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ async def test_function_in_two_places_is_ambiguous_and_both_are_named(
 )
 async def test_arn_or_id_selects_one_of_two_places(releases: ReleaseClient, named: str) -> None:
     name = f"found-{next(NUMBERS)}"
-    await create_unserved_rollout(releases, f"{HERE}/{name}:live")
-    await create_unserved_rollout(releases, f"{THERE}/{name}:live")
-    assert (await find_workflow(releases.temporal, named.format(name))).id == f"{THERE}/{name}:live"
+    await create_unserved_rollout(releases, f"{HERE}:{name}:live")
+    await create_unserved_rollout(releases, f"{THERE}:{name}:live")
+    assert (await find_workflow(releases.temporal, named.format(name))).id == f"{THERE}:{name}:live"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ async def test_arn_or_id_selects_one_of_two_places(releases: ReleaseClient, name
     [
         "never-released",
         "arn:aws:lambda:us-east-1:222222222222:function:never",
-        f"{HERE}/never:live",
+        f"{HERE}:never:live",
         "no.such",
     ],
 )

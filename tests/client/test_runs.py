@@ -70,7 +70,7 @@ async def test_status_of_a_release_without_a_rollout_has_the_reason(
 async def test_status_without_a_worker_is_an_error_and_the_run_is_described(
     releases: ReleaseClient,
 ) -> None:
-    rollout_id = f"{HERE}/found-{next(NUMBERS)}:live"
+    rollout_id = f"{HERE}:found-{next(NUMBERS)}:live"
     await create_unserved_rollout(releases, rollout_id)
     with pytest.raises(NoWorker, match="no worker answers"):
         await releases.status(rollout_id)

@@ -197,7 +197,7 @@ async def test_release_at_a_single_time_starts_once(
         releases, schedule_id, lambda schedule: schedule.last == "succeeded"
     )
     assert ended.last_id is not None
-    assert ended.last_id.startswith(f"release/{harness.function}:live/{schedule_id}-")
+    assert ended.last_id.startswith(f"release:{harness.function}:live:{schedule_id}-")
     assert ended.next_at == ()
     assert harness.aws.routing(harness.function) == ("1", {})
     described = await releases.temporal.get_schedule_handle(schedule_id).describe()

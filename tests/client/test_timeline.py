@@ -13,7 +13,7 @@ from temporalio.converter import DataConverter
 
 from workflows.client.timeline import Timeline, TimelineEntry
 
-WORKFLOW_ID = "lambda/1/eu-west-1/checkout:live"
+WORKFLOW_ID = "lambda:1:eu-west-1:checkout:live"
 AT = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 
 

@@ -65,7 +65,7 @@ def unused_port() -> int:
 class BrokenHandle:
     """A workflow handle whose connection breaks once, after the second event."""
 
-    id = f"{HERE}/broken:live"
+    id = f"{HERE}:broken:live"
 
     def __init__(self) -> None:
         self.times = 0
@@ -165,7 +165,7 @@ async def test_watch_continues_with_the_next_worker(
 
 @pytest.mark.usefixtures("short_timeouts")
 async def test_watch_continues_after_a_restart_of_temporal(server: Any) -> None:
-    rollout_id = f"{HERE}/mortal-{next(NUMBERS)}:live"
+    rollout_id = f"{HERE}:mortal-{next(NUMBERS)}:live"
     watcher = Watcher()
     async with server() as env:
         releases = ReleaseClient(

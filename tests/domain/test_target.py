@@ -60,11 +60,11 @@ def test_alias_is_letters_digits_and_not_digits_only(alias: str) -> None:
 def test_rollout_id_names_account_region_function_and_alias(name: str) -> None:
     assert (
         Place.from_arn(ARN + name).rollout_id("live")
-        == f"lambda/123456789012/eu-central-1/{name}:live"
+        == f"lambda:123456789012:eu-central-1:{name}:live"
     )
     assert (
         Place.from_arn(f"{ARN}{name}:7").rollout_id("live")
-        == f"lambda/123456789012/eu-central-1/{name}:live"
+        == f"lambda:123456789012:eu-central-1:{name}:live"
     )
 
 

@@ -49,7 +49,7 @@ KNOWN: Known = {
         st.sampled_from(["MODE", "TOKEN"]),
         st.sampled_from(["a", "{{resolve:ssm:/known}}", "{{resolve:ssm:/no}}"]),
     ),
-    ("lock",): st.sampled_from(["lambda/123456789012/eu-central-1/checkout-fuzz:live", "'", "x"]),
+    ("lock",): st.sampled_from(["lambda:123456789012:eu-central-1:checkout-fuzz:live", "'", "x"]),
     ("workflow_id",): st.sampled_from(["nothing", "", "a" * 2000]),
     ("run_id",): st.sampled_from(["", "nothing", "00000000-0000-0000-0000-000000000000"]),
 }

@@ -191,7 +191,7 @@ async def _start(harness: FuzzHarness, workflow: str, one: Sent, tally: Tally) -
 
 
 def _lock(function: str, request: Any) -> str:
-    return f"lambda/{ACCOUNT}/{REGION}/{function}:{request.root.target.alias}"
+    return f"lambda:{ACCOUNT}:{REGION}:{function}:{request.root.target.alias}"
 
 
 def _waits(request: Any) -> bool:

@@ -143,7 +143,7 @@ class RunningRollout:
                 "Release", request, id=f"running-{next(_numbers)}", task_queue=QUEUE
             )
         rollout = client.get_workflow_handle(
-            f"lambda/{ACCOUNT}/{REGION}/{function}:live", result_type=ReleaseStatus
+            f"lambda:{ACCOUNT}:{REGION}:{function}:live", result_type=ReleaseStatus
         )
         self.begun.append((outer, rollout))
         async with asyncio.timeout(_WAIT):

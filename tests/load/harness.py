@@ -27,7 +27,7 @@ from workflows.client import ReleaseClient
 from workflows.domain.status import ReleaseStatus
 
 QUEUE: Final = "lambda-releases"
-PLACE: Final = "lambda/123456789012/us-east-1"
+PLACE: Final = "lambda:123456789012:us-east-1"
 AWS_RATE: Final = 15.0
 """Control-plane calls a second that AWS allows."""
 
@@ -138,7 +138,7 @@ class LoadHarness:
     def rollout(self, function: str) -> WorkflowHandle[Any, ReleaseStatus]:
         """The rollout of a function."""
         return self.ground.client.get_workflow_handle(
-            f"{PLACE}/{function}:live", result_type=ReleaseStatus
+            f"{PLACE}:{function}:live", result_type=ReleaseStatus
         )
 
     async def abort(self, function: str) -> None:

@@ -3,7 +3,8 @@
 Reading order:
 
 - :mod:`~workflows.cli.app`: the application: connection, output, errors, exit statuses
-- :mod:`~workflows.cli.start`: ``start``, ``rollback``, ``plan``
+- :mod:`~workflows.cli.start`: ``start``, ``rollback``
+- :mod:`~workflows.cli.plan`: ``plan``
 - :mod:`~workflows.cli.flags`: the flags of a release
 - :mod:`~workflows.cli.release_file`: builds the request from flags and file
 - :mod:`~workflows.cli.upload`: uploads a local package
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from workflows.cli import controls, doctor, explain, schedule, start, status, watch
+from workflows.cli import controls, doctor, explain, plan, schedule, start, status, watch
 from workflows.cli.app import app, make_command
 from workflows.temporal.process_exit import run_and_exit
 
@@ -51,6 +52,6 @@ app.command()(make_command(start.rollback))
 app.command()(make_command(status.history))
 app.command()(make_command(explain.explain))
 app.command()(make_command(explain.rejudge))
-app.command()(make_command(start.plan))
+app.command()(make_command(plan.plan))
 app.command()(make_command(doctor.doctor))
 app.add_typer(schedule.app, name="schedule")

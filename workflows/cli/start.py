@@ -1,4 +1,4 @@
-"""``start``, ``rollback`` and ``plan``: make a version live, or plan it."""
+"""``start`` and ``rollback``: make a version live."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from workflows.cli.app import (
     DEFAULT_QUEUE,
     ByOption,
     ExitStatus,
-    JsonOption,
     ReasonOption,
     TargetArgument,
     TaskQueueOption,
@@ -21,7 +20,6 @@ from workflows.cli.app import (
 from workflows.cli.flags import Flags, expand_flags
 from workflows.cli.notes import print_notes
 from workflows.cli.release_file import build_document, parse_input
-from workflows.cli.render import render_plan
 from workflows.cli.upload import name_package, upload_package
 from workflows.cli.watch import watch_release
 from workflows.client.client import ReleaseClient
@@ -167,27 +165,6 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
     releases = await connect()
     handle = await releases.start_rollback(request, id=id, task_queue=task_queue)
     return await _report_start(releases, handle, request.summary, wait=wait, watch=watch)
-
-
-@expand_flags
-async def plan(
-    target: OptionalTargetArgument = None, *, json: JsonOption = False, flags: Flags
-) -> ExitStatus:
-    """Show what a release would do, and every reason to reject it. Reads only.
-
-    Takes the flags of start.
-
-    $ releases plan checkout --s3 s3://artifacts/checkout/42.zip --strategy Canary10Percent30Minutes
-
-    Exits with 1 if the release would be rejected. A --zip is not uploaded.
-    """
-    request = build_request(flags, target)
-    planned = await (await connect()).plan(request, task_queue=flags.task_queue)
-    if json:
-        typer.echo(planned.model_dump_json(indent=2))
-    else:
-        make_stdout_console().print(render_plan(planned, request))
-    return ExitStatus.NOT_RELEASED if planned.refusals else ExitStatus.SUCCEEDED
 
 
 def build_request(flags: Flags, target: str | None) -> ReleaseRequest:

@@ -20,23 +20,21 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Final, Self
 
-from temporalio import exceptions
 from temporalio.client import (
     Client,
-    WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryFailedError,
 )
 from temporalio.runtime import Runtime
 
-from workflows.call import root_cause
 from workflows.client.connection import connect_temporal
 from workflows.client.control import send_control
 from workflows.client.errors import NoSuchRelease, NoWorker, Refused, Unreachable, translate_errors
 from workflows.client.explain import explain
 from workflows.client.explanation import Explanation
 from workflows.client.history import read_facts
-from workflows.client.lookup import find_rollout, find_run, find_workflow, generate_workflow_id
+from workflows.client.lookup import find_rollout, find_run, find_workflow
+from workflows.client.plan import plan_release
 from workflows.client.queue_outage import describe_silence
 from workflows.client.rejudge import Rejudgement, rejudge
 from workflows.client.release_search import find_release, list_pending_of
@@ -58,13 +56,12 @@ from workflows.domain.status import ReleaseStatus
 from workflows.domain.target import Target
 from workflows.plan import ReleasePlan
 from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.run_chain import list_run_ids
+from workflows.run_chain import list_run_ids, runs_of
 
 TASK_QUEUE: Final = "lambda-releases"
 """The default task queue."""
 
 _QUERY_TIMEOUT: Final = timedelta(seconds=8)
-_PLAN_TIMEOUT: Final = timedelta(minutes=2)
 
 
 class ReleaseClient:
@@ -114,27 +111,10 @@ class ReleaseClient:
     async def plan(self, request: ReleaseRequest, *, task_queue: str = TASK_QUEUE) -> ReleasePlan:
         """Plan a release: its steps, and every reason to reject it. Reads only.
 
-        Raises ``NoWorker`` where no worker has planned it within two minutes.
+        Raises ``NoWorker`` where no worker takes it within 20 s, or has not finished it within two
+        minutes.
         """
-        with translate_errors():
-            handle: WorkflowHandle[Any, ReleasePlan] = await self.temporal.start_workflow(
-                "Plan",
-                request,
-                id=generate_workflow_id("plan", request.target),
-                task_queue=task_queue,
-                static_summary=request.summary[:200],
-                result_type=ReleasePlan,
-                execution_timeout=_PLAN_TIMEOUT,
-            )
-            try:
-                return await handle.result()
-            except WorkflowFailureError as error:
-                if isinstance(error.cause, exceptions.TimeoutError):
-                    seconds = f"{_PLAN_TIMEOUT.total_seconds():.0f} s"
-                    raise NoWorker(
-                        f"no worker on {task_queue} has planned it within {seconds}"
-                    ) from error
-                raise Refused(root_cause(error.cause)) from error
+        return await plan_release(self.temporal, request, task_queue=task_queue)
 
     # --- read --------------------------------------------------------------------------------
 
@@ -206,7 +186,7 @@ class ReleaseClient:
     async def history(self, target: str | Target, *, limit: int = 20) -> list[Run]:
         """List the last releases and rollbacks of an alias, newest first, with endings."""
         rollout = await find_rollout(self.temporal, await find_workflow(self.temporal, target))
-        return await self._runs.list_details(f"WorkflowId = '{rollout.id}'", limit=limit)
+        return await self._runs.list_details(runs_of(rollout.id), limit=limit)
 
     async def explain(self, target: str | Target, *, run_id: str | None = None) -> Explanation:
         """Explain from its history why a release was promoted or rolled back.

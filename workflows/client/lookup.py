@@ -15,6 +15,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionDescription
 
 from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, Refused, translate_errors
+from workflows.domain.rollout_id import RolloutId, spell_rollout_id
 from workflows.domain.target import Target
 from workflows.run_chain import fetch_events, find_last_run
 
@@ -44,8 +45,8 @@ def parse_target(text: str) -> Target:
 
 
 def generate_workflow_id(kind: str, target: Target) -> str:
-    """Generate a workflow id: ``release/checkout:live/20261122-093000-5f3c``."""
-    return f"{kind}/{target}/{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """Generate a workflow id: ``release:checkout:live:20261122-093000-5f3c``."""
+    return f"{kind}:{target}:{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def find_workflow(client: Client, target: str | Target) -> WorkflowExecutionDescription:
@@ -55,8 +56,7 @@ async def find_workflow(client: Client, target: str | Target) -> WorkflowExecuti
     if one of that name was released. Raises ``NoSuchRelease`` where neither exists, and
     ``Ambiguous`` where several accounts or regions have released it.
     """
-    is_id = isinstance(target, str) and "/" in target
-    ids = [] if is_id else await _find_rollout_ids(client, target)
+    ids = await _find_rollout_ids(client, target)
     if len(ids) > 1:
         raise Ambiguous(
             f"{target} is released in several places: give its ARN, or one of {', '.join(ids)}"
@@ -92,11 +92,13 @@ async def find_run(client: Client, rollout_id: str, run_id: str) -> WorkflowExec
     not_found = (
         f"nothing is known of a run {run_id} of {rollout_id}: releases history --json lists them"
     )
-    try:
-        with translate_errors(not_found):
-            return await find_last_run(client, rollout_id, run_id)
-    except Refused:  # Temporal refuses a text that is not a UUID
-        raise NoSuchRelease(not_found) from None
+    for spelling in spell_rollout_id(rollout_id):
+        try:
+            with translate_errors(not_found):
+                return await find_last_run(client, spelling, run_id)
+        except (NoSuchRelease, Refused):  # Temporal refuses a text that is not a UUID
+            continue
+    raise NoSuchRelease(not_found)
 
 
 async def _find_rollout_ids(client: Client, target: str | Target) -> list[str]:
@@ -106,7 +108,7 @@ async def _find_rollout_ids(client: Client, target: str | Target) -> list[str]:
     except BadRequest:
         return []
     if parsed.function.startswith(_ARN_PREFIX):
-        return [parsed.rollout_id]
+        return [await _find_spelling(client, parsed.rollout_id)]
     return await _list_rollout_ids(
         client, parsed, "AND ExecutionStatus = 'Running'"
     ) or await _list_rollout_ids(client, parsed)
@@ -129,4 +131,22 @@ async def _list_rollout_ids(client: Client, target: Target, condition: str = "")
             if run is None:
                 break
             ids.append(run.id)
-    return [rollout_id for rollout_id in ids if rollout_id.startswith(f"lambda/{account}")]
+    places = {
+        str(place): rollout_id
+        for rollout_id in sorted(ids)  # one of before, with slashes, comes first
+        if (place := RolloutId.parse(rollout_id)) and place.account.startswith(account)
+    }
+    return list(places.values())
+
+
+async def _find_spelling(client: Client, rollout_id: str) -> str:
+    """Return a rollout id as its release spells it: with slashes, where one of before runs."""
+    known: list[WorkflowExecutionDescription] = []
+    for spelling in spell_rollout_id(rollout_id):
+        try:
+            with translate_errors(spelling):
+                known.append(await client.get_workflow_handle(spelling).describe())
+        except NoSuchRelease:
+            continue
+    running = [found.id for found in known if found.close_time is None]
+    return (*running, *(found.id for found in known), rollout_id)[0]

@@ -17,6 +17,7 @@ from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows import search_attributes
+from workflows.domain.rollout_id import RolloutId
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
@@ -36,9 +37,6 @@ class RunOutcome(StrEnum):
     NOT_ROLLED_BACK = "not_rolled_back"
     KILLED = "killed"
 
-
-_ROLLOUT_ID_PARTS: Final = 4
-"""``lambda``, the account, the region, and function with alias."""
 
 _OUTCOMES: Final = {
     "ReleaseRejected": RunOutcome.REJECTED,
@@ -102,18 +100,23 @@ class Run(BaseModel):
         found = execution.typed_search_attributes
         percent = found.get(search_attributes.TRAFFIC_PERCENT) or 0
         version = found.get(search_attributes.VERSION)
-        name, alias = execution.id.rsplit("/", 1)[-1].rsplit(":", 1)
-        parts = execution.id.split("/")
-        account, region = parts[1:3] if len(parts) == _ROLLOUT_ID_PARTS else (None, None)
+        place = RolloutId.parse(execution.id)
+        # Not validated: anybody may start a Rollout under any id, and it is rejected.
+        target = Target.model_construct(
+            function=place.function
+            if place
+            else found.get(search_attributes.FUNCTION, execution.id),
+            alias=place.alias if place else found.get(search_attributes.ALIAS, "live"),
+        )
         return cls(
             id=execution.id,
             run_id=execution.run_id,
             status=ReleaseStatus(
                 phase=Phase(found.get(search_attributes.PHASE) or Phase.PREPARING),
                 note="as Temporal lists it",
-                target=Target(function=name, alias=alias),
-                account=account,
-                region=region,
+                target=target,
+                account=place.account if place else None,
+                region=place.region if place else None,
                 candidate=version,
                 routing=TrafficSplit(canary=version if percent else None, percent=percent),
             ),

@@ -139,7 +139,7 @@ async def list_pending(client: Client, target: Target) -> list[PendingRelease]:
     """
     of_target = f"LambdaFunction = '{target.name}' AND LambdaAlias = '{target.alias}'"
     of_id = " OR ".join(
-        f"WorkflowId STARTS_WITH '{kind}/{target.bare}/'" for kind in ("release", "rollback")
+        f"WorkflowId STARTS_WITH '{kind}:{target.bare}:'" for kind in ("release", "rollback")
     )
     query = f"{_TYPES} AND (({of_target}) OR {of_id})"
     listed = await _list(client, query, without_attributes=f"{_TYPES} AND ({of_id})")

@@ -5,7 +5,8 @@ No module here reads a clock or the network, and none imports Temporal or an AWS
 A release:
 
 - :mod:`~workflows.domain.inputs`: the base class of what users send, durations, percentages
-- :mod:`~workflows.domain.target`: the function and alias of a release, and the rollout id
+- :mod:`~workflows.domain.target`: the function and alias of a release, and where they are
+- :mod:`~workflows.domain.rollout_id`: the workflow id that is the lock of an alias
 - :mod:`~workflows.domain.routing`: how an alias divides its traffic
 - :mod:`~workflows.domain.alias_history`: what was live before, and what was rolled back from
 - :mod:`~workflows.domain.alarm_name`: names and ARNs of alarms

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from workflows.domain.inputs import Input
+from workflows.domain.rollout_id import RolloutId
 
 _FUNCTION: Final = re.compile(
     r"(?:(?:arn:[a-z-]+:lambda:([a-z0-9-]+):)?(\d{12}):function:)?[a-zA-Z0-9-_]{1,64}", re.ASCII
@@ -117,4 +118,4 @@ class Place(BaseModel):
         Temporal runs at most one workflow of an id at a time. So the id prevents a second release
         of the alias, and it is the address for controls and history.
         """
-        return f"lambda/{self.account}/{self.region}/{self.function}:{alias}"
+        return str(RolloutId(self.account, self.region, self.function, alias))

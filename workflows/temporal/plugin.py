@@ -28,6 +28,7 @@ from workflows.reset_runs import follow_rollout_activity, read_reset_journal_act
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
 from workflows.rollout_cancel import cancel_rollout_activity
+from workflows.rollout_lock import is_slashed_rollout_running
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
 from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
@@ -54,6 +55,7 @@ class LambdaReleases(SimplePlugin):
                 read_last_state_activity,
                 read_past_package,
                 read_reset_journal_activity,
+                is_slashed_rollout_running,
                 follow_rollout_activity,
                 cancel_rollout_activity,
                 end_watch_activity,
