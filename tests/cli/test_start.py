@@ -1,4 +1,4 @@
-"""``start``, ``rollback`` and ``plan``: output and exit status."""
+"""``start`` and ``rollback``: output and exit status."""
 
 from __future__ import annotations
 
@@ -194,19 +194,3 @@ async def test_rollback_takes_the_keys_of_its_input(shell: Shell, harness: Harne
     )
     assert result.exit_code == 0, result.output + result.stderr
     assert harness.state.provisioned["1"]["RequestedProvisionedConcurrentExecutions"] == 3
-
-
-async def test_plan_exits_with_1_if_the_release_would_be_rejected(
-    shell: Shell, harness: Harness, package: str
-) -> None:
-    result = await shell("plan", harness.function, "--s3", package)
-    assert result.exit_code == 0
-    assert f"  1. Put {package} into $LATEST\n" in result.stdout
-    assert "takes 5 min at least" in result.stdout
-    result = await shell("plan", harness.function, "--s3", package, "--alarm", "typo")
-    assert result.exit_code == 1
-    assert "✗ guards.alarms: there is no alarm typo" in result.stdout
-    assert (
-        json.loads((await shell("plan", harness.function, "--latest", "--json")).stdout)["at_least"]
-        == "PT5M"
-    )

@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from workflows.client import ReleaseClient, client, control, watch
+from workflows.client import ReleaseClient, client, control, plan, watch
 from workflows.temporal.plugin import LambdaReleases
 
 
@@ -22,6 +22,6 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Timeouts of a second for workers that do not exist."""
     monkeypatch.setattr(control, "_UPDATE_TIMEOUT", client.timedelta(seconds=1))
     monkeypatch.setattr(client, "_QUERY_TIMEOUT", client.timedelta(seconds=1))
-    monkeypatch.setattr(client, "_PLAN_TIMEOUT", client.timedelta(seconds=1))
+    monkeypatch.setattr(plan, "WORKER_TIMEOUT", client.timedelta(seconds=1))
     monkeypatch.setattr(watch, "_RESPONSE_SECONDS", 1.0)
     monkeypatch.setattr(watch, "_POLL_SECONDS", 0.5)

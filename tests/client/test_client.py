@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ async def test_release_handle_returns_the_final_status(
     releases: ReleaseClient, harness: Harness
 ) -> None:
     handle = await releases.start(make_request(harness), task_queue=harness.queue)
-    assert handle.id.startswith(f"release/{harness.function}:live/")
+    assert handle.id.startswith(f"release:{harness.function}:live:")
     assert (await handle.result()).phase == "succeeded"
     assert harness.aws.routing(harness.function) == ("3", {})
 
@@ -102,7 +103,7 @@ async def test_control_is_refused_where_no_release_is_running(
 async def test_control_without_a_worker_times_out_and_may_still_take_effect(
     releases: ReleaseClient,
 ) -> None:
-    rollout_id = f"{HERE}/found-{next(NUMBERS)}:live"
+    rollout_id = f"{HERE}:found-{next(NUMBERS)}:live"
     await create_unserved_rollout(releases, rollout_id)
     with pytest.raises(NoWorker, match="pause may still take effect"):
         await releases.pause(rollout_id, by="ana")
@@ -202,9 +203,28 @@ async def test_plan_of_input_that_the_worker_rejects_is_refused(
 
 
 @pytest.mark.usefixtures("short_timeouts")
-async def test_plan_without_a_worker_times_out(releases: ReleaseClient, harness: Harness) -> None:
-    with pytest.raises(NoWorker, match="no worker on unserved"):
+async def test_plan_without_a_worker_names_the_queue_and_is_ended(
+    releases: ReleaseClient, harness: Harness
+) -> None:
+    silent = r"no worker of task queue unserved has taken the plan .* RELEASES_TASK_QUEUE=unserved"
+    with pytest.raises(NoWorker, match=silent):
         await releases.plan(make_request(harness), task_queue="unserved")
+    query = "WorkflowType = 'Plan' AND TaskQueue = 'unserved' AND ExecutionStatus = 'Terminated'"
+
+    async def is_listed() -> bool:
+        return (await releases.temporal.count_workflows(query)).count == 1
+
+    await harness.wait_until(is_listed)
+
+
+async def test_plan_that_a_worker_does_not_finish_says_so(
+    releases: ReleaseClient, harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.client.plan.WORKER_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr("workflows.client.plan._PLAN_TIMEOUT", timedelta(seconds=2))
+    harness.aws.hold("get_function")
+    with pytest.raises(NoWorker, match=r"has finished the plan within 2 s.*releases doctor"):
+        await releases.plan(make_request(harness), task_queue=harness.queue)
 
 
 async def test_give_up_and_resolve_are_refused_where_nothing_waits_for_them(

@@ -3,6 +3,7 @@
 Reading order:
 
 - :mod:`~workflows.cli.app`: the application: connection, output, errors, exit statuses
+- :mod:`~workflows.cli.output`: the format of the output: text or JSON
 - :mod:`~workflows.cli.start`: ``start``, ``rollback``
 - :mod:`~workflows.cli.plan`: ``plan``
 - :mod:`~workflows.cli.flags`: the flags of a release

@@ -10,6 +10,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.run_reader`: reads runs and their endings from Temporal
 - :mod:`~workflows.client.unbegun_release`: a release that waits for a worker
 - :mod:`~workflows.client.release_search`: finds the release that a name means now
+- :mod:`~workflows.client.plan`: has a worker plan a release
 - :mod:`~workflows.client.queue_outage`: why no worker takes a release
 - :mod:`~workflows.client.release_start`: starts ``Release`` and ``Rollback``
 - :mod:`~workflows.client.control`: sends a control, such as an abort, to a running release

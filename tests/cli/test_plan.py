@@ -1,0 +1,37 @@
+"""``plan``: output and exit status."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from tests.cli.shell import Shell
+from tests.harness import Harness
+
+
+async def test_plan_exits_with_1_if_the_release_would_be_rejected(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    result = await shell("plan", harness.function, "--s3", package)
+    assert result.exit_code == 0
+    assert f"  1. Put {package} into $LATEST\n" in result.stdout
+    assert "takes 5 min at least" in result.stdout
+    result = await shell("plan", harness.function, "--s3", package, "--alarm", "typo")
+    assert result.exit_code == 1
+    assert "✗ guards.alarms: there is no alarm typo" in result.stdout
+    assert (
+        json.loads((await shell("plan", harness.function, "--latest", "--json")).stdout)["at_least"]
+        == "PT5M"
+    )
+
+
+async def test_plan_without_a_worker_exits_with_3_and_what_to_type(
+    shell: Shell, harness: Harness, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.client.plan.WORKER_TIMEOUT", timedelta(seconds=1))
+    result = await shell("plan", harness.function, "--s3", package, "--task-queue", "nobody")
+    assert result.exit_code == 3
+    assert "no worker of task queue nobody has taken the plan within 1 s" in result.stderr
+    assert "RELEASES_TASK_QUEUE=nobody python worker.py" in result.stderr
