@@ -55,7 +55,7 @@ async def create_unserved_rollout(
 
     Returns once visibility lists it so.
     """
-    function, alias = rollout_id.rsplit("/", 1)[-1].split(":")
+    function, alias = rollout_id.replace("/", ":").split(":")[-2:]
     found = [
         SearchAttributePair(search_attributes.FUNCTION, function),
         SearchAttributePair(search_attributes.ALIAS, alias),

@@ -84,7 +84,7 @@ async def test_function_in_two_places_is_ambiguous_and_both_are_named(
     [
         "arn:aws:lambda:us-east-1:222222222222:function:{}",
         "222222222222:function:{}",
-        THERE + "/{}:live",
+        THERE + ":{}:live",
     ],
 )
 async def test_arn_or_id_selects_one_of_two_places(releases: ReleaseClient, named: str) -> None:
