@@ -15,6 +15,7 @@ from rich.console import Console
 from temporalio.runtime import Runtime, TelemetryConfig
 
 from activities.product_version import read_product_version
+from workflows.cli.output import add_output_option
 from workflows.client.client import TASK_QUEUE, ReleaseClient
 from workflows.client.errors import BadRequest, NoWorker, Refused, ReleaseClientError, Unreachable
 from workflows.client.runs import RunEnding, RunOutcome
@@ -92,7 +93,6 @@ TaskQueueOption = Annotated[
         help="The queue of the worker for the function's account and region.",
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ByOption = Annotated[
     str,
     typer.Option(
@@ -162,9 +162,11 @@ def make_stderr_console() -> Console:
 def make_command(work: Callable[_P, Coroutine[Any, Any, ExitStatus | None]]) -> Callable[_P, None]:
     """Make a command of an async function, which returns the exit status.
 
-    Errors of the client are printed, one line each problem.
+    Errors of the client are printed, one line each problem. One with a parameter ``json`` gets
+    ``-o``.
     """
 
+    @add_output_option
     @functools.wraps(work)
     def run(*args: _P.args, **flags: _P.kwargs) -> None:
         try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
-from json import dumps
 from typing import Annotated
 
 import typer
@@ -14,22 +12,15 @@ from activities.check_result import CheckResult, CheckState
 from workflows.cli.app import (
     DEFAULT_QUEUE,
     ExitStatus,
-    JsonOption,
     TaskQueueOption,
     connect,
     make_stdout_console,
 )
+from workflows.cli.output import JsonOption, print_json
 from workflows.cli.styles import BAD, CHECKS, DIM
 from workflows.client.doctor import TEMPORAL_CHECK, Doctor, describe_unreachable
 from workflows.client.errors import Unreachable
 from workflows.client.lookup import parse_target
-
-
-class OutputFormat(StrEnum):
-    """The ways to print what was found."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 async def doctor(
@@ -39,9 +30,6 @@ async def doctor(
     ] = None,
     *,
     task_queue: TaskQueueOption = DEFAULT_QUEUE,
-    output: Annotated[
-        OutputFormat, typer.Option("--output", "-o", help="text or json.", metavar="FORMAT")
-    ] = OutputFormat.TEXT,
     json: JsonOption = False,
 ) -> ExitStatus:
     """Check everything that a release depends on, and say what to do about it; changes nothing.
@@ -63,8 +51,8 @@ async def doctor(
         findings = [describe_unreachable(error)]
     else:
         findings = await Doctor(client, task_queue=task_queue).examine(wanted)
-    if json or output is OutputFormat.JSON:
-        typer.echo(dumps([finding.model_dump(mode="json") for finding in findings], indent=2))
+    if json:
+        print_json(findings, list[CheckResult])
     else:
         console = make_stdout_console()
         for finding in findings:

@@ -8,20 +8,18 @@ from typing import Annotated
 
 import typer
 import yaml
-from pydantic import TypeAdapter
 
 from workflows.cli.app import (
     ExitStatus,
-    JsonOption,
     TargetArgument,
     connect,
     make_stdout_console,
 )
 from workflows.cli.explanation_page import render_explanation
+from workflows.cli.output import JsonOption, print_json
 from workflows.cli.release_file import parse_input
 from workflows.cli.tables import make_rejudgements_table
 from workflows.client.errors import BadRequest
-from workflows.client.explanation import Explanation
 from workflows.client.rejudge import Rejudgement, summarize
 from workflows.domain.rules import Rules
 
@@ -51,7 +49,7 @@ async def explain(
     """
     explanation = await (await connect()).explain(target, run_id=run)
     if json:
-        typer.echo(TypeAdapter(Explanation).dump_json(explanation, indent=2).decode())
+        print_json(explanation)
     else:
         make_stdout_console().print(render_explanation(explanation))
     return ExitStatus.SUCCEEDED
@@ -92,7 +90,7 @@ async def rejudge(
         raise BadRequest(["--policy: name what is judged: limits, not_worse or both"])
     rejudgements = await (await connect()).rejudge(target, rules, limit=limit)
     if json:
-        typer.echo(TypeAdapter(list[Rejudgement]).dump_json(rejudgements, indent=2).decode())
+        print_json(rejudgements, list[Rejudgement])
         return ExitStatus.SUCCEEDED
     console = make_stdout_console()
     console.print(make_rejudgements_table(rejudgements))

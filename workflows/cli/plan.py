@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
-from workflows.cli.app import ExitStatus, JsonOption, connect, make_stdout_console
+from workflows.cli.app import ExitStatus, connect, make_stdout_console
 from workflows.cli.flags import Flags, expand_flags
+from workflows.cli.output import JsonOption, print_json
 from workflows.cli.render import render_plan
 from workflows.cli.start import OptionalTargetArgument, build_request
 
@@ -25,7 +24,7 @@ async def plan(
     request = build_request(flags, target)
     planned = await (await connect()).plan(request, task_queue=flags.task_queue)
     if json:
-        typer.echo(planned.model_dump_json(indent=2))
+        print_json(planned)
     else:
         make_stdout_console().print(render_plan(planned, request))
     return ExitStatus.NOT_RELEASED if planned.refusals else ExitStatus.SUCCEEDED

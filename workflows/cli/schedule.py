@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from json import dumps, loads
+from json import loads
 from typing import Annotated, Any, Final
 
 import typer
 
 from workflows.cli.app import (
-    JsonOption,
     ReasonOption,
     connect,
     get_user_name,
@@ -16,12 +15,14 @@ from workflows.cli.app import (
     make_stdout_console,
 )
 from workflows.cli.flags import Flags, expand_flags
+from workflows.cli.output import JsonOption, print_json
 from workflows.cli.release_file import parse_input
 from workflows.cli.render import render_outlook
 from workflows.cli.start import OptionalTargetArgument, build_request, upload_artifact
 from workflows.cli.tables import make_schedules_table
 from workflows.client.errors import BadRequest
 from workflows.client.schedule_times import ScheduleTimes
+from workflows.client.schedules import ScheduleStatus
 
 _PANEL: Final = "When"
 
@@ -135,7 +136,7 @@ async def list_(*, json: JsonOption = False) -> None:
     """List the schedules of releases: next times, last outcome, why it is paused."""
     schedules = await (await connect()).schedules.list()
     if json:
-        typer.echo(dumps([schedule.model_dump(mode="json") for schedule in schedules], indent=2))
+        print_json(schedules, list[ScheduleStatus])
     elif schedules:
         make_stdout_console().print(make_schedules_table(schedules))
     else:

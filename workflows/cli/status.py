@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime
-from json import dumps
 from typing import Annotated
 
 import typer
 
 from workflows.cli.app import (
     ExitStatus,
-    JsonOption,
     TargetArgument,
     connect,
     make_stderr_console,
     make_stdout_console,
 )
 from workflows.cli.notes import print_pending
+from workflows.cli.output import JsonOption, print_json
 from workflows.cli.render import render_ending, render_status
 from workflows.cli.tables import make_history_table, make_running_table
 from workflows.client import ReleaseClient
@@ -68,7 +67,7 @@ async def history(
     """
     runs = await (await connect()).history(target, limit=limit)
     if json:
-        _print_json(runs)
+        print_json(runs, list[Run])
     else:
         make_stdout_console().print(make_history_table(runs, now=datetime.now(UTC)))
 
@@ -86,7 +85,7 @@ async def _print_release(releases: ReleaseClient, target: str, *, json: bool) ->
         run = await releases.describe(target)
     await print_pending(releases, target, shown_id=run.id if run else "")
     if json:
-        typer.echo(status.model_dump_json(indent=2))
+        print_json(status)
         return exit_status
     console = make_stdout_console()
     console.print(render_status(status, run.strategy if run else None, now=datetime.now(UTC)))
@@ -98,13 +97,9 @@ async def _print_release(releases: ReleaseClient, target: str, *, json: bool) ->
 async def _print_running(releases: ReleaseClient, *, json: bool) -> ExitStatus:
     runs = await releases.running()
     if json:
-        _print_json(runs)
+        print_json(runs, list[Run])
     elif runs:
         make_stdout_console().print(make_running_table(runs, now=datetime.now(UTC)))
     else:
         make_stdout_console().print("Nothing is being released.")
     return ExitStatus.SUCCEEDED
-
-
-def _print_json(runs: list[Run]) -> None:
-    typer.echo(dumps([run.model_dump(mode="json") for run in runs], indent=2))
