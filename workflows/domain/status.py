@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Any, Final, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from workflows.domain.assessment import Verdict
 from workflows.domain.target import Target
@@ -84,14 +85,44 @@ class InputProblem(BaseModel):
     problem: str
 
 
+_UNKNOWN_FUNCTION: Final = "(unknown)"
+
+
+def _read_target(value: object, validate: ValidatorFunctionWrapHandler) -> Target:
+    """Read a target; that of a request which named none, too."""
+    members = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    if members.get("function") == _UNKNOWN_FUNCTION:
+        return _make_unknown_target()
+    target: Target = validate(value)
+    return target
+
+
+def _make_unknown_target() -> Target:
+    # Not validated: it is no function's name, so that no function can be taken for it.
+    return Target.model_construct(function=_UNKNOWN_FUNCTION, alias="live")
+
+
+class SkippedSteps(BaseModel):
+    """Steps that a person skipped: from which one on, counted from 1, and who promoted."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    first: int
+    by: str
+
+
 class ReleaseStatus(BaseModel):
     """A release at one moment.
 
+    - ``target``: of the function ``(unknown)`` where it was rejected for naming none.
     - ``account`` and ``region``: where the function is, once that is known.
     - ``step``: how many of the ``steps`` are done.
     - ``ends_at``: when the current wait ends; None where it has no end.
     - ``analysis``: only where metrics are assessed.
     - ``hotfix``: only where the release is one.
+    - ``skipped``: only where a person promoted before the last step was over.
+    - ``stopped_step``: only where it is rolled back: the step in which it was stopped, from 1; one
+      more than there are in the promotion and after it.
     - ``notes``: what a person should know, and what does not stop the release.
     - ``rollout``: the id of the ``Rollout``, where ``Release`` or ``Rollback`` says it.
     - ``problems``: only where it was rejected for what was requested.
@@ -101,7 +132,7 @@ class ReleaseStatus(BaseModel):
 
     phase: Phase = Phase.PREPARING
     note: str = ""
-    target: Target
+    target: Annotated[Target, WrapValidator(_read_target)]
     account: str | None = Field(default=None, exclude_if=lambda value: value is None)
     region: str | None = Field(default=None, exclude_if=lambda value: value is None)
     stable: str | None = None
@@ -113,6 +144,18 @@ class ReleaseStatus(BaseModel):
     ends_at: datetime | None = None
     analysis: AnalysisStatus | None = Field(default=None, exclude_if=lambda value: value is None)
     hotfix: bool = Field(default=False, exclude_if=lambda value: not value)
+    skipped: SkippedSteps | None = Field(default=None, exclude_if=lambda value: value is None)
+    stopped_step: int | None = Field(default=None, exclude_if=lambda value: value is None)
     notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     rollout: str | None = Field(default=None, exclude_if=lambda value: value is None)
     problems: tuple[InputProblem, ...] = Field(default=(), exclude_if=lambda value: not value)
+
+    @classmethod
+    def rejected(cls, note: str, target: Target | None, problems: tuple[InputProblem, ...]) -> Self:
+        """Return the status of a request that was rejected before it was understood."""
+        return cls.model_construct(
+            phase=Phase.REJECTED,
+            note=note,
+            target=target or _make_unknown_target(),
+            problems=problems,
+        )
