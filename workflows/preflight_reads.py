@@ -44,8 +44,12 @@ class ReleaseRejected(Exception):
     """A release must not start, for each of these reasons: nothing has been touched."""
 
     def __str__(self) -> str:
-        # AWS's answers stand in some reasons, and a failure must stay readable.
-        return "; ".join(str(reason)[:_REASON_LENGTH] for reason in self.args)
+        return "; ".join(self.reasons)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The reasons, each cut: AWS's answers stand in some, and a failure must stay readable."""
+        return tuple(str(reason)[:_REASON_LENGTH] for reason in self.args)
 
 
 class ReleaseBusy(ReleaseRejected):

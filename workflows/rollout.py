@@ -25,6 +25,7 @@ from workflows.carried_state import CarriedState, UndoState
 from workflows.continuation import ContinueRun
 from workflows.control_handlers import ControlHandlers
 from workflows.controls import Controls, ReleaseStopped
+from workflows.domain.rejection import split_reasons
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.foreign_routing import ForeignChange, describe_foreign
@@ -251,7 +252,10 @@ class ReleaseRun:
     def _reject(self, rejected: ReleaseRejected) -> ApplicationError:
         reason = str(rejected)
         self._progress.report(Phase.REJECTED, f"Rejected: {reason}")
-        details = [self._progress.status, *([BUSY] if isinstance(rejected, ReleaseBusy) else [])]
+        status = self._progress.status.model_copy(
+            update={"problems": split_reasons(rejected.reasons)}
+        )
+        details = [status, *([BUSY] if isinstance(rejected, ReleaseBusy) else [])]
         return ApplicationError(reason, *details, type="ReleaseRejected", non_retryable=True)
 
     def _fail(self, reason: str) -> ApplicationError:

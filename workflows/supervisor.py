@@ -27,6 +27,7 @@ from workflows.continuation import ContinueRun
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.alias_history import RunKind
 from workflows.domain.journal import Journal
+from workflows.domain.rejection import split_reasons
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Analysis, Approval, Bake
 from workflows.domain.target import Place
@@ -78,7 +79,7 @@ class Supervisor:
         try:
             place = place_of(await locate(request.target), request.target)
         except ReleaseRejected as error:
-            raise self._reject(str(error)) from None
+            raise self._reject(error) from None
         workflow.set_current_details(
             f"**{request.summary}**\n\n{request.reason}\n\nAccount {place.account}, {place.region}."
         )
@@ -90,7 +91,7 @@ class Supervisor:
             try:
                 rollout = await self._start_after_watch(place, lock)
             except ReleaseRejected as error:
-                return skip_or_raise(self._reject(str(error)))
+                return skip_or_raise(self._reject(error))
         if _is_long(request):
             IDLE_WORKFLOWS.mark_idle(workflow.info().run_id)
         try:
@@ -239,8 +240,12 @@ class Supervisor:
         cancelled = workflow.cancellation_reason() is not None
         return asyncio.CancelledError(reason) if cancelled else failure
 
-    def _reject(self, reason: str) -> ApplicationError:
-        return self._failure(Phase.REJECTED, reason, "ReleaseRejected")
+    def _reject(self, rejected: ReleaseRejected) -> ApplicationError:
+        reason = str(rejected)
+        status = self._status(Phase.REJECTED, reason, None)
+        status = status.model_copy(update={"problems": split_reasons(rejected.reasons)})
+        self._report_end(Phase.REJECTED)
+        return ApplicationError(reason, status, type="ReleaseRejected", non_retryable=True)
 
     def _failure(
         self, phase: Phase, reason: str, failure_type: str, journal: Journal | None = None

@@ -42,7 +42,10 @@ def check_refusal(
         return
     assert model is not None, text[:300]
     assert len(details) == 1, f"no list of problems: {text[:300]}"
-    problems: list[dict[str, str]] = details[0]
+    # A rejection has them in its status, a refusal of anything else as they are.
+    status = details[0] if isinstance(details[0], dict) else None
+    problems: list[dict[str, str]] = status["problems"] if status else details[0]
+    assert status is None or status["phase"] == "rejected"
     assert problems, "no problem at all"
     schema, typed = _schema(model), _typed(data)
     for problem in problems:

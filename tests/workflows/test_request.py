@@ -12,6 +12,8 @@ from temporalio.client import ActivityFailureError, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 
 from tests.harness import ALL_AT_ONCE, Ending, Harness, read_ending
+from workflows.domain.rejection import read_problems
+from workflows.domain.status import ReleaseStatus
 
 _numbers = itertools.count(1)
 
@@ -311,9 +313,38 @@ async def test_problems_are_in_the_details_of_the_failure(harness: Harness) -> N
         await handle.result()
     cause = failure.value.__cause__
     assert isinstance(cause, ApplicationError)
-    assert cause.details[0] == [
-        {"field": "target.function", "problem": "Input should be a valid string"}
-    ]
+    status = ReleaseStatus.model_validate(cause.details[0])
+    assert status.phase == "rejected"
+    assert status.problems == read_problems(cause.details)
+    [problem] = status.problems
+    assert problem.field == "target.function"
+    assert "string" in problem.problem or "text" in problem.problem
+
+
+@pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout", "Plan"])
+async def test_malformed_input_is_rejected_with_a_status(harness: Harness, workflow: str) -> None:
+    end = await expect_rejection(harness, workflow, harness.request(colour="blue"))
+    assert end.status is not None
+    assert (end.status.phase, end.status.target.function) == ("rejected", harness.function)
+    assert [problem.field for problem in end.status.problems] == ["colour"]
+
+
+@pytest.mark.parametrize("inputs", [(), (GOOD, GOOD), ("checkout",), (None,)])
+async def test_wrong_number_or_type_of_inputs_is_rejected_with_a_status(
+    harness: Harness, inputs: tuple[Any, ...]
+) -> None:
+    end = await expect_rejection(harness, "Release", *inputs)
+    assert end.status is not None
+    assert end.status.target.function == "(unknown)"
+    assert [problem.field for problem in end.status.problems] == ["(input)"]
+
+
+async def test_missing_function_is_rejected_with_its_field(harness: Harness) -> None:
+    handle = await harness.start("Release", {**GOOD, "target": {"function": "nosuch"}})
+    end = await read_ending(handle)
+    assert end.kind == "ReleaseRejected"
+    assert end.status is not None
+    assert [problem.field for problem in end.status.problems] == ["target.function"]
 
 
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])

@@ -20,6 +20,8 @@ from activities.configuration import ConfigurationChange
 from workflows.cli.flags import Flags
 from workflows.client.errors import BadRequest
 from workflows.client.lookup import parse_target
+from workflows.domain.rejection import WHOLE_INPUT, read_problems
+from workflows.domain.status import InputProblem
 from workflows.temporal.payloads import StrictPayloadConverter
 
 _Input = TypeVar("_Input")
@@ -90,17 +92,17 @@ def parse_input(document: object, model: type[_Input]) -> _Input:
     try:
         [value] = converter.from_payloads(converter.to_payloads([document]), [model])
     except ApplicationError as error:
-        found = cast("Sequence[Mapping[str, str]]", error.details[0] if error.details else ())
+        found = read_problems(error.details)
         raise BadRequest(
             [_format_problem(problem) for problem in found] or [error.message]
         ) from None
     return cast("_Input", value)
 
 
-def _format_problem(problem: Mapping[str, str]) -> str:
-    if problem["field"] == "(input)":
-        return problem["problem"]
-    return f"{problem['field']}: {problem['problem']}"
+def _format_problem(problem: InputProblem) -> str:
+    if problem.field == WHOLE_INPUT:
+        return problem.problem
+    return f"{problem.field}: {problem.problem}"
 
 
 def _read_file(file: Path) -> Document:

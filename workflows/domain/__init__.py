@@ -19,7 +19,8 @@ A release:
 - :mod:`~workflows.domain.hook_answer`: what a hook answers
 - :mod:`~workflows.domain.journal`: what a rollback has to put back
 - :mod:`~workflows.domain.latest_content`: what ``$LATEST`` held before
-- :mod:`~workflows.domain.status`: the status of a release
+- :mod:`~workflows.domain.status`: the status of a release; :mod:`~workflows.domain.rejection` are
+  the problems of one that was rejected
 
 The assessment of a candidate (``docs/judgement.md`` describes the method and its limits):
 

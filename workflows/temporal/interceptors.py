@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from temporalio import activity, workflow
-from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -24,6 +23,7 @@ from temporalio.worker import (
 
 from activities.limits.priority import HIGHEST_PRIORITY_KEY, ROLLBACK_ANNOUNCEMENTS
 from workflows.domain.inputs import Input
+from workflows.temporal.input_problems import make_count_failure
 
 
 class InputCountChecker(Interceptor):
@@ -87,9 +87,7 @@ def _check_input_count(
     parameters = inspect.signature(function).parameters
     if len(args) != len(parameters):
         needed = "exactly one input is needed" if parameters else "no input is taken"
-        raise ApplicationError(
-            f"{name}: {needed}, {len(args)} were given", type=failure_type, non_retryable=True
-        ) from None
+        raise make_count_failure(f"{name}: {needed}, {len(args)} were given", failure_type)
 
 
 class RollbackAnnouncer(Interceptor):

@@ -112,7 +112,9 @@ class _StrictJsonConverter(PydanticJSONPlainPayloadConverter):
                 payload.data, by_alias=True, by_name=False
             )
         except ValidationError as error:
-            failure = make_failure(model, list_problems(error, payload.data))
+            failure = make_failure(
+                model, list_problems(error, payload.data, type_hint), payload.data
+            )
         return _read_recorded(payload, type_hint, failure)
 
 
