@@ -78,10 +78,14 @@ def _make_problem(error: ErrorDetails, document: object, schema: InputSchema) ->
         path.append(str(error.get("ctx", {}).get("discriminator")).strip("'"))
     elif error["type"] == "value_error":
         name, _, rest = text.partition(": ")
-        if rest and schema.has_place((*error["loc"], *name.split(".")), document):
+        if rest and schema.has_place((*error["loc"], *_parse_path(name)), document):
             path.append(name)
             text = rest
     return {"field": ".".join(path) or WHOLE_INPUT, "problem": text}
+
+
+def _parse_path(path: str) -> list[int | str]:
+    return [int(part) if part.isdecimal() else part for part in path.split(".")]
 
 
 def _parse_document(data: bytes) -> object:
