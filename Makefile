@@ -37,8 +37,8 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 demo: install ## Run a good and a broken release on a local Temporal and a local Lambda
 	$(BIN)/python -m deploy.local demo
 
-up: install ## Run Temporal with its Web UI, a local Lambda, a worker and a sample until Ctrl-C
-	$(BIN)/python -m deploy.local up
+up: install ## Run Temporal, its Web UI, a local Lambda, a worker, a sample until Ctrl-C; KEEP=1 goes on
+	$(BIN)/python -m deploy.local up $(if $(filter-out 0,$(KEEP)),--keep)
 
 test: install ## Run the tests
 	$(BIN)/python -m pytest $(TESTS)

@@ -11,6 +11,7 @@ In reading order:
     ports                 the ports they listen on
     processes             child processes that are always stopped and waited for
     parent_death_signal   ends a child process when its parent ends
+    local_worker          the worker, which may be killed and started again
     emulator              the local Lambda as an async context manager
     awslambda/            the local Lambda itself, and what of it is emulated by whom
     sample                a function, two packages to release, and an alarm

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
-from dataclasses import dataclass, fields
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from deploy.local.processes import ProcessError
@@ -13,6 +15,7 @@ _NAMES: Final = {
     "temporal": ("Temporal", "RELEASES_LOCAL_TEMPORAL_PORT"),
     "ui": ("Temporal's Web UI", "RELEASES_LOCAL_UI_PORT"),
     "awslambda": ("the local Lambda", "RELEASES_LOCAL_LAMBDA_PORT"),
+    "http": ("Temporal's HTTP API", "RELEASES_LOCAL_HTTP_PORT"),
 }
 
 
@@ -23,26 +26,28 @@ class Ports:
     temporal: int = 7233
     ui: int = 8233
     awslambda: int = 4566
+    http: int = 7243
 
-    @classmethod
-    def from_environment(cls) -> Ports:
-        """Read the variables RELEASES_LOCAL_{TEMPORAL,UI,LAMBDA}_PORT.
+    def with_environment(self) -> Ports:
+        """Return these ports with those of RELEASES_LOCAL_{TEMPORAL,UI,LAMBDA,HTTP}_PORT.
 
-        An absent or empty variable leaves the default. Raises
+        An absent or empty variable leaves the port. Raises
         :class:`~deploy.local.processes.ProcessError` for one that is not a number.
         """
         chosen = {}
-        for field in fields(cls):
+        for field in fields(self):
             variable = _NAMES[field.name][1]
             given = os.environ.get(variable)
-            if given is not None and not given.isdigit():
+            if not given:
+                continue
+            if not given.isdigit():
                 raise ProcessError(f"{variable} is {given!r}: it must be a port number")
-            chosen[field.name] = int(given) if given else getattr(cls, field.name)
-        return cls(**chosen)
+            chosen[field.name] = int(given)
+        return replace(self, **chosen)
 
     @classmethod
     def any_free(cls) -> Ports:
-        """Choose ports that are free at the moment, for tests."""
+        """Choose ports that are free at the moment, for the demo and tests."""
         sockets = [socket.create_server(("127.0.0.1", 0)) for _ in fields(cls)]
         chosen = [one.getsockname()[1] for one in sockets]
         for one in sockets:
@@ -50,19 +55,20 @@ class Ports:
         return cls(*chosen)
 
     def check_free(self) -> None:
-        """Check that all ports are free.
+        """Check that all ports are free, and no two the same.
 
-        Raises :class:`~deploy.local.processes.ProcessError` for the first one that is in use. The
-        message names the variable and the option that choose another.
+        Raises :class:`~deploy.local.processes.ProcessError` for the first one that cannot be used.
+        The message names the variable and the option that choose another.
         """
-        for field in fields(self):
-            port, (process, variable) = getattr(self, field.name), _NAMES[field.name]
-            try:
-                socket.create_server(("127.0.0.1", port)).close()
-            except OSError as problem:
-                option = variable.removeprefix("RELEASES_LOCAL_").lower().replace("_", "-")
-                raise ProcessError(
-                    f"port {port} for {process} cannot be used "
-                    f"({os.strerror(problem.errno or 0)}): "
-                    f"set {variable} or --{option} to another port"
-                ) from None
+        with ExitStack() as taken:
+            for field in fields(self):
+                port, (process, variable) = getattr(self, field.name), _NAMES[field.name]
+                try:
+                    taken.enter_context(socket.create_server(("127.0.0.1", port)))
+                except (OSError, OverflowError) as problem:
+                    number = problem.errno if isinstance(problem, OSError) else errno.EINVAL
+                    option = variable.removeprefix("RELEASES_LOCAL_").lower().replace("_", "-")
+                    raise ProcessError(
+                        f"port {port} for {process} cannot be used ({os.strerror(number or 0)}): "
+                        f"set {variable} or --{option} to another port"
+                    ) from None

@@ -8,12 +8,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 _PARENT_DEATH_SIGNAL: Final = Path(__file__).with_name("parent_death_signal.py")
+
+_T = TypeVar("_T")
+
+_START_TIMEOUT: Final = 60.0
+"""Seconds until a process must be ready. Temporal needs about one, the worker a few."""
+
+_POLL_SECONDS: Final = 0.05
 
 _TAIL_BYTES: Final = 10_000
 """How much of a log's end an error message may quote from."""
@@ -111,6 +119,30 @@ class Process:
         if self.popen.stdout is not None:
             self.popen.stdout.close()
         self.output.close()
+
+    def describe_exit(self) -> str:
+        """``the worker (pid 7) was ended by SIGKILL``, once it has exited."""
+        status = self.popen.returncode
+        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited ({status})"
+        return f"{self.name} (pid {self.pid}) {how}"
+
+    async def wait_until_ready(self, probe: Callable[[], Awaitable[_T | None]]) -> _T:
+        """Call ``probe`` until it returns something true, and return that.
+
+        Raises :class:`ProcessError` with the end of the log where the process exits or takes too
+        long.
+        """
+        deadline = time.monotonic() + _START_TIMEOUT
+        while time.monotonic() < deadline:
+            if self.has_exited:
+                problem = "exited while it was starting"
+                break
+            if found := await probe():
+                return found
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            problem = f"is not ready after {_START_TIMEOUT:.0f} s"
+        raise ProcessError(f"{self.name} {problem} ({self.log}):\n{self.read_log_tail()}")
 
     def read_log_tail(self, lines: int = 15) -> str:
         """Read the last lines of the log, for an error message."""

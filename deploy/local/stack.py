@@ -1,4 +1,4 @@
-"""The processes of the local stack: Temporal, the local Lambda and a worker."""
+"""The local stack: Temporal, the local Lambda and a worker, and what they keep."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ import fcntl
 import os
 import shutil
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.limits.sharing import list_pollers
-from deploy.local.emulator import ROOT, LocalLambda
+from deploy.local.emulator import LocalLambda
+from deploy.local.local_worker import LocalWorker
 from deploy.local.ports import Ports
 from deploy.local.processes import Process, ProcessError
-
-_T = TypeVar("_T")
 
 LOW_LATENCY_SETTINGS: Final = (
     *(
@@ -52,15 +49,9 @@ The flushes are half of the server's work for a release. Written data survives t
 server; the last moments may not survive that of the machine.
 """
 
-_TASK_QUEUE: Final = "lambda-releases"
-_START_TIMEOUT: Final = 60.0
-"""Seconds until a process must be ready. Temporal needs about one, the worker a few."""
-
-_POLL_SECONDS: Final = 0.05
 _EXIT_POLL_SECONDS: Final = 0.2
-
-_DRAIN_TIMEOUT: Final = 40.0
-"""Seconds until a stopping worker is killed: more than it gives its own activities."""
+_TEMPORAL_FILES: Final = "temporal.db*"
+_AWS_STATE: Final = "aws"
 
 
 @dataclass(frozen=True)
@@ -69,10 +60,10 @@ class Stack:
 
     ports: Ports
     directory: Path
-    """The directory of the logs and of Temporal's database."""
+    """The directory of the logs, of Temporal's database and of the local AWS."""
     aws: LocalLambda
-    temporal: Client
-    processes: tuple[Process, ...]
+    temporal: Process
+    worker: LocalWorker
 
     @property
     def ui_url(self) -> str:
@@ -80,16 +71,30 @@ class Stack:
         return f"http://127.0.0.1:{self.ports.ui}"
 
     @property
+    def http_url(self) -> str:
+        """The URL of Temporal's HTTP API."""
+        return f"http://127.0.0.1:{self.ports.http}"
+
+    @property
     def address(self) -> str:
         """The address of Temporal, for clients and for its CLI."""
         return f"127.0.0.1:{self.ports.temporal}"
 
-    async def wait_for_exit(self) -> Process:
-        """Wait until a process exits by itself, and return it."""
+    async def wait_for_exit(self, report: Callable[[str], None]) -> Process:
+        """Wait until Temporal or the local Lambda exits by itself, and return it.
+
+        A worker that exits is started again, and ``report`` gets a line that says so: a release
+        goes on with the next worker, whatever ended the last one. Raises
+        :class:`~deploy.local.processes.ProcessError` where the new one does not start.
+        """
         while True:
-            for process in self.processes:
+            for process in (self.temporal, self.aws.process):
                 if process.has_exited:
                     return process
+            if self.worker.process.has_exited:
+                report(f"{self.worker.process.describe_exit()}; it is started again …")
+                await self.worker.start()
+                report(f"the worker serves again: pid {self.worker.process.pid}")
             await asyncio.sleep(_EXIT_POLL_SECONDS)
 
     @classmethod
@@ -99,30 +104,36 @@ class Stack:
     ) -> AsyncIterator[Stack]:
         """Run all processes for the length of the block, and stop them in reverse order.
 
-        They are stopped however the block ends. With ``keep``, Temporal's histories and everything
-        in the local AWS are kept for the next start; without it every start is a new one. Raises
-        :class:`~deploy.local.processes.ProcessError` with the reason, and the end of the log, where
-        a process does not start.
+        They are stopped however the block ends. With ``keep``, it begins with Temporal's histories
+        and everything in the local AWS as the last stack of this directory left them; without it
+        they are removed first. Raises :class:`~deploy.local.processes.ProcessError` with the
+        reason, and the end of the log, where a process does not start.
         """
         ports.check_free()
         async with AsyncExitStack() as stack:
             stack.enter_context(_lock_directory(directory))
-            _remove_old_files(directory, keep=keep)
+            if not keep:
+                _remove_old_files(directory)
             temporal = _start_temporal(ports, directory)
             stack.push_async_callback(temporal.stop)
-            client = await wait_until_ready(temporal, lambda: _connect(ports))
+            client = await temporal.wait_until_ready(lambda: _connect(ports))
             local_lambda = LocalLambda.start(
                 ports.awslambda,
-                state=directory / "aws" if keep else None,
+                state=directory / _AWS_STATE,
                 log=directory / "lambda.log",
                 settle=1.0,
                 provision=2.0,
             )
             aws = await stack.enter_async_context(local_lambda)
-            worker = _start_worker(ports, aws, directory)
+            worker = LocalWorker(client, _build_environment(ports, aws), directory / "worker.log")
             stack.push_async_callback(worker.stop)
-            await wait_until_ready(worker, lambda: list_pollers(client, _TASK_QUEUE))
-            yield cls(ports, directory, aws, client, (temporal, aws.process, worker))
+            await worker.start()
+            yield cls(ports, directory, aws, temporal, worker)
+
+
+def has_kept_state(directory: Path) -> bool:
+    """Whether an earlier stack left histories in this directory."""
+    return any(directory.glob(_TEMPORAL_FILES))
 
 
 @contextmanager
@@ -140,9 +151,10 @@ def _lock_directory(directory: Path) -> Iterator[None]:
         yield
 
 
-def _remove_old_files(directory: Path, *, keep: bool) -> None:
-    for path in () if keep else [*directory.glob("*.log"), *directory.glob("temporal.db*")]:
+def _remove_old_files(directory: Path) -> None:
+    for path in [*directory.glob("*.log"), *directory.glob(_TEMPORAL_FILES)]:
         path.unlink()
+    shutil.rmtree(directory / _AWS_STATE, ignore_errors=True)
 
 
 def _build_environment(ports: Ports, aws: LocalLambda) -> dict[str, str]:
@@ -169,6 +181,7 @@ def _start_temporal(ports: Ports, directory: Path) -> Process:
         "ip": "127.0.0.1",
         "port": ports.temporal,
         "ui-port": ports.ui,
+        "http-port": ports.http,
         "db-filename": directory / "temporal.db",
         "log-level": "error",
     }
@@ -188,38 +201,8 @@ def _start_temporal(ports: Ports, directory: Path) -> Process:
     )
 
 
-def _start_worker(ports: Ports, aws: LocalLambda, directory: Path) -> Process:
-    command = [sys.executable, "worker.py"]
-    return Process.start(
-        "the worker",
-        command,
-        environment=_build_environment(ports, aws),
-        directory=ROOT,
-        log=directory / "worker.log",
-        stop_timeout=_DRAIN_TIMEOUT,
-    )
-
-
 async def _connect(ports: Ports) -> Client | None:
     try:
         return await Client.connect(f"127.0.0.1:{ports.temporal}")
     except (RuntimeError, RPCError):  # raised while the server is starting
         return None
-
-
-async def wait_until_ready(process: Process, probe: Callable[[], Awaitable[_T | None]]) -> _T:
-    """Call ``probe`` until it returns something, and return that.
-
-    Raises ``ProcessError`` with the end of the log where the process exits or takes too long.
-    """
-    deadline = time.monotonic() + _START_TIMEOUT
-    while time.monotonic() < deadline:
-        if process.has_exited:
-            problem = "exited while it was starting"
-            break
-        if found := await probe():
-            return found
-        await asyncio.sleep(_POLL_SECONDS)
-    else:
-        problem = f"is not ready after {_START_TIMEOUT:.0f} s"
-    raise ProcessError(f"{process.name} {problem} ({process.log}):\n{process.read_log_tail()}")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from activities.limits.sharing import list_pollers
 from deploy.local.emulator import ROOT
 from deploy.local.processes import Process, ProcessError
-from deploy.local.stack import LOW_LATENCY_SETTINGS, SQLITE_SETTINGS, wait_until_ready
+from deploy.local.stack import LOW_LATENCY_SETTINGS, SQLITE_SETTINGS
 from tests.bench.services import Services
 
 _UNLIMITED_RATE: Final = "10000"
@@ -59,7 +59,7 @@ class BenchHarness:
         )
         self.processes[name] = process
         self.stack.push_async_callback(process.stop)
-        await wait_until_ready(process, lambda: list_pollers(self.services.client, queue))
+        await process.wait_until_ready(lambda: list_pollers(self.services.client, queue))
         return process
 
     async def start_product_worker(self, name: str = "ours", **environment: str) -> Process:

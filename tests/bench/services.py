@@ -17,7 +17,6 @@ from temporalio.service import RPCError
 from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
 from deploy.local.processes import Process, ProcessError
-from deploy.local.stack import wait_until_ready
 from tests.fake_lambda.account import ACCOUNT
 from workflows.temporal.plugin import LambdaReleases
 
@@ -98,7 +97,7 @@ class Services:
                 "Temporal", start, environment=clean, directory=ROOT, log=directory / "temporal.log"
             )
             stack.push_async_callback(temporal.stop)
-            client = await wait_until_ready(temporal, lambda: _connect(address))
+            client = await temporal.wait_until_ready(lambda: _connect(address))
             http = await stack.enter_async_context(aiohttp.ClientSession())
             environment = {
                 **clean,

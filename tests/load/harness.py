@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError
 from activities.limits.sharing import HEARTBEAT_INTERVAL, REDUCED_SHARE_SECONDS, list_pollers
 from deploy.local.emulator import ROOT
 from deploy.local.processes import Process
-from deploy.local.stack import LOW_LATENCY_SETTINGS, wait_until_ready
+from deploy.local.stack import LOW_LATENCY_SETTINGS
 from tests.bench.services import Services
 from workflows.client import ReleaseClient
 from workflows.domain.status import ReleaseStatus
@@ -106,7 +106,7 @@ class LoadHarness:
         async def new() -> set[str]:
             return await list_pollers(self.ground.client, QUEUE) - known
 
-        await wait_until_ready(process, new)
+        await process.wait_until_ready(new)
         return process
 
     async def workers(self, count: int, **settings: str) -> list[Process]:
