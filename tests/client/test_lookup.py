@@ -70,9 +70,9 @@ async def test_function_in_two_places_is_ambiguous_and_both_are_named(
     name = f"found-{next(NUMBERS)}"
     if closed:  # several runs of a rollout are one place
         for place in (HERE, THERE) * 3:
-            await create_unserved_rollout(releases, f"{place}/{name}:live", closed=True)
+            await create_unserved_rollout(releases, f"{place}:{name}:live", closed=True)
     for place in (HERE, THERE):
-        await create_unserved_rollout(releases, f"{place}/{name}:live", closed=closed)
+        await create_unserved_rollout(releases, f"{place}:{name}:live", closed=closed)
     with pytest.raises(Ambiguous, match="is released in several places") as problem:
         await find_workflow(releases.temporal, name)
     assert f"{HERE}:{name}:live" in str(problem.value)

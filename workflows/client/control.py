@@ -61,7 +61,7 @@ async def send_control(
     if isinstance(found, PendingRelease):
         return await _control_pending(client, found, name, request)
     rollout = await find_rollout(client, found)
-    alias = Run.from_execution(rollout).status.target
+    alias = str(Run.from_execution(rollout).status.target)
     if rollout.close_time:
         outcome = _OUTCOMES.get(Run.from_execution(rollout).status.phase, "was left half-way")
         raise Refused(f"{alias} is not being released now: the last time it {outcome}")
