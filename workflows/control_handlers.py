@@ -6,15 +6,23 @@ request that makes no sense is refused by its validator, before it is recorded, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from temporalio import workflow
+from temporalio.common import RawValue
 
 from workflows.control_requests import (
+    APPROVED_BY_UNKNOWN,
+    DESCRIPTIONS,
+    REASONED_BY_UNKNOWN,
+    RESUMED_BY_UNKNOWN,
     ApproveRequest,
     EndWatchRequest,
     ReasonedRequest,
     ResolveRequest,
     ResumeRequest,
     describe_request,
+    refuse_unknown,
 )
 from workflows.controls import Controls
 from workflows.domain.status import ReleaseStatus
@@ -37,23 +45,19 @@ class ControlHandlers:
         """Return how the release stands."""
         return self._progress.status
 
-    @workflow.update(
-        description='Approve what waits for it: {"by": "ana", "note": "looks good"}',
-    )
-    def approve(self, request: ApproveRequest) -> ReleaseStatus:
+    @workflow.update(description=DESCRIPTIONS["approve"])
+    def approve(self, request: ApproveRequest = APPROVED_BY_UNKNOWN) -> ReleaseStatus:
         """Continue a release that waits for approval."""
         self._controls.approved = True
         self._progress.report(note=describe_request("Approved", request.by, request.note))
         return self._progress.status
 
     @approve.validator
-    def _check_approve(self, request: ApproveRequest) -> None:
+    def _check_approve(self, request: ApproveRequest = APPROVED_BY_UNKNOWN) -> None:
         self._controls.check_approve(self.status())
 
-    @workflow.update(
-        description='Hold at the current weight; guards go on: {"by": "ana", "reason": "p99"}',
-    )
-    def pause(self, request: ReasonedRequest) -> ReleaseStatus:
+    @workflow.update(description=DESCRIPTIONS["pause"])
+    def pause(self, request: ReasonedRequest = REASONED_BY_UNKNOWN) -> ReleaseStatus:
         """Hold a release at its current weight."""
         self._controls.pause()
         note = describe_request("Paused", request.by, request.reason)
@@ -61,68 +65,56 @@ class ControlHandlers:
         return self._progress.status
 
     @pause.validator
-    def _check_pause(self, request: ReasonedRequest) -> None:
+    def _check_pause(self, request: ReasonedRequest = REASONED_BY_UNKNOWN) -> None:
         self._controls.check_pause(self.status())
 
-    @workflow.update(
-        description='Go on after a pause; a bake has as long left as it had: {"by": "ana"}',
-    )
-    def resume(self, request: ResumeRequest) -> ReleaseStatus:
+    @workflow.update(description=DESCRIPTIONS["resume"])
+    def resume(self, request: ResumeRequest = RESUMED_BY_UNKNOWN) -> ReleaseStatus:
         """Continue a paused release."""
         self._controls.release()
         self._progress.report(note=describe_request("Resumed", request.by), paused=False)
         return self._progress.status
 
     @resume.validator
-    def _check_resume(self, request: ResumeRequest) -> None:
+    def _check_resume(self, request: ResumeRequest = RESUMED_BY_UNKNOWN) -> None:
         self._controls.check_resume(self.status())
 
-    @workflow.update(
-        description="Skip what is left, all traffic to the candidate: "
-        '{"by": "ana", "reason": "hotfix"}',
-    )
-    def promote(self, request: ReasonedRequest) -> ReleaseStatus:
+    @workflow.update(description=DESCRIPTIONS["promote"])
+    def promote(self, request: ReasonedRequest = REASONED_BY_UNKNOWN) -> ReleaseStatus:
         """Skip the steps that are left. Hooks and guards are not skipped."""
         self._controls.release()
-        self._controls.promoted = True
+        self._controls.promoted, self._controls.promoted_by = True, request.by
         note = describe_request("Promoted", request.by, request.reason)
         self._progress.report(note=note, paused=False)
         return self._progress.status
 
     @promote.validator
-    def _check_promote(self, request: ReasonedRequest) -> None:
+    def _check_promote(self, request: ReasonedRequest = REASONED_BY_UNKNOWN) -> None:
         self._controls.check_promote(self.status())
 
-    @workflow.update(
-        description='Put the alias back: {"by": "ana", "reason": "wrong build"}',
-    )
-    def abort(self, request: ReasonedRequest) -> ReleaseStatus:
+    @workflow.update(description=DESCRIPTIONS["abort"])
+    def abort(self, request: ReasonedRequest = REASONED_BY_UNKNOWN) -> ReleaseStatus:
         """Stop the release and put everything back."""
         self._controls.stop(describe_request("aborted", request.by, request.reason))
         self._progress.report(note=describe_request("Aborted", request.by, request.reason))
         return self._progress.status
 
     @abort.validator
-    def _check_abort(self, request: ReasonedRequest) -> None:
+    def _check_abort(self, request: ReasonedRequest = REASONED_BY_UNKNOWN) -> None:
         self._controls.check_running(self.status())
 
-    @workflow.update(
-        description='End an undo that cannot succeed: {"by": "ana", "reason": "region is gone"}',
-    )
-    def give_up(self, request: ReasonedRequest) -> ReleaseStatus:
+    @workflow.update(description=DESCRIPTIONS["give_up"])
+    def give_up(self, request: ReasonedRequest = REASONED_BY_UNKNOWN) -> ReleaseStatus:
         """End an undo that does not succeed; what is not back stays as it is."""
         self._controls.given_up = describe_request("given up", request.by, request.reason)
         self._progress.report(note=describe_request("Given up", request.by, request.reason))
         return self._progress.status
 
     @give_up.validator
-    def _check_give_up(self, request: ReasonedRequest) -> None:
+    def _check_give_up(self, request: ReasonedRequest = REASONED_BY_UNKNOWN) -> None:
         self._controls.check_give_up(self.status())
 
-    @workflow.update(
-        description="Choose about routing that another writer has set (adopt, overwrite, leave): "
-        '{"by": "ana", "choice": "overwrite"}',
-    )
+    @workflow.update(description=DESCRIPTIONS["resolve"])
     def resolve(self, request: ResolveRequest) -> ReleaseStatus:
         """Choose what happens with foreign routing; see ``guards.on_foreign``."""
         self._controls.choice = request.choice
@@ -134,10 +126,7 @@ class ControlHandlers:
     def _check_resolve(self, request: ResolveRequest) -> None:
         self._controls.check_resolve(request.choice)
 
-    @workflow.update(
-        description="A newer release ends the watch after promotion: "
-        '{"by": "release-7", "reason": "PR 13"}',
-    )
+    @workflow.update(description=DESCRIPTIONS["end_watch"])
     def end_watch(self, request: EndWatchRequest) -> ReleaseStatus:
         """End the watch after promotion. Alarms are looked at once more."""
         self._controls.release()
@@ -150,3 +139,11 @@ class ControlHandlers:
     @end_watch.validator
     def _check_end_watch(self, request: EndWatchRequest) -> None:
         self._controls.check_end_watch(self.status(), request.version)
+
+    @workflow.update(dynamic=True)
+    def _refuse_unknown(self, name: str, args: Sequence[RawValue]) -> ReleaseStatus:
+        raise refuse_unknown()
+
+    @_refuse_unknown.validator
+    def _check_unknown(self, name: str, args: Sequence[RawValue]) -> None:
+        raise refuse_unknown()

@@ -33,6 +33,7 @@ class ControlsState(BaseModel):
 
     clock: ClockState
     promoted: bool
+    promoted_by: str | None = None
     given_up: str | None
     watch_ended_by: str | None = None
     is_watch: bool = False
@@ -48,6 +49,8 @@ class Controls:
         self.is_held = False
         """Whether it is a guard that has paused the release, and no person."""
         self.promoted = False
+        self.promoted_by: str | None = None
+        """Who skipped the steps that were left, once somebody has."""
         self.approved = False
         self.stop_reason: str | None = None
         """Why the release has to stop, once it has to."""
@@ -69,6 +72,7 @@ class Controls:
         return ControlsState(
             clock=self.clock.state,
             promoted=self.promoted,
+            promoted_by=self.promoted_by,
             given_up=self.given_up,
             watch_ended_by=self.watch_ended_by,
             is_watch=self.is_watch,
@@ -78,6 +82,7 @@ class Controls:
         """Go on where another run of this release stopped."""
         self.clock = ReleaseClock(state.clock)
         self.promoted, self.given_up = state.promoted, state.given_up
+        self.promoted_by = state.promoted_by
         self.watch_ended_by, self.is_watch = state.watch_ended_by, state.is_watch
 
     @property

@@ -19,7 +19,7 @@ from workflows.call import HIGHEST_PRIORITY, CallOptions
 from workflows.domain.assessment import Verdict
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
-from workflows.domain.status import Phase
+from workflows.domain.status import PAUSED, Phase
 from workflows.past_rollouts import VERDICT_MEMO, JournalRequest, find_killed_run
 from workflows.request import ReleaseRequest, RollbackRequest
 
@@ -46,7 +46,7 @@ class PromotedWatch(BaseModel):
 class LastState(BaseModel):
     """How far a killed rollout was.
 
-    - ``phase``: the last one that it reported.
+    - ``phase``: the last one that it reported, or ``paused``.
     - ``watch``: its watch after promotion; None before that.
     - ``is_refused``: the last verdict was against its candidate.
     """
@@ -115,7 +115,7 @@ async def _find_alarm_problem(
 def _is_past_refusal(state: LastState, request: ReleaseRequest | RollbackRequest) -> bool:
     """Whether nothing but a watch was left that could refuse the candidate."""
     if state.watch is not None:
-        return state.phase == Phase.BAKING
+        return state.phase in {Phase.BAKING, PAUSED}
     return state.phase == Phase.PROMOTING and request.hooks.after_traffic is None
 
 

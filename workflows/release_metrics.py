@@ -17,7 +17,7 @@ from temporalio import workflow
 from temporalio.common import MetricCounter, MetricMeter
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from workflows.domain.status import Phase, ReleaseStatus
+from workflows.domain.status import PAUSED, Phase, ReleaseStatus
 from workflows.domain.target import Target
 
 STARTED: Final = "releases_started"
@@ -35,9 +35,6 @@ _DESCRIPTIONS: Final = {
     ROLLBACK_DURATION: "From the verdict on a candidate to the alias being back",
 }
 
-PAUSED: Final = "paused"
-"""The phase of a release while it is paused: people's time, and no machine's."""
-
 _MINUTE: Final = 60.0
 _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
@@ -50,12 +47,15 @@ BUCKETS: Final = {
 """The upper bounds of the histograms, in seconds."""
 
 
-RUNNING_PHASES: Final = tuple(
-    phase.value
-    for phase in Phase
-    if phase not in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.REJECTED}
+RUNNING_PHASES: Final = (
+    *(
+        phase.value
+        for phase in Phase
+        if phase not in {Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.REJECTED}
+    ),
+    PAUSED,
 )
-"""The phases of a release that has not ended."""
+"""The phases of a release that has not ended, as lists show them."""
 
 
 class EndedAs(StrEnum):
@@ -111,20 +111,22 @@ async def count_release(target: Target, release: Awaitable[ReleaseStatus]) -> Re
     try:
         status = await release
     except (asyncio.CancelledError, FailureError) as error:
-        _count_end(meter, _read_failure(error))
+        _count_end(meter, find_failure_outcome(error))
         raise
-    _count_end(meter, _read_end(status))
+    _count_end(meter, find_outcome(status))
     return status
 
 
-def _read_failure(error: BaseException) -> EndedAs:
+def find_failure_outcome(error: BaseException) -> EndedAs:
+    """Return as what a release has ended that failed with this error."""
     if is_cancelled_exception(error):
         return EndedAs.CANCELED
     kind = error.type if isinstance(error, ApplicationError) else None
     return _BY_FAILURE.get(kind or "", EndedAs.ROLLBACK_FAILED)
 
 
-def _read_end(status: ReleaseStatus) -> EndedAs:
+def find_outcome(status: ReleaseStatus) -> EndedAs:
+    """Return as what a release has ended that has this result."""
     if status.phase is Phase.REJECTED:
         return EndedAs.REJECTED
     return EndedAs.SUCCEEDED if status.routing.percent else EndedAs.NOTHING_TO_DO

@@ -18,6 +18,7 @@ from workflows.carried_state import CarriedState, Stage
 from workflows.concurrency_change import ConcurrencyChange
 from workflows.controls import Controls
 from workflows.domain.rollout_id import spell_rollout_id
+from workflows.domain.alias_history import describe_way_back
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase
 from workflows.domain.target import Place
@@ -122,6 +123,20 @@ class ReleaseStory:
             case Stage.CLOSE:
                 await self._close(found, candidate)
 
+    def find_stopped_step(self) -> int | None:
+        """Find the step in which the release stops, from 1; one more after the last one.
+
+        None where no step is under way: before the first, and in a pause between two.
+        """
+        state = self._strategy.state
+        match self.stage:
+            case Stage.BEFORE_TRAFFIC:
+                return None
+            case Stage.STEPS:
+                return state.number if state.is_begun else None
+            case _:
+                return len(self._request.strategy.steps) + 1
+
     # --- before there is a candidate -------------------------------------------------------------
 
     async def _stop_if_reset(self) -> None:
@@ -183,7 +198,7 @@ class ReleaseStory:
             found.rolled_back if found.version is None else (),
             live=self._traffic.journal.stable,
         )
-        self._progress.report(note=f"The candidate is version {candidate}", candidate=candidate)
+        self._progress.report(note=self._describe_candidate(candidate), candidate=candidate)
         if found.version is not None and not self._request.even_if_inactive:
             version, state = found.version, found.version_state
             await wait_until_serving(found.function, version, state, self._report)
@@ -191,6 +206,12 @@ class ReleaseStory:
         # What only the making of a candidate needs is not kept for as long as it bakes.
         self.found = replace(found, findings=None, rolled_back=(), notes=())
         self.candidate = candidate
+
+    def _describe_candidate(self, candidate: str) -> str:
+        if not isinstance(self._request, RollbackRequest):
+            return f"The candidate is version {candidate}"
+        live, is_named = self._traffic.journal.stable, self._request.version is not None
+        return f"Going back to {describe_way_back(candidate, live, is_named=is_named)}"
 
     def _change_concurrency(self, found: PreflightResult) -> ConcurrencyChange:
         return ConcurrencyChange(self._request, found, self._traffic, self._progress)
@@ -223,6 +244,8 @@ class ReleaseStory:
     def _report_promoted(self, candidate: str) -> None:
         steps = len(self._request.strategy.steps)
         self._progress.report(routing=self._traffic.split(candidate, _ALL), step=steps)
+        if self._request.hooks.after_traffic is not None:  # it may take long
+            self._progress.list_traffic()
 
     async def _close(self, found: PreflightResult, candidate: str) -> None:
         """Take away what only the stable version needed, and end with success."""

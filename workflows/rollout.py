@@ -32,6 +32,7 @@ from workflows.foreign_routing import ForeignChange, describe_foreign
 from workflows.past_rollouts import JOURNAL_MEMO, OBJECTION
 from workflows.preflight_reads import ReleaseBusy, ReleaseRejected
 from workflows.progress import Progress
+from workflows.release_log import log_problem
 from workflows.release_metrics import record_rollback
 from workflows.release_story import ReleaseParts, ReleaseStory
 from workflows.request import (
@@ -208,7 +209,10 @@ class ReleaseRun:
         reason = undo.reason
         if self._undo is None:
             note = f"Rolling back: {reason}"
-            self._progress.report(Phase.ROLLING_BACK, note, ends_at=None, paused=False)
+            stopped = self._story.find_stopped_step()
+            self._progress.report(
+                Phase.ROLLING_BACK, note, ends_at=None, paused=False, stopped_step=stopped
+            )
         try:
             leftovers = await shield_from_cancel(self._traffic.put_back(self._undo_events(undo)))
         except ContinueRun:
@@ -241,6 +245,8 @@ class ReleaseRun:
             self._controls.report_problem(cause)
             note = f"Cannot put back yet: {cause}. It is tried until it succeeds ({undo.reason})"
             self._progress.report(note=note)
+            self._progress.list_traffic()  # the alias may be back, and the rest take long
+            log_problem(self._progress.status)
 
         return UndoEvents(
             report_restored,
@@ -251,7 +257,7 @@ class ReleaseRun:
 
     def _reject(self, rejected: ReleaseRejected) -> ApplicationError:
         reason = str(rejected)
-        self._progress.report(Phase.REJECTED, f"Rejected: {reason}")
+        self._progress.report(Phase.REJECTED, f"Rejected: {reason}", paused=False)
         status = self._progress.status.model_copy(
             update={"problems": split_reasons(rejected.reasons)}
         )
@@ -260,8 +266,12 @@ class ReleaseRun:
 
     def _fail(self, reason: str) -> ApplicationError:
         note = f"Not rolled back: {reason}"
-        self._progress.report(Phase.ROLLING_BACK, note, ends_at=None)
+        stopped = self._progress.status.stopped_step or self._story.find_stopped_step()
+        self._progress.report(
+            Phase.ROLLING_BACK, note, ends_at=None, paused=False, stopped_step=stopped
+        )
         status = self._progress.status
+        log_problem(status)
         return ApplicationError(reason, status, type="RollbackFailed", non_retryable=True)
 
 

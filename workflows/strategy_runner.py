@@ -17,7 +17,7 @@ from workflows.domain.assessment import Verdict
 from workflows.domain.formatting import format_duration, format_number
 from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
-from workflows.domain.status import Phase
+from workflows.domain.status import Phase, SkippedSteps
 from workflows.domain.strategy import Analysis, Approval, Bake, OnNoData, SetWeight, Step
 from workflows.guards import Guards
 from workflows.invocations import send_probe
@@ -64,15 +64,41 @@ class StrategyRunner:
         for number, step in enumerate(steps[self.state.number - 1 :], self.state.number):
             await self._controls.wait_while_paused()
             if self._controls.promoted:
+                self._report_skipped(number)
                 break
             self._begin_step(number)
             await self._take(step, stable, candidate)
-            self._progress.report(step=number)
+            if self._is_cut_short(step):
+                self._report_skipped(number)
+            else:
+                self._progress.report(step=number)
             self.state, self._is_resumed = self._next_step(number + 1), False
         self._record_step(len(steps) + 1)
 
     def _next_step(self, number: int) -> StepState:
         return StepState(number=number, since=workflow.now(), began=self._controls.clock.read())
+
+    def _is_cut_short(self, step: Step) -> bool:
+        """Whether a person has promoted before this step, which is the current one, was over."""
+        if not self._controls.promoted:
+            return False
+        match step:
+            case SetWeight():
+                return False
+            case Approval():
+                return not self._controls.approved
+            case Probe():
+                return self.state.sent < step.request_count
+            case Bake(duration=duration):
+                return self._controls.clock.read() < self.state.began + duration
+            case Analysis() | Adaptive():
+                return True
+
+    def _report_skipped(self, first: int) -> None:
+        """Report that the steps are skipped from this one on, unless they are already."""
+        if self._progress.status.skipped is None:
+            by = self._controls.promoted_by or "unknown"
+            self._progress.report(skipped=SkippedSteps(first=first, by=by))
 
     def _begin_step(self, number: int) -> None:
         """Begin a step, unless another run of this release has begun it."""

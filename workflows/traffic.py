@@ -204,6 +204,7 @@ class Traffic:
             routing = Routing.split(stable=stable, candidate=candidate, percent=percent)
             await self.route(routing, reason[:_SUMMARY_LENGTH])
             self._progress.report(routing=self.split(candidate, percent))
+            self._progress.list_traffic()
 
     async def create_alias(self, version: str) -> None:
         """Create the alias at a version."""

@@ -19,6 +19,7 @@ from tests.workflows.test_live_analysis import (
     read_duration,
     set_traffic,
 )
+from tests.workflows.test_progress import read_listed
 
 ADAPTIVE = {"strategy": "Adaptive"}
 
@@ -132,9 +133,12 @@ async def test_pause_ends_a_dose_and_a_promotion_ends_the_ramp(harness: Harness)
         return (await harness.wait_for_phase("baking", "shifting")).routing.percent > 0
 
     await harness.wait_until(has_traffic)  # a dose does not begin in the last seconds of a minute
+    percent = (await harness.status()).routing.percent
+    assert await read_listed(harness) == ("baking", percent)
     await harness.send("pause", reason="looks odd")
     paused = await harness.wait_for_phase("baking", percent=0)
     assert paused.paused
+    assert await read_listed(harness) == ("paused", 0)
     await harness.send("resume")
     await harness.send("promote", reason="it is fine")
     assert_promoted(await harness.finish(handle), harness)

@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows import search_attributes
 from workflows.domain.rollout_id import RolloutId
-from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.status import PAUSED, Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
 from workflows.request import ReleaseRequest, RollbackRequest
@@ -58,20 +58,24 @@ class RunEnding(BaseModel):
 class Run(BaseModel):
     """One release or rollback of an alias: a run of its ``Rollout``, or several in a row.
 
-    ``run_id`` is the last of them; ``started_at`` is when the first one started.
+    ``run_id`` is the last of them; ``started_at`` is when the first one started. ``release`` is the
+    id of the ``Release`` or ``Rollback`` that started it.
 
     ``status`` is built from search attributes, which change with the phase. It is exact for a run
     that is over; for a running one it is not older than the phase. ``words`` (the request in one
-    line), ``ending`` and ``strategy`` are filled in for single releases and for histories only.
+    line), ``reason``, ``ending`` and ``strategy`` are filled in for single releases and for
+    histories only.
     """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     run_id: str
+    release: str | None = None
     status: ReleaseStatus
     state: str
     requested_by: str = ""
+    reason: str = ""
     started_at: datetime
     closed_at: datetime | None = None
     words: str = ""
@@ -99,6 +103,7 @@ class Run(BaseModel):
         """The run of a listed or described ``Rollout``."""
         found = execution.typed_search_attributes
         percent = found.get(search_attributes.TRAFFIC_PERCENT) or 0
+        phase = found.get(search_attributes.PHASE) or Phase.PREPARING
         version = found.get(search_attributes.VERSION)
         place = RolloutId.parse(execution.id)
         # Not validated: anybody may start a Rollout under any id, and it is rejected.
@@ -111,8 +116,10 @@ class Run(BaseModel):
         return cls(
             id=execution.id,
             run_id=execution.run_id,
+            release=execution.parent_id,
             status=ReleaseStatus(
-                phase=Phase(found.get(search_attributes.PHASE) or Phase.PREPARING),
+                phase=Phase.BAKING if phase == PAUSED else Phase(phase),
+                paused=phase == PAUSED,
                 note="as Temporal lists it",
                 target=target,
                 account=place.account if place else None,
@@ -141,6 +148,7 @@ class Run(BaseModel):
         return cls(
             id=execution.id,
             run_id=execution.run_id,
+            release=execution.id,
             status=status,
             state=(execution.status or WorkflowExecutionStatus.RUNNING).name,
             requested_by=found.get(search_attributes.REQUESTED_BY) or "",

@@ -30,6 +30,12 @@ class Phase(StrEnum):
     REJECTED = "rejected"
 
 
+PAUSED: Final = "paused"
+"""What lists show as the phase of a release while it is paused."""
+
+_NEVER_PAUSED: Final = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
+
+
 class TrafficSplit(BaseModel):
     """The division of the traffic: ``percent`` to the canary, the rest to stable."""
 
@@ -149,6 +155,11 @@ class ReleaseStatus(BaseModel):
     notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     rollout: str | None = Field(default=None, exclude_if=lambda value: value is None)
     problems: tuple[InputProblem, ...] = Field(default=(), exclude_if=lambda value: not value)
+
+    @property
+    def listed_phase(self) -> str:
+        """The phase as lists show it: ``paused`` as long as it is paused."""
+        return PAUSED if self.paused and self.phase not in _NEVER_PAUSED else self.phase.value
 
     @classmethod
     def rejected(cls, note: str, target: Target | None, problems: tuple[InputProblem, ...]) -> Self:
