@@ -4,7 +4,8 @@ Reading order:
 
 - :mod:`~workflows.cli.app`: the application: connection, output, errors, exit statuses
 - :mod:`~workflows.cli.output`: the format of the output: text or JSON
-- :mod:`~workflows.cli.start`: ``start``, ``rollback``
+- :mod:`~workflows.cli.start`: ``start``; :mod:`~workflows.cli.rollback`: ``rollback``
+- :mod:`~workflows.cli.start_report`: what came of a start
 - :mod:`~workflows.cli.plan`: ``plan``
 - :mod:`~workflows.cli.flags`: the flags of a release
 - :mod:`~workflows.cli.release_file`: builds the request from flags and file
@@ -20,6 +21,7 @@ Reading order:
 - :mod:`~workflows.cli.render`: statuses, updates and plans as text
 - :mod:`~workflows.cli.tables`: lists of releases and schedules as tables
 - :mod:`~workflows.cli.explanation_page`: explanations as text
+- :mod:`~workflows.cli.console`: consoles and listings for terminals and pipes
 - :mod:`~workflows.cli.styles`: colours and symbols
 """
 
@@ -27,7 +29,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from workflows.cli import controls, doctor, explain, plan, schedule, start, status, watch
+from workflows.cli import controls, doctor, explain, plan, rollback, schedule, start, status, watch
 from workflows.cli.app import app, make_command
 from workflows.temporal.process_exit import run_and_exit
 
@@ -49,7 +51,7 @@ app.command()(make_command(controls.promote))
 app.command()(make_command(controls.abort))
 app.command()(make_command(controls.give_up))
 app.command()(make_command(controls.resolve))
-app.command()(make_command(start.rollback))
+app.command()(make_command(rollback.rollback))
 app.command()(make_command(status.history))
 app.command()(make_command(explain.explain))
 app.command()(make_command(explain.rejudge))

@@ -11,10 +11,10 @@ from enum import IntEnum
 from typing import Annotated, Any, Final, NoReturn, ParamSpec
 
 import typer
-from rich.console import Console
 from temporalio.runtime import Runtime, TelemetryConfig
 
 from activities.product_version import read_product_version
+from workflows.cli.console import PageConsole
 from workflows.cli.output import add_output_option
 from workflows.client.client import TASK_QUEUE, ReleaseClient
 from workflows.client.errors import BadRequest, NoWorker, Refused, ReleaseClientError, Unreachable
@@ -108,7 +108,6 @@ ReasonOption = Annotated[
 ]
 
 DEFAULT_QUEUE: Final = TASK_QUEUE
-_PIPE_COLUMNS: Final = 180
 
 
 class ExitStatus(IntEnum):
@@ -149,12 +148,12 @@ def get_user_name() -> str:
         return f"uid {os.getuid()}"
 
 
-def make_stdout_console() -> Console:
-    """Make a console for results: without markup, and with wide lines in a pipe."""
+def make_stdout_console() -> PageConsole:
+    """Make a console for results: without markup; nothing is wrapped in a pipe."""
     return _make_console(stderr=False)
 
 
-def make_stderr_console() -> Console:
+def make_stderr_console() -> PageConsole:
     """Make a console for errors."""
     return _make_console(stderr=True)
 
@@ -201,8 +200,5 @@ def _make_quiet_runtime() -> Runtime:
     return Runtime(telemetry=TelemetryConfig(logging=None))
 
 
-def _make_console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, markup=False, highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE_COLUMNS
-    return console
+def _make_console(*, stderr: bool) -> PageConsole:
+    return PageConsole(stderr=stderr, markup=False, highlight=False)

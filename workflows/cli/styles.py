@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from activities.check_result import CheckState
@@ -42,6 +42,7 @@ ENTRIES: Final[dict[EntryKind, tuple[str, str]]] = {
     "start": ("▶", BUSY),
     "measurement": ("∙", DIM),
     "done": ("✓", GOOD),
+    "absent": ("–", DIM),
     "failed": ("✗", BAD),
     "control": ("»", WARNING),
 }
@@ -92,3 +93,8 @@ _MAX_CHARACTERS: Final = 500
 def shorten_text(text: str) -> str:
     """Cut a text after 500 characters."""
     return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…"
+
+
+def format_time(at: datetime) -> str:
+    """Format a time to the minute, in the zone of this machine, which is named."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M %Z}"

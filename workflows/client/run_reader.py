@@ -60,6 +60,7 @@ class RunReader:
             details = {
                 # Temporal does not hand the summary to the run that continues a release.
                 "words": await described.static_summary() or (request.summary if request else ""),
+                "reason": request.reason if request else "",
                 "started_at": await read_start(described),
                 "ending": await self.read_ending(described),
                 "strategy": request.strategy if request else None,

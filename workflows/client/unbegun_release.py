@@ -70,6 +70,7 @@ class PendingRelease:
         return Run(
             id=self.execution.id,
             run_id=self.execution.run_id,
+            release=self.execution.id,
             status=self.status,
             state="RUNNING",
             requested_by=found.get(search_attributes.REQUESTED_BY) or "",
