@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from activities.configuration_response import FunctionConfiguration
+from workflows.domain.adaptive import Adaptive
 from workflows.domain.preflight_facts import FunctionBuild, ReleaseIntent
 from workflows.domain.probe import Probe
+from workflows.domain.strategy import Analysis, Approval
 from workflows.latest_check import uses_latest
 from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
 
@@ -50,7 +52,17 @@ def describe_intent(
         ),
         moves=moves,
         even_if_inactive=bool(request.even_if_inactive),
+        is_judged=_is_judged(request),
     )
+
+
+def _is_judged(request: ReleaseRequest | RollbackRequest) -> bool:
+    """Whether anything may find fault with the candidate: a guard, a hook, a step, or a person."""
+    judges = (request.guards.alarms, request.hooks.before_traffic, request.hooks.after_traffic)
+    steps = (
+        isinstance(step, Adaptive | Analysis | Approval | Probe) for step in request.strategy.steps
+    )
+    return any(judges) or request.judged_by is not None or any(steps)
 
 
 def describe_build(

@@ -13,7 +13,8 @@ async def start_unserved(shell: Shell, harness: Harness) -> str:
     """Start a release on a queue that nobody polls; return its id once it is listed."""
     queue = f"unserved-{harness.function}"
     started = await shell("start", harness.function, "--latest", "--task-queue", queue)
-    assert started.exit_code == 0
+    assert started.exit_code == 3
+    assert f"waiting for a worker on task queue {queue}" in started.stderr
     assert f"! no worker polls task queue {queue}: start one with: " in started.stderr
     releases = ReleaseClient(harness.client)
 

@@ -6,29 +6,93 @@ import asyncio
 import json
 import re
 import signal
+from datetime import timedelta
 
-from tests.cli.shell import Shell, start_waiting_release
+import pytest
+
+from tests.cli.shell import APPROVAL, Shell, start_waiting_release
 from tests.harness import Harness
+from workflows.client import start_outcome
 
 
-async def test_start_returns_at_once_and_shows_how_to_watch(
+async def test_start_returns_after_preflight_and_shows_how_to_watch(
     shell: Shell, harness: Harness, package: str
 ) -> None:
-    result = await shell(
-        "start",
-        harness.function,
-        "--s3",
-        package,
-        "--strategy",
-        "AllAtOnce",
-        "--id",
-        f"ci-{harness.function}",
-    )
+    flags = ("--s3", package, "--strategy", APPROVAL, "--id", f"ci-{harness.function}")
+    result = await shell("start", harness.function, *flags)
     assert result.exit_code == 0
     assert result.stdout == (
-        f"Started ci-{harness.function}: {package} → {harness.function}:live (100%)\n"
+        f"Started ci-{harness.function}: {package} → {harness.function}:live "
+        "(10%, approval, 100%)\n"
+        f"Rollout {harness.rollout_id}\n"
         f"Watch it:  releases watch ci-{harness.function}\n"
     )
+
+
+@pytest.mark.parametrize("more", [(), ("--wait",), ("--watch",)])
+async def test_start_of_a_missing_function_is_rejected_with_the_reason(
+    shell: Shell, harness: Harness, more: tuple[str, ...]
+) -> None:
+    missing = f"{harness.function}-nosuch-{len(more)}"
+    assert (await shell("status", missing)).exit_code == 2
+    result = await shell("start", missing, "--latest", *more)
+    assert result.exit_code == 1
+    assert "✗ rejected, nothing was touched: target.function: " in result.stdout
+    assert ("Started" in result.stdout) is bool(more)
+    shown = await shell("status", missing)
+    assert (shown.exit_code, shown.stdout.splitlines()[0]) == (0, f"{missing}:live  rejected")
+    assert "target.function: " in shown.stdout
+    assert "✗ rejected" in (await shell("history", missing)).stdout
+
+
+async def test_second_start_is_rejected_and_stands_in_the_history(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await start_waiting_release(shell, harness, package)
+    second = ("start", harness.function, "--latest", "--id", f"second-{harness.function}")
+    result = await shell(*second, "--by", "bo")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0].startswith(f"Rejected second-{harness.function}: ")
+    assert f"is being released already: {harness.rollout_id}" in result.stdout
+    listed = json.loads((await shell("history", harness.function, "--json")).stdout)
+    assert [run["requested_by"] for run in listed] == ["bo", "ana"]
+    assert listed[0]["ending"]["outcome"] == "rejected"
+
+
+async def test_start_without_waiting_knows_only_that_it_was_started(
+    shell: Shell, harness: Harness
+) -> None:
+    missing = f"{harness.function}-nosuch"
+    result = await shell("start", missing, "--latest", "--no-wait")
+    assert (result.exit_code, result.stdout.split()[0]) == (0, "Started")
+
+
+async def test_start_says_what_a_slow_preflight_waits_for(
+    shell: Shell, harness: Harness, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_outcome, "_LONGEST_PREFLIGHT", timedelta(seconds=1))
+    gate = harness.aws.hold("get_alias")
+    result = await shell("start", harness.function, "--s3", package)
+    gate.release()
+    assert result.exit_code == 0
+    assert "Still in preflight: " in result.stdout
+
+
+async def test_canary_that_nobody_judges_is_said_to_be_so(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    steps = '[{"kind": "set_weight", "percent": 10}, {"kind": "bake", "duration": "1h"}]'
+    canary = (harness.function, "--s3", package, "--strategy", steps)
+    assert "Nobody judges this release" in (await shell("plan", *canary)).stdout
+    started = await shell("start", *canary)
+    assert started.exit_code == 0
+    assert "! Nobody judges this release: it has no alarms" in started.stderr
+    assert "! Nobody judges this release" in (await shell("status", harness.function)).stdout
+    page = str(await harness.rollout.query("__temporal_workflow_metadata"))
+    assert "Nobody judges this release" in page
+    harness.aws.alarms["errors"] = "OK"
+    judged = await shell("plan", *canary, "--alarm", "errors")
+    assert "Nobody judges" not in judged.stdout
 
 
 async def test_start_waits_and_exits_with_0_when_all_traffic_has_moved(
@@ -139,25 +203,6 @@ async def test_start_that_waits_without_a_worker_prints_so(shell: Shell, harness
     assert process.returncode == 130
 
 
-async def test_rollback_goes_to_the_previous_or_the_named_version(
-    shell: Shell, harness: Harness, package: str
-) -> None:
-    await shell("start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
-    result = await shell("rollback", harness.function, "--wait")
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
-        0,
-        "✓ All traffic is on version 2; $LATEST is version 2 again, too",
-    )
-    result = await shell(
-        "rollback", f"{harness.function}:live", "--to", "1", "--reason", "older", "--watch"
-    )
-    assert (result.exit_code, result.stdout.splitlines()[-1]) == (
-        0,
-        "✓ All traffic is on version 1; $LATEST is version 1 again, too",
-    )
-    assert (await shell("rollback", harness.function, "--to", "one")).exit_code == 2
-
-
 async def test_rejected_weights_name_the_command_that_mends_them(
     shell: Shell, harness: Harness, package: str
 ) -> None:
@@ -182,15 +227,3 @@ async def test_start_ships_again_what_was_rolled_back_with_again(
     assert (await shell(*start, "--again")).exit_code == 2
     assert (await shell(*start, "--again", "--reason", "it was the database")).exit_code == 0
     assert harness.aws.routing(harness.function) == ("3", {})
-
-
-async def test_rollback_takes_the_keys_of_its_input(shell: Shell, harness: Harness) -> None:
-    harness.aws.alarms["errors"] = "ALARM"
-    rollback = ("rollback", harness.function, "--to", "1", "--alarm", "errors", "--wait")
-    assert (await shell(*rollback)).exit_code == 1
-    assert (await shell(*rollback, "--hotfix")).exit_code == 2
-    result = await shell(
-        *rollback, "--hotfix", "--reason", "500s", "--provisioned", "3", "--even-if-inactive"
-    )
-    assert result.exit_code == 0, result.output + result.stderr
-    assert harness.state.provisioned["1"]["RequestedProvisionedConcurrentExecutions"] == 3

@@ -13,10 +13,15 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.plan`: has a worker plan a release
 - :mod:`~workflows.client.queue_outage`: why no worker takes a release
 - :mod:`~workflows.client.release_start`: starts ``Release`` and ``Rollback``
+- :mod:`~workflows.client.start_outcome`: what came of a start, once preflight is over
+- :mod:`~workflows.client.alias_holder`: the release that holds an alias now
+- :mod:`~workflows.client.rejected_release`: releases that ended before they had a rollout
+- :mod:`~workflows.client.alias_runs`: the history of an alias, rejected attempts included
 - :mod:`~workflows.client.control`: sends a control, such as an abort, to a running release
 - :mod:`~workflows.client.update`: sends an update, again where Temporal dropped it
 - :mod:`~workflows.client.watch`: watches a release until its end
 - :mod:`~workflows.client.timeline`: one line of text for each event of a history
+- :mod:`~workflows.client.watch_log`: the same for a watch, with a mark at what spoke against it
 - :mod:`~workflows.client.facts`: the kinds of facts that a history holds
 - :mod:`~workflows.client.history`: reads the facts from a history;
   :mod:`~workflows.client.activity_facts`: those that its activities left

@@ -27,6 +27,8 @@ from temporalio.client import (
 )
 from temporalio.runtime import Runtime
 
+from workflows.client.alias_holder import AliasHolder, find_holder, has_moved_traffic
+from workflows.client.alias_runs import list_alias_runs
 from workflows.client.connection import connect_temporal
 from workflows.client.control import send_control
 from workflows.client.errors import NoSuchRelease, NoWorker, Refused, Unreachable, translate_errors
@@ -42,6 +44,7 @@ from workflows.client.release_start import Handle, check_start, start_release
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
+from workflows.client.start_outcome import StartOutcome, StartReader
 from workflows.client.unbegun_release import PendingRelease, list_waiting
 from workflows.client.watch import Watch, WatchUpdate
 from workflows.control_requests import (
@@ -56,7 +59,7 @@ from workflows.domain.status import ReleaseStatus
 from workflows.domain.target import Target
 from workflows.plan import ReleasePlan
 from workflows.request import ReleaseRequest, RollbackRequest
-from workflows.run_chain import list_run_ids, runs_of
+from workflows.run_chain import list_run_ids
 
 TASK_QUEUE: Final = "lambda-releases"
 """The default task queue."""
@@ -94,6 +97,14 @@ class ReleaseClient:
         """
         return await start_release(self.temporal, request, id=id, task_queue=task_queue)
 
+    async def read_start(self, handle: Handle) -> StartOutcome:
+        """Wait until preflight of a release that was just started is over; return what came of it.
+
+        That takes about a second, and at most 45 s. It returns within 20 s where no worker takes
+        the release, and at once where it has ended.
+        """
+        return await StartReader(self.temporal, handle).read_outcome()
+
     async def check_start(self, handle: Handle) -> tuple[str, ...]:
         """Check that a release that was just started will be taken by a worker.
 
@@ -107,6 +118,14 @@ class ReleaseClient:
     ) -> Handle:
         """Start a ``Rollback`` and return at once; otherwise as :meth:`start`."""
         return await start_release(self.temporal, request, id=id, task_queue=task_queue)
+
+    async def find_holder(self, target: Target) -> AliasHolder | None:
+        """Find the release that runs or waits for a target: no rollback may begin beside it."""
+        return await find_holder(self.temporal, target)
+
+    async def has_moved(self, holder: AliasHolder) -> bool:
+        """Whether a release that has ended had begun to change the alias."""
+        return await has_moved_traffic(self.temporal, holder)
 
     async def plan(self, request: ReleaseRequest, *, task_queue: str = TASK_QUEUE) -> ReleasePlan:
         """Plan a release: its steps, and every reason to reject it. Reads only.
@@ -184,9 +203,11 @@ class ReleaseClient:
         return [one.run for one in await list_pending_of(self.temporal, target)]
 
     async def history(self, target: str | Target, *, limit: int = 20) -> list[Run]:
-        """List the last releases and rollbacks of an alias, newest first, with endings."""
-        rollout = await find_rollout(self.temporal, await find_workflow(self.temporal, target))
-        return await self._runs.list_details(runs_of(rollout.id), limit=limit)
+        """List the last releases and rollbacks of an alias, newest first, with endings.
+
+        Attempts that were rejected are among them.
+        """
+        return await list_alias_runs(self.temporal, target, limit=limit)
 
     async def explain(self, target: str | Target, *, run_id: str | None = None) -> Explanation:
         """Explain from its history why a release was promoted or rolled back.

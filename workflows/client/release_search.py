@@ -6,6 +6,7 @@ from temporalio.client import Client, WorkflowExecutionDescription
 
 from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, Refused
 from workflows.client.lookup import find_workflow, parse_target
+from workflows.client.rejected_release import find_rejected
 from workflows.client.unbegun_release import PendingRelease, list_pending, read_pending
 from workflows.domain.target import Target
 
@@ -15,6 +16,7 @@ async def find_release(
 ) -> WorkflowExecutionDescription | PendingRelease:
     """Find the running release of a target, else the one that has not begun, else the last one.
 
+    One that was rejected before it had a rollout is the last resort.
     Raises as :func:`~workflows.client.lookup.find_workflow` does, and ``Ambiguous`` where several
     have not begun.
     """
@@ -23,6 +25,9 @@ async def find_release(
     except (NoSuchRelease, Refused):  # Refused: search attributes are not registered
         if (pending := await _find_pending(client, target)) is not None:
             return pending
+        parsed = parse_name(target)
+        if parsed and (rejected := await find_rejected(client, parsed)):
+            return rejected
         raise
     if found.close_time is None:
         return await read_pending(client, found) or found
@@ -30,7 +35,7 @@ async def find_release(
 
 
 async def _find_pending(client: Client, target: str | Target) -> PendingRelease | None:
-    if (parsed := _parse_name(target)) is None:
+    if (parsed := parse_name(target)) is None:
         return None
     pending = [one for one in await list_pending(client, parsed) if one.is_at(parsed)]
     if len(pending) > 1:
@@ -44,11 +49,12 @@ async def list_pending_of(client: Client, target: str | Target) -> list[PendingR
 
     None where the target is the id of a workflow.
     """
-    parsed = _parse_name(target)
+    parsed = parse_name(target)
     return await list_pending(client, parsed) if parsed else []
 
 
-def _parse_name(target: str | Target) -> Target | None:
+def parse_name(target: str | Target) -> Target | None:
+    """Parse the name of a function and alias; None for the id of a workflow."""
     if isinstance(target, Target):
         return target
     try:

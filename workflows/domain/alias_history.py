@@ -86,6 +86,15 @@ class AliasHistory(BaseModel):
         return next((each for each in self.rolled_back if each.version == version), None)
 
 
+def describe_way_back(version: str, live: str | None, *, is_named: bool) -> str:
+    """``version 7 (live before 8)``: where a rollback goes, and from where."""
+    if live is None:
+        return f"version {version}"
+    if version == live:
+        return f"version {version} (live, but for a share of the traffic)"
+    return f"version {version} ({f'{live} is live' if is_named else f'live before {live}'})"
+
+
 def read_history(runs: Iterable[PastRun], *, live: str) -> AliasHistory:
     """Read the runs of an alias, the oldest first; ``live`` is the version that is live now.
 

@@ -27,6 +27,17 @@ class FunctionBuild:
 
 
 @dataclass(frozen=True)
+class RunningRelease:
+    """A release of the same alias that runs, by the id of its ``Rollout``.
+
+    ``is_watched``: it has all traffic already, and a newer release ends its watch.
+    """
+
+    rollout: str
+    is_watched: bool = False
+
+
+@dataclass(frozen=True)
 class PreflightFacts:
     """What preflight found in AWS.
 
@@ -34,7 +45,8 @@ class PreflightFacts:
     Concurrency is in concurrent executions: ``version_provisioned`` is what stable has,
     ``candidate_provisioned`` what a published candidate has, ``others_provisioned`` all other
     versions and aliases; ``unreserved`` and ``limit`` are the account's. ``signing_problem`` is why
-    AWS would not take the package. ``alarms`` are the states of alarms by their names.
+    AWS would not take the package. ``alarms`` are the states of alarms by their names. ``running``
+    is another release of the alias, for a plan.
     """
 
     latest: FunctionBuild
@@ -50,6 +62,7 @@ class PreflightFacts:
     others_provisioned: int = 0
     limit: int | None = None
     signing_problem: str | None = None
+    running: RunningRelease | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,8 @@ class ReleaseIntent:
     ``target`` names function and alias, as a command of ``releases`` takes them.
     ``tenants`` is whether each request of a probe names a tenant.
     ``moves`` is whether traffic moves at all, ``even_if_inactive`` whether it may move to a version
-    that has to wake up first.
+    that has to wake up first. ``is_judged`` is whether anything, or anybody, may find fault with
+    the candidate.
     """
 
     alias: str
@@ -77,3 +91,4 @@ class ReleaseIntent:
     tenants: tuple[bool, ...] = ()
     moves: bool = True
     even_if_inactive: bool = False
+    is_judged: bool = True

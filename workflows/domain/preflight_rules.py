@@ -31,6 +31,7 @@ WAKING_STATES: Final = {"Inactive", "Pending"}
 def find_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
     """Find every reason not to start; an empty list means that the release may start."""
     return [
+        *_check_running(intent, facts),
         *_check_function(intent, facts),
         *_check_tenants(intent, facts),
         *_check_alias(intent, facts),
@@ -42,15 +43,40 @@ def find_refusals(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
 def find_notes(intent: ReleaseIntent, facts: PreflightFacts) -> list[str]:
     """Find what a person should know, and what does not stop the release: a sentence each."""
     return [
+        *_note_running(facts),
         *_note_states(intent, facts),
         *find_concurrency_notes(intent, facts),
         *_note_alarms(facts),
+        *_note_missing_judge(intent, facts),
     ]
 
 
 def is_update_in_progress(build: FunctionBuild) -> bool:
     """Whether AWS refuses every change of ``$LATEST`` because another one is in progress."""
     return build.last_update == "InProgress" or build.state == "Pending"
+
+
+def is_being_released(facts: PreflightFacts) -> bool:
+    """Whether another release has changed what was read, and is about to change it again."""
+    return facts.running is not None and not facts.running.is_watched
+
+
+def _check_running(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
+    if facts.running and not facts.running.is_watched:
+        command = "abort" if intent.clears_weights else "status"
+        why = "to go back, abort it" if intent.clears_weights else "see it"
+        yield (
+            f"target.alias: {intent.target} is being released already: {facts.running.rollout} "
+            f"({why}: releases {command} {intent.target})"
+        )
+
+
+def _note_running(facts: PreflightFacts) -> Iterator[str]:
+    if facts.running and facts.running.is_watched:
+        yield (
+            f"The last release is still watched ({facts.running.rollout}): its watch ends as a "
+            "newer one begins"
+        )
 
 
 def _note_states(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
@@ -119,11 +145,14 @@ def _check_alias(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
             f"target.alias: {intent.alias} points to {facts.routing.version}, which no rollback can"
             " restore: point it to a published version first"
         )
-    if facts.routing.weights and not intent.clears_weights:
+    # A release that runs has set them: they are gone at its end.
+    has_leftovers = bool(facts.routing.weights) and not is_being_released(facts)
+    if has_leftovers and not intent.clears_weights:
         yield (
-            f"target.alias: {intent.alias} still has weights ({facts.routing}): another release "
-            f"did not finish; all traffic goes to version {facts.routing.version} with "
-            f"`releases rollback {intent.target} --to {facts.routing.version}`"
+            f"target.alias: {intent.alias} has weights ({facts.routing}) of a release that did not "
+            "finish, or that another program is making; if none is, all traffic goes to version "
+            f"{facts.routing.version} with `releases rollback {intent.target} "
+            f"--to {facts.routing.version}`"
         )
     if facts.alias_provisioned and intent.is_weighted:
         yield (
@@ -159,3 +188,12 @@ def _note_alarms(facts: PreflightFacts) -> Iterator[str]:
                 f"Alarm {name} has no data (INSUFFICIENT_DATA): as long as that lasts, it guards "
                 "nothing (`guards.on_no_data`)"
             )
+
+
+def _note_missing_judge(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
+    if intent.is_weighted and facts.routing is not None and not intent.is_judged:
+        yield (
+            "Nobody judges this release: it has no alarms, metrics, hooks, probes or approval, so "
+            "all traffic moves to the new version, however that fails, unless a person stops it "
+            "(`guards.alarms`, --alarm)"
+        )
