@@ -41,6 +41,8 @@ LayerVersionArn = Annotated[
         max_length=2048,
         pattern=rf"^((arn:(aws[a-zA-Z-]*)?:lambda:{REGION}:[0-9]{{12}}:layer:[a-zA-Z0-9_-]+:[0-9]+)"
         r"|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9_-]+))$",
+        description="The ARN of a layer's version, "
+        "such as arn:aws:lambda:eu-west-1:123456789012:layer:tools:3.",
     ),
 ]
 
@@ -50,14 +52,23 @@ class VpcConfig(Request):
 
     subnet_ids: (
         Annotated[
-            list[Annotated[str, Field(max_length=1024, pattern=r"^subnet-[0-9a-z]*$")]],
+            list[
+                Annotated[
+                    str,
+                    Field(max_length=1024, pattern=r"^subnet-[0-9a-z]*$", description="subnet-…"),
+                ]
+            ],
             Field(max_length=16),
         ]
         | None
     ) = None
     security_group_ids: (
         Annotated[
-            list[Annotated[str, Field(max_length=1024, pattern=r"^sg-[0-9a-zA-Z]*$")]],
+            list[
+                Annotated[
+                    str, Field(max_length=1024, pattern=r"^sg-[0-9a-zA-Z]*$", description="sg-…")
+                ]
+            ],
             Field(max_length=5),
         ]
         | None
@@ -80,7 +91,9 @@ class Environment(Request):
     """
 
     variables: dict[Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9_]+$")], str] | None = Field(
-        default=None, repr=False
+        default=None,
+        repr=False,
+        description="A name begins with a letter, and has letters, digits and _, at least two.",
     )
 
 
@@ -107,9 +120,12 @@ class FileSystemConfig(Request):
             r"fsap-[a-f0-9]{17}"
             r"|arn:aws[-a-z]*:s3files:[0-9a-z:-]+:file-system/fs-[0-9a-f]{17,40}/access-point/"
             r"fsap-[0-9a-f]{17,40})$",
+            description="The ARN of an access point.",
         ),
     ]
-    local_mount_path: Annotated[str, Field(max_length=160, pattern=r"^/mnt/[a-zA-Z0-9._-]+$")]
+    local_mount_path: Annotated[
+        str, Field(max_length=160, pattern=r"^/mnt/[a-zA-Z0-9._-]+$", description="/mnt/…")
+    ]
     s3_files_config: S3FilesConfig | None = None
 
 
@@ -140,7 +156,16 @@ class LoggingConfig(Request):
     application_log_level: Literal["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"] | None = None
     system_log_level: Literal["DEBUG", "INFO", "WARN"] | None = None
     log_group: (
-        Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[._/#A-Za-z0-9-]+$")] | None
+        Annotated[
+            str,
+            Field(
+                min_length=1,
+                max_length=512,
+                pattern=r"^[._/#A-Za-z0-9-]+$",
+                description="A log group's name.",
+            ),
+        ]
+        | None
     ) = None
 
 
@@ -160,6 +185,7 @@ class LambdaManagedInstancesCapacityProviderConfig(Request):
             max_length=140,
             pattern=rf"^arn:aws[a-zA-Z-]*:lambda:{REGION}:[0-9]{{12}}:capacity-provider:"
             r"[a-zA-Z0-9_-]+$",
+            description="The ARN of a capacity provider.",
         ),
     ]
     per_execution_environment_max_concurrency: Annotated[Integer, Field(ge=1, le=1600)] | None = (
@@ -185,7 +211,15 @@ class DurableConfig(Request):
 class FunctionSettings(Request):
     """The settings that can be both created and updated, except the role."""
 
-    handler: Annotated[str, Field(max_length=128, pattern=r"^[^\s]+$")] | None = None
+    handler: (
+        Annotated[
+            str,
+            Field(
+                max_length=128, pattern=r"^[^\s]+$", description="No spaces, such as app.handler."
+            ),
+        ]
+        | None
+    ) = None
     description: Description | None = None
     timeout: (
         Annotated[

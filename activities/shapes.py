@@ -213,6 +213,7 @@ RoleArn = Annotated[
     Field(
         max_length=10000,
         pattern=r"^arn:(aws[a-zA-Z-]*)?:iam::[0-9]{12}:role/?[a-zA-Z_0-9+=,.@/-]+$",
+        description="The ARN of a role, such as arn:aws:iam::123456789012:role/checkout.",
     ),
 ]
 TenantId = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[a-zA-Z0-9._:/=+@ -]+$")]

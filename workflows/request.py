@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
+    BeforeValidator,
     Field,
     JsonValue,
     StrictBool,
@@ -23,6 +24,7 @@ from pydantic import (
 from activities.cloudwatch.metrics import MAX_CUSTOM_METRICS
 from activities.configuration import ConfigurationChange
 from activities.shapes import FunctionName
+from workflows.domain.input_words import describe_error
 from workflows.domain.inputs import Input, Person, Reason
 from workflows.domain.rules import NotWorse, Rules
 from workflows.domain.strategy import Steps, Strategy, parse_preset
@@ -33,8 +35,21 @@ from workflows.metric_mapping import all_rules, custom_metrics, metric_queries
 Carried = dict[str, JsonValue]
 """What a run hands to the next one: a :class:`~workflows.carried_state.CarriedState`, as JSON."""
 
-VersionNumber = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$")]
-"""A published version, as AWS writes it: digits in a string."""
+
+def _read_number(value: object) -> object:
+    """Take a version that was typed as a number, as YAML reads one without quotes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+VersionNumber = Annotated[
+    str,
+    Field(
+        pattern=r"^[1-9][0-9]{0,18}$",
+        description="a published version's number, such as 7; $LATEST and aliases have none",
+    ),
+    BeforeValidator(_read_number),
+]
+"""A published version, as AWS writes it: digits in a string. A number is taken, too."""
 
 Architecture = Literal["x86_64", "arm64"]
 """The instruction set that code is built for."""
@@ -61,14 +76,28 @@ class S3Package(Input):
 
     kind: Literal["s3"]
     bucket: Annotated[
-        str, StringConstraints(min_length=3, max_length=63, pattern=r"^[0-9A-Za-z._-]+$")
+        str,
+        Field(
+            min_length=3,
+            max_length=63,
+            pattern=r"^[0-9A-Za-z._-]+$",
+            description="a bucket's name: letters, digits, dots, - and _",
+        ),
     ]
     key: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     object_version: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
     architecture: Architecture | None = None
     """What the code is built for; None: what the live version's is."""
     kms_key: (
-        Annotated[str, StringConstraints(max_length=2048, pattern=r"^arn:aws[a-zA-Z-]*:kms:.+$")]
+        Annotated[
+            str,
+            Field(
+                max_length=2048,
+                pattern=r"^arn:aws[a-zA-Z-]*:kms:.+$",
+                description="the ARN of a KMS key, such as "
+                "arn:aws:kms:eu-west-1:123456789012:key/1a2b",
+            ),
+        ]
         | None
     ) = None
     """The ARN of the KMS key that encrypts the package; None: the live version's."""
@@ -168,7 +197,7 @@ class AliasChange(Input):
             try:
                 metric_queries([metric], {})
             except ValidationError as error:
-                problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+                problem = describe_error(error.errors()[0])
                 raise ValueError(f"limits: {metric}: {problem}") from None
 
 

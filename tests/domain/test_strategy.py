@@ -48,6 +48,41 @@ def test_preset_of_codedeploy_is_these_steps(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", CODEDEPLOY)
+@pytest.mark.parametrize("prefix", ["CodeDeployDefault.Lambda", "Lambda", "codedeploydefault."])
+def test_preset_is_taken_as_codedeploy_spells_it_in_any_case(prefix: str, name: str) -> None:
+    assert SPELT.validate_python(prefix + name) == parse_preset(name)
+    assert SPELT.validate_python(prefix + name.lower()) == parse_preset(name)
+    assert SPELT.validate_python(name.upper()) == parse_preset(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Canary20Percent7Minutse", "Canary20Percent7Minutes"),
+        ("Canary10Percent5Min", "Canary10Percent5Minutes"),
+        ("Canary010Percent5Minutes", "Canary10Percent5Minutes"),
+        ("Canary10Percent1", "Canary10Percent1Minute"),
+        ("Linear10Percent5Minutes", "Linear10PercentEvery5Minutes"),
+        ("linear-25-percent-every-3-minutes", "Linear25PercentEvery3Minutes"),
+        ("CodeDeployDefault.LambdaCanary10Percent5Minut", "Canary10Percent5Minutes"),
+        ("Canary", "Canary10Percent5Minutes"),
+        ("all-at-once", "AllAtOnce"),
+        ("AllAtOnec", "AllAtOnce"),
+        ("Adaptiv", "Adaptive"),
+    ],
+)
+def test_preset_that_was_probably_meant_is_named(name: str, meant: str) -> None:
+    with pytest.raises(ValidationError, match=rf"no such preset \(did you mean {meant}\?\): there"):
+        SPELT.validate_python(name)
+
+
+@pytest.mark.parametrize("name", ["Blue", "Canary10Percent1Hour", "Canary10Percent30Seconds"])
+def test_no_preset_is_guessed_that_means_another_thing(name: str) -> None:
+    with pytest.raises(ValidationError, match="no such preset: there are"):
+        SPELT.validate_python(name)
+
+
 @given(st.integers(1, 99), st.integers(1, 99_999))
 def test_canary_is_one_weight_and_one_bake(percent: int, minutes: int) -> None:
     assert parse_preset(f"Canary{percent}Percent{minutes}Minutes").steps == (
@@ -76,7 +111,6 @@ def test_linear_rises_in_equal_steps_and_ends_below_all(percent: int, minutes: i
         "Canary100Percent5Minutes",
         "Canary10Percent0Minutes",
         "Canary010Percent5Minutes",
-        "canary10percent5minutes",
         "Canary10Percent5Minutes ",
         "Linear10Percent5Minutes",
         "Canary10PercentEvery5Minutes",
@@ -86,7 +120,7 @@ def test_linear_rises_in_equal_steps_and_ends_below_all(percent: int, minutes: i
 def test_unknown_preset_is_refused_with_the_presets_there_are(name: str) -> None:
     with pytest.raises(
         ValidationError,
-        match="no such preset: there are AllAtOnce, Adaptive, Canary<P>Percent<N>Minutes and Lin",
+        match=r"no such preset.*: there are AllAtOnce, Adaptive, Canary<P>Percent<N>Minutes and",
     ):
         SPELT.validate_python(name)
 

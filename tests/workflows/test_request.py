@@ -38,15 +38,15 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
 @pytest.mark.parametrize(
     ("wrong", "path", "problem"),
     [
-        ({"target": None}, "target", "Field required"),
+        ({"target": None}, "target", "missing"),
         (
             {"strategy": {"steps": [{"kind": "bake", "duration": "P10M"}]}},
             "strategy.steps.0.duration",
             "P10M is 10 months; did you mean PT10M?",
         ),
         ({"guards": {"after": "P1Y"}}, "guards.after", "no months and years"),
-        ({"target": {}}, "target.function", "Field required"),
-        ({"target": {"function": 7}}, "target.function", "valid string"),
+        ({"target": {}}, "target.function", "missing"),
+        ({"target": {"function": 7}}, "target.function", "must be text: write it in quotes"),
         ({"target": {"function": "a b"}}, "target.function", "not a function's name"),
         ({"target": {"function": "f:live"}}, "target.function", "not a function's name"),
         ({"target": {"function": "f", "alias": "7"}}, "target.alias", "not an alias' name"),
@@ -54,80 +54,93 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
         (
             {"target": {"function": "f", "version": "7"}},
             "target.version",
-            "Extra inputs are not permitted",
+            "there is no such key: there are function, alias",
         ),
-        ({"targe": {}}, "targe", "Extra inputs are not permitted"),
-        ({"artifact": {"kind": "zip"}}, "artifact", "kind"),
-        ({"artifact": {"key": "x"}}, "artifact", "kind"),
-        ({"artifact": {"kind": "s3", "bucket": "artifacts"}}, "artifact.key", "Field required"),
+        ({"targe": {}}, "targe", "there is no such key; did you mean target?"),
+        ({"artifact": {"kind": "zip"}}, "artifact.kind", "must be s3, image, version or latest"),
+        ({"artifact": {"key": "x"}}, "artifact.kind", "missing: s3, image, version or latest"),
+        ({"artifact": {"kind": "s3", "bucket": "artifacts"}}, "artifact.key", "missing"),
         (
             {"artifact": {"kind": "s3", "bucket": "artifacts", "key": "x", "object": 1}},
             "artifact.object",
-            "Extra inputs",
+            "did you mean object_version?",
         ),
-        ({"artifact": {"kind": "version", "version": 7}}, "artifact.version", "valid string"),
-        ({"artifact": {"kind": "version", "version": "$LATEST"}}, "artifact.version", "pattern"),
+        ({"artifact": {"kind": "version", "version": 7.5}}, "artifact.version", "must be text"),
+        (
+            {"artifact": {"kind": "version", "version": "$LATEST"}},
+            "artifact.version",
+            "has not the right form: a published version's number, such as 7",
+        ),
         ({"artifact": None}, "(input)", "nothing to release"),
-        ({"configuration": {}}, "(input)", "configuration: empty"),
-        ({"configuration": {"MemorySize": "512"}}, "configuration.MemorySize", "valid integer"),
+        ({"configuration": {}}, "configuration", "empty"),
+        (
+            {"configuration": {"MemorySize": "512"}},
+            "configuration.MemorySize",
+            "must be a whole number",
+        ),
         (
             {"configuration": {"MemorySize": 64}},
             "configuration.MemorySize",
-            "greater than or equal to 128",
+            "must be at least 128",
         ),
         (
             {"configuration": {"Enviroment": {}}},
             "configuration.Enviroment",
-            "Extra inputs are not permitted",
+            "there is no such key; did you mean Environment?",
         ),
         (
             {"configuration": {"FunctionName": "other"}},
             "configuration.FunctionName",
-            "Extra inputs are not permitted",
+            "there is no such key",
         ),
         (
             {"configuration": {"RevisionId": "x"}},
             "configuration.RevisionId",
-            "Extra inputs are not permitted",
+            "there is no such key",
         ),
         (
             {"configuration": {"VpcConfig": {"SubnetIds": "subnet-1"}}},
             "configuration.VpcConfig.SubnetIds",
-            "valid array",
+            "must be a list",
         ),
         ({"strategy": "Canary0Percent5Minutes"}, "strategy", "no such preset"),
         ({"strategy": "Canary100Percent5Minutes"}, "strategy", "no such preset"),
-        ({"strategy": "canary10percent5minutes"}, "strategy", "no such preset"),
-        ({"strategy": ["AllAtOnce"]}, "strategy", "an object"),
+        (
+            {"strategy": "Canry20Percent7Minute"},
+            "strategy",
+            "no such preset (did you mean Canary20Percent7Minutes?)",
+        ),
+        ({"strategy": {"adaptve": {}}}, "strategy.adaptve", "did you mean adaptive?"),
+        ({"strategy": ["AllAtOnce"]}, "strategy", "must be an object"),
         (
             {"strategy": {"steps": [{"kind": "set_weight", "percent": 140}]}},
             "strategy.steps.0.percent",
-            "less than or equal to 100",
+            "must be at most 100",
         ),
         (
             {"strategy": {"steps": [{"kind": "set_weight", "percent": -1}]}},
             "strategy.steps.0.percent",
-            "greater than or equal to 0",
+            "must be at least 0",
         ),
         (
             {"strategy": {"steps": [{"kind": "set_weight", "percent": 0.5}]}},
             "strategy.steps.0.percent",
-            "valid integer",
+            "must be a whole number",
         ),
         (
             {"strategy": {"steps": [{"kind": "set_weight", "percent": "10"}]}},
             "strategy.steps.0.percent",
-            "valid integer",
+            "must be a whole number",
         ),
         (
             {"strategy": {"steps": [{"kind": "set_weight", "percent": True}]}},
             "strategy.steps.0.percent",
-            "valid integer",
+            "must be a whole number",
         ),
         (
             {"strategy": {"steps": [{"kind": "approval"}, {"kind": "bake"}]}},
             "strategy.steps.1.duration",
-            "Field required",
+            "missing",
         ),
         (
             {"strategy": {"steps": [{"kind": "bake", "duration": 5}]}},
@@ -142,13 +155,17 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
         (
             {"strategy": {"steps": [{"kind": "bake", "duration": "0s"}]}},
             "strategy.steps.0.duration",
-            "greater than or equal to 1 second",
+            "must be at least 1 second",
         ),
-        ({"strategy": {"steps": [{"kind": "nap"}]}}, "strategy.steps.0", "kind"),
+        (
+            {"strategy": {"steps": [{"kind": "nap"}]}},
+            "strategy.steps.0.kind",
+            "must be set_weight, bake, approval, analysis, adaptive or probe",
+        ),
         (
             {"strategy": {"steps": [{"kind": "probe"}]}},
             "strategy.steps.0.requests",
-            "Field required",
+            "missing",
         ),
         (
             {"strategy": {"steps": [{"kind": "probe", "requests": []}]}},
@@ -158,7 +175,7 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
         (
             {"strategy": {"steps": [{"kind": "probe", "requests": [{}], "count": 101}]}},
             "strategy.steps.0.count",
-            "less than or equal to 100",
+            "must be at most 100",
         ),
         (
             {"strategy": {"steps": [{"kind": "probe", "requests": [{}], "max_failures": 1}]}},
@@ -195,8 +212,8 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
         ),
         (
             {"strategy": {"steps": [{"kind": "bake", "duration": "5m", "max_duration": "1m"}]}},
-            "strategy.steps.0",
-            "max_duration: shorter than",
+            "strategy.steps.0.max_duration",
+            "shorter than",
         ),
         (
             {"strategy": {"steps": [{"kind": "analysis", "duration": "5m"}]}},
@@ -206,19 +223,19 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
         (
             {"strategy": {"adaptive": {"from": 0}}},
             "strategy.adaptive.from",
-            "greater than or equal to 1",
+            "must be at least 1",
         ),
-        ({"strategy": {"adaptive": 7}}, "strategy", "adaptive: not an object"),
+        ({"strategy": {"adaptive": 7}}, "strategy.adaptive", "not an object"),
         ({"guards": {"metrics": {}}}, "guards.metrics", "name what is judged"),
         (
             {"guards": {"metrics": {"limits": [{"metric": "latency", "max": 1}]}}},
             "guards.metrics.limits.0.metric",
-            "pattern",
+            "must be error_rate, throttle_rate",
         ),
         (
             {"guards": {"metrics": {"limits": [{"metric": {"namespace": "X"}, "max": 1}]}}},
             "guards.metrics.limits.0.metric.name",
-            "required",
+            "missing",
         ),
         (
             {
@@ -229,7 +246,7 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
                 }
             },
             "guards.metrics.limits.0.metric.metrics",
-            "at least 1",
+            "is empty",
         ),
         (
             {
@@ -250,19 +267,23 @@ async def expect_rejection(harness: Harness, workflow: str, *inputs: Any) -> End
             "(input)",
             "which Metrics has not",
         ),
-        ({"guards": {"after": "15d"}}, "guards.after", "less than or equal"),
-        ({"hotfix": True}, "(input)", "reason: a hotfix must say why"),
-        ({"concurrency": {"reserved": -1}}, "concurrency.reserved", "greater than or equal to 0"),
+        ({"guards": {"after": "15d"}}, "guards.after", "must be at most 14 d"),
+        ({"hotfix": True}, "reason", "a hotfix must say why"),
+        ({"concurrency": {"reserved": -1}}, "concurrency.reserved", "must be at least 0"),
         (
             {"concurrency": {"provisioned": -1}},
             "concurrency.provisioned",
-            "greater than or equal to 0",
+            "must be at least 0",
         ),
-        ({"concurrency": 5}, "concurrency", "object"),
-        ({"hooks": {"before": "x"}}, "hooks.before", "Extra inputs are not permitted"),
-        ({"guards": {"alarms": "errors"}}, "guards.alarms", "valid array"),
-        ({"guards": {"alarms": ["errors", 7]}}, "guards.alarms.1", "valid string"),
-        ({"requested_by": {"name": "ana"}}, "requested_by", "valid string"),
+        ({"concurrency": 5}, "concurrency", "must be an object"),
+        ({"hooks": {"before": "x"}}, "hooks.before", "did you mean before_traffic?"),
+        ({"guards": {"alarms": "errors"}}, "guards.alarms", "must be a list"),
+        (
+            {"guards": {"alarms": ["errors", 7]}},
+            "guards.alarms.1",
+            "must be text: write it in quotes",
+        ),
+        ({"requested_by": {"name": "ana"}}, "requested_by", "must be text"),
         ({"reason": "x" * 1001}, "reason", "at most 1000 characters"),
     ],
 )
@@ -371,7 +392,7 @@ async def test_input_that_is_not_an_object_is_refused(
 @pytest.mark.parametrize(
     ("wrong", "path"),
     [
-        ({"version": 7}, "version"),
+        ({"version": 7.5}, "version"),
         ({"version": "$LATEST"}, "version"),
         ({"version": "live"}, "version"),
         ({"artifact": {"kind": "latest"}}, "artifact"),
@@ -436,7 +457,8 @@ async def test_configuration_in_snake_case_is_refused(harness: Harness) -> None:
     )
     assert (end.kind, end.text) == (
         "ReleaseRejected",
-        "invalid ReleaseRequest: configuration.memory_size: Extra inputs are not permitted",
+        "invalid ReleaseRequest: configuration.memory_size: there is no such key; "
+        "did you mean MemorySize?",
     )
 
 
@@ -467,7 +489,7 @@ async def test_rollout_input_that_is_not_an_object_has_the_path_input(
     harness: Harness, value: Any
 ) -> None:
     end = await expect_rejection(harness, "Rollout", value)
-    assert end.text == "invalid RolloutRequest: (input): Input should be an object"
+    assert end.text == "invalid RolloutRequest: (input): must be an object"
 
 
 async def test_default_of_an_operation_is_not_listed_as_a_problem(harness: Harness) -> None:
@@ -482,5 +504,5 @@ async def test_default_of_an_operation_is_not_listed_as_a_problem(harness: Harne
     assert isinstance(failure.value.cause, ApplicationError)
     assert (
         failure.value.cause.message
-        == "invalid AddPermissionRequest: Principal: Input should be a valid string"
+        == "invalid AddPermissionRequest: Principal: must be text: write it in quotes"
     )

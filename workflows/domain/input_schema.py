@@ -34,8 +34,8 @@ class InputSchema:
     def has_place(self, location: tuple[int | str, ...], document: object = None) -> bool:
         """Whether the model has a key of this name at that place, or the document something."""
         *outer, name = location
-        found = self.list_keys(tuple(outer), document)
-        return name in found or self.read_value(location, document) is not None
+        held = _read_member(self.read_value(tuple(outer), document), name)
+        return name in self.list_keys(tuple(outer), document) or held is not None
 
     def list_kinds(self, location: tuple[int | str, ...], document: object = None) -> list[str]:
         """Return what ``kind`` of an object may stand at ``location``."""
@@ -51,7 +51,9 @@ class InputSchema:
             for node in nodes
             if "description" in node and ("pattern" in node or "patternProperties" in node)
         )
-        return str(next(described, "")).rstrip(".")
+        text = str(next(described, "")).rstrip(".")
+        is_acronym = text[1:2].isupper()
+        return text if is_acronym else text[:1].lower() + text[1:]
 
     def read_value(self, location: tuple[int | str, ...], document: object) -> object:
         """Return what a document holds at ``location``; None where that is not found."""

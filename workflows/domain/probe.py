@@ -131,7 +131,15 @@ class ProbeRequest(Input):
 
     name: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     tenant_id: (
-        Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[a-zA-Z0-9._:/=+@ -]+$")]
+        Annotated[
+            str,
+            Field(
+                min_length=1,
+                max_length=256,
+                pattern=r"^[a-zA-Z0-9._:/=+@ -]+$",
+                description="letters, digits, spaces and ._:/=+@-",
+            ),
+        ]
         | None
     ) = None
     payload: Json = Field(default_factory=dict[str, JsonValue])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -20,8 +20,14 @@ rate.
 Alpha = Annotated[float, Field(gt=0, le=0.5)]
 """The accepted probability of a wrong verdict: 0.01 is one release of a hundred."""
 
-BuiltInMetric = Annotated[
-    str, Field(pattern=r"^(error_rate|throttle_rate|slow_rate|invocations|duration_p(50|90|99))$")
+BuiltInMetric = Literal[
+    "error_rate",
+    "throttle_rate",
+    "slow_rate",
+    "invocations",
+    "duration_p50",
+    "duration_p90",
+    "duration_p99",
 ]
 """A metric that is measured of every version.
 
@@ -59,7 +65,11 @@ class Expression(Input):
     expression: Annotated[str, Field(min_length=1, max_length=1024)]
     metrics: Annotated[
         Mapping[Annotated[str, Field(pattern=r"^[a-z][a-zA-Z0-9_]{0,30}$")], CloudWatchMetric],
-        Field(min_length=1, max_length=10),
+        Field(
+            min_length=1,
+            max_length=10,
+            description="an id begins with a small letter and has letters, digits and _",
+        ),
     ]
 
     def __str__(self) -> str:

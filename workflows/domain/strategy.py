@@ -18,13 +18,22 @@ from workflows.domain.formatting import format_duration
 from workflows.domain.inputs import Duration, Input, Percent
 from workflows.domain.probe import Probe
 from workflows.domain.rules import Rules
+from workflows.domain.suggestion import ask_whether_meant
 
 _ALL: Final = 100
 _MIN_EXTENSION: Final = timedelta(minutes=10)
 _MAX_PROBE_STEPS: Final = 10
 
-_CANARY: Final = re.compile(r"Canary([1-9]\d?)Percent([1-9]\d{0,4})Minutes?", re.ASCII)
-_LINEAR: Final = re.compile(r"Linear([1-9]\d?)PercentEvery([1-9]\d{0,4})Minutes?", re.ASCII)
+_CODEDEPLOY: Final = re.compile(r"(CodeDeployDefault\.)?(Lambda)?", re.ASCII | re.IGNORECASE)
+"""What CodeDeploy's own names begin with, in its API and in its console."""
+
+_CANARY: Final = re.compile(
+    r"Canary([1-9]\d?)Percent([1-9]\d{0,4})Minutes?", re.ASCII | re.IGNORECASE
+)
+_LINEAR: Final = re.compile(
+    r"Linear([1-9]\d?)PercentEvery([1-9]\d{0,4})Minutes?", re.ASCII | re.IGNORECASE
+)
+_OTHER_UNIT: Final = re.compile(r"second|hour|day|week", re.IGNORECASE)
 
 
 class SetWeight(Input):
@@ -186,14 +195,16 @@ def _summarize_step(step: Step) -> str:
 
 
 def parse_preset(name: str) -> Steps:
-    """Return the steps that a preset stands for. An unknown name is a ``ValueError``.
+    """Return the steps that a preset stands for, in any case. Another name is a ``ValueError``.
 
-    Every Lambda preset of AWS CodeDeploy is one:
+    Every Lambda preset of AWS CodeDeploy is one, as CodeDeploy and as SAM spell it:
     https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
     """
-    if name == "AllAtOnce":
+    prefix = _CODEDEPLOY.match(name)
+    name = name[prefix.end() :] if prefix else name
+    if name.casefold() == "allatonce":
         return Steps(steps=())
-    if name == "Adaptive":
+    if name.casefold() == "adaptive":
         return Steps(steps=(Adaptive(),))
     if found := _CANARY.fullmatch(name):
         percents = [int(found[1])]
@@ -201,13 +212,28 @@ def parse_preset(name: str) -> Steps:
         percents = list(range(int(found[1]), _ALL, int(found[1])))
     else:
         raise ValueError(
-            "no such preset: there are AllAtOnce, Adaptive, Canary<P>Percent<N>Minutes and "
-            "Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N from 1)"
+            f"no such preset{_ask_for_preset(name)}: there are AllAtOnce, Adaptive, "
+            "Canary<P>Percent<N>Minutes and Linear<P>PercentEvery<N>Minutes (P from 1 to 99, N "
+            "from 1)"
         )
     bake = Bake(duration=timedelta(minutes=int(found[2])))
     return Steps(
         steps=tuple(step for percent in percents for step in (SetWeight(percent=percent), bake))
     )
+
+
+def _ask_for_preset(name: str) -> str:
+    """Ask for the preset that is most like a name, with its numbers; empty without one."""
+    numbers = [int(digits) for digits in re.findall(r"[0-9]{1,5}", name)][:2]
+    percent, minutes = (*numbers, *(10, 5)[len(numbers) :])
+    known = ["AllAtOnce", "Adaptive"]
+    if 0 < percent < _ALL and minutes and not _OTHER_UNIT.search(name):
+        plural = "" if minutes == 1 else "s"
+        known += [
+            f"Canary{percent}Percent{minutes}Minute{plural}",
+            f"Linear{percent}PercentEvery{minutes}Minute{plural}",
+        ]
+    return ask_whether_meant(name, known).replace("; did", " (did").replace("?", "?)")
 
 
 def _expand_strategy(value: object) -> object:
@@ -216,7 +242,12 @@ def _expand_strategy(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     given = cast("Mapping[str, object]", value)
-    return _expand_adaptive(given) if "adaptive" in given else given
+    if "adaptive" in given:
+        return _expand_adaptive(given)
+    for key in given if "steps" not in given else ():
+        if question := ask_whether_meant(key, ["adaptive"]):
+            raise ValueError(f"{key}: there is no such key{question}")
+    return given
 
 
 def _expand_adaptive(value: Mapping[str, object]) -> object:
