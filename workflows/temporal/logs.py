@@ -46,6 +46,7 @@ def configure_logging(log_format: str, level: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         _bind_execution,
+        _bind_core_fields,
         _summarize_fault,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -69,7 +70,8 @@ def configure_logging(log_format: str, level: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # Below WARNING botocore logs requests and their parameters, which may hold secrets.
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    for name in ("botocore", "aiobotocore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _check(setting: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -101,6 +103,17 @@ def _bind_execution(
             if name in _FIELDS and value is not None
         }
     )
+    return event
+
+
+def _bind_core_fields(
+    _: Any, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Add the fields of a line of the SDK's core, which come as an object of its own."""
+    entry = event.pop("temporal_log", None)
+    if entry is not None:
+        # A field of ours wins: the core has some of the same names.
+        event = {**{name: str(value) for name, value in entry.fields.items()}, **event}
     return event
 
 

@@ -41,7 +41,10 @@ def create_runtime(metrics: str | None) -> Runtime:
         if metrics
         else None
     )
-    forwarding = LogForwardingConfig(logger=logging.getLogger("temporal.core"))
+    # The fields of a line are added as those of all lines are (workflows/temporal/logs.py).
+    forwarding = LogForwardingConfig(
+        logger=logging.getLogger("temporal.core"), append_log_fields_to_message=False
+    )
     logs = LoggingConfig(
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
     )
