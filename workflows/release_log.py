@@ -1,6 +1,7 @@
 """The log of releases: one line for each transition, from the worker on which it happened.
 
-A replay logs nothing, so each line is there once. A line has the ids of the release and of its
+A replay logs nothing, so each line is there once; twice only where Temporal has to repeat the task
+in which it arose, as an event came in between. A line has the ids of the release and of its
 ``Rollout``, function and alias, and the note that the status has: nothing that is not in Temporal.
 """
 
