@@ -17,6 +17,9 @@ from workflows.progress import Progress
 SHORTEST: Final = timedelta(seconds=1)
 """Temporal's timers are no finer; a timer of less may fire at once."""
 
+APPROVAL_SUMMARY: Final = "Wait for approval"
+"""The summary of the timer that ends a release which nobody approves."""
+
 
 class Timer:
     """Waits for time, for a condition, or for a person; reports ``ends_at`` meanwhile."""
@@ -85,5 +88,5 @@ class Timer:
         if is_new:
             self._controls.approved = False
             self._progress.report(Phase.AWAITING_APPROVAL, reason)
-        if not await self.wait(left or at_most, summary="Wait for approval", needs_approval=True):
+        if not await self.wait(left or at_most, summary=APPROVAL_SUMMARY, needs_approval=True):
             raise ReleaseStopped(f"nobody approved within {format_duration(at_most or SHORTEST)}")

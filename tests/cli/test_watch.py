@@ -15,10 +15,12 @@ from rich.console import Console
 
 from tests.cli.pages import ANALYSES, NOW, make_status
 from tests.cli.shell import Shell, start_waiting_release
-from tests.harness import Harness
+from tests.harness import CANARY, Harness, read_ending
 from workflows.cli.watch import LinePrinter, select_entries
 from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import WatchUpdate
+
+LATEST = {"artifact": {"kind": "latest"}}
 
 
 @pytest.fixture
@@ -92,3 +94,44 @@ def test_pipe_gets_each_measurement_once_and_no_metric_reads() -> None:
     assert "failed (0% sure that it is not worse, over 99.9% that it is)" in output
     assert "Measure versions" not in output
     assert list(select_entries(reads)) == []
+
+
+def list_failures(output: str) -> list[str]:
+    """What stands behind ✗ in the log of a watch, without its time."""
+    return [line[9:] for line in output.splitlines() if line[9:].startswith("✗")]
+
+
+async def test_watch_marks_what_spoke_against_the_candidate(shell: Shell, harness: Harness) -> None:
+    harness.aws.alarms = {"errors": "OK"}
+    guards = {"alarms": ["errors"]}
+    handle = await harness.begin_until("baking", guards=guards, **CANARY)
+    harness.aws.alarms["errors"] = "ALARM"
+    await harness.finish(handle)
+    [alarm, *_] = list_failures((await shell("watch", harness.function)).stdout)
+    assert alarm.startswith("✗ Watch errors: alarm errors went off: ")
+    harness.aws.hook("smoke", lambda _: {"accept": False, "reason": "it smokes"})
+    await harness.release(artifact=harness.package("four"), hooks={"before_traffic": "smoke"})
+    [hook, *_] = list_failures((await shell("watch", harness.function)).stdout)
+    assert hook.endswith("refused: it smokes")
+
+
+async def test_watch_marks_a_step_that_nobody_approved(shell: Shell, harness: Harness) -> None:
+    steps = [{"kind": "approval", "timeout": "1h"}]
+    await harness.release(artifact=harness.package("three"), strategy={"steps": steps})
+    output = (await shell("watch", harness.function)).stdout
+    assert "✗ Wait for approval: nobody approved in time" in list_failures(output)
+
+
+async def test_watch_marks_a_function_that_does_not_exist(shell: Shell, harness: Harness) -> None:
+    missing = f"{harness.function}-nosuch"
+    handle = await harness.start("Release", {"target": {"function": missing}, **LATEST})
+    await read_ending(handle)
+    [line, *_] = list_failures((await shell("watch", handle.id)).stdout)
+    assert line.endswith(": there is none")
+    first = await harness.release(
+        target={"function": harness.function, "alias": "beta"}, artifact=harness.package("three")
+    )
+    assert first.kind == "Completed"
+    output = (await shell("watch", f"{harness.function}:beta")).stdout
+    assert "– Read where" in output
+    assert not list_failures(output)

@@ -75,12 +75,17 @@ async def test_activity_that_failed_has_the_first_line_of_the_message(timeline: 
     assert (await read(timeline, *events))[1:] == [("failed", "Ask smoke: AccessDenied")]
 
 
-async def test_activity_that_found_nothing_is_done(timeline: Timeline) -> None:
+@pytest.mark.parametrize(
+    ("activity", "kind"), [("get_alias", "absent"), ("get_function", "failed")]
+)
+async def test_thing_that_does_not_exist_is_not_done(
+    timeline: Timeline, activity: str, kind: str
+) -> None:
     events = (
-        schedule_activity(1, "get_alias", "Read the alias"),
-        fail_activity(2, 1, "no such alias", "NotFound"),
+        schedule_activity(1, activity, "Read it"),
+        fail_activity(2, 1, "no such thing", "NotFound"),
     )
-    assert (await read(timeline, *events))[1:] == [("done", "Read the alias: there is none")]
+    assert (await read(timeline, *events))[1:] == [(kind, "Read it: there is none")]
 
 
 async def test_activity_that_timed_out_has_failed(timeline: Timeline) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -66,6 +66,10 @@ async def watch_release(releases: ReleaseClient, target: str, *, quiet: bool = F
         return ExitStatus.NO_ANSWER
     console.print(render_ending(update.ending), soft_wrap=True)
     return get_exit_status(update.ending)
+
+
+_ENDS: Final = {"done", "absent", "failed"}
+"""The kinds of entries that end what was started."""
 
 
 class OutagePrinter:
@@ -155,7 +159,7 @@ def select_entries(entries: Sequence[TimelineEntry]) -> Iterator[TimelineEntry]:
     is printed instead, with the status.
     """
     for index, entry in enumerate(entries):
-        ends = (later for later in entries[index + 1 :] if later.kind in {"done", "failed"})
+        ends = (later for later in entries[index + 1 :] if later.kind in _ENDS)
         if entry.kind != "measurement" and (
             entry.kind != "start" or not any(later.text.startswith(entry.text) for later in ends)
         ):

@@ -180,7 +180,7 @@ class ActivityFactReader:
             return HookAnswered(entry.at, entry.text, answer)
         if activity.type == "probe_function" and fault not in DID_NOT_RUN:
             return ProbeAnswered(entry.at, entry.text, _NOT_INVOKED)
-        return None if entry.kind == "done" else ActivityFailed(entry.at, entry.text)
+        return None if entry.kind == "absent" else ActivityFailed(entry.at, entry.text)
 
     async def _read_metrics_request(self, activity: _ScheduledActivity) -> MetricsRequest | None:
         model: type[MetricsRequest] = (

@@ -21,8 +21,12 @@ METRIC_ACTIVITIES: Final = {"get_metrics", "watch_metrics"}
 _FIRST_OF_LATER_RUNS: Final = "read_reset_journal"
 """The activity that every run begins with which continues another one."""
 
-EntryKind = Literal["request", "start", "measurement", "done", "failed", "control"]
-"""``measurement``: metrics are read, or were; the result is in the status of the release."""
+_MAY_BE_ABSENT: Final = {"get_alias"}
+"""Reads to which "there is none" is an answer: the first release of an alias."""
+
+EntryKind = Literal["request", "start", "measurement", "done", "absent", "failed", "control"]
+"""``measurement``: metrics are read, or were; the result is in the status of the release.
+``absent``: it was read that there is none, which may be."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Timeline:
         """The same for activities, by workflow id and activity id."""
 
         self._measurements: set[tuple[str, int]] = set()
+        self._may_be_absent: set[tuple[str, int]] = set()
         self._request = ""
         self._carried: dict[str, set[str]] = {}
         """What the run before had started and this one starts again, by workflow id."""
@@ -84,7 +89,7 @@ class Timeline:
         """Keep what the run before left open. Each run numbers its events from 1."""
         known = [key for key in self._started if key[0] == workflow_id]
         self._carried[workflow_id] = {self._started.pop(key) for key in known}
-        for numbers in (self._measurements, self._unlisted):
+        for numbers in (self._measurements, self._may_be_absent, self._unlisted):
             numbers.difference_update([key for key in numbers if key[0] == workflow_id])
 
     def _is_unlisted(
@@ -122,6 +127,8 @@ class Timeline:
                 scheduled = event.activity_task_scheduled_event_attributes
                 text = await self._read_summary(event) or scheduled.activity_type.name
                 self._activities[workflow_id, scheduled.activity_id] = text
+                if scheduled.activity_type.name in _MAY_BE_ABSENT:
+                    self._may_be_absent.add((workflow_id, event.event_id))
                 if scheduled.activity_type.name in METRIC_ACTIVITIES:
                     self._measurements.add((workflow_id, event.event_id))
                     self._started[workflow_id, event.event_id] = text
@@ -144,9 +151,10 @@ class Timeline:
                 return kind, self._describe_start(workflow_id, started_id)
             case "activity_task_failed_event_attributes":
                 failed = event.activity_task_failed_event_attributes
+                may_be_absent = (workflow_id, failed.scheduled_event_id) in self._may_be_absent
                 text = self._describe_start(workflow_id, failed.scheduled_event_id)
                 if failed.failure.application_failure_info.type == Fault.NOT_FOUND:
-                    return "done", f"{text}: there is none"
+                    return "absent" if may_be_absent else "failed", f"{text}: there is none"
                 return "failed", f"{text}: {await self.describe_failure(failed.failure)}"
             case "activity_task_timed_out_event_attributes":
                 timed_out = event.activity_task_timed_out_event_attributes

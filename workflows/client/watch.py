@@ -28,8 +28,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.errors import Fault
 from workflows.client.errors import ReleaseClientError, is_unavailable, translate_errors
 from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_request
-from workflows.client.timeline import Timeline, TimelineEntry
+from workflows.client.timeline import TimelineEntry
 from workflows.client.unbegun_release import read_pending
+from workflows.client.watch_log import WatchLog
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.domain.strategy import Steps
 from workflows.run_chain import find_last_run, list_run_ids, read_next_run_id
@@ -110,7 +111,7 @@ class Watch:
         """Watch a run of ``Release`` or ``Rollback``, or of a ``Rollout`` alone."""
         self._client = client
         self._first = self._current = handle
-        self._timeline = Timeline(client.data_converter)
+        self._log = WatchLog(client.data_converter)
         self._events: list[tuple[WorkflowHandle[Any, Any], HistoryEvent]] = []
         self._changed = asyncio.Event()
         self._connected = True
@@ -227,7 +228,7 @@ class Watch:
                 request := await read_request(event, self._client.data_converter)
             ):
                 strategy = request.strategy
-            if entry := await self._timeline.read_entry(handle.id, event):
+            if entry := await self._log.read_entry(handle.id, event):
                 entries.append(entry)
             found = await read_ending(event, self._client.data_converter)
             # A killed rollout is not the end: the workflow that started it puts the alias back.
@@ -291,11 +292,11 @@ class Watch:
         raw = description.raw_description
         retries = [
             Retry(
-                summary=self._timeline.describe_activity(
+                summary=self._log.timeline.describe_activity(
                     self._current.id, pending.activity_id, pending.activity_type.name
                 ),
                 attempt=pending.attempt,
-                failure=await self._timeline.describe_failure(pending.last_failure),
+                failure=await self._log.timeline.describe_failure(pending.last_failure),
                 is_waiting=pending.last_failure.application_failure_info.type == Fault.NOT_READY,
                 next_at=pending.scheduled_time.ToDatetime(tzinfo=UTC)
                 if pending.HasField("scheduled_time")
