@@ -335,13 +335,13 @@ async def read_ending(handle: Handle, *, seconds: float = 60) -> Ending:
                 case ApplicationError() as cause:
                     return Ending(cause.type or "", cause.message, _status_in(cause))
                 case CancelledError() as cause:
-                    return Ending("Canceled", cause.message, None)
+                    return Ending("Canceled", cause.message, _status_in(cause))
                 case cause:
                     return Ending(type(cause).__name__, str(cause), None)
         return Ending("Completed", status.note, status)
 
 
-def _status_in(cause: ApplicationError) -> ReleaseStatus | None:
+def _status_in(cause: ApplicationError | CancelledError) -> ReleaseStatus | None:
     match cause.details:
         case [{"phase": _} as detail, *_]:
             return ReleaseStatus.model_validate(detail)

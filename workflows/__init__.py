@@ -15,7 +15,9 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
   written; :mod:`~workflows.release_facts`: what that means to the rules
 - :mod:`~workflows.latest_check`: what would be published with ``$LATEST``;
   :mod:`~workflows.foreign_content` is what another writer put there meanwhile
+- :mod:`~workflows.artifact_check`: whether what is to be written is there
 - :mod:`~workflows.latest_content`: what an undo would put back there
+- :mod:`~workflows.running_release`: which release of an alias runs, for a plan
 - :mod:`~workflows.readiness`: waits until a function may be written, and a version can serve
 - :mod:`~workflows.candidate`: makes the version to release
 - :mod:`~workflows.concurrency_change`: what a release changes about concurrency
@@ -28,6 +30,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.trigger_notes`: what does not go through the alias, and is not guarded by it
 - :mod:`~workflows.control_handlers`: the updates and the query, by which people steer it;
   :mod:`~workflows.control_requests` are their inputs, :mod:`~workflows.controls` what follows
+- :mod:`~workflows.release_handlers`: the same of ``Release`` and ``Rollback``, with
+  :mod:`~workflows.release_state`; :mod:`~workflows.handed_control` is how one is handed on
 - :mod:`~workflows.timer`: waits that a pause stops; :mod:`~workflows.release_clock` stands still
 - :mod:`~workflows.continuation`: when a run continues as a new one, with
   :mod:`~workflows.carried_state`; :mod:`~workflows.step_state` is how far it is in its current step

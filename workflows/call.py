@@ -117,7 +117,7 @@ async def shield_from_cancel(work: Awaitable[_Result]) -> _Result:
     return task.result()
 
 
-async def end_task(task: asyncio.Task[None]) -> BaseException | None:
+async def end_task(task: asyncio.Future[Any]) -> BaseException | None:
     """Cancel a task unless it is done, wait for it, and return the error it ended with, if any."""
     task.cancel()
     try:

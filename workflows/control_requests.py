@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import StringConstraints
+from temporalio.exceptions import ApplicationError
 
 from workflows.domain.inputs import Input, Reason
+
+DESCRIPTIONS: Final[Mapping[str, str]] = {
+    "approve": 'Approve what waits for it: {"by": "ana", "note": "looks good"}',
+    "pause": 'Hold at the current weight; guards go on: {"by": "ana", "reason": "p99"}',
+    "resume": 'Go on after a pause; a bake has as long left as it had: {"by": "ana"}',
+    "promote": 'Skip what is left, all traffic to the candidate: {"by": "ana", "reason": "hotfix"}',
+    "abort": 'Put the alias back: {"by": "ana", "reason": "wrong build"}',
+    "give_up": 'End an undo that cannot succeed: {"by": "ana", "reason": "region is gone"}',
+    "resolve": "Choose about routing that another writer has set (adopt, overwrite, leave): "
+    '{"by": "ana", "choice": "overwrite"}',
+    "end_watch": "A newer release ends the watch after promotion: "
+    '{"by": "release-7", "reason": "PR 13"}',
+}
+"""The updates by their names, as the Temporal UI describes them."""
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -25,7 +41,7 @@ class ControlRequest(Input):
 
     failure_type = "Refused"
 
-    by: Name
+    by: Name = "unknown"
 
 
 class ApproveRequest(ControlRequest):
@@ -56,6 +72,23 @@ class ResumeRequest(ControlRequest):
     """The input of ``resume``: ``{"by": "ana"}``."""
 
 
+APPROVED_BY_UNKNOWN: Final = ApproveRequest()
+"""The input of an ``approve`` that is sent without one."""
+
+REASONED_BY_UNKNOWN: Final = ReasonedRequest()
+"""The input of a ``pause``, ``promote``, ``abort`` or ``give_up`` that is sent without one."""
+
+RESUMED_BY_UNKNOWN: Final = ResumeRequest()
+"""The input of a ``resume`` that is sent without one."""
+
+
 def describe_request(verb: str, by: str, reason: str = "") -> str:
     """``Paused by ana: p99 is up``."""
     return f"{verb} by {by}" + (f": {reason}" if reason else "")
+
+
+def refuse_unknown() -> ApplicationError:
+    """Return the refusal of an update that no release takes."""
+    known = ", ".join(DESCRIPTIONS)
+    text = f"there is no update of this name: there are {known}"
+    return ApplicationError(text, type="Refused", non_retryable=True)

@@ -77,6 +77,11 @@ class KilledRollout:
         return await is_promoted(remains.workflow_id, remains.run_id, journal, self._request)
 
     @property
+    def killed(self) -> str:
+        """What happened to it."""
+        return self._remains.killed
+
+    @property
     def kept_note(self) -> str:
         """What to say of a candidate that stays live."""
         journal = self.journal or Journal(target=self._request.target)

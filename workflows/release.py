@@ -5,13 +5,15 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.domain.status import ReleaseStatus
+from workflows.release_handlers import ReleaseHandlers
+from workflows.release_log import log_end
 from workflows.release_metrics import count_release
 from workflows.request import ReleaseRequest
 from workflows.supervisor import Supervisor
 
 
 @workflow.defn
-class Release:
+class Release(ReleaseHandlers):
     """Release an artifact, a configuration, or both."""
 
     @workflow.run
@@ -20,4 +22,6 @@ class Release:
 
         A second release of the same alias is rejected while one runs.
         """
-        return await count_release(request.target.bare, Supervisor(request).run())
+        target = request.target.bare
+        release = self._close(Supervisor(request, self._state).run())
+        return await log_end(target, count_release(target, release))

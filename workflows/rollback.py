@@ -5,13 +5,15 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.domain.status import ReleaseStatus
+from workflows.release_handlers import ReleaseHandlers
+from workflows.release_log import log_end
 from workflows.release_metrics import count_release
 from workflows.request import RollbackRequest
 from workflows.supervisor import Supervisor
 
 
 @workflow.defn
-class Rollback:
+class Rollback(ReleaseHandlers):
     """Put an alias back, in one step. Weights that are left on the alias are cleared by it."""
 
     @workflow.run
@@ -20,4 +22,6 @@ class Rollback:
 
         Rejected while a release runs otherwise: abort that instead.
         """
-        return await count_release(request.target.bare, Supervisor(request).run())
+        target = request.target.bare
+        release = self._close(Supervisor(request, self._state).run())
+        return await log_end(target, count_release(target, release))

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn, cast
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError
 
 from workflows.alias_undo import PutBackFailed
 from workflows.call import end_task, root_cause, shield_from_cancel
@@ -226,9 +226,9 @@ class ReleaseRun:
         ending = "; ".join([f"{reason}; {restored}", *leftovers])
         routing = self._traffic.split(None, 0)
         self._progress.report(Phase.ROLLED_BACK, f"Rolled back: {ending}", routing=routing)
-        if workflow.cancellation_reason() is not None:
-            raise asyncio.CancelledError(ending)
         status, details = self._progress.status, [OBJECTION] if undo.is_refused else []
+        if workflow.cancellation_reason() is not None:
+            raise CancelledError(ending, status)
         raise ApplicationError(
             ending, status, *details, type="ReleaseRolledBack", non_retryable=True
         )

@@ -16,7 +16,9 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
+    CancelledError,
     ChildWorkflowError,
+    FailureError,
     WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
@@ -35,10 +37,11 @@ from workflows.eviction import IDLE_WORKFLOWS
 from workflows.killed_rollout import KilledRollout, UndoImpossible, find_remains
 from workflows.past_rollouts import KIND_MEMO
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
+from workflows.release_state import ReleaseState
 from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest
 from workflows.reset_runs import follow_rollout
 from workflows.rollout import Rollout
-from workflows.rollout_cancel import cancel_rollout
+from workflows.rollout_cancel import cancel_rollout, read_cancelled_status
 from workflows.rollout_end import Outcome, RolloutEnd, read_failure
 from workflows.rollout_lock import RolloutLock, find_lock
 from workflows.rollout_request import RolloutRequest
@@ -57,13 +60,15 @@ _RolloutHandle = workflow.ChildWorkflowHandle[Any, ReleaseStatus]
 class Supervisor:
     """Starts the one ``Rollout`` of an alias, from a workflow of any id, and ends as it ends."""
 
-    def __init__(self, request: ReleaseRequest | RollbackRequest) -> None:
-        """Supervise the rollout of ``request``."""
+    def __init__(self, request: ReleaseRequest | RollbackRequest, state: ReleaseState) -> None:
+        """Supervise the rollout of ``request``; ``state`` is what the workflow's handlers know."""
         self._request = request
+        self._state = state
         self._target = request.target.bare
 
     async def run(self) -> ReleaseStatus:
         """Run the rollout, and end as it ends; see ``Rollout.run`` for the endings."""
+        self._state.begin(self._request)
         if remains := find_remains():
             return await self._end_killed(KilledRollout(remains, self._request))
         request, target = self._request, self._target
@@ -77,7 +82,8 @@ class Supervisor:
         )
         workflow.set_current_details(f"**{request.summary}**\n\n{request.reason}")
         try:
-            place = place_of(await locate(request.target), request.target)
+            found = await self._state.unless_aborted(locate(request.target))
+            place = place_of(found, request.target)
         except ReleaseRejected as error:
             raise self._reject(error) from None
         workflow.set_current_details(
@@ -91,7 +97,10 @@ class Supervisor:
             try:
                 rollout = await self._start_after_watch(place, lock)
             except ReleaseRejected as error:
-                return skip_or_raise(self._reject(error))
+                failure = self._reject(error)
+                if self._state.is_aborted:
+                    raise failure from None
+                return skip_or_raise(failure)
         if _is_long(request):
             IDLE_WORKFLOWS.mark_idle(workflow.info().run_id)
         try:
@@ -112,7 +121,9 @@ class Supervisor:
             busy = f"{self._target} is being released already: {rollout_id}"
             if not workflow.patched("newer-ends-watch"):
                 raise ReleaseRejected(busy)
-            ended = await end_watch(rollout_id, reason=self._request.reason, version=self._version)
+            ended = await self._state.unless_aborted(
+                end_watch(rollout_id, reason=self._request.reason, version=self._version)
+            )
             if ended.refusal is not None:
                 raise ReleaseRejected(f"{busy} ({ended.refusal})")
             if not ended.is_live and self._is_undirected:
@@ -150,7 +161,7 @@ class Supervisor:
         is_rollback = isinstance(request, RollbackRequest)
         is_urgent = is_rollback or request.hotfix
         try:
-            return await workflow.start_child_workflow(
+            rollout = await workflow.start_child_workflow(
                 Rollout.run,
                 RolloutRequest(located),
                 id=lock.id,
@@ -175,6 +186,8 @@ class Supervisor:
             )
         except WorkflowAlreadyStartedError:
             return None
+        self._state.start(rollout.id, rollout.first_execution_run_id)
+        return rollout
 
     async def _follow(self, rollout_id: str) -> RolloutEnd | None:
         """Follow the rollout that runs under the id, if this release started it before a reset.
@@ -196,13 +209,17 @@ class Supervisor:
                 self._report_end(end.result.phase)
                 return end.result
             case Outcome.CANCELED:
-                raise self._rolled_back("cancelled; the alias is back where it was") from None
+                note = "cancelled; the alias is back where it was"
+                left = await shield_from_cancel(read_cancelled_status(end.workflow_id, end.run_id))
+                status = left or self._status(Phase.ROLLED_BACK, note, None)
+                raise self._rolled_back(note, status) from None
             case Outcome.TERMINATED | Outcome.TIMED_OUT:
                 return await self._end_killed(KilledRollout(end.remains, self._request))
             case _:
                 self._report_end(end.status.phase if end.status else Phase.ROLLING_BACK)
+                details = [end.status, *end.details[1:]] if end.status else end.details
                 failure = ApplicationError(
-                    end.message, *end.details, type=end.failure_type, non_retryable=True
+                    end.message, *details, type=end.failure_type, non_retryable=True
                 )
                 if BUSY in end.details[1:]:
                     return skip_or_raise(failure)
@@ -210,6 +227,7 @@ class Supervisor:
 
     async def _end_killed(self, rollout: KilledRollout) -> ReleaseStatus:
         """Keep what a killed rollout has made live, or undo it and fail."""
+        self._state.take_over(f"{rollout.killed}: putting everything back")
         try:
             return await shield_from_cancel(self._keep_or_undo(rollout))
         except ContinueRun:
@@ -225,7 +243,7 @@ class Supervisor:
             raise self._failure(
                 Phase.ROLLING_BACK, str(problem), "RollbackFailed", rollout.journal
             ) from None
-        raise self._rolled_back(reason, rollout.journal)
+        raise self._rolled_back(reason, self._status(Phase.ROLLED_BACK, reason, rollout.journal))
 
     def _succeed(self, note: str, journal: Journal | None) -> ReleaseStatus:
         steps = len(self._request.strategy.steps)
@@ -234,11 +252,12 @@ class Supervisor:
         self._report_end(status.phase)
         return status.model_copy(update={"routing": routing, "step": steps, "steps": steps})
 
-    def _rolled_back(self, reason: str, journal: Journal | None = None) -> BaseException:
+    def _rolled_back(self, reason: str, status: ReleaseStatus) -> FailureError:
         """The error for a release that was undone; for one that was cancelled, a cancellation."""
-        failure = self._failure(Phase.ROLLED_BACK, reason, "ReleaseRolledBack", journal)
-        cancelled = workflow.cancellation_reason() is not None
-        return asyncio.CancelledError(reason) if cancelled else failure
+        self._report_end(Phase.ROLLED_BACK)
+        if workflow.cancellation_reason() is not None:
+            return CancelledError(reason, status)
+        return ApplicationError(reason, status, type="ReleaseRolledBack", non_retryable=True)
 
     def _reject(self, rejected: ReleaseRejected) -> ApplicationError:
         reason = str(rejected)

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.converter import PayloadCodec
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
+from activities import list_operations
+from tests.fake_lambda import FakeLambda
 from tests.harness import ALL_AT_ONCE, CANARY, Harness, read_ending
+from workflows.temporal.plugin import LambdaReleases
 
 APPROVAL: dict[str, Any] = {
     "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
 }
 WRITES = ["update_function_code", "publish_version", "update_alias"]
+
+
+class Base64Codec(PayloadCodec):
+    """A codec, as one that encrypts would be."""
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [
+            Payload(
+                metadata={"encoding": b"base64"}, data=base64.b64encode(each.SerializeToString())
+            )
+            for each in payloads
+        ]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [
+            Payload.FromString(base64.b64decode(each.data))
+            if each.metadata.get("encoding") == b"base64"
+            else each
+            for each in payloads
+        ]
 
 
 @pytest.mark.parametrize("whom", ["release", "rollout"])
@@ -51,7 +82,59 @@ async def test_cancel_while_waiting_restores_everything(harness: Harness, phase:
     await handle.cancel()
     end = await read_ending(handle)
     assert end.kind == "Canceled"
+    for ending in (end, await read_ending(harness.rollout)):
+        assert ending.status is not None
+        assert (ending.status.phase, ending.status.stable, ending.status.candidate) == (
+            "rolled_back",
+            "2",
+            "3",
+        )
+        assert "all traffic is on version 2" in ending.status.note
     harness.assert_restored()
+
+
+async def test_cancel_before_the_rollout_leaves_its_status(harness: Harness) -> None:
+    hold = harness.aws.hold("get_function")
+    handle = await harness.begin(artifact=harness.package("three"), **CANARY)
+    await harness.wait_for(hold.reached)
+    await handle.cancel()
+    hold.release()
+    end = await read_ending(handle)
+    assert end.kind == "Canceled"
+    assert end.status is not None
+    assert (end.status.phase, end.status.target.function) == ("rolled_back", harness.function)
+    assert "nothing had been changed" in end.status.note
+    assert harness.aws.writes == []
+
+
+async def test_status_after_a_cancel_is_encrypted_like_the_rest(
+    temporal: WorkflowEnvironment, aws: FakeLambda
+) -> None:
+    aws.create("sealed-cancel", "one", "two")
+    converter = dataclasses.replace(temporal.client.data_converter, payload_codec=Base64Codec())
+    client = await Client.connect(
+        temporal.client.service_client.config.target_host,
+        namespace=temporal.client.namespace,
+        data_converter=converter,
+        plugins=[LambdaReleases()],
+    )
+    request = {
+        "target": {"function": "sealed-cancel"},
+        "artifact": {"kind": "version", "version": "1"},
+        **APPROVAL,
+    }
+    async with Worker(client, task_queue="sealed-cancel", activities=list_operations(aws)):
+        handle = await client.start_workflow(
+            "Release", request, id=f"sealed-cancel-{uuid4()}", task_queue="sealed-cancel"
+        )
+        await handle.cancel()
+        end = await read_ending(handle)
+    assert end.kind == "Canceled"
+    assert end.status is not None
+    assert end.status.phase == "rolled_back"
+    events = [event async for event in handle.fetch_history_events()]
+    [detail] = events[-1].workflow_execution_canceled_event_attributes.details.payloads
+    assert detail.metadata["encoding"] == b"base64"
 
 
 async def test_cancel_of_the_rollout_rolls_the_release_back(

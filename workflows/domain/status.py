@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self, cast
+from typing import Annotated, Any, Final, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -161,10 +161,12 @@ class ReleaseStatus(BaseModel):
         """The phase as lists show it: ``paused`` as long as it is paused."""
         return PAUSED if self.paused and self.phase not in _NEVER_PAUSED else self.phase.value
 
-    @classmethod
-    def rejected(cls, note: str, target: Target | None, problems: tuple[InputProblem, ...]) -> Self:
+    @staticmethod
+    def rejected(
+        note: str, target: Target | None, problems: tuple[InputProblem, ...]
+    ) -> ReleaseStatus:
         """Return the status of a request that was rejected before it was understood."""
-        return cls.model_construct(
+        return ReleaseStatus.model_construct(
             phase=Phase.REJECTED,
             note=note,
             target=target or _make_unknown_target(),

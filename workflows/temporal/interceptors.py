@@ -64,7 +64,7 @@ class _WorkflowInputCount(WorkflowInboundInterceptor):
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         handler = getattr(workflow.instance(), input.update, None)
         if handler is not None:
-            _check_input_count(handler, input.args, name=input.update, failure_type="Refused")
+            _check_update_input_count(handler, input.args, input.update)
         super().handle_update_validator(input)
 
     async def handle_query(self, input: HandleQueryInput) -> Any:
@@ -88,6 +88,13 @@ def _check_input_count(
     if len(args) != len(parameters):
         needed = "exactly one input is needed" if parameters else "no input is taken"
         raise make_count_failure(f"{name}: {needed}, {len(args)} were given", failure_type)
+
+
+def _check_update_input_count(handler: Callable[..., Any], args: Sequence[Any], name: str) -> None:
+    """Check the inputs of an update, which most of them can do without."""
+    parameters = inspect.signature(handler).parameters.values()
+    if args or any(parameter.default is parameter.empty for parameter in parameters):
+        _check_input_count(handler, args, name=name, failure_type="Refused")
 
 
 class RollbackAnnouncer(Interceptor):

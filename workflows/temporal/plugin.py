@@ -15,6 +15,7 @@ from temporalio.worker import Worker, WorkerConfig
 
 from workflows.diagnosis import Diagnosis
 from workflows.eviction import IDLE_WORKFLOWS
+from workflows.handed_control import hand_on_control_activity
 from workflows.past_packages import read_past_package
 from workflows.past_rollouts import (
     read_alias_history,
@@ -27,8 +28,10 @@ from workflows.release import Release
 from workflows.reset_runs import follow_rollout_activity, read_reset_journal_activity
 from workflows.rollback import Rollback
 from workflows.rollout import Rollout
-from workflows.rollout_cancel import cancel_rollout_activity
+from workflows.rollout_cancel import cancel_rollout_activity, read_cancelled_status_activity
 from workflows.rollout_lock import is_slashed_rollout_running
+from workflows.running_release import find_running_release_activity
+from workflows.temporal.cancel_details import CancelReporter
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
 from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
@@ -47,7 +50,7 @@ class LambdaReleases(SimplePlugin):
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             "lambda-releases",
             data_converter=make_data_converter,
-            interceptors=[InputCountChecker(), RollbackAnnouncer()],
+            interceptors=[CancelReporter(), InputCountChecker(), RollbackAnnouncer()],
             activities=[
                 read_alias_history,
                 read_previous_version,
@@ -56,8 +59,11 @@ class LambdaReleases(SimplePlugin):
                 read_past_package,
                 read_reset_journal_activity,
                 is_slashed_rollout_running,
+                find_running_release_activity,
                 follow_rollout_activity,
+                hand_on_control_activity,
                 cancel_rollout_activity,
+                read_cancelled_status_activity,
                 end_watch_activity,
                 await_watch_end_activity,
             ],

@@ -16,6 +16,8 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, Workflo
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import Info
 
+from workflows.temporal.cancel_details import CancelDetails
+
 PASSTHROUGH_MODULES: Final = ("activities", "workflows")
 """Our packages, which the sandbox does not reload for each workflow.
 
@@ -33,7 +35,7 @@ _NO_STORE_CONTEXT: Final = StorageDriverStoreContext()
 
 
 def make_sandboxed_runner(given: WorkflowRunner | None) -> SandboxedWorkflowRunner:
-    """Return a sandbox with our modules passed through.
+    """Return a sandbox with our modules passed through, whose workflows leave cancel details.
 
     It is the worker's or replayer's own, or Temporal's default.
     """
@@ -42,9 +44,10 @@ def make_sandboxed_runner(given: WorkflowRunner | None) -> SandboxedWorkflowRunn
         if isinstance(given, SandboxedWorkflowRunner)
         else SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default)
     )
-    return dataclasses.replace(
-        runner, restrictions=runner.restrictions.with_passthrough_modules(*PASSTHROUGH_MODULES)
-    )
+    restrictions = runner.restrictions.with_passthrough_modules(*PASSTHROUGH_MODULES)
+    if type(runner) is not SandboxedWorkflowRunner:  # a user's own stays that
+        return dataclasses.replace(runner, restrictions=restrictions)
+    return _DetailedRunner(restrictions=restrictions, runner_class=runner.runner_class)
 
 
 def drop_serialization_context(runner: WorkflowRunner, converter: DataConverter) -> WorkflowRunner:
@@ -55,7 +58,7 @@ def drop_serialization_context(runner: WorkflowRunner, converter: DataConverter)
     worker's time for a release.
     """
     if (
-        type(runner) is not SandboxedWorkflowRunner
+        type(runner) is not _DetailedRunner
         or converter.payload_codec is not None
         or converter.external_storage is not None
     ):
@@ -63,7 +66,38 @@ def drop_serialization_context(runner: WorkflowRunner, converter: DataConverter)
     return _ContextFreeRunner(restrictions=runner.restrictions, runner_class=runner.runner_class)
 
 
-class _ContextFreeRunner(SandboxedWorkflowRunner):
+class _DetailedRunner(SandboxedWorkflowRunner):
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        cancel_details = CancelDetails()
+        return _DetailedInstance(
+            super().create_instance(cancel_details.extend(det)), cancel_details
+        )
+
+
+class _DetailedInstance(WorkflowInstance):
+    """A workflow in the sandbox that leaves details where it is cancelled."""
+
+    def __init__(self, instance: WorkflowInstance, cancel_details: CancelDetails) -> None:
+        self._instance = instance
+        self._cancel_details = cancel_details
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        return self._cancel_details.add_to(self._instance.activate(act))
+
+    def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
+        return self._instance.get_serialization_context(command_info)
+
+    def get_external_store_context(self, command_info: Any) -> StorageDriverStoreContext:
+        return self._instance.get_external_store_context(command_info)
+
+    def get_info(self) -> Info:
+        return self._instance.get_info()
+
+    def get_thread_id(self) -> int | None:
+        return self._instance.get_thread_id()
+
+
+class _ContextFreeRunner(_DetailedRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         # A part of an activation keeps all of it in memory: mostly the input, which is decoded by
         # then. A copy of that part does not.
