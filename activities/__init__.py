@@ -63,6 +63,7 @@ Operations beyond AWS's own
 - :mod:`~activities.triggers`: what is set up to invoke a function, and under which qualifier
 - :mod:`~activities.probes`: invoke a version, once, and assess its response
 - :mod:`~activities.latest_comparison`: compare ``$LATEST`` with the live version
+- :mod:`~activities.artifact_lookup`: look whether what is to be written is there
 - :mod:`~activities.latest_users`: find which other release uses ``$LATEST``
 - :mod:`~activities.version_watch`: whether a version is still there
 - :mod:`~activities.images`: find the digest of an image's tag

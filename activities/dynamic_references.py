@@ -199,11 +199,16 @@ async def _read_parameters(aws: Aws, variable_by_name: Mapping[str, str]) -> dic
             for name in (parameter["Name"], parameter.get("ARN", "")):
                 reference = ParameterReference(f"{name}{parameter.get('Selector') or ''}")
                 values[reference] = parameter["Value"]
-    for name, variable in variable_by_name.items():
-        if ParameterReference(name) not in values:
-            raise _invalid_reference_error(
-                variable, "it refers to an SSM parameter, or a version of one, that does not exist"
-            )
+    missing = [
+        variable
+        for name, variable in variable_by_name.items()
+        if ParameterReference(name) not in values
+    ]
+    if missing:
+        raise _invalid_reference_error(
+            ", ".join(dict.fromkeys(missing)),
+            "it refers to an SSM parameter, or a version of one, that does not exist",
+        )
     return values
 
 
@@ -254,4 +259,5 @@ def _select_member(text: str, key: str, variable: str) -> str:
 
 
 def _invalid_reference_error(variable: str, problem: str) -> AwsError:
-    return AwsError("resolve", INVALID_REFERENCE, f"environment variable {variable}: {problem}")
+    subject = "variables" if ", " in variable else "variable"
+    return AwsError("resolve", INVALID_REFERENCE, f"environment {subject} {variable}: {problem}")

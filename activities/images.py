@@ -16,13 +16,13 @@ from activities.errors import AwsError, Fault, classify_error
 from activities.operation import READ, OperationGroup, operation
 from activities.shapes import Request, Response
 
-_ECR_URI: Final = re.compile(
+ECR_URI: Final = re.compile(
     r"(?P<repository_uri>(?P<registry>\d{12})\.dkr[.-]ecr[a-z0-9.-]*/(?P<repository>[^:@]+))"
     r"(?::(?P<tag>[^:@]+))?",
     re.ASCII,
 )
 _DEFAULT_TAG: Final = "latest"
-_ABSENT: Final = {"ImageNotFound", "InvalidImageTag"}
+ABSENT_IMAGE_CODES: Final = {"ImageNotFound", "InvalidImageTag"}
 _MAX_ATTEMPTS: Final = 4
 """1 + 2 + 4 s. A worker may have no way to ECR at all, and a release can do without its digest."""
 
@@ -51,7 +51,7 @@ class Images(OperationGroup):
         respond to four attempts, the response has the tag, and a ``problem``. AWS: BatchGetImage.
         """
         uri = request.image_uri
-        match = _ECR_URI.fullmatch(uri)
+        match = ECR_URI.fullmatch(uri)
         if match is None:
             return ResolveImageResponse(
                 image_uri=uri, problem=None if "@" in uri else "it is not the URI of an ECR image"
@@ -78,7 +78,7 @@ class Images(OperationGroup):
             return ResolveImageResponse(image_uri=f"{match['repository_uri']}@{digest}")
         failures: list[dict[str, str]] = answer.get("failures") or [{}]
         code = failures[0].get("failureCode", "no image in the answer")
-        if code in _ABSENT:
+        if code in ABSENT_IMAGE_CODES:
             raise AwsError(
                 "resolve_image",
                 "ImageNotFoundException",

@@ -6,6 +6,7 @@ it. Environment values are compared here and never leave this activity; only nam
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -13,11 +14,11 @@ from typing import Annotated, Any, Final
 from pydantic import AwareDatetime, Field
 from temporalio import activity
 
+from activities.artifact_lookup import LookupFinding, look_up_code, look_up_references
 from activities.configuration_response import FunctionConfiguration
-from activities.dynamic_references import check_references
 from activities.errors import AwsError
 from activities.function_content import find_unreadable_part, get_package_identity, to_settings
-from activities.function_models import FunctionCodeLocation
+from activities.function_models import FunctionCodeLocation, UpdateFunctionCodeRequest
 from activities.latest_users import find_latest_user
 from activities.operation import SETTLE, Aws, OperationGroup, operation
 from activities.published_versions import PublishedVersions
@@ -42,7 +43,7 @@ class CompareLatestRequest(Request):
     Without it ``$LATEST`` is read as it is. With ``rollout``, the workflow id of a release, and
     ``started_at`` other releases that use ``$LATEST`` are searched for, and waited for up to
     ``patience_seconds``. ``references`` are the dynamic references of variables that are to be
-    written: those that may not be resolved are refused before anything is read.
+    written, and ``code`` is what is to be uploaded: whether they are there is looked up.
     """
 
     function_name: FunctionName
@@ -52,6 +53,7 @@ class CompareLatestRequest(Request):
     started_at: AwareDatetime | None = None
     patience_seconds: Integer = 0
     references: dict[str, str] | None = None
+    code: UpdateFunctionCodeRequest | None = None
 
 
 class SettingDifference(Response):
@@ -74,6 +76,7 @@ class CompareLatestResponse(Response):
     not be compared. ``environment_version`` is a published version with the environment of
     ``$LATEST``; None where there is none, or where it was not searched for. ``user`` is the
     workflow id of another release that uses ``$LATEST``; ``is_brief``: it may be done soon.
+    ``lookups`` are what is to be written and is not there, or could not be looked up.
     """
 
     latest: FunctionConfiguration
@@ -86,6 +89,7 @@ class CompareLatestResponse(Response):
     environment_version: str | None = None
     user: str | None = None
     is_brief: bool | None = None
+    lookups: list[LookupFinding] = Field(default_factory=list[LookupFinding])
 
 
 class LatestComparison(OperationGroup):
@@ -102,12 +106,28 @@ class LatestComparison(OperationGroup):
 
         ``NotFound`` where one does not exist. With ``superseded`` it waits until the change has
         settled, as ``settle_function`` does: ``Invalid``, with AWS's reason, where that failed.
-        Safe to repeat.
+        Safe to repeat. AWS: GetFunction, ListVersionsByFunction; for what is to be written
+        HeadObject, BatchGetImage, GetParameters, GetSecretValue.
         """
-        check_references(
-            request.references or {}, function=request.function_name, scope=self._references
-        )
         user = await _find_user(request)
+        compared, lookups = await asyncio.gather(
+            self._compare(request, user), self._look_up(request)
+        )
+        return compared.model_copy(update={"lookups": lookups})
+
+    async def _look_up(self, request: CompareLatestRequest) -> list[LookupFinding]:
+        code = await look_up_code(self.aws, request.code) if request.code else None
+        references = await look_up_references(
+            self.aws,
+            request.references or {},
+            function=request.function_name,
+            scope=self._references,
+        )
+        return [found for found in (code, references) if found is not None]
+
+    async def _compare(
+        self, request: CompareLatestRequest, user: Mapping[str, Any]
+    ) -> CompareLatestResponse:
         versions = PublishedVersions(self.aws, request.function_name)
         latest = await self._read_latest(request)
         configuration = latest["Configuration"]

@@ -15,18 +15,21 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from activities.configuration_response import FunctionConfiguration
-from activities.dynamic_references import (
-    INVALID_REFERENCE,
-    REFERENCE_NOT_SERVED,
-    extract_references,
-)
+from activities.dynamic_references import extract_references
 from activities.images import Images, ResolveImageRequest
 from activities.latest_comparison import (
     CompareLatestRequest,
     CompareLatestResponse,
     LatestComparison,
 )
-from workflows.call import CallOptions, call, code_of, root_cause
+from workflows.artifact_check import (
+    REFERENCES_FIELD,
+    find_named_code,
+    is_about_references,
+    list_missing,
+    list_unread,
+)
+from workflows.call import CallOptions, call, root_cause
 from workflows.domain.latest_rules import (
     LatestDifference,
     LatestFacts,
@@ -41,7 +44,6 @@ from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3
 _PATIENCE_SECONDS: Final = 300
 """How long a release waits for another one of the function that may soon be done."""
 
-_REFERENCE_CODES: Final = (REFERENCE_NOT_SERVED, INVALID_REFERENCE)
 _SUMMARY_LENGTH: Final = 200
 _COMMON_MEMBERS: Final = ("runtime", "role", "handler", "timeout", "memory_size", "architectures")
 
@@ -71,7 +73,11 @@ class LatestFindings:
 
 @dataclass(frozen=True, slots=True)
 class LatestCheck:
-    """What preflight reads of ``$LATEST`` and the live version, and what follows from it."""
+    """What preflight reads of ``$LATEST`` and the live version, and what follows from it.
+
+    ``missing`` are refusals for what is to be written and is not there, ``unread`` notes on what of
+    it was not looked at: they hold whatever ``$LATEST`` is.
+    """
 
     latest: FunctionConfiguration
     live: FunctionConfiguration | None
@@ -79,6 +85,8 @@ class LatestCheck:
     refusals: tuple[str, ...]
     is_busy: bool
     notes: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,8 @@ async def check_latest(
         refusals=tuple(find_latest_refusals(intent, facts)),
         is_busy=facts.user is not None,
         notes=(*find_latest_notes(intent, facts), *notes),
+        missing=tuple(list_missing(found.lookups)),
+        unread=tuple(list_unread(found.lookups)),
     )
 
 
@@ -142,8 +152,8 @@ async def _reject_reference(comparison: Awaitable[CompareLatestResponse]) -> Com
         return await or_reject(comparison, field="target.function")
     except ReleaseRejected as rejection:
         cause = rejection.__cause__
-        if isinstance(cause, ActivityError) and code_of(cause) in _REFERENCE_CODES:
-            raise ReleaseRejected(f"configuration.Environment: {root_cause(cause)}") from cause
+        if isinstance(cause, ActivityError) and is_about_references(cause):
+            raise ReleaseRejected(f"{REFERENCES_FIELD}: {root_cause(cause)}") from cause
         raise
 
 
@@ -163,6 +173,7 @@ async def _compare(
             started_at=workflow.info().workflow_start_time,
             patience_seconds=_PATIENCE_SECONDS if is_patient else 0,
             references=references or None,
+            code=find_named_code(request, target),
         ),
         summary="Wait for the other release that uses $LATEST" if is_patient else text,
     )

@@ -21,7 +21,12 @@ from workflows.domain.alias_history import RolledBackVersion
 from workflows.domain.concurrency_rules import compute_inherited
 from workflows.domain.latest_content import LatestContent
 from workflows.domain.preflight_facts import PreflightFacts
-from workflows.domain.preflight_rules import find_notes, find_refusals, is_update_in_progress
+from workflows.domain.preflight_rules import (
+    find_notes,
+    find_refusals,
+    is_being_released,
+    is_update_in_progress,
+)
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
 from workflows.latest_check import LatestCheck, LatestFindings, check_latest, uses_latest
@@ -50,6 +55,7 @@ from workflows.readiness import wait_for_other_update
 from workflows.release_facts import describe_build, describe_intent, longest_timeout
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.rollback_check import find_shipped_again, read_rolled_back
+from workflows.running_release import find_running_release
 
 _VERSION_FIELD: Final = {ReleaseRequest: "artifact.version", RollbackRequest: "version"}
 
@@ -124,7 +130,8 @@ async def preflight(
 ) -> PreflightResult:
     """Read everything a release depends on, in two rounds of parallel reads.
 
-    ``report`` takes a note for the status: what is waited for. Without it nothing is waited for.
+    ``report`` takes a note for the status: what is waited for. Without it, for a plan, nothing is
+    waited for, and another release of the alias may run.
     Raises :class:`~workflows.preflight_reads.ReleaseRejected` with every reason not to begin.
     """
     target = request.target.bare
@@ -139,6 +146,8 @@ async def preflight(
     if report and uses_latest(request) and is_update_in_progress(describe_build(latest)):
         latest = await wait_for_other_update(target.at(place), report)
     published = routing.version if routing and routing.version.isdecimal() else None
+    is_plan = report is None and workflow.patched("plan-finds-running-release")
+    running = await find_running_release(place.rollout_id(target.alias)) if is_plan else None
     second = await _read_second(
         request, target.at(place), report, published=published, version=version
     )
@@ -166,12 +175,15 @@ async def preflight(
         ),
         limit=second.constraints.concurrent_executions,
         signing_problem=second.constraints.signing_problem,
+        running=running,
     )
     intent = describe_intent(request, moves=not is_live, is_compared=check is not None)
-    reasons = find_refusals(intent, facts)
-    if check and check.is_busy and not reasons and len(check.refusals) == 1:
+    # While another release of the alias runs, what $LATEST is says nothing: that one writes it.
+    is_judged = check is not None and not is_being_released(facts)
+    reasons = [*find_refusals(intent, facts), *(check.missing if check else ())]
+    if is_judged and check.is_busy and not reasons and len(check.refusals) == 1:
         raise ReleaseBusy(*check.refusals)
-    if reasons := [*reasons, *(check.refusals if check else ())]:
+    if reasons := [*reasons, *(check.refusals if is_judged else ())]:
         raise ReleaseRejected(*reasons)
     again = await find_shipped_again(request, target.at(place), second.rolled_back, live=published)
     if again:
@@ -195,7 +207,7 @@ async def preflight(
         longest=longest_timeout(request, latest, second.stable),
         notes=(
             *find_notes(intent, facts),
-            *(check.notes if check else ()),
+            *((*check.notes, *check.unread) if check else ()),
             *second.constraints.unread,
         ),
         version_state=source.state if version is not None and not is_live else None,

@@ -182,6 +182,8 @@ class HttpProtocol(asyncio.Protocol):
     def answer(self, method: str, target: str, body: bytes) -> bytes:
         """The response to a request, whole."""
         path, _, query = target.partition("?")
+        if method == "HEAD":  # every object exists
+            return encode_response(200, b"")
         if path.startswith("/code/"):
             return encode_response(200, get_package(self.aws, unquote(path)))
         if path == "/":  # CloudWatch, which is queried for nothing but alarms

@@ -97,7 +97,8 @@ class Account:
     source mappings are on their way to. ``concurrency_limit`` is the account's. ``handlers`` are
     what functions do when they are invoked, ``alarms`` maps names to states. ``objects`` are S3's
     by bucket, key and, where one is given, version; ``checksums`` is whether S3 has theirs;
-    ``denied_objects`` are those, by bucket and key, that nobody may read. ``images`` are the
+    ``denied_objects`` are those, by bucket and key, that nobody may read; ``lists_buckets`` is
+    whether S3 says of a key that it is missing, and does not only answer 403. ``images`` are the
     digests of ECR's tags by address; an image that was not pushed has one, too, unless it is in
     ``missing_images``. ``signed`` are the hashes of signed packages; ``signing_policies`` (Warn,
     Enforce) are by the ARN of a code signing configuration. ``deleted_layers``,
@@ -119,6 +120,7 @@ class Account:
     objects: dict[tuple[str, ...], bytes] = field(default_factory=dict)
     checksums: bool = True
     denied_objects: set[tuple[str, str]] = field(default_factory=set)
+    lists_buckets: bool = True
     images: dict[str, str] = field(default_factory=dict)
     missing_images: set[str] = field(default_factory=set)
     signed: set[str] = field(default_factory=set)

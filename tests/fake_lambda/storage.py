@@ -12,9 +12,10 @@ def head_object(account: Account, parameters: Parameters) -> Answer:
     members = ("Bucket", "Key", "VersionId")
     where = tuple(parameters[member] for member in members if member in parameters)
     if where[:2] in account.denied_objects:
-        raise Refusal("403", "Forbidden")
+        raise Refusal("403", "HTTP 403 without an error code of AWS's")
     if where not in account.objects:
-        raise Refusal("404", "Not Found")
+        code = "404" if account.lists_buckets else "403"
+        raise Refusal(code, f"HTTP {code} without an error code of AWS's")
     stored = account.objects[where]
     answer: Answer = {"ContentLength": len(stored)}
     if "VersionId" in parameters:

@@ -98,6 +98,34 @@ async def abort(harness: Harness) -> Handle:
     return handle
 
 
+async def listed_pause(harness: Harness) -> Handle:
+    """A person pauses and resumes; the list shows it, and a hook after traffic at all traffic."""
+    harness.aws.hook("smoke", accept)
+    hooks = {"hooks": {"after_traffic": "smoke"}}
+    handle = await harness.begin_until("baking", **hooks, **LONG)
+    await harness.send("pause", reason="p99")
+    await asyncio.sleep(1)
+    await harness.send("resume")
+    await harness.send("promote", reason="it is fine")
+    return handle
+
+
+async def listed_doses(harness: Harness) -> Handle:
+    """The list shows the doses of a ramp, one of which a pause ends."""
+    harness.aws.callers(harness.function, error_rates={"3": 0.005, "2": 0.005})
+    ramp = {"adaptive": {"from": 20, "margin": 0.1}}
+    handle = await harness.begin(artifact=harness.package("three"), strategy=ramp)
+
+    async def has_traffic() -> bool:
+        return (await harness.wait_for_phase("baking", "shifting")).routing.percent > 0
+
+    await harness.wait_until(has_traffic, seconds=90)
+    await harness.send("pause", reason="p99")
+    await harness.wait_for_phase("baking", percent=0)
+    await harness.send("resume")
+    return handle
+
+
 async def cancel(harness: Harness) -> Handle:
     """The release is cancelled in its bake."""
     handle = await harness.begin_until("baking", configuration={"MemorySize": 512}, **LONG)
@@ -263,6 +291,7 @@ async def foreign_code(harness: Harness) -> Handle:
 
 async def refused_upload(harness: Harness) -> Handle:
     """AWS refuses the package: ``$LATEST`` is left as it is."""
+    harness.aws.lists_buckets = False
     artifact = {"kind": "s3", "bucket": "artifacts", "key": "typo.zip"}
     return await harness.start("Release", harness.request(artifact=artifact, **SHORT))
 
@@ -775,6 +804,8 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         success,
         alarm,
         abort,
+        listed_pause,
+        listed_doses,
         cancel,
         hook_refusal,
         approval,

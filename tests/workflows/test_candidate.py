@@ -139,11 +139,11 @@ async def test_tag_that_does_not_exist_is_rejected(images: Harness) -> None:
     assert images.aws.writes == []
 
 
-async def test_digest_is_not_looked_up(images: Harness) -> None:
+async def test_digest_is_written_as_it_is(images: Harness) -> None:
     uri = f"{REPOSITORY}@sha256:{DIGEST}"
     end = await images.release(artifact={"kind": "image", "uri": uri}, **ALL_AT_ONCE)
     assert end.kind == "Completed", end
-    assert images.aws.of("batch_get_image") == []
+    assert of(images.aws, "update_function_code")["ImageUri"] == uri
     assert images.state.versions["3"]["CodeSha256"] == images.state.latest["CodeSha256"]
 
 

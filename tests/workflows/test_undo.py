@@ -206,7 +206,8 @@ async def test_concurrency_that_cannot_be_provisioned_gets_no_traffic(harness: H
     assert harness.state.provisioned == {}
 
 
-async def test_missing_package_changes_nothing(harness: Harness) -> None:
+async def test_package_that_only_lambda_finds_missing_changes_nothing(harness: Harness) -> None:
+    harness.aws.lists_buckets = False
     end = await harness.release(artifact={"kind": "s3", "bucket": "artifacts", "key": "typo.zip"})
     assert end.kind == "ReleaseRolledBack"
     assert "NoSuchKey" in end.text

@@ -63,11 +63,9 @@ def is_being_released(facts: PreflightFacts) -> bool:
 
 def _check_running(intent: ReleaseIntent, facts: PreflightFacts) -> Iterator[str]:
     if facts.running and not facts.running.is_watched:
-        command = "abort" if intent.clears_weights else "status"
-        why = "to go back, abort it" if intent.clears_weights else "see it"
         yield (
             f"target.alias: {intent.target} is being released already: {facts.running.rollout} "
-            f"({why}: releases {command} {intent.target})"
+            f"(releases status {intent.target})"
         )
 
 

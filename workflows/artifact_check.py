@@ -1,0 +1,61 @@
+"""Checks what a release names and is to write: its package, its image, its references.
+
+They are looked up by the activity that compares ``$LATEST``, at no cost of an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.artifact_lookup import IMAGE, PACKAGE, REFERENCES, LookupFinding
+from activities.dynamic_references import INVALID_REFERENCE, REFERENCE_NOT_SERVED
+from activities.function_models import UpdateFunctionCodeRequest
+from workflows import actions
+from workflows.call import code_of
+from workflows.domain.target import Target
+from workflows.request import Image, ReleaseRequest, S3Package
+
+REFERENCES_FIELD: Final = "configuration.Environment"
+
+_FIELDS: Final = {PACKAGE: "artifact", IMAGE: "artifact.uri", REFERENCES: REFERENCES_FIELD}
+_REFERENCE_CODES: Final = (REFERENCE_NOT_SERVED, INVALID_REFERENCE)
+_REFERENCE_READS: Final = ("get_parameters", "get_secret_value")
+
+
+def find_named_code(request: ReleaseRequest, target: Target) -> UpdateFunctionCodeRequest | None:
+    """Return the code that a request names, to be looked up.
+
+    An image is looked up by its digest: a tag has to be resolved, and is missing then.
+    """
+    match request.artifact:
+        case S3Package() as artifact:
+            return actions.make_code_request(target.function, artifact)
+        case Image(uri=uri) as artifact if "@" in uri:
+            return actions.make_code_request(target.function, artifact)
+        case _:
+            return None
+
+
+def list_missing(lookups: Iterable[LookupFinding]) -> Iterator[str]:
+    """List what is not there, as refusals that name the field."""
+    for found in lookups:
+        if found.is_missing:
+            yield f"{_FIELDS.get(found.subject, found.subject)}: {found.problem}"
+
+
+def list_unread(lookups: Iterable[LookupFinding]) -> Iterator[str]:
+    """List what was not looked up, as notes."""
+    for found in lookups:
+        if not found.is_missing:
+            yield f"The {found.subject} was not looked at, and may not be there: {found.problem}"
+
+
+def is_about_references(error: ActivityError) -> bool:
+    """Whether the failure of a comparison is about references: they could not be read."""
+    cause = error.cause
+    details = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else {}
+    is_read = isinstance(details, Mapping) and details.get("operation") in _REFERENCE_READS
+    return is_read or code_of(error) in _REFERENCE_CODES
