@@ -10,8 +10,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from temporalio.testing import WorkflowEnvironment
 
+from deploy.local.ports import Ports
 from tests.fake_lambda import FakeLambda
 from tests.harness import TEMPORAL_CLI, Accounts, Harness, create_harness, run_worker
 from tests.worker_processes import Workers
@@ -23,6 +25,11 @@ _WHOLE_MACHINE = {"survival", "chaos", "load"}
 
 Only one such test at a time.
 """
+
+# The same examples in each run: CI decides about a commit, and not about its luck.
+# New ones: pytest --hypothesis-profile=default, and make fuzz.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 _SERVER_SETTINGS = (
     "frontend.WorkflowTimeSkippingEnabled=true",
@@ -47,13 +54,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-async def temporal() -> AsyncIterator[WorkflowEnvironment]:
+def http_port() -> int:
+    """The port of the Temporal server's HTTP API."""
+    return Ports.any_free().http
+
+
+@pytest.fixture(scope="session")
+async def temporal(http_port: int) -> AsyncIterator[WorkflowEnvironment]:
     """A real Temporal server that skips time."""
     env = await WorkflowEnvironment.start_time_skipping_v2(
         plugins=[LambdaReleases()],
         dev_server_existing_path=TEMPORAL_CLI,
         dev_server_extra_args=[
-            part for setting in _SERVER_SETTINGS for part in ("--dynamic-config-value", setting)
+            "--http-port",
+            str(http_port),
+            *(part for each in _SERVER_SETTINGS for part in ("--dynamic-config-value", each)),
         ],
         search_attributes=search_attributes.KEYS,
     )

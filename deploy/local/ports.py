@@ -11,6 +11,7 @@ from typing import Final
 
 from deploy.local.processes import ProcessError
 
+_PORTS: Final = 2**16
 _NAMES: Final = {
     "temporal": ("Temporal", "RELEASES_LOCAL_TEMPORAL_PORT"),
     "ui": ("Temporal's Web UI", "RELEASES_LOCAL_UI_PORT"),
@@ -64,11 +65,18 @@ class Ports:
             for field in fields(self):
                 port, (process, variable) = getattr(self, field.name), _NAMES[field.name]
                 try:
+                    _check_number(port)
                     taken.enter_context(socket.create_server(("127.0.0.1", port)))
-                except (OSError, OverflowError) as problem:
-                    number = problem.errno if isinstance(problem, OSError) else errno.EINVAL
+                except OSError as problem:
                     option = variable.removeprefix("RELEASES_LOCAL_").lower().replace("_", "-")
                     raise ProcessError(
-                        f"port {port} for {process} cannot be used ({os.strerror(number or 0)}): "
+                        f"port {port} for {process} cannot be used "
+                        f"({os.strerror(problem.errno or 0)}): "
                         f"set {variable} or --{option} to another port"
                     ) from None
+
+
+def _check_number(port: int) -> None:
+    """Raise ``OSError`` for what is no port, or none in particular."""
+    if not 0 < port < _PORTS:
+        raise OSError(errno.EINVAL, "not a port")
