@@ -15,9 +15,9 @@ from temporalio import workflow
 
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.formatting import format_duration
-from workflows.domain.markdown import describe_step
 from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
+from workflows.domain.step_list import describe_step
 from workflows.domain.strategy import Analysis, Bake, SetWeight, Step
 from workflows.domain.target import Target
 from workflows.latest_check import is_configured_first

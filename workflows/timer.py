@@ -44,6 +44,7 @@ class Timer:
         Raises :class:`~workflows.continuation.ContinueRun` where the history has become long.
         """
         controls, left, continuation = self._controls, duration, self._controls.continuation
+        was_paused = False
 
         def ended_by_person() -> bool:
             return controls.promoted or (needs_approval and controls.approved)
@@ -58,7 +59,7 @@ class Timer:
                         controls.paused or ended_by_person() or until() or continuation.is_due()
                     ),
                     timeout=left,
-                    timeout_summary=summary,
+                    timeout_summary=_add_time_left(summary, left if was_paused else None),
                 )
             except TimeoutError:
                 left = timedelta(0)
@@ -67,6 +68,7 @@ class Timer:
             self._progress.report(ends_at=None)
             if ended_by_person() or (until() and not controls.paused):
                 return True
+            was_paused = was_paused or controls.paused
             await controls.wait_while_paused()
             if left is None or left > timedelta(0):
                 continuation.raise_if_due()
@@ -90,3 +92,7 @@ class Timer:
             self._progress.report(Phase.AWAITING_APPROVAL, reason)
         if not await self.wait(left or at_most, summary=APPROVAL_SUMMARY, needs_approval=True):
             raise ReleaseStopped(f"nobody approved within {format_duration(at_most or SHORTEST)}")
+
+
+def _add_time_left(summary: str, left: timedelta | None) -> str:
+    return summary if left is None else f"{summary}: {format_duration(left)} left"

@@ -14,7 +14,7 @@ async def test_control_prints_the_status_and_a_refusal_exits_with_1(
     assert (result.exit_code, result.stdout.splitlines()[:2]) == (
         0,
         [
-            f"{harness.function}:live  awaiting approval (paused)",
+            f"{harness.function}:live  paused",
             "  Paused by ana: [bold]p99[/bold]",
         ],
     )

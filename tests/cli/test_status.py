@@ -24,6 +24,8 @@ async def test_status_shows_phase_traffic_and_steps(
         "  ✓ 10% to the candidate",
         "  ▶ Wait for approval",
         "  · All traffic to the candidate",
+        f"  to approve: releases approve {harness.function}:live",
+        f"  to put the alias back: releases abort {harness.function}:live",
     ]
     assert note.startswith(f"  ! Nothing is set up to invoke {harness.function}:live")
     assert (
@@ -66,3 +68,23 @@ async def test_history_shows_time_requester_request_and_outcome(
     assert "✓ All traffic is on version 3" in first
     runs = json.loads((await shell("history", harness.function, "--json")).stdout)
     assert [run["ending"]["outcome"] for run in runs] == ["rejected", "succeeded"]
+
+
+async def test_status_marks_what_was_skipped_and_where_it_was_stopped(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await start_waiting_release(shell, harness, package)
+    await shell("promote", harness.function)
+    await shell("watch", harness.function)
+    lines = (await shell("status", harness.function)).stdout.splitlines()
+    assert "  ✓ 10% to the candidate" in lines
+    assert "  » Wait for approval: skipped by ana" in lines
+    assert "  ✓ All traffic to the candidate" in lines
+    harness.package("four")
+    await start_waiting_release(shell, harness, "s3://artifacts/four.zip")
+    await shell("abort", harness.function)
+    await shell("watch", harness.function)
+    lines = (await shell("status", harness.function)).stdout.splitlines()
+    assert "  ✓ 10% to the candidate" in lines
+    assert "  ✗ Wait for approval" in lines
+    assert "  · All traffic to the candidate" in lines

@@ -47,7 +47,8 @@ def test_page_of_a_paused_release_shows_no_time_left() -> None:
     page = render_page(
         BAKING.model_copy(update={"paused": True}), parse_preset("AllAtOnce"), [], now=NOW
     )
-    assert "baking (paused)" in page
+    assert "⏸️ checkout:live: paused" in page
+    assert "- to go on: `releases resume checkout:live`" in page
     assert "Ends at" not in page
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 
-from tests.harness import ALL_AT_ONCE, Harness
+from tests.harness import ALL_AT_ONCE, CANARY, Harness
 
 
 async def test_all_at_once_is_one_move(harness: Harness) -> None:
@@ -57,3 +60,18 @@ async def test_weights_are_exactly_those_of_the_strategy(
     ]
     assert moved == [percent / 100 if percent < 100 else None for percent in percents]
     assert harness.aws.routing(harness.function) == ("3", {})
+
+
+async def test_bake_after_a_pause_says_what_is_left_of_it(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    await harness.fast_forward(timedelta(minutes=2))
+    await harness.send("pause")
+    await harness.send("resume")
+    await harness.finish(handle)
+    whole, rest = [
+        str((await harness.client.data_converter.decode([event.user_metadata.summary]))[0])
+        async for event in harness.rollout.fetch_history_events()
+        if event.HasField("timer_started_event_attributes")
+    ]
+    assert whole == "Bake at 10% for 5 min"
+    assert re.fullmatch(r"Bake at 10% for 5 min: (3 min|2 min \d\d s) left", rest)

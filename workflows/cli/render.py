@@ -18,10 +18,10 @@ from workflows.cli.styles import (
     BUSY,
     DIM,
     ENTRIES,
-    GOOD,
     OUTCOMES,
     PHASES,
     SHORTEST_DURATION,
+    STEPS,
     VERDICTS,
     WARNING,
     shorten_text,
@@ -32,19 +32,13 @@ from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import Retry, WatchUpdate
 from workflows.domain.assessment import Verdict
 from workflows.domain.formatting import format_duration
-from workflows.domain.markdown import (
-    describe_confidence,
-    describe_metrics,
-    describe_step,
-    draw_bar,
-)
+from workflows.domain.markdown import describe_confidence, describe_metrics, draw_bar
+from workflows.domain.next_command import list_next_commands
 from workflows.domain.status import AnalysisStatus, Phase, ReleaseStatus
+from workflows.domain.step_list import ListedStep, StepMark, list_steps
 from workflows.domain.strategy import Steps
 from workflows.plan import ReleasePlan
 from workflows.request import ReleaseRequest
-
-_STEP_PHASES: Final = {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
-"""The phases in which a step is under way."""
 
 _ALL: Final = 100
 _INDENT: Final = " " * 9
@@ -54,7 +48,7 @@ _INDENT: Final = " " * 9
 def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetime) -> Group:
     """Render one release: phase, note, traffic, steps, time left of the current wait."""
     hotfix = ("hotfix  ", "bold yellow") if status.hotfix else ""
-    phase = (format_phase(status), PHASES.get(status.phase, BUSY))
+    phase = (format_phase(status), PHASES.get(status.listed_phase, BUSY))
     head = Text.assemble((str(status.target), "bold"), "  ", hotfix, phase)
     lines: list[RenderableType] = [head, Text(f"  {status.note}")]
     if status.account:
@@ -71,8 +65,15 @@ def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetim
         lines += _render_steps(status, strategy, now)
     elif status.steps:
         lines.append(Text(f"  step {status.step} of {status.steps} done"))
+    lines += render_next_commands(status)
     lines += render_notes(status.notes)
     return Group(*lines)
+
+
+def render_next_commands(status: ReleaseStatus, indent: str = "  ") -> Iterator[Text]:
+    """Render what to type where a release waits for a person, one line each."""
+    for one in list_next_commands(status):
+        yield Text.assemble(f"{indent}{one.purpose}: ", (one.command, "bold"))
 
 
 def render_measurements(status: ReleaseStatus) -> Text | None:
@@ -97,8 +98,8 @@ def render_measurements(status: ReleaseStatus) -> Text | None:
 
 
 def format_phase(status: ReleaseStatus) -> str:
-    """Format the phase, with a mark where the release is paused."""
-    return status.phase.replace("_", " ") + (" (paused)" if status.paused else "")
+    """Format the phase as lists show it: ``paused`` as long as the release is paused."""
+    return status.listed_phase.replace("_", " ")
 
 
 def render_entry(entry: TimelineEntry) -> Text:
@@ -192,16 +193,16 @@ def _render_analysis(analysis: AnalysisStatus, status: ReleaseStatus) -> Iterato
 
 
 def _render_steps(status: ReleaseStatus, strategy: Steps, now: datetime) -> Iterator[Text]:
-    steps = [*map(describe_step, strategy.steps), "All traffic to the candidate"]
-    done = len(steps) if status.phase is Phase.SUCCEEDED else status.step
-    for number, step in enumerate(steps):
-        if number < done:
-            yield Text.assemble("  ", ("✓", GOOD), f" {step}")
-        elif number == done and status.phase in _STEP_PHASES:
-            left = (_format_time_left(status, now), DIM)
-            yield Text.assemble("  ", ("▶", BUSY), (f" {step}", "bold"), left)
-        else:
-            yield Text(f"  · {step}", style=DIM)
+    for step in list_steps(status, strategy):
+        yield _render_step(step, status, now)
+
+
+def _render_step(step: ListedStep, status: ReleaseStatus, now: datetime) -> Text:
+    symbol, style = STEPS[step.mark]
+    is_current = step.mark is StepMark.CURRENT
+    text = (f" {step.text}", "bold" if is_current else DIM if step.mark is StepMark.LATER else "")
+    left = (_format_time_left(status, now), DIM) if is_current else ""
+    return Text.assemble("  ", (symbol, style), text, left)
 
 
 def _format_time_left(status: ReleaseStatus, now: datetime) -> str:

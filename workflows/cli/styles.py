@@ -11,7 +11,8 @@ from workflows.client.runs import RunOutcome
 from workflows.client.stop_cause import StopCause
 from workflows.client.timeline import EntryKind
 from workflows.domain.assessment import Verdict
-from workflows.domain.status import Phase
+from workflows.domain.status import PAUSED, Phase
+from workflows.domain.step_list import StepMark
 
 GOOD: Final = "green"
 BAD: Final = "red"
@@ -19,13 +20,14 @@ WARNING: Final = "yellow"
 BUSY: Final = "cyan"
 DIM: Final = "dim"
 
-PHASES: Final = {
+PHASES: Final[dict[str, str]] = {
     Phase.SUCCEEDED: GOOD,
     Phase.ROLLED_BACK: WARNING,
     Phase.ROLLING_BACK: BAD,
     Phase.REJECTED: BAD,
     Phase.AWAITING_APPROVAL: WARNING,
     Phase.WAITING_FOR_WORKER: WARNING,
+    PAUSED: WARNING,
 }
 """The colour of a phase; any other is ``BUSY``."""
 
@@ -47,6 +49,15 @@ ENTRIES: Final[dict[EntryKind, tuple[str, str]]] = {
     "control": ("»", WARNING),
 }
 """Symbol and colour of a timeline entry."""
+
+STEPS: Final = {
+    StepMark.DONE: ("✓", GOOD),
+    StepMark.CURRENT: ("▶", BUSY),
+    StepMark.SKIPPED: ("»", WARNING),
+    StepMark.STOPPED: ("✗", BAD),
+    StepMark.LATER: ("·", DIM),
+}
+"""Symbol and colour of a step of a release."""
 
 LINES: Final = {
     LineKind.MOVED: ("→", "bold"),

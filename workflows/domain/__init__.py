@@ -36,5 +36,7 @@ The assessment of a candidate (``docs/judgement.md`` describes the method and it
 Text for people:
 
 - :mod:`~workflows.domain.formatting`: durations, counts and probabilities
+- :mod:`~workflows.domain.step_list`: the steps of a release, and how far it is with each
+- :mod:`~workflows.domain.next_command`: what to type where a release waits for a person
 - :mod:`~workflows.domain.markdown`: the page of a release in the Temporal UI
 """

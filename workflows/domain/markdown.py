@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from workflows.domain.adaptive import Adaptive
 from workflows.domain.formatting import format_confidence, format_duration, format_number
-from workflows.domain.probe import Probe
-from workflows.domain.status import AnalysisStatus, Phase, ReleaseStatus, VersionMetrics
-from workflows.domain.strategy import Analysis, Approval, Bake, SetWeight, Step, Steps
+from workflows.domain.next_command import list_next_commands
+from workflows.domain.status import PAUSED, AnalysisStatus, Phase, ReleaseStatus, VersionMetrics
+from workflows.domain.step_list import StepMark, list_steps
+from workflows.domain.strategy import Steps
 
 _SIGNS: Final = {
     Phase.WAITING_FOR_WORKER: "💤",
@@ -27,7 +27,14 @@ _SIGNS: Final = {
     Phase.ROLLED_BACK: "↩️",
     Phase.REJECTED: "⛔",
 }
-_ACTIVE_PHASES: Final = {Phase.SHIFTING, Phase.BAKING, Phase.AWAITING_APPROVAL, Phase.PROMOTING}
+_PAUSED_SIGN: Final = "⏸️"
+_STEP_SIGNS: Final = {
+    StepMark.DONE: "✅",
+    StepMark.CURRENT: "▶️",
+    StepMark.SKIPPED: "⏭️",
+    StepMark.STOPPED: "❌",
+    StepMark.LATER: "▫️",
+}
 _BAR_WIDTH: Final = 20
 MAX_NOTES: Final = 12
 
@@ -44,9 +51,10 @@ def render_page(
     ``notes`` are all notes so far, with their times; the last twelve are shown. The time left is
     counted from ``now``.
     """
-    paused = " (paused)" if status.paused else ""
+    phase = status.listed_phase
+    sign = _PAUSED_SIGN if phase == PAUSED else _SIGNS[status.phase]
     lines = [
-        f"## {_SIGNS[status.phase]} {status.target}: {status.phase.replace('_', ' ')}{paused}",
+        f"## {sign} {status.target}: {phase.replace('_', ' ')}",
         "",
         f"> {status.note}",
         "",
@@ -66,6 +74,9 @@ def render_page(
         lines += [*_render_analysis(status, status.analysis), ""]
     if strategy.steps:
         lines += [*_render_steps(status, strategy), ""]
+    if commands := list_next_commands(status):
+        lines += ["### What to type", ""]
+        lines += [*[f"- {one.purpose}: `{one.command}`" for one in commands], ""]
     if status.notes:
         lines += ["### Good to know", "", *[f"- {note}" for note in status.notes], ""]
     lines += [
@@ -102,27 +113,6 @@ def describe_metrics(metrics: VersionMetrics) -> str:
     return f"{format_number(metrics.invocations)} invocations{errors}{p99}"
 
 
-def describe_step(step: Step, candidate: str = "the candidate") -> str:
-    """Describe a step of a strategy as a line of a list."""
-    match step:
-        case SetWeight(percent=percent):
-            return f"{percent}% to {candidate}"
-        case Bake(duration=duration):
-            return f"Bake for {format_duration(duration)}" + (
-                f", and until {step.min_invocations} invocations" if step.min_invocations else ""
-            )
-        case Analysis(duration=duration):
-            return f"Analysis for {format_duration(duration)}: {step.summary}"
-        case Adaptive():
-            return f"Adaptive: {step}"
-        case Approval(timeout=timeout):
-            return "Wait for approval" + (
-                f", at most {format_duration(timeout)}" if timeout else ""
-            )
-        case Probe():
-            return f"Probe {candidate} {step.summary}"
-
-
 def _render_analysis(status: ReleaseStatus, analysis: AnalysisStatus) -> list[str]:
     return [
         f"**{analysis.verdict}**{describe_confidence(analysis)}",
@@ -134,13 +124,7 @@ def _render_analysis(status: ReleaseStatus, analysis: AnalysisStatus) -> list[st
 
 
 def _render_steps(status: ReleaseStatus, strategy: Steps) -> list[str]:
-    lines = [*map(describe_step, strategy.steps), "All traffic to the candidate"]
-    done = len(lines) if status.phase is Phase.SUCCEEDED else status.step
-    is_active = status.phase in _ACTIVE_PHASES
-
-    def sign(index: int) -> str:
-        if index < done:
-            return "✅"
-        return "▶️" if index == done and is_active else "▫️"
-
-    return [f"{index + 1}. {sign(index)} {line}" for index, line in enumerate(lines)]
+    return [
+        f"{number}. {_STEP_SIGNS[step.mark]} {step.text}"
+        for number, step in enumerate(list_steps(status, strategy), 1)
+    ]
