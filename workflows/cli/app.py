@@ -16,6 +16,7 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from activities.product_version import read_product_version
 from workflows.cli.console import PageConsole
 from workflows.cli.output import add_output_option
+from workflows.cli.usage import CommandGroup
 from workflows.client.client import TASK_QUEUE, ReleaseClient
 from workflows.client.errors import BadRequest, NoWorker, Refused, ReleaseClientError, Unreachable
 from workflows.client.runs import RunEnding, RunOutcome
@@ -44,6 +45,7 @@ _HELP: Final = (
 
 app = typer.Typer(
     name="releases",
+    cls=CommandGroup,
     help=_HELP,
     no_args_is_help=True,
     rich_markup_mode="rich",

@@ -16,6 +16,7 @@ from workflows.cli.app import (
     make_stdout_console,
 )
 from workflows.cli.explanation_page import render_explanation
+from workflows.cli.field_names import FieldNames
 from workflows.cli.output import JsonOption, print_json
 from workflows.cli.release_file import parse_input
 from workflows.cli.tables import make_rejudgements_table
@@ -85,7 +86,7 @@ async def rejudge(
     bad if metrics, an alarm, a hook, a probe or a person stopped it. What was not measured at the
     time is reported as missing. How callers would have fared with other traffic is unknown.
     """
-    rules = parse_input(_read_policy(policy), Rules)
+    rules = parse_input(_read_policy(policy), Rules, names=FieldNames({"": "--policy"}))
     if not rules.has_criteria:
         raise BadRequest(["--policy: name what is judged: limits, not_worse or both"])
     rejudgements = await (await connect()).rejudge(target, rules, limit=limit)
@@ -103,8 +104,10 @@ def _read_policy(text: str) -> object:
         if text.lstrip().startswith("{"):
             return loads(text)
         return yaml.safe_load(Path(text).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRequest([f"--policy: cannot be read: {error}"]) from None
+    except OSError as error:
+        raise BadRequest([f"--policy: {text} cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        raise BadRequest([f"--policy: {text} is not text in UTF-8: {error.reason}"]) from None
     except (ValueError, yaml.YAMLError) as error:
         raise BadRequest(
             [f"--policy: neither JSON nor YAML: {' '.join(str(error).split())}"]

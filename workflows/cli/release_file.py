@@ -17,11 +17,11 @@ from pydantic import TypeAdapter, ValidationError
 from temporalio.exceptions import ApplicationError
 
 from activities.configuration import ConfigurationChange
+from workflows.cli.field_names import FieldNames
 from workflows.cli.flags import Flags
 from workflows.client.errors import BadRequest
 from workflows.client.lookup import parse_target
-from workflows.domain.rejection import WHOLE_INPUT, read_problems
-from workflows.domain.status import InputProblem
+from workflows.domain.rejection import read_problems
 from workflows.temporal.payloads import StrictPayloadConverter
 
 _Input = TypeVar("_Input")
@@ -83,26 +83,23 @@ def build_document(flags: Flags, target: str | None, *, by: str) -> Document:
     return {**document, **{name: value for name, value in members.items() if value}}
 
 
-def parse_input(document: object, model: type[_Input]) -> _Input:
+def parse_input(
+    document: object, model: type[_Input], *, names: FieldNames | None = None
+) -> _Input:
     """Parse a document as ``model``, as the workflow would.
 
-    Raises ``BadRequest`` with every problem and its path, with the workflow's own messages.
+    Raises ``BadRequest`` with every problem and the name of its field, in the workflow's words.
     """
+    names = names or FieldNames({})
     converter = StrictPayloadConverter()
     try:
         [value] = converter.from_payloads(converter.to_payloads([document]), [model])
     except ApplicationError as error:
         found = read_problems(error.details)
         raise BadRequest(
-            [_format_problem(problem) for problem in found] or [error.message]
+            [names.describe(problem) for problem in found] or [error.message]
         ) from None
     return cast("_Input", value)
-
-
-def _format_problem(problem: InputProblem) -> str:
-    if problem.field == WHOLE_INPUT:
-        return problem.problem
-    return f"{problem.field}: {problem.problem}"
 
 
 def _read_file(file: Path) -> Document:
@@ -111,8 +108,10 @@ def _read_file(file: Path) -> Document:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
         # YAML includes JSON, except that it allows no tabs for indentation.
         loaded: object = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRequest([f"{file}: cannot be read: {error}"]) from None
+    except OSError as error:
+        raise BadRequest([f"{file}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        raise BadRequest([f"{file}: not text in UTF-8: {error.reason}"]) from None
     except json.JSONDecodeError as error:
         raise BadRequest([f"{file}: not JSON: {error}"]) from None
     except yaml.YAMLError as error:

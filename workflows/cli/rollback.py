@@ -17,6 +17,7 @@ from workflows.cli.app import (
     get_user_name,
     make_stdout_console,
 )
+from workflows.cli.field_names import ROLLBACK_FLAGS, FieldNames
 from workflows.cli.release_file import parse_input
 from workflows.cli.start_report import (
     IdOption,
@@ -128,7 +129,7 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
         "requested_by": by or get_user_name(),
         "reason": reason,
     }
-    request = parse_input(document, RollbackRequest)
+    request = parse_input(document, RollbackRequest, names=FieldNames(ROLLBACK_FLAGS))
     releases = await connect()
     holder = await releases.find_holder(request.target)
     if holder and abort_running:

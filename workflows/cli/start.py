@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from workflows.cli.app import ExitStatus, connect, get_user_name
+from workflows.cli.field_names import FieldNames
 from workflows.cli.flags import Flags, expand_flags
 from workflows.cli.release_file import build_document, parse_input
 from workflows.cli.start_report import IdOption, WaitOption, WatchOption, report_start
@@ -53,7 +54,11 @@ async def start(
 
 def build_request(flags: Flags, target: str | None) -> ReleaseRequest:
     """Build the request from flags; a ``--zip`` has the key it will be uploaded to."""
-    request = parse_input(build_document(flags, target, by=get_user_name()), ReleaseRequest)
+    request = parse_input(
+        build_document(flags, target, by=get_user_name()),
+        ReleaseRequest,
+        names=FieldNames.from_flags(flags, target),
+    )
     if flags.package is None or flags.bucket is None or not request.artifact:
         return request
     package = name_package(flags.package, bucket=flags.bucket, target=request.target)
