@@ -290,12 +290,12 @@ async def test_controls_during_a_rollback_are_refused(harness: Harness, what: st
 @pytest.mark.parametrize(
     ("update", "inputs", "why"),
     [
-        ("abort", [{}], "by: Field required"),
-        ("abort", [{"by": ""}], "by: String should have at least 1 character"),
+        ("abort", [{"by": ""}], "by: is empty"),
         ("abort", [{"by": 7}], "by: "),
-        ("abort", [{"by": "ana", "why": "x"}], "why: Extra inputs are not permitted"),
-        ("pause", [{"reason": "p99"}], "by: Field required"),
-        ("abort", [None], "null"),
+        ("abort", [{"by": "ana", "why": "x"}], "why: there is no such key"),
+        ("resolve", [{"by": "ana"}], "choice: missing"),
+        ("resolve", [None], "null"),
+        ("end_watch", [], "exactly one input"),
         ("pause", ["ana"], "(input)"),
         ("promote", [{"by": "a"}, {"by": "b"}], "exactly one input"),
     ],
@@ -305,14 +305,6 @@ async def test_malformed_control_is_refused_with_its_path(
 ) -> None:
     handle = await harness.begin_until("baking", **CANARY)
     assert why in await harness.expect_refusal(update, *inputs)
-    assert (await harness.status()).phase == "baking"
-    await harness.send("abort")
-    await read_ending(handle)
-
-
-async def test_control_without_an_input_is_refused(harness: Harness) -> None:
-    handle = await harness.begin_until("baking", **CANARY)
-    assert "exactly one input" in await harness.expect_refusal_of("abort", [])
     assert (await harness.status()).phase == "baking"
     await harness.send("abort")
     await read_ending(handle)

@@ -8,6 +8,7 @@
 - :mod:`~workflows.temporal.failures`: the failure converter
 - :mod:`~workflows.temporal.interceptors`: the number of inputs, and announcements of rollbacks
 - :mod:`~workflows.temporal.cancel_details`: how a release stood that was cancelled
+- :mod:`~workflows.temporal.rollout_queries`: queries of a release that its rollout answers
 - :mod:`~workflows.temporal.sandbox`: the sandbox of workflows
 - :mod:`~workflows.temporal.process_exit`: the end of a process, with its exit status
 - :mod:`~workflows.temporal.search_attribute_registration`: registers search attributes for a worker

@@ -62,8 +62,9 @@ class _WorkflowInputCount(WorkflowInboundInterceptor):
         return await super().execute_workflow(input)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
-        handler = getattr(workflow.instance(), input.update, None)
-        if handler is not None:
+        # A method of the name may be none of an update, which another handler refuses.
+        if workflow.get_update_handler(input.update) is not None:
+            handler = getattr(workflow.instance(), input.update)
             _check_update_input_count(handler, input.args, input.update)
         super().handle_update_validator(input)
 

@@ -34,6 +34,7 @@ from workflows.running_release import find_running_release_activity
 from workflows.temporal.cancel_details import CancelReporter
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
+from workflows.temporal.rollout_queries import RolloutQueries, RolloutReader
 from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
 from workflows.watch_end import await_watch_end_activity, end_watch_activity
 
@@ -47,10 +48,16 @@ class LambdaReleases(SimplePlugin):
     """
 
     def __init__(self) -> None:
+        self._rollouts = RolloutReader()
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             "lambda-releases",
             data_converter=make_data_converter,
-            interceptors=[CancelReporter(), InputCountChecker(), RollbackAnnouncer()],
+            interceptors=[
+                CancelReporter(),
+                RolloutQueries(self._rollouts),
+                InputCountChecker(),
+                RollbackAnnouncer(),
+            ],
             activities=[
                 read_alias_history,
                 read_previous_version,
@@ -84,6 +91,7 @@ class LambdaReleases(SimplePlugin):
         """Run a worker, and evict idle workflows from its cache meanwhile."""
         eviction = asyncio.create_task(IDLE_WORKFLOWS.evict_from(worker))
         try:
-            await super().run_worker(worker, next)
+            with self._rollouts.serve(worker):
+                await super().run_worker(worker, next)
         finally:
             eviction.cancel()

@@ -1,0 +1,171 @@
+"""Queries of a ``Release`` or ``Rollback``, which its ``Rollout`` answers.
+
+A workflow cannot query another one, and the two could keep each other informed only by signals,
+which would cost each release events for what hardly anybody looks at. So the worker that answers
+the query asks the rollout, outside of the workflow. The answer changes nothing and is in no
+history. Where the rollout does not answer in a second, the workflow's own answer stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, TimeoutError  # noqa: A004 - Python's name
+from contextlib import contextmanager
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+from temporalio import workflow
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import WorkflowExecutionDescription, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.service import RPCError
+from temporalio.worker import (
+    HandleQueryInput,
+    Interceptor,
+    Worker,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
+
+from workflows import search_attributes
+from workflows.domain.status import PAUSED, Phase, ReleaseStatus
+from workflows.release_handlers import ReleaseHandlers
+from workflows.release_state import RolloutAddress
+from workflows.run_chain import read_first_run_id
+
+_ASK: Final = "lambda_releases_ask_rollout"
+"""The name of the function outside of the sandbox that asks a rollout."""
+
+_LIMIT_SECONDS: Final = 1.0
+"""For an answer. Temporal takes a workflow for deadlocked that does not go on for two seconds."""
+
+_MOST_AT_ONCE: Final = 3
+"""Each takes a slot of the worker's eight for workflow tasks, and its rollout needs another."""
+
+_METADATA: Final = "__temporal_workflow_metadata"
+"""The query by which the Temporal UI reads the current details."""
+
+
+class RolloutReader:
+    """Asks rollouts with the client of a worker, from the threads in which workflows run."""
+
+    def __init__(self) -> None:
+        """Begin without a worker."""
+        self._free = threading.Semaphore(_MOST_AT_ONCE)
+        self._worker: Worker | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+
+    @contextmanager
+    def serve(self, worker: Worker) -> Iterator[None]:
+        """Ask with the client of this worker, in the running event loop, until this block ends."""
+        self._worker, self._loop = worker, asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            if self._worker is worker:
+                self._worker = self._loop = None
+
+    def ask(self, address: RolloutAddress, query: str) -> RolloutAnswer | None:
+        """Return what a rollout answers; None where nothing is known of it in time."""
+        worker, loop = self._worker, self._loop
+        # In Temporal's debug mode workflows run in the thread of the event loop.
+        if worker is None or loop is None or self._thread == threading.get_ident():
+            return None
+        if not self._free.acquire(blocking=False):
+            return None
+        answer = RolloutAnswer()
+        future = asyncio.run_coroutine_threadsafe(_ask(worker, address, query, answer), loop)
+        try:
+            future.result(_LIMIT_SECONDS)
+        except (TimeoutError, CancelledError, RPCError, WorkflowQueryFailedError, ValueError):
+            future.cancel()
+        finally:
+            self._free.release()
+        return answer if answer.found else None
+
+
+class RolloutAnswer:
+    """What a rollout has answered: how Temporal describes it, and its answer to the query."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.found: WorkflowExecutionDescription | None = None
+        self.status: ReleaseStatus | None = None
+        self.details = ""
+
+    @property
+    def listed_phase(self) -> str:
+        """The phase as it is listed, which needs no answer."""
+        found = self.found.typed_search_attributes if self.found else None
+        return (found.get(search_attributes.PHASE) if found else None) or Phase.PREPARING
+
+
+async def _ask(worker: Worker, address: RolloutAddress, query: str, answer: RolloutAnswer) -> None:
+    client = worker.client
+    found = await client.get_workflow_handle(address.id).describe()
+    if address.first_run_id not in {None, read_first_run_id(found)}:
+        return  # another release has the alias by now
+    answer.found = found
+    handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(found.id, run_id=found.run_id)
+    if query == _METADATA:
+        metadata = await handle.query(query, result_type=WorkflowMetadata)
+        answer.details = metadata.current_details
+    else:
+        answer.status = await handle.query(query, result_type=ReleaseStatus)
+
+
+class RolloutQueries(Interceptor):
+    """Lets rollouts answer the queries of the workflows that have started them."""
+
+    def __init__(self, reader: RolloutReader) -> None:
+        """Ask by ``reader``."""
+        self._reader = reader
+
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor]:
+        """Hand on the queries of ``Release`` and ``Rollback``."""
+        input.unsafe_extern_functions[_ASK] = self._reader.ask
+        return _WorkflowRolloutQueries
+
+
+class _WorkflowRolloutQueries(WorkflowInboundInterceptor):
+    async def handle_query(self, input: HandleQueryInput) -> Any:
+        own = await super().handle_query(input)
+        release = workflow.instance()
+        if not isinstance(release, ReleaseHandlers) or release.rollout is None:
+            return own
+        ask = cast(
+            "Callable[[RolloutAddress, str], RolloutAnswer | None]",
+            workflow.extern_functions()[_ASK],
+        )
+        if isinstance(own, ReleaseStatus) and input.query == "status":
+            return _join_status(own, ask(release.rollout, input.query))
+        if isinstance(own, WorkflowMetadata) and input.query == _METADATA:
+            return _join_details(own, ask(release.rollout, input.query))
+        return own
+
+
+def _join_status(own: ReleaseStatus, answer: RolloutAnswer | None) -> ReleaseStatus:
+    if answer is not None and answer.status is not None:
+        return answer.status.model_copy(update={"rollout": own.rollout})
+    silent = f"{own.rollout} has not answered in time: ask again, or ask it"
+    if answer is None:
+        return own.model_copy(update={"note": silent})
+    phase = answer.listed_phase
+    listed = {"paused": True} if phase == PAUSED else {"phase": Phase(phase)}
+    return own.model_copy(update={**listed, "note": silent})
+
+
+def _join_details(own: WorkflowMetadata, answer: RolloutAnswer | None) -> WorkflowMetadata:
+    if answer is None or answer.found is None:
+        return own
+    rollout, namespace = answer.found, workflow.info().namespace
+    address = f"/namespaces/{namespace}/workflows/{quote(rollout.id, safe='')}/{rollout.run_id}"
+    joined = WorkflowMetadata()
+    joined.CopyFrom(own)
+    joined.current_details = f"[{rollout.id}]({address})\n\n{answer.details or own.current_details}"
+    return joined
