@@ -20,6 +20,7 @@ from activities.operation import WRITE
 from workflows import actions
 from workflows.call import CallOptions, fault_of, root_cause
 from workflows.control_requests import Choice
+from workflows.domain.formatting import append_cause
 from workflows.domain.journal import Journal
 from workflows.domain.routing import Routing
 from workflows.foreign_routing import AliasDeleted, ForeignChange, describe_foreign, is_own
@@ -41,11 +42,14 @@ class PutBackFailed(Exception):
 class AliasUndo:
     """Puts one alias back."""
 
-    def __init__(self, journal: Journal, *, retry: UndoRetry, choose: Chooser) -> None:
-        """Put back what ``journal`` holds of the alias."""
+    def __init__(
+        self, journal: Journal, *, retry: UndoRetry, choose: Chooser, cause: str = ""
+    ) -> None:
+        """Put back what ``journal`` holds of the alias; the timeline names the ``cause``."""
         self._journal = journal
         self._retry = retry
         self._choose = choose
+        self._cause = cause
 
     async def put_back(self, revision: str | None, written: Routing | None) -> Routing | None:
         """Put the alias back from the routing that was ``written`` last; return where it is.
@@ -94,13 +98,14 @@ class AliasUndo:
         self, before: Routing, revision: str | None, *, is_needed: bool = True
     ) -> None:
         target = self._journal.target
+        summary = append_cause(f"Put {target} back on {before}", self._cause)
 
         async def write(options: CallOptions) -> None:
             await actions.update_alias(
                 target,
                 before,
                 revision=revision,
-                summary=f"Put {target} back on {before}",
+                summary=summary,
                 options=options,
             )
 

@@ -111,6 +111,7 @@ class KilledRollout:
             on_problem=self._report,
             before_rest=_wait_for_late_writes,
             before_retry=self._continuation.raise_if_due,
+            cause=killed,
         )
         try:
             leftovers = await put_back(journal, revision=None, written=None, events=events)

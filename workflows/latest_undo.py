@@ -15,6 +15,7 @@ from activities.restore_models import (
     RestoreLatestResponse,
 )
 from workflows.call import CallOptions, call
+from workflows.domain.formatting import append_cause
 from workflows.domain.journal import Journal
 from workflows.domain.target import Place
 from workflows.past_packages import find_past_package
@@ -26,15 +27,16 @@ _REASONS: Final = {
 }
 
 
-async def put_back_latest(journal: Journal, options: CallOptions) -> str | None:
+async def put_back_latest(journal: Journal, options: CallOptions, cause: str) -> str | None:
     """Put back what a release changed in ``$LATEST``; return, as text, what is not as it was.
 
-    A package that is too large to be sent back is taken from where an earlier release had it.
+    A package that is too large to be sent back is taken from where an earlier release had it. The
+    timeline names the ``cause``.
     """
     request = _to_request(journal)
     parts = " and ".join(journal.latest)
     place = "as before" if journal.found else f"to version {journal.stable}"
-    summary = f"Put {parts} of $LATEST back {place}"
+    summary = append_cause(f"Put {parts} of $LATEST back {place}", cause)
     answer = await call(RestoreLatest.restore_latest, request, summary=summary, options=options)
     large = next((each.version for each in answer.leftovers if each.reason == "too_large"), None)
     if large is not None and (package := await _find_package(journal.function, large)):

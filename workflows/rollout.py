@@ -253,6 +253,7 @@ class ReleaseRun:
             report_problem,
             lambda: self._controls.given_up,
             before_retry=self._controls.continuation.raise_if_due,
+            cause=undo.reason,
         )
 
     def _reject(self, rejected: ReleaseRejected) -> ApplicationError:

@@ -42,6 +42,7 @@ class UndoEvents:
     - ``choose``: what happens with foreign routing.
     - ``before_retry``: called before something is put back once more; what it raises ends the undo.
     - ``before_rest``: awaited once the alias is restored, if there is more to undo.
+    - ``cause``: why everything is put back, for the timeline.
     """
 
     on_alias_restored: Callable[[Routing | None], None]
@@ -50,6 +51,7 @@ class UndoEvents:
     choose: Callable[[Routing | None], Awaitable[Choice]] = _leave
     before_rest: Callable[[], Awaitable[None]] | None = None
     before_retry: Callable[[], None] = lambda: None
+    cause: str = ""
 
 
 async def put_back(
@@ -67,14 +69,14 @@ async def put_back(
     retry = UndoRetry(events.on_problem, events.given_up, events.before_retry)
     place = journal.before
     if journal.shifting:
-        alias = AliasUndo(journal, retry=retry, choose=events.choose)
+        alias = AliasUndo(journal, retry=retry, choose=events.choose, cause=events.cause)
         place = await alias.put_back(revision, written)
     events.on_alias_restored(place)
     if events.before_rest is not None and (
         journal.provisioned or journal.reserving or journal.latest
     ):
         await events.before_rest()
-    rest = _Rest(journal, retry)
+    rest = _Rest(journal, retry, events.cause)
     additions_first = sorted(journal.provisioned.items(), key=lambda item: item[1] is not None)
     leftovers = [
         await rest.put_back_provisioned(version, count) for version, count in additions_first
@@ -89,8 +91,9 @@ async def put_back(
 class _Rest:
     """Puts back what a release changed besides its alias; returns what could not be put back."""
 
-    def __init__(self, journal: Journal, retry: UndoRetry) -> None:
+    def __init__(self, journal: Journal, retry: UndoRetry, cause: str) -> None:
         self._journal = journal
+        self._cause = cause
         self._retry = retry
 
     async def put_back_provisioned(self, version: str, before: int | None) -> str | None:
@@ -122,7 +125,9 @@ class _Rest:
             journal.found and workflow.patched("first-latest-put-back")
         ):
             return f"{what} stay as released: there is no earlier version to put back"
-        return await self._attempt(what, lambda options: put_back_latest(journal, options))
+        return await self._attempt(
+            what, lambda options: put_back_latest(journal, options, self._cause)
+        )
 
     async def _put_back(
         self,

@@ -155,7 +155,7 @@ async def test_killed_rollout_is_explained_with_its_rollback(
     assert explanation.ending.outcome == "rolled_back"
     texts = [line.text for line in explanation.lines]
     assert texts.index("terminated: an accident") < texts.index(
-        f"Put {harness.function}:live back on version 2"
+        f"Put {harness.function}:live back on version 2: the rollout was terminated"
     )
 
 

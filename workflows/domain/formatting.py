@@ -1,10 +1,13 @@
-"""Durations, counts and probabilities as text for people."""
+"""Durations, counts, probabilities and causes as text for people."""
 
 from __future__ import annotations
 
 import math
 from datetime import timedelta
 from typing import Final
+
+MAX_LINE: Final = 200
+"""The characters of a line in the timeline."""
 
 _MAX_CONFIDENCE: Final = 0.999
 """The highest confidence that is shown as a number."""
@@ -20,6 +23,12 @@ def format_duration(duration: timedelta) -> str:
         (seconds % 60, "s"),
     ]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+def append_cause(text: str, cause: str) -> str:
+    """Append why something is done to a line of the timeline: as much as a line has room for."""
+    line = f"{text}: {cause}" if cause else text
+    return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 1]}…"
 
 
 def format_number(number: float) -> str:
