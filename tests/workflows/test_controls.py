@@ -295,7 +295,6 @@ async def test_controls_during_a_rollback_are_refused(harness: Harness, what: st
         ("abort", [{"by": "ana", "why": "x"}], "why: there is no such key"),
         ("resolve", [{"by": "ana"}], "choice: missing"),
         ("resolve", [None], "null"),
-        ("end_watch", [], "exactly one input"),
         ("pause", ["ana"], "(input)"),
         ("promote", [{"by": "a"}, {"by": "b"}], "exactly one input"),
     ],
