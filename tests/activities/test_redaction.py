@@ -79,14 +79,16 @@ def test_secret_is_hidden_in_every_spelling(spelling: str, secret: str) -> None:
 @pytest.mark.parametrize("spelling", ["plain", "json", "json-unicode", "url", "form", "ascii"])
 @given(secret=SECRETS, data=st.data())
 def test_secret_that_is_cut_off_is_hidden(spelling: str, secret: str, data: st.DataObject) -> None:
-    spelled = SPELLINGS[spelling](secret.strip()).strip("'\"")
+    spelled = SPELLINGS[spelling](secret.strip())
+    if SPELLINGS[spelling](""):  # the quotes around it
+        spelled = spelled[1:-1]
     cut = spelled[: data.draw(st.integers(8, max(8, len(spelled))))]
     sent = {"Environment": {"Variables": {"A": secret}}}
     shown = redact(f"refused: {cut}", sent)
     left = shown.removeprefix("refused: ").removeprefix("…")
     # An escape sequence that was cut itself may be left: \\ud83d\\ude0, %E2%82.
     assert len(left) <= 11, shown
-    is_short = len(cut) < 8  # the quote at its end was no part of what is left
+    is_short = len(" ".join(cut.split())) < 8  # redaction folds whitespace
     assert is_short or "…" in shown or cut.startswith(("\\", "%")), shown
 
 
