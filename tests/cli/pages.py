@@ -6,8 +6,9 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
+from workflows.cli.console import PageConsole
 from workflows.client.runs import Run, RunEnding
 from workflows.domain.assessment import Verdict
 from workflows.domain.status import AnalysisStatus, Phase, ReleaseStatus, VersionMetrics
@@ -49,7 +50,14 @@ def make_run(ending: RunEnding | None = None) -> Run:
 
 
 def render_lines(page: RenderableType) -> list[str]:
-    console = Console(file=io.StringIO(), width=80, markup=False, highlight=False, no_color=True)
+    console = PageConsole(
+        file=io.StringIO(),
+        width=80,
+        markup=False,
+        highlight=False,
+        force_terminal=True,
+        color_system=None,
+    )
     console.print(page)
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]

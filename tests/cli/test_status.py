@@ -59,15 +59,18 @@ async def test_history_shows_time_requester_request_and_outcome(
     await shell("start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
     await shell("start", harness.function, "--version", "99", "--wait", "--by", "ben")
     result = await shell("history", harness.function)
-    heading, last, *_, first = result.stdout.splitlines()
-    assert heading.split() == ["WHEN", "BY", "WHAT", "VERSION", "OUTCOME", "TOOK"]
-    assert "ben" in last
-    assert "✗ rejected" in last
-    assert "ana" in first
-    assert f"{package} → {harness.function}:live (100%)" in first
-    assert "✓ All traffic is on version 3" in first
+    heading, last, first = (line.split("\t") for line in result.stdout.splitlines())
+    assert heading == ["WHEN", "BY", "VERSION", "TOOK", "OUTCOME", "WHAT", "ID"]
+    assert last[1] == "ben"
+    assert last[4].startswith("✗ rejected")
+    assert first[0].endswith(" UTC")
+    assert (first[1], first[2]) == ("ana", "3")
+    assert first[4] == "✓ All traffic is on version 3"
+    assert first[5] == f"{package} → {harness.function}:live (100%)"
+    assert first[6].startswith(f"release:{harness.function}:live:")
     runs = json.loads((await shell("history", harness.function, "--json")).stdout)
     assert [run["ending"]["outcome"] for run in runs] == ["rejected", "succeeded"]
+    assert [run["release"] for run in runs] == [last[6], first[6]]
 
 
 async def test_status_marks_what_was_skipped_and_where_it_was_stopped(

@@ -26,49 +26,74 @@ _BULLETS: Final = re.compile(r"\s*(?:[^\w\s] |\d+\. )?")
 class Listing:
     """Rows of cells under headings.
 
-    On a terminal that is too narrow for it, the widest cells follow on lines of their own.
+    On a terminal that is too narrow for it, the widest cells follow on lines of their own; or, with
+    ``is_log``, the last cell goes on below where it began.
     """
 
-    def __init__(self, *headings: str) -> None:
+    def __init__(self, *headings: str, is_log: bool = False) -> None:
         self._headings = headings
+        self._is_log = is_log
         self._rows: list[tuple[Text, ...]] = []
 
     def add_row(self, *cells: str | Text) -> None:
         """Add a row: one cell for each heading."""
-        self._rows.append(tuple(_to_line(cell) for cell in cells))
+        row = tuple(Text(cell) if isinstance(cell, str) else cell for cell in cells)
+        self._rows.append(row if self._is_log else tuple(map(_to_line, row)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines: rich's protocol."""
         if console.is_terminal:
-            yield from self._align_rows(options.max_width)
+            fill = self._align_log if self._is_log else self._align_rows
+            yield from fill(options.max_width)
             return
         for row in (self._headings, *self._rows):
-            line = "\t".join(re.sub(r"\s", " ", str(cell)) for cell in row)
+            line = "\t".join(re.sub(r"\s+", " ", str(cell)).strip() for cell in row)
             yield Segment(f"{line}\n")  # rich would replace the tabs of a text
 
     def _align_rows(self, width: int) -> Iterator[Text]:
         columns = range(len(self._headings))
-        sizes = [
-            max(cell_len(self._headings[column]), *(row[column].cell_len for row in self._rows), 0)
-            for column in columns
-        ]
+        sizes = self._measure_columns()
         beside = list(columns)
         while len(beside) > 1 and sum(sizes[column] + _GAP for column in beside) - _GAP > width:
             beside.remove(max(beside[1:], key=sizes.__getitem__))
         below = [column for column in columns if column not in beside]
-        headings = [Text(heading, style=DIM) for heading in self._headings]
-        yield _align_cells([headings[column] for column in beside], [sizes[c] for c in beside])
+        beside_sizes = [sizes[column] for column in beside]
+        headings = self._render_headings()
+        yield _align_cells([headings[column] for column in beside], beside_sizes)
         for row in self._rows:
-            yield _align_cells([row[column] for column in beside], [sizes[c] for c in beside])
-            named = [
-                Text.assemble((f"{self._headings[column].lower()}: ", DIM), row[column])
-                for column in below
-                if row[column].plain.strip("–")
-            ]
-            together = Text.assemble(_MARGIN, Text("  ").join(named))
-            is_short = together.cell_len <= width
-            for line in [together] if is_short else (_MARGIN + one for one in named):
-                yield from wrap_text(line, width)
+            yield _align_cells([row[column] for column in beside], beside_sizes)
+            yield from self._render_below([(self._headings[c], row[c]) for c in below], width)
+
+    def _render_below(self, cells: Sequence[tuple[str, Text]], width: int) -> Iterator[Text]:
+        """Render the cells that have no room beside the others: on one line if they fit."""
+        named = [
+            Text.assemble((f"{heading.lower()}: ", DIM), cell)
+            for heading, cell in cells
+            if cell.plain.strip("–")
+        ]
+        together = Text.assemble(_MARGIN, Text("  ").join(named))
+        if together.cell_len <= width:
+            yield from [together] if named else []
+            return
+        for one in named:
+            yield from wrap_text(Text.assemble(_MARGIN, one), width)
+
+    def _align_log(self, width: int) -> Iterator[Text]:
+        *sizes, _ = self._measure_columns()
+        indent = sum(size + _GAP for size in sizes)
+        for *cells, last in (self._render_headings(), *self._rows):
+            lines = [line for part in last.split("\n") for line in wrap_text(part, width - indent)]
+            first = _align_cells(cells, sizes)
+            first.append(" " * (indent - first.cell_len))
+            for line in lines or [Text()]:
+                yield Text.assemble(first if line is lines[0] else " " * indent, line)
+
+    def _measure_columns(self) -> list[int]:
+        cells = zip(self._render_headings(), *self._rows, strict=True)
+        return [max(cell.cell_len for cell in column) for column in cells]
+
+    def _render_headings(self) -> tuple[Text, ...]:
+        return tuple(Text(heading, style=DIM) for heading in self._headings)
 
 
 class PageConsole(Console):
@@ -115,9 +140,10 @@ def _find_breaks(line: str, indent: int, width: int) -> list[int]:
     return breaks
 
 
-def _to_line(cell: str | Text) -> Text:
-    text = Text(cell) if isinstance(cell, str) else cell
-    return Text(" ").join(text.split("\n")) if "\n" in text.plain else text
+def _to_line(cell: Text) -> Text:
+    line = Text(" ").join(cell.split("\n")) if "\n" in cell else cell
+    line.expand_tabs(1)
+    return line
 
 
 def _align_cells(cells: Sequence[Text], sizes: Sequence[int]) -> Text:

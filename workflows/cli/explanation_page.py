@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from workflows.cli.console import Listing
 from workflows.cli.render import format_phase, render_ending
-from workflows.cli.styles import BUSY, CAUSES, DIM, LINES, VERDICTS, shorten_text
+from workflows.cli.styles import BUSY, CAUSES, DIM, LINES, VERDICTS, format_time, shorten_text
 from workflows.client.explanation import Explanation, ExplanationLine, LineKind
 from workflows.client.runs import Run
 from workflows.domain.markdown import describe_confidence, describe_metrics
@@ -21,8 +21,8 @@ def render_explanation(explanation: Explanation) -> Group:
     reason = f": {shorten_text(explanation.reason)}" if explanation.reason else ""
     lines: list[RenderableType] = [
         Text.assemble((str(run.status.target), "bold"), hotfix, f"  {run.words}"),
-        Text(f"  requested{by} at {run.started_at.astimezone():%Y-%m-%d %H:%M:%S}{reason}"),
-        Text(f"  run {run.run_id}", style=DIM),
+        Text(f"  requested{by} at {format_time(run.started_at)}{reason}"),
+        Text(f"  {run.release or run.id}, run {run.run_id}", style=DIM),
     ]
     judged_by = explanation.judged_by or ("nothing but errors and people",)
     lines += [Text(f"  judged by: {shorten_text(rules)}") for rules in judged_by]
@@ -40,21 +40,18 @@ def render_explanation(explanation: Explanation) -> Group:
     return Group(*lines)
 
 
-def _make_lines_table(explanation: Explanation) -> Table:
+def _make_lines_table(explanation: Explanation) -> Listing:
     has_days = len({line.at.astimezone().date() for line in explanation.lines}) > 1
     time_format = "%m-%d %H:%M:%S" if has_days else "%H:%M:%S"
-    table = Table(box=None, pad_edge=False, header_style=DIM)
-    for heading in ("TIME", "TRAFFIC", "", "WHAT"):
-        table.add_column(
-            heading,
-            overflow="fold",
-            no_wrap=heading in {"TIME", "TRAFFIC"},
-            justify="right" if heading == "TRAFFIC" else "left",
-        )
+    zone = explanation.lines[0].at.astimezone().tzname()
+    table = Listing(f"TIME ({zone})", "TRAFFIC", "", "WHAT", is_log=True)
     for line in explanation.lines:
         table.add_row(
             Text(line.at.astimezone().strftime(time_format), style=DIM),
-            Text(f"{line.percent}%", style="bold" if line.kind is LineKind.MOVED else DIM),
+            Text(
+                f"{line.percent}%".rjust(len("TRAFFIC")),
+                style="bold" if line.kind is LineKind.MOVED else DIM,
+            ),
             Text(*LINES[line.kind]),
             _render_line(line, explanation.run),
         )

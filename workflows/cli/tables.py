@@ -73,7 +73,7 @@ def make_history_table(runs: Sequence[Run], *, now: datetime) -> Listing:
 
 def make_rejudgements_table(rejudgements: Sequence[Rejudgement]) -> Listing:
     """Past releases, as they ended and by other rules."""
-    table = Listing("WHEN", "VERSION", "IT WAS", "THEY SAY", "CANDIDATE BY THEN")
+    table = Listing("WHEN", "VERSION", "IT WAS", "THEY SAY", "CANDIDATE BY THEN", "ID")
     for one in rejudgements:
         status = (one.run.ending and one.run.ending.status) or one.run.status
         stopped = one.was is ReleaseQuality.BAD and one.cause
@@ -85,6 +85,7 @@ def make_rejudgements_table(rejudgements: Sequence[Rejudgement]) -> Listing:
             f"{one.was}: {quality or _QUALITIES.get(one.was, '')}",
             _render_verdict(one),
             measured if one.verdict else "–",
+            one.run.release or one.run.id,
         )
     return table
 
