@@ -73,6 +73,7 @@ The connection
 
 - :mod:`~activities.aws`: the connection itself; the only module that imports aiobotocore
 - :mod:`~activities.transport`: its timeouts and sockets
+- :mod:`~activities.bucket_region`: refuses to follow S3 to a bucket of another region
 - :mod:`~activities.clock_skew`: how far this machine's clock is from AWS's
 - :mod:`~activities.error_response`, :mod:`~activities.response_body`: parse an HTTP response
 - :mod:`~activities.response_check`: compares a response with AWS's service model

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from activities.bucket_region import WRONG_REGION
 from activities.dynamic_references import (
     INVALID_REFERENCE,
     REFERENCE_NOT_SERVED,
@@ -35,7 +36,7 @@ _FORBIDDEN_REASON: Final = (
     "S3 answers 403, as it does where the worker's role lacks s3:GetObject (with a version "
     "s3:GetObjectVersion), and for a missing object where it lacks s3:ListBucket"
 )
-_NOT_THERE_CODES: Final = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion"}
+_NOT_THERE_CODES: Final = {"NoSuchKey", "NoSuchBucket", "NoSuchVersion"}  # where a body says it
 _PATIENCE_SECONDS: Final = 5
 """For S3 and ECR. A worker may have no way there, and a release needs none: AWS Lambda reads."""
 
@@ -97,6 +98,9 @@ async def _look_up_package(aws: Aws, code: UpdateFunctionCodeRequest) -> LookupF
     except AwsError as error:
         if error.status in _NOT_THERE_STATUSES or error.code in _NOT_THERE_CODES:
             problem = f"there is no {name}: upload it, or correct what names it"
+            return LookupFinding(subject=PACKAGE, problem=problem, is_missing=True)
+        if error.code == WRONG_REGION:
+            problem = f"{name}: {error.message}"
             return LookupFinding(subject=PACKAGE, problem=problem, is_missing=True)
         # A HEAD has no body, and so no code of AWS's: its status alone says what is wrong.
         reason = _FORBIDDEN_REASON if error.status == _FORBIDDEN else str(error)

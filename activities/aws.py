@@ -38,6 +38,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 
+from activities.bucket_region import BEFORE_SIGN, make_region_check
 from activities.call_metric import count_call
 from activities.clock_skew import take_clock
 from activities.error_response import is_about_call_rate, is_proxy_login, parse_error_response
@@ -58,7 +59,6 @@ _MAX_RESPONSE_BYTES: Final = 8_000_000
 _NOT_CONNECTED: Final = (aiohttp.ClientConnectorError, socket.gaierror)
 _BROKEN: Final = (HTTPClientError, EndpointConnectionError)
 """EndpointConnectionError is aiobotocore's name for a reset after the request, too."""
-
 _PARSER_ERRORS: Final = (
     ValueError,
     TypeError,
@@ -69,8 +69,7 @@ _PARSER_ERRORS: Final = (
 )
 """Raised by botocore's parsers for a member of another type than AWS's model has.
 
-RuntimeError is for a time that no calendar has.
-"""
+RuntimeError is for a time that no calendar has."""
 
 _CALL_ERRORS: Final = (
     ClientError,
@@ -217,6 +216,7 @@ class Connection:
         client = await self._stack.enter_async_context(
             self._session.create_client(service, region_name=self.region, config=config)
         )
+        client.meta.events.register(BEFORE_SIGN, make_region_check(self.region))
         if client.meta.service_model.resolved_protocol in {"rest-json", "json"}:
             client.meta.events.register(
                 f"before-parse.{client.meta.service_model.service_id.hyphenize()}",

@@ -88,4 +88,7 @@ NEEDS: Final = (
         },
     ),
 )
-"""Hooks, packages, layers, keys and references are not here: they depend on the request."""
+"""Hooks, packages, layers, keys and references are not here: they depend on the request.
+
+A plan of the request looks them up (:mod:`activities.artifact_lookup`).
+"""

@@ -17,7 +17,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
   :mod:`~workflows.foreign_content` is what another writer put there meanwhile
 - :mod:`~workflows.artifact_check`: whether what is to be written is there
 - :mod:`~workflows.latest_content`: what an undo would put back there
-- :mod:`~workflows.running_release`: which release of an alias runs, for a plan
+- :mod:`~workflows.current_release`: which release of an alias runs, for a plan
 - :mod:`~workflows.readiness`: waits until a function may be written, and a version can serve
 - :mod:`~workflows.candidate`: makes the version to release
 - :mod:`~workflows.concurrency_change`: what a release changes about concurrency

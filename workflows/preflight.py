@@ -17,6 +17,7 @@ from activities.configuration_response import FunctionConfiguration
 from activities.constraints import ConstraintsResponse
 from activities.function_models import GetFunctionResponse
 from workflows import actions
+from workflows.current_release import find_running_release
 from workflows.domain.alias_history import RolledBackVersion
 from workflows.domain.concurrency_rules import compute_inherited
 from workflows.domain.latest_content import LatestContent
@@ -55,7 +56,6 @@ from workflows.readiness import wait_for_other_update
 from workflows.release_facts import describe_build, describe_intent, longest_timeout
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.rollback_check import find_shipped_again, read_rolled_back
-from workflows.running_release import find_running_release
 
 _VERSION_FIELD: Final = {ReleaseRequest: "artifact.version", RollbackRequest: "version"}
 

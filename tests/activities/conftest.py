@@ -22,6 +22,7 @@ _CLIENTS = (
     ("secretsmanager", "read"),
     ("cloudwatch", "read"),
     ("sts", "read"),
+    ("s3", "read"),
 )
 
 

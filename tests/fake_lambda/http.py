@@ -128,7 +128,10 @@ class FakeLambdaServer:
         return HttpResponse(200, json.dumps(_write(model.output_shape, answer)).encode(), headers)
 
     async def _answer_head_object(self, request: HttpRequest) -> HttpResponse:
-        _, bucket, key = request.path.split("/", 2)
+        _, bucket, *rest = request.path.split("/", 2)
+        if not rest:
+            return HttpResponse(200, headers={"x-amz-bucket-region": self.aws.region})
+        [key] = rest
         parameters = {"Bucket": bucket, "Key": key}
         if "versionId" in request.query:
             parameters["VersionId"] = request.query["versionId"][0]

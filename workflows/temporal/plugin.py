@@ -13,6 +13,7 @@ from typing import Any, cast
 from temporalio.plugin import SimplePlugin
 from temporalio.worker import Worker, WorkerConfig
 
+from workflows.current_release import find_running_release_activity
 from workflows.diagnosis import Diagnosis
 from workflows.eviction import IDLE_WORKFLOWS
 from workflows.handed_control import hand_on_control_activity
@@ -30,7 +31,6 @@ from workflows.rollback import Rollback
 from workflows.rollout import Rollout
 from workflows.rollout_cancel import cancel_rollout_activity, read_cancelled_status_activity
 from workflows.rollout_lock import is_slashed_rollout_running
-from workflows.running_release import find_running_release_activity
 from workflows.temporal.cancel_details import CancelReporter
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
