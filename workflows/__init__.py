@@ -38,6 +38,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.foreign_routing`: routing that another writer has set, and what follows
 - :mod:`~workflows.undo`: restores what the journal holds, :mod:`~workflows.alias_undo` the alias of
   it, :mod:`~workflows.latest_undo` ``$LATEST``; :mod:`~workflows.undo_retry` is how it is retried
+- :mod:`~workflows.release_page`: the page of the workflow that users start, in the Temporal UI
 - :mod:`~workflows.rollout_lock`: the id under which a rollout holds its alias
 - :mod:`~workflows.rollout_end`: how a rollout has ended; :mod:`~workflows.rollout_cancel` is how it
   is cancelled
@@ -51,7 +52,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.live_analysis`: reads CloudWatch while a release runs;
   :mod:`~workflows.analysis_run` assesses what it read, :mod:`~workflows.metric_mapping` translates
 - :mod:`~workflows.progress`, :mod:`~workflows.search_attributes`: report how a release stands;
-  :mod:`~workflows.release_metrics` count and time it
+  :mod:`~workflows.release_metrics` count and time it, :mod:`~workflows.release_log` logs it
 - :mod:`~workflows.past_packages`: where in S3 an earlier release had its package from
 - :mod:`~workflows.past_rollouts`: what earlier rollouts of an alias left in Temporal;
   :mod:`~workflows.rollback_check` keeps what was rolled back from being shipped again,

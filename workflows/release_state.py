@@ -19,6 +19,7 @@ from workflows.call import end_task
 from workflows.controls import refuse_if
 from workflows.domain.status import Phase, ReleaseStatus
 from workflows.preflight_reads import ReleaseRejected
+from workflows.release_page import ReleasePage
 from workflows.request import ReleaseRequest, RollbackRequest
 
 _Result = TypeVar("_Result")
@@ -45,6 +46,7 @@ class ReleaseState:
         self.is_over = False
         self._status: ReleaseStatus | None = None
         self._abort_reason: str | None = None
+        self._page: ReleasePage | None = None
 
     @property
     def status(self) -> ReleaseStatus:
@@ -61,6 +63,7 @@ class ReleaseState:
 
     def begin(self, request: ReleaseRequest | RollbackRequest) -> None:
         """Begin with a request."""
+        self._page = ReleasePage(request)
         self._status = ReleaseStatus(
             note=request.summary,
             target=request.target.bare,
@@ -74,6 +77,8 @@ class ReleaseState:
         """Know the rollout, which has the status from now on."""
         self.rollout = RolloutAddress(id=rollout_id, first_run_id=first_run_id)
         self._report(rollout=rollout_id, note=f"{rollout_id} does the work")
+        if self._page is not None:
+            self._page.show_rollout(rollout_id, first_run_id)
 
     def take_over(self, note: str) -> None:
         """Know that the rollout was killed, and that this workflow does what is left."""
@@ -112,6 +117,8 @@ class ReleaseState:
         rollout = self._status.rollout if self._status else None
         self._status = status.model_copy(update={"rollout": rollout})
         self.rollout, self.is_over = None, True
+        if self._page is not None:
+            self._page.show_end(self._status)
         return self._status
 
     def fail(self, error: BaseException) -> BaseException:

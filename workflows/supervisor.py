@@ -80,15 +80,11 @@ class Supervisor:
             ),
             search_attributes.PHASE.value_unset(),  # it waits for a worker no longer
         )
-        workflow.set_current_details(f"**{request.summary}**\n\n{request.reason}")
         try:
             found = await self._state.unless_aborted(locate(request.target))
             place = place_of(found, request.target)
         except ReleaseRejected as error:
             raise self._reject(error) from None
-        workflow.set_current_details(
-            f"**{request.summary}**\n\n{request.reason}\n\nAccount {place.account}, {place.region}."
-        )
         lock = await find_lock(place, target.alias)
         rollout = None if lock.held else await self._start(place, lock)
         if rollout is None:

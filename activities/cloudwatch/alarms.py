@@ -188,7 +188,7 @@ class Alarms(OperationGroup):
         """
         response = await self._look(request)
         if not response.firing and not response.find_missing(request.alarm_names):
-            raise _quiet("watch_alarms", f"no alarm: {', '.join(request.alarm_names)}")
+            raise _quiet("watch_alarms", f"not red: {', '.join(request.alarm_names)}")
         await _prioritize_own_workflow()
         return response
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.sdk.v1 import WorkflowMetadata
 
+from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.harness import CANARY, Handle, Harness, read_ending
 
 
@@ -38,3 +40,51 @@ async def test_put_back_names_the_person_and_a_short_reason(harness: Harness) ->
     (line,) = [each for each in timeline if each.startswith(begin)]
     assert len(line) == 200
     assert line.endswith("…")
+
+
+async def read_page(handle: Handle) -> str:
+    """The current details of a workflow, as the Temporal UI reads them."""
+    found = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return str(found.current_details)
+
+
+def link(harness: Harness, run_id: str | None) -> str:
+    path = harness.rollout_id.replace(":", "%3A")
+    return f"[{harness.rollout_id}](/namespaces/default/workflows/{path}/{run_id})"
+
+
+async def test_page_of_a_release_shows_its_rollout_and_then_its_end(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY, requested_by="ci", reason="PR 12")
+    run_id = (await harness.rollout.describe()).run_id
+    running = await read_page(handle)
+    assert running.startswith(link(harness, run_id))
+    assert f"## ⏳ {harness.function}:live: baking" in running
+    assert (await harness.finish(handle)).kind == "Completed"
+    assert (await read_page(handle)).split("\n\n") == [
+        f"## ✅ {harness.function}:live: succeeded",
+        "> All traffic is on version 3",
+        f"Account {ACCOUNT}, {REGION}.",
+        f"{link(harness, run_id)} did the work.",
+        f"**s3://artifacts/three.zip → {harness.function}:live (10%, 5 min, 100%)**",
+        "PR 12",
+        "Requested by ci.",
+    ]
+
+
+async def test_page_of_a_rollback_says_why_it_went_back(harness: Harness) -> None:
+    handle = await harness.begin("Rollback", version="1", hooks={"before_traffic": "nowhere"})
+    ending = await read_ending(handle)
+    assert ending.kind == "ReleaseRejected"
+    page = await read_page(handle)
+    assert page.startswith(f"## ⛔ {harness.function}:live: rejected\n\n> Rejected: ")
+    assert ending.text in page
+
+
+async def test_page_of_a_release_without_a_rollout_says_why(harness: Harness) -> None:
+    request = {"target": {"function": "nowhere"}, "artifact": {"kind": "latest"}}
+    handle = await harness.start("Release", request)
+    ending = await read_ending(handle)
+    page = await read_page(handle)
+    assert page.startswith("## ⛔ nowhere:live: rejected")
+    assert ending.text in page
+    assert "/workflows/" not in page

@@ -51,14 +51,7 @@ def render_page(
     ``notes`` are all notes so far, with their times; the last twelve are shown. The time left is
     counted from ``now``.
     """
-    phase = status.listed_phase
-    sign = _PAUSED_SIGN if phase == PAUSED else _SIGNS[status.phase]
-    lines = [
-        f"## {sign} {status.target}: {phase.replace('_', ' ')}",
-        "",
-        f"> {status.note}",
-        "",
-    ]
+    lines = [render_headline(status), ""]
     if status.account:
         lines += [f"Account {status.account}, {status.region}.", ""]
     if status.candidate:
@@ -85,6 +78,13 @@ def render_page(
         *[f"- {time:%H:%M:%S} {note}" for time, note in notes[-MAX_NOTES:]],
     ]
     return "\n".join(lines)
+
+
+def render_headline(status: ReleaseStatus) -> str:
+    """Render the phase and the note."""
+    phase = status.listed_phase
+    sign = _PAUSED_SIGN if phase == PAUSED else _SIGNS[status.phase]
+    return f"## {sign} {status.target}: {phase.replace('_', ' ')}\n\n> {status.note}"
 
 
 def draw_bar(percent: int) -> str:

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError, TimeoutError  # noqa: A004 - Python's name
 from contextlib import contextmanager
 from typing import Any, Final, cast
-from urllib.parse import quote
 
 from temporalio import workflow
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -31,6 +30,7 @@ from temporalio.worker import (
 from workflows import search_attributes
 from workflows.domain.status import PAUSED, Phase, ReleaseStatus
 from workflows.release_handlers import ReleaseHandlers
+from workflows.release_page import link_rollout
 from workflows.release_state import RolloutAddress
 from workflows.run_chain import read_first_run_id
 
@@ -58,7 +58,7 @@ class RolloutReader:
         self._thread = 0
 
     @contextmanager
-    def serve(self, worker: Worker) -> Iterator[None]:
+    def serve(self, worker: Worker) -> Generator[None]:
         """Ask with the client of this worker, in the running event loop, until this block ends."""
         self._worker, self._loop = worker, asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -128,7 +128,7 @@ class RolloutQueries(Interceptor):
         self, input: WorkflowInterceptorClassInput
     ) -> type[WorkflowInboundInterceptor]:
         """Hand on the queries of ``Release`` and ``Rollback``."""
-        input.unsafe_extern_functions[_ASK] = self._reader.ask
+        input.unsafe_extern_functions[_ASK] = self._reader.ask  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
         return _WorkflowRolloutQueries
 
 
@@ -140,7 +140,7 @@ class _WorkflowRolloutQueries(WorkflowInboundInterceptor):
             return own
         ask = cast(
             "Callable[[RolloutAddress, str], RolloutAnswer | None]",
-            workflow.extern_functions()[_ASK],
+            workflow.extern_functions()[_ASK],  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
         )
         if isinstance(own, ReleaseStatus) and input.query == "status":
             return _join_status(own, ask(release.rollout, input.query))
@@ -161,11 +161,11 @@ def _join_status(own: ReleaseStatus, answer: RolloutAnswer | None) -> ReleaseSta
 
 
 def _join_details(own: WorkflowMetadata, answer: RolloutAnswer | None) -> WorkflowMetadata:
-    if answer is None or answer.found is None:
+    if answer is None or answer.found is None or not answer.details:
         return own
     rollout, namespace = answer.found, workflow.info().namespace
-    address = f"/namespaces/{namespace}/workflows/{quote(rollout.id, safe='')}/{rollout.run_id}"
+    link = link_rollout(rollout.id, rollout.run_id, namespace=namespace)
     joined = WorkflowMetadata()
     joined.CopyFrom(own)
-    joined.current_details = f"[{rollout.id}]({address})\n\n{answer.details or own.current_details}"
+    joined.current_details = f"{link}\n\n{answer.details}"
     return joined
