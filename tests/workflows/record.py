@@ -11,6 +11,7 @@ A change of a workflow that is gated with ``workflow.patched`` adds a scenario, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from temporalio.client import (
     ScheduleActionExecutionStartWorkflow,
     ScheduleActionStartWorkflow,
     ScheduleSpec,
+    WorkflowUpdateFailedError,
 )
 from temporalio.testing import WorkflowEnvironment
 
@@ -28,6 +30,7 @@ from tests.fake_lambda import FakeLambda
 from tests.harness import TEMPORAL_CLI, Handle, Harness, create_harness, read_ending, run_worker
 from tests.reset import reset_workflow
 from workflows import continuation, search_attributes
+from workflows.client.update import execute_update
 from workflows.domain.status import ReleaseStatus
 from workflows.temporal.plugin import LambdaReleases
 
@@ -124,6 +127,32 @@ async def listed_doses(harness: Harness) -> Handle:
     await harness.wait_for_phase("baking", percent=0)
     await harness.send("resume")
     return handle
+
+
+async def handed_controls(harness: Harness) -> Handle:
+    """The release hands controls on to its rollout, one of which is refused, and is aborted."""
+    handle = await harness.begin_until("baking", configuration={"MemorySize": 512}, **LONG)
+    await execute_update(handle, "pause", {"by": "ana", "reason": "p99"})
+    with contextlib.suppress(WorkflowUpdateFailedError):
+        await execute_update(handle, "pause", {"by": "ana"})
+    await execute_update(handle, "resume", {"by": "ana"})
+    await execute_update(handle, "abort", {"by": "ana"})
+    return handle
+
+
+async def aborted_at_once(harness: Harness) -> Handle:
+    """The release is aborted before it has a rollout."""
+    hold = harness.aws.hold("get_function")
+    handle = await harness.begin(configuration={"MemorySize": 512}, **LONG)
+    await harness.wait_for(hold.reached)
+    await execute_update(handle, "abort", {"by": "ana", "reason": "wrong build"})
+    hold.release()
+    return handle
+
+
+async def cancel_with_status(harness: Harness) -> Handle:
+    """The release is cancelled in its bake, and reads how its rollout has left the alias."""
+    return await cancel(harness)
 
 
 async def cancel(harness: Harness) -> Handle:
@@ -760,7 +789,12 @@ async def refused_months(harness: Harness) -> Handle:
     )
 
 
-_WITHOUT_ROLLOUT: Final = {"other_account", "skipped_schedule", "refused_months"}
+_WITHOUT_ROLLOUT: Final = {
+    "aborted_at_once",
+    "other_account",
+    "skipped_schedule",
+    "refused_months",
+}
 
 
 async def woken(harness: Harness) -> Handle:
@@ -807,6 +841,9 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         listed_pause,
         listed_doses,
         cancel,
+        cancel_with_status,
+        handed_controls,
+        aborted_at_once,
         hook_refusal,
         approval,
         promotion,

@@ -9,7 +9,7 @@ https://github.com/temporalio/sdk-python/blob/1.35.0/temporalio/worker/_workflow
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from temporalio import workflow
@@ -39,8 +39,8 @@ class CancelDetails:
 
     def extend(self, details: WorkflowInstanceDetails) -> WorkflowInstanceDetails:
         """Return what a workflow is made of, so that it can leave its details here."""
-        functions = {**details.extern_functions, _KEEP: self._keep}
-        return dataclasses.replace(details, extern_functions=functions)
+        given = cast("Mapping[str, Callable[..., object]]", details.extern_functions)
+        return dataclasses.replace(details, extern_functions={**given, _KEEP: self._keep})
 
     def _keep(self, payloads: Sequence[Payload]) -> None:
         self._payloads = list(payloads)
@@ -70,7 +70,7 @@ class _WorkflowCancelReporter(WorkflowInboundInterceptor):
             return await super().execute_workflow(input)
         except CancelledError as error:
             # Without our runner of workflows, as with a user's own, there is no such function.
-            keep = cast("_Keep | None", workflow.extern_functions().get(_KEEP))
+            keep = cast("_Keep | None", workflow.extern_functions().get(_KEEP))  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             if keep is not None and error.details:
                 keep(workflow.payload_converter().to_payloads(error.details))
             raise

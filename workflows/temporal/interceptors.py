@@ -63,7 +63,7 @@ class _WorkflowInputCount(WorkflowInboundInterceptor):
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         # A method of the name may be none of an update, which another handler refuses.
-        if workflow.get_update_handler(input.update) is not None:
+        if workflow.get_update_handler(input.update) is not None:  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             handler = getattr(workflow.instance(), input.update)
             _check_update_input_count(handler, input.args, input.update)
         super().handle_update_validator(input)
