@@ -178,12 +178,13 @@ async def preflight(
         running=running,
     )
     intent = describe_intent(request, moves=not is_live, is_compared=check is not None)
-    # While another release of the alias runs, what $LATEST is says nothing: that one writes it.
-    is_judged = check is not None and not is_being_released(facts)
     reasons = [*find_refusals(intent, facts), *(check.missing if check else ())]
-    if is_judged and check.is_busy and not reasons and len(check.refusals) == 1:
-        raise ReleaseBusy(*check.refusals)
-    if reasons := [*reasons, *(check.refusals if is_judged else ())]:
+    # While another release of the alias runs, what $LATEST is says nothing: that one writes it.
+    if check and not is_being_released(facts):
+        if check.is_busy and not reasons and len(check.refusals) == 1:
+            raise ReleaseBusy(*check.refusals)
+        reasons += check.refusals
+    if reasons:
         raise ReleaseRejected(*reasons)
     again = await find_shipped_again(request, target.at(place), second.rolled_back, live=published)
     if again:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, start_waiting_release
 from tests.harness import Harness
 
 
@@ -35,3 +35,23 @@ async def test_plan_without_a_worker_exits_with_3_and_what_to_type(
     assert result.exit_code == 3
     assert "no worker of task queue nobody has taken the plan within 1 s" in result.stderr
     assert "RELEASES_TASK_QUEUE=nobody python worker.py" in result.stderr
+
+
+async def test_plan_of_a_missing_package_exits_with_1_and_names_it(
+    shell: Shell, harness: Harness
+) -> None:
+    result = await shell("plan", harness.function, "--s3", "s3://artifacts/typo.zip")
+    assert result.exit_code == 1
+    assert "✗ artifact: there is no s3://artifacts/typo.zip" in result.stdout
+
+
+async def test_plan_beside_a_release_names_it_and_advises_nothing_dangerous(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await start_waiting_release(shell, harness, package)
+    result = await shell("plan", harness.function, "--s3", package)
+    assert result.exit_code == 1
+    assert f"is being released already: {harness.rollout_id}" in result.stdout
+    assert f"releases status {harness.function}:live" in result.stdout
+    assert "rollback" not in result.stdout
+    assert "include_latest" not in result.stdout
