@@ -25,14 +25,17 @@ Reading order:
 - :mod:`~workflows.cli.explanation_page`: explanations as text
 - :mod:`~workflows.cli.console`: consoles and listings for terminals and pipes
 - :mod:`~workflows.cli.styles`: colours and symbols
+- :mod:`~workflows.cli.encoding`: output where the terminal's encoding lacks a character
 """
 
 from __future__ import annotations
 
+import sys
 from typing import NoReturn
 
 from workflows.cli import controls, doctor, explain, plan, rollback, schedule, start, status, watch
 from workflows.cli.app import app, make_command
+from workflows.cli.encoding import refuse_unreadable_arguments, spell_unencodable
 from workflows.temporal.process_exit import run_and_exit
 
 __all__ = ["app", "main"]
@@ -40,6 +43,8 @@ __all__ = ["app", "main"]
 
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit with its status."""
+    spell_unencodable()
+    refuse_unreadable_arguments(sys.argv[1:])
     run_and_exit(app)
 
 
