@@ -72,7 +72,8 @@ class ControlHandlers:
     def resume(self, request: ResumeRequest = RESUMED_BY_UNKNOWN) -> ReleaseStatus:
         """Continue a paused release."""
         self._controls.release()
-        self._progress.report(note=describe_request("Resumed", request.by), paused=False)
+        note = describe_request("Resumed", request.by, request.reason)
+        self._progress.report(note=note, paused=False)
         return self._progress.status
 
     @resume.validator

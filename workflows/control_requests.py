@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 from temporalio.exceptions import ApplicationError
 
 from workflows.domain.inputs import Input, Reason
@@ -69,7 +69,10 @@ class ResolveRequest(ReasonedRequest):
 
 
 class ResumeRequest(ControlRequest):
-    """The input of ``resume``: ``{"by": "ana"}``."""
+    """The input of ``resume``: ``{"by": "ana", "reason": "it was the database"}``."""
+
+    reason: Annotated[Reason, Field(exclude_if=lambda value: not value)] = ""
+    """Not sent where it is empty: workers of before refuse the key."""
 
 
 APPROVED_BY_UNKNOWN: Final = ApproveRequest()

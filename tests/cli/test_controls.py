@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.cli.shell import Shell, start_waiting_release
 from tests.harness import Harness
 
@@ -20,11 +22,10 @@ async def test_control_prints_the_status_and_a_refusal_exits_with_1(
     )
     result = await shell("pause", harness.function)
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "releases: paused already\n")
-    assert "Resumed by ben" in (await shell("resume", harness.function, "--by", "ben")).stdout
-    assert (
-        "Approved by ana: fine"
-        in (await shell("approve", harness.function, "--note", "fine")).stdout
-    )
+    resume = ("resume", harness.function, "--by", "ben", "--reason", "calm again")
+    assert "Resumed by ben: calm again" in (await shell(*resume)).stdout
+    approve = ("approve", harness.function, "--reason", "fine")
+    assert "Approved by ana: fine" in (await shell(*approve)).stdout
     assert (await shell("watch", harness.function)).exit_code == 0
     result = await shell("promote", harness.function)
     alias = f"{harness.function}:live"
@@ -32,3 +33,23 @@ async def test_control_prints_the_status_and_a_refusal_exits_with_1(
     assert result.stderr == (
         f"releases: {alias} is not being released now: the last time it succeeded\n"
     )
+
+
+async def test_control_takes_a_reason_and_prints_json(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await start_waiting_release(shell, harness, package)
+    for control in ("pause", "resume", "approve"):
+        result = await shell(control, harness.function, "--reason", "calm", "-o", "json")
+        assert json.loads(result.stdout)["note"].endswith("by ana: calm")
+    assert (await shell("watch", harness.function)).exit_code == 0
+    for control in ("pause", "resume", "approve", "promote", "abort", "give-up", "resolve"):
+        assert "--reason" in (await shell(control, "--help")).stdout
+
+
+async def test_approve_takes_a_note_for_a_reason(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await start_waiting_release(shell, harness, package)
+    noted = await shell("approve", harness.function, "--note", "fine")
+    assert "Approved by ana: fine" in noted.stdout

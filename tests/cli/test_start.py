@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.shell import APPROVAL, Shell, start_waiting_release
 from tests.harness import Harness
-from workflows.client import start_outcome
+from workflows.cli import start_report
 
 
 async def test_start_returns_after_preflight_and_shows_how_to_watch(
@@ -59,6 +59,38 @@ async def test_second_start_is_rejected_and_stands_in_the_history(
     assert listed[0]["ending"]["outcome"] == "rejected"
 
 
+async def test_start_prints_ids_state_and_status_as_json(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    start = ("start", harness.function, "--s3", package, "-o", "json")
+    begun = json.loads((await shell(*start, "--strategy", APPROVAL)).stdout)
+    assert (begun["state"], begun["rollout"]) == ("checked", harness.rollout_id)
+    assert begun["status"]["stable"] == "2"
+    again = await shell("start", harness.function, "--latest", "-o", "json")
+    rejected = json.loads(again.stdout)
+    assert (again.exit_code, rejected["state"]) == (1, "ended")
+    assert rejected["ending"]["outcome"] == "rejected"
+    rollback = ("rollback", harness.function, "--abort-running", "-o", "json")
+    assert json.loads((await shell(*rollback)).stdout)["outcome"] == "rolled_back"
+    bare = await shell("start", harness.function, "--latest", "--no-wait", "-o", "json")
+    assert json.loads(bare.stdout)["id"].startswith(f"release:{harness.function}:live:")
+    ended = await shell("start", f"{harness.function}-no", "--latest", "--wait", "-o", "json")
+    assert (ended.exit_code, json.loads(ended.stdout)["state"]) == (1, "ended")
+
+
+async def test_every_reason_of_a_rejection_has_a_line(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    harness.aws.alarms["red"] = "ALARM"
+    flags = ("--alarm", "red", "--alarm", "typo")
+    result = await shell("start", harness.function, "--s3", package, *flags)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()[1:4]
+    assert lines[0] == "✗ rejected, nothing was touched:"
+    assert lines[1].startswith("  ✗ guards.alarms: red is in ALARM already")
+    assert lines[2].startswith("  ✗ guards.alarms: there is no alarm typo")
+
+
 async def test_start_without_waiting_knows_only_that_it_was_started(
     shell: Shell, harness: Harness
 ) -> None:
@@ -70,7 +102,7 @@ async def test_start_without_waiting_knows_only_that_it_was_started(
 async def test_start_says_what_a_slow_preflight_waits_for(
     shell: Shell, harness: Harness, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start_outcome, "_LONGEST_PREFLIGHT", timedelta(seconds=1))
+    monkeypatch.setattr(start_report, "LONGEST_PREFLIGHT", timedelta(seconds=1))
     gate = harness.aws.hold("get_alias")
     result = await shell("start", harness.function, "--s3", package)
     gate.release()
@@ -188,8 +220,8 @@ async def test_invalid_input_exits_with_2_and_needs_no_temporal(
     )
     assert (result.exit_code, result.stdout) == (2, "")
     assert [line.split(":")[1].strip() for line in result.stderr.splitlines()] == [
-        "configuration.MemorySize",
-        "configuration.Typo",
+        "--set MemorySize",
+        "--set Typo",
     ]
 
 

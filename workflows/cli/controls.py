@@ -19,6 +19,7 @@ from workflows.cli.app import (
     make_stdout_console,
 )
 from workflows.cli.notes import print_pending
+from workflows.cli.output import JsonOption, print_json
 from workflows.cli.render import render_status
 from workflows.control_requests import Choice
 from workflows.domain.status import Phase, ReleaseStatus
@@ -26,42 +27,82 @@ from workflows.domain.status import Phase, ReleaseStatus
 
 async def approve(
     target: TargetArgument,
-    note: Annotated[
-        str, typer.Option("--note", metavar="TEXT", help="Kept in the history.", show_default=False)
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason",
+            "--note",
+            metavar="TEXT",
+            help="Why: kept in the history.",
+            show_default=False,
+        ),
     ] = "",
     by: ByOption = "",
+    *,
+    json: JsonOption = False,
 ) -> None:
     """Let a release that waits for approval continue.
 
-    $ releases approve checkout:live --note "looks good"
+    $ releases approve checkout:live --reason "looks good"
     """
-    _print_status(await (await connect()).approve(target, by=by or get_user_name(), note=note))
+    who = by or get_user_name()
+    _print_status(await (await connect()).approve(target, by=who, note=reason), json=json)
 
 
-async def pause(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
+async def pause(
+    target: TargetArgument,
+    reason: ReasonOption = "",
+    by: ByOption = "",
+    *,
+    json: JsonOption = False,
+) -> None:
     """Hold a release at its current weight.
 
     Its guards stay active, and a bake keeps the time it has left.
 
     $ releases pause checkout:live --reason "p99 is up"
     """
-    _print_status(await (await connect()).pause(target, by=by or get_user_name(), reason=reason))
+    who = by or get_user_name()
+    _print_status(await (await connect()).pause(target, by=who, reason=reason), json=json)
 
 
-async def resume(target: TargetArgument, by: ByOption = "") -> None:
-    """Let a paused release continue."""
-    _print_status(await (await connect()).resume(target, by=by or get_user_name()))
+async def resume(
+    target: TargetArgument,
+    reason: ReasonOption = "",
+    by: ByOption = "",
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Let a paused release continue.
+
+    $ releases resume checkout:live --reason "it was the database"
+    """
+    who = by or get_user_name()
+    _print_status(await (await connect()).resume(target, by=who, reason=reason), json=json)
 
 
-async def promote(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
+async def promote(
+    target: TargetArgument,
+    reason: ReasonOption = "",
+    by: ByOption = "",
+    *,
+    json: JsonOption = False,
+) -> None:
     """Skip the remaining steps: all traffic to the candidate.
 
     Hooks are still invoked.
     """
-    _print_status(await (await connect()).promote(target, by=by or get_user_name(), reason=reason))
+    who = by or get_user_name()
+    _print_status(await (await connect()).promote(target, by=who, reason=reason), json=json)
 
 
-async def abort(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
+async def abort(
+    target: TargetArgument,
+    reason: ReasonOption = "",
+    by: ByOption = "",
+    *,
+    json: JsonOption = False,
+) -> None:
     """Stop a release and roll it back; end one that waits for a worker before it begins.
 
     Returns before that is done: releases watch shows it.
@@ -70,19 +111,26 @@ async def abort(target: TargetArgument, reason: ReasonOption = "", by: ByOption 
     """
     releases = await connect()
     status = await releases.abort(target, by=by or get_user_name(), reason=reason)
-    _print_status(status)
+    _print_status(status, json=json)
     if status.phase is not Phase.REJECTED:
         await print_pending(releases, target, shown_id="")
 
 
-async def give_up(target: TargetArgument, reason: ReasonOption = "", by: ByOption = "") -> None:
+async def give_up(
+    target: TargetArgument,
+    reason: ReasonOption = "",
+    by: ByOption = "",
+    *,
+    json: JsonOption = False,
+) -> None:
     """End an undo that cannot succeed; the alias stays where it is.
 
     An undo is retried without end while AWS refuses it. Refused while no undo is failing.
 
     $ releases give-up checkout:live --reason "the account is closed"
     """
-    _print_status(await (await connect()).give_up(target, by=by or get_user_name(), reason=reason))
+    who = by or get_user_name()
+    _print_status(await (await connect()).give_up(target, by=who, reason=reason), json=json)
 
 
 async def resolve(
@@ -90,6 +138,8 @@ async def resolve(
     choice: Annotated[Choice, typer.Argument(help="What happens with that routing.")],
     reason: ReasonOption = "",
     by: ByOption = "",
+    *,
+    json: JsonOption = False,
 ) -> None:
     """Choose about routing that another writer has set on the alias.
 
@@ -100,8 +150,11 @@ async def resolve(
     """
     releases = await connect()
     who = by or get_user_name()
-    _print_status(await releases.resolve(target, choice, by=who, reason=reason))
+    _print_status(await releases.resolve(target, choice, by=who, reason=reason), json=json)
 
 
-def _print_status(status: ReleaseStatus) -> None:
-    make_stdout_console().print(render_status(status, None, now=datetime.now(UTC)))
+def _print_status(status: ReleaseStatus, *, json: bool) -> None:
+    if json:
+        print_json(status)
+    else:
+        make_stdout_console().print(render_status(status, None, now=datetime.now(UTC)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from workflows.cli.app import (
     DEFAULT_QUEUE,
@@ -14,26 +15,29 @@ from workflows.cli.app import (
     TargetArgument,
     TaskQueueOption,
     connect,
+    get_exit_status,
     get_user_name,
+    make_stderr_console,
     make_stdout_console,
 )
 from workflows.cli.field_names import ROLLBACK_FLAGS, FieldNames
+from workflows.cli.output import JsonOption, print_json
 from workflows.cli.release_file import parse_input
+from workflows.cli.render import render_ending
 from workflows.cli.start_report import (
+    FollowOptions,
     IdOption,
     WaitOption,
     WatchOption,
-    print_outcome,
     report_start,
-    wait_for_preflight,
 )
-from workflows.cli.watch import watch_release
+from workflows.cli.watch import OutagePrinter
 from workflows.client import ReleaseClient
 from workflows.client.alias_holder import AliasHolder
-from workflows.client.errors import Refused
+from workflows.client.errors import NoWorker, Refused
 from workflows.client.lookup import parse_target
-from workflows.client.start_outcome import StartState
-from workflows.domain.alias_history import RunKind, describe_way_back
+from workflows.client.runs import RunEnding, RunOutcome
+from workflows.domain.alias_history import RunKind
 from workflows.domain.status import Phase
 from workflows.domain.target import Target
 from workflows.request import RollbackRequest
@@ -105,6 +109,7 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
     wait: WaitOption = None,
     watch: WatchOption = False,
     task_queue: TaskQueueOption = DEFAULT_QUEUE,
+    json: JsonOption = False,
 ) -> ExitStatus | None:
     """Put an alias on an earlier version, all traffic in one step.
 
@@ -133,22 +138,15 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
     releases = await connect()
     holder = await releases.find_holder(request.target)
     if holder and abort_running:
-        exit_status = await _abort(releases, holder, request)
-        if exit_status is not None:
-            return exit_status
+        console = make_stderr_console() if json else make_stdout_console()
+        ending = await _abort(releases, holder, request, console)
+        if ending is not None:
+            return _report_ending(ending, json=json)
     elif holder and not holder.is_watched:
         raise Refused(_describe_holder(holder, request.target))
     handle = await releases.start_rollback(request, id=id, task_queue=task_queue)
-    if wait is False:
-        return await report_start(releases, handle, request, wait=wait, watch=watch)
-    outcome = await wait_for_preflight(releases, handle)
-    status = outcome.status
-    if status.candidate and status.phase is not Phase.REJECTED:
-        way = describe_way_back(status.candidate, status.stable, is_named=to is not None)
-        _print(f"Rollback of {request.target} to {way}")
-    if (wait or watch) and outcome.state is not StartState.ENDED:
-        return await report_start(releases, handle, request, wait=wait, watch=watch)
-    return print_outcome(outcome, request)
+    follow = FollowOptions(wait=wait, watch=watch, json=json)
+    return await report_start(releases, handle, request, follow)
 
 
 def _describe_holder(holder: AliasHolder, target: Target) -> str:
@@ -162,9 +160,17 @@ def _describe_holder(holder: AliasHolder, target: Target) -> str:
     )
 
 
+def _report_ending(ending: RunEnding, *, json: bool) -> ExitStatus:
+    """Report the end of a release that left nothing to roll back, or could not be undone."""
+    if json:
+        print_json(ending)
+    is_back = ending.outcome is RunOutcome.ROLLED_BACK
+    return ExitStatus.SUCCEEDED if is_back else get_exit_status(ending)
+
+
 async def _abort(
-    releases: ReleaseClient, holder: AliasHolder, request: RollbackRequest
-) -> ExitStatus | None:
+    releases: ReleaseClient, holder: AliasHolder, request: RollbackRequest, console: Console
+) -> RunEnding | None:
     """Abort what runs, and wait for its end. None where a rollback is still to be done.
 
     None is to be done where the release had moved traffic, and the alias is back where it was.
@@ -173,22 +179,30 @@ async def _abort(
     try:
         aborted = await releases.abort(holder.id, by=request.requested_by, reason=reason)
     except Refused as refusal:  # it is over, or is being rolled back already
-        _print(f"Not aborted: {refusal}")
+        console.print(f"Not aborted: {refusal}", soft_wrap=True)
     else:
-        _print(f"Aborted {holder.id}: {reason}")
+        console.print(f"Aborted {holder.id}: {reason}", soft_wrap=True)
         if aborted.phase is Phase.REJECTED:
             return None
-    exit_status = await watch_release(releases, holder.id, quiet=True)
-    if exit_status not in {ExitStatus.SUCCEEDED, ExitStatus.NOT_RELEASED}:
-        return exit_status
-    status = await releases.status(holder.id)
-    if status.phase is not Phase.ROLLED_BACK or holder.kind is not RunKind.RELEASE:
+    ending = await _wait_for_end(releases, holder)
+    console.print(render_ending(ending), soft_wrap=True)
+    if ending.outcome in {RunOutcome.NOT_ROLLED_BACK, RunOutcome.KILLED}:
+        return ending
+    status = ending.status or await releases.status(holder.id)
+    is_undone = ending.outcome is RunOutcome.ROLLED_BACK and holder.kind is RunKind.RELEASE
+    if not is_undone or request.version not in {None, status.stable}:
         return None
-    if request.version not in {None, status.stable} or not await releases.has_moved(holder):
+    if not await releases.has_moved(holder):
         return None
-    _print(f"{target} is back on version {status.stable}: there is nothing more to roll back")
-    return ExitStatus.SUCCEEDED
+    note = f"{target} is back on version {status.stable}: there is nothing more to roll back"
+    console.print(note, soft_wrap=True)
+    return ending
 
 
-def _print(line: str) -> None:
-    make_stdout_console().print(line, soft_wrap=True)
+async def _wait_for_end(releases: ReleaseClient, holder: AliasHolder) -> RunEnding:
+    outages = OutagePrinter(make_stderr_console())
+    async for update in releases.watch(holder.id):
+        outages.show(update)
+        if update.ending:
+            return update.ending
+    raise NoWorker(f"{holder.id} cannot be followed to its end: releases watch {holder.id}")

@@ -9,8 +9,15 @@ import typer
 from workflows.cli.app import ExitStatus, connect, get_user_name
 from workflows.cli.field_names import FieldNames
 from workflows.cli.flags import Flags, expand_flags
+from workflows.cli.output import JsonOption
 from workflows.cli.release_file import build_document, parse_input
-from workflows.cli.start_report import IdOption, WaitOption, WatchOption, report_start
+from workflows.cli.start_report import (
+    FollowOptions,
+    IdOption,
+    WaitOption,
+    WatchOption,
+    report_start,
+)
 from workflows.cli.upload import name_package, upload_package
 from workflows.request import ReleaseRequest, S3Package
 
@@ -25,12 +32,13 @@ OptionalTargetArgument = Annotated[
 
 
 @expand_flags
-async def start(
+async def start(  # noqa: PLR0913 - as many as it has flags
     target: OptionalTargetArgument = None,
     *,
     id: IdOption = None,
     wait: WaitOption = None,
     watch: WatchOption = False,
+    json: JsonOption = False,
     flags: Flags,
 ) -> ExitStatus | None:
     """Start a release, and return once preflight is over; or follow it with --watch or --wait.
@@ -49,7 +57,8 @@ async def start(
     releases = await connect()
     request = await upload_artifact(flags, request)
     handle = await releases.start(request, id=id, task_queue=flags.task_queue)
-    return await report_start(releases, handle, request, wait=wait, watch=watch)
+    follow = FollowOptions(wait=wait, watch=watch, json=json)
+    return await report_start(releases, handle, request, follow)
 
 
 def build_request(flags: Flags, target: str | None) -> ReleaseRequest:

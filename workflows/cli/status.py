@@ -62,8 +62,7 @@ async def history(
 ) -> None:
     """Show the last releases and rollbacks of an alias, with their outcomes.
 
-    They are kept for the namespace's retention period. Releases that were refused because another
-    one ran are not among them.
+    They are kept for the namespace's retention period. Attempts that were rejected are among them.
     """
     runs = await (await connect()).history(target, limit=limit)
     if json:

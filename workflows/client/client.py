@@ -44,7 +44,7 @@ from workflows.client.release_start import Handle, check_start, start_release
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
-from workflows.client.start_outcome import StartOutcome, StartReader
+from workflows.client.start_outcome import LONGEST_PREFLIGHT, StartOutcome, StartReader
 from workflows.client.unbegun_release import PendingRelease, list_waiting
 from workflows.client.watch import Watch, WatchUpdate
 from workflows.control_requests import (
@@ -97,13 +97,15 @@ class ReleaseClient:
         """
         return await start_release(self.temporal, request, id=id, task_queue=task_queue)
 
-    async def read_start(self, handle: Handle) -> StartOutcome:
+    async def read_start(
+        self, handle: Handle, *, longest: timedelta = LONGEST_PREFLIGHT
+    ) -> StartOutcome:
         """Wait until preflight of a release that was just started is over; return what came of it.
 
-        That takes about a second, and at most 45 s. It returns within 20 s where no worker takes
-        the release, and at once where it has ended.
+        That takes about a second, and at most as long as given. It returns within 20 s where no
+        worker takes the release, and at once where it has ended.
         """
-        return await StartReader(self.temporal, handle).read_outcome()
+        return await StartReader(self.temporal, handle).read_outcome(longest)
 
     async def check_start(self, handle: Handle) -> tuple[str, ...]:
         """Check that a release that was just started will be taken by a worker.
@@ -263,9 +265,11 @@ class ReleaseClient:
             self.temporal, target, "pause", ReasonedRequest(by=by, reason=reason)
         )
 
-    async def resume(self, target: str | Target, *, by: str) -> ReleaseStatus:
+    async def resume(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
         """Let a paused release continue. Errors as for :meth:`approve`."""
-        return await send_control(self.temporal, target, "resume", ResumeRequest(by=by))
+        return await send_control(
+            self.temporal, target, "resume", ResumeRequest(by=by, reason=reason)
+        )
 
     async def promote(self, target: str | Target, *, by: str, reason: str = "") -> ReleaseStatus:
         """Skip the remaining steps: all traffic to the candidate.

@@ -27,7 +27,7 @@ from workflows.past_rollouts import JOURNAL_MEMO
 _PATIENCE: Final = timedelta(seconds=20)
 """For a worker to take a release: one that was just restarted needs about ten seconds."""
 
-_LONGEST_PREFLIGHT: Final = timedelta(seconds=45)
+LONGEST_PREFLIGHT: Final = timedelta(seconds=45)
 """Preflight may wait for another release, or another tool's update, for minutes."""
 
 _POLL_SECONDS: Final = 0.1
@@ -83,11 +83,11 @@ class StartReader:
         self._rollout: str | None = None
         self._problems: tuple[str, ...] = ()
 
-    async def read_outcome(self) -> StartOutcome:
+    async def read_outcome(self, longest: timedelta) -> StartOutcome:
         """Wait until preflight is over, or cannot be: no worker, or something it waits for."""
         release = await self._describe(self._handle)
         state: StartState | None = None
-        async for seconds in _count_seconds():
+        async for seconds in _count_seconds(longest):
             release = await self._describe(self._handle)
             if (state := await self._find_state(release, seconds)) is not None:
                 break
@@ -101,7 +101,7 @@ class StartReader:
             run_id=release.run_id,
             state=state or StartState.PREPARING,
             status=status,
-            rollout=self._rollout,
+            rollout=self._rollout or status.rollout,
             ending=ending,
             problems=self._problems,
         )
@@ -151,11 +151,11 @@ class StartReader:
         return described
 
 
-async def _count_seconds() -> AsyncIterator[float]:
-    """Yield the seconds since the beginning, at each poll, as long as preflight may take."""
+async def _count_seconds(longest: timedelta) -> AsyncIterator[float]:
+    """Yield the seconds since the beginning, at each poll, up to ``longest``."""
     clock = asyncio.get_running_loop().time
     began = clock()
-    while (seconds := clock() - began) < _LONGEST_PREFLIGHT.total_seconds():
+    while (seconds := clock() - began) < longest.total_seconds():
         yield seconds
         await asyncio.sleep(_POLL_SECONDS)
 
