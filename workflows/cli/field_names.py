@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from workflows.cli.flags import Flags
+from workflows.client.errors import BadRequest
 from workflows.domain.rejection import WHOLE_INPUT
 from workflows.domain.status import InputProblem
 
@@ -48,6 +50,7 @@ _RELEASE_FLAGS: Final = {
     "artifact.architecture": "--architecture",
     "artifact.kms_key": "--kms-key",
     "artifact.storage_mode": "--storage-mode",
+    "artifact.revision": "--revision",
     "configuration": _SETTING,
     "configuration.Environment.Variables": _VARIABLE,
     "strategy": "--strategy",
@@ -56,6 +59,7 @@ _RELEASE_FLAGS: Final = {
     "again": "--again",
     "include_latest": "--include-latest",
 }
+_NO_KEY: Final = "there is no such key"
 _NOTHING: Final = "nothing to release"
 _WHAT_TO_RELEASE: Final = (
     "nothing to release: give a package (--s3 or --zip), --image, --version or --latest, or change "
@@ -113,6 +117,8 @@ class FieldNames:
             if flag == _TARGET:
                 hint = ": name a function, such as checkout or checkout:beta"
                 return f"{flag}: {text}{hint if text == 'missing' else ''}"
+            if text.startswith(_NO_KEY):
+                text = _name_missing_key(flag, inner, text)
             if flag in _NAMED:
                 name, _, inner = inner.partition(".")
                 flag = f"{flag} {name}".rstrip()
@@ -124,12 +130,33 @@ class FieldNames:
         file = str(self._file) if self._file else ""
         return ": ".join(filter(None, (file, field, text)))
 
+    @contextmanager
+    def rename(self) -> Generator[None]:
+        """Name the fields of a ``BadRequest``, too, whose problems begin with them."""
+        try:
+            yield
+        except BadRequest as error:
+            problems = (problem.partition(": ") for problem in error.problems)
+            raise BadRequest(
+                [
+                    self.describe(InputProblem(field=field if text else "", problem=text or field))
+                    for field, _, text in problems
+                ]
+            ) from None
+
     def _is_typed(self, flag: str, field: str, prefix: str) -> bool:
         if self._file is None:
             return True
         if flag in _NAMED:
             return f"{flag} {field[len(prefix) + 1 :].partition('.')[0]}" in self._typed
         return flag in self._typed
+
+
+def _name_missing_key(flag: str, inner: str, text: str) -> str:
+    """Say of a key that does not exist what its flag is about."""
+    if flag in _NAMED and "." not in inner:
+        return text.replace(_NO_KEY, "there is no such setting")
+    return text if inner else "not for this kind of artifact"
 
 
 def _is_in(field: str, outer: str) -> bool:
@@ -151,6 +178,7 @@ def _list_typed(flags: Flags) -> set[str]:
         "--architecture": flags.architecture,
         "--kms-key": flags.kms_key,
         "--storage-mode": flags.storage_mode,
+        "--revision": flags.revision,
         "--strategy": flags.strategy,
         "--metrics": flags.metrics,
         "--after": flags.after,

@@ -55,7 +55,7 @@ def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetim
         lines.append(Text(f"  account {status.account}, {status.region}", style=DIM))
     if status.candidate:
         percent = status.routing.percent
-        traffic = f"  {draw_bar(percent)} {percent}% to version {status.candidate}"
+        traffic = f"  {draw_bar(percent)} {percent}% to version {status.candidate_name}"
         if status.stable and percent < _ALL:
             traffic += f", {_ALL - percent}% to version {status.stable}"
         lines.append(Text(traffic))
@@ -170,11 +170,14 @@ def render_plan(plan: ReleasePlan, request: ReleaseRequest) -> Group:
     return Group(*lines, *render_notes(plan.notes))
 
 
-def render_outlook(outlook: ScheduleOutlook, zone: ZoneInfo) -> Iterator[Text]:
+def render_outlook(outlook: ScheduleOutlook) -> Iterator[Text]:
     """Render the next times of a schedule, in its zone, and what is odd about them."""
-    if outlook.next_at:
-        times = ", ".join(f"{at.astimezone(zone):%a %Y-%m-%d %H:%M}" for at in outlook.next_at)
-        yield Text(f"  next: {times} ({zone.key})", style=DIM)
+    zone = ZoneInfo(outlook.time_zone)
+    times = [f"{at.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" for at in outlook.next_at]
+    if times:
+        yield Text(f"  first: {times[0]} ({zone.key})")
+    if times[1:]:
+        yield Text(f"  then: {', '.join(times[1:])}", style=DIM)
     yield from render_notes(outlook.warnings)
 
 

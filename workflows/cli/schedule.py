@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from json import loads
 from typing import Annotated, Any, Final
 
 import typer
 
 from workflows.cli.app import (
+    ExitStatus,
     ReasonOption,
     connect,
     get_user_name,
     make_command,
     make_stdout_console,
 )
+from workflows.cli.field_names import SCHEDULE_FLAGS, FieldNames
 from workflows.cli.flags import Flags, expand_flags
 from workflows.cli.output import JsonOption, print_json
 from workflows.cli.release_file import parse_input
 from workflows.cli.render import render_outlook
 from workflows.cli.start import OptionalTargetArgument, build_request, upload_artifact
+from workflows.cli.styles import format_time
 from workflows.cli.tables import make_schedules_table
 from workflows.client.errors import BadRequest
 from workflows.client.schedule_times import ScheduleTimes
@@ -67,17 +71,18 @@ async def create(  # noqa: PLR0913 - as many as it has flags
         _option(
             "--at",
             metavar="TIME",
-            help="Once, such as 2026-12-01T17:00, or with an offset: …T17:00+01:00.",
+            help="Once, such as 2026-12-01T17:00, or with an offset: …T17:00+01:00. Without one it "
+            "is in --time-zone, else in the zone of TZ, else in UTC.",
         ),
     ] = None,
     time_zone: Annotated[
-        str,
+        str | None,
         _option(
             "--time-zone",
             metavar="ZONE",
             help="The time zone of the times, such as Europe/Berlin. Default: UTC.",
         ),
-    ] = "UTC",
+    ] = None,
     jitter: Annotated[
         str | None,
         _option(
@@ -97,6 +102,7 @@ async def create(  # noqa: PLR0913 - as many as it has flags
         str,
         _option("--note", metavar="TEXT", help="What the schedule is for. Default: the reason."),
     ] = "",
+    json: JsonOption = False,
     flags: Flags,
 ) -> None:
     """Start a release at set times; takes the flags of start.
@@ -106,30 +112,38 @@ async def create(  # noqa: PLR0913 - as many as it has flags
     $ releases schedule create weekdays checkout --latest --cron "30 9 * * MON-FRI"
     $ releases schedule create launch checkout --s3 s3://artifacts/42.zip --at 2026-12-01T17:00
 
-    Prints the next three times. A release that is due while another one of the alias is running is
-    skipped, whoever started that.
+    Prints the next three times with their zone, and what would keep the release from being
+    accepted now, such as a package that is not there. A release that is due while another one of
+    the alias is running is skipped, whoever started that.
     """
+    names = FieldNames(SCHEDULE_FLAGS)
     times = parse_input(
         {
             "cron": cron or [],
             "calendars": [_parse_calendar(text) for text in calendar or []],
             "at": at,
-            "time_zone": time_zone,
+            "time_zone": time_zone or (at and os.environ.get("TZ", "").lstrip(":")) or "UTC",
             "jitter": jitter,
             "catch_up": catch_up,
         },
         ScheduleTimes,
+        names=names,
     )
     request = build_request(flags, target)
     releases = await connect()
     request = await upload_artifact(flags, request)
-    outlook = await releases.schedules.create(
-        id, request, times, task_queue=flags.task_queue, note=note
-    )
-    console = make_stdout_console()
-    console.print(f"Created schedule {id}: {request.summary}", soft_wrap=True)
-    for line in render_outlook(outlook, times.zone):
-        console.print(line, soft_wrap=True)
+    with names.rename():
+        outlook = await releases.schedules.create(
+            id, request, times, task_queue=flags.task_queue, note=note
+        )
+    foreseen = await releases.schedules.preview(request, task_queue=flags.task_queue)
+    outlook = outlook.model_copy(update={"warnings": (*outlook.warnings, *foreseen)})
+    if json:
+        print_json(outlook)
+        return
+    _print(f"Created schedule {id}: {request.summary}")
+    for line in render_outlook(outlook):
+        make_stdout_console().print(line)
 
 
 async def list_(*, json: JsonOption = False) -> None:
@@ -140,30 +154,77 @@ async def list_(*, json: JsonOption = False) -> None:
     elif schedules:
         make_stdout_console().print(make_schedules_table(schedules))
     else:
-        make_stdout_console().print("There are no schedules of releases.")
+        _print("There are no schedules of releases.")
 
 
-async def pause(id: ScheduleIdArgument, reason: ReasonOption = "") -> None:
+async def pause(
+    id: ScheduleIdArgument, reason: ReasonOption = "", *, json: JsonOption = False
+) -> None:
     """Start nothing until it is resumed. A running release goes on."""
-    await (await connect()).schedules.pause(id, reason=reason or f"paused by {get_user_name()}")
+    reason = reason or f"paused by {get_user_name()}"
+    status = await (await connect()).schedules.pause(id, reason=reason)
+    if json:
+        print_json(status)
+        return
+    _print(f"Paused schedule {id}: {reason}")
+    _print(f"It starts nothing until:  releases schedule resume {id}")
+    _print_running(status)
 
 
-async def resume(id: ScheduleIdArgument, reason: ReasonOption = "") -> None:
+async def resume(
+    id: ScheduleIdArgument, reason: ReasonOption = "", *, json: JsonOption = False
+) -> None:
     """Start releases again, from the next time on."""
-    await (await connect()).schedules.resume(id, reason=reason or f"resumed by {get_user_name()}")
+    reason = reason or f"resumed by {get_user_name()}"
+    status = await (await connect()).schedules.resume(id, reason=reason)
+    if json:
+        print_json(status)
+        return
+    _print(f"Resumed schedule {id}: {reason}")
+    _print(
+        f"Next start: {format_time(status.next_at[0])}"
+        if status.next_at
+        else "It has no more times."
+    )
 
 
-async def trigger(id: ScheduleIdArgument) -> None:
+async def trigger(id: ScheduleIdArgument, *, json: JsonOption = False) -> ExitStatus:
     """Start the release now, even if the schedule is paused.
 
-    A failure of this one does not pause the schedule.
+    A failure of this one does not pause the schedule. Skipped, with exit status 1, while a release
+    of the schedule is running.
     """
-    await (await connect()).schedules.trigger(id)
+    result = await (await connect()).schedules.trigger(id)
+    if json:
+        print_json(result)
+    elif result.skipped_for:
+        _print(f"Skipped: {result.skipped_for}, a release of schedule {id}, is still running")
+    elif result.release:
+        _print(f"Started {result.release}")
+        _print(f"Watch it:  releases watch {result.release}")
+    else:
+        _print(f"Triggered schedule {id}; Temporal has not started its release yet")
+        _print("See it:  releases schedule list")
+    return ExitStatus.NOT_RELEASED if result.skipped_for else ExitStatus.SUCCEEDED
 
 
-async def delete(id: ScheduleIdArgument) -> None:
+async def delete(id: ScheduleIdArgument, *, json: JsonOption = False) -> None:
     """Delete the schedule. A running release goes on."""
-    await (await connect()).schedules.delete(id)
+    status = await (await connect()).schedules.delete(id)
+    if json:
+        print_json(status)
+        return
+    _print(f"Deleted schedule {id}: {status.what}")
+    _print_running(status)
+
+
+def _print_running(status: ScheduleStatus) -> None:
+    if status.running_id:
+        _print(f"Its running release goes on:  releases watch {status.running_id}")
+
+
+def _print(line: str) -> None:
+    make_stdout_console().print(line)
 
 
 def _parse_calendar(text: str) -> object:

@@ -34,6 +34,8 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.schedules`: releases at set times
 - :mod:`~workflows.client.schedule_times`: the times of a schedule
 - :mod:`~workflows.client.schedule_outlook`: when a schedule starts next, and what is odd about it
+- :mod:`~workflows.client.schedule_preview`: whether its release would be accepted now
+- :mod:`~workflows.client.schedule_trigger`: what came of a schedule that was triggered
 - :mod:`~workflows.client.clock_changes`: hours that do not exist, or come twice
 - :mod:`~workflows.client.doctor`: looks at everything that a release depends on
 - :mod:`~workflows.client.namespace_check`: Temporal, namespace and search attributes

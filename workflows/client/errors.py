@@ -7,7 +7,8 @@
     ├── NoWorker        Temporal answers, but no worker does the work
     ├── NoSuchRelease   no release, schedule or workflow has that name
     ├── Ambiguous       several accounts or regions have releases of that name
-    ├── BadRequest      the request is malformed: ``problems`` lists every reason with its path
+    ├── BadRequest      the request is malformed: ``problems`` lists every reason with its path,
+    │                   or Temporal cannot read it
     └── Refused         the release, or Temporal, refused the request
 
 Any other exception is a bug.
@@ -114,10 +115,14 @@ def _translate_rpc_error(error: RPCError, not_found: str) -> ReleaseClientError:
         return Unreachable(f"Temporal does not know the namespace (TEMPORAL_NAMESPACE): {message}")
     if is_unavailable(error):
         return Unreachable(f"Temporal does not answer: {message}")
-    if error.status is RPCStatusCode.NOT_FOUND:
-        return NoSuchRelease(not_found)
     if lacks_search_attributes(error):
         return Refused(
             f"{message}: start a worker once, it registers the search attributes of releases"
         )
-    return Refused(message)
+    match error.status:
+        case RPCStatusCode.NOT_FOUND:
+            return NoSuchRelease(not_found)
+        case RPCStatusCode.INVALID_ARGUMENT:
+            return BadRequest([message])
+        case _:
+            return Refused(message)

@@ -18,10 +18,15 @@ _DAYS_OF_WEEK: Final = 7
 
 
 class ScheduleOutlook(BaseModel):
-    """The next three times of a schedule, in UTC, and what a person should know about them."""
+    """The next three times of the schedule ``id``, and what a person should know about them.
+
+    ``time_zone`` is the zone in which its times were given.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    id: str
+    time_zone: str = "UTC"
     next_at: tuple[datetime, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -29,7 +34,12 @@ class ScheduleOutlook(BaseModel):
 def describe_outlook(times: ScheduleTimes, made: ScheduleDescription) -> ScheduleOutlook:
     """Describe a schedule that was made of ``times``, as Temporal reads them."""
     next_at = tuple(made.info.next_action_times)[:_SHOWN]
-    return ScheduleOutlook(next_at=next_at, warnings=tuple(_find_warnings(times, made)))
+    return ScheduleOutlook(
+        id=made.id,
+        time_zone=times.time_zone,
+        next_at=next_at,
+        warnings=tuple(_find_warnings(times, made)),
+    )
 
 
 def _find_warnings(times: ScheduleTimes, made: ScheduleDescription) -> Iterator[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 from temporalio.client import ScheduleSpec
 
 from workflows.domain.inputs import Duration, Input
+from workflows.domain.suggestion import ask_whether_meant
 
 
 class Calendar(Input):
@@ -63,12 +64,15 @@ class ScheduleTimes(Input):
     @model_validator(mode="after")
     def _check_kind_and_zone(self) -> Self:
         if [bool(self.cron), bool(self.calendars), self.at is not None].count(True) != 1:
-            raise ValueError("give a cron expression, a calendar or a time: exactly one kind")
+            raise ValueError(
+                "cron: give a cron expression, a calendar or a time (at): exactly one kind"
+            )
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):
+            question = ask_whether_meant(self.time_zone, available_timezones())
             raise ValueError(
-                f"time zone: {self.time_zone} is not known here; name one as Europe/Berlin"
+                f"time_zone: there is no such time zone{question or ', such as Europe/Berlin'}"
             ) from None
         return self
 

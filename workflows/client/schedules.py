@@ -24,6 +24,7 @@ from temporalio.client import (
     ScheduleActionExecutionStartWorkflow,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleDescription,
     ScheduleListDescription,
     ScheduleOverlapPolicy,
     SchedulePolicy,
@@ -37,10 +38,15 @@ from temporalio.service import RPCError
 from workflows import search_attributes
 from workflows.client.errors import BadRequest, Refused, translate_errors
 from workflows.client.schedule_outlook import ScheduleOutlook, describe_outlook
+from workflows.client.schedule_preview import preview_release
 from workflows.client.schedule_times import ScheduleTimes
+from workflows.client.schedule_trigger import ScheduleTrigger, read_trigger
 from workflows.domain.status import Phase
 from workflows.request import ReleaseRequest
 
+_RUNNING: Final = "running"
+_WAITING: Final = "waiting for a worker"
+_UNDER_WAY: Final = {_RUNNING, _WAITING}
 _SUMMARY_KEY: Final = "what"
 """The memo key of a schedule that holds its request in one line."""
 
@@ -64,6 +70,11 @@ class ScheduleStatus(BaseModel):
     paused: bool = False
     note: str = ""
 
+    @property
+    def running_id(self) -> str | None:
+        """The id of its release that is under way; None where none is."""
+        return self.last_id if self.last in _UNDER_WAY else None
+
 
 class Schedules:
     """The schedules of releases in one namespace."""
@@ -84,7 +95,7 @@ class Schedules:
         """Start ``Release`` with ``request`` at these times; return when it starts next.
 
         The artifact is resolved at each start: ``latest`` is what is latest then. ``Refused`` where
-        the id is in use or Temporal cannot read the times; ``BadRequest`` for a time that is past.
+        the id is in use; ``BadRequest`` for times that are past or that Temporal cannot read.
         """
         once = times.once_at
         if once and once <= datetime.now(UTC):
@@ -98,7 +109,7 @@ class Schedules:
             action=ScheduleActionStartWorkflow(
                 "Release",
                 request,
-                id=f"release/{target}/{id}",
+                id=f"release:{target}:{id}",
                 task_queue=task_queue,
                 static_summary=request.summary[:200],
                 static_details=request.reason or None,
@@ -128,13 +139,21 @@ class Schedules:
                 )
         except ScheduleAlreadyRunningError:
             raise Refused(
-                f"there is a schedule {id} already: delete it first, or choose another id"
+                f"there is a schedule {id} already: delete it first (releases schedule delete "
+                f"{id}), or choose another id"
             ) from None
+        except BadRequest as refusal:
+            given = ", ".join((*times.cron, *(one.cron for one in times.calendars)))
+            raise BadRequest([f"cron: Temporal cannot read {given}: {refusal}"]) from refusal
         try:
             return describe_outlook(times, await made.describe())
         except RPCError as error:
             warning = f"Temporal does not say when it starts next: {error.message}"
-            return ScheduleOutlook(warnings=(warning,))
+            return ScheduleOutlook(id=id, time_zone=times.time_zone, warnings=(warning,))
+
+    async def preview(self, request: ReleaseRequest, *, task_queue: str) -> tuple[str, ...]:
+        """What a person should know of the release, as things are now; see ``preview_release``."""
+        return await preview_release(self._client, request, task_queue=task_queue)
 
     async def list(self) -> list[ScheduleStatus]:
         """List every schedule that starts ``Release``, however it was made."""
@@ -145,33 +164,47 @@ class Schedules:
                 if _starts_release(entry)
             ]
 
-    async def pause(self, id: str, *, reason: str) -> None:
+    async def pause(self, id: str, *, reason: str) -> ScheduleStatus:
         """Start nothing until :meth:`resume`; a running release goes on.
 
         ``reason`` becomes the schedule's note.
         """
         with translate_errors(_describe_missing(id)):
             await self._client.get_schedule_handle(id).pause(note=reason)
+        return await self.describe(id)
 
-    async def resume(self, id: str, *, reason: str) -> None:
+    async def resume(self, id: str, *, reason: str) -> ScheduleStatus:
         """Resume at the next time; releases missed while paused are not caught up."""
         with translate_errors(_describe_missing(id)):
             await self._client.get_schedule_handle(id).unpause(note=reason)
+        return await self.describe(id)
 
-    async def trigger(self, id: str) -> None:
-        """Start the release now, even if the schedule is paused.
+    async def trigger(self, id: str) -> ScheduleTrigger:
+        """Start the release now, even if the schedule is paused; return its id.
 
         Skipped while a release of this schedule runs. A failure of this one does not pause it.
         """
+        handle = self._client.get_schedule_handle(id)
         with translate_errors(_describe_missing(id)):
-            await self._client.get_schedule_handle(id).trigger()
+            before = (await handle.describe()).info
+            await handle.trigger()
+            return await read_trigger(handle, before)
 
-    async def delete(self, id: str) -> None:
-        """Delete the schedule; a running release goes on."""
+    async def delete(self, id: str) -> ScheduleStatus:
+        """Delete the schedule; a running release goes on. Returns the status before."""
+        status = await self.describe(id)
         with translate_errors(_describe_missing(id)):
             await self._client.get_schedule_handle(id).delete()
+        return status
 
-    async def _read_status(self, entry: ScheduleListDescription) -> ScheduleStatus:
+    async def describe(self, id: str) -> ScheduleStatus:
+        """The status of one schedule."""
+        with translate_errors(_describe_missing(id)):
+            return await self._read_status(await self._client.get_schedule_handle(id).describe())
+
+    async def _read_status(
+        self, entry: ScheduleListDescription | ScheduleDescription
+    ) -> ScheduleStatus:
         info, schedule = entry.info, entry.schedule
         target, what = await self._read_request(entry)
         last = info.recent_actions[-1] if info and info.recent_actions else None
@@ -192,7 +225,9 @@ class Schedules:
             note=(schedule.state.note if schedule else None) or "",
         )
 
-    async def _read_request(self, entry: ScheduleListDescription) -> tuple[str, str]:
+    async def _read_request(
+        self, entry: ScheduleListDescription | ScheduleDescription
+    ) -> tuple[str, str]:
         """Target and request of a schedule, by its search attributes and memo.
 
         A schedule that was made in another way has neither: then by the input it starts with.
@@ -224,7 +259,7 @@ class Schedules:
         phase = described.typed_search_attributes.get(search_attributes.PHASE)
         is_waiting = phase == Phase.WAITING_FOR_WORKER
         if described.status is WorkflowExecutionStatus.RUNNING:
-            return "waiting for a worker" if is_waiting else "running"
+            return _WAITING if is_waiting else _RUNNING
         is_completed = described.status is WorkflowExecutionStatus.COMPLETED
         if is_completed and phase == Phase.REJECTED:
             return "skipped"
