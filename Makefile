@@ -1,6 +1,6 @@
 # All commands of developers and of CI. They need Python 3.11+, pip and make only; the rest is
 # installed into .venv.
-.PHONY: help install demo up test survival longevity check fuzz chaos load-limits load format bench bench-judgement \
+.PHONY: help install demo up test survival doors longevity check fuzz chaos load-limits load format bench bench-judgement \
   lock clean
 .DEFAULT_GOAL := help
 
@@ -19,7 +19,9 @@ INSTALLED := .venv/.installed
 SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 # What needs the whole machine runs one after the other: a suite of its own.
 WHOLE_MACHINE := tests/survival tests/chaos/test_chaos.py tests/load
-APART := $(WHOLE_MACHINE) tests/longevity
+# Needs node and the npm registry: no part of `make test`.
+EXAMPLES := tests/doors/test_api_examples.py
+APART := $(WHOLE_MACHINE) $(EXAMPLES) tests/longevity
 TESTS := $(SIDE_BY_SIDE) $(APART:%=--ignore %)
 SHARE ?= 1
 
@@ -45,6 +47,10 @@ test: install ## Run the tests
 
 survival: install ## Kill worker and server around every write; chaos and load in short
 	$(BIN)/python -m pytest $(WHOLE_MACHINE)
+
+doors: install ## Run what docs/api.md shows: curl, Python, TypeScript (needs node 20 and npm)
+	cd $(dir $(EXAMPLES))typescript && npm ci --silent
+	$(BIN)/python -m pytest $(EXAMPLES)
 
 longevity: install ## Let releases live for months in skipped time (an hour); SHARE=0.01 of it
 	SHARE=$(SHARE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --capture=no tests/longevity

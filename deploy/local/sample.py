@@ -83,7 +83,7 @@ async def create_sample(clients: Clients) -> None:
     except ClientError as problem:
         if problem.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-        await _create_function(clients.awslambda)
+        await create_function(clients.awslambda)
     await clients.s3.create_bucket(Bucket=BUCKET)
     await clients.s3.put_object(Bucket=BUCKET, Key=GOOD, Body=build_package("good"))
     await clients.s3.put_object(Bucket=BUCKET, Key=BROKEN, Body=build_package("broken"))
@@ -105,9 +105,10 @@ async def create_sample(clients: Clients) -> None:
     )
 
 
-async def _create_function(awslambda: Any) -> None:
+async def create_function(awslambda: Any, name: str = FUNCTION) -> None:
+    """Create a function like the sample's, with version 1 live."""
     await awslambda.create_function(
-        FunctionName=FUNCTION,
+        FunctionName=name,
         Runtime="python3.11",
         Handler="checkout.handler",
         Role="arn:aws:iam::000000000000:role/checkout",
@@ -115,5 +116,5 @@ async def _create_function(awslambda: Any) -> None:
         Code={"ZipFile": build_package("checkout")},
         Publish=True,
     )
-    await awslambda.get_waiter("function_active_v2").wait(FunctionName=FUNCTION, Qualifier="1")
-    await awslambda.create_alias(FunctionName=FUNCTION, Name=ALIAS, FunctionVersion="1")
+    await awslambda.get_waiter("function_active_v2").wait(FunctionName=name, Qualifier="1")
+    await awslambda.create_alias(FunctionName=name, Name=ALIAS, FunctionVersion="1")
