@@ -160,7 +160,9 @@ class CandidateBuilder:
     async def _publish(self, latest: LatestState | FunctionConfiguration) -> str:
         function, stable = self._found.function, self._traffic.journal.stable
         description = VERSION_DESCRIPTION.format(
-            run=workflow.info().first_execution_run_id, stable=stable or "none"
+            revision=f"revision {revision}, " if (revision := self._request.revision) else "",
+            run=workflow.info().first_execution_run_id,
+            stable=stable or "none",
         )
         published = await self._write(
             actions.publish_version(

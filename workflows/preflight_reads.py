@@ -28,12 +28,14 @@ from workflows.domain.target import Place, Target
 from workflows.past_rollouts import find_alias_history, find_previous_version
 from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest, S3Package
 
-VERSION_DESCRIPTION: Final = "lambda-releases {run}, live before: {stable}"
+VERSION_DESCRIPTION: Final = "{revision}lambda-releases {run}, live before: {stable}"
 """The description of the versions that we publish.
 
 It tells a version of ours apart after a lost answer, and tells a rollback what was live before."""
 
-_OUR_DESCRIPTION: Final = re.compile(r"lambda-releases \S+, live before: (\d+)")
+_OUR_DESCRIPTION: Final = re.compile(
+    r"(?:revision .+, )?lambda-releases \S+, live before: (\d+)"
+)
 _VERSION: Final = re.compile(r"[0-9]+|\$LATEST(\.PUBLISHED)?", re.ASCII)
 _REASON_LENGTH: Final = 1000
 

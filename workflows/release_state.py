@@ -70,6 +70,7 @@ class ReleaseState:
             account=request.target.account,
             region=request.target.region,
             steps=len(request.strategy.steps),
+            revision=request.revision,
             hotfix=bool(request.hotfix),
         )
 

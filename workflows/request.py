@@ -51,6 +51,17 @@ VersionNumber = Annotated[
 ]
 """A published version, as AWS writes it: digits in a string. A number is taken, too."""
 
+Revision = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="one line of at most 128 characters, such as a git commit",
+    ),
+]
+"""What the code was built from, as people look for it: a git commit, a tag."""
+
 Architecture = Literal["x86_64", "arm64"]
 """The instruction set that code is built for."""
 
@@ -103,10 +114,11 @@ class S3Package(Input):
     """The ARN of the KMS key that encrypts the package; None: the live version's."""
     storage_mode: Literal["COPY", "REFERENCE"] | None = None
     """Whether Lambda copies the package or refers to it in S3; None: as AWS has it."""
+    revision: Revision | None = None
 
     def __str__(self) -> str:
         version = f" ({self.object_version})" if self.object_version else ""
-        return f"s3://{self.bucket}/{self.key}{version}"
+        return f"s3://{self.bucket}/{self.key}{version}{_name_revision(self.revision)}"
 
 
 class Image(Input):
@@ -116,9 +128,10 @@ class Image(Input):
     uri: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     architecture: Architecture | None = None
     """What the image is built for; None: what the live version's is."""
+    revision: Revision | None = None
 
     def __str__(self) -> str:
-        return self.uri
+        return f"{self.uri}{_name_revision(self.revision)}"
 
 
 class PublishedVersion(Input):
@@ -135,9 +148,14 @@ class Latest(Input):
     """What ``$LATEST`` holds when the release runs."""
 
     kind: Literal["latest"]
+    revision: Revision | None = None
 
     def __str__(self) -> str:
-        return "$LATEST"
+        return f"$LATEST{_name_revision(self.revision)}"
+
+
+def _name_revision(revision: str | None) -> str:
+    return f", revision {revision}" if revision else ""
 
 
 Artifact = Annotated[S3Package | Image | PublishedVersion | Latest, Field(discriminator="kind")]
@@ -233,6 +251,12 @@ class ReleaseRequest(AliasChange):
         return self
 
     @property
+    def revision(self) -> str | None:
+        """What the candidate is built from, if the request says so."""
+        artifact = self.artifact
+        return artifact.revision if isinstance(artifact, S3Package | Image | Latest) else None
+
+    @property
     def judged_by(self) -> Rules | None:
         """The rules that guard the release throughout.
 
@@ -273,6 +297,11 @@ class RollbackRequest(AliasChange):
     """Put an alias on ``version``, or on the version live before the current one, in one step."""
 
     version: VersionNumber | None = None
+
+    @property
+    def revision(self) -> None:
+        """What a rollback goes back to was built before: its description says from what."""
+        return None
 
     @model_validator(mode="after")
     def _has_valid_metrics(self) -> Self:

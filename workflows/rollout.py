@@ -287,4 +287,5 @@ def _first_status(request: ReleaseRequest | RollbackRequest) -> ReleaseStatus:
         account=request.target.account,
         region=request.target.region,
         steps=len(request.strategy.steps),
+        revision=request.revision,
     )

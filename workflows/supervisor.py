@@ -280,6 +280,7 @@ class Supervisor:
             region=located.region,
             stable=stable,
             candidate=candidate,
+            revision=self._request.revision,
             routing=TrafficSplit(stable=stable, percent=0),
         )
 

@@ -108,6 +108,17 @@ class Flags:
             help="COPY the package, or REFERENCE it: then it must stay in S3.",
         ),
     ] = None
+    revision: Annotated[
+        str | None,
+        _option(
+            "--revision",
+            "--description",
+            panel=_WHAT,
+            metavar="TEXT",
+            help="What the code was built from, such as a git commit: shown with the release, and "
+            "in the description of the version.",
+        ),
+    ] = None
     include_latest: Annotated[
         bool,
         _option(

@@ -47,6 +47,7 @@ def build_document(flags: Flags, target: str | None, *, by: str) -> Document:
             ("architecture", flags.architecture),
             ("kms_key", flags.kms_key),
             ("storage_mode", flags.storage_mode),
+            ("revision", flags.revision),
         )
         if value
     }:

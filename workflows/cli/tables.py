@@ -40,7 +40,7 @@ def make_running_table(runs: Sequence[Run], *, now: datetime) -> Listing:
             str(status.target),
             format_phase(status),
             f"{status.routing.percent}%",
-            status.candidate or "–",
+            status.candidate_name or "–",
             run.requested_by or "–",
             format_duration(max(now - run.started_at, SHORTEST_DURATION)),
             run.location or "–",

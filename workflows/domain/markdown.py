@@ -57,7 +57,7 @@ def render_page(
     if status.candidate:
         percent, rest = status.routing.percent, f"the rest to version {status.stable or '–'}"
         lines += [
-            f"`{draw_bar(percent)}` **{percent}%** to version {status.candidate}, {rest}",
+            f"`{draw_bar(percent)}` **{percent}%** to version {status.candidate_name}, {rest}",
             "",
         ]
     if status.ends_at and not status.paused:

@@ -124,6 +124,7 @@ class ReleaseStatus(BaseModel):
     - ``account`` and ``region``: where the function is, once that is known.
     - ``step``: how many of the ``steps`` are done.
     - ``ends_at``: when the current wait ends; None where it has no end.
+    - ``revision``: what the candidate was built from, only where that was said.
     - ``analysis``: only where metrics are assessed.
     - ``hotfix``: only where the release is one.
     - ``skipped``: only where a person promoted before the last step was over.
@@ -143,6 +144,7 @@ class ReleaseStatus(BaseModel):
     region: str | None = Field(default=None, exclude_if=lambda value: value is None)
     stable: str | None = None
     candidate: str | None = None
+    revision: str | None = Field(default=None, exclude_if=lambda value: value is None)
     routing: TrafficSplit = TrafficSplit()
     step: int = 0
     steps: int = 0
@@ -155,6 +157,13 @@ class ReleaseStatus(BaseModel):
     notes: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     rollout: str | None = Field(default=None, exclude_if=lambda value: value is None)
     problems: tuple[InputProblem, ...] = Field(default=(), exclude_if=lambda value: not value)
+
+    @property
+    def candidate_name(self) -> str:
+        """The candidate with what it was built from: ``8 (3f2a9c1)``; empty without one."""
+        if self.candidate is None:
+            return ""
+        return f"{self.candidate} ({self.revision})" if self.revision else self.candidate
 
     @property
     def listed_phase(self) -> str:
