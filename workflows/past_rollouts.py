@@ -45,6 +45,7 @@ STEP_MEMO: Final = "step"
 One more than there are steps after the last."""
 
 KIND_MEMO: Final = "kind"
+REVISION_MEMO: Final = "revision"
 """The memo that says whether a ``Release`` or a ``Rollback`` started it."""
 
 OBJECTION: Final = "objection"
@@ -115,8 +116,7 @@ async def read_alias_history(request: AliasHistoryRequest) -> AliasHistory:
     """
     client, caller = activity.client(), activity.info().workflow_run_id
     query = (
-        f"{request.is_of_alias} AND {search_attributes.PHASE.name} != 'rejected' "
-        f"AND {LAST_RUNS}"
+        f"{request.is_of_alias} AND {search_attributes.PHASE.name} != 'rejected' AND {LAST_RUNS}"
     )
     listed = client.list_workflows(query, limit=MAX_RUNS)
     runs = sorted([run async for run in listed], key=lambda run: run.start_time)

@@ -35,7 +35,7 @@ from workflows.domain.strategy import Analysis, Approval, Bake
 from workflows.domain.target import Place
 from workflows.eviction import IDLE_WORKFLOWS
 from workflows.killed_rollout import KilledRollout, UndoImpossible, find_remains
-from workflows.past_rollouts import KIND_MEMO
+from workflows.past_rollouts import KIND_MEMO, REVISION_MEMO
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.release_state import ReleaseState
 from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest
@@ -169,6 +169,7 @@ class Supervisor:
                     KIND_MEMO: RunKind.ROLLBACK if is_rollback else RunKind.RELEASE,
                     TRIGGERS_MEMO: None if is_urgent else BESIDE_PREFLIGHT,
                     **({ENDED_WATCH_MEMO: ended_watch} if ended_watch else {}),
+                    **({REVISION_MEMO: request.revision} if request.revision else {}),
                 },
                 search_attributes=TypedSearchAttributes(
                     [

@@ -55,7 +55,9 @@ async def test_good_release_logs_each_transition_once(
     ]
     assert {line["release"] for line in lines} == {handle.id}
     assert {line["alias"] for line in lines} == {"live"}
-    assert lines[0]["note"] == f"s3://artifacts/three.zip → {harness.function}:live (10%, 5 s, 100%)"
+    assert (
+        lines[0]["note"] == f"s3://artifacts/three.zip → {harness.function}:live (10%, 5 s, 100%)"
+    )
     assert lines[-1]["outcome"] == "succeeded"
     assert lines[-1]["note"] == "All traffic is on version 3"
 

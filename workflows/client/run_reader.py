@@ -7,12 +7,14 @@ from typing import Final
 
 from temporalio.client import (
     Client,
+    WorkflowExecution,
     WorkflowExecutionDescription,
     WorkflowHistoryEventFilterType,
 )
 
 from workflows.client.errors import translate_errors
 from workflows.client.runs import Run, RunEnding, RunOutcome, read_ending, read_request
+from workflows.past_rollouts import REVISION_MEMO
 from workflows.run_chain import LAST_RUNS, find_last_run, read_start
 
 _MAX_CONCURRENT_READS: Final = 8
@@ -32,7 +34,7 @@ class RunReader:
         last = f"{query} AND {LAST_RUNS}"
         with translate_errors():
             runs = [
-                Run.from_execution(found).model_copy(update={"started_at": await read_start(found)})
+                await _read_listed(found)
                 async for found in self._client.list_workflows(last, limit=limit)
             ]
         return sorted(runs, key=lambda run: run.started_at, reverse=True)
@@ -85,3 +87,10 @@ class RunReader:
                 parent = await find_last_run(self._client, execution.parent_id, parent_run_id)
                 return await self.read_ending(parent) or ending
         return ending
+
+
+async def _read_listed(found: WorkflowExecution) -> Run:
+    """The run of a listed ``Rollout``, with what stands in its memo."""
+    run, revision = Run.from_execution(found), await found.memo_value(REVISION_MEMO, None)
+    status = run.status.model_copy(update={"revision": revision})
+    return run.model_copy(update={"status": status, "started_at": await read_start(found)})
