@@ -104,7 +104,7 @@ class AnalysisRun:
                 self._errors.candidate + new.candidate, self._errors.stable + new.stable
             )
         for rule in (rule for rules in self._rules for rule in rules.not_worse):
-            self._cache.update_evidence(rule, measurements)
+            self._cache.update_test(rule, measurements)
         self.measurements = self._cache.drop_contrasts(measurements)
 
     def to_state(self) -> AnalysisRunState:

@@ -6,7 +6,7 @@ import json
 
 from tests.cli.shell import Shell, start_waiting_release
 from tests.fake_lambda.account import ACCOUNT, REGION
-from tests.harness import Harness
+from tests.harness import CANARY, Harness
 
 
 async def test_status_shows_phase_traffic_and_steps(
@@ -91,3 +91,19 @@ async def test_status_marks_what_was_skipped_and_where_it_was_stopped(
     assert "  ✓ 10% to the candidate" in lines
     assert "  ✗ Wait for approval" in lines
     assert "  · All traffic to the candidate" in lines
+
+
+async def test_status_says_how_many_requests_a_judgement_needs(
+    shell: Shell, harness: Harness
+) -> None:
+    guards = {"metrics": {"not_worse": [{"margin": 0.02}]}}
+    handle = await harness.begin_until("baking", guards=guards, **CANARY)
+
+    async def is_measured() -> bool:
+        return (await harness.status()).analysis is not None
+
+    await harness.wait_until(is_measured)
+    shown = " ".join((await shell("status", harness.function)).stdout.split())
+    assert "nothing measured yet; about 390 more requests of the candidate are needed" in shown
+    await harness.send("abort")
+    await harness.finish(handle)

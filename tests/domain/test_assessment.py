@@ -279,7 +279,13 @@ def test_reason_has_the_numbers() -> None:
     late = assess(RELATIVE, measure(THIN, at=END), deadline=END)
     assert late.reason == (
         "error_rate not worse than stable's by 2 points: 0 of 10 against 0 of 100; "
-        "evidence of that 1.2 of 100, of harm 0.79 of 100"
+        "about 310 more requests of the candidate are needed, if it does as well as stable "
+        "(evidence of that 1.2 of 100, of harm 0.79 of 100)"
+    )
+    early = assess(RELATIVE, measure(), deadline=END)
+    assert early.reason == (
+        "error_rate not worse than stable's by 2 points: nothing measured yet; "
+        "about 390 more requests of the candidate are needed, if it does as well as stable"
     )
     silent = assess(RELATIVE, measure(THIN, status="Forbidden"), deadline=END)
     assert silent.reason == "CloudWatch answered Forbidden"

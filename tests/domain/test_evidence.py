@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workflows.domain.evidence import Contrast, Evidence, Proportion, compute_evidence
+from workflows.domain.evidence import (
+    Contrast,
+    Evidence,
+    Proportion,
+    SequentialTest,
+    compute_evidence,
+)
 
 rates = st.floats(0.0, 1.0)
 few = st.integers(0, 8)
@@ -252,3 +258,31 @@ def test_contrast_of_new_counts_is_never_negative(
     now: Proportion, known: Proportion, new: Proportion
 ) -> None:
     assert now - known == new
+
+
+@pytest.mark.parametrize("baseline", [Proportion(), Proportion(5, 1000), Proportion(500, 10000)])
+@pytest.mark.parametrize("margin", [0.01, 0.025, 0.1])
+def test_estimated_requests_are_about_those_that_a_good_candidate_needs(
+    margin: float, baseline: Proportion
+) -> None:
+    test = SequentialTest(margin, baseline)
+    estimate = test.estimate_missing_requests(100)
+    assert estimate is not None
+    rate = (baseline.hits + 0.5) / (baseline.total + 100)
+    requests = 0.0
+    while test.evidence.not_worse < 100:
+        requests += estimate / 20
+        test = test.with_contrast(
+            Contrast(
+                Proportion(rate * estimate / 20, estimate / 20),
+                Proportion(9 * rate * estimate / 20, 9 * estimate / 20),
+            )
+        )
+    assert requests == pytest.approx(estimate, rel=0.1)
+    assert test.estimate_missing_requests(100) == 0
+
+
+def test_estimate_is_none_without_traffic_to_stable() -> None:
+    known = SequentialTest(0.02, Proportion(500, 10000))
+    test = known.with_contrast(Contrast(Proportion(5, 100), Proportion()))
+    assert test.estimate_missing_requests(100) is None

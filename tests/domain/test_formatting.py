@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from workflows.domain.formatting import format_duration
+from workflows.domain.formatting import format_duration, format_estimate
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,11 @@ from workflows.domain.formatting import format_duration
 )
 def test_duration_is_formatted_in_units(seconds: int, text: str) -> None:
     assert format_duration(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (0.4, "1"), (7, "7"), (51.2, "52"), (237, "240"), (240, "240"), (1234.5, "1300")],
+)
+def test_estimate_has_two_digits_and_is_never_too_low(number: float, text: str) -> None:
+    assert format_estimate(number) == text

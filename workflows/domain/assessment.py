@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from workflows.domain.evidence import Evidence, Proportion, SequentialTest
-from workflows.domain.formatting import format_number
+from workflows.domain.formatting import format_estimate, format_number
 from workflows.domain.measurement import COMPLETE, Measure, Measurements
 from workflows.domain.rules import Limit, NotWorse, Rules
 
@@ -87,8 +87,8 @@ class EvidenceCache:
             self.dropped[measure] = self.dropped.get(measure, 0) + len(contrasts)
         return replace(measurements, contrasts={})
 
-    def update_evidence(self, rule: NotWorse, measurements: Measurements) -> Evidence:
-        """Bet on the contrasts that are new, and return the evidence.
+    def update_test(self, rule: NotWorse, measurements: Measurements) -> SequentialTest:
+        """Bet on the contrasts that are new, and return the test with its evidence.
 
         The result is the same as that of a test of all contrasts from the beginning.
         """
@@ -100,7 +100,7 @@ class EvidenceCache:
         self._tests[rule.metric, rule.margin] = test = functools.reduce(
             SequentialTest.with_contrast, contrasts[known:], test
         )
-        return test.evidence
+        return test
 
 
 def assess(
@@ -137,7 +137,7 @@ def assess(
     findings = (
         *(_check_limit(limit, measurements) for limit in rules.limits),
         *(
-            _compare(rule, rules, (cache or EvidenceCache()).update_evidence(rule, measurements))
+            _compare(rule, rules, (cache or EvidenceCache()).update_test(rule, measurements))
             for rule in rules.not_worse
         ),
         *_check_invocations(rules, measurements),
@@ -177,7 +177,8 @@ def _check_limit(limit: Limit, measurements: Measurements) -> Finding:
     return Finding(str(limit), Verdict.PASSED if is_passed else Verdict.FAILED, reason)
 
 
-def _compare(rule: NotWorse, rules: Rules, evidence: Evidence) -> Finding:
+def _compare(rule: NotWorse, rules: Rules, test: SequentialTest) -> Finding:
+    evidence, counts = test.evidence, _format_counts(test.evidence)
     not_worse = _format_e_value(evidence.not_worse)
     if evidence.worse >= rules.harm_threshold:
         verdict = Verdict.FAILED
@@ -190,11 +191,25 @@ def _compare(rule: NotWorse, rules: Rules, evidence: Evidence) -> Finding:
         certainty = f"evidence of that {not_worse}, {rules.pass_threshold:g} are enough"
     else:
         verdict = Verdict.PENDING
-        certainty = (
-            f"evidence of that {not_worse} of {rules.pass_threshold:g}, "
-            f"of harm {_format_e_value(evidence.harm)} of {rules.harm_threshold:g}"
-        )
-    return Finding(str(rule), verdict, f"{rule}: {_format_counts(evidence)}; {certainty}", evidence)
+        certainty = _describe_missing(test.estimate_missing_requests(rules.pass_threshold))
+        if evidence.candidate.total or evidence.stable.total:
+            certainty += (
+                f" (evidence of that {not_worse} of {rules.pass_threshold:g}, "
+                f"of harm {_format_e_value(evidence.harm)} of {rules.harm_threshold:g})"
+            )
+        else:
+            counts = "nothing measured yet"
+    return Finding(str(rule), verdict, f"{rule}: {counts}; {certainty}", evidence)
+
+
+def _describe_missing(requests: float | None) -> str:
+    """Say how many more requests a comparison needs."""
+    if requests is None:
+        return "requests to both versions are needed"
+    return (
+        f"about {format_estimate(requests)} more requests of the candidate are needed, "
+        "if it does as well as stable"
+    )
 
 
 def _check_invocations(rules: Rules, measurements: Measurements) -> Iterator[Finding]:

@@ -63,8 +63,12 @@ _INITIAL_STAKE: Final = 0.95
 The rest is kept for a candidate that becomes bad later.
 """
 
+_USUAL_STABLE_SHARE: Final = 9.0
+"""Requests of stable for each one of the candidate, before any is known: a canary of 10%."""
+
 _MAX_CAPITAL: Final = 1e300
 _MAX_EXPONENT: Final = 690.0
+_MIN_GAIN: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class SequentialTest:
     def with_contrast(self, contrast: Contrast) -> SequentialTest:
         """The state after one more contrast."""
         known, before, alternatives = self.known, self.evidence, _list_alternatives(self.margin)
-        usual = (known.hits + 0.5) / (known.total + 100.0)  # with nothing known: one in two hundred
+        usual = self._usual_rate
         stake = (
             _INITIAL_STAKE
             if self.contrast_count == 0
@@ -177,6 +181,27 @@ class SequentialTest:
             log_not_worse=log_not_worse,
             evidence=evidence,
         )
+
+    @property
+    def _usual_rate(self) -> float:
+        """Stable's rate, by what is known of it; with nothing known, one in two hundred."""
+        return (self.known.hits + 0.5) / (self.known.total + 100.0)
+
+    def estimate_missing_requests(self, threshold: float) -> float | None:
+        """Estimate how many more requests of the candidate "not worse" needs to be certain.
+
+        That is, until its capital is ``threshold``, if the candidate does as well as stable from
+        now on, with the share of the traffic that it has had. None where no number would do.
+        """
+        counts, usual = self.evidence, self._usual_rate
+        share = _USUAL_STABLE_SHARE
+        if counts.candidate.total:
+            share = counts.stable.total / counts.candidate.total
+        alike = Contrast(Proportion(usual, 1), Proportion(usual * share, share))
+        rates = Contrast(Proportion(usual, 1), Proportion(usual, 1))
+        gain = _log_gain(alike, rates, margin=self.margin)
+        missing = max(0.0, math.log(threshold) - self.log_not_worse)
+        return missing / gain if gain > _MIN_GAIN else None
 
 
 def compute_evidence(

@@ -39,6 +39,14 @@ def format_number(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
+def format_estimate(number: float) -> str:
+    """Format an estimated count with two digits that count, never too low: ``240``, ``1300``."""
+    if number <= 0:
+        return "0"
+    unit = 10 ** max(0, math.floor(math.log10(number)) - 1)
+    return str(math.ceil(number / unit) * unit)
+
+
 def format_confidence(probability: float) -> str:
     """Format a probability in percent, never rounded up: ``99.7%``, ``over 99.9%``."""
     if probability > _MAX_CONFIDENCE:
