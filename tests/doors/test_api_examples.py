@@ -127,7 +127,7 @@ async def test_bare_python_example_works_as_it_is_shown(shell: Shell) -> None:
     assert await shell.run(sys.executable, "-c", script) == [
         f"{rollout} baking 10",
         "Paused by ana: p99 is up",
-        "Refused Refused: paused already",
+        "Refused paused already",
         "ReleaseRolledBack rolled_back",
     ]
     assert await shell.read_routing(rollout) == ("1", None)

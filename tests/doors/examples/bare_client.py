@@ -25,14 +25,15 @@ async def main() -> None:
     try:
         await release.execute_update("pause", {"by": "bo"})
     except WorkflowUpdateFailedError as error:
-        print(error.cause.type, error.cause)  # Refused Refused: paused already
+        print(error.cause.type, error.cause.message)  # Refused paused already
     await release.execute_update("resume", {"by": "ana"})
     await release.execute_update("abort", {"by": "ana", "reason": "wrong build"})
 
     try:
         print((await release.result())["phase"])
     except WorkflowFailureError as error:
-        print(error.cause.type, error.cause.details[0]["phase"])  # ReleaseRolledBack rolled_back
+        status = error.cause.details[0]
+        print(error.cause.type, status["phase"])  # ReleaseRolledBack rolled_back
 
 
 asyncio.run(main())

@@ -28,8 +28,10 @@ func main() {
 	release, err := temporalClient.ExecuteWorkflow(ctx,
 		client.StartWorkflowOptions{ID: "pr-15", TaskQueue: "lambda-releases"},
 		"Release", map[string]any{
-			"target":   map[string]any{"function": "checkout", "alias": "live"},
-			"artifact": map[string]any{"kind": "s3", "bucket": "artifacts", "key": "checkout/good.zip"},
+			"target": map[string]any{"function": "checkout", "alias": "live"},
+			"artifact": map[string]any{
+				"kind": "s3", "bucket": "artifacts", "key": "checkout/good.zip",
+			},
 			"strategy": "Canary10Percent5Minutes",
 		})
 	must(err)

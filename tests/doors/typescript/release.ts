@@ -1,5 +1,5 @@
 import {
-  ApplicationFailure,
+  type ApplicationFailure,
   Client,
   Connection,
   WorkflowFailedError,
@@ -15,11 +15,6 @@ interface ReleaseStatus {
   paused: boolean;
   rollout?: string;
   problems?: { field: string; problem: string }[];
-}
-
-/** The details of a failure, whose first is the status; undefined for one that is not ours. */
-function readStatus(cause: unknown): ReleaseStatus | undefined {
-  return cause instanceof ApplicationFailure ? (cause.details?.[0] as ReleaseStatus) : undefined;
 }
 
 const address = process.env.TEMPORAL_ADDRESS ?? "127.0.0.1:7233";
@@ -69,6 +64,7 @@ try {
 } catch (error) {
   if (!(error instanceof WorkflowFailedError)) throw error;
   const failure = error.cause as ApplicationFailure;
-  console.log(failure.type, readStatus(failure)?.phase); // ReleaseRolledBack rolled_back
+  status = failure.details?.[0] as ReleaseStatus;
+  console.log(failure.type, status.phase); // ReleaseRolledBack rolled_back
 }
 await connection.close();
