@@ -119,10 +119,8 @@ def _translate_rpc_error(error: RPCError, not_found: str) -> ReleaseClientError:
         return Refused(
             f"{message}: start a worker once, it registers the search attributes of releases"
         )
-    match error.status:
-        case RPCStatusCode.NOT_FOUND:
-            return NoSuchRelease(not_found)
-        case RPCStatusCode.INVALID_ARGUMENT:
-            return BadRequest([message])
-        case _:
-            return Refused(message)
+    by_status = {
+        RPCStatusCode.NOT_FOUND: NoSuchRelease(not_found),
+        RPCStatusCode.INVALID_ARGUMENT: BadRequest([message]),
+    }
+    return by_status.get(error.status, Refused(message))

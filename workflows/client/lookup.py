@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionDescription
 
-from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, Refused, translate_errors
+from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, translate_errors
 from workflows.domain.rollout_id import RolloutId, spell_rollout_id
 from workflows.domain.target import Target
 from workflows.run_chain import fetch_events, find_last_run
@@ -96,7 +96,7 @@ async def find_run(client: Client, rollout_id: str, run_id: str) -> WorkflowExec
         try:
             with translate_errors(not_found):
                 return await find_last_run(client, spelling, run_id)
-        except (NoSuchRelease, Refused):  # Temporal refuses a text that is not a UUID
+        except (NoSuchRelease, BadRequest):  # Temporal refuses a text that is not a UUID
             continue
     raise NoSuchRelease(not_found)
 
