@@ -15,7 +15,7 @@ async def test_status_shows_phase_traffic_and_steps(
     await start_waiting_release(shell, harness, package)
     result = await shell("status", harness.function)
     assert result.exit_code == 0
-    *lines, note = result.stdout.splitlines()
+    *lines, note, origin = result.stdout.splitlines()
     assert lines == [
         f"{harness.function}:live  awaiting approval",
         "  Waiting for approval",
@@ -28,6 +28,8 @@ async def test_status_shows_phase_traffic_and_steps(
         f"  to put the alias back: releases abort {harness.function}:live",
     ]
     assert note.startswith(f"  ! Nothing is set up to invoke {harness.function}:live")
+    assert origin.startswith("  started by ana at 20")
+    assert f" UTC  release:{harness.function}:live:" in origin
     assert (
         json.loads((await shell("status", harness.function, "--json")).stdout)["phase"]
         == "awaiting_approval"

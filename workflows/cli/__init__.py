@@ -3,7 +3,8 @@
 Reading order:
 
 - :mod:`~workflows.cli.app`: the application: connection, output, errors, exit statuses
-- :mod:`~workflows.cli.output`: the format of the output: text or JSON
+- :mod:`~workflows.cli.output`: the format of the output: text or JSON;
+  :mod:`~workflows.cli.output_schema`: what JSON each command prints
 - :mod:`~workflows.cli.start`: ``start``; :mod:`~workflows.cli.rollback`: ``rollback``
 - :mod:`~workflows.cli.start_report`: what came of a start
 - :mod:`~workflows.cli.plan`: ``plan``
@@ -13,6 +14,7 @@ Reading order:
 - :mod:`~workflows.cli.usage`: what is said of wrong usage
 - :mod:`~workflows.cli.upload`: uploads a local package
 - :mod:`~workflows.cli.status`: ``status``, ``history``
+- :mod:`~workflows.cli.shown_release`: one release as ``status -o json`` prints it
 - :mod:`~workflows.cli.watch`: ``watch``
 - :mod:`~workflows.cli.controls`: ``approve``, ``pause``, ``resume``, ``promote``, ``abort``,
   ``give-up``, ``resolve``

@@ -54,7 +54,7 @@ def add_output_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
     return run
 
 
-def print_json(value: object, kind: Any = None) -> None:
+def print_json(value: object, kind: Any = None, *, indent: int | None = 2) -> None:
     """Print a value as JSON; ``kind`` is its type, where it is a list."""
     adapter = TypeAdapter(kind or type(value))
-    typer.echo(adapter.dump_json(value, indent=2).decode())
+    typer.echo(adapter.dump_json(value, indent=indent).decode())

@@ -24,9 +24,10 @@ from workflows.cli.styles import (
     STEPS,
     VERDICTS,
     WARNING,
+    format_time,
     shorten_text,
 )
-from workflows.client.runs import RunEnding
+from workflows.client.runs import Run, RunEnding
 from workflows.client.schedule_outlook import ScheduleOutlook
 from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import Retry, WatchUpdate
@@ -68,6 +69,14 @@ def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetim
     lines += render_next_commands(status)
     lines += render_notes(status.notes)
     return Group(*lines)
+
+
+def render_origin(run: Run) -> Text:
+    """Render who started a release, when and why, and its id."""
+    by = f" by {run.requested_by}" if run.requested_by else ""
+    reason = f": {shorten_text(run.reason)}" if run.reason else ""
+    origin = f"  started{by} at {format_time(run.started_at)}{reason}  {run.release or run.id}"
+    return Text(origin, style=DIM)
 
 
 def render_next_commands(status: ReleaseStatus, indent: str = "  ") -> Iterator[Text]:

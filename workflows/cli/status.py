@@ -17,7 +17,8 @@ from workflows.cli.app import (
 )
 from workflows.cli.notes import print_pending
 from workflows.cli.output import JsonOption, print_json
-from workflows.cli.render import render_ending, render_status
+from workflows.cli.render import render_ending, render_origin, render_status
+from workflows.cli.shown_release import ShownRelease
 from workflows.cli.tables import make_history_table, make_running_table
 from workflows.client import ReleaseClient
 from workflows.client.errors import NoSuchRelease, NoWorker
@@ -41,7 +42,7 @@ async def status(
     Of an ended release it shows the outcome.
 
     $ releases status
-    $ releases status checkout:live --json | jq -r .phase
+    $ releases status checkout:live -o json | jq -r .phase
 
     Without a worker it shows what Temporal lists (which may be older than the last step), and
     exits with 3.
@@ -84,10 +85,12 @@ async def _print_release(releases: ReleaseClient, target: str, *, json: bool) ->
         run = await releases.describe(target)
     await print_pending(releases, target, shown_id=run.id if run else "")
     if json:
-        print_json(status)
+        print_json(ShownRelease.of(status, run))
         return exit_status
     console = make_stdout_console()
     console.print(render_status(status, run.strategy if run else None, now=datetime.now(UTC)))
+    if run:
+        console.print(render_origin(run))
     if run and run.ending and run.ending.note not in status.note:
         console.print("  ", render_ending(run.ending), sep="", soft_wrap=True)
     return exit_status

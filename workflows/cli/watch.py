@@ -19,6 +19,7 @@ from workflows.cli.app import (
     make_stderr_console,
     make_stdout_console,
 )
+from workflows.cli.output import JsonOption, print_json
 from workflows.cli.render import (
     describe_outage,
     format_phase,
@@ -34,7 +35,7 @@ from workflows.client.watch import WatchUpdate
 from workflows.domain.status import Phase
 
 
-async def watch(target: TargetArgument) -> ExitStatus:
+async def watch(target: TargetArgument, *, json: JsonOption = False) -> ExitStatus:
     """Watch a release until its end: what happens, what is retried, the time left.
 
     Exits with the release's status.
@@ -43,8 +44,12 @@ async def watch(target: TargetArgument) -> ExitStatus:
 
     A watch can be stopped (Ctrl-C) and started again at any time: it does not affect the release
     and adds nothing to its history. It continues over restarts of Temporal and of the worker.
+    -o json prints a line for each change.
     """
-    return await watch_release(await connect(), target)
+    releases = await connect()
+    if json:
+        return await _print_updates(releases, target)
+    return await watch_release(releases, target)
 
 
 async def watch_release(releases: ReleaseClient, target: str, *, quiet: bool = False) -> ExitStatus:
@@ -66,6 +71,14 @@ async def watch_release(releases: ReleaseClient, target: str, *, quiet: bool = F
         return ExitStatus.NO_ANSWER
     console.print(render_ending(update.ending), soft_wrap=True)
     return get_exit_status(update.ending)
+
+
+async def _print_updates(releases: ReleaseClient, target: str) -> ExitStatus:
+    """Print each update of a watch as a line of JSON, until the release ends."""
+    update = WatchUpdate()
+    async for update in releases.watch(target):
+        print_json(update, indent=None)
+    return get_exit_status(update.ending) if update.ending else ExitStatus.NO_ANSWER
 
 
 _ENDS: Final = {"done", "absent", "failed"}

@@ -174,7 +174,12 @@ class ReleaseClient:
         found = await find_release(self.temporal, target)
         if isinstance(found, PendingRelease):
             return found.run
-        rollout = await find_rollout(self.temporal, found)
+        try:
+            rollout = await find_rollout(self.temporal, found)
+        except NoSuchRelease:
+            if found.close_time is None:
+                raise
+            return Run.from_rejected(found, await self._runs.read_ending(found))
         return await self._runs.read_details(Run.from_execution(rollout))
 
     async def watch(self, target: str | Target) -> AsyncIterator[WatchUpdate]:
