@@ -47,6 +47,7 @@ class ReleaseState:
         self._status: ReleaseStatus | None = None
         self._abort_reason: str | None = None
         self._page: ReleasePage | None = None
+        self._followed: str | None = None
 
     @property
     def status(self) -> ReleaseStatus:
@@ -80,6 +81,13 @@ class ReleaseState:
         self._report(rollout=rollout_id, note=f"{rollout_id} does the work")
         if self._page is not None:
             self._page.show_rollout(rollout_id, first_run_id)
+
+    def follow(self, rollout_id: str | None) -> None:
+        """Know which rollout this workflow looks at, after a reset, to find out if it is its own.
+
+        None: it is not.
+        """
+        self._followed = rollout_id
 
     def take_over(self, note: str) -> None:
         """Know that the rollout was killed, and that this workflow does what is left."""
@@ -154,6 +162,8 @@ class ReleaseState:
         phase = status.phase.replace("_", " ")
         refuse_if(self.is_over, f"too late: the release is {phase}")
         refuse_if(self.is_aborted, f"too late: {self._abort_reason}")
+        followed = f"this release was reset, and follows {self._followed}: send {name} to that"
+        refuse_if(self._followed, followed)
         is_taken_over = status.phase is Phase.ROLLING_BACK and self.rollout is None
         refuse_if(is_taken_over, f"too late: the release is {phase} ({status.note})")
         is_early = self.rollout is None and name != "abort"

@@ -90,6 +90,7 @@ class Supervisor:
         if rollout is None:
             if (end := await self._follow(lock.held or lock.id)) is not None:
                 return await self._end_as(end)
+            self._state.follow(None)
             try:
                 rollout = await self._start_after_watch(place, lock)
             except ReleaseRejected as error:
@@ -121,12 +122,19 @@ class Supervisor:
                 end_watch(rollout_id, reason=self._request.reason, version=self._version)
             )
             if ended.refusal is not None:
-                raise ReleaseRejected(f"{busy} ({ended.refusal})")
+                raise ReleaseRejected(f"{busy} ({ended.refusal}){self._way_back}")
             if not ended.is_live and self._is_undirected:
                 raise ReleaseRejected(f"{ended.note}: {self._target} is back where it was already")
             if rollout := await self._start(place, lock, ended.note):
                 return rollout
             rollout_id = lock.id
+
+    @property
+    def _way_back(self) -> str:
+        """What puts the alias back while a release runs."""
+        if not isinstance(self._request, RollbackRequest):
+            return ""
+        return f"; to put the alias back, abort that: releases abort {self._target}"
 
     @property
     def _version(self) -> str | None:
@@ -191,6 +199,7 @@ class Supervisor:
 
         None where it did not. A cancel is handed on to the rollout.
         """
+        self._state.follow(rollout_id)
         try:
             return await follow_rollout(rollout_id)
         except (ActivityError, asyncio.CancelledError) as error:

@@ -138,8 +138,12 @@ async def test_cancelled_release_ends_rolled_back(
     await releases.temporal.get_workflow_handle(name).cancel()
     updates = await watch_to_end(releases, name)
     assert any(text.startswith("cancel") for text in list_texts(updates))
-    assert updates[-1].ending is not None
-    assert updates[-1].ending.outcome is RunOutcome.ROLLED_BACK
+    ending = updates[-1].ending
+    assert ending is not None
+    assert ending.outcome is RunOutcome.ROLLED_BACK
+    assert ending.note == "cancelled; all traffic is on version 2"
+    assert ending.status is not None
+    assert ending.status.candidate == "3"
 
 
 async def test_release_whose_alias_another_writer_moved_ends_not_rolled_back(

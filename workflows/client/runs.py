@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows import search_attributes
 from workflows.domain.rollout_id import RolloutId
-from workflows.domain.status import PAUSED, Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.status import PAUSED, UNKNOWN_STEP, Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
 from workflows.request import ReleaseRequest, RollbackRequest
@@ -61,8 +61,8 @@ class Run(BaseModel):
     ``run_id`` is the last of them; ``started_at`` is when the first one started. ``release`` is the
     id of the ``Release`` or ``Rollback`` that started it.
 
-    ``status`` is built from search attributes, which change with the phase. It is exact for a run
-    that is over; for a running one it is not older than the phase. ``words`` (the request in one
+    ``status`` is built from search attributes, which change with the phase and have no step. The
+    list of the running releases has what they answer themselves, where they do in time. ``words`` (the request in one
     line), ``reason``, ``ending`` and ``strategy`` are filled in for single releases and for
     histories only.
     """
@@ -125,6 +125,8 @@ class Run(BaseModel):
                 account=place.account if place else None,
                 region=place.region if place else None,
                 candidate=version,
+                step=UNKNOWN_STEP,
+                steps=UNKNOWN_STEP,
                 routing=TrafficSplit(canary=version if percent else None, percent=percent),
             ),
             state=(execution.status or WorkflowExecutionStatus.RUNNING).name,
@@ -188,8 +190,14 @@ async def read_ending(event: HistoryEvent, converter: DataConverter) -> RunEndin
                 status=_parse_status(details),
             )
         case "workflow_execution_canceled_event_attributes":
+            canceled = event.workflow_execution_canceled_event_attributes
+            # A release of before has left no status.
+            left = _parse_status(await converter.decode(canceled.details.payloads[:1]))
+            note = left.note if left else "cancelled; the alias is where it was before"
             return RunEnding(
-                outcome=RunOutcome.ROLLED_BACK, note="cancelled; the alias is where it was before"
+                outcome=RunOutcome.ROLLED_BACK,
+                note=note.removeprefix("Rolled back: "),
+                status=left,
             )
         case "workflow_execution_terminated_event_attributes":
             terminated = event.workflow_execution_terminated_event_attributes
