@@ -94,6 +94,19 @@ async def test_rollback_aborts_a_release_that_no_worker_has_taken(
     assert harness.aws.routing(harness.function) == ("2", {})
 
 
+async def test_rollback_beside_another_rollback_is_refused(shell: Shell, harness: Harness) -> None:
+    harness.aws.hook("slow", lambda _: {"accept": True})
+    gate = harness.aws.hold("invoke")
+    rollback = ("rollback", harness.function, "--to", "1", "--before-traffic", "slow")
+    begun = await shell(*rollback)
+    assert f"Rollback of {harness.function}:live to version 1 (2 is live)" in begun.stdout
+    again = await shell("rollback", harness.function, "--to", "1")
+    assert again.exit_code == 1
+    assert f"another rollback of {harness.function}:live runs (preparing)" in again.stderr
+    gate.release()
+    assert (await shell("watch", harness.function)).exit_code == 0
+
+
 async def test_rollback_that_is_rejected_stands_in_the_history(
     shell: Shell, harness: Harness
 ) -> None:

@@ -54,6 +54,7 @@ async def test_second_start_is_rejected_and_stands_in_the_history(
     assert result.exit_code == 1
     assert result.stdout.splitlines()[0].startswith(f"Rejected second-{harness.function}: ")
     assert f"is being released already: {harness.rollout_id}" in result.stdout
+    assert f"What runs:  releases status {harness.rollout_id}\n" in result.stdout
     listed = json.loads((await shell("history", harness.function, "--json")).stdout)
     assert [run["requested_by"] for run in listed] == ["bo", "ana"]
     assert listed[0]["ending"]["outcome"] == "rejected"

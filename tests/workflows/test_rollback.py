@@ -27,6 +27,7 @@ async def test_rollback_is_rejected_while_a_release_runs(harness: Harness) -> No
     end = await harness.roll_back(version="1")
     assert end.kind == "ReleaseRejected"
     assert f"is being released already: {harness.rollout_id}" in end.text
+    assert f"releases abort {harness.function}:live" in end.text
     assert harness.aws.routing(harness.function) == ("2", {"3": 0.1})
     await harness.finish(handle)
 

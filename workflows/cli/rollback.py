@@ -154,6 +154,11 @@ def _describe_holder(holder: AliasHolder, target: Target) -> str:
     phase = holder.status.phase.replace("_", " ")
     if holder.status.phase is Phase.ROLLING_BACK:
         return f"{target} is being rolled back already, by {holder.id}: releases watch {target}"
+    if holder.kind is RunKind.ROLLBACK:
+        return (
+            f"another rollback of {target} runs ({phase}), {holder.id}: releases watch {target} "
+            f"follows it, releases abort {target} stops it"
+        )
     return (
         f"{target} is being released now ({phase}), by {holder.id}: to put the alias back, type "
         f"releases abort {target}, or releases rollback {target} --abort-running"

@@ -80,13 +80,12 @@ async def report_start(
     if follow.json:
         return await _print_json_outcome(releases, handle, follow)
     if follow.wait is None and not follow.watch:
-        return _print_outcome(
-            await _wait_for_preflight(releases, handle, LONGEST_PREFLIGHT), request
-        )
+        outcome = await _wait_for_preflight(releases, handle, LONGEST_PREFLIGHT)
+        return await _print_outcome(releases, outcome, request)
     if follow.is_to_end and isinstance(request, RollbackRequest):
         outcome = await _wait_for_preflight(releases, handle, LONGEST_PREFLIGHT)
         if outcome.state is StartState.ENDED:
-            return _print_outcome(outcome, request)
+            return await _print_outcome(releases, outcome, request)
         _print_way_back(outcome, request)
     _print(f"Started {handle.id}: {request.summary}")
     print_notes(await releases.check_start(handle))
@@ -119,7 +118,9 @@ async def _print_json_outcome(
     return _get_exit_status(outcome)
 
 
-def _print_outcome(outcome: StartOutcome, request: ReleaseRequest | RollbackRequest) -> ExitStatus:
+async def _print_outcome(
+    releases: ReleaseClient, outcome: StartOutcome, request: ReleaseRequest | RollbackRequest
+) -> ExitStatus:
     """Print what came of a start, its ids, and the command to type next."""
     ending = outcome.ending
     _print_way_back(outcome, request)
@@ -130,6 +131,9 @@ def _print_outcome(outcome: StartOutcome, request: ReleaseRequest | RollbackRequ
         case StartState.ENDED if ending:
             _print_ending(ending)
             if ending.outcome is RunOutcome.REJECTED:
+                holder = await releases.find_holder(request.target)
+                if holder is not None:
+                    _print(f"What runs:  releases status {holder.id}")
                 _print(f"Show it again:  releases status {outcome.id}")
             return get_exit_status(ending)
         case StartState.QUEUED:
