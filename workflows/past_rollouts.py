@@ -45,8 +45,10 @@ STEP_MEMO: Final = "step"
 One more than there are steps after the last."""
 
 KIND_MEMO: Final = "kind"
-REVISION_MEMO: Final = "revision"
 """The memo that says whether a ``Release`` or a ``Rollback`` started it."""
+
+REVISION_MEMO: Final = "revision"
+"""The memo that says what its candidate is built from, where that was requested."""
 
 OBJECTION: Final = "objection"
 """The second detail of a ``ReleaseRolledBack`` where somebody or something refused the candidate.

@@ -17,8 +17,9 @@ from workflows.candidate import CandidateBuilder
 from workflows.carried_state import CarriedState, Stage
 from workflows.concurrency_change import ConcurrencyChange
 from workflows.controls import Controls
-from workflows.domain.rollout_id import spell_rollout_id
 from workflows.domain.alias_history import describe_way_back
+from workflows.domain.formatting import append_cause
+from workflows.domain.rollout_id import spell_rollout_id
 from workflows.domain.routing import Routing
 from workflows.domain.status import Phase
 from workflows.domain.target import Place
@@ -227,9 +228,11 @@ class ReleaseStory:
         else:
             if percent == 0:
                 await self._guards.alarms.check()
-            await self._traffic.route(
-                Routing(version=candidate), f"All traffic to version {candidate}"
+            by = self._controls.promoted_by
+            line = append_cause(
+                f"All traffic to version {candidate}", f"promoted by {by}" if by else ""
             )
+            await self._traffic.route(Routing(version=candidate), line)
         self._report_promoted(candidate)
 
     async def _create_alias(self, candidate: str) -> None:

@@ -42,6 +42,14 @@ async def test_put_back_names_the_person_and_a_short_reason(harness: Harness) ->
     assert line.endswith("…")
 
 
+async def test_promotion_names_who_skipped_the_rest(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    await harness.send("promote", reason="hotfix")
+    assert (await read_ending(handle)).kind == "Completed"
+    timeline = await read_timeline(harness, harness.rollout)
+    assert "All traffic to version 3: promoted by ana" in timeline
+
+
 async def read_page(handle: Handle) -> str:
     """The current details of a workflow, as the Temporal UI reads them."""
     found = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)

@@ -83,10 +83,10 @@ def _bind_execution(
     _: Any, __: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     """Add the workflow, run, activity and attempt that a line belongs to."""
-    context: dict[str, Any] = {
-        **event.pop("temporal_workflow", {}),
-        **event.pop("temporal_activity", {}),
-    }
+    # A workflow of ours has one attempt.
+    context: dict[str, Any] = {**event.pop("temporal_workflow", {}), "attempt": None}
+    context |= event.pop("temporal_activity", {})
+    event.pop("__temporal_error_identifier", None)
     if activity.in_activity():
         info = activity.info()
         context |= {
