@@ -55,7 +55,10 @@ async def test_rolled_back_release_is_explained_and_rejudged(
     policy.write_text("not_worse: [{metric: error_rate, margin: 0.01}]")
     rejudged = await shell("rejudge", harness.function, "--policy", str(policy))
     assert rejudged.exit_code == 0
-    assert "1 of 1 bad releases would have been stopped, 0 of 0 good ones" in rejudged.stdout
+    assert (
+        "1 of 1 bad releases would have been stopped; no good release was measured"
+        in rejudged.stdout
+    )
     assert "bad: stopped by what CloudWatch measured" in rejudged.stdout
     [judged] = json.loads(
         (
@@ -76,7 +79,7 @@ async def test_rolled_back_release_is_explained_and_rejudged(
     [
         ("{}", "name what is judged"),
         ('{"not_worse": [{"margin": 5}]}', "not_worse.0.margin"),
-        ('{"limit": []}', "limit: Extra inputs are not permitted"),
+        ('{"limit": []}', "limit: there is no such key; did you mean limits?"),
         ("{", "neither JSON nor YAML"),
         ("/nowhere.yaml", "cannot be read"),
         (json.dumps({"alpha": 2}), "alpha"),

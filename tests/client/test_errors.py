@@ -50,7 +50,7 @@ async def test_unknown_namespace_is_unreachable_for_every_call(
         ("PERMISSION_DENIED", "no", Unreachable, "Temporal denies access: no"),
         ("UNAUTHENTICATED", "no", Unreachable, "Temporal denies access: no"),
         ("NOT_FOUND", "no rows", NoSuchRelease, "there is no schedule nightly"),
-        ("INVALID_ARGUMENT", "bad cron", Refused, "bad cron"),
+        ("INVALID_ARGUMENT", "bad cron", BadRequest, "bad cron"),
         ("INVALID_ARGUMENT", "no Search Attribute X", Refused, "start a worker once"),
     ],
 )

@@ -16,6 +16,7 @@ from tests.workflows.test_live_analysis import (
 )
 from workflows.client import ReleaseClient
 from workflows.client.rejudge import ReleaseQuality, summarize
+from workflows.client.stop_cause import StopCause
 from workflows.domain.assessment import Verdict
 from workflows.domain.rules import Rules
 
@@ -31,9 +32,30 @@ async def test_rollbacks_and_rejected_releases_are_not_rejudged(
     await harness.release(artifact={"kind": "version", "version": "99"})
     await harness.wait_for_closed_runs(3)
     [judged] = await releases.rejudge(make_target(harness), STRICT)
-    assert (judged.was, judged.cause, judged.verdict) == (ReleaseQuality.GOOD, None, Verdict.PASSED)
+    assert judged.verdict is Verdict.PASSED
     assert judged.after is not None
     assert (judged.requests > 0, judged.errors > 0) == (True, True)
+
+
+async def test_release_whose_version_was_rolled_back_from_later_was_bad(
+    harness: Harness, releases: ReleaseClient
+) -> None:
+    set_traffic(harness, candidate=USUAL_ERROR_RATE)
+    await harness.release(artifact=harness.package("three"), **GUARDED, **canary_with(bake_step()))
+    target = make_target(harness)
+    [judged] = await releases.rejudge(target, STRICT)
+    assert (judged.was, judged.cause) == (ReleaseQuality.GOOD, None)
+    await harness.roll_back()
+    await harness.wait_for_closed_runs(2)
+    [judged] = await releases.rejudge(target, STRICT)
+    assert (judged.was, judged.cause) == (ReleaseQuality.BAD, StopCause.ROLLBACK)
+    assert summarize([judged]) == (
+        "0 of 1 bad releases would have been stopped (1 passed); no good release was measured"
+    )
+    await harness.roll_back(version="3")
+    await harness.wait_for_closed_runs(3)
+    [judged] = await releases.rejudge(target, STRICT)
+    assert (judged.was, judged.cause) == (ReleaseQuality.GOOD, None)
 
 
 async def test_same_rules_reach_the_same_analysis_as_the_release(
@@ -109,4 +131,7 @@ async def test_release_without_measurements_has_no_verdict(
     await harness.release(artifact=harness.package("three"), **CANARY)
     [judged] = await releases.rejudge(make_target(harness), STRICT)
     assert judged.verdict is None
-    assert "1 without measurements" in summarize([judged])
+    assert summarize([judged]) == (
+        "no release was measured, so these rules cannot be compared with any; "
+        "not counted: 1 without measurements"
+    )

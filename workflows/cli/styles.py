@@ -86,6 +86,7 @@ CAUSES: Final = {
     StopCause.HOOK: "a hook",
     StopCause.PROBE: "a probe",
     StopCause.PERSON: "a person",
+    StopCause.ROLLBACK: "rolled back from later",
     StopCause.OTHER: "no metrics, alarm, hook, probe or person: see above",
 }
 """A stop cause in words."""

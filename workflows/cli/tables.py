@@ -22,6 +22,7 @@ from workflows.cli.styles import (
 from workflows.client.rejudge import Rejudgement, ReleaseQuality
 from workflows.client.runs import Run
 from workflows.client.schedules import ScheduleStatus
+from workflows.client.stop_cause import StopCause
 from workflows.domain.assessment import Verdict
 from workflows.domain.formatting import format_duration, format_number
 
@@ -78,6 +79,8 @@ def make_rejudgements_table(rejudgements: Sequence[Rejudgement]) -> Listing:
         status = (one.run.ending and one.run.ending.status) or one.run.status
         stopped = one.was is ReleaseQuality.BAD and one.cause
         quality = f"stopped by {CAUSES[one.cause]}" if stopped and one.cause else ""
+        if one.cause is StopCause.ROLLBACK:
+            quality = CAUSES[one.cause]
         measured = f"{format_number(one.requests)} requests, {one.errors} errors"
         table.add_row(
             format_time(one.run.started_at),

@@ -35,10 +35,11 @@ from workflows.client.errors import NoSuchRelease, NoWorker, Refused, Unreachabl
 from workflows.client.explain import explain
 from workflows.client.explanation import Explanation
 from workflows.client.history import read_facts
+from workflows.client.live_status import read_live_statuses
 from workflows.client.lookup import find_rollout, find_run, find_workflow
 from workflows.client.plan import plan_release
 from workflows.client.queue_outage import describe_silence
-from workflows.client.rejudge import Rejudgement, rejudge
+from workflows.client.rejudge import Rejudgement, ReleaseJudge
 from workflows.client.release_search import find_release, list_pending_of
 from workflows.client.release_start import Handle, check_start, start_release
 from workflows.client.run_reader import RunReader
@@ -196,10 +197,14 @@ class ReleaseClient:
             yield update
 
     async def running(self) -> list[Run]:
-        """List the running releases and rollbacks, newest first, then those without a worker."""
+        """List the running releases and rollbacks, newest first, then those without a worker.
+
+        With their own statuses, as far as they answer within three seconds.
+        """
         query = "WorkflowType = 'Rollout' AND ExecutionStatus = 'Running'"
         listed = await self._runs.list_runs(query, limit=None)
-        return [*listed, *await list_waiting(self.temporal)]
+        running = await read_live_statuses(self.temporal, listed)
+        return [*running, *await list_waiting(self.temporal)]
 
     async def pending(self, target: str | Target) -> list[Run]:
         """List the releases of a target's function and alias that have not begun to roll out.
@@ -243,15 +248,13 @@ class ReleaseClient:
         ``limit`` counts runs; those without a trial of a candidate (rollbacks, rejected releases)
         are not in the result.
         """
-        rejudgements: list[Rejudgement] = []
-        for run in await self.history(target, limit=limit):
+        judge = ReleaseJudge(rules)
+        for run in reversed(await self.history(target, limit=limit)):
             if run.is_running:
                 continue
             last = await find_run(self.temporal, run.id, run.run_id)
-            facts = read_facts(self.temporal, last)
-            if (rejudgement := await rejudge(run, facts, rules)) is not None:
-                rejudgements.append(rejudgement)
-        return rejudgements
+            await judge.take(run, read_facts(self.temporal, last))
+        return judge.judge()
 
     # --- control -----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ traffic that there was.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,17 +17,19 @@ from workflows.client.facts import AliasMoved, Fact, MetricsRead, ReleaseRequest
 from workflows.client.recorded_analysis import RecordedAnalysis
 from workflows.client.runs import Run, RunEnding, RunOutcome
 from workflows.client.stop_cause import StopCause, StopCauseFinder
+from workflows.domain.alias_history import is_older_version
 from workflows.domain.assessment import Verdict
 from workflows.domain.rules import Rules
-from workflows.domain.status import AnalysisStatus
-from workflows.request import ReleaseRequest
+from workflows.domain.status import AnalysisStatus, Phase
+from workflows.request import ReleaseRequest, RollbackRequest
 
 
 class ReleaseQuality(StrEnum):
     """Whether a release turned out to be good.
 
-    Good: it succeeded. Bad: metrics, an alarm, a hook, a probe or a person stopped it, and it was
-    rolled back. Neither: anything else, such as an AWS error.
+    Good: it succeeded, and its version was not rolled back from later. Bad: metrics, an alarm, a
+    hook, a probe or a person stopped it, and it was rolled back; or a rollback left its version
+    later. Neither: anything else, such as an AWS error.
     """
 
     GOOD = "good"
@@ -64,15 +66,64 @@ class Rejudgement:
         return round(self.requests * ((self.assessed and self.assessed.candidate.error_rate) or 0))
 
 
-async def rejudge(run: Run, facts: AsyncIterable[Fact], rules: Rules) -> Rejudgement | None:
-    """Assess a past run by ``rules``.
+class ReleaseJudge:
+    """Assesses the past runs of an alias by ``rules``.
 
-    None for a run without a trial of a candidate: a rollback, or one that moved no traffic.
+    A run without a trial of a candidate is not assessed: a rollback, or one that moved no traffic.
+    But a version that a rollback has left was bad, however its release had ended.
     """
-    builder = _RejudgementBuilder(run, rules)
-    async for fact in facts:
-        builder.add(fact)
-    return builder.build()
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._found: list[Rejudgement] = []
+        self._left = _LeftVersions()
+
+    async def take(self, run: Run, facts: AsyncIterable[Fact]) -> None:
+        """Take the next run; they come in the order in which they began."""
+        builder = _RejudgementBuilder(run, self._rules)
+        async for fact in facts:
+            builder.add(fact)
+        self._left.take(run, is_rollback=builder.is_rollback)
+        if (found := builder.build()) is not None:
+            self._found.append(found)
+
+    def judge(self) -> list[Rejudgement]:
+        """Return the assessments, the newest first."""
+        return [
+            replace(found, was=ReleaseQuality.BAD, cause=StopCause.ROLLBACK)
+            if found.was is ReleaseQuality.GOOD and found.run.run_id in self._left.run_ids
+            else found
+            for found in reversed(self._found)
+        ]
+
+
+class _LeftVersions:
+    """The releases whose versions were live, and were rolled back from later."""
+
+    def __init__(self) -> None:
+        self._made_live: dict[str, str] = {}
+        """The run that made a version live last, by version."""
+
+        self._left: dict[str, str] = {}
+        """The run of each version that was rolled back from, by version."""
+
+    @property
+    def run_ids(self) -> set[str]:
+        """The runs of the releases."""
+        return set(self._left.values())
+
+    def take(self, run: Run, *, is_rollback: bool) -> None:
+        """Take the next run. A rollback *to* a version that was left takes that back."""
+        status = run.ending.status if run.ending else None
+        if status is None or status.phase is not Phase.SUCCEEDED or status.candidate is None:
+            return
+        version, before = status.candidate, status.stable
+        if not is_rollback:
+            self._made_live[version] = run.run_id
+            return
+        is_known = version in self._made_live or (before and is_older_version(version, before))
+        if self._left.pop(version, None) is None and is_known and before in self._made_live:
+            self._left[before] = self._made_live[before]
 
 
 def summarize(rejudgements: Iterable[Rejudgement]) -> str:
@@ -84,18 +135,33 @@ def summarize(rejudgements: Iterable[Rejudgement]) -> str:
     runs = list(rejudgements)
     measured = [one for one in runs if one.verdict is not None]
     bad, good = (
-        _count_stopped([one for one in measured if one.was is quality], words)
-        for quality, words in (
-            (ReleaseQuality.BAD, "bad releases would have been stopped"),
-            (ReleaseQuality.GOOD, "good ones"),
-        )
+        [one for one in measured if one.was is quality]
+        for quality in (ReleaseQuality.BAD, ReleaseQuality.GOOD)
     )
     rest = {
         "without measurements": len(runs) - len(measured),
         "neither good nor bad": sum(one.was is ReleaseQuality.NEITHER for one in measured),
     }
     uncounted = [f"{number} {words}" for words, number in rest.items() if number]
-    return f"{bad}, {good}" + (f"; not counted: {', '.join(uncounted)}" if uncounted else "")
+    tail = f"; not counted: {', '.join(uncounted)}" if uncounted else ""
+    return f"{_count_both(bad, good)}{tail}"
+
+
+def _count_both(bad: list[Rejudgement], good: list[Rejudgement]) -> str:
+    """Count the bad and the good releases; say in words where there are none of a kind."""
+    stopped = "would have been stopped"
+    match bool(bad), bool(good):
+        case True, True:
+            words = _count_stopped(bad, f"bad releases {stopped}")
+            return f"{words}, {_count_stopped(good, 'good ones')}"
+        case True, False:
+            words = _count_stopped(bad, f"bad releases {stopped}")
+            return f"{words}; no good release was measured"
+        case False, True:
+            words = _count_stopped(good, f"good releases {stopped}")
+            return f"no bad release was measured; {words}"
+        case _:
+            return "no release was measured, so these rules cannot be compared with any"
 
 
 class _RejudgementBuilder:
@@ -104,6 +170,7 @@ class _RejudgementBuilder:
         self._rules = rules
         self._stop_cause = StopCauseFinder()
         self._analysis: RecordedAnalysis | None = None
+        self.is_rollback = False
         self._traffic_at: datetime | None = None
         """When the candidate got its first traffic."""
 
@@ -115,6 +182,8 @@ class _RejudgementBuilder:
         match fact:
             case ReleaseRequested(request=ReleaseRequest() as request):
                 self._analysis = RecordedAnalysis.from_request(self._rules, request)
+            case ReleaseRequested(request=RollbackRequest()):
+                self.is_rollback = True
             case AliasMoved(at=at):
                 self._traffic_at = self._traffic_at or at
             case MetricsRead(at=at) if self._analysis:

@@ -20,8 +20,8 @@ from workflows.domain.probe import Probe
 class StopCause(StrEnum):
     """What stopped a release.
 
-    ``other`` stands for an AWS error, another writer's change, missing metrics, and an approval
-    that was not given in time.
+    ``rollback``: it succeeded, and a rollback has left its version later. ``other`` stands for an
+    AWS error, another writer's change, missing metrics, and an approval that was not given in time.
     """
 
     METRICS = "metrics"
@@ -29,6 +29,7 @@ class StopCause(StrEnum):
     HOOK = "hook"
     PROBE = "probe"
     PERSON = "person"
+    ROLLBACK = "rollback"
     OTHER = "other"
 
 

@@ -132,7 +132,7 @@ class _Walk:
             return
         left = run.before.version
         goes_back = not is_revoked and (
-            run.candidate in self._live[:-1] or _is_older(run.candidate, left)
+            run.candidate in self._live[:-1] or is_older_version(run.candidate, left)
         )
         self._go_back(run.candidate)
         for version in (*run.before.weights, *([left] if goes_back else [])):
@@ -182,6 +182,6 @@ class _Walk:
         )
 
 
-def _is_older(version: str, other: str) -> bool:
+def is_older_version(version: str, other: str) -> bool:
     """Whether AWS published a version before another: it numbers them in that order."""
     return version.isdecimal() and other.isdecimal() and int(version) < int(other)
