@@ -373,7 +373,7 @@ def test_modules_are_short() -> None:
 # --- Classes ------------------------------------------------------------------------------------
 
 SANDBOXED = [path for path in modules("workflows") if path.parent.name == "workflows"]
-MIXINS = {"ControlHandlers"}
+MIXINS = {"ControlHandlers", "ReleaseHandlers"}
 """Classes that another file may inherit from: Temporal finds handlers on the class."""
 
 

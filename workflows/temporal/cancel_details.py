@@ -2,7 +2,7 @@
 
 A workflow that ends as cancelled may leave details, as one that fails does. Temporal's SDK for
 Python (1.35) sends none: it drops those of the workflow's ``CancelledError``. They are put into its
-command here, before a codec sees it. Nothing depends on them but what a client is told.
+command here, before a codec sees it. Nothing depends on them but what a client learns.
 https://github.com/temporalio/sdk-python/blob/1.35.0/temporalio/worker/_workflow_instance.py
 """
 
