@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from temporalio.exceptions import ApplicationError
 
 from workflows.domain.inputs import Input, Reason
+from workflows.request import VersionNumber
 
 DESCRIPTIONS: Final[Mapping[str, str]] = {
     "approve": 'Approve what waits for it: {"by": "ana", "note": "looks good"}',
@@ -59,7 +60,7 @@ class ReasonedRequest(ControlRequest):
 class EndWatchRequest(ReasonedRequest):
     """The input of ``end_watch``: which release takes over, and the version it is about, if any."""
 
-    version: str | None = None
+    version: VersionNumber | None = None
 
 
 class ResolveRequest(ReasonedRequest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final
 
@@ -20,6 +21,9 @@ from workflows.call import HIGHEST_PRIORITY, root_cause
 from workflows.control_requests import ControlRequest
 from workflows.domain.status import ReleaseStatus
 from workflows.release_state import RolloutAddress
+
+_ANSWER_SECONDS: Final = 8
+"""For an answer. Temporal delivers an update as soon as a worker goes on with the rollout."""
 
 _ATTEMPT_TIMEOUT: Final = timedelta(seconds=10)
 _TIMEOUT: Final = timedelta(seconds=30)
@@ -52,13 +56,17 @@ async def hand_on_control_activity(control: HandedControl) -> ReleaseStatus:
         control.rollout.id, first_execution_run_id=control.rollout.first_run_id
     )
     try:
-        status: ReleaseStatus = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
-            control.name, control.request, id=control.update_id, result_type=ReleaseStatus
-        )
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            status: ReleaseStatus = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
+                control.name, control.request, id=control.update_id, result_type=ReleaseStatus
+            )
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         reason = cause.message if isinstance(cause, ApplicationError) else str(cause)
         raise _refuse(reason) from None
+    except TimeoutError:
+        text = f"no worker has answered for {control.rollout.id}"
+        raise ApplicationError(text, type="NotReady") from None
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

@@ -11,14 +11,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import CancelledError, TimeoutError  # noqa: A004 - Python's name
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from temporalio import workflow
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import WorkflowExecutionDescription, WorkflowHandle, WorkflowQueryFailedError
-from temporalio.service import RPCError
+from temporalio.client import WorkflowExecutionDescription, WorkflowHandle
 from temporalio.worker import (
     HandleQueryInput,
     Interceptor,
@@ -47,40 +45,47 @@ _METADATA: Final = "__temporal_workflow_metadata"
 """The query by which the Temporal UI reads the current details."""
 
 
+class _Desk(NamedTuple):
+    """A worker that is running, with the event loop and the thread in which it does."""
+
+    worker: Worker
+    loop: asyncio.AbstractEventLoop
+    thread: int
+
+
 class RolloutReader:
     """Asks rollouts with the client of a worker, from the threads in which workflows run."""
 
     def __init__(self) -> None:
         """Begin without a worker."""
         self._free = threading.Semaphore(_MOST_AT_ONCE)
-        self._worker: Worker | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0
+        self._desks: tuple[_Desk, ...] = ()
 
     @contextmanager
     def serve(self, worker: Worker) -> Generator[None]:
-        """Ask with the client of this worker, in the running event loop, until this block ends."""
-        self._worker, self._loop = worker, asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        """Ask with the client of this worker, in the running event loop, until this block ends.
+
+        Workers that run side by side have the same client, so any of them will do.
+        """
+        desk = _Desk(worker, asyncio.get_running_loop(), threading.get_ident())
+        self._desks = (*self._desks, desk)
         try:
             yield
         finally:
-            if self._worker is worker:
-                self._worker = self._loop = None
+            self._desks = tuple(each for each in self._desks if each is not desk)
 
     def ask(self, address: RolloutAddress, query: str) -> RolloutAnswer | None:
         """Return what a rollout answers; None where nothing is known of it in time."""
-        worker, loop = self._worker, self._loop
         # In Temporal's debug mode workflows run in the thread of the event loop.
-        if worker is None or loop is None or self._thread == threading.get_ident():
-            return None
-        if not self._free.acquire(blocking=False):
+        desk = next((each for each in self._desks if each.thread != threading.get_ident()), None)
+        if desk is None or not self._free.acquire(blocking=False):
             return None
         answer = RolloutAnswer()
-        future = asyncio.run_coroutine_threadsafe(_ask(worker, address, query, answer), loop)
+        asking = _ask(desk.worker, address, query, answer)
+        future = asyncio.run_coroutine_threadsafe(asking, desk.loop)
         try:
             future.result(_LIMIT_SECONDS)
-        except (TimeoutError, CancelledError, RPCError, WorkflowQueryFailedError, ValueError):
+        except Exception:  # noqa: BLE001 - whatever it is, the workflow's own answer stands
             future.cancel()
         finally:
             self._free.release()
