@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from tests.cli.shell import Shell
+from activities.product_version import read_product_version
+from tests.cli.shell import BINARY, Shell
 from workflows.cli import app
 
 
@@ -75,3 +78,22 @@ async def test_process_exits_with_its_status_every_time(shell: Shell) -> None:
         async with shell.start_process("status", "never-released") as process:
             _, stderr = await process.communicate()
         assert (process.returncode, len(stderr.splitlines())) == (2, 1)
+
+
+def test_completion_is_installed_and_names_commands(tmp_path: Path) -> None:
+    subprocess.run(
+        ["bash", "-c", f'"{BINARY}" --install-completion; true'],
+        env={**os.environ, "HOME": str(tmp_path)},
+        check=True,
+        capture_output=True,
+    )
+    assert "complete -o default" in (tmp_path / ".bash_completions/releases.sh").read_text()
+    asked = {"_RELEASES_COMPLETE": "complete_bash", "COMP_WORDS": "releases sta", "COMP_CWORD": "1"}
+    completed = subprocess.run(
+        [BINARY], env={**os.environ, **asked}, check=True, capture_output=True, text=True
+    )
+    assert completed.stdout.split() == ["start", "status"]
+
+
+def test_version_is_printed() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout == f"releases {read_product_version()}\n"
