@@ -12,11 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from activities.bucket_region import WRONG_REGION
-from activities.dynamic_references import (
-    INVALID_REFERENCE,
-    REFERENCE_NOT_SERVED,
-    resolve_references,
-)
+from activities.dynamic_references import find_unresolvable
 from activities.errors import AwsError, Fault, classify_error
 from activities.function_models import UpdateFunctionCodeRequest
 from activities.images import ABSENT_IMAGE_CODES, ECR_URI
@@ -73,19 +69,16 @@ async def look_up_code(aws: Aws, code: UpdateFunctionCodeRequest) -> LookupFindi
 
 async def look_up_references(
     aws: Aws, references: Mapping[str, str], *, function: str, scope: ReferenceScope
-) -> LookupFinding | None:
-    """Look whether all references can be resolved; None where they can.
+) -> list[LookupFinding]:
+    """Look whether all references can be resolved; a finding for each that cannot.
 
     Errors that may pass, and AWS's refusal to show one, are raised. AWS: GetParameters,
     GetSecretValue.
     """
-    try:
-        await resolve_references(aws, references, function=function, scope=scope)
-    except AwsError as error:
-        if error.code not in {INVALID_REFERENCE, REFERENCE_NOT_SERVED}:
-            raise
-        return LookupFinding(subject=REFERENCES, problem=str(error), is_missing=True)
-    return None
+    problems = await find_unresolvable(aws, references, function=function, scope=scope)
+    return [
+        LookupFinding(subject=REFERENCES, problem=problem, is_missing=True) for problem in problems
+    ]
 
 
 async def _look_up_package(aws: Aws, code: UpdateFunctionCodeRequest) -> LookupFinding | None:

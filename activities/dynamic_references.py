@@ -18,6 +18,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-reference
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -144,6 +145,35 @@ async def resolve_references(
         variable: _REFERENCE.sub(lambda match: resolved[_parse_reference(match[1])], value)
         for variable, value in variables.items()
     }
+
+
+async def find_unresolvable(
+    aws: Aws, variables: Mapping[str, str], *, function: str, scope: ReferenceScope
+) -> list[str]:
+    """Return a problem for each reference that cannot be resolved, naming the variable.
+
+    Values are read and dropped. AWS's own errors (no access, a disabled key) are raised.
+    """
+    try:
+        variable_by_reference = check_references(variables, function=function, scope=scope)
+    except AwsError as error:
+        return [error.message]
+    parameters, secrets = dict[str, str](), dict[str, dict[SecretReference, str]]()
+    for reference, variable in variable_by_reference.items():
+        match reference:
+            case ParameterReference(name):
+                parameters[name] = variable
+            case SecretReference(secret_id):
+                secrets.setdefault(secret_id, {})[reference] = variable
+    reads = [_read_parameters(aws, parameters)]
+    reads += [_read_secrets(aws, keys) for keys in secrets.values()]
+    problems: list[str] = []
+    for result in await asyncio.gather(*reads, return_exceptions=True):
+        if isinstance(result, AwsError) and result.code == INVALID_REFERENCE:
+            problems.append(result.message)
+        elif isinstance(result, BaseException):
+            raise result
+    return problems
 
 
 def extract_references(variables: Mapping[str, str]) -> dict[str, str]:

@@ -123,7 +123,7 @@ class LatestComparison(OperationGroup):
             function=request.function_name,
             scope=self._references,
         )
-        return [found for found in (code, references) if found is not None]
+        return [*([code] if code else []), *references]
 
     async def _compare(
         self, request: CompareLatestRequest, user: Mapping[str, Any]

@@ -118,7 +118,7 @@ async def test_reference_that_is_refused_rejects_the_release(
     async with run_limited(harness) as limited:
         end = await release(limited, configuration={"Environment": {"Variables": variables}})
     assert end.kind == "ReleaseRejected"
-    assert "configuration.Environment: resolve: environment variable PASSWORD: " in end.text
+    assert "configuration.Environment: environment variable PASSWORD: " in end.text
     assert re.search(problem, end.text), end.text
     assert "hunter2" not in end.text
     assert harness.aws.of("get_parameters") == []

@@ -107,10 +107,19 @@ async def test_missing_reference_rejects_and_nothing_is_written(
     assert "hunter2" not in end.text
 
 
-async def test_all_missing_parameters_are_named_at_once(harness: Harness) -> None:
-    environment = with_environment(ONE="{{resolve:ssm:/one}}", TWO="{{resolve:ssm:/two}}")
-    [refusal] = (await plan(harness, **environment)).refusals
-    assert "environment variables ONE, TWO" in refusal
+async def test_all_missing_references_are_named_at_once(harness: Harness) -> None:
+    environment = with_environment(
+        ONE="{{resolve:ssm:/one}}",
+        TWO="{{resolve:ssm:/two}}",
+        THREE="{{resolve:secretsmanager:three}}",
+        FOUR="{{resolve:secretsmanager:four:SecretString:key}}",
+    )
+    refusals = (await plan(harness, **environment)).refusals
+    assert [refusal.split(": ")[1] for refusal in refusals] == [
+        "environment variables ONE, TWO",
+        "environment variable THREE",
+        "environment variable FOUR",
+    ]
 
 
 async def test_reference_that_may_not_be_read_rejects_the_release(harness: Harness) -> None:
