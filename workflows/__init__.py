@@ -21,7 +21,8 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.readiness`: waits until a function may be written, and a version can serve
 - :mod:`~workflows.candidate`: makes the version to release
 - :mod:`~workflows.concurrency_change`: what a release changes about concurrency
-- :mod:`~workflows.strategy_runner`, :mod:`~workflows.ramp_runner`: take the steps of a strategy
+- :mod:`~workflows.strategy_runner`, :mod:`~workflows.ramp_runner`,
+  :mod:`~workflows.probe_runner`: take the steps of a strategy
 - :mod:`~workflows.traffic`: the only writer of the alias, and the journal of what was changed
 - :mod:`~workflows.guards`: hooks, alarms and metrics, which may stop a release;
   :mod:`~workflows.hook_guard` is about the hooks, :mod:`~workflows.alarm_guard` about the alarms

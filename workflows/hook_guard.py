@@ -9,7 +9,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.controls import Controls, ReleaseStopped
-from workflows.invocations import HookAnswerLost, invoke_hook
+from workflows.invocations import AnswerLost, invoke_hook
 from workflows.preflight import PreflightResult
 from workflows.progress import Progress
 from workflows.request import ReleaseRequest, RollbackRequest
@@ -52,7 +52,7 @@ class HookGuard:
         self._progress.report(note=f"Asking {hook} ({name})")
         try:
             answer = await invoke_hook(hook, self._ask(name, found, candidate), name=name)
-        except HookAnswerLost as lost:
+        except AnswerLost as lost:
             await self._decide(f"hook {hook} ({name})", lost, candidate)
             return
         if not answer.accept:
@@ -73,7 +73,7 @@ class HookGuard:
             "candidate_arn": f"{found.function}:{candidate}",
         }
 
-    async def _decide(self, hook: str, lost: HookAnswerLost, candidate: str) -> None:
+    async def _decide(self, hook: str, lost: AnswerLost, candidate: str) -> None:
         """Do what was requested for a lost answer: hold the release, or roll it back."""
         is_held = self._request.hooks.on_lost == "hold"
         if not is_held or not workflow.patched("lost-answer-holds"):

@@ -37,8 +37,8 @@ the network. A function that wakes up takes some minutes, too."""
 _Answer = TypeVar("_Answer")
 
 
-class HookAnswerLost(Exception):
-    """A hook may have run, and its answer did not arrive; the text is why."""
+class AnswerLost(Exception):
+    """A function may have run, and its answer did not arrive; the text is why."""
 
 
 async def invoke_hook(hook: str, question: dict[str, object], *, name: str) -> HookAnswer:
@@ -46,7 +46,7 @@ async def invoke_hook(hook: str, question: dict[str, object], *, name: str) -> H
 
     Everything but a clear yes is a no: a crash, no answer, an answer of another form. ``name`` is
     ``before_traffic`` or ``after_traffic``. Sent once, unless it is certain that it did not run.
-    Raises :class:`HookAnswerLost` where it may have run, and its answer did not arrive.
+    Raises :class:`AnswerLost` where it may have run, and its answer did not arrive.
     """
     function, _, qualifier = hook.partition(":") if hook.count(":") == 1 else (hook, "", "")
     request = InvokeRequest(
@@ -60,7 +60,7 @@ async def invoke_hook(hook: str, question: dict[str, object], *, name: str) -> H
         )
     except ActivityError as error:
         if _is_lost(error):
-            raise HookAnswerLost(root_cause(error)) from error
+            raise AnswerLost(root_cause(error)) from error
         return HookAnswer(accept=False, reason=f"it could not be invoked: {root_cause(error)}")
     return parse_hook_answer(response.payload, function_error=response.function_error)
 
@@ -70,8 +70,9 @@ async def send_probe(
 ) -> str | None:
     """Send one probe to a version; return what is wrong with its answer, None if nothing is.
 
-    No answer is a failure. ``label`` says which probe it is, in the timeline. Sent once, unless AWS
-    says that the function did not run.
+    ``label`` says which probe it is, in the timeline. Sent once, unless it is certain that the
+    function did not run: that it cannot be invoked is a failure. Raises :class:`AnswerLost` where
+    it may have run, and its answer did not arrive.
     """
     request = ProbeFunctionRequest(
         function_name=function,
@@ -96,6 +97,8 @@ async def send_probe(
     except ActivityError as error:
         if is_cancelled_exception(error):
             raise
+        if _is_lost(error):
+            raise AnswerLost(root_cause(error)) from error
         return f"it could not be invoked: {root_cause(error)}"
     return response.failure
 

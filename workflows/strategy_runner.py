@@ -1,8 +1,9 @@
 """Takes the steps of a strategy, one after the other, and watches the candidate after the last.
 
-Weights, bakes and approvals; probes of the candidate itself; analyses of what CloudWatch measures;
-the ramp is in :mod:`workflows.ramp_runner`. Whatever speaks against the candidate raises
-:class:`~workflows.guards.ReleaseStopped`, and the release is rolled back.
+Weights, bakes and approvals; analyses of what CloudWatch measures. The ramp is in
+:mod:`workflows.ramp_runner`, probes of the candidate itself in :mod:`workflows.probe_runner`.
+Whatever speaks against the candidate raises :class:`~workflows.guards.ReleaseStopped`, and the
+release is rolled back.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from workflows.domain.routing import Routing
 from workflows.domain.status import Phase, SkippedSteps
 from workflows.domain.strategy import Analysis, Approval, Bake, OnNoData, SetWeight, Step
 from workflows.guards import Guards
-from workflows.invocations import send_probe
 from workflows.live_analysis import LiveAnalysis
 from workflows.past_rollouts import STEP_MEMO
+from workflows.probe_runner import ProbeRunner
 from workflows.progress import Progress
 from workflows.ramp_runner import RampRunner
 from workflows.request import ReleaseRequest, RollbackRequest
@@ -195,6 +196,16 @@ class StrategyRunner:
         await stable_watch.end()
         self._controls.is_watch = False
 
+    async def _probe(self, step: Probe, candidate: str) -> None:
+        self._announce(f"Probing version {candidate} {step.summary}")
+        runner = ProbeRunner(
+            self._request,
+            traffic=self._traffic,
+            controls=self._controls,
+            progress=self._progress,
+        )
+        await runner.run(step, self.state, candidate, wait_for_approval=self._wait_for_approval)
+
     # --- bake and analysis -----------------------------------------------------------------------
 
     async def _bake(self, step: Bake, candidate: str) -> None:
@@ -274,35 +285,3 @@ class StrategyRunner:
                     f"A person has to decide: {reason}. "
                     "Approve to go on, abort to put the alias back"
                 )
-
-    # --- probes ----------------------------------------------------------------------------------
-
-    async def _probe(self, step: Probe, candidate: str) -> None:
-        """Send probes one after the other; stop the release with the first failure too many."""
-        state, version = self.state, f"version {candidate}"
-        allowed = f"{step.max_failures} may"
-        self._announce(f"Probing {version} {step.summary}")
-        for request in step.planned_requests[state.sent :]:
-            count = f"{state.sent} of {step.request_count}"
-            if state.sent and await self._timer.wait(
-                step.every, summary=f"Until the next probe of {version}: {count} sent"
-            ):
-                break
-            state.sent += 1
-            label = f"{state.sent} of {step.request_count}" + (
-                f", {request.name}" if request.name else ""
-            )
-            function = self._traffic.journal.function
-            failure = await send_probe(
-                function, candidate, request, max_latency=step.max_latency, label=label
-            )
-            if failure is None:
-                continue
-            state.failed += 1
-            problem = f"{version} failed a probe ({label}): {failure}"
-            if state.failed > step.max_failures:
-                more = f"; {state.failed} failed, {allowed}" if step.max_failures else ""
-                raise ReleaseStopped(problem + more)
-            self._progress.report(note=f"V{problem[1:]}; {state.failed} failed, {allowed}")
-        sent = f"{state.sent} of {step.request_count} sent"
-        self._progress.report(note=f"Probed {version}: {sent}, {state.failed} failed")

@@ -722,6 +722,20 @@ async def lost_hook(harness: Harness) -> Handle:
     return handle
 
 
+async def lost_probe(harness: Harness) -> Handle:
+    """The answer to a probe is lost, and a person goes on; then another one's is."""
+    harness.aws.handlers[harness.function] = lambda _: {"status": "ok"}
+    harness.aws.fail("invoke", "ReadTimeoutError", times=2)
+    probe = {"kind": "probe", "requests": [{}], "count": 3}
+    strategy = {"strategy": {"steps": [probe]}}
+    handle = await harness.begin_until("awaiting_approval", **strategy)
+    await harness.send("approve", note="it ran")
+    await harness.wait_until(lambda: len(harness.aws.of("invoke")) == 2)
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("approve", note="so did this")
+    return handle
+
+
 async def sleeping_hook(harness: Harness) -> Handle:
     """A hook takes a minute to wake up."""
     harness.aws.hook("smoke", accept)
@@ -851,6 +865,7 @@ SCENARIOS: Final[dict[str, Callable[[Harness], Awaitable[Handle]]]] = {
         probe_refusal,
         hook_denied,
         lost_hook,
+        lost_probe,
         sleeping_hook,
         first,
         nothing,

@@ -197,6 +197,24 @@ async def test_lost_answer_of_a_hook_is_decided_in_a_later_run(harness: Harness,
     assert harness.aws.routing(harness.function) == ("3", {})
 
 
+async def test_lost_answer_to_a_probe_is_decided_in_a_later_run(harness: Harness) -> None:
+    harness.aws.handlers[harness.function] = lambda _: {"status": "ok"}
+    harness.aws.alarms["errors"] = "OK"
+    harness.aws.lose("invoke")
+    probe = {"kind": "probe", "requests": [{}], "count": 2}
+    handle = await harness.begin_until(
+        "awaiting_approval",
+        strategy={"steps": [probe]},
+        guards={"alarms": ["errors"]},
+    )
+    await wait_for_run(harness, 3)
+    assert "version 3 to a probe (1 of 2) was lost" in (await harness.status()).notes[-1]
+    assert len(harness.aws.of("invoke")) == 1
+    await harness.send("approve", note="it ran")
+    assert (await harness.finish(handle)).kind == "Completed"
+    assert len(harness.aws.of("invoke")) == 2
+
+
 async def test_release_held_for_a_hook_is_guarded_in_a_later_run(harness: Harness) -> None:
     harness.aws.hook("smoke", lambda _: {"accept": True})
     harness.aws.alarms["errors"] = "OK"

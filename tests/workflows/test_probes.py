@@ -222,18 +222,50 @@ async def test_probe_that_was_refused_to_this_worker_is_sent_again(harness: Harn
     assert end.kind == "Completed", end
 
 
-@pytest.mark.parametrize("code", ["ReadTimeoutError", "ServiceException", "ValidationException"])
-async def test_probe_whose_response_is_lost_is_a_failure_and_is_not_retried(
+LOST = ["ReadTimeoutError", "ServiceException"]
+
+
+@pytest.mark.parametrize("code", [*LOST, "ValidationException"])
+async def test_probe_without_a_response_is_a_failure_where_that_is_wanted(
     harness: Harness, code: str
 ) -> None:
     set_answers(harness, {"status": "ok"})
     harness.aws.fail("invoke", code)
+    hooks = {} if code == "ValidationException" else {"hooks": {"on_lost": "roll_back"}}
     assert_refused(
-        await harness.release(artifact=harness.package("three"), **probe_strategy()),
+        await harness.release(artifact=harness.package("three"), **probe_strategy(), **hooks),
         harness,
         "it could not be invoked: ",
     )
     assert len(harness.aws.of("invoke")) == 1
+
+
+@pytest.mark.parametrize("code", LOST)
+async def test_probe_whose_answer_is_lost_holds_the_release(harness: Harness, code: str) -> None:
+    set_answers(harness, {"status": "ok"})
+    harness.aws.fail("invoke", code, times=2)
+    handle = await harness.begin(artifact=harness.package("three"), **probe_strategy(count=3))
+    status = await harness.wait_for_phase("awaiting_approval")
+    assert "The answer of version 3 to a probe (1 of 3) was lost: " in status.note
+    assert len(harness.aws.of("invoke")) == 1
+    await harness.send("approve", note="it ran")
+    await harness.wait_until(lambda: len(harness.aws.of("invoke")) == 2)
+    status = await harness.wait_for_phase("awaiting_approval")
+    assert "to a probe (2 of 3) was lost: " in status.note
+    await harness.send("approve", note="so did this")
+    assert (await harness.finish(handle)).kind == "Completed"
+    assert len(harness.aws.of("invoke")) == 3
+
+
+async def test_release_that_is_held_for_a_probe_can_be_aborted(harness: Harness) -> None:
+    set_answers(harness, {"status": "ok"})
+    harness.aws.fail("invoke", "ReadTimeoutError")
+    handle = await harness.begin(artifact=harness.package("three"), **probe_strategy())
+    await harness.wait_for_phase("awaiting_approval")
+    await harness.send("abort", reason="look first")
+    assert (await harness.finish(handle)).kind == "ReleaseRolledBack"
+    assert len(harness.aws.of("invoke")) == 1
+    harness.assert_restored()
 
 
 # --- controls ---
