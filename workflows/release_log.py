@@ -53,11 +53,11 @@ class ReleaseLog:
             _log("shifted", status.target, **facts, note=status.note)
         if status.paused and not before.paused:
             _log("paused", status.target, note=status.note)
-        if status.phase != before.phase and (event := _EVENTS.get(status.phase)):
+        if status.phase != before.phase and (event := EVENTS.get(status.phase)):
             _log(event, status.target, note=status.note)
 
 
-_EVENTS: Final = {
+EVENTS: Final = {
     Phase.AWAITING_APPROVAL: "waiting",
     Phase.ROLLING_BACK: "rolling back",
     Phase.ROLLED_BACK: "rolled back",

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.harness import ALL_AT_ONCE, CANARY, Harness, read_ending
+from workflows import release_log
+from workflows.control_requests import DESCRIPTIONS
 from workflows.eviction import IDLE_WORKFLOWS
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 APPROVED = {
     "strategy": {"steps": [{"kind": "set_weight", "percent": 20}, {"kind": "approval"}]},
@@ -123,6 +130,15 @@ async def test_terminated_rollout_is_logged_as_ended(
         "rolled_back",
         ending.text,
     )
+
+
+def test_events_are_those_of_the_documented_table() -> None:
+    page = (DOCS / "web-ui.md").read_text().partition("## The log of a worker")[2]
+    rows = re.findall(r"^\| (`[^|]+) \|", page, re.MULTILINE)
+    documented = {event for row in rows for event in re.findall(r"`([^`]+)`", row)}
+    source = inspect.getsource(release_log)
+    own = set(re.findall(r'_log\(\s*"([a-z ]+)"', source)) | set(release_log.EVENTS.values())
+    assert documented == own | set(DESCRIPTIONS)
 
 
 async def test_configuration_is_not_logged(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qs
+
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
 from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.harness import CANARY, Handle, Harness, read_ending
+from workflows import search_attributes
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 async def read_timeline(harness: Harness, handle: Handle) -> list[str]:
@@ -96,3 +104,38 @@ async def test_page_of_a_release_without_a_rollout_says_why(harness: Harness) ->
     assert page.startswith("## ⛔ nowhere:live: rejected")
     assert ending.text in page
     assert "/workflows/" not in page
+
+
+def read_view(text: str) -> tuple[str, list[str]]:
+    """The query of the view that the page has an address of, and its columns."""
+    address = re.search(r"http://\S+/workflows\?(\S+)", text)
+    columns = re.search(r"\{default: (\[.*?\])", text, re.DOTALL)
+    assert address is not None
+    assert columns is not None
+    return parse_qs(address[1])["query"][0], json.loads(columns[1])
+
+
+async def test_queries_of_the_documented_views_are_accepted(harness: Harness) -> None:
+    text = (DOCS / "web-ui.md").read_text()
+    view, columns = read_view(text)
+    queries = re.findall(r"^\| [^|]+ \| `(Workflow[^`]+)` \|$", text, re.MULTILINE)
+    assert view in queries
+    for query in queries:
+        assert (await harness.client.count_workflows(query)).count >= 0
+    named = set(re.findall(r"\b(?:Lambda|Release)[A-Z]\w+", " ".join(queries)))
+    assert named <= set(search_attributes.TYPES)
+    assert set(columns) - set(search_attributes.TYPES) == {"Status", "Start"}
+
+
+async def test_documented_view_has_the_releases_and_not_their_parents(harness: Harness) -> None:
+    handle = await harness.begin_until("baking", **CANARY)
+    view, _ = read_view((DOCS / "web-ui.md").read_text())
+    query = f'{view} AND LambdaFunction="{harness.function}"'
+
+    async def is_listed() -> bool:
+        found = [one.id async for one in harness.client.list_workflows(query)]
+        return found == [harness.rollout_id]
+
+    await harness.wait_until(is_listed)
+    await harness.send("abort")
+    await read_ending(handle)
