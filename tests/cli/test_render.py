@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.pages import ANALYSES, NOW, assert_readable, make_status, render_lines
-from workflows.cli.render import describe_outage, render_status
+from workflows.cli.render import describe_outage
+from workflows.cli.status_page import render_status
 from workflows.client.watch import WatchUpdate
 from workflows.domain.status import AnalysisStatus, Phase
 

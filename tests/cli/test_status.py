@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+from tests.cli.pages import NOW, make_status, render_lines
 from tests.cli.shell import Shell, start_waiting_release
 from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.harness import CANARY, Harness
+from workflows.cli.status_page import render_status
+from workflows.domain.status import UNKNOWN_STEP, ReleaseStatus
 
 
 async def test_status_shows_phase_traffic_and_steps(
@@ -109,3 +112,25 @@ async def test_status_says_how_many_requests_a_judgement_needs(
     assert "nothing measured yet; about 390 more requests of the candidate are needed" in shown
     await harness.send("abort")
     await harness.finish(handle)
+
+
+async def test_list_of_running_releases_has_the_numbers_of_each_status(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await start_waiting_release(shell, harness, package)
+    await shell("pause", harness.function)
+    found = json.loads((await shell("status", "-o", "json")).stdout)
+    [mine] = [run["status"] for run in found if run["id"] == harness.rollout_id]
+    assert (mine["paused"], mine["step"], mine["steps"]) == (True, 1, 2)
+    [row] = [
+        line for line in (await shell("status")).stdout.splitlines() if harness.function in line
+    ]
+    assert row.split("\t")[1:3] == ["paused", "10%"]
+    await shell("abort", harness.function)
+
+
+def test_status_that_is_only_listed_has_no_step() -> None:
+    listed = {**make_status().model_dump(), "step": UNKNOWN_STEP, "steps": UNKNOWN_STEP}
+    assert not {"step", "steps"} & ReleaseStatus.model_validate(listed).model_dump().keys()
+    page = render_lines(render_status(ReleaseStatus.model_validate(listed), None, now=NOW))
+    assert "step" not in "\n".join(page)

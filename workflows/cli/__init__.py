@@ -15,7 +15,8 @@ Reading order:
 - :mod:`~workflows.cli.upload`: uploads a local package
 - :mod:`~workflows.cli.status`: ``status``, ``history``
 - :mod:`~workflows.cli.shown_release`: one release as ``status -o json`` prints it
-- :mod:`~workflows.cli.watch`: ``watch``
+- :mod:`~workflows.cli.watch`: ``watch``; :mod:`~workflows.cli.watch_page` is what it shows on a
+  terminal
 - :mod:`~workflows.cli.controls`: ``approve``, ``pause``, ``resume``, ``promote``, ``abort``,
   ``give-up``, ``resolve``
 - :mod:`~workflows.cli.explain`: ``explain``, ``rejudge``
@@ -23,6 +24,7 @@ Reading order:
 - :mod:`~workflows.cli.doctor`: ``doctor``
 - :mod:`~workflows.cli.notes`: what a person should know, on stderr
 - :mod:`~workflows.cli.render`: statuses, updates and plans as text
+- :mod:`~workflows.cli.status_page`: the status of one release as text
 - :mod:`~workflows.cli.tables`: lists of releases and schedules as tables
 - :mod:`~workflows.cli.explanation_page`: explanations as text
 - :mod:`~workflows.cli.console`: consoles and listings for terminals and pipes

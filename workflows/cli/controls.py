@@ -20,7 +20,7 @@ from workflows.cli.app import (
 )
 from workflows.cli.notes import print_pending
 from workflows.cli.output import JsonOption, print_json
-from workflows.cli.render import render_status
+from workflows.cli.status_page import render_status
 from workflows.control_requests import Choice
 from workflows.domain.status import Phase, ReleaseStatus
 

@@ -6,11 +6,10 @@ Pure functions from values to what rich prints. Users' text is never taken for m
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.text import Text
 
 from workflows.cli.styles import (
@@ -19,9 +18,6 @@ from workflows.cli.styles import (
     DIM,
     ENTRIES,
     OUTCOMES,
-    PHASES,
-    SHORTEST_DURATION,
-    STEPS,
     VERDICTS,
     WARNING,
     format_time,
@@ -33,42 +29,14 @@ from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import Retry, WatchUpdate
 from workflows.domain.assessment import Verdict
 from workflows.domain.formatting import format_duration
-from workflows.domain.markdown import describe_confidence, describe_metrics, draw_bar
-from workflows.domain.next_command import list_next_commands
-from workflows.domain.status import AnalysisStatus, Phase, ReleaseStatus
-from workflows.domain.step_list import ListedStep, StepMark, list_steps
-from workflows.domain.strategy import Steps
+from workflows.domain.markdown import describe_confidence, describe_metrics
+from workflows.domain.status import Phase, ReleaseStatus
 from workflows.plan import ReleasePlan
 from workflows.request import ReleaseRequest
 
 _ALL: Final = 100
-_INDENT: Final = " " * 9
+INDENT: Final = " " * 9
 """As wide as the time of a timeline entry."""
-
-
-def render_status(status: ReleaseStatus, strategy: Steps | None, *, now: datetime) -> Group:
-    """Render one release: phase, note, traffic, steps, time left of the current wait."""
-    hotfix = ("hotfix  ", "bold yellow") if status.hotfix else ""
-    phase = (format_phase(status), PHASES.get(status.listed_phase, BUSY))
-    head = Text.assemble((str(status.target), "bold"), "  ", hotfix, phase)
-    lines: list[RenderableType] = [head, Text(f"  {status.note}")]
-    if status.account:
-        lines.append(Text(f"  account {status.account}, {status.region}", style=DIM))
-    if status.candidate:
-        percent = status.routing.percent
-        traffic = f"  {draw_bar(percent)} {percent}% to version {status.candidate_name}"
-        if status.stable and percent < _ALL:
-            traffic += f", {_ALL - percent}% to version {status.stable}"
-        lines.append(Text(traffic))
-    if status.analysis:
-        lines += _render_analysis(status.analysis, status)
-    if strategy and strategy.steps and status.steps == len(strategy.steps):
-        lines += _render_steps(status, strategy, now)
-    elif status.steps:
-        lines.append(Text(f"  step {status.step} of {status.steps} done"))
-    lines += render_next_commands(status)
-    lines += render_notes(status.notes)
-    return Group(*lines)
 
 
 def render_origin(run: Run) -> Text:
@@ -77,12 +45,6 @@ def render_origin(run: Run) -> Text:
     reason = f": {shorten_text(run.reason)}" if run.reason else ""
     origin = f"  started{by} at {format_time(run.started_at)}{reason}  {run.release or run.id}"
     return Text(origin, style=DIM)
-
-
-def render_next_commands(status: ReleaseStatus, indent: str = "  ") -> Iterator[Text]:
-    """Render what to type where a release waits for a person, one line each."""
-    for one in list_next_commands(status):
-        yield Text.assemble(f"{indent}{one.purpose}: ", (one.command, "bold"))
 
 
 def render_measurements(status: ReleaseStatus) -> Text | None:
@@ -100,7 +62,7 @@ def render_measurements(status: ReleaseStatus) -> Text | None:
         )
     )
     return Text.assemble(
-        f"{_INDENT}{versions}; ",
+        f"{INDENT}{versions}; ",
         (analysis.verdict, VERDICTS.get(analysis.verdict, BUSY)),
         describe_confidence(analysis),
     )
@@ -121,23 +83,12 @@ def render_entry(entry: TimelineEntry) -> Text:
 def render_retry(retry: Retry) -> Text:
     """Render what is retried, and why."""
     if retry.is_waiting:
-        return Text.assemble(_INDENT, ("…", BUSY), (f" {retry.summary} ({retry.attempt})", DIM))
+        return Text.assemble(INDENT, ("…", BUSY), (f" {retry.summary} ({retry.attempt})", DIM))
     return Text.assemble(
-        _INDENT,
+        INDENT,
         ("↻", WARNING),
         f" {retry.summary}: attempt {retry.attempt}, after: {retry.failure}",
     )
-
-
-def render_update(update: WatchUpdate, *, now: datetime) -> Group:
-    """Render the current state below the timeline, while a release is watched."""
-    lines: list[RenderableType] = [Text()]
-    if update.status:
-        lines.append(render_status(update.status, update.strategy, now=now))
-    lines += map(render_retry, update.retries)
-    if outage := describe_outage(update):
-        lines.append(Text(f"  {outage}", style=WARNING))
-    return Group(*lines)
 
 
 def describe_outage(update: WatchUpdate) -> str:
@@ -184,7 +135,8 @@ def render_outlook(outlook: ScheduleOutlook) -> Iterator[Text]:
     zone = ZoneInfo(outlook.time_zone)
     times = [f"{at.astimezone(zone):%a %Y-%m-%d %H:%M %Z}" for at in outlook.next_at]
     if times:
-        yield Text(f"  first: {times[0]} ({zone.key})")
+        name = "" if times[0].endswith(zone.key) else f" ({zone.key})"
+        yield Text(f"  first: {times[0]}{name}")
     if times[1:]:
         yield Text(f"  then: {', '.join(times[1:])}", style=DIM)
     yield from render_notes(outlook.warnings)
@@ -194,33 +146,3 @@ def render_notes(notes: tuple[str, ...]) -> Iterator[Text]:
     """Render what a person should know, one line each."""
     for note in notes:
         yield Text.assemble("  ", ("!", WARNING), f" {note}")
-
-
-def _render_analysis(analysis: AnalysisStatus, status: ReleaseStatus) -> Iterator[Text]:
-    verdict = (analysis.verdict, VERDICTS.get(analysis.verdict, BUSY))
-    yield Text.assemble("  ", verdict, describe_confidence(analysis))
-    yield Text(f"    version {status.candidate}: {describe_metrics(analysis.candidate)}")
-    yield Text(f"    version {status.stable}: {describe_metrics(analysis.stable)}")
-    yield Text(f"    {shorten_text(analysis.reason)}", style=DIM)
-
-
-def _render_steps(status: ReleaseStatus, strategy: Steps, now: datetime) -> Iterator[Text]:
-    for step in list_steps(status, strategy):
-        yield _render_step(step, status, now)
-
-
-def _render_step(step: ListedStep, status: ReleaseStatus, now: datetime) -> Text:
-    symbol, style = STEPS[step.mark]
-    is_current = step.mark is StepMark.CURRENT
-    text = (f" {step.text}", "bold" if is_current else DIM if step.mark is StepMark.LATER else "")
-    left = (_format_time_left(status, now), DIM) if is_current else ""
-    return Text.assemble("  ", (symbol, style), text, left)
-
-
-def _format_time_left(status: ReleaseStatus, now: datetime) -> str:
-    if status.paused:
-        return "  paused"
-    if status.ends_at is None:
-        return ""
-    left = status.ends_at - now
-    return f"  {format_duration(left)} left" if left >= SHORTEST_DURATION else "  any moment now"

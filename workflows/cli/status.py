@@ -17,8 +17,9 @@ from workflows.cli.app import (
 )
 from workflows.cli.notes import print_pending
 from workflows.cli.output import JsonOption, print_json
-from workflows.cli.render import render_ending, render_origin, render_status
+from workflows.cli.render import render_ending, render_origin
 from workflows.cli.shown_release import ShownRelease
+from workflows.cli.status_page import render_status
 from workflows.cli.tables import make_history_table, make_running_table
 from workflows.client import ReleaseClient
 from workflows.client.errors import NoSuchRelease, NoWorker

@@ -21,14 +21,16 @@ from workflows.cli.app import (
 )
 from workflows.cli.output import JsonOption, print_json
 from workflows.cli.render import (
+    INDENT,
     describe_outage,
     format_phase,
     render_ending,
     render_entry,
     render_measurements,
     render_retry,
-    render_update,
 )
+from workflows.cli.status_page import render_next_commands
+from workflows.cli.watch_page import render_update
 from workflows.client import ReleaseClient
 from workflows.client.timeline import TimelineEntry
 from workflows.client.watch import WatchUpdate
@@ -96,7 +98,7 @@ class OutagePrinter:
         """Print an outage that begins or ends."""
         if (outage := describe_outage(update)) != self._outage:
             self._outage = outage
-            text = f"         {outage or 'it answers again'}"
+            text = f"{INDENT}{outage or 'it answers again'}"
             self._console.print(Text(text), soft_wrap=True)
 
 
@@ -120,7 +122,9 @@ class LinePrinter:
             and (update.status.note != self._note)
         ):
             self._note = update.status.note
-            self._print(Text(f"         {format_phase(update.status)}: {self._note}"))
+            self._print(Text(f"{INDENT}{format_phase(update.status)}: {self._note}"))
+            for line in render_next_commands(update.status, INDENT):
+                self._print(line)
         measurements = render_measurements(update.status) if update.status else None
         if measurements is not None and measurements.plain != self._measurements:
             self._measurements = measurements.plain
@@ -144,6 +148,7 @@ class LiveDisplay:
 
     def __init__(self, console: Console) -> None:
         self._update = WatchUpdate()
+        self._console = console
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=2, transient=True
         )
@@ -159,10 +164,11 @@ class LiveDisplay:
         """Print what is new, and redraw the current state."""
         self._update = update
         for entry in select_entries(update.entries):
-            self._live.console.print(render_entry(entry))
+            self._console.print(render_entry(entry))
 
     def _render(self) -> Group:
-        return render_update(self._update, now=datetime.now(UTC))
+        width, height = self._console.size
+        return render_update(self._update, now=datetime.now(UTC), width=width, height=height)
 
 
 def select_entries(entries: Sequence[TimelineEntry]) -> Iterator[TimelineEntry]:

@@ -20,6 +20,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.control`: sends a control, such as an abort, to a running release
 - :mod:`~workflows.client.update`: sends an update, again where Temporal dropped it
 - :mod:`~workflows.client.watch`: watches a release until its end
+- :mod:`~workflows.client.live_status`: the statuses of several running releases
 - :mod:`~workflows.client.timeline`: one line of text for each event of a history
 - :mod:`~workflows.client.watch_log`: the same for a watch, with a mark at what spoke against it
 - :mod:`~workflows.client.facts`: the kinds of facts that a history holds

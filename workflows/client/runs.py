@@ -62,9 +62,9 @@ class Run(BaseModel):
     id of the ``Release`` or ``Rollback`` that started it.
 
     ``status`` is built from search attributes, which change with the phase and have no step. The
-    list of the running releases has what they answer themselves, where they do in time. ``words`` (the request in one
-    line), ``reason``, ``ending`` and ``strategy`` are filled in for single releases and for
-    histories only.
+    list of the running releases has what they answer themselves, where they do in time. ``words``
+    (the request in one line), ``reason``, ``ending`` and ``strategy`` are filled in for single
+    releases and for histories only.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -33,6 +33,8 @@ class Phase(StrEnum):
 PAUSED: Final = "paused"
 """What lists show as the phase of a release while it is paused."""
 
+UNKNOWN_STEP: Final = -1
+
 _NEVER_PAUSED: Final = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
 
 
@@ -122,7 +124,7 @@ class ReleaseStatus(BaseModel):
 
     - ``target``: of the function ``(unknown)`` where it was rejected for naming none.
     - ``account`` and ``region``: where the function is, once that is known.
-    - ``step``: how many of the ``steps`` are done.
+    - ``step``: how many of the ``steps`` are done; -1 where neither is known, and not in JSON then.
     - ``ends_at``: when the current wait ends; None where it has no end.
     - ``revision``: what the candidate was built from, only where that was said.
     - ``analysis``: only where metrics are assessed.
@@ -146,8 +148,8 @@ class ReleaseStatus(BaseModel):
     candidate: str | None = None
     revision: str | None = Field(default=None, exclude_if=lambda value: value is None)
     routing: TrafficSplit = TrafficSplit()
-    step: int = 0
-    steps: int = 0
+    step: int = Field(default=0, exclude_if=lambda value: value < 0)
+    steps: int = Field(default=0, exclude_if=lambda value: value < 0)
     paused: bool = False
     ends_at: datetime | None = None
     analysis: AnalysisStatus | None = Field(default=None, exclude_if=lambda value: value is None)
