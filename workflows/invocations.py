@@ -24,6 +24,9 @@ from workflows.domain.probe import ProbeRequest
 DID_NOT_RUN: Final = {Fault.THROTTLED, Fault.NOT_READY, Fault.CONFLICT}
 """Faults with which AWS says that the function was not invoked, so that it may be sent again."""
 
+RETRY_MARK: Final = ": retry"
+"""How the summary of a timer ends after which an invocation is sent again."""
+
 _RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 10, 20))
 
 _FIRST_LONGEST_DENIAL: Final = timedelta(seconds=30)
@@ -124,7 +127,7 @@ async def _retry_until_run(invoke: Callable[[], Awaitable[_Answer]], *, who: str
                 problem = "could not be invoked"
             else:
                 raise
-        await workflow.sleep(delay or _RETRY_DELAYS[-1], summary=f"{who} {problem}: retry")
+        await workflow.sleep(delay or _RETRY_DELAYS[-1], summary=f"{who} {problem}{RETRY_MARK}")
 
 
 def _is_lost(error: ActivityError) -> bool:

@@ -48,6 +48,7 @@ STOPPED_BY = {
     "alarm": StopCause.ALARM,
     "alarm_blink": StopCause.ALARM,
     "cancel": StopCause.PERSON,
+    "cancel_with_status": StopCause.PERSON,
     "edited_description": StopCause.HOOK,
     "foreign": StopCause.OTHER,
     "foreign_code": StopCause.OTHER,
@@ -55,6 +56,7 @@ STOPPED_BY = {
     "foreign_setting": StopCause.OTHER,
     "foreign_reserved": StopCause.PERSON,
     "given_up": StopCause.PERSON,
+    "handed_controls": StopCause.PERSON,
     "hook_refusal": StopCause.HOOK,
     "judged": StopCause.METRICS,
     "kept": StopCause.OTHER,
@@ -313,7 +315,8 @@ async def test_recorded_release_is_explained(harness: Harness, path: Path) -> No
     assert explanation.ending is not None
     name = path.name.split(".")[0]
     assert explanation.stopped_by == STOPPED_BY.get(name)
-    # One that waits before it is rejected has its timer to show.
-    is_short = explanation.ending.outcome == "rejected" and name != "metrics_denied"
+    # One that waits before it is rejected has its timer to show, another one what does not exist.
+    has_lines = name in {"metrics_denied", "rejection"}
+    is_short = explanation.ending.outcome == "rejected" and not has_lines
     assert (explanation.lines == ()) is is_short
     assert [line for line in explanation.lines if "cannot read" in line.text] == []

@@ -25,7 +25,8 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.watch_log`: the same for a watch, with a mark at what spoke against it
 - :mod:`~workflows.client.facts`: the kinds of facts that a history holds
 - :mod:`~workflows.client.history`: reads the facts from a history;
-  :mod:`~workflows.client.activity_facts`: those that its activities left
+  :mod:`~workflows.client.activity_facts`: those that its activities left;
+  :mod:`~workflows.client.failed_invocation`: what came of a hook or a probe that failed
 - :mod:`~workflows.client.stop_cause`: what stopped a release
 - :mod:`~workflows.client.step_tracker`: which step a release is in, and which rules apply
 - :mod:`~workflows.client.recorded_analysis`: assesses recorded metrics by rules

@@ -29,10 +29,10 @@ from workflows.client.facts import (
     ProbeAnswered,
     ResourceWritten,
 )
+from workflows.client.failed_invocation import FailedInvocation
 from workflows.client.timeline import METRIC_ACTIVITIES, TimelineEntry
-from workflows.domain.hook_answer import HookAnswer, parse_hook_answer
+from workflows.domain.hook_answer import parse_hook_answer
 from workflows.domain.routing import Routing
-from workflows.invocations import DID_NOT_RUN
 
 _T = TypeVar("_T")
 
@@ -44,7 +44,6 @@ _READ_PREFIXES: Final = ("compare_", "find_", "get_", "list_", "read_", "resolve
 """Activities that only read or wait: their success is no fact, their failure is."""
 
 _UNREADABLE: Final = "recorded in a form that this version cannot read"
-_NOT_INVOKED: Final = "it could not be invoked"
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,19 @@ class ActivityFactReader:
         """``converter`` is the one that the history was written with."""
         self._converter = converter
         self._scheduled: dict[int, _ScheduledActivity] = {}
+        self._failed: FailedInvocation | None = None
+        """A hook or a probe that failed, as long as it is not known what came of it."""
 
     def begin_run(self) -> None:
         """Begin with the first event of a run: its events are numbered from 1."""
         self._scheduled.clear()
+
+    def settle(self, event: HistoryEvent, entry: TimelineEntry | None) -> Fact | None:
+        """The fact that a failed hook or probe turns out to be by the next events."""
+        if self._failed is None or (fact := self._failed.settle(event, entry)) is None:
+            return None
+        self._failed = None
+        return fact
 
     async def read_fact(self, event: HistoryEvent, entry: TimelineEntry | None) -> Fact | None:
         """The fact that the end of an activity is; None at its beginning."""
@@ -165,7 +173,7 @@ class ActivityFactReader:
     async def _read_failure(
         self, activity: _ScheduledActivity, fault: str, entry: TimelineEntry
     ) -> Fact | None:
-        """The fact that an activity's failure is.
+        """The fact that an activity's failure is; that of a hook or a probe is known later.
 
         A release treats metrics that cannot be read as missing metrics, and so does this.
         """
@@ -175,11 +183,9 @@ class ActivityFactReader:
             status = fault if fault in set(Fault) else Fault.UNKNOWN
             response = MetricsResponse(at=entry.at, status=status, digest="")
             return MetricsRead(entry.at, entry.text, request, response)
-        if activity.type == "invoke" and fault not in DID_NOT_RUN:
-            answer = HookAnswer(accept=False, reason=_NOT_INVOKED)
-            return HookAnswered(entry.at, entry.text, answer)
-        if activity.type == "probe_function" and fault not in DID_NOT_RUN:
-            return ProbeAnswered(entry.at, entry.text, _NOT_INVOKED)
+        if activity.type in _INVOCATIONS:
+            self._failed = FailedInvocation(activity.type, fault, entry)
+            return None
         return None if entry.kind == "absent" else ActivityFailed(entry.at, entry.text)
 
     async def _read_metrics_request(self, activity: _ScheduledActivity) -> MetricsRequest | None:

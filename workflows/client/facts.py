@@ -88,6 +88,11 @@ class ProbeAnswered(Fact):
 
 
 @dataclass(frozen=True)
+class AnswerLost(Fact):
+    """A hook or a probe that may have run, without an answer: a person decides."""
+
+
+@dataclass(frozen=True)
 class ControlReceived(Fact):
     """A control or a cancellation; ``is_stop`` where it was to stop the release."""
 

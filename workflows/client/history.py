@@ -61,6 +61,8 @@ class HistoryReader:
         """Yield the facts in the order of the history."""
         async for event in events:
             entry = await self._timeline.read_entry(self._workflow_id, event)
+            if (settled := self._activities.settle(event, entry)) is not None:
+                yield settled
             async for fact in self._read_event(event, entry):
                 yield fact
 
