@@ -6,10 +6,7 @@ request that makes no sense is refused by its validator, before it is recorded, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from temporalio import workflow
-from temporalio.common import RawValue
 
 from workflows.control_requests import (
     APPROVED_BY_UNKNOWN,
@@ -22,7 +19,6 @@ from workflows.control_requests import (
     ResolveRequest,
     ResumeRequest,
     describe_request,
-    refuse_unknown,
 )
 from workflows.controls import Controls
 from workflows.domain.status import ReleaseStatus
@@ -140,11 +136,3 @@ class ControlHandlers:
     @end_watch.validator
     def _check_end_watch(self, request: EndWatchRequest) -> None:
         self._controls.check_end_watch(self.status(), request.version)
-
-    @workflow.update(dynamic=True)
-    def _refuse_unknown(self, name: str, args: Sequence[RawValue]) -> ReleaseStatus:
-        raise refuse_unknown()
-
-    @_refuse_unknown.validator
-    def _check_unknown(self, name: str, args: Sequence[RawValue]) -> None:
-        raise refuse_unknown()

@@ -7,10 +7,9 @@ query is answered by the rollout itself (:mod:`workflows.temporal.rollout_querie
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 
 from temporalio import workflow
-from temporalio.common import RawValue
 from temporalio.exceptions import FailureError
 
 from workflows.call import shield_from_cancel
@@ -26,7 +25,6 @@ from workflows.control_requests import (
     ResolveRequest,
     ResumeRequest,
     describe_request,
-    refuse_unknown,
 )
 from workflows.domain.status import ReleaseStatus
 from workflows.handed_control import hand_on
@@ -135,14 +133,6 @@ class ReleaseHandlers:
     @end_watch.validator
     def _check_end_watch(self, request: EndWatchRequest) -> None:
         self._state.check_control("end_watch")
-
-    @workflow.update(dynamic=True)
-    def _refuse_unknown(self, name: str, args: Sequence[RawValue]) -> ReleaseStatus:
-        raise refuse_unknown()
-
-    @_refuse_unknown.validator
-    def _check_unknown(self, name: str, args: Sequence[RawValue]) -> None:
-        raise refuse_unknown()
 
     async def _hand_on(self, name: str, request: ControlRequest) -> ReleaseStatus:
         rollout = self._state.rollout

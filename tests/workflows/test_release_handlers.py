@@ -199,13 +199,13 @@ async def test_control_needs_no_input(harness: Harness, door: str, inputs: tuple
     assert end.kind == ("Completed" if last == "approve" else "ReleaseRolledBack")
 
 
-@pytest.mark.parametrize("update", ["paus", "", "status", "__init__"])
+@pytest.mark.parametrize("update", ["paus", "status", "__init__"])
 async def test_unknown_update_is_refused_as_any_other(harness: Harness, update: str) -> None:
     handle = await harness.begin_until("baking", **CANARY)
     for address in (handle, harness.rollout):
         before = await harness.history_length(address)
         with pytest.raises(WorkflowUpdateFailedError, match="update failed") as refusal:
-            await execute_update(address, update or "?", BY_ANA)
+            await execute_update(address, update, BY_ANA)
         cause = refusal.value.cause
         assert isinstance(cause, ApplicationError)
         assert cause.type == "Refused"
