@@ -29,7 +29,7 @@ Reading order:
 - :mod:`~workflows.cli.explanation_page`: explanations as text
 - :mod:`~workflows.cli.console`: consoles and listings for terminals and pipes
 - :mod:`~workflows.cli.styles`: colours and symbols
-- :mod:`~workflows.cli.encoding`: output where the terminal's encoding lacks a character
+- :mod:`~workflows.cli.charset`: output where the terminal's encoding lacks a character
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from typing import NoReturn
 
 from workflows.cli import controls, doctor, explain, plan, rollback, schedule, start, status, watch
 from workflows.cli.app import app, make_command
-from workflows.cli.encoding import refuse_unreadable_arguments, spell_unencodable
+from workflows.cli.charset import refuse_unreadable_arguments, spell_unencodable
 from workflows.temporal.process_exit import run_and_exit
 
 __all__ = ["app", "main"]

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.shell import Shell, start_waiting_release
 from tests.harness import Harness
 from workflows.cli import app
-from workflows.cli.encoding import spell_unencodable
+from workflows.cli.charset import spell_unencodable
 
 
 def print_in_ascii(arguments: tuple[str, ...]) -> str:
