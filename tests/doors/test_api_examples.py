@@ -1,4 +1,7 @@
-"""The programs of docs/api.md, run as they stand there against a local stack: ``make doors``."""
+"""The programs of docs/api.md, run as they stand there against a local stack: ``make doors``.
+
+The demo is run beside that stack, too.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from typing import Any
 import pytest
 
 from deploy.local import sample
+from deploy.local.emulator import ROOT
 from deploy.local.ports import Ports
 from deploy.local.stack import Stack
 from workflows.domain.target import Place
@@ -161,3 +165,28 @@ async def test_typescript_example_works_as_it_is_shown(shell: Shell) -> None:
         "ReleaseRolledBack rolled_back",
     ]
     assert await shell.read_routing(rollout) == ("1", None)
+
+
+async def test_demo_runs_beside_a_stack(shell: Shell) -> None:
+    """It is ended once it is up: ``make demo`` is run to its end elsewhere."""
+    command = [sys.executable, "-m", "deploy.local", "demo"]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        "--directory",
+        str(shell.directory / "demo"),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    output = ""
+    try:
+        while "A good release" not in output:
+            line = await process.stdout.readline()
+            assert line, output
+            output += line.decode()
+    finally:
+        process.terminate()
+        await process.communicate()
+    assert process.returncode == 0
+    assert shell.stack.ui_url not in output

@@ -104,22 +104,6 @@ async def run_second_stack(directory: Path, **variables: str) -> subprocess.Comp
     )
 
 
-async def run_demo_until_it_is_up(directory: Path) -> int:
-    """Run the demo in the directory of a stack that is up, and return its exit status."""
-    command = [*UP[:-1], "demo", "--directory", str(directory / "state" / "demo")]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    try:
-        await read_until(process, "A good release")
-    finally:
-        process.terminate()
-        status = await asyncio.to_thread(process.wait)
-        process.stdout.close()
-    return status
-
-
 async def release_by_http(namespace: str) -> None:
     """Start a release by the HTTP API, and wait for its end."""
     ended = f"{namespace}/workflows/by-http/history?waitNewEvent=true"
@@ -166,7 +150,6 @@ async def test_stack_starts_all_its_processes_and_stops_them(tmp_path: Path) -> 
         assert len(children) == 3
         processes = children + [pid for child in children for pid in list_children(child)]
         second = asyncio.create_task(run_second_stack(tmp_path))
-        demo = asyncio.create_task(run_demo_until_it_is_up(tmp_path))
         async with aiohttp.ClientSession() as session:
             for url in (f"{ui_url}/", f"{http_url}/api/v1/namespaces/default"):
                 async with session.get(url) as page:
@@ -188,7 +171,6 @@ async def test_stack_starts_all_its_processes_and_stops_them(tmp_path: Path) -> 
         refused = await second
         assert refused.returncode == 1
         assert "another local stack runs in" in refused.stderr
-        assert await demo == 0
         process.send_signal(signal.SIGINT)
         assert await asyncio.to_thread(process.wait, 60) == 0
         assert process.stdout is not None
