@@ -282,16 +282,16 @@ class Supervisor:
     def _status(self, phase: Phase, note: str, journal: Journal | None) -> ReleaseStatus:
         stable, candidate = (journal.stable, journal.candidate) if journal else (None, None)
         located = journal.target if journal else self._request.target
-        return ReleaseStatus(
-            phase=phase,
-            note=note,
-            target=self._target,
-            account=located.account,
-            region=located.region,
-            stable=stable,
-            candidate=candidate,
-            revision=self._request.revision,
-            routing=TrafficSplit(stable=stable, percent=0),
+        return self._state.status.model_copy(
+            update={
+                "phase": phase,
+                "note": note,
+                "account": located.account,
+                "region": located.region,
+                "stable": stable,
+                "candidate": candidate,
+                "routing": TrafficSplit(stable=stable, percent=0),
+            }
         )
 
     def _report_end(self, phase: Phase) -> None:
@@ -299,11 +299,14 @@ class Supervisor:
 
 
 async def _wait_for_end(rollout: _RolloutHandle) -> ReleaseStatus:
-    """Wait for the end of a rollout; hand on a cancel to whichever of its runs is the latest."""
+    """Wait for the end of a rollout; hand on a cancel to whichever of its runs is the latest.
+
+    The reason of the cancel is handed on, too: the rollout's status says it.
+    """
     try:
         return await asyncio.shield(rollout)
     except asyncio.CancelledError:
-        rollout.cancel()
+        rollout.cancel(workflow.cancellation_reason())
         if workflow.patched("cancel-reaches-later-runs"):
             run_id = rollout.first_execution_run_id or ""
             await shield_from_cancel(cancel_rollout(rollout.id, run_id))

@@ -79,7 +79,7 @@ async def test_cancel_while_waiting_restores_everything(harness: Harness, phase:
     await harness.wait_for_phase("baking" if phase == "paused" else phase)
     if phase == "paused":
         await harness.send("pause")
-    await handle.cancel()
+    await handle.cancel(reason="enough")
     end = await read_ending(handle)
     assert end.kind == "Canceled"
     for ending in (end, await read_ending(harness.rollout)):
@@ -89,7 +89,7 @@ async def test_cancel_while_waiting_restores_everything(harness: Harness, phase:
             "2",
             "3",
         )
-        assert "all traffic is on version 2" in ending.status.note
+        assert "cancelled: enough; all traffic is on version 2" in ending.status.note
     harness.assert_restored()
 
 
