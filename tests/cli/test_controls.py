@@ -53,3 +53,17 @@ async def test_approve_takes_a_note_for_a_reason(
     await start_waiting_release(shell, harness, package)
     noted = await shell("approve", harness.function, "--note", "fine")
     assert "Approved by ana: fine" in noted.stdout
+
+
+async def test_control_of_a_rejected_release_names_where_to_see_why(
+    shell: Shell, harness: Harness
+) -> None:
+    missing = f"{harness.function}-nosuch"
+    assert (await shell("pause", missing)).exit_code == 2
+    assert (await shell("start", missing, "--latest", "--id", f"ci-{missing}")).exit_code == 1
+    refused = await shell("pause", missing)
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        f"releases: {missing} is not being released now: the last time it was rejected "
+        f"(releases status ci-{missing} says why)\n"
+    )

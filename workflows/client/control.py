@@ -60,7 +60,15 @@ async def send_control(
     found = await find_release(client, target)
     if isinstance(found, PendingRelease):
         return await _control_pending(client, found, name, request)
-    rollout = await find_rollout(client, found)
+    try:
+        rollout = await find_rollout(client, found)
+    except NoSuchRelease:
+        if found.close_time is None:
+            raise
+        raise Refused(
+            f"{target} is not being released now: the last time it was rejected "
+            f"(releases status {found.id} says why)"
+        ) from None
     alias = str(Run.from_execution(rollout).status.target)
     if rollout.close_time:
         outcome = _OUTCOMES.get(Run.from_execution(rollout).status.phase, "was left half-way")
@@ -71,10 +79,13 @@ async def send_control(
     )
     if name == "abort":
         await prioritize_workflow(client, rollout.id, rollout.run_id)
+    over = f"{alias} is not being released any more"
     try:
         async with asyncio.timeout(_UPDATE_TIMEOUT.total_seconds()):
-            with translate_errors(f"{alias} is not being released any more"):
+            with translate_errors(over):
                 return await execute_update(handle, name, request)
+    except NoSuchRelease:  # it has ended since it was found
+        raise Refused(f"{over}: releases status {alias} says how it ended") from None
     except (UpdateUndelivered, TimeoutError, NoWorker) as error:
         if name == "abort" and isinstance(request, ReasonedRequest):
             return await _cancel(handle, rollout, request, error)
@@ -138,7 +149,7 @@ async def _control_pending(
     handle = client.get_workflow_handle(pending.id, run_id=pending.execution.run_id)
     with translate_errors(f"{pending.id} has ended already"):
         if pending.is_taken:
-            await handle.cancel()
+            await handle.cancel(reason=describe_request("abort", request.by, request.reason))
             return pending.status.model_copy(
                 update={"note": f"sent as a cancel: {pending.note}, and nothing is changed yet"}
             )
