@@ -3,7 +3,8 @@
 The modules at this level run in Temporal's sandbox. From what is promised to how it is done:
 
 - :mod:`~workflows.release`, :mod:`~workflows.rollback`: the workflows that users start
-- :mod:`~workflows.supervisor`: what both do: start the rollout, and undo it if it is terminated
+- :mod:`~workflows.supervisor`: what both do: start the rollout, and undo it if it is terminated;
+  :mod:`~workflows.rollout_start` is how it is started
 - :mod:`~workflows.scheduled_start`: a release that a schedule starts, and that finds the alias busy
 - :mod:`~workflows.rollout`: the workflow that does the work; :mod:`~workflows.release_story` is its
   story from top to bottom

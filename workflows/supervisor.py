@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
     CancelledError,
     ChildWorkflowError,
     FailureError,
-    WorkflowAlreadyStartedError,
     is_cancelled_exception,
 )
 
@@ -27,7 +25,6 @@ from workflows import search_attributes
 from workflows.call import shield_from_cancel
 from workflows.continuation import ContinueRun
 from workflows.domain.adaptive import Adaptive
-from workflows.domain.alias_history import RunKind
 from workflows.domain.journal import Journal
 from workflows.domain.rejection import split_reasons
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
@@ -35,26 +32,19 @@ from workflows.domain.strategy import Analysis, Approval, Bake
 from workflows.domain.target import Place
 from workflows.eviction import IDLE_WORKFLOWS
 from workflows.killed_rollout import KilledRollout, UndoImpossible, find_remains
-from workflows.past_rollouts import KIND_MEMO, REVISION_MEMO
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.release_state import ReleaseState
 from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest
 from workflows.reset_runs import follow_rollout
-from workflows.rollout import Rollout
-from workflows.rollout_cancel import cancel_rollout, read_cancelled_status
+from workflows.rollout_cancel import read_cancelled_status
 from workflows.rollout_end import Outcome, RolloutEnd, read_failure
 from workflows.rollout_lock import RolloutLock, find_lock
-from workflows.rollout_request import RolloutRequest
+from workflows.rollout_start import RolloutHandle, start_rollout, wait_for_end
 from workflows.scheduled_start import BUSY, skip_or_raise
-from workflows.trigger_notes import BESIDE_PREFLIGHT, TRIGGERS_MEMO
-from workflows.watch_end import ENDED_WATCH_MEMO, end_watch
+from workflows.watch_end import end_watch
 
 _EVICTED_FROM: Final = timedelta(minutes=1)
 """A bake of at least this makes it worth evicting this workflow from the worker's memory."""
-
-_SUMMARY_LENGTH: Final = 200
-
-_RolloutHandle = workflow.ChildWorkflowHandle[Any, ReleaseStatus]
 
 
 class Supervisor:
@@ -101,14 +91,14 @@ class Supervisor:
         if _is_long(request):
             IDLE_WORKFLOWS.mark_idle(workflow.info().run_id)
         try:
-            status = await _wait_for_end(rollout)
+            status = await wait_for_end(rollout)
         except ChildWorkflowError as error:
             end = read_failure(error.workflow_id, error.run_id, error.cause)
             return await self._end_as(end)
         self._report_end(status.phase)
         return status
 
-    async def _start_after_watch(self, place: Place, lock: RolloutLock) -> _RolloutHandle:
+    async def _start_after_watch(self, place: Place, lock: RolloutLock) -> RolloutHandle:
         """End the watch of the release that has the alias, and start the rollout.
 
         Raises :class:`ReleaseRejected` where that release is not watched, or another one was first.
@@ -154,44 +144,11 @@ class Supervisor:
 
     async def _start(
         self, place: Place, lock: RolloutLock, ended_watch: str | None = None
-    ) -> _RolloutHandle | None:
-        """Start the rollout, which is given the function's ARN: no other account has it.
-
-        None where a rollout of the alias runs already.
-        """
-        request, target = self._request, self._target
-        located = request.model_copy(update={"target": request.target.at(place)})
-        requested_by = search_attributes.truncate(request.requested_by)
-        is_rollback = isinstance(request, RollbackRequest)
-        is_urgent = is_rollback or request.hotfix
-        try:
-            rollout = await workflow.start_child_workflow(
-                Rollout.run,
-                RolloutRequest(located),
-                id=lock.id,
-                parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
-                cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
-                static_summary=request.summary[:_SUMMARY_LENGTH],
-                static_details=_details(request),
-                memo={
-                    KIND_MEMO: RunKind.ROLLBACK if is_rollback else RunKind.RELEASE,
-                    TRIGGERS_MEMO: None if is_urgent else BESIDE_PREFLIGHT,
-                    **({ENDED_WATCH_MEMO: ended_watch} if ended_watch else {}),
-                    **({REVISION_MEMO: request.revision} if request.revision else {}),
-                },
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(search_attributes.FUNCTION, target.name),
-                        SearchAttributePair(search_attributes.ALIAS, target.alias),
-                        SearchAttributePair(search_attributes.REQUESTED_BY, requested_by),
-                        SearchAttributePair(search_attributes.PHASE, Phase.PREPARING),
-                        SearchAttributePair(search_attributes.TRAFFIC_PERCENT, 0),
-                    ]
-                ),
-            )
-        except WorkflowAlreadyStartedError:
-            return None
-        self._state.start(rollout.id, rollout.first_execution_run_id)
+    ) -> RolloutHandle | None:
+        """Start the rollout, and know it. None where a rollout of the alias runs already."""
+        rollout = await start_rollout(self._request, place, lock, ended_watch)
+        if rollout is not None:
+            self._state.start(rollout.id, rollout.first_execution_run_id)
         return rollout
 
     async def _follow(self, rollout_id: str) -> RolloutEnd | None:
@@ -298,21 +255,6 @@ class Supervisor:
         search_attributes.upsert(search_attributes.PHASE.value_set(phase))
 
 
-async def _wait_for_end(rollout: _RolloutHandle) -> ReleaseStatus:
-    """Wait for the end of a rollout; hand on a cancel to whichever of its runs is the latest.
-
-    The reason of the cancel is handed on, too: the rollout's status says it.
-    """
-    try:
-        return await asyncio.shield(rollout)
-    except asyncio.CancelledError:
-        rollout.cancel(workflow.cancellation_reason())
-        if workflow.patched("cancel-reaches-later-runs"):
-            run_id = rollout.first_execution_run_id or ""
-            await shield_from_cancel(cancel_rollout(rollout.id, run_id))
-    return await rollout
-
-
 def _is_long(request: ReleaseRequest | RollbackRequest) -> bool:
     """Whether the rollout will mostly wait for timers or people."""
     waits = (
@@ -321,8 +263,3 @@ def _is_long(request: ReleaseRequest | RollbackRequest) -> bool:
         for step in request.strategy.steps
     )
     return request.guards.after is not None or any(waits)
-
-
-def _details(request: ReleaseRequest | RollbackRequest) -> str:
-    requested_by = f"Requested by {request.requested_by}" if request.requested_by else ""
-    return "\n\n".join(line for line in (request.reason, requested_by) if line)
