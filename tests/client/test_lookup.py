@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.client.releases import HERE, NUMBERS, THERE, create_unserved_rollout
+from tests.harness import Harness
 from workflows.client import ReleaseClient
 from workflows.client.errors import (
     Ambiguous,
@@ -108,3 +109,16 @@ async def test_name_that_was_never_released_is_not_found(
 ) -> None:
     with pytest.raises(NoSuchRelease, match="nothing is known of any release of"):
         await releases.status(named)
+
+
+async def test_name_that_was_probably_meant_is_asked_for(
+    releases: ReleaseClient, harness: Harness
+) -> None:
+    await harness.release(artifact=harness.package("three"), strategy="AllAtOnce")
+    await harness.wait_for_closed_runs(1)
+    meant = rf"; did you mean {harness.function}:live\?"
+    for typed in (harness.function.replace("ck", "kc"), f"{harness.function}:lve"):
+        with pytest.raises(NoSuchRelease, match=f"{typed} in namespace .*{meant}"):
+            await releases.status(typed)
+        with pytest.raises(NoSuchRelease, match=meant):
+            await releases.abort(typed, by="ana")

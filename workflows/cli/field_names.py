@@ -99,7 +99,7 @@ class FieldNames:
             if named[flag]
             for member in members
         }
-        typed = _list_typed(flags) | ({_TARGET} if target else set())
+        typed = _list_typed(flags) | ({_TARGET} if target else set[str]())
         return cls({**_RELEASE_FLAGS, **by_field}, file=flags.file, typed=typed)
 
     def describe(self, problem: InputProblem) -> str:
@@ -166,7 +166,7 @@ def _is_in(field: str, outer: str) -> bool:
 
 def _list_typed(flags: Flags) -> set[str]:
     """List the flags that were typed; with their names those that take one."""
-    given = {
+    given: dict[str, object] = {
         "--reserved": flags.reserved is not None,
         "--provisioned": flags.provisioned is not None,
         "--before-traffic": flags.before_traffic,

@@ -15,6 +15,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.release_start`: starts ``Release`` and ``Rollback``
 - :mod:`~workflows.client.start_outcome`: what came of a start, once preflight is over
 - :mod:`~workflows.client.alias_holder`: the release that holds an alias now
+- :mod:`~workflows.client.known_targets`: which name was probably meant
 - :mod:`~workflows.client.rejected_release`: releases that ended before they had a rollout
 - :mod:`~workflows.client.alias_runs`: the history of an alias, rejected attempts included
 - :mod:`~workflows.client.control`: sends a control, such as an abort, to a running release

@@ -15,6 +15,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionDescription
 
 from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, translate_errors
+from workflows.client.known_targets import ask_for_target
+from workflows.domain.input_words import describe_error
 from workflows.domain.rollout_id import RolloutId, spell_rollout_id
 from workflows.domain.target import Target
 from workflows.run_chain import fetch_events, find_last_run
@@ -37,10 +39,7 @@ def parse_target(text: str) -> Target:
         )
     except ValidationError as error:
         raise BadRequest(
-            [
-                f"target: {problem['msg'].removeprefix('Value error, ')}"
-                for problem in error.errors()
-            ]
+            [f"target: {describe_error(problem)}" for problem in error.errors()]
         ) from None
 
 
@@ -61,10 +60,14 @@ async def find_workflow(client: Client, target: str | Target) -> WorkflowExecuti
         raise Ambiguous(
             f"{target} is released in several places: give its ARN, or one of {', '.join(ids)}"
         )
-    with translate_errors(
-        f"nothing is known of any release of {target} in namespace {client.namespace}"
-    ):
-        return await client.get_workflow_handle(ids[0] if ids else str(target)).describe()
+    not_found = f"nothing is known of any release of {target} in namespace {client.namespace}"
+    try:
+        with translate_errors(not_found):
+            return await client.get_workflow_handle(ids[0] if ids else str(target)).describe()
+    except NoSuchRelease:
+        parsed = _parse_name(target)
+        question = await ask_for_target(client, parsed) if parsed else ""
+        raise NoSuchRelease(f"{not_found}{question}") from None
 
 
 async def find_rollout(
@@ -101,11 +104,17 @@ async def find_run(client: Client, rollout_id: str, run_id: str) -> WorkflowExec
     raise NoSuchRelease(not_found)
 
 
+def _parse_name(target: str | Target) -> Target | None:
+    try:
+        return parse_target(target) if isinstance(target, str) else target
+    except BadRequest:
+        return None
+
+
 async def _find_rollout_ids(client: Client, target: str | Target) -> list[str]:
     """Find the rollouts that a name may mean; none where it is no target."""
-    try:
-        parsed = parse_target(target) if isinstance(target, str) else target
-    except BadRequest:
+    parsed = _parse_name(target)
+    if parsed is None:
         return []
     if parsed.function.startswith(_ARN_PREFIX):
         return [await _find_spelling(client, parsed.rollout_id)]

@@ -100,7 +100,8 @@ class InputSchema:
 
 
 def _is_of_kind(node: _Node, kind: object) -> bool:
-    return node.get("properties", {}).get("kind", {}).get("const") == kind
+    own: object = node.get("properties", {}).get("kind", {}).get("const")
+    return own == kind
 
 
 def _read_member(value: object, part: int | str) -> object:
