@@ -49,7 +49,10 @@ class ReleaseLog:
         if status.candidate != before.candidate:
             _log("candidate ready", status.target, version=status.candidate)
         if status.routing.percent != before.routing.percent:
-            facts = {"version": status.candidate, "percent": status.routing.percent}
+            facts: dict[str, Any] = {
+                "version": status.candidate,
+                "percent": status.routing.percent,
+            }
             _log("shifted", status.target, **facts, note=status.note)
         if status.paused and not before.paused:
             _log("paused", status.target, note=status.note)

@@ -6,8 +6,6 @@ While its rollout runs, the UI shows the rollout's page there instead
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from temporalio import workflow
 
 from workflows.domain.markdown import render_headline
@@ -45,4 +43,5 @@ class ReleasePage:
 def link_rollout(rollout_id: str, run_id: str | None, *, namespace: str) -> str:
     """Return a link to the page of a rollout; without a run, to the latest run under its id."""
     run = f"/{run_id}" if run_id else ""
-    return f"[{rollout_id}](/namespaces/{namespace}/workflows/{quote(rollout_id, safe='')}{run})"
+    path = rollout_id.replace("/", "%2F").replace(":", "%3A")
+    return f"[{rollout_id}](/namespaces/{namespace}/workflows/{path}{run})"

@@ -8,12 +8,11 @@ model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import (
     BeforeValidator,
     Field,
-    JsonValue,
     StrictBool,
     StringConstraints,
     ValidationError,
@@ -31,9 +30,6 @@ from workflows.domain.strategy import Steps, Strategy, parse_preset
 from workflows.domain.target import Target
 from workflows.guard_settings import GuardSettings
 from workflows.metric_mapping import all_rules, custom_metrics, metric_queries
-
-Carried = dict[str, JsonValue]
-"""What a run hands to the next one: a :class:`~workflows.carried_state.CarriedState`, as JSON."""
 
 
 def _read_number(value: object) -> object:
@@ -326,28 +322,6 @@ class RollbackRequest(AliasChange):
         """What is put back, in one line."""
         version = f"version {self.version}" if self.version else "the version before"
         return f"{'Hotfix: ' if self.hotfix else ''}{version} → {self.target}"
-
-
-class ContinuedRelease(ReleaseRequest):
-    """A release whose run before has handed over what it knew."""
-
-    carried: Carried
-
-
-class ContinuedRollback(RollbackRequest):
-    """A rollback whose run before has handed over what it knew."""
-
-    carried: Carried
-
-
-def continue_request(
-    request: ReleaseRequest | RollbackRequest, carried: Carried
-) -> ContinuedRelease | ContinuedRollback:
-    """Return the request for the next run of a release, which goes on with ``carried``."""
-    is_release = isinstance(request, ReleaseRequest)
-    model = ContinuedRelease if is_release else ContinuedRollback
-    given: dict[str, Any] = {name: getattr(request, name) for name in request.model_fields_set}
-    return model.model_construct(None, **{**given, "carried": carried})
 
 
 def find_keys(value: object) -> set[str]:

@@ -126,7 +126,7 @@ class ReleaseStatus(BaseModel):
     - ``account`` and ``region``: where the function is, once that is known.
     - ``step``: how many of the ``steps`` are done; -1 where neither is known, and not in JSON then.
     - ``ends_at``: when the current wait ends; None where it has no end.
-    - ``revision``: what the candidate was built from, only where that was said.
+    - ``revision``: what the candidate was built from, only where the request says it.
     - ``analysis``: only where metrics are assessed.
     - ``hotfix``: only where the release is one.
     - ``skipped``: only where a person promoted before the last step was over.
