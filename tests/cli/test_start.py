@@ -72,7 +72,7 @@ async def test_start_prints_ids_state_and_status_as_json(
     assert (again.exit_code, rejected["state"]) == (1, "ended")
     assert rejected["ending"]["outcome"] == "rejected"
     rollback = ("rollback", harness.function, "--abort-running", "-o", "json")
-    assert json.loads((await shell(*rollback)).stdout)["outcome"] == "rolled_back"
+    assert json.loads((await shell(*rollback)).stdout)["ending"]["outcome"] == "rolled_back"
     bare = await shell("start", harness.function, "--latest", "--no-wait", "-o", "json")
     assert json.loads(bare.stdout)["id"].startswith(f"release:{harness.function}:live:")
     ended = await shell("start", f"{harness.function}-no", "--latest", "--wait", "-o", "json")

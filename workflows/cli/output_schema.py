@@ -14,7 +14,7 @@ from activities.check_result import CheckResult
 from workflows.cli.shown_release import ShownRelease
 from workflows.client.explanation import Explanation
 from workflows.client.rejudge import Rejudgement
-from workflows.client.runs import Run, RunEnding
+from workflows.client.runs import Run
 from workflows.client.schedule_outlook import ScheduleOutlook
 from workflows.client.schedule_trigger import ScheduleTrigger
 from workflows.client.schedules import ScheduleStatus
@@ -36,7 +36,7 @@ OUTPUTS: Final[dict[str, Any]] = {
     "abort": ReleaseStatus,
     "give-up": ReleaseStatus,
     "resolve": ReleaseStatus,
-    "rollback": StartOutcome | RunEnding,
+    "rollback": StartOutcome,
     "history": list[Run],
     "explain": Explanation,
     "rejudge": list[Rejudgement],

@@ -37,6 +37,7 @@ from workflows.client.alias_holder import AliasHolder
 from workflows.client.errors import NoWorker, Refused
 from workflows.client.lookup import parse_target
 from workflows.client.runs import RunEnding, RunOutcome
+from workflows.client.start_outcome import StartOutcome, StartState
 from workflows.domain.alias_history import RunKind
 from workflows.domain.status import Phase
 from workflows.domain.target import Target
@@ -141,7 +142,7 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
         console = make_stderr_console() if json else make_stdout_console()
         ending = await _abort(releases, holder, request, console)
         if ending is not None:
-            return _report_ending(ending, json=json)
+            return _report_ending(holder, ending, json=json)
     elif holder and not holder.is_watched:
         raise Refused(_describe_holder(holder, request.target))
     handle = await releases.start_rollback(request, id=id, task_queue=task_queue)
@@ -165,10 +166,18 @@ def _describe_holder(holder: AliasHolder, target: Target) -> str:
     )
 
 
-def _report_ending(ending: RunEnding, *, json: bool) -> ExitStatus:
+def _report_ending(holder: AliasHolder, ending: RunEnding, *, json: bool) -> ExitStatus:
     """Report the end of a release that left nothing to roll back, or could not be undone."""
     if json:
-        print_json(ending)
+        outcome = StartOutcome(
+            id=holder.id,
+            run_id=holder.run_id,
+            state=StartState.ENDED,
+            status=ending.status or holder.status,
+            rollout=holder.id,
+            ending=ending,
+        )
+        print_json(outcome)
     is_back = ending.outcome is RunOutcome.ROLLED_BACK
     return ExitStatus.SUCCEEDED if is_back else get_exit_status(ending)
 
