@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.artifact_lookup import IMAGE, PACKAGE, REFERENCES, LookupFinding
@@ -18,11 +19,19 @@ from workflows.call import code_of
 from workflows.domain.target import Target
 from workflows.request import Image, ReleaseRequest, S3Package
 
+PENDING_UPLOAD_MEMO: Final = "pending_upload"
+"""The memo of a ``Plan`` whose package is uploaded before the release, and is not there yet."""
+
 REFERENCES_FIELD: Final = "configuration.Environment"
 
 _FIELDS: Final = {PACKAGE: "artifact", IMAGE: "artifact.uri", REFERENCES: REFERENCES_FIELD}
 _REFERENCE_CODES: Final = (REFERENCE_NOT_SERVED, INVALID_REFERENCE)
 _REFERENCE_READS: Final = ("get_parameters", "get_secret_value")
+
+
+def is_uploaded() -> bool:
+    """Whether the package of the current workflow is to be in S3 by now."""
+    return not workflow.memo_value(PENDING_UPLOAD_MEMO, default=False)
 
 
 def find_named_code(request: ReleaseRequest, target: Target) -> UpdateFunctionCodeRequest | None:
@@ -31,7 +40,7 @@ def find_named_code(request: ReleaseRequest, target: Target) -> UpdateFunctionCo
     An image is looked up by its digest: a tag has to be resolved, and is missing then.
     """
     match request.artifact:
-        case S3Package() as artifact:
+        case S3Package() as artifact if is_uploaded():
             return actions.make_code_request(target.function, artifact)
         case Image(uri=uri) as artifact if "@" in uri:
             return actions.make_code_request(target.function, artifact)
@@ -48,6 +57,8 @@ def list_missing(lookups: Iterable[LookupFinding]) -> Iterator[str]:
 
 def list_unread(lookups: Iterable[LookupFinding]) -> Iterator[str]:
     """List what was not looked up, as notes."""
+    if not is_uploaded():
+        yield "The package is not uploaded yet, and was not looked at"
     for found in lookups:
         if not found.is_missing:
             yield f"The {found.subject} was not looked at, and may not be there: {found.problem}"

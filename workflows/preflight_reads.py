@@ -20,6 +20,7 @@ from activities.constraints import Constraints, ConstraintsResponse, FindConstra
 from activities.function_models import GetFunctionResponse
 from activities.identity import GetCallerIdentityRequest, Identity
 from workflows import actions
+from workflows.artifact_check import is_uploaded
 from workflows.call import call, root_cause
 from workflows.concurrency import read_provisioned
 from workflows.domain.alarm_name import find_foreign_alarms
@@ -33,9 +34,7 @@ VERSION_DESCRIPTION: Final = "{revision}lambda-releases {run}, live before: {sta
 
 It tells a version of ours apart after a lost answer, and tells a rollback what was live before."""
 
-_OUR_DESCRIPTION: Final = re.compile(
-    r"(?:revision .+, )?lambda-releases \S+, live before: (\d+)"
-)
+_OUR_DESCRIPTION: Final = re.compile(r"(?:revision .+, )?lambda-releases \S+, live before: (\d+)")
 _VERSION: Final = re.compile(r"[0-9]+|\$LATEST(\.PUBLISHED)?", re.ASCII)
 _REASON_LENGTH: Final = 1000
 
@@ -194,7 +193,7 @@ async def find_constraints(
     wanted = request.concurrency
     package = (
         actions.make_code_request(target.function, artifact)
-        if isinstance(artifact, S3Package) and is_plan
+        if isinstance(artifact, S3Package) and is_plan and is_uploaded()
         else None
     )
     if not (published or wanted.provisioned or wanted.reserved is not None or package):

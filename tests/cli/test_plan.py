@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +57,16 @@ async def test_plan_beside_a_release_names_it_and_advises_nothing_dangerous(
     assert f"releases status {harness.function}:live" in result.stdout
     assert "rollback" not in result.stdout
     assert "include_latest" not in result.stdout
+
+
+async def test_plan_of_a_local_package_is_whole_and_says_that_it_is_not_there(
+    shell: Shell, harness: Harness, tmp_path: Path
+) -> None:
+    local = tmp_path / "build.zip"
+    with zipfile.ZipFile(local, "w") as packed:
+        packed.writestr("app.py", "VERSION = 3")
+    result = await shell("plan", harness.function, "--zip", str(local), "--bucket", "artifacts")
+    assert result.exit_code == 0, result.output
+    assert "All traffic to the candidate" in result.stdout
+    assert "! The package is not uploaded yet, and was not looked at" in result.stdout
+    assert harness.aws.of("head_object") == []

@@ -22,7 +22,10 @@ async def plan(
     Exits with 1 if the release would be rejected. A --zip is not uploaded.
     """
     request = build_request(flags, target)
-    planned = await (await connect()).plan(request, task_queue=flags.task_queue)
+    releases = await connect()
+    planned = await releases.plan(
+        request, task_queue=flags.task_queue, is_uploaded=flags.package is None
+    )
     if json:
         print_json(planned)
     else:

@@ -130,13 +130,18 @@ class ReleaseClient:
         """Whether a release that has ended had begun to change the alias."""
         return await has_moved_traffic(self.temporal, holder)
 
-    async def plan(self, request: ReleaseRequest, *, task_queue: str = TASK_QUEUE) -> ReleasePlan:
+    async def plan(
+        self, request: ReleaseRequest, *, task_queue: str = TASK_QUEUE, is_uploaded: bool = True
+    ) -> ReleasePlan:
         """Plan a release: its steps, and every reason to reject it. Reads only.
 
+        ``is_uploaded`` is false where the package is not in S3 yet: then it is not looked at.
         Raises ``NoWorker`` where no worker takes it within 20 s, or has not finished it within two
         minutes.
         """
-        return await plan_release(self.temporal, request, task_queue=task_queue)
+        return await plan_release(
+            self.temporal, request, task_queue=task_queue, is_uploaded=is_uploaded
+        )
 
     # --- read --------------------------------------------------------------------------------
 

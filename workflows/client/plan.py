@@ -12,6 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 
+from workflows.artifact_check import PENDING_UPLOAD_MEMO
 from workflows.call import root_cause
 from workflows.client.errors import NoWorker, Refused, translate_errors
 from workflows.client.lookup import generate_workflow_id
@@ -25,9 +26,12 @@ WORKER_TIMEOUT: Final = timedelta(seconds=20)
 _PLAN_TIMEOUT: Final = timedelta(minutes=2)
 
 
-async def plan_release(client: Client, request: ReleaseRequest, *, task_queue: str) -> ReleasePlan:
+async def plan_release(
+    client: Client, request: ReleaseRequest, *, task_queue: str, is_uploaded: bool = True
+) -> ReleasePlan:
     """Have a worker plan a release, and return the plan.
 
+    A package that is uploaded before the release, and is not there yet, is not looked at.
     Raises ``NoWorker`` where none takes it within 20 s, or has not finished it within two minutes;
     ``Refused`` where a worker refuses the input.
     """
@@ -38,6 +42,7 @@ async def plan_release(client: Client, request: ReleaseRequest, *, task_queue: s
             id=generate_workflow_id("plan", request.target),
             task_queue=task_queue,
             static_summary=request.summary[:200],
+            memo=None if is_uploaded else {PENDING_UPLOAD_MEMO: True},
             result_type=ReleasePlan,
             execution_timeout=_PLAN_TIMEOUT,
         )
