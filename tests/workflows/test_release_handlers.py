@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
+from activities import list_operations
+from tests.fake_lambda import FakeLambda
 from tests.harness import ALL_AT_ONCE, CANARY, Handle, Harness, read_ending
 from workflows.client.update import execute_update
 from workflows.domain.status import ReleaseStatus
+from workflows.temporal import rollout_queries
+from workflows.temporal.plugin import LambdaReleases
 
 APPROVAL: dict[str, Any] = {
     "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
@@ -61,6 +68,38 @@ async def test_status_of_a_baking_release_is_that_of_its_rollout(harness: Harnes
     assert (status.candidate, status.routing.percent) == ("3", 10)
     await harness.send("pause")
     assert (await ask(handle)).paused
+
+
+async def test_status_is_as_listed_where_too_many_ask(
+    temporal: WorkflowEnvironment, aws: FakeLambda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout_queries, "_MOST_AT_ONCE", 0)
+    aws.create("crowded", "one", "two")
+    client = await Client.connect(
+        temporal.client.service_client.config.target_host,
+        namespace=temporal.client.namespace,
+        plugins=[LambdaReleases()],
+    )
+    request = {
+        "target": {"function": "crowded"},
+        "artifact": {"kind": "version", "version": "1"},
+        **APPROVAL,
+    }
+    async with Worker(client, task_queue="crowded", activities=list_operations(aws)):
+        handle: Handle = await client.start_workflow(
+            "Release",
+            request,
+            id=f"crowded-{uuid4()}",
+            task_queue="crowded",
+            result_type=ReleaseStatus,
+        )
+        status = await ask_until(handle, "awaiting_approval")
+        assert (status.candidate, status.routing.percent) == ("1", 10)
+        assert status.note.startswith("as Temporal lists it")
+        await execute_update(handle, "pause")
+        assert (await ask(handle)).paused
+        await execute_update(handle, "abort")
+        assert (await read_ending(handle)).kind == "ReleaseRolledBack"
 
 
 async def test_status_of_an_ended_release_is_its_result(harness: Harness) -> None:

@@ -3,7 +3,8 @@
 A workflow cannot query another one, and the two could keep each other informed only by signals,
 which would cost each release events for what hardly anybody looks at. So the worker that answers
 the query asks the rollout, outside of the workflow. The answer changes nothing and is in no
-history. Where the rollout does not answer in a second, the workflow's own answer stands.
+history. Where the rollout does not answer in a second, or too many ask, what Temporal lists of it
+stands for its answer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final, NamedTuple, cast
 from temporalio import workflow
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowExecutionDescription, WorkflowHandle
+from temporalio.common import TypedSearchAttributes
 from temporalio.worker import (
     HandleQueryInput,
     Interceptor,
@@ -26,7 +28,7 @@ from temporalio.worker import (
 )
 
 from workflows import search_attributes
-from workflows.domain.status import PAUSED, Phase, ReleaseStatus
+from workflows.domain.status import PAUSED, Phase, ReleaseStatus, TrafficSplit
 from workflows.release_handlers import ReleaseHandlers
 from workflows.release_page import link_rollout
 from workflows.release_state import RolloutAddress
@@ -78,17 +80,19 @@ class RolloutReader:
         """Return what a rollout answers; None where nothing is known of it in time."""
         # In Temporal's debug mode workflows run in the thread of the event loop.
         desk = next((each for each in self._desks if each.thread != threading.get_ident()), None)
-        if desk is None or not self._free.acquire(blocking=False):
+        if desk is None:
             return None
         answer = RolloutAnswer()
-        asking = _ask(desk.worker, address, query, answer)
+        is_free = self._free.acquire(blocking=False)
+        asking = _ask(desk.worker, address, query if is_free else None, answer)
         future = asyncio.run_coroutine_threadsafe(asking, desk.loop)
         try:
             future.result(_LIMIT_SECONDS)
         except Exception:  # noqa: BLE001 - whatever it is, the workflow's own answer stands
             future.cancel()
         finally:
-            self._free.release()
+            if is_free:
+                self._free.release()
         return answer if answer.found else None
 
 
@@ -101,19 +105,30 @@ class RolloutAnswer:
         self.status: ReleaseStatus | None = None
         self.details = ""
 
-    @property
-    def listed_phase(self) -> str:
-        """The phase as it is listed, which needs no answer."""
-        found = self.found.typed_search_attributes if self.found else None
-        return (found.get(search_attributes.PHASE) if found else None) or Phase.PREPARING
+    def list_status(self, own: ReleaseStatus) -> ReleaseStatus:
+        """Return the status as Temporal lists it, without an answer of the rollout."""
+        found = self.found.typed_search_attributes if self.found else TypedSearchAttributes.empty
+        phase = found.get(search_attributes.PHASE) or Phase.PREPARING
+        version = found.get(search_attributes.VERSION)
+        percent = found.get(search_attributes.TRAFFIC_PERCENT) or 0
+        routing = TrafficSplit(canary=version if percent else None, percent=percent)
+        listed = {"paused": True} if phase == PAUSED else {"phase": Phase(phase)}
+        note = f"as Temporal lists it: {own.rollout} has not answered in time"
+        return own.model_copy(
+            update={**listed, "candidate": version, "routing": routing, "note": note}
+        )
 
 
-async def _ask(worker: Worker, address: RolloutAddress, query: str, answer: RolloutAnswer) -> None:
+async def _ask(
+    worker: Worker, address: RolloutAddress, query: str | None, answer: RolloutAnswer
+) -> None:
     client = worker.client
     found = await client.get_workflow_handle(address.id).describe()
     if address.first_run_id not in {None, read_first_run_id(found)}:
         return  # another release has the alias by now
     answer.found = found
+    if query is None:
+        return
     handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(found.id, run_id=found.run_id)
     if query == _METADATA:
         metadata = await handle.query(query, result_type=WorkflowMetadata)
@@ -155,14 +170,10 @@ class _WorkflowRolloutQueries(WorkflowInboundInterceptor):
 
 
 def _join_status(own: ReleaseStatus, answer: RolloutAnswer | None) -> ReleaseStatus:
-    if answer is not None and answer.status is not None:
-        return answer.status.model_copy(update={"rollout": own.rollout})
-    silent = f"{own.rollout} has not answered in time: ask again, or ask it"
     if answer is None:
-        return own.model_copy(update={"note": silent})
-    phase = answer.listed_phase
-    listed = {"paused": True} if phase == PAUSED else {"phase": Phase(phase)}
-    return own.model_copy(update={**listed, "note": silent})
+        return own
+    status = answer.status or answer.list_status(own)
+    return status.model_copy(update={"rollout": own.rollout})
 
 
 def _join_details(own: WorkflowMetadata, answer: RolloutAnswer | None) -> WorkflowMetadata:
