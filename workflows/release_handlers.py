@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows.call import shield_from_cancel
 from workflows.control_requests import (
@@ -45,6 +45,13 @@ class ReleaseHandlers:
     def rollout(self) -> RolloutAddress | None:
         """The rollout that knows more than this workflow, while there is one."""
         return self._state.rollout
+
+    def refuse_input(self, failure: ApplicationError) -> BaseException:
+        """Know that the input was refused, before there was a run; return the failure to end with.
+
+        The query answers with the status in its details.
+        """
+        return self._state.fail(failure)
 
     async def _close(self, release: Awaitable[ReleaseStatus]) -> ReleaseStatus:
         """Run a release to its end, and answer what was requested of it before that ends, too."""

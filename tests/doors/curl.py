@@ -53,20 +53,28 @@ class Curl:
         [status] = answer.body["queryResult"] if answer.code == 200 else [{}]
         return dict(status)
 
-    async def update(self, id: str, name: str, *args: dict[str, Any]) -> dict[str, Any]:
+    async def update(
+        self, id: str, name: str, *args: dict[str, Any], update_id: str | None = None
+    ) -> dict[str, Any]:
         """Send an update, and return its outcome: ``success`` or ``failure``."""
-        answer = await self.post(
+        answer = await self.send_update(id, name, *args, update_id=update_id)
+        assert answer.code == 200, answer
+        return dict(answer.body["outcome"])
+
+    async def send_update(
+        self, id: str, name: str, *args: dict[str, Any], update_id: str | None = None
+    ) -> Answer:
+        """Send an update, and return the response."""
+        return await self.post(
             f"{id}/update/{name}",
             {
                 "request": {
-                    "meta": {"updateId": uuid.uuid4().hex},
+                    "meta": {"updateId": update_id or uuid.uuid4().hex},
                     "input": {"args": args} if args else {},
                 },
                 "waitPolicy": {"lifecycleStage": COMPLETED},
             },
         )
-        assert answer.code == 200, answer
-        return dict(answer.body["outcome"])
 
     async def wait_for_end(self, id: str) -> dict[str, Any]:
         """Wait for the event that ended a workflow, and return it; Temporal asks to ask again."""

@@ -57,9 +57,10 @@ def read_failure(event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 async def steer(curl: Curl, id: str) -> None:
     """Pause, resume and abort a release that bakes, each with its answer and its refusal."""
-    paused = await curl.update(id, "pause", BY_ANA)
-    [status] = paused["success"]
-    assert (status["paused"], status["note"]) == (True, "Paused by ana: p99 is up")
+    for _ in range(2):  # what is sent again is answered again
+        paused = await curl.update(id, "pause", BY_ANA, update_id="once")
+        [status] = paused["success"]
+        assert (status["paused"], status["note"]) == (True, "Paused by ana: p99 is up")
     refused = (await curl.update(id, "pause", BY_ANA))["failure"]
     assert refused["message"] == "paused already"
     assert refused["applicationFailureInfo"]["type"] == "Refused"
@@ -102,10 +103,13 @@ async def test_release_is_steered_by_the_id_it_was_started_by(curl: Curl, harnes
 async def test_rejection_has_a_status_with_problems(
     curl: Curl, harness: Harness, keys: dict[str, Any], field: str
 ) -> None:
-    event = await curl.wait_for_end(await begin(curl, harness, **keys))
-    kind, status = read_failure(event)
+    release_id = await begin(curl, harness, **keys)
+    kind, status = read_failure(await curl.wait_for_end(release_id))
     assert (kind, status["phase"]) == ("ReleaseRejected", "rejected")
     assert [each["field"] for each in status["problems"]] == [field]
+    late = await curl.send_update(release_id, "abort")
+    assert (late.code, late.body["message"]) == (404, "workflow execution already completed")
+    assert await curl.query(release_id) == status
 
 
 async def test_cancellation_carries_the_last_status(curl: Curl, harness: Harness) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from temporalio import activity, workflow
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -23,7 +24,9 @@ from temporalio.worker import (
 
 from activities.limits.priority import HIGHEST_PRIORITY_KEY, ROLLBACK_ANNOUNCEMENTS
 from workflows.domain.inputs import Input
+from workflows.release_handlers import ReleaseHandlers
 from workflows.temporal.input_problems import make_count_failure
+from workflows.temporal.payloads import UnreadInput
 
 
 class InputCountChecker(Interceptor):
@@ -51,14 +54,13 @@ class _WorkflowInputCount(WorkflowInboundInterceptor):
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         # Temporal's mapping is a view of the whole activation, and keeps all of it in memory.
         input.headers = dict(input.headers)
-        run = functools.partial(input.run_fn, None)
-        name = workflow.info().workflow_type
-        _check_input_count(run, input.args, name=name, failure_type="ReleaseRejected")
-        for value in input.args:
-            refusal = value.refusal if isinstance(value, Input) else None
-            # A workflow that an earlier version has begun with this input goes on.
-            if refusal is not None and workflow.patched("months-are-refused"):
-                raise refusal
+        try:
+            _check_workflow_input(input)
+        except ApplicationError as failure:
+            instance = workflow.instance()
+            raise (
+                instance.refuse_input(failure) if isinstance(instance, ReleaseHandlers) else failure
+            ) from None
         return await super().execute_workflow(input)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
@@ -80,6 +82,19 @@ class _ActivityInputCount(ActivityInboundInterceptor):
         name = activity.info().activity_type
         _check_input_count(input.fn, input.args, name=name, failure_type="Invalid")
         return await super().execute_activity(input)
+
+
+def _check_workflow_input(input: ExecuteWorkflowInput) -> None:
+    run = functools.partial(input.run_fn, None)
+    name = workflow.info().workflow_type
+    _check_input_count(run, input.args, name=name, failure_type="ReleaseRejected")
+    for value in input.args:
+        if isinstance(value, UnreadInput):
+            raise value.failure
+        refusal = value.refusal if isinstance(value, Input) else None
+        # A workflow that an earlier version has begun with this input goes on.
+        if refusal is not None and workflow.patched("months-are-refused"):
+            raise refusal
 
 
 def _check_input_count(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from temporalio import workflow
@@ -19,6 +19,8 @@ from temporalio.converter import (
     DefaultPayloadConverter,
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
+    SerializationContext,
+    WorkflowSerializationContext,
 )
 from temporalio.exceptions import ApplicationError
 
@@ -48,6 +50,9 @@ The input of a ``Rollout`` is written by the workflow that starts it, with defau
 may be larger than that of a user.
 """
 
+_ANSWERING: Final[Sequence[list[type]]] = ([ReleaseRequest], [RollbackRequest])
+"""The inputs of workflows that answer a query for their status after their end, too."""
+
 _INPUT_ENCODINGS: Final = frozenset({b"json/plain", b"binary/null"})
 
 
@@ -61,6 +66,17 @@ def make_data_converter(given: DataConverter | None) -> DataConverter:
     )
 
 
+class UnreadInput(NamedTuple):
+    """In place of the input of a ``Release`` or ``Rollback`` that cannot be read.
+
+    The workflow fails with ``failure`` (:mod:`workflows.temporal.interceptors`). Failing here would
+    leave it without its object, and Temporal's SDK would answer a query for its status by an error
+    that calls itself a bug (temporalio 1.35).
+    """
+
+    failure: ApplicationError
+
+
 class StrictPayloadConverter(CompositePayloadConverter):
     """Temporal's payload converters, with inputs decoded strictly.
 
@@ -70,8 +86,13 @@ class StrictPayloadConverter(CompositePayloadConverter):
     until it is fixed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: SerializationContext | None = None) -> None:
         super().__init__(*_make_converters())
+        self._is_of_workflow = isinstance(context, WorkflowSerializationContext)
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """Return the converter of one workflow, as a worker asks for it."""
+        return type(self)(context)
 
     def from_payloads(
         self, payloads: Sequence[Payload], type_hints: list[type] | None = None
@@ -91,7 +112,12 @@ class StrictPayloadConverter(CompositePayloadConverter):
                     model,
                     "the payload's encoding is not json/plain, or was not undone by a codec",
                 )
-        return super().from_payloads(payloads, type_hints)
+        try:
+            return super().from_payloads(payloads, type_hints)
+        except ApplicationError as failure:
+            if type_hints in _ANSWERING and self._is_of_workflow:
+                return [UnreadInput(failure)]
+            raise
 
     def _decode_or_keep(self, payload: Payload) -> Any:
         try:
