@@ -19,8 +19,8 @@ from workflows.cli.styles import DIM
 
 _GAP: Final = 2
 _MARGIN: Final = Text(" " * _GAP)
-_BULLETS: Final = re.compile(r"\s*(?:[^\w\s] |\d+\. )?")
-"""What text that goes on in another line is indented by: the indent, and a bullet or number."""
+_BULLETS: Final = re.compile(r"\s*(?:\d\d:\d\d:\d\d )?(?:[^\w\s] |\d+\. )?")
+"""What text that goes on in another line is indented by: the indent, a time, a bullet or number."""
 
 
 class Listing:

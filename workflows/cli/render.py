@@ -74,10 +74,11 @@ def format_phase(status: ReleaseStatus) -> str:
 
 
 def render_entry(entry: TimelineEntry) -> Text:
-    """Render one line of the timeline, at its local time."""
+    """Render one line of the timeline, at its local time; the first one names day and zone."""
     symbol, style = ENTRIES[entry.kind]
-    time = f"{entry.at.astimezone():%H:%M:%S} "
-    return Text.assemble((time, DIM), (symbol, style), f" {entry.text}")
+    at = entry.at.astimezone()
+    day = f"  {at:%Y-%m-%d %Z}" if entry.kind == "request" else ""
+    return Text.assemble((f"{at:%H:%M:%S} ", DIM), (symbol, style), f" {entry.text}", (day, DIM))
 
 
 def render_retry(retry: Retry) -> Text:
