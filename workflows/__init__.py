@@ -11,7 +11,6 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
 - :mod:`~workflows.plan`: the workflow that only says what a release would do
 - :mod:`~workflows.diagnosis`: the workflow that asks a worker for its diagnosis
 - :mod:`~workflows.request`: the inputs of all of them; :mod:`~workflows.guard_settings` is a part,
-  :mod:`~workflows.continued_request` the input of a run that goes on with a release,
   :mod:`~workflows.rollout_request` what the rollout gets of it
 - :mod:`~workflows.preflight`, :mod:`~workflows.preflight_reads`: what is read before anything is
   written; :mod:`~workflows.release_facts`: what that means to the rules

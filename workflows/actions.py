@@ -45,9 +45,9 @@ from activities.functions import Functions
 from activities.settling import SettleFunctionRequest, Settling
 from activities.versions import PublishVersionRequest, Versions
 from workflows.call import DEFAULT_OPTIONS, CallOptions, call, fault_of
+from workflows.domain.artifact import Image, S3Package
 from workflows.domain.routing import Routing
 from workflows.domain.target import Target
-from workflows.request import Image, S3Package
 
 
 async def find_function(

@@ -6,7 +6,7 @@ They are looked up by the activity that compares ``$LATEST``, at no cost of an e
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Final, cast
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -16,8 +16,9 @@ from activities.dynamic_references import INVALID_REFERENCE, REFERENCE_NOT_SERVE
 from activities.function_models import UpdateFunctionCodeRequest
 from workflows import actions
 from workflows.call import code_of
+from workflows.domain.artifact import Image, S3Package
 from workflows.domain.target import Target
-from workflows.request import Image, ReleaseRequest, S3Package
+from workflows.request import ReleaseRequest
 
 PENDING_UPLOAD_MEMO: Final = "pending_upload"
 """The memo of a ``Plan`` whose package is uploaded before the release, and is not there yet."""
@@ -67,6 +68,8 @@ def list_unread(lookups: Iterable[LookupFinding]) -> Iterator[str]:
 def is_about_references(error: ActivityError) -> bool:
     """Whether the failure of a comparison is about references: they could not be read."""
     cause = error.cause
-    details = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else {}
-    is_read = isinstance(details, Mapping) and details.get("operation") in _REFERENCE_READS
-    return is_read or code_of(error) in _REFERENCE_CODES
+    details = cause.details[0] if isinstance(cause, ApplicationError) and cause.details else None
+    if not isinstance(details, Mapping):
+        return False
+    operation = cast("Mapping[str, object]", details).get("operation")
+    return operation in _REFERENCE_READS or code_of(error) in _REFERENCE_CODES

@@ -19,6 +19,7 @@ from activities.latest_comparison import CompareLatestResponse
 from workflows import actions
 from workflows.call import fault_of, root_cause
 from workflows.controls import ReleaseStopped
+from workflows.domain.artifact import Image, S3Package
 from workflows.domain.journal import LatestPart
 from workflows.foreign_content import (
     find_foreign_settings,
@@ -37,7 +38,7 @@ from workflows.latest_content import describe_change, describe_source
 from workflows.preflight import LatestState, PreflightResult
 from workflows.preflight_reads import VERSION_DESCRIPTION, ReleaseRejected
 from workflows.readiness import wait_until_active
-from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
+from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.traffic import Traffic
 from workflows.wait import Report, wait_visibly
 

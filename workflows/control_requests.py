@@ -9,8 +9,8 @@ from typing import Annotated, Final
 from pydantic import Field, StringConstraints
 from temporalio.exceptions import ApplicationError
 
+from workflows.domain.artifact import VersionNumber
 from workflows.domain.inputs import Input, Reason
-from workflows.request import VersionNumber
 
 DESCRIPTIONS: Final[Mapping[str, str]] = {
     "approve": 'Approve what waits for it: {"by": "ana", "note": "looks good"}',

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from activities.configuration import ConfigurationChange
 from activities.configuration_response import FunctionConfiguration
 from activities.latest_comparison import CompareLatestResponse
+from workflows.domain.artifact import Image
 from workflows.domain.latest_rules import LatestDifference, describe_differences
 from workflows.latest_check import LatestFindings, describe_content
-from workflows.request import Image
 
 
 def find_other_code(

@@ -30,6 +30,7 @@ from workflows.artifact_check import (
     list_unread,
 )
 from workflows.call import CallOptions, call, root_cause
+from workflows.domain.artifact import Image, Latest, S3Package
 from workflows.domain.latest_rules import (
     LatestDifference,
     LatestFacts,
@@ -39,7 +40,7 @@ from workflows.domain.latest_rules import (
 )
 from workflows.domain.target import Target
 from workflows.preflight_reads import ReleaseRejected, or_reject
-from workflows.request import Image, Latest, ReleaseRequest, RollbackRequest, S3Package
+from workflows.request import ReleaseRequest, RollbackRequest
 
 _PATIENCE_SECONDS: Final = 300
 """How long a release waits for another one of the function that may soon be done."""

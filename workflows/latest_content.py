@@ -10,9 +10,10 @@ from activities.configuration import ConfigurationChange
 from activities.configuration_response import FunctionConfiguration
 from activities.function_content import to_settings
 from activities.function_models import FunctionCodeLocation, GetFunctionResponse
+from workflows.domain.artifact import Image, S3Package
 from workflows.domain.latest_content import LatestContent
 from workflows.latest_check import LatestFindings, uses_latest
-from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
+from workflows.request import ReleaseRequest, RollbackRequest
 
 _ENVIRONMENT: Final = "Environment"
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 
 from workflows.domain.adaptive import Adaptive
+from workflows.domain.artifact import Image, PublishedVersion, S3Package
 from workflows.domain.formatting import format_duration
 from workflows.domain.probe import Probe
 from workflows.domain.routing import Routing
@@ -24,7 +25,7 @@ from workflows.latest_check import is_configured_first
 from workflows.metric_mapping import is_measured
 from workflows.preflight import PreflightResult, preflight
 from workflows.preflight_reads import ReleaseRejected
-from workflows.request import Image, PublishedVersion, ReleaseRequest, S3Package
+from workflows.request import ReleaseRequest
 from workflows.trigger_notes import find_trigger_notes
 
 

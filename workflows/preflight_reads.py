@@ -24,10 +24,11 @@ from workflows.artifact_check import is_uploaded
 from workflows.call import call, root_cause
 from workflows.concurrency import read_provisioned
 from workflows.domain.alarm_name import find_foreign_alarms
+from workflows.domain.artifact import PublishedVersion, S3Package
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
 from workflows.past_rollouts import find_alias_history, find_previous_version
-from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest, S3Package
+from workflows.request import ReleaseRequest, RollbackRequest
 
 VERSION_DESCRIPTION: Final = "{revision}lambda-releases {run}, live before: {stable}"
 """The description of the versions that we publish.

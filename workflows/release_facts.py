@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from activities.configuration_response import FunctionConfiguration
 from workflows.domain.adaptive import Adaptive
+from workflows.domain.artifact import Image, S3Package
 from workflows.domain.preflight_facts import FunctionBuild, ReleaseIntent
 from workflows.domain.probe import Probe
 from workflows.domain.strategy import Analysis, Approval
 from workflows.latest_check import uses_latest
-from workflows.request import Image, ReleaseRequest, RollbackRequest, S3Package
+from workflows.request import ReleaseRequest, RollbackRequest
 
 
 def longest_timeout(

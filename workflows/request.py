@@ -8,13 +8,12 @@ model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
-    BeforeValidator,
     Field,
+    JsonValue,
     StrictBool,
-    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -23,6 +22,14 @@ from pydantic import (
 from activities.cloudwatch.metrics import MAX_CUSTOM_METRICS
 from activities.configuration import ConfigurationChange
 from activities.shapes import FunctionName
+from workflows.domain.artifact import (
+    Artifact,
+    Image,
+    Latest,
+    PublishedVersion,
+    S3Package,
+    VersionNumber,
+)
 from workflows.domain.input_words import describe_error
 from workflows.domain.inputs import Input, Person, Reason
 from workflows.domain.rules import NotWorse, Rules
@@ -31,35 +38,9 @@ from workflows.domain.target import Target
 from workflows.guard_settings import GuardSettings
 from workflows.metric_mapping import all_rules, custom_metrics, metric_queries
 
+Carried = dict[str, JsonValue]
+"""What a run hands to the next one: a :class:`~workflows.carried_state.CarriedState`, as JSON."""
 
-def _read_number(value: object) -> object:
-    """Take a version that was typed as a number, as YAML reads one without quotes."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-VersionNumber = Annotated[
-    str,
-    Field(
-        pattern=r"^[1-9][0-9]{0,18}$",
-        description="a published version's number, such as 7; $LATEST and aliases have none",
-    ),
-    BeforeValidator(_read_number),
-]
-"""A published version, as AWS writes it: digits in a string. A number is taken, too."""
-
-Revision = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[^\x00-\x1f\x7f]+$",
-        description="one line of at most 128 characters, such as a git commit",
-    ),
-]
-"""What the code was built from, as people look for it: a git commit, a tag."""
-
-Architecture = Literal["x86_64", "arm64"]
-"""The instruction set that code is built for."""
 
 _OTHER_KEYS: Final = (
     ("Architectures", "artifact.architecture"),
@@ -73,88 +54,6 @@ _OTHER_KEYS: Final = (
     ("ProvisionedConcurrentExecutions", "concurrency.provisioned"),
 )
 """What belongs to a function at AWS, and is no member of UpdateFunctionConfiguration."""
-
-
-class S3Package(Input):
-    """A .zip package in S3, in the function's region.
-
-    Without ``object_version`` it is what the key holds when the release runs.
-    """
-
-    kind: Literal["s3"]
-    bucket: Annotated[
-        str,
-        Field(
-            min_length=3,
-            max_length=63,
-            pattern=r"^[0-9A-Za-z._-]+$",
-            description="a bucket's name: letters, digits, dots, - and _",
-        ),
-    ]
-    key: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-    object_version: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
-    architecture: Architecture | None = None
-    """What the code is built for; None: what the live version's is."""
-    kms_key: (
-        Annotated[
-            str,
-            Field(
-                max_length=2048,
-                pattern=r"^arn:aws[a-zA-Z-]*:kms:.+$",
-                description="the ARN of a KMS key, such as "
-                "arn:aws:kms:eu-west-1:123456789012:key/1a2b",
-            ),
-        ]
-        | None
-    ) = None
-    """The ARN of the KMS key that encrypts the package; None: the live version's."""
-    storage_mode: Literal["COPY", "REFERENCE"] | None = None
-    """Whether Lambda copies the package or refers to it in S3; None: as AWS has it."""
-    revision: Revision | None = None
-
-    def __str__(self) -> str:
-        version = f" ({self.object_version})" if self.object_version else ""
-        return f"s3://{self.bucket}/{self.key}{version}{_name_revision(self.revision)}"
-
-
-class Image(Input):
-    """A container image in ECR."""
-
-    kind: Literal["image"]
-    uri: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-    architecture: Architecture | None = None
-    """What the image is built for; None: what the live version's is."""
-    revision: Revision | None = None
-
-    def __str__(self) -> str:
-        return f"{self.uri}{_name_revision(self.revision)}"
-
-
-class PublishedVersion(Input):
-    """A version that was published before."""
-
-    kind: Literal["version"]
-    version: VersionNumber
-
-    def __str__(self) -> str:
-        return f"version {self.version}"
-
-
-class Latest(Input):
-    """What ``$LATEST`` holds when the release runs."""
-
-    kind: Literal["latest"]
-    revision: Revision | None = None
-
-    def __str__(self) -> str:
-        return f"$LATEST{_name_revision(self.revision)}"
-
-
-def _name_revision(revision: str | None) -> str:
-    return f", revision {revision}" if revision else ""
-
-
-Artifact = Annotated[S3Package | Image | PublishedVersion | Latest, Field(discriminator="kind")]
 
 
 class Concurrency(Input):
@@ -322,6 +221,28 @@ class RollbackRequest(AliasChange):
         """What is put back, in one line."""
         version = f"version {self.version}" if self.version else "the version before"
         return f"{'Hotfix: ' if self.hotfix else ''}{version} → {self.target}"
+
+
+class ContinuedRelease(ReleaseRequest):
+    """A release whose run before has handed over what it knew."""
+
+    carried: Carried
+
+
+class ContinuedRollback(RollbackRequest):
+    """A rollback whose run before has handed over what it knew."""
+
+    carried: Carried
+
+
+def continue_request(
+    request: ReleaseRequest | RollbackRequest, carried: Carried
+) -> ContinuedRelease | ContinuedRollback:
+    """Return the request for the next run of a release, which goes on with ``carried``."""
+    is_release = isinstance(request, ReleaseRequest)
+    model = ContinuedRelease if is_release else ContinuedRollback
+    given: dict[str, Any] = {name: getattr(request, name) for name in request.model_fields_set}
+    return model.model_construct(None, **{**given, "carried": carried})
 
 
 def find_keys(value: object) -> set[str]:

@@ -12,16 +12,11 @@ from activities.version_comparison import FindEqualVersionRequest, VersionCompar
 from workflows import actions
 from workflows.call import call
 from workflows.domain.alias_history import AliasHistory, RolledBackVersion
+from workflows.domain.artifact import Image, PublishedVersion, S3Package
 from workflows.domain.target import Target
 from workflows.past_rollouts import find_alias_history
 from workflows.preflight_reads import or_reject
-from workflows.request import (
-    Image,
-    PublishedVersion,
-    ReleaseRequest,
-    RollbackRequest,
-    S3Package,
-)
+from workflows.request import ReleaseRequest, RollbackRequest
 
 
 class ShippedBefore(Exception):

@@ -23,7 +23,6 @@ from workflows.alias_undo import PutBackFailed
 from workflows.call import end_task, root_cause, shield_from_cancel
 from workflows.carried_state import CarriedState, UndoState
 from workflows.continuation import ContinueRun
-from workflows.continued_request import ContinuedRelease, ContinuedRollback, continue_request
 from workflows.control_handlers import ControlHandlers
 from workflows.controls import Controls, ReleaseStopped
 from workflows.domain.rejection import split_reasons
@@ -36,7 +35,13 @@ from workflows.progress import Progress
 from workflows.release_log import log_problem
 from workflows.release_metrics import record_rollback
 from workflows.release_story import ReleaseParts, ReleaseStory
-from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.request import (
+    ContinuedRelease,
+    ContinuedRollback,
+    ReleaseRequest,
+    RollbackRequest,
+    continue_request,
+)
 from workflows.rollout_request import RolloutRequest
 from workflows.run_chain import STARTED_MEMO
 from workflows.scheduled_start import BUSY

@@ -10,9 +10,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Discriminator, RootModel, Tag
 
-from workflows.continued_request import ContinuedRelease, ContinuedRollback
 from workflows.domain.inputs import Input
-from workflows.request import ReleaseRequest, RollbackRequest, find_keys
+from workflows.request import (
+    ContinuedRelease,
+    ContinuedRollback,
+    ReleaseRequest,
+    RollbackRequest,
+    find_keys,
+)
 
 
 def find_request_kind(value: object) -> str:

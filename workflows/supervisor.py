@@ -25,6 +25,7 @@ from workflows import search_attributes
 from workflows.call import shield_from_cancel
 from workflows.continuation import ContinueRun
 from workflows.domain.adaptive import Adaptive
+from workflows.domain.artifact import PublishedVersion
 from workflows.domain.journal import Journal
 from workflows.domain.rejection import split_reasons
 from workflows.domain.status import Phase, ReleaseStatus, TrafficSplit
@@ -34,7 +35,7 @@ from workflows.eviction import IDLE_WORKFLOWS
 from workflows.killed_rollout import KilledRollout, UndoImpossible, find_remains
 from workflows.preflight_reads import ReleaseRejected, locate, place_of
 from workflows.release_state import ReleaseState
-from workflows.request import PublishedVersion, ReleaseRequest, RollbackRequest
+from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.reset_runs import follow_rollout
 from workflows.rollout_cancel import read_cancelled_status
 from workflows.rollout_end import Outcome, RolloutEnd, read_failure

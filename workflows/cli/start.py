@@ -19,7 +19,8 @@ from workflows.cli.start_report import (
     report_start,
 )
 from workflows.cli.upload import name_package, upload_package
-from workflows.request import ReleaseRequest, S3Package
+from workflows.domain.artifact import S3Package
+from workflows.request import ReleaseRequest
 
 OptionalTargetArgument = Annotated[
     str | None,

@@ -12,8 +12,8 @@ from typing import Final
 from activities.errors import AwsError
 from activities.transport import Timeouts
 from workflows.client.errors import BadRequest, Refused, ReleaseClientError
+from workflows.domain.artifact import S3Package
 from workflows.domain.target import Target
-from workflows.request import S3Package
 
 _READ_TIMEOUT_SECONDS: Final = 600
 

@@ -28,14 +28,13 @@ from workflows.client.recorded_analysis import RecordedAnalysis
 from workflows.client.runs import Run, RunEnding, RunOutcome
 from workflows.client.step_tracker import StepTracker
 from workflows.client.stop_cause import StopCauseFinder
-from workflows.continued_request import ContinuedRelease, ContinuedRollback
 from workflows.domain.adaptive import Adaptive
 from workflows.domain.measurement import COMPLETE
 from workflows.domain.probe import Probe
 from workflows.domain.rules import Rules
 from workflows.domain.strategy import Analysis
 from workflows.metric_mapping import all_rules
-from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.request import ContinuedRelease, ContinuedRollback, ReleaseRequest, RollbackRequest
 
 MAX_LINES: Final = 200
 """Lines of an explanation.

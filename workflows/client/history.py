@@ -30,11 +30,16 @@ from workflows.client.facts import (
 )
 from workflows.client.runs import RunOutcome, read_ending
 from workflows.client.timeline import Timeline, TimelineEntry
-from workflows.continued_request import Carried, ContinuedRelease, ContinuedRollback
 from workflows.domain.routing import Routing
 from workflows.domain.status import AnalysisStatus, ReleaseStatus
 from workflows.past_rollouts import STEP_MEMO, VERDICT_MEMO
-from workflows.request import ReleaseRequest, RollbackRequest
+from workflows.request import (
+    Carried,
+    ContinuedRelease,
+    ContinuedRollback,
+    ReleaseRequest,
+    RollbackRequest,
+)
 from workflows.rollout_request import RolloutRequest
 from workflows.run_chain import fetch_events, find_last_run
 

@@ -8,6 +8,7 @@ A release:
 - :mod:`~workflows.domain.input_words`: what is wrong with an input
 - :mod:`~workflows.domain.input_schema`: the keys that an input may have
 - :mod:`~workflows.domain.suggestion`: the word that was probably meant
+- :mod:`~workflows.domain.artifact`: what is released
 - :mod:`~workflows.domain.target`: the function and alias of a release, and where they are
 - :mod:`~workflows.domain.rollout_id`: the workflow id that is the lock of an alias
 - :mod:`~workflows.domain.routing`: how an alias divides its traffic
