@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from tests.cli.pages import NOW, make_status, render_lines
+from tests.cli.pages import NOW, render_lines
 from tests.cli.shell import Shell, start_waiting_release
 from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.harness import CANARY, Harness
 from workflows.cli.status_page import render_status
-from workflows.domain.status import UNKNOWN_STEP, ReleaseStatus
+from workflows.domain.status import ReleaseStatus
 
 
 async def test_status_shows_phase_traffic_and_steps(
@@ -129,8 +129,12 @@ async def test_list_of_running_releases_has_the_numbers_of_each_status(
     await shell("abort", harness.function)
 
 
-def test_status_that_is_only_listed_has_no_step() -> None:
-    listed = {**make_status().model_dump(), "step": UNKNOWN_STEP, "steps": UNKNOWN_STEP}
-    assert not {"step", "steps"} & ReleaseStatus.model_validate(listed).model_dump().keys()
-    page = render_lines(render_status(ReleaseStatus.model_validate(listed), None, now=NOW))
+async def test_history_has_no_step_that_is_not_known(
+    shell: Shell, harness: Harness, package: str
+) -> None:
+    await shell("start", harness.function, "--s3", package, "--strategy", "AllAtOnce", "--wait")
+    [run] = json.loads((await shell("history", harness.function, "-o", "json")).stdout)
+    assert (run["status"]["step"], run["status"]["steps"]) == (None, None)
+    assert (run["ending"]["status"]["step"], run["ending"]["status"]["steps"]) == (0, 0)
+    page = render_lines(render_status(ReleaseStatus(**run["status"]), None, now=NOW))
     assert "step" not in "\n".join(page)

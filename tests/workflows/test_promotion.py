@@ -42,6 +42,12 @@ async def test_release_that_is_killed_in_its_watch_stays_live(harness: Harness) 
     assert harness.aws.writes.count("update_alias") == 1
 
 
+async def test_release_that_is_killed_in_a_paused_watch_stays_live(harness: Harness) -> None:
+    handle = await begin_watch(harness)
+    await harness.send("pause")
+    assert_kept(await kill(harness, handle), harness)
+
+
 async def test_release_that_is_killed_with_a_red_alarm_is_undone(harness: Harness) -> None:
     harness.aws.alarms["errors"] = "OK"
     hold = harness.aws.hold("get_alias", skip=1)

@@ -53,7 +53,7 @@ class StatusPage:
         if strategy and strategy.steps and status.steps == len(strategy.steps):
             listed = list_steps(status, strategy)
         steps = tuple(_render_step(step, status, now) for step in listed)
-        if not listed and status.steps > 0:
+        if not listed and status.steps:
             steps = (Text(f"  step {status.step} of {status.steps} done"),)
         marked = {StepMark.CURRENT, StepMark.STOPPED}
         begun = [number for number, step in enumerate(listed) if step.mark in marked]
@@ -62,7 +62,7 @@ class StatusPage:
             head=tuple(_render_head(status)),
             analysis=tuple(_render_analysis(analysis, status)) if analysis else (),
             steps=steps,
-            current=begun[0] if begun else min(max(status.step, 0), max(len(steps) - 1, 0)),
+            current=begun[0] if begun else min(status.step or 0, max(len(steps) - 1, 0)),
             commands=tuple(render_next_commands(status)),
             notes=tuple(render_notes(status.notes)),
         )

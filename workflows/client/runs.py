@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from workflows import search_attributes
 from workflows.domain.rollout_id import RolloutId
-from workflows.domain.status import PAUSED, UNKNOWN_STEP, Phase, ReleaseStatus, TrafficSplit
+from workflows.domain.status import PAUSED, Phase, ReleaseStatus, TrafficSplit
 from workflows.domain.strategy import Steps
 from workflows.domain.target import Target
 from workflows.request import ReleaseRequest, RollbackRequest
@@ -125,8 +125,8 @@ class Run(BaseModel):
                 account=place.account if place else None,
                 region=place.region if place else None,
                 candidate=version,
-                step=UNKNOWN_STEP,
-                steps=UNKNOWN_STEP,
+                step=None,
+                steps=None,
                 routing=TrafficSplit(canary=version if percent else None, percent=percent),
             ),
             state=(execution.status or WorkflowExecutionStatus.RUNNING).name,

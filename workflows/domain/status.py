@@ -33,8 +33,6 @@ class Phase(StrEnum):
 PAUSED: Final = "paused"
 """What lists show as the phase of a release while it is paused."""
 
-UNKNOWN_STEP: Final = -1
-
 _NEVER_PAUSED: Final = {Phase.SUCCEEDED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.REJECTED}
 
 
@@ -124,7 +122,7 @@ class ReleaseStatus(BaseModel):
 
     - ``target``: of the function ``(unknown)`` where it was rejected for naming none.
     - ``account`` and ``region``: where the function is, once that is known.
-    - ``step``: how many of the ``steps`` are done; -1 where neither is known, and not in JSON then.
+    - ``step``: how many of the ``steps`` are done; None where Temporal's list is all that is known.
     - ``ends_at``: when the current wait ends; None where it has no end.
     - ``revision``: what the candidate was built from, only where the request says it.
     - ``analysis``: only where metrics are assessed.
@@ -148,8 +146,8 @@ class ReleaseStatus(BaseModel):
     candidate: str | None = None
     revision: str | None = Field(default=None, exclude_if=lambda value: value is None)
     routing: TrafficSplit = TrafficSplit()
-    step: int = Field(default=0, exclude_if=lambda value: value < 0)
-    steps: int = Field(default=0, exclude_if=lambda value: value < 0)
+    step: int | None = 0
+    steps: int | None = 0
     paused: bool = False
     ends_at: datetime | None = None
     analysis: AnalysisStatus | None = Field(default=None, exclude_if=lambda value: value is None)

@@ -74,7 +74,7 @@ def _list_step(status: ReleaseStatus, number: int, line: str, *, last: int) -> L
     if number == status.stopped_step and status.phase in _STOPPED_PHASES:
         return ListedStep(StepMark.STOPPED, line)
     is_promoted = status.phase is Phase.SUCCEEDED and status.routing.percent > 0
-    done = last if is_promoted else last - 1 if status.skipped else status.step
+    done = last if is_promoted else last - 1 if status.skipped else status.step or 0
     if number <= done:
         return ListedStep(StepMark.DONE, line)
     is_current = number == done + 1 and status.phase in _ACTIVE_PHASES
@@ -85,6 +85,6 @@ def _find_skip(status: ReleaseStatus, number: int) -> str | None:
     """Why a step was not taken, or not to its end."""
     if status.skipped and number >= status.skipped.first:
         return f"skipped by {status.skipped.by}"
-    if status.stable is None and status.candidate and number <= status.step:
+    if status.stable is None and status.candidate and number <= (status.step or 0):
         return "not taken, the alias is new"
     return None
