@@ -11,7 +11,7 @@ Reading order:
 - :mod:`~workflows.cli.flags`: the flags of a release
 - :mod:`~workflows.cli.release_file`: builds the request from flags and file
 - :mod:`~workflows.cli.field_names`: names a field by the flag that it was typed with
-- :mod:`~workflows.cli.usage`: what is said of wrong usage
+- :mod:`~workflows.cli.usage`: the words for wrong usage
 - :mod:`~workflows.cli.upload`: uploads a local package
 - :mod:`~workflows.cli.status`: ``status``, ``history``
 - :mod:`~workflows.cli.shown_release`: one release as ``status -o json`` prints it

@@ -12,10 +12,10 @@ from workflows.client.facts import (
     ActivityFailed,
     AlarmsRead,
     AliasMoved,
-    AnswerLost,
     ControlReceived,
     Fact,
     HookAnswered,
+    InvocationLost,
     MetricsRead,
     ProbeAnswered,
     ReleaseEnded,
@@ -46,7 +46,7 @@ _KINDS: Final[dict[type[Fact], LineKind]] = {
     AliasMoved: LineKind.MOVED,
     ControlReceived: LineKind.CONTROL,
     ActivityFailed: LineKind.FAILED,
-    AnswerLost: LineKind.FAILED,
+    InvocationLost: LineKind.FAILED,
 }
 _EXPIRED: Final = "What came before has expired in Temporal: the namespace retains it no longer"
 _UNREADABLE: Final = "The request is recorded in a form that this version cannot read"

@@ -88,7 +88,7 @@ class ProbeAnswered(Fact):
 
 
 @dataclass(frozen=True)
-class AnswerLost(Fact):
+class InvocationLost(Fact):
     """A hook or a probe that may have run, without an answer: a person decides."""
 
 

@@ -9,7 +9,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from activities.errors import Fault
 from workflows import search_attributes
-from workflows.client.facts import ActivityFailed, AnswerLost, Fact, HookAnswered, ProbeAnswered
+from workflows.client.facts import ActivityFailed, Fact, HookAnswered, InvocationLost, ProbeAnswered
 from workflows.client.timeline import TimelineEntry
 from workflows.domain.hook_answer import HookAnswer
 from workflows.domain.status import Phase
@@ -32,7 +32,7 @@ class FailedInvocation:
         self._reason = _NOT_ANSWERED if fault == Fault.UNAVAILABLE else _NOT_INVOKED
         self._entry = entry
         self._has_task = False
-        """Whether the workflow task is over that has seen the failure."""
+        """Whether the workflow task is over that the failure has caused."""
 
     def settle(self, event: HistoryEvent, entry: TimelineEntry | None) -> Fact | None:
         """Take the next event of the history; return the fact once it is known."""
@@ -44,7 +44,7 @@ class FailedInvocation:
         if kind == "timer_started_event_attributes" and entry and entry.text.endswith(RETRY_MARK):
             return ActivityFailed(at, f"{text}; it is sent again")
         if _asks_person(event):
-            return AnswerLost(at, f"{text}; a person decides")
+            return InvocationLost(at, f"{text}; a person decides")
         return self.conclude() if kind == _NEXT_TASK or _is_close(kind) else None
 
     def conclude(self) -> Fact:

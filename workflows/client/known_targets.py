@@ -25,7 +25,7 @@ async def ask_for_target(client: Client, target: Target) -> str:
             name, alias = found.get(search_attributes.FUNCTION), found.get(search_attributes.ALIAS)
             if name and alias:
                 known[f"{name}:{alias}"] = None
-    except RPCError:  # what was asked for is not there: that is the answer, with or without this
+    except RPCError:  # the answer is the same without a hint
         return ""
     known.pop(str(target), None)
     return ask_whether_meant(str(target), known)

@@ -87,7 +87,7 @@ def describe_error(
     """Return what is wrong, without the field and without its value.
 
     ``error`` is one of pydantic's. ``document`` is what was validated, and ``schema`` that of its
-    model: with both, a near miss is asked about.
+    model: with both, the text names what a near miss probably meant.
     """
     kind, context = str(error["type"]), cast("_Context", error.get("ctx", {}))
     place = _Place(cast("Location", error["loc"]), document, schema)
