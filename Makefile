@@ -95,4 +95,5 @@ lock: install ## Update the hashed requirement files from pyproject.toml
 	done
 
 clean: ## Remove everything that make created
-	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist \
+	  tests/doors/typescript/node_modules
