@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable
 from enum import StrEnum
@@ -42,12 +41,12 @@ def add_output_option(command: Callable[_P, _R]) -> Callable[_P, _R]:
     if "json" not in signature.parameters:
         return command
 
-    @functools.wraps(command)
     def run(*args: Any, **flags: Any) -> Any:
         output = flags.pop(_OUTPUT.name, OutputFormat.TEXT)
         flags["json"] = flags.get("json", False) or output is OutputFormat.JSON
         return command(*args, **flags)
 
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
     parameters = [*signature.parameters.values(), _OUTPUT]
     # Typer reads the signature by inspect, which reads this attribute first.
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined] # inspect's protocol, not in typeshed

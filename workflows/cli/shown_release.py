@@ -41,16 +41,17 @@ class ShownRelease(ReleaseStatus):
         """Return a status with what Temporal has recorded of the release."""
         known = {name: getattr(status, name) for name in ReleaseStatus.model_fields}
         if run is None:
-            return cls.model_construct(**known)
+            return cls.model_validate(known)
         steps = list_steps(status, run.strategy) if run.strategy and status.steps else ()
-        return cls.model_construct(
-            **{**known, "rollout": run.id if run.release != run.id else status.rollout},
-            id=run.release or run.id,
-            run_id=run.run_id,
-            requested_by=run.requested_by,
-            reason=run.reason,
-            started_at=run.started_at,
-            closed_at=run.closed_at,
-            outcome=run.ending.outcome if run.ending else None,
-            step_list=tuple(ShownStep(mark=step.mark, text=step.text) for step in steps),
-        )
+        added = {
+            "rollout": run.id if run.release != run.id else status.rollout,
+            "id": run.release or run.id,
+            "run_id": run.run_id,
+            "requested_by": run.requested_by,
+            "reason": run.reason,
+            "started_at": run.started_at,
+            "closed_at": run.closed_at,
+            "outcome": run.ending.outcome if run.ending else None,
+            "step_list": tuple(ShownStep(mark=step.mark, text=step.text) for step in steps),
+        }
+        return cls.model_validate({**known, **added})
