@@ -139,6 +139,7 @@ async def test_each_way_to_end_is_counted_once(workers: Workers) -> None:
     assert found["rollback_seconds_count"] == 2
     assert found['release_phase_seconds_count{phase="preparing"}'] >= 3
     assert 'releases_running{phase="baking"}' in found
+    assert found['releases_running{phase="paused"}'] == 0
     served = {re.sub(r"(_count|_sum|_bucket)?(\{.*)?$", "", name) for name in found}
     at_need = {"guard_looks_total", "temporal_request_failure_total"}
     assert read_listed_metrics() - served <= at_need
