@@ -40,6 +40,7 @@ def test_unknown_flag_is_a_usage_error() -> None:
     result = CliRunner().invoke(app, ["start", "checkout", "--bogus"])
     assert result.exit_code == 2
     assert "No such option" in result.stderr
+    assert "─" not in result.stderr  # no frame in a pipe
 
 
 async def test_target_that_was_never_released_exits_with_2(shell: Shell) -> None:
