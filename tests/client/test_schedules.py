@@ -167,7 +167,7 @@ async def test_second_schedule_of_an_id_is_refused(
 async def test_times_that_temporal_cannot_read_are_a_bad_request(
     releases: ReleaseClient, harness: Harness, schedule_id: str
 ) -> None:
-    with pytest.raises(BadRequest, match="cron: Temporal cannot read nonsense: .*CronString"):
+    with pytest.raises(BadRequest, match=r"cron: Temporal cannot read nonsense: .*CronString"):
         await releases.schedules.create(
             schedule_id,
             make_request(harness),

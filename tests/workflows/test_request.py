@@ -457,8 +457,10 @@ async def test_configuration_in_snake_case_is_refused(harness: Harness) -> None:
     )
     assert (end.kind, end.text) == (
         "ReleaseRejected",
-        "invalid ReleaseRequest: configuration.memory_size: there is no such key; "
-        "did you mean MemorySize?",
+        (
+            "invalid ReleaseRequest: configuration.memory_size: there is no such key; "
+            "did you mean MemorySize?"
+        ),
     )
 
 
