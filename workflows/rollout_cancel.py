@@ -26,7 +26,7 @@ _FEW: Final = RetryPolicy(maximum_attempts=3)
 
 
 class CancelRequest(BaseModel):
-    """Which rollout, by the ids of its workflow and of its first run."""
+    """Which rollout, by the ids of its workflow and of its first run, and why it is cancelled."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -34,6 +34,7 @@ class CancelRequest(BaseModel):
 
     workflow_id: Annotated[str, StringConstraints(min_length=1)]
     first_run_id: Annotated[str, StringConstraints(min_length=1)]
+    reason: str = ""
 
 
 @activity.defn(name="cancel_rollout")
@@ -46,17 +47,17 @@ async def cancel_rollout_activity(request: CancelRequest) -> None:
         request.workflow_id, first_execution_run_id=request.first_run_id
     )
     try:
-        await handle.cancel()
+        await handle.cancel(reason=request.reason)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
 
 
-async def cancel_rollout(workflow_id: str, first_run_id: str) -> None:
+async def cancel_rollout(workflow_id: str, first_run_id: str, reason: str) -> None:
     """Call :func:`cancel_rollout_activity` from a workflow."""
     await workflow.execute_activity(
         cancel_rollout_activity,
-        CancelRequest(workflow_id=workflow_id, first_run_id=first_run_id),
+        CancelRequest(workflow_id=workflow_id, first_run_id=first_run_id, reason=reason),
         start_to_close_timeout=timedelta(seconds=30),
         retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
         priority=HIGHEST_PRIORITY,

@@ -81,10 +81,11 @@ async def wait_for_end(rollout: RolloutHandle) -> ReleaseStatus:
     try:
         return await asyncio.shield(rollout)
     except asyncio.CancelledError:
-        rollout.cancel(workflow.cancellation_reason())
+        reason = workflow.cancellation_reason()
+        rollout.cancel(reason)
         if workflow.patched("cancel-reaches-later-runs"):
             run_id = rollout.first_execution_run_id or ""
-            await shield_from_cancel(cancel_rollout(rollout.id, run_id))
+            await shield_from_cancel(cancel_rollout(rollout.id, run_id, reason or ""))
     return await rollout
 
 

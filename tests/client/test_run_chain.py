@@ -108,7 +108,7 @@ async def test_watch_goes_on_in_the_next_run_without_a_word(
     assert watcher.last.ending.outcome is RunOutcome.SUCCEEDED
     assert texts.index("10% to version 3") < texts.index("pause by ana")
     assert texts.index("resume by ana") < texts.index("promote by ana: fine")
-    assert texts[-1] == "All traffic to version 3"
+    assert texts[-1] == "All traffic to version 3: promoted by ana"
     assert texts.count(texts[0]) == 1
     assert not [text for text in texts if "reset" in text or text == "Rollout"]
     starts = [e.text for u in watcher.updates for e in u.entries if e.kind == "start"]
@@ -131,7 +131,7 @@ async def test_watch_of_a_long_release_begins_with_its_last_runs(
     await watcher.watch(releases, handle.id)
     texts = list_texts(watcher.updates)
     assert "10% to version 3" not in texts
-    assert texts[-1] == "All traffic to version 3"
+    assert texts[-1] == "All traffic to version 3: promoted by ana"
 
 
 async def test_explanation_has_the_events_of_all_runs(
