@@ -93,6 +93,11 @@ async def test_one_of_two_newer_releases_ends_the_watch(harness: Harness) -> Non
     end = await read_ending(loser)
     assert end.kind == "ReleaseRejected", end
     assert winner.id in end.text
+
+    async def has_begun() -> bool:
+        return (await harness.rollout.describe()).parent_id == winner.id
+
+    await harness.wait_until(has_begun, seconds=60)
     assert (await harness.finish(winner)).kind == "Completed"
 
 
