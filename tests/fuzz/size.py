@@ -22,10 +22,10 @@ from hypothesis.strategies import SearchStrategy
 
 _T = TypeVar("_T")
 
-INPUTS = int(os.environ.get("FUZZ_INPUTS") or "420")
+INPUTS = int(os.environ.get("FUZZ_INPUTS") or "220")
 """The number of inputs, divided among the kinds of calls."""
 
-ANSWERS = int(os.environ.get("FUZZ_ANSWERS") or "240")
+ANSWERS = int(os.environ.get("FUZZ_ANSWERS") or "120")
 """The number of spoilt responses.
 
 Most go to one operation, the rest to whole releases.
