@@ -35,7 +35,7 @@ def test_single_time_is_in_the_time_zone_unless_it_has_an_offset() -> None:
     [
         ({}, "exactly one kind"),
         ({"cron": ["* * * * *"], "at": "2026-12-01T17:00"}, "exactly one kind"),
-        ({"cron": ["* * * * *"], "time_zone": "Mars/Phobos"}, "time_zone: there is no such time zone"),
+        ({"cron": ["* * * * *"], "time_zone": "Mars/Phobos"}, "there is no such time zone"),
         ({"cron": ["* * * * *"], "jitter": "5"}, "not a duration"),
         ({"cron": ["* * * * *"], "jitter": "P5M"}, r"did you mean PT5M\?"),
         ({"calendars": [{"hours": "9"}]}, "calendars.0.hours"),
