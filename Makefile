@@ -1,7 +1,7 @@
 # All commands of developers and of CI. They need Python 3.11+, pip and make only; the rest is
 # installed into .venv.
-.PHONY: help install demo up test survival doors longevity check fuzz chaos load-limits load format bench bench-judgement \
-  lock clean
+.PHONY: help install demo up test survival doors judged longevity check fuzz chaos load-limits \
+  load format bench bench-judgement lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -21,7 +21,9 @@ SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 WHOLE_MACHINE := tests/survival tests/chaos/test_chaos.py tests/load
 # Needs node and the npm registry: no part of `make test`.
 EXAMPLES := tests/doors/test_api_examples.py
-APART := $(WHOLE_MACHINE) $(EXAMPLES) tests/longevity
+# Minutes of real traffic at full speed: no part of `make test`, nor of CI.
+JUDGED := tests/local/test_judged_release.py
+APART := $(WHOLE_MACHINE) $(EXAMPLES) $(JUDGED) tests/longevity
 TESTS := $(SIDE_BY_SIDE) $(APART:%=--ignore %)
 SHARE ?= 1
 
@@ -51,6 +53,9 @@ survival: install ## Kill worker and server around every write; chaos and load i
 doors: install ## Run what docs/api.md shows: curl, Python, TypeScript (needs node 20 and npm)
 	cd $(dir $(EXAMPLES))typescript && npm ci --silent
 	$(BIN)/python -m pytest $(EXAMPLES)
+
+judged: install ## Judge two releases by the metrics of real invocations (2 minutes)
+	$(BIN)/python -m pytest $(JUDGED)
 
 longevity: install ## Let releases live for months in skipped time (an hour); SHARE=0.01 of it
 	SHARE=$(SHARE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --capture=no tests/longevity
