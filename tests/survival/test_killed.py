@@ -208,6 +208,7 @@ async def test_probe_lost_with_its_worker_is_a_failure_and_is_not_retried(
             "target": {"function": name},
             "artifact": artifact,
             "strategy": {"steps": [{**PROBE, "max_failures": may_fail}]},
+            "hooks": {"on_lost": "roll_back"},
         }
         async with KillProxy(local.endpoint_url, "invoke", 2, when, worker.kill) as killer:
             worker.start(local, killer.url)
