@@ -1,6 +1,6 @@
 # All commands of developers and of CI. They need Python 3.11+, pip and make only; the rest is
 # installed into .venv.
-.PHONY: help install demo up test survival doors judged longevity check fuzz chaos load-limits \
+.PHONY: help install demo up test survival doors slow longevity check fuzz chaos load-limits \
   load format bench bench-judgement lock clean
 .DEFAULT_GOAL := help
 
@@ -14,16 +14,16 @@ RELEASES ?= 100
 CANARIES ?= 10000
 AWS_RATE ?= 40
 INSTALLED := .venv/.installed
-# Two processes; tests/conftest.py makes the groups. They are not reordered by their number of
+# Three processes, since many tests wait; tests/conftest.py makes the groups. They are not reordered by their number of
 # tests: the few long ones would run last, alone.
-SIDE_BY_SIDE := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 # What needs the whole machine runs one after the other: a suite of its own.
-WHOLE_MACHINE := tests/survival tests/chaos/test_chaos.py tests/load
+WHOLE_MACHINE := tests/survival tests/chaos/test_chaos.py
 # Needs node and the npm registry: no part of `make test`.
 EXAMPLES := tests/doors/test_api_examples.py
-# Minutes of real traffic at full speed: no part of `make test`, nor of CI.
-JUDGED := tests/local/test_judged_release.py
-APART := $(WHOLE_MACHINE) $(EXAMPLES) $(JUDGED) tests/longevity
+# Minutes of real traffic, and of load: no part of `make test`, nor of CI.
+SLOW := tests/local/test_judged_release.py tests/load
+APART := $(WHOLE_MACHINE) $(EXAMPLES) $(SLOW) tests/longevity
 TESTS := $(SIDE_BY_SIDE) $(APART:%=--ignore %)
 SHARE ?= 1
 
@@ -47,15 +47,15 @@ up: install ## Run Temporal, its Web UI, a local Lambda, a worker, a sample unti
 test: install ## Run the tests
 	$(BIN)/python -m pytest $(TESTS)
 
-survival: install ## Kill worker and server around every write; chaos and load in short
+survival: install ## Kill worker and server around every write; chaos in short
 	$(BIN)/python -m pytest $(WHOLE_MACHINE)
 
 doors: install ## Run what docs/api.md shows: curl, Python, TypeScript (needs node 20 and npm)
 	cd $(dir $(EXAMPLES))typescript && npm ci --silent
 	$(BIN)/python -m pytest $(EXAMPLES)
 
-judged: install ## Judge two releases by the metrics of real invocations (2 minutes)
-	$(BIN)/python -m pytest $(JUDGED)
+slow: install ## Judge releases by the metrics of real invocations; load in short (5 minutes)
+	$(BIN)/python -m pytest $(SLOW)
 
 longevity: install ## Let releases live for months in skipped time (an hour); SHARE=0.01 of it
 	SHARE=$(SHARE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --capture=no tests/longevity
