@@ -14,8 +14,8 @@ RELEASES ?= 100
 CANARIES ?= 10000
 AWS_RATE ?= 40
 INSTALLED := .venv/.installed
-# Three processes, since many tests wait; tests/conftest.py makes the groups. They are not reordered by their number of
-# tests: the few long ones would run last, alone.
+# Three processes, since many tests wait; tests/conftest.py makes the groups. They are not reordered
+# by their number of tests: the few long ones would run last, alone.
 SIDE_BY_SIDE := --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 # What needs the whole machine runs one after the other: a suite of its own.
 WHOLE_MACHINE := tests/survival tests/chaos/test_chaos.py
