@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from activities.limits.sharing import HEARTBEAT_INTERVAL, list_pollers
+from activities.limits.sharing import HEARTBEAT_INTERVAL
 from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.worker_processes import NOWHERE, PATIENCE, Workers
 
@@ -38,10 +38,8 @@ async def test_queue_of_a_killed_worker_is_free_for_another_account(workers: Wor
     await asyncio.sleep(2 * HEARTBEAT_INTERVAL.total_seconds())  # it is listed
     killed.popen.kill()
     process = workers.start("next", "freed", AWS_ENDPOINT_URL=await workers.endpoint(OTHER))
-    async with asyncio.timeout(PATIENCE):
-        while not await list_pollers(workers.temporal.client, "freed") - {before}:
-            assert not process.has_exited, process.read_log_tail()
-            await asyncio.sleep(0.1)
+    await workers.wait_until_polling("freed", before={before})
+    assert not process.has_exited, process.read_log_tail()
 
 
 async def test_two_accounts_that_begin_together_do_not_share_a_queue(workers: Workers) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from activities.limits.sharing import list_pollers
@@ -65,12 +68,19 @@ class Workers:
         self.stack.push_async_callback(process.stop)
         return process
 
-    async def wait_until_polling(self, queue: str) -> str:
-        """Wait for a worker of a queue; return its identity."""
+    async def wait_until_polling(
+        self, queue: str, *, before: AbstractSet[str] = frozenset()
+    ) -> str:
+        """Wait for a worker of a queue, one more than those of ``before``; return its identity.
+
+        Temporal closes each connection after some minutes, and a request on it may be lost.
+        """
         async with asyncio.timeout(PATIENCE):
-            while not (found := await list_pollers(self.temporal.client, queue)):
+            while True:
+                with contextlib.suppress(RPCError):
+                    if found := await list_pollers(self.temporal.client, queue) - before:
+                        return found.pop()
                 await asyncio.sleep(0.1)
-        return found.pop()
 
     @staticmethod
     async def read_refusal(process: Process) -> str:
