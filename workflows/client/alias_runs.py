@@ -5,9 +5,8 @@ from __future__ import annotations
 from temporalio.client import Client
 
 from workflows.client.errors import NoSuchRelease
-from workflows.client.lookup import find_rollout, find_workflow
+from workflows.client.lookup import find_rollout, find_workflow, parse_name
 from workflows.client.rejected_release import list_rejected
-from workflows.client.release_search import parse_name
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.domain.rollout_id import RolloutId

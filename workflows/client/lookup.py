@@ -65,7 +65,7 @@ async def find_workflow(client: Client, target: str | Target) -> WorkflowExecuti
         with translate_errors(not_found):
             return await client.get_workflow_handle(ids[0] if ids else str(target)).describe()
     except NoSuchRelease:
-        parsed = _parse_name(target)
+        parsed = parse_name(target)
         question = await ask_for_target(client, parsed) if parsed else ""
         raise NoSuchRelease(f"{not_found}{question}") from None
 
@@ -104,7 +104,8 @@ async def find_run(client: Client, rollout_id: str, run_id: str) -> WorkflowExec
     raise NoSuchRelease(not_found)
 
 
-def _parse_name(target: str | Target) -> Target | None:
+def parse_name(target: str | Target) -> Target | None:
+    """Parse the name of a function and alias; None for the id of a workflow."""
     try:
         return parse_target(target) if isinstance(target, str) else target
     except BadRequest:
@@ -113,7 +114,7 @@ def _parse_name(target: str | Target) -> Target | None:
 
 async def _find_rollout_ids(client: Client, target: str | Target) -> list[str]:
     """Find the rollouts that a name may mean; none where it is no target."""
-    parsed = _parse_name(target)
+    parsed = parse_name(target)
     if parsed is None:
         return []
     if parsed.function.startswith(_ARN_PREFIX):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from temporalio.client import Client, WorkflowExecutionDescription
 
-from workflows.client.errors import Ambiguous, BadRequest, NoSuchRelease, Refused
-from workflows.client.lookup import find_workflow, parse_target
+from workflows.client.errors import Ambiguous, NoSuchRelease, Refused
+from workflows.client.lookup import find_workflow, parse_name
 from workflows.client.rejected_release import find_rejected
 from workflows.client.unbegun_release import PendingRelease, list_pending, read_pending
 from workflows.domain.target import Target
@@ -51,13 +51,3 @@ async def list_pending_of(client: Client, target: str | Target) -> list[PendingR
     """
     parsed = parse_name(target)
     return await list_pending(client, parsed) if parsed else []
-
-
-def parse_name(target: str | Target) -> Target | None:
-    """Parse the name of a function and alias; None for the id of a workflow."""
-    if isinstance(target, Target):
-        return target
-    try:
-        return parse_target(target)
-    except BadRequest:
-        return None
