@@ -7,15 +7,14 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from temporalio import activity, workflow
-from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
-from temporalio.service import RPCError, RPCStatusCode
 
 from workflows import search_attributes
 from workflows.domain.preflight_facts import RunningRelease
 from workflows.domain.rollout_id import spell_rollout_id
 from workflows.domain.status import Phase
 from workflows.promotion import WATCH_MEMO
+from workflows.run_chain import find_running
 
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=10))
 _TIMEOUT: Final = timedelta(seconds=10)
@@ -37,13 +36,7 @@ class RunningReleaseRequest(BaseModel):
 async def find_running_release_activity(request: RunningReleaseRequest) -> RunningRelease | None:
     """Return the ``Rollout`` of an alias that runs at the moment; None where there is none."""
     for rollout_id in request.rollout_ids:
-        try:
-            found = await activity.client().get_workflow_handle(rollout_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                continue
-            raise
-        if found.status is WorkflowExecutionStatus.RUNNING:
+        if found := await find_running(activity.client(), rollout_id):
             phase = found.typed_search_attributes.get(search_attributes.PHASE)
             has_watch = await found.memo_value(WATCH_MEMO, None) is not None
             return RunningRelease(found.id, is_watched=has_watch and phase == Phase.BAKING)

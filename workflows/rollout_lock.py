@@ -11,12 +11,11 @@ from typing import Annotated, ClassVar, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from temporalio import activity, workflow
-from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import RetryPolicy
-from temporalio.service import RPCError, RPCStatusCode
 
 from workflows.domain.rollout_id import RolloutId
 from workflows.domain.target import Place
+from workflows.run_chain import find_running
 
 _RETRY: Final = RetryPolicy(maximum_interval=timedelta(seconds=30))
 _TIMEOUT: Final = timedelta(seconds=10)
@@ -42,13 +41,7 @@ class SlashedRolloutRequest(BaseModel):
 @activity.defn(name="is_slashed_rollout_running")
 async def is_slashed_rollout_running(request: SlashedRolloutRequest) -> bool:
     """Return whether a rollout of before runs under its id with slashes."""
-    try:
-        found = await activity.client().get_workflow_handle(request.rollout_id).describe()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return False
-        raise
-    return found.status is WorkflowExecutionStatus.RUNNING
+    return await find_running(activity.client(), request.rollout_id) is not None
 
 
 async def find_lock(place: Place, alias: str) -> RolloutLock:

@@ -39,6 +39,17 @@ def runs_of(rollout_id: str) -> str:
     return f"WorkflowId IN ({ids})"
 
 
+async def find_running(client: Client, rollout_id: str) -> WorkflowExecutionDescription | None:
+    """Return the rollout that runs under an id at the moment; None where there is none."""
+    try:
+        found = await client.get_workflow_handle(rollout_id).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    return found if found.status is WorkflowExecutionStatus.RUNNING else None
+
+
 def still_running(message: str) -> ApplicationError:
     """The end of an attempt that waits for a run: Temporal polls again, and adds no events."""
     category = ApplicationErrorCategory.BENIGN
