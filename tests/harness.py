@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import inspect
 import itertools
 import re
@@ -32,6 +33,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import RawValue
+from temporalio.converter import PayloadCodec
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
@@ -42,6 +44,7 @@ from tests.fake_lambda import FakeLambda
 from tests.fake_lambda.account import ACCOUNT, REGION, Function
 from workflows.client.update import execute_update
 from workflows.domain.status import ReleaseStatus
+from workflows.temporal.plugin import LambdaReleases
 
 Handle = WorkflowHandle[Any, ReleaseStatus]
 
@@ -383,6 +386,16 @@ async def run_worker(temporal: WorkflowEnvironment) -> AsyncIterator[Accounts]:
     accounts = Accounts()
     async with Worker(temporal.client, task_queue=QUEUE, activities=list_operations(accounts)):
         yield accounts
+
+
+async def connect_with_codec(temporal: WorkflowEnvironment, codec: PayloadCodec) -> Client:
+    """Connect a client that encodes what it sends, as one with encryption does."""
+    return await Client.connect(
+        temporal.client.service_client.config.target_host,
+        namespace=temporal.client.namespace,
+        data_converter=dataclasses.replace(temporal.client.data_converter, payload_codec=codec),
+        plugins=[LambdaReleases()],
+    )
 
 
 def create_harness(temporal: WorkflowEnvironment, accounts: Accounts, aws: FakeLambda) -> Harness:

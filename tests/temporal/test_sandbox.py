@@ -11,7 +11,6 @@ from typing import Self
 from uuid import uuid4
 
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client
 from temporalio.converter import (
     DataConverter,
     PayloadCodec,
@@ -24,8 +23,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities import list_operations
 from tests.fake_lambda import FakeLambda
-from tests.harness import ALL_AT_ONCE
-from workflows.temporal.plugin import LambdaReleases
+from tests.harness import ALL_AT_ONCE, connect_with_codec
 from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
 
 
@@ -63,13 +61,7 @@ async def test_codec_with_a_context_gets_the_workflow_id(
     temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
     aws.create("sealed", "one", "two")
-    converter = dataclasses.replace(temporal.client.data_converter, payload_codec=SealingCodec())
-    client = await Client.connect(
-        temporal.client.service_client.config.target_host,
-        namespace=temporal.client.namespace,
-        data_converter=converter,
-        plugins=[LambdaReleases()],
-    )
+    client = await connect_with_codec(temporal, SealingCodec())
     request = {
         "target": {"function": "sealed"},
         "artifact": {"kind": "version", "version": "1"},

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.converter import PayloadCodec
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities import list_operations
 from tests.fake_lambda import FakeLambda
-from tests.harness import ALL_AT_ONCE, CANARY, Harness, read_ending
-from workflows.temporal.plugin import LambdaReleases
+from tests.harness import ALL_AT_ONCE, CANARY, Harness, connect_with_codec, read_ending
 
 APPROVAL: dict[str, Any] = {
     "strategy": {"steps": [{"kind": "set_weight", "percent": 10}, {"kind": "approval"}]}
@@ -111,13 +109,7 @@ async def test_status_after_a_cancel_is_encrypted_like_the_rest(
     temporal: WorkflowEnvironment, aws: FakeLambda
 ) -> None:
     aws.create("sealed-cancel", "one", "two")
-    converter = dataclasses.replace(temporal.client.data_converter, payload_codec=Base64Codec())
-    client = await Client.connect(
-        temporal.client.service_client.config.target_host,
-        namespace=temporal.client.namespace,
-        data_converter=converter,
-        plugins=[LambdaReleases()],
-    )
+    client = await connect_with_codec(temporal, Base64Codec())
     request = {
         "target": {"function": "sealed-cancel"},
         "artifact": {"kind": "version", "version": "1"},
