@@ -1,7 +1,7 @@
 # All commands of developers and of CI. They need Python 3.11+, pip and make only; the rest is
 # installed into .venv.
-.PHONY: help install demo up test survival doors slow longevity check fuzz chaos load-limits \
-  load format bench bench-judgement lock clean
+.PHONY: help install demo up test survival doors deploy-check slow longevity check fuzz chaos \
+  load-limits load format bench bench-judgement lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -23,9 +23,13 @@ WHOLE_MACHINE := tests/survival tests/chaos/test_chaos.py
 EXAMPLES := tests/doors/test_api_examples.py
 # Minutes of real traffic, and of load: no part of `make test`, nor of CI.
 SLOW := tests/local/test_judged_release.py tests/load
-APART := $(WHOLE_MACHINE) $(EXAMPLES) $(SLOW) tests/longevity
+# Installs its own tools, containers among them: `make deploy-check`.
+DEPLOYMENTS := tests/deploy
+APART := $(WHOLE_MACHINE) $(DEPLOYMENTS) $(EXAMPLES) $(SLOW) tests/longevity
 TESTS := $(SIDE_BY_SIDE) $(APART:%=--ignore %)
 SHARE ?= 1
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock"
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -53,6 +57,10 @@ survival: install ## Kill worker and server around every write; chaos in short
 doors: install ## Run what docs/api.md shows: curl, Python, TypeScript (needs node 20 and npm)
 	cd $(dir $(EXAMPLES))typescript && npm ci --silent
 	$(BIN)/python -m pytest $(EXAMPLES)
+
+deploy-check: install ## Check everything in deploy/: image, charts, policies, rules (8 minutes; root)
+	$(BIN)/python tests/deploy/tools/install.py
+	$(BIN)/python -m pytest $(DEPLOYMENTS)
 
 slow: install ## Judge releases by the metrics of real invocations; load in short (5 minutes)
 	$(BIN)/python -m pytest $(SLOW)
@@ -91,13 +99,9 @@ bench-judgement: install ## Simulate our ramp, CodeDeploy's rule and a Mann-Whit
 	$(BIN)/python -m tests.bench.judgement
 
 lock: install ## Update the hashed requirement files from pyproject.toml
-	for part in dev runtime; do \
-	  $(BIN)/uv pip compile pyproject.toml --quiet --universal --generate-hashes \
-	    --no-emit-index-url --no-emit-find-links --python-version 3.11 \
-	    --custom-compile-command "make lock" --output-file requirements/$$part.txt \
-	    $$( [ $$part = dev ] && echo --group dev || echo --constraints requirements/dev.txt ) \
-	    || exit 1; \
-	done
+	$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --constraints requirements/dev.txt --output-file requirements/runtime.txt
+	$(COMPILE) --group deploy --output-file requirements/deploy.txt
 
 clean: ## Remove everything that make created
 	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist \
