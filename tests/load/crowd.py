@@ -243,7 +243,8 @@ async def crowd(directory: Path, plan: Plan) -> Crowd:
         if time.time() > together:
             raise TooSlowError(
                 f"the bakes were over {time.time() - together:.0f} s before all canaries slept: "
-                "this machine is too slow for it"
+                f"this machine does not start {plan.starts_a_second:.1f} a second; "
+                f"make load CANARIES={plan.canaries} AWS_RATE={plan.start_rate / 2:g}"
             )
         figures.starting = await harness.calls()
         await asyncio.sleep(together - time.time())
