@@ -72,7 +72,10 @@ Operations beyond AWS's own
 The connection
 
 - :mod:`~activities.aws`: the connection itself; the only module that imports aiobotocore
+- :mod:`~activities.credential_source`: where its credentials come from
 - :mod:`~activities.transport`: its timeouts and sockets
+- :mod:`~activities.user_agent`: names the release that a request is for
+- :mod:`~activities.region_check`: refuses functions of another region
 - :mod:`~activities.bucket_region`: refuses to follow S3 to a bucket of another region
 - :mod:`~activities.clock_skew`: how far this machine's clock is from AWS's
 - :mod:`~activities.error_response`, :mod:`~activities.response_body`: parse an HTTP response

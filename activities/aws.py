@@ -16,7 +16,7 @@ types.
 from __future__ import annotations
 
 import asyncio
-import re
+import functools
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,9 +24,13 @@ from typing import Any, Final
 
 import aiohttp
 from aiobotocore.config import AioConfig
+from aiobotocore.credentials import (
+    AioAssumeRoleCredentialFetcher,
+    AioDeferredRefreshableCredentials,
+)
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.response import AioStreamingBody
-from aiobotocore.session import AioSession, get_session
+from aiobotocore.session import AioSession
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -41,36 +45,23 @@ from botocore.utils import get_environ_proxies
 from activities.bucket_region import BEFORE_SIGN, make_region_check
 from activities.call_metric import count_call
 from activities.clock_skew import take_clock
+from activities.credential_source import CredentialSource, StoredCredentials
 from activities.error_response import is_about_call_rate, is_proxy_login, parse_error_response
 from activities.errors import AwsError, classify_error
 from activities.limits.rate import RATE_LIMITED_SERVICES, Limits
 from activities.package_download import download_package
 from activities.redaction import redact, summarize_validation_report
-from activities.response_body import is_malformed_json, read_bounded
-from activities.response_check import find_mismatch
-from activities.transport import Timeouts, open_keepalive_socket
+from activities.region_check import refuse_other_region
+from activities.response_body import PARSER_ERRORS, is_malformed_json, read_bounded
+from activities.response_check import refuse_mismatch
+from activities.transport import Timeouts, find_kind, open_keepalive_socket
+from activities.user_agent import BEFORE_CALL, name_release
 
-_REGION_OF_FUNCTION: Final = re.compile(
-    r"arn:[\w-]+:lambda:([\w-]+):|([a-z]{2,}(?:-[a-z]+)+-\d):(?:\d{12}|function):"
-)
-_READ_PREFIXES: Final = ("get_", "list_", "describe_", "head_")
 _MAX_CONNECTIONS: Final = 1_000
 _MAX_RESPONSE_BYTES: Final = 8_000_000
 _NOT_CONNECTED: Final = (aiohttp.ClientConnectorError, socket.gaierror)
 _BROKEN: Final = (HTTPClientError, EndpointConnectionError)
 """EndpointConnectionError is aiobotocore's name for a reset after the request, too."""
-_PARSER_ERRORS: Final = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    RuntimeError,
-)
-"""Raised by botocore's parsers for a member of another type than AWS's model has.
-
-RuntimeError is for a time that no calendar has."""
-
 _CALL_ERRORS: Final = (
     ClientError,
     BotoCoreError,
@@ -78,7 +69,7 @@ _CALL_ERRORS: Final = (
     aiohttp.ClientError,
     OSError,
     TimeoutError,
-    *_PARSER_ERRORS,
+    *PARSER_ERRORS,
 )
 
 
@@ -88,36 +79,63 @@ class AwsConfigurationError(Exception):
 
 @asynccontextmanager
 async def connect(
-    region: str | None = None, *, limits: Limits | None = None, timeouts: Timeouts | None = None
+    region: str | None = None,
+    *,
+    limits: Limits | None = None,
+    timeouts: Timeouts | None = None,
+    source: CredentialSource | None = None,
+    endpoint_url: str | None = None,
 ) -> AsyncIterator[Connection]:
-    """Connect to AWS, configured by botocore's chain (profile, credentials, …).
+    """Connect to AWS, configured by botocore's chain (profile, credentials, …), or by ``source``.
 
     Checks region and credentials without a call to AWS, and raises :class:`AwsConfigurationError`
     where one is missing. ``region`` is the value of ``AWS_REGION``: botocore itself reads only
-    ``AWS_DEFAULT_REGION`` and the profile's region.
+    ``AWS_DEFAULT_REGION`` and the profile's region. ``endpoint_url`` is an emulator's.
     """
-    session = get_session()
+    source = source or CredentialSource()
     async with AsyncExitStack() as stack:
         try:
+            session = AioSession(profile=source.profile)
             region = region or session.get_config_variable("region")
             if not region:
-                raise AwsConfigurationError(
-                    "no AWS region: set AWS_REGION, or region in the AWS profile"
-                )
+                problem = "no AWS region: set AWS_REGION, or region in the AWS profile"
+                raise AwsConfigurationError(problem)
             if await session.get_credentials() is None:
                 raise AwsConfigurationError(
                     "no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID, or give this machine"
                     " a role"
                 )
+            place = {"region_name": region, "endpoint_url": endpoint_url}
+            if source.role_arn:
+                session = await _assume_role(session, source, place)
             connection = Connection(
-                session, region, stack, limits or Limits(), timeouts or Timeouts()
+                session, place, stack, limits or Limits(), timeouts or Timeouts()
             )
             await connection.open_client("lambda", "write")
-        except (BotoCoreError, ValueError) as problem:
-            raise AwsConfigurationError(
-                f"AWS is not configured: {redact(str(problem), {})}"
-            ) from None
+        except (BotoCoreError, ValueError) as error:
+            problem = f"AWS is not configured: {redact(str(error), {})}"
+            raise AwsConfigurationError(problem) from None
         yield connection
+
+
+async def _assume_role(
+    session: AioSession, source: CredentialSource, place: Mapping[str, Any]
+) -> AioSession:
+    """Return a session with a role, assumed at its first use by the credentials of ``session``."""
+    times = Timeouts()
+    config = AioConfig(
+        retries={"total_max_attempts": 1}, connect_timeout=times.connect, read_timeout=times.read
+    )
+    fetcher = AioAssumeRoleCredentialFetcher(
+        client_creator=functools.partial(session.create_client, config=config, **place),
+        source_credentials=await session.get_credentials(),
+        role_arn=source.role_arn,
+        extra_args=source.build_session_options(),
+    )
+    credentials = AioDeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    assumed = AioSession()
+    assumed.register_component("credential_provider", StoredCredentials(credentials))
+    return assumed
 
 
 class Connection:
@@ -126,12 +144,13 @@ class Connection:
     def __init__(
         self,
         session: AioSession,
-        region: str,
+        place: Mapping[str, Any],
         stack: AsyncExitStack,
         limits: Limits,
         timeouts: Timeouts,
     ) -> None:
-        self.region: Final = region
+        self.region: Final[str] = place["region_name"]
+        self._place = place
         self._session = session
         self._stack = stack
         self._limits = limits
@@ -149,7 +168,7 @@ class Connection:
         (``RateLimited``). The timeouts together limit the call; a request that was sent may still
         take effect after them.
         """
-        self._refuse_other_region(operation, parameters)
+        refuse_other_region(operation, parameters, region=self.region)
         send, shape = await self._get_method(service, operation)
         if service in RATE_LIMITED_SERVICES:
             await self._limits.acquire(operation)
@@ -157,7 +176,7 @@ class Connection:
         try:
             async with asyncio.timeout(self._timeouts.compute_call_seconds(operation, parameters)):
                 response = await _read_streams(operation, await send(**parameters))
-                _refuse_mismatch(operation, response, shape)
+                refuse_mismatch(operation, response, shape)
             outcome = "ok"
         except _CALL_ERRORS as failure:
             error = _translate_error(operation, failure, parameters)
@@ -214,8 +233,9 @@ class Connection:
             **single_send,
         )
         client = await self._stack.enter_async_context(
-            self._session.create_client(service, region_name=self.region, config=config)
+            self._session.create_client(service, config=config, **self._place)
         )
+        client.meta.events.register(BEFORE_CALL, name_release)
         client.meta.events.register(BEFORE_SIGN, make_region_check(self.region))
         if client.meta.service_model.resolved_protocol in {"rest-json", "json"}:
             client.meta.events.register(
@@ -226,12 +246,8 @@ class Connection:
 
     async def _get_method(self, service: str, operation: str) -> tuple[Any, Any]:
         """Return the client's method for an operation, and botocore's output shape."""
-        if operation.startswith("invoke"):
-            kind = "invoke"
-        else:
-            kind = "read" if operation.startswith(_READ_PREFIXES) else "write"
         try:
-            client = await self.open_client(service, kind)
+            client = await self.open_client(service, find_kind(operation))
         except BotoCoreError as problem:
             raise _translate_error(operation, problem, {}) from None
         except ValueError as problem:
@@ -239,16 +255,6 @@ class Connection:
         send = getattr(client, operation)
         name = client.meta.method_to_api_mapping[operation]
         return send, client.meta.service_model.operation_model(name).output_shape
-
-    def _refuse_other_region(self, operation: str, parameters: Mapping[str, Any]) -> None:
-        for member in ("FunctionName", "Resource"):
-            match = _REGION_OF_FUNCTION.match(str(parameters.get(member)))
-            if match and (region := match[1] or match[2]) != self.region:
-                raise AwsError(
-                    operation,
-                    "WrongRegion",
-                    f"{member} is in {region}, this worker serves {self.region}; nothing was sent",
-                )
 
 
 class _SingleSendSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore has no types
@@ -310,13 +316,6 @@ async def _read_streams(operation: str, response: dict[str, Any]) -> dict[str, A
             async with value:
                 response[name] = await read_bounded(operation, value, _MAX_RESPONSE_BYTES)
     return response
-
-
-def _refuse_mismatch(operation: str, response: dict[str, Any], shape: Any) -> None:
-    if (mismatch := find_mismatch(operation, response, shape)) is not None:
-        raise AwsError(
-            operation, "ResponseParserError", f"the answer is not as AWS describes it: {mismatch}"
-        )
 
 
 def _refuse_malformed_json(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:

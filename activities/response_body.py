@@ -10,6 +10,18 @@ from activities.errors import AwsError
 _CHUNK_BYTES: Final = 1 << 16
 _FIRST_STATUS_OF_NO_SUCCESS: Final = 300
 
+PARSER_ERRORS: Final = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+)
+"""Raised by botocore's parsers for a member of another type than AWS's model has.
+
+RuntimeError is for a time that no calendar has."""
+
 
 async def read_bounded(operation: str, stream: Any, limit: int) -> bytes:
     """Read a stream to its end; AwsError ``ResponseTooLarge`` above ``limit`` bytes."""

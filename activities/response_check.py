@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
+from activities.errors import AwsError
+
 _ALIAS_MEMBERS: Final = ("FunctionVersion", "RevisionId")
 
 _REQUIRED_MEMBERS: Final[Mapping[str, Sequence[str]]] = {
@@ -35,6 +37,14 @@ take its own next update for another writer's, and leave the weights unchanged.
 """
 
 _ABSENT: Final = (None, "")
+
+
+def refuse_mismatch(operation: str, response: Mapping[str, Any], shape: Any) -> None:
+    """Raise ``ResponseParserError`` for a response that does not match; see find_mismatch."""
+    if (mismatch := find_mismatch(operation, response, shape)) is not None:
+        raise AwsError(
+            operation, "ResponseParserError", f"the answer is not as AWS describes it: {mismatch}"
+        )
 
 
 def find_mismatch(operation: str, response: Mapping[str, Any], shape: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""The transport of requests to AWS: timeouts and sockets."""
+"""The transport of requests to AWS: timeouts, sockets, and which of them a request takes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 _UPLOAD_BYTES_PER_SECOND: Final = 1e6
 _KEEPALIVE_SECONDS: Final = 60
+_READ_PREFIXES: Final = ("get_", "list_", "describe_", "head_")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ class Timeouts:
             + self.read
             + len(parameters.get("ZipFile", b"")) / _UPLOAD_BYTES_PER_SECOND
         )
+
+
+def find_kind(operation: str) -> str:
+    """Return of which kind an operation is, and so its client: read, write or invoke."""
+    if operation.startswith("invoke"):
+        return "invoke"
+    return "read" if operation.startswith(_READ_PREFIXES) else "write"
 
 
 def open_keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
