@@ -21,6 +21,7 @@ from activities.aws import AwsConfigurationError
 from activities.function_scope import FUNCTIONS_SETTING
 from activities.limits.rate import Rates
 from activities.reference_scope import REFERENCES_SETTING
+from workflows.temporal.connection_settings import CODEC_SETTINGS
 from workflows.temporal.logs import LogSettingError, configure_logging
 from workflows.temporal.plugin import WORKFLOWS
 from workflows.temporal.process_exit import run_and_exit
@@ -188,11 +189,16 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE, TEMPORAL_API_KEY, ….
     AWS is configured as for botocore, by AWS_REGION or AWS_DEFAULT_REGION,
     AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ….
+    Payloads are encrypted by RELEASES_CODEC_KEYS, a list of id:key in base64,
+    or file: and the path of one; or by the codec that RELEASES_CODEC names,
+    module:factory. RELEASES_PRIVATE=true keeps names and reasons of people out
+    of what is not encrypted. docs/encryption.md has them all.
     Both TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID together turn
     Worker Versioning on.
     """
     try:
-        refuse_unknown_settings({str(option.envvar) for option in context.command.params})
+        known = {str(option.envvar) for option in context.command.params}
+        refuse_unknown_settings(known | CODEC_SETTINGS)
         configure_logging(log_format, log_level)
         settings = WorkerSettings(
             task_queue=task_queue,

@@ -20,6 +20,7 @@ from workflows.cli.usage import CommandGroup
 from workflows.client.client import TASK_QUEUE, ReleaseClient
 from workflows.client.errors import BadRequest, NoWorker, Refused, ReleaseClientError, Unreachable
 from workflows.client.runs import RunEnding, RunOutcome
+from workflows.temporal.codec_keys import UnreadablePayload
 
 _HELP: Final = (
     "Release AWS Lambda functions safely: start, watch and control releases that run on Temporal."
@@ -40,7 +41,8 @@ _HELP: Final = (
     "(else default), TEMPORAL_API_KEY, TEMPORAL_TLS and related variables, or a profile by "
     "TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE: as the temporal command line reads them. "
     "RELEASES_TASK_QUEUE (else lambda-releases): the queue of the worker that serves the "
-    "function's account and region. AWS_REGION, AWS_PROFILE and related variables: for --zip only."
+    "function's account and region. RELEASES_CODEC_KEYS, RELEASES_CODEC, RELEASES_PRIVATE: as the "
+    "worker has them. AWS_REGION, AWS_PROFILE and related variables: for --zip only."
 )
 
 app = typer.Typer(
@@ -174,6 +176,8 @@ def make_command(work: Callable[_P, Coroutine[Any, Any, ExitStatus | None]]) -> 
             status = asyncio.run(work(*args, **flags))
         except ReleaseClientError as error:
             exit_with_error(error)
+        except UnreadablePayload as error:
+            exit_with_error(Unreachable(f"Temporal's answer cannot be read: {error}"))
         except KeyboardInterrupt:
             make_stderr_console().print("releases: interrupted; what was started goes on")
             raise typer.Exit(ExitStatus.INTERRUPTED) from None

@@ -3,6 +3,11 @@
 - :mod:`~workflows.temporal.plugin`: ``LambdaReleases``, the one plugin that joins the rest
 - :mod:`~workflows.temporal.connection_settings`: how to reach Temporal, for worker and client
 - :mod:`~workflows.temporal.connection_fault`: why Temporal cannot be reached
+- :mod:`~workflows.temporal.codec_settings`: which codec encrypts payloads, for worker and client
+- :mod:`~workflows.temporal.codec_keys`: the keys that payloads are encrypted with
+- :mod:`~workflows.temporal.codec`: encrypts payloads with AES-256-GCM
+- :mod:`~workflows.temporal.codec_check`: whether the releases of a namespace can be decrypted
+- :mod:`~workflows.temporal.private_attributes`: what no codec encrypts, and people write
 - :mod:`~workflows.temporal.payloads`: the payload converter, strict about inputs
 - :mod:`~workflows.temporal.input_problems`: the problems of a malformed input, by their paths
 - :mod:`~workflows.temporal.failures`: the failure converter

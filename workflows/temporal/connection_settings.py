@@ -15,6 +15,17 @@ from temporalio.envconfig import ClientConfig
 
 DEFAULT_ADDRESS: Final = "localhost:7233"
 
+CODEC_KEYS_SETTING: Final = "RELEASES_CODEC_KEYS"
+"""The keys that payloads are encrypted with."""
+
+CODEC_SETTING: Final = "RELEASES_CODEC"
+"""A codec of the user's own, in place of ours."""
+
+PRIVATE_SETTING: Final = "RELEASES_PRIVATE"
+"""Whether names and reasons of people are kept out of what no codec encrypts."""
+
+CODEC_SETTINGS: Final = frozenset({CODEC_KEYS_SETTING, CODEC_SETTING, PRIVATE_SETTING})
+
 _CHECKED_PREFIXES: Final = ("TEMPORAL_TLS", "TEMPORAL_API_KEY", "TEMPORAL_CODEC")
 _KNOWN: Final = (
     "TEMPORAL_API_KEY",
@@ -31,7 +42,8 @@ _OFF: Final = {"", "0", "false"}
 _BOOLEANS: Final = {"true", "1", "false", "0"}
 _VERIFICATION: Final = "TEMPORAL_TLS_DISABLE_HOST_VERIFICATION"
 _CODEC_PROBLEM: Final = (
-    "a remote codec is not applied here, and payloads would not be encrypted: unset it"
+    "a remote codec is not applied here, and payloads would not be encrypted: set "
+    f"{CODEC_KEYS_SETTING} (or {CODEC_SETTING}), or unset it"
 )
 _VERIFICATION_PROBLEM: Final = (
     "certificates of servers are always verified: unset it, and name the authority by "
@@ -89,8 +101,21 @@ def _find_problem(name: str, value: str) -> str | None:
     if name == _VERIFICATION:
         return None if value.lower() in _OFF else _VERIFICATION_PROBLEM
     if name.startswith("TEMPORAL_CODEC"):
-        return _CODEC_PROBLEM if value else None
+        return _CODEC_PROBLEM if value and not _has_codec() else None
     return f"there is no such setting, but {', '.join(_KNOWN)}"
+
+
+def is_private() -> bool:
+    """Whether ``RELEASES_PRIVATE`` is on. Raises :class:`ConnectionSettingError`."""
+    value = os.environ.get(PRIVATE_SETTING, "false").lower()
+    if value not in _BOOLEANS:
+        raise ConnectionSettingError(f"{PRIVATE_SETTING}: {value[:50]!r} is neither true nor false")
+    return value not in _OFF
+
+
+def _has_codec() -> bool:
+    """Whether a codec of ours encrypts, and the remote one is for Temporal's command line only."""
+    return CODEC_KEYS_SETTING in os.environ or CODEC_SETTING in os.environ
 
 
 def _refuse_profile_keys(file: Path) -> None:
@@ -100,7 +125,7 @@ def _refuse_profile_keys(file: Path) -> None:
     name = os.environ.get("TEMPORAL_PROFILE") or "default"
     profiles = tomllib.loads(file.read_text(encoding="utf-8")).get("profile", {})
     profile = cast("dict[str, Any]", profiles.get(name, {}))
-    if profile.get("codec"):
+    if profile.get("codec") and not _has_codec():
         raise ConnectionSettingError(f"{file}: profile.{name}.codec: {_CODEC_PROBLEM}")
     if cast("dict[str, Any]", profile.get("tls", {})).get("disable_host_verification"):
         raise ConnectionSettingError(

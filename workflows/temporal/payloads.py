@@ -27,7 +27,8 @@ from temporalio.exceptions import ApplicationError
 from workflows.domain.inputs import RECORDED, Input
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.rollout_request import RolloutRequest
-from workflows.temporal.failures import PlainFailureConverter
+from workflows.temporal.codec_keys import is_encrypted, make_unknown_key_error
+from workflows.temporal.failures import EncodedFailureConverter, PlainFailureConverter
 from workflows.temporal.input_problems import list_problems, make_failure, make_input_failure
 
 MAX_INPUT_BYTES: Final = 1_000_000
@@ -57,12 +58,17 @@ _INPUT_ENCODINGS: Final = frozenset({b"json/plain", b"binary/null"})
 
 
 def make_data_converter(given: DataConverter | None) -> DataConverter:
-    """Return our converters, with the given converter's codec and storage."""
+    """Return our converters, with the given converter's codec and storage.
+
+    Where there is a codec, it gets the messages of failures, too.
+    """
     given = given or DataConverter.default
     return dataclasses.replace(
         given,
         payload_converter_class=StrictPayloadConverter,
-        failure_converter_class=PlainFailureConverter,
+        failure_converter_class=EncodedFailureConverter
+        if given.payload_codec
+        else PlainFailureConverter,
     )
 
 
@@ -99,10 +105,16 @@ class StrictPayloadConverter(CompositePayloadConverter):
     ) -> list[Any]:
         """Decode. An input is JSON and nothing else.
 
+        What is still encrypted is no bad input: this process lacks the key, and another one may
+        have it. It raises :class:`UnreadablePayload`, and Temporal retries.
+
         Without type hints, a payload that cannot be decoded is returned as a ``RawValue``. So a
         surplus of inputs reaches the check of their number, which refuses it
         (:mod:`workflows.temporal.interceptors`).
         """
+        for payload in payloads:
+            if is_encrypted(payload):
+                raise make_unknown_key_error(payload)
         if not type_hints and (len(payloads) > 1 or workflow.in_workflow()):
             return [self._decode_or_keep(payload) for payload in payloads]
         for payload, hint in zip(payloads, type_hints or (), strict=False):

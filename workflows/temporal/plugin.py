@@ -34,8 +34,13 @@ from workflows.rollout_lock import is_slashed_rollout_running
 from workflows.temporal.cancel_details import CancelReporter
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
+from workflows.temporal.private_attributes import PrivateStarts
 from workflows.temporal.rollout_queries import RolloutQueries, RolloutReader
-from workflows.temporal.sandbox import drop_serialization_context, make_sandboxed_runner
+from workflows.temporal.sandbox import (
+    drop_serialization_context,
+    hide_what_people_write,
+    make_sandboxed_runner,
+)
 from workflows.watch_end import await_watch_end_activity, end_watch_activity
 
 WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan, Diagnosis)
@@ -47,8 +52,13 @@ class LambdaReleases(SimplePlugin):
     A worker adds the operations of AWS that it serves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_private: bool = False) -> None:
+        """``is_private``: no requester, and no reason, where no codec encrypts it.
+
+        See :mod:`workflows.temporal.private_attributes`.
+        """
         self._rollouts = RolloutReader()
+        self._is_private = is_private
         super().__init__(  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
             "lambda-releases",
             data_converter=make_data_converter,
@@ -57,6 +67,7 @@ class LambdaReleases(SimplePlugin):
                 RolloutQueries(self._rollouts),
                 InputCountChecker(),
                 RollbackAnnouncer(),
+                *([PrivateStarts()] if is_private else []),
             ],
             activities=[
                 read_alias_history,
@@ -85,6 +96,8 @@ class LambdaReleases(SimplePlugin):
         options["workflow_runner"] = drop_serialization_context(
             options["workflow_runner"], options["client"].config()["data_converter"]
         )
+        if self._is_private:
+            options["workflow_runner"] = hide_what_people_write(options["workflow_runner"])
         return configured
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:

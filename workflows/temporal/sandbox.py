@@ -6,17 +6,24 @@ https://docs.temporal.io/develop/python/python-sdk-sandbox
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Final
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
-from temporalio.converter import DataConverter, SerializationContext, StorageDriverStoreContext
+from temporalio.converter import (
+    DataConverter,
+    SerializationContext,
+    StorageDriverStoreContext,
+    WithSerializationContext,
+)
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import Info
 
 from workflows.temporal.cancel_details import CancelDetails
+from workflows.temporal.private_attributes import hide_requester
 
 PASSTHROUGH_MODULES: Final = ("activities", "workflows")
 """Our packages, which the sandbox does not reload for each workflow.
@@ -53,36 +60,62 @@ def make_sandboxed_runner(given: WorkflowRunner | None) -> SandboxedWorkflowRunn
 def drop_serialization_context(runner: WorkflowRunner, converter: DataConverter) -> WorkflowRunner:
     """Return the same sandbox, without serialization contexts that nothing uses.
 
-    Only a payload codec and an external storage may use them. Temporal requests them in any case:
-    six times for each payload, each time by running code in the sandbox. That took an eighth of a
-    worker's time for a release.
+    Only a payload codec that takes one, and an external storage, may use them. Temporal requests
+    them in any case: six times for each payload, each time by running code in the sandbox. That
+    took an eighth of a worker's time for a release.
     """
     if (
         type(runner) is not _DetailedRunner
-        or converter.payload_codec is not None
+        or isinstance(converter.payload_codec, WithSerializationContext)
         or converter.external_storage is not None
     ):
         return runner
-    return _ContextFreeRunner(restrictions=runner.restrictions, runner_class=runner.runner_class)
+    return _ContextFreeRunner(
+        restrictions=runner.restrictions, runner_class=runner.runner_class, edit=runner.edit
+    )
 
 
+def hide_what_people_write(runner: WorkflowRunner) -> WorkflowRunner:
+    """Return the same sandbox, whose workflows send Temporal no plain text that people write.
+
+    See :mod:`workflows.temporal.private_attributes`. A user's own sandbox stays as it is.
+    """
+    if not isinstance(runner, _DetailedRunner):
+        return runner
+    return dataclasses.replace(runner, edit=hide_requester)
+
+
+_Edit = Callable[[WorkflowActivationCompletion], WorkflowActivationCompletion]
+
+
+def _keep(completion: WorkflowActivationCompletion) -> WorkflowActivationCompletion:
+    return completion
+
+
+@dataclasses.dataclass(frozen=True)
 class _DetailedRunner(SandboxedWorkflowRunner):
+    edit: _Edit = _keep
+    """What is done to the commands of a workflow, before a codec sees them."""
+
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         cancel_details = CancelDetails()
         return _DetailedInstance(
-            super().create_instance(cancel_details.extend(det)), cancel_details
+            super().create_instance(cancel_details.extend(det)), cancel_details, self.edit
         )
 
 
 class _DetailedInstance(WorkflowInstance):
     """A workflow in the sandbox that leaves details where it is cancelled."""
 
-    def __init__(self, instance: WorkflowInstance, cancel_details: CancelDetails) -> None:
+    def __init__(
+        self, instance: WorkflowInstance, cancel_details: CancelDetails, edit: _Edit
+    ) -> None:
         self._instance = instance
         self._cancel_details = cancel_details
+        self._edit = edit
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        return self._cancel_details.add_to(self._instance.activate(act))
+        return self._edit(self._cancel_details.add_to(self._instance.activate(act)))
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
         return self._instance.get_serialization_context(command_info)

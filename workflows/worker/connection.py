@@ -12,9 +12,12 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.limits.sharing import RateShare
+from workflows.temporal.codec_check import find_unreadable
+from workflows.temporal.codec_settings import read_data_converter
 from workflows.temporal.connection_fault import find_connection_fault
 from workflows.temporal.connection_settings import (
     ConnectionSettingError,
+    is_private,
     read_connection_settings,
 )
 from workflows.temporal.plugin import LambdaReleases
@@ -42,7 +45,10 @@ class TemporalConnection:
 
         Raises :class:`WorkerStartError`, with the address and the cause.
         """
-        return cls(await _connect(runtime, create_identity()), runtime)
+        client = await _connect(runtime, create_identity())
+        if problem := await find_unreadable(client):
+            raise WorkerStartError(problem)
+        return cls(client, runtime)
 
     async def renew(self, worker: Worker, share: RateShare) -> None:
         """Look every ten seconds whether files have changed; connect anew with what they hold.
@@ -68,13 +74,18 @@ class TemporalConnection:
 async def _connect(runtime: Runtime, identity: str) -> Client:
     try:
         settings = read_connection_settings()
+        converter, plugin = await read_data_converter(), LambdaReleases(is_private=is_private())
     except ConnectionSettingError as error:
         raise WorkerStartError(str(error)) from error
     try:
         # Client.connect has no timeout of its own: a server may accept and never answer.
         async with asyncio.timeout(_CONNECT_SECONDS):
             return await Client.connect(
-                **settings, identity=identity, plugins=[LambdaReleases()], runtime=runtime
+                **settings,
+                identity=identity,
+                data_converter=converter,
+                plugins=[plugin],
+                runtime=runtime,
             )
     except TimeoutError:
         fault = f"no answer within {_CONNECT_SECONDS:.0f} s"
