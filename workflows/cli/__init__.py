@@ -20,6 +20,7 @@ Reading order:
 - :mod:`~workflows.cli.controls`: ``approve``, ``pause``, ``resume``, ``promote``, ``abort``,
   ``give-up``, ``resolve``
 - :mod:`~workflows.cli.explain`: ``explain``, ``rejudge``
+- :mod:`~workflows.cli.stats`: ``stats``
 - :mod:`~workflows.cli.schedule`: ``schedule …``
 - :mod:`~workflows.cli.doctor`: ``doctor``
 - :mod:`~workflows.cli.notes`: what a person should know, on stderr
@@ -37,7 +38,18 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from workflows.cli import controls, doctor, explain, plan, rollback, schedule, start, status, watch
+from workflows.cli import (
+    controls,
+    doctor,
+    explain,
+    plan,
+    rollback,
+    schedule,
+    start,
+    stats,
+    status,
+    watch,
+)
 from workflows.cli.app import app, make_command
 from workflows.cli.charset import refuse_unreadable_arguments, spell_unencodable
 from workflows.temporal.process_exit import run_and_exit
@@ -67,5 +79,6 @@ app.command()(make_command(status.history))
 app.command()(make_command(explain.explain))
 app.command()(make_command(explain.rejudge))
 app.command()(make_command(plan.plan))
+app.command()(make_command(stats.stats))
 app.command()(make_command(doctor.doctor))
 app.add_typer(schedule.app, name="schedule")

@@ -19,6 +19,7 @@ from workflows.client.schedule_outlook import ScheduleOutlook
 from workflows.client.schedule_trigger import ScheduleTrigger
 from workflows.client.schedules import ScheduleStatus
 from workflows.client.start_outcome import StartOutcome
+from workflows.client.stats import ReleaseStats
 from workflows.client.watch import WatchUpdate
 from workflows.domain.status import ReleaseStatus
 from workflows.plan import ReleasePlan
@@ -40,6 +41,7 @@ OUTPUTS: Final[dict[str, Any]] = {
     "history": list[Run],
     "explain": Explanation,
     "rejudge": list[Rejudgement],
+    "stats": list[ReleaseStats],
     "doctor": list[CheckResult],
     "schedule create": ScheduleOutlook,
     "schedule list": list[ScheduleStatus],

@@ -22,6 +22,7 @@ from workflows.cli.styles import (
 from workflows.client.rejudge import Rejudgement, ReleaseQuality
 from workflows.client.runs import Run
 from workflows.client.schedules import ScheduleStatus
+from workflows.client.stats import DurationSummary, ReleaseStats
 from workflows.client.stop_cause import StopCause
 from workflows.domain.assessment import Verdict
 from workflows.domain.formatting import format_duration, format_number
@@ -93,6 +94,25 @@ def make_rejudgements_table(rejudgements: Sequence[Rejudgement]) -> Listing:
     return table
 
 
+def make_stats_table(stats: Sequence[ReleaseStats]) -> Listing:
+    """The stats of all releases, and of each target."""
+    headings = ("TARGET", "DEPLOYMENTS", "A DAY", "LEAD TIME", "FAILED", "TIME TO RESTORE")
+    table = Listing(*headings, "REJECTED", "ROLLBACKS")
+    for one in stats:
+        rate = one.change_failure_rate
+        table.add_row(
+            one.target or "all",
+            str(one.deployments),
+            format_number(one.per_day),
+            _format_summary(one.lead_time),
+            f"{one.failed} ({rate:.0%})" if rate is not None else "–",
+            _format_summary(one.time_to_restore),
+            str(one.rejected),
+            str(one.rollbacks),
+        )
+    return table
+
+
 def make_schedules_table(schedules: Sequence[ScheduleStatus]) -> Listing:
     """The schedules of releases."""
     table = Listing("ID", "TARGET", "STATE", "NEXT", "LAST", "WHAT")
@@ -108,6 +128,16 @@ def make_schedules_table(schedules: Sequence[ScheduleStatus]) -> Listing:
             schedule.what or "–",
         )
     return table
+
+
+def _format_summary(summary: DurationSummary) -> str:
+    """The median, and the ninetieth percentile where it differs."""
+    if summary.median is None or summary.p90 is None:
+        return "–"
+    median, p90 = (
+        format_duration(max(each, SHORTEST_DURATION)) for each in (summary.median, summary.p90)
+    )
+    return median if median == p90 else f"{median} (p90 {p90})"
 
 
 def _render_verdict(one: Rejudgement) -> Text:

@@ -34,6 +34,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.explain`: why a release was promoted or rolled back
 - :mod:`~workflows.client.explanation`: the explanation as values
 - :mod:`~workflows.client.rejudge`: what other rules would have decided
+- :mod:`~workflows.client.stats`: how often is released, how fast, how often it fails
 - :mod:`~workflows.client.schedules`: releases at set times
 - :mod:`~workflows.client.schedule_times`: the times of a schedule
 - :mod:`~workflows.client.schedule_outlook`: when a schedule starts next, and what is odd about it
