@@ -63,6 +63,8 @@ class RunReader:
                 # Temporal does not hand the summary to the run that continues a release.
                 "words": await described.static_summary() or (request.summary if request else ""),
                 "reason": request.reason if request else "",
+                # With RELEASES_PRIVATE no search attribute names the requester.
+                "requested_by": run.requested_by or (request.requested_by if request else ""),
                 "started_at": await read_start(described),
                 "ending": await self.read_ending(described),
                 "strategy": request.strategy if request else None,
