@@ -1,4 +1,4 @@
-"""The worker: a process that serves the releases of one AWS account and region.
+"""The worker: a process that serves the releases of one AWS account and region, or of several.
 
 ``python worker.py`` reads its settings from the environment (``--help`` lists them), connects to
 Temporal and AWS, registers missing search attributes, and serves its task queue. SIGTERM and SIGINT
@@ -29,6 +29,7 @@ from workflows.temporal.queue_account import QueueAccountError
 from workflows.temporal.search_attribute_registration import NamespaceError
 from workflows.worker.contact import ContactLostError
 from workflows.worker.deployment_version import Versioning, read_versioning
+from workflows.worker.places import PlacesFileError, WorkerPlace, read_places
 from workflows.worker.process import work
 from workflows.worker.settings import (
     WorkerSettings,
@@ -42,6 +43,9 @@ DEFAULT_CONTROL_PLANE_RATE = Rates().control_plane
 
 GetFunction and GetPolicy have limits of their own.
 """
+
+DEFAULT_TASK_QUEUE = "lambda-releases"
+"""That of a worker with one place."""
 
 DEFAULT_CACHED_WORKFLOWS = 1_000
 """Workflows kept in memory."""
@@ -60,15 +64,40 @@ def _parse_access(operations: str, functions: str | None, references: str | None
     )
 
 
+def _read_places(
+    config: Path | None, *, task_queue: str | None, account: str | None
+) -> tuple[WorkerPlace, ...]:
+    """Read the places of a file, if any; refuse settings of which each place has its own."""
+    if config is None:
+        return ()
+    for name, value in (("RELEASES_TASK_QUEUE", task_queue), ("RELEASES_ACCOUNT", account)):
+        if value is not None:
+            raise PlacesFileError(
+                f"{name}: unset it beside RELEASES_CONFIG: each place of {config} has its own"
+            )
+    return read_places(config)
+
+
 def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
     context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="RELEASES_CONFIG",
+            metavar="FILE",
+            help="Serve several AWS accounts and regions, those of this file (YAML or JSON), each"
+            " on a task queue of its own.",
+            show_default=False,
+        ),
+    ] = None,
     task_queue: Annotated[
-        str,
+        str | None,
         typer.Option(
             envvar="RELEASES_TASK_QUEUE",
             help="The task queue to serve: one for each AWS account and region.",
+            show_default=DEFAULT_TASK_QUEUE,
         ),
-    ] = "lambda-releases",
+    ] = None,
     account: Annotated[
         str | None,
         typer.Option(
@@ -201,7 +230,9 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         refuse_unknown_settings(known | CODEC_SETTINGS)
         configure_logging(log_format, log_level)
         settings = WorkerSettings(
-            task_queue=task_queue,
+            places=_read_places(config, task_queue=task_queue, account=account),
+            task_queue=task_queue or DEFAULT_TASK_QUEUE,
+            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
             account=account,
             rate=rate,
             aws_rate=aws_rate,
@@ -222,6 +253,7 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         QueueAccountError,
         AwsConfigurationError,
         ContactLostError,
+        PlacesFileError,
     ) as error:
         sys.stderr.write(f"worker: {error}\n")
         raise typer.Exit(1) from error

@@ -1,8 +1,8 @@
 """The identity that calls AWS: the account of this worker's credentials.
 
-A worker serves one account and one region. :class:`AccountGuard` refuses functions of any other
-account before anything is sent. Without it AWS would decide, and a role of one account may have
-rights in others.
+A worker serves one account and one region; a process may have several workers.
+:class:`AccountGuard` refuses functions of any other account before anything is sent. Without it AWS
+would decide, and a role of one account may have rights in others.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from activities.shapes import Request, Response, parse_function_name
 
 _IDENTITY: Final = re.compile(r"lambda-releases@(\d{12})/([a-z0-9-]+):.*", re.ASCII)
 _ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
+QUEUE_PREFIX: Final = "lambda-releases:"
 _RETRY_SECONDS: Final = (1.0, 2.0)
 _GUARDED_MEMBERS: Final = ("FunctionName", "Resource")
 _RESOURCE_ACCOUNT: Final = re.compile(r"arn:[\w-]+:lambda:[\w-]*:(\d{12}):", re.ASCII)
@@ -88,6 +89,11 @@ class ServedAccount:
     def identify(self, process: str) -> str:
         """Return the identity by which other workers find this account; :meth:`parse` reads it."""
         return f"lambda-releases@{self.account}/{self.region}:{process}"
+
+    @property
+    def queue(self) -> str:
+        """The task queue of its workers, where a worker serves several."""
+        return f"{QUEUE_PREFIX}{self.account}:{self.region}"
 
     @classmethod
     def parse(cls, identity: str) -> ServedAccount | None:

@@ -25,6 +25,7 @@ from workflows.release_metrics import (
 )
 from workflows.worker import contact
 from workflows.worker.contact import Contact, ContactLostError, Signal
+from workflows.worker.readiness import PlaceState, Readiness
 from workflows.worker.web_server import find_free_address, parse_address, serve
 
 QUEUE = "measured"
@@ -222,12 +223,28 @@ def test_address_may_be_a_name_or_every_interface(value: str, address: tuple[str
 
 async def test_worker_that_aws_refuses_is_not_ready() -> None:
     ours, metrics = Contact("me", QUEUE), find_free_address()
-    address = find_free_address()
-    async with serve(parse_address(address), metrics=metrics, find_problems=ours.find_problems):
+    address, readiness = find_free_address(), Readiness()
+    place = readiness.add(PlaceState())
+    async with serve(parse_address(address), metrics=metrics, readiness=readiness):
+        assert await fetch(f"http://{address}/readyz") == (503, "starting\n")
+        place.serve(ours)
         assert await fetch(f"http://{address}/readyz") == (200, "ok\n")
         ours.aws = Signal(0, "ExpiredToken")
         assert await fetch(f"http://{address}/readyz") == (503, "AWS: ExpiredToken\n")
         assert await fetch(f"http://{address}/healthz") == (200, "ok\n")
+
+
+async def test_process_is_ready_as_long_as_one_place_is() -> None:
+    metrics, address, readiness = find_free_address(), find_free_address(), Readiness()
+    first, second = (readiness.add(PlaceState(label)) for label in ("first", "second"))
+    async with serve(parse_address(address), metrics=metrics, readiness=readiness):
+        first.fail("no such role")
+        second.serve(Contact("me", QUEUE))
+        url = f"http://{address}/readyz"
+        assert await fetch(url) == (200, "ok\nfirst: no such role\n")
+        assert await fetch(f"{url}?places=all") == (503, "first: no such role\n")
+        second.fail("expired")
+        assert await fetch(url) == (503, "first: no such role\nsecond: expired\n")
 
 
 async def test_worker_that_drains_for_long_is_not_out_of_contact(

@@ -43,7 +43,7 @@ log = logging.getLogger("releases.urgency")
 
 
 class RollbackAnnouncements:
-    """Rollback activities that are about to be scheduled on this process's workers.
+    """Rollback activities that are about to be scheduled on this process's workers, by task queue.
 
     Thread-safe: threads that run workflows announce, threads of Temporal's core consume.
     """
@@ -51,19 +51,21 @@ class RollbackAnnouncements:
     def __init__(self) -> None:
         """Start without an announcement."""
         self._lock = threading.Lock()
-        self._announced_at: list[float] = []
+        self._announced_at: dict[str, list[float]] = {}
 
-    def announce(self) -> None:
-        """Add one rollback activity."""
+    def announce(self, task_queue: str) -> None:
+        """Add one rollback activity of a task queue."""
         with self._lock:
-            self._announced_at.append(time.monotonic())
+            self._announced_at.setdefault(task_queue, []).append(time.monotonic())
 
-    def consume(self) -> bool:
-        """Remove the oldest valid announcement; return whether there was one."""
+    def consume(self, task_queue: str) -> bool:
+        """Remove the oldest valid announcement of a queue; return whether there was one."""
         with self._lock:
             oldest = time.monotonic() - _ANNOUNCEMENT_SECONDS
-            self._announced_at = [at for at in self._announced_at if at > oldest]
-            return bool(self._announced_at and self._announced_at.pop(0))
+            valid = [at for at in self._announced_at.pop(task_queue, []) if at > oldest]
+            if valid[1:]:
+                self._announced_at[task_queue] = valid[1:]
+            return bool(valid)
 
 
 ROLLBACK_ANNOUNCEMENTS: Final = RollbackAnnouncements()

@@ -76,12 +76,12 @@ class ActivitySlotSupplier(CustomSlotSupplier):
             self._waiting -= 1
         return permit
 
-    def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:  # noqa: ARG002 - Temporal's signature
+    def try_reserve_slot(self, ctx: SlotReserveContext) -> SlotPermit | None:
         """Reserve a slot for an eager activity, which bypasses Temporal's task queue.
 
         There is one if the queues have room, or if a rollback activity was announced.
         """
-        announced = ROLLBACK_ANNOUNCEMENTS.consume()
+        announced = ROLLBACK_ANNOUNCEMENTS.consume(ctx.task_queue)
         return self._reserve_if_room() or (_Permit(fetching=False) if announced else None)
 
     def _reserve_if_room(self) -> _Permit | None:

@@ -358,13 +358,13 @@ async def test_rollback_activities_are_announced_to_their_worker(
     assert (
         await harness.release(artifact=harness.package("three"), **ALL_AT_ONCE)
     ).kind == "Completed"
-    assert not announced.consume()
+    assert not announced.consume(harness.queue)
     assert (
         await harness.release(
             artifact=harness.package("four"), **add_refusing_hook(harness), **ALL_AT_ONCE
         )
     ).kind == "ReleaseRolledBack"
-    assert announced.consume()
+    assert announced.consume(harness.queue)
 
 
 async def test_denied_first_move_is_no_failure_of_the_undo(harness: Harness) -> None:

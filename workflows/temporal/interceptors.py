@@ -136,5 +136,5 @@ class _ActivityAnnouncer(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:
         is_rollback = input.priority.priority_key == HIGHEST_PRIORITY_KEY
         if is_rollback and not workflow.unsafe.is_replaying():
-            ROLLBACK_ANNOUNCEMENTS.announce()
+            ROLLBACK_ANNOUNCEMENTS.announce(input.task_queue or workflow.info().task_queue)
         return super().start_activity(input)

@@ -1,6 +1,10 @@
 """The worker process: what ``worker.py`` runs.
 
-- :mod:`~workflows.worker.process`: connects, serves a task queue, and drains
+- :mod:`~workflows.worker.process`: connects, serves one place or several, and drains
+- :mod:`~workflows.worker.places`: the accounts and regions of a process, by a file
+- :mod:`~workflows.worker.place_worker`: the worker of one account and region
+- :mod:`~workflows.worker.place_keeper`: begins the worker of a place anew when it fails
+- :mod:`~workflows.worker.readiness`: which places are ready
 - :mod:`~workflows.worker.settings`: the settings of an operator
 - :mod:`~workflows.worker.connection`: the connection to Temporal, renewed when its
   :mod:`~workflows.worker.certificate_files` change

@@ -38,6 +38,19 @@ async def find_account(aws: Connection, named: str | None) -> ServedAccount | No
     return None
 
 
+async def prove_account(aws: Connection, wanted: ServedAccount) -> None:
+    """Raise :class:`WorkerStartError` where the credentials of a place are of another account."""
+    try:
+        found = await read_account(aws)
+    except AwsError as error:
+        raise WorkerStartError(f"its credentials are of no use: {error}") from None
+    if found != wanted.account:
+        raise WorkerStartError(
+            f"its credentials are of account {found}, and not of {wanted.account}: mend role_arn, "
+            "profile or account of this place"
+        )
+
+
 def _describe_credentials() -> str:
     """Where botocore's chain takes the credentials from: the first source that is set."""
     sources = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -32,12 +34,13 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 
 
 class TemporalConnection:
-    """The client of a worker; a new one replaces it when the files of its settings change."""
+    """The client of a process; a new one replaces it when the files of its settings change."""
 
     def __init__(self, client: Client, runtime: Runtime) -> None:
         """Hold a connected client."""
         self.client = client
         self._runtime = runtime
+        self._users: tuple[tuple[Worker, RateShare], ...] = ()
 
     @classmethod
     async def open(cls, runtime: Runtime) -> TemporalConnection:
@@ -50,7 +53,17 @@ class TemporalConnection:
             raise WorkerStartError(problem)
         return cls(client, runtime)
 
-    async def renew(self, worker: Worker, share: RateShare) -> None:
+    @contextmanager
+    def lend(self, worker: Worker, share: RateShare) -> Generator[None]:
+        """Give these two each new client, until this block ends."""
+        user = (worker, share)
+        self._users = (*self._users, user)
+        try:
+            yield
+        finally:
+            self._users = tuple(each for each in self._users if each is not user)
+
+    async def renew(self) -> None:
         """Look every ten seconds whether files have changed; connect anew with what they hold.
 
         Runs until cancelled. A connection that fails is tried again, and the old one stays in use.
@@ -65,8 +78,10 @@ class TemporalConnection:
             except WorkerStartError as error:
                 log.warning("changed files of the connection are of no use yet", reason=str(error))
                 continue
-            self.client = worker.client = client
-            share.use(client)
+            self.client = client
+            for worker, share in self._users:
+                worker.client = client
+                share.use(client)
             known = found
             log.info("connected anew: certificates or settings of Temporal have changed")
 

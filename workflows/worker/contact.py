@@ -34,6 +34,10 @@ class ContactLostError(Exception):
     """The worker cannot poll any more; the message is one line."""
 
 
+class PollLostError(ContactLostError):
+    """The worker of one queue cannot poll any more, and Temporal answers: others may go on."""
+
+
 @dataclass(frozen=True)
 class Signal:
     """When a side answered last, by the event loop's clock, and what it refuses since then."""
@@ -63,11 +67,11 @@ class Contact:
 
         Until ``stop`` is set: a worker that drains does not poll, and may stay for long. Raises
         :class:`ContactLostError` after five minutes without, and at once where the namespace is
-        gone.
+        gone; :class:`PollLostError` where Temporal answers, and does not list it.
         """
         while True:
             await asyncio.sleep(_INTERVAL_SECONDS)
-            problem, is_final = await self._find_problem(client())
+            problem, kind, is_final = await self._find_problem(client())
             if stop.is_set():
                 self.temporal = Signal(self.temporal.at, "this worker is draining")
                 return
@@ -76,20 +80,24 @@ class Contact:
             silence = now - self.temporal.at
             if is_final or silence >= LONGEST_SILENCE_SECONDS:
                 address = client().service_client.config.target_host
-                raise ContactLostError(
-                    f"no contact with Temporal at {address} for {silence:.0f} s: {problem}"
-                )
+                raise kind(f"no contact with Temporal at {address} for {silence:.0f} s: {problem}")
 
-    async def _find_problem(self, client: Client) -> tuple[str, bool]:
+    async def check_namespace(self, client: Client) -> None:
+        """Raise :class:`ContactLostError` where the namespace is gone: no worker polls again."""
+        problem, kind, is_final = await self._find_problem(client)
+        if is_final:
+            raise kind(problem)
+
+    async def _find_problem(self, client: Client) -> tuple[str, type[ContactLostError], bool]:
         try:
             pollers = await list_pollers(client, self._task_queue)
         except RPCError as error:
             if error.status in _ANSWERS:
-                return "", False
-            return summarize_error(error), error.status in _FINAL
+                return "", ContactLostError, False
+            return summarize_error(error), ContactLostError, error.status in _FINAL
         if self._identity in pollers:
-            return "", False
-        return f"this worker did not poll {self._task_queue} lately", False
+            return "", PollLostError, False
+        return f"this worker did not poll {self._task_queue} lately", PollLostError, False
 
     async def watch_aws(self, aws: Connection) -> None:
         """Ask STS every minute whose credentials these are."""

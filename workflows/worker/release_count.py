@@ -42,7 +42,7 @@ async def count_running_releases(
                     f"ExecutionStatus = 'Running' AND {search_attributes.PHASE.name} = '{phase}'"
                 )
                 found = await client().count_workflows(query)
-                gauge.set(found.count, {"phase": phase})
+                gauge.set(found.count, {"phase": phase, "task_queue": task_queue})
         except RPCError as error:
             if error.message != problem:
                 log.warning("running releases cannot be counted", reason=error.message)

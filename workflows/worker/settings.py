@@ -11,6 +11,7 @@ from typing import Final
 from temporalio.worker import WorkerDeploymentConfig
 
 from activities.access import Access
+from workflows.worker.places import WorkerPlace
 
 
 class WorkerStartError(Exception):
@@ -19,9 +20,15 @@ class WorkerStartError(Exception):
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """The settings of an operator; ``--help`` describes each of them."""
+    """The settings of an operator; ``--help`` describes each of them.
 
+    ``places`` are those of a file; where there are none, ``task_queue``, ``region`` and ``account``
+    are the only one.
+    """
+
+    places: tuple[WorkerPlace, ...]
     task_queue: str
+    region: str | None
     account: str | None
     rate: float | None
     aws_rate: float

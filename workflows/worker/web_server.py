@@ -7,7 +7,7 @@ this machine that nobody else needs to know.
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -15,11 +15,14 @@ from typing import Final
 import aiohttp
 from aiohttp import web
 
+from workflows.worker.readiness import Readiness
 from workflows.worker.settings import WorkerStartError
 
 _LOCAL: Final = "127.0.0.1"
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 _MAX_PORT: Final = 65_535
+_PLACES: Final = "places"
+_ALL: Final = "all"
 
 
 def parse_address(value: str) -> tuple[str, int]:
@@ -45,12 +48,13 @@ def find_free_address() -> str:
 
 @asynccontextmanager
 async def serve(
-    address: tuple[str, int], *, metrics: str, find_problems: Callable[[], list[str]]
+    address: tuple[str, int], *, metrics: str, readiness: Readiness
 ) -> AsyncGenerator[None]:
     """Serve at ``address`` as long as the context lasts.
 
-    ``metrics`` is the address of the SDK's metrics; ``find_problems`` returns why the worker is not
-    ready. Raises :class:`WorkerStartError` where the address is not free.
+    ``metrics`` is the address of the SDK's metrics. A process of which one place is ready is ready:
+    it works, and another one in its stead would do no better. ``/readyz?places=all`` is stricter.
+    Raises :class:`WorkerStartError` where the address is not free.
     """
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
 
@@ -61,10 +65,14 @@ async def serve(
         async def get_health(_: web.Request) -> web.Response:
             return web.Response(text="ok\n")
 
-        async def get_readiness(_: web.Request) -> web.Response:
-            problems = find_problems()
-            status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-            return web.Response(text="\n".join(problems or ["ok"]) + "\n", status=status)
+        async def get_readiness(request: web.Request) -> web.Response:
+            problems = readiness.find_problems()
+            is_ready = not problems or (
+                readiness.is_partly_ready() and request.query.get(_PLACES) != _ALL
+            )
+            lines = ["ok", *problems] if is_ready else problems
+            status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+            return web.Response(text="\n".join(lines) + "\n", status=status)
 
         app = web.Application()
         app.router.add_get("/metrics", get_metrics)

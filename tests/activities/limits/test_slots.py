@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from activities.limits.rate import Limits, Rates
 from activities.limits.slots import ActivitySlotSupplier, create_worker_tuner
 from tests.activities.virtual_time import virtual_time
 
-CONTEXT: Any = None
-"""The core's description of a slot, which ours does not read."""
+CONTEXT: Any = SimpleNamespace(task_queue="ours")
+"""The core's description of a slot, of which ours reads the task queue."""
 
 SOON = 1.0
 """Seconds within which a slot comes where there is room for it."""
@@ -101,7 +102,7 @@ async def test_announced_rollback_has_room_once() -> None:
     limits = Limits(Rates(control_plane=2))
     slots, waiting = ActivitySlotSupplier(limits), await fill_queue(limits, 5)
     assert slots.try_reserve_slot(CONTEXT) is None
-    ROLLBACK_ANNOUNCEMENTS.announce()
+    ROLLBACK_ANNOUNCEMENTS.announce("ours")
     assert await is_full(slots)  # for what is fetched from Temporal's queue there is none
     assert slots.try_reserve_slot(CONTEXT) is not None
     assert slots.try_reserve_slot(CONTEXT) is None
