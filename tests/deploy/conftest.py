@@ -7,13 +7,16 @@ import shutil
 import subprocess
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from deploy.local import sample
+from deploy.local.ports import Ports
+from deploy.local.stack import Stack
 from tests.deploy.tools.install import HELM_TOOLS, NPM_TOOLS, PYTHON_TOOLS
 
 _TIMEOUT_SECONDS: Final = 300.0
@@ -69,6 +72,16 @@ class Tools:
 def tools() -> Tools:
     """The commands that check deployments."""
     return Tools()
+
+
+@pytest.fixture(scope="session")
+async def local_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A Temporal, a local Lambda with the sample, and a worker, on free ports."""
+    directory = tmp_path_factory.mktemp("stack")
+    async with Stack.start(Ports.any_free(), directory) as stack:
+        async with sample.Clients.connect(stack.aws) as clients:
+            await sample.create_sample(clients)
+        yield stack
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,0 +1,222 @@
+"""Terraform: the module, and functions whose alias is moved by releases.
+
+Terraform and its AWS provider come from no registry of Python, Debian or npm packages. Where they
+are absent these tests are skipped: the only ones that are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from aiobotocore.session import get_session
+
+from deploy.local import sample
+from deploy.local.stack import Stack
+
+MODULE: Final = Path(__file__).parents[2] / "deploy" / "terraform"
+RELEASES: Final = Path(sys.executable).with_name("releases")
+_PROVIDER: Final = "registry.terraform.io/hashicorp/aws"
+_PLUGINS: Final = (
+    *filter(None, [os.environ.get("TERRAFORM_PLUGINS")]),
+    "/opt/tf-plugins",
+    "~/.terraform.d/plugins",
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+)
+_DIFFERENT: Final = 2
+"""The exit status of ``terraform plan -detailed-exitcode`` where something differs."""
+
+_EMULATOR: Final = """
+provider "aws" {
+  access_key                  = "test"
+  secret_key                  = "test"
+  region                      = "us-east-1"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+"""
+
+
+class Terraform:
+    """Runs Terraform in folders of its own, with plugins that are there already."""
+
+    def __init__(self, command: str, plugins: Path) -> None:
+        self._command = command
+        self._plugins = plugins
+
+    def run(
+        self, folder: Path, *arguments: str, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in a folder; fail with its output."""
+        name, *rest = arguments
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+        done = subprocess.run(
+            [self._command, name, *([] if name == "fmt" else ["-no-color"]), *rest],
+            cwd=folder,
+            env={**kept, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **environment},
+            text=True,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=110,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def prepare(self, folder: Path, source: str = ".") -> Path:
+        """Copy the module, and make one of its folders ready to run."""
+        shutil.copytree(MODULE, folder / "terraform")
+        chosen = folder / "terraform" / source
+        self.initialize(chosen)
+        return chosen
+
+    def initialize(self, folder: Path) -> None:
+        """Have the plugins in a folder."""
+        self.run(folder, "init", "-backend=false", f"-plugin-dir={self._plugins}")
+
+
+@pytest.fixture(scope="session")
+def terraform() -> Terraform:
+    command = shutil.which("terraform")
+    plugins = [
+        path for each in _PLUGINS if ((path := Path(each).expanduser()) / _PROVIDER).is_dir()
+    ]
+    if command is None or not plugins:
+        missing = f"the provider {_PROVIDER} (TERRAFORM_PLUGINS)" if command else "terraform"
+        pytest.skip(f"NOT CHECKED, deploy/terraform: {missing} is not on this machine")
+    return Terraform(command, plugins[0])
+
+
+def test_module_is_formatted(terraform: Terraform, tmp_path: Path) -> None:
+    check = ("fmt", "-check", "-recursive", "-diff")
+    assert terraform.run(MODULE, *check).stdout == ""
+    broken = tmp_path / "main.tf"
+    broken.write_text((MODULE / "main.tf").read_text().replace("  name ", "name "))
+    assert terraform.run(tmp_path, *check, check=False).returncode != 0
+
+
+def test_module_is_valid_and_passes_its_tests(terraform: Terraform, tmp_path: Path) -> None:
+    module = terraform.prepare(tmp_path)
+    terraform.run(module, "validate")
+    assert "0 failed" in terraform.run(module, "test").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "mistakes"),
+    [
+        (
+            "validate",
+            {
+                "image                  = var.image": ("image = var.picture", '"picture"'),
+                "aws_iam_role.task.arn": ("aws_iam_role.worker.arn", '"aws_iam_role" "worker"'),
+            },
+        ),
+        (
+            "test",
+            {
+                "? 120 : 920": ("? 920 : 120", "Fargate's most is 120 s"),
+                'drop = ["ALL"]': ('drop = ["NET_RAW"]', "the container is hardened"),
+            },
+        ),
+    ],
+    ids=["validate", "test"],
+)
+def test_mistakes_in_the_module_are_found(
+    terraform: Terraform, tmp_path: Path, command: str, mistakes: dict[str, tuple[str, str]]
+) -> None:
+    module = terraform.prepare(tmp_path)
+    main = module / "main.tf"
+    for right, (wrong, _) in mistakes.items():
+        text = main.read_text()
+        assert right in text
+        main.write_text(text.replace(right, wrong))
+    done = terraform.run(module, command, check=False)
+    assert done.returncode == 1
+    for _, finding in mistakes.values():
+        assert finding in done.stdout + done.stderr
+
+
+async def test_workers_are_applied_to_the_emulator(
+    terraform: Terraform, local_stack: Stack, tmp_path: Path
+) -> None:
+    example = terraform.prepare(tmp_path, "examples/worker")
+    (example / "provider.tf").write_text(_EMULATOR)
+    statement = {"Effect": "Allow", "Action": "lambda:GetFunction", "Resource": "*"}
+    (example / "release.json").write_text(
+        json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    terraform.run(
+        example,
+        "apply",
+        "-auto-approve",
+        "-var=image=registry.example.com/lambda-releases:1",
+        "-var=vpc_id=vpc-00000001",
+        '-var=subnet_ids=["subnet-00000001"]',
+        "-var=temporal_address=temporal.example.com:7233",
+        AWS_ENDPOINT_URL=local_stack.aws.endpoint_url,
+    )
+    async with connect(local_stack, "ecs") as ecs:
+        services = await ecs.describe_services(
+            cluster="lambda-releases", services=["lambda-releases"]
+        )
+        service = services["services"][0]
+        task = await ecs.describe_task_definition(taskDefinition=service["taskDefinition"])
+    container = task["taskDefinition"]["containerDefinitions"][0]
+    assert (service["desiredCount"], container["stopTimeout"]) == (2, 120)
+    assert container["linuxParameters"] == {"capabilities": {"drop": ["ALL"]}}
+
+
+def connect(stack: Stack, service: str) -> Any:
+    """A client of the local AWS."""
+    return get_session().create_client(
+        service,
+        endpoint_url=stack.aws.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def test_apply_leaves_what_a_release_has_moved(
+    terraform: Terraform, local_stack: Stack, tmp_path: Path
+) -> None:
+    """And without ``ignore_changes`` it would take the release back."""
+    example = terraform.prepare(tmp_path, "examples/function")
+    (example / "provider.tf").write_text(_EMULATOR)
+    package = tmp_path / "first.zip"
+    package.write_bytes(sample.build_package("checkout"))
+    variables = (
+        f"-var=first_package={package}",
+        "-var=role_arn=arn:aws:iam::000000000000:role/checkout",
+    )
+    aws = {"AWS_ENDPOINT_URL": local_stack.aws.endpoint_url}
+    plan = ("plan", "-detailed-exitcode", *variables)
+    terraform.run(example, "apply", "-auto-approve", *variables, **aws)
+    release = ("start", "orders", "--s3", f"s3://{sample.BUCKET}/{sample.GOOD}")
+    done = subprocess.run(
+        [RELEASES, *release, "--strategy", "AllAtOnce", "--revision", "42", "--wait"],
+        env={**os.environ, "TEMPORAL_ADDRESS": local_stack.address},
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    terraform.run(example, *plan, **aws)
+    main = example / "main.tf"
+    main.write_text(
+        main.read_text().replace(
+            "ignore_changes = [function_version", "ignore_changes = [description"
+        )
+    )
+    taken_back = terraform.run(example, *plan, check=False, **aws)
+    assert taken_back.returncode == _DIFFERENT, taken_back.stderr
+    assert 'function_version = "2" -> "1"' in taken_back.stdout
