@@ -8,7 +8,8 @@ cancel: the release says that it was cancelled, and not why.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, cast
 
 from temporalio.api.common.v1 import SearchAttributes
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
@@ -24,7 +25,7 @@ from temporalio.client import (
     UnpauseScheduleInput,
     WorkflowHandle,
 )
-from temporalio.common import TypedSearchAttributes
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from workflows import search_attributes
 
@@ -92,7 +93,8 @@ def hide_requester(completion: WorkflowActivationCompletion) -> WorkflowActivati
 
 
 def _hide(attributes: TypedSearchAttributes) -> TypedSearchAttributes:
-    return TypedSearchAttributes([pair for pair in attributes if pair.key.name != _HIDDEN.name])
+    pairs = cast("Sequence[SearchAttributePair[Any]]", attributes.search_attributes)
+    return TypedSearchAttributes([pair for pair in pairs if pair.key.name != _HIDDEN.name])
 
 
 def _remove(attributes: SearchAttributes) -> None:
