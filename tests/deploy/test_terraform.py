@@ -115,7 +115,7 @@ def test_module_is_valid_and_passes_its_tests(terraform: Terraform, tmp_path: Pa
         (
             "validate",
             {
-                "image                  = var.image": ("image = var.picture", '"picture"'),
+                "vpc_id      = var.vpc_id": ("vpc_ids     = var.vpc_id", '"vpc_ids"'),
                 "aws_iam_role.task.arn": ("aws_iam_role.worker.arn", '"aws_iam_role" "worker"'),
             },
         ),
