@@ -179,13 +179,15 @@ class RateShare:
         return found
 
 
-async def list_heartbeats(client: Client, task_queue: str) -> list[WorkerHeartbeat]:
-    """List what the workers of a task queue have reported last, stopped ones too.
+async def list_heartbeats(client: Client, task_queue: str | None = None) -> list[WorkerHeartbeat]:
+    """List what the workers of a task queue, or of all, have reported last, stopped ones too.
 
     Raises ``RPCError``, also where Temporal keeps no list of workers, or may not give it.
     """
     request = ListWorkersRequest(
-        namespace=client.namespace, query=f'TaskQueue="{task_queue}"', page_size=_PAGE_SIZE
+        namespace=client.namespace,
+        query=f'TaskQueue="{task_queue}"' if task_queue else "",
+        page_size=_PAGE_SIZE,
     )
     answer = await client.workflow_service.list_workers(request, timeout=_REQUEST_TIMEOUT)
     return [info.worker_heartbeat for info in answer.workers_info]

@@ -3,6 +3,7 @@
 Reading order:
 
 - :mod:`~workflows.cli.app`: the application: connection, output, errors, exit statuses
+- :mod:`~workflows.cli.place`: ``--account`` and ``--region``
 - :mod:`~workflows.cli.output`: the format of the output: text or JSON;
   :mod:`~workflows.cli.output_schema`: what JSON each command prints
 - :mod:`~workflows.cli.start`: ``start``; :mod:`~workflows.cli.rollback`: ``rollback``

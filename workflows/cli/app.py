@@ -16,8 +16,9 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from activities.product_version import read_product_version
 from workflows.cli.console import PageConsole
 from workflows.cli.output import add_output_option
+from workflows.cli.place import add_place_options
 from workflows.cli.usage import CommandGroup
-from workflows.client.client import TASK_QUEUE, ReleaseClient
+from workflows.client.client import ReleaseClient
 from workflows.client.errors import BadRequest, NoWorker, Refused, ReleaseClientError, Unreachable
 from workflows.client.runs import RunEnding, RunOutcome
 from workflows.temporal.codec_keys import UnreadablePayload
@@ -91,10 +92,12 @@ TargetArgument = Annotated[
     ),
 ]
 TaskQueueOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         envvar="RELEASES_TASK_QUEUE",
-        help="The queue of the worker for the function's account and region.",
+        help="The queue of the worker for the function's account and region. By default Temporal "
+        "is asked which one serves them.",
+        show_default=False,
     ),
 ]
 ByOption = Annotated[
@@ -110,8 +113,6 @@ ReasonOption = Annotated[
     str,
     typer.Option("--reason", metavar="TEXT", help="Why: kept in the history.", show_default=False),
 ]
-
-DEFAULT_QUEUE: Final = TASK_QUEUE
 
 
 class ExitStatus(IntEnum):
@@ -166,14 +167,15 @@ def make_command(work: Callable[_P, Coroutine[Any, Any, ExitStatus | None]]) -> 
     """Make a command of an async function, which returns the exit status.
 
     Errors of the client are printed, one line each problem. One with a parameter ``json`` gets
-    ``-o``.
+    ``-o``, one with a ``target`` ``--account`` and ``--region``.
     """
+    located = add_place_options(work, connect)
 
     @add_output_option
-    @functools.wraps(work)
+    @functools.wraps(located)
     def run(*args: _P.args, **flags: _P.kwargs) -> None:
         try:
-            status = asyncio.run(work(*args, **flags))
+            status = asyncio.run(located(*args, **flags))
         except ReleaseClientError as error:
             exit_with_error(error)
         except UnreadablePayload as error:

@@ -10,17 +10,19 @@ from rich.text import Text
 
 from activities.check_result import CheckResult, CheckState
 from workflows.cli.app import (
-    DEFAULT_QUEUE,
     ExitStatus,
     TaskQueueOption,
     connect,
     make_stdout_console,
 )
 from workflows.cli.output import JsonOption, print_json
+from workflows.cli.place import AccountOption, RegionOption, locate_target
 from workflows.cli.styles import BAD, CHECKS, DIM
+from workflows.client.client import TASK_QUEUE, ReleaseClient
 from workflows.client.doctor import TEMPORAL_CHECK, Doctor, describe_unreachable
 from workflows.client.errors import Unreachable
 from workflows.client.lookup import parse_target
+from workflows.domain.target import Target
 
 
 async def doctor(
@@ -29,14 +31,17 @@ async def doctor(
         typer.Argument(metavar="TARGET", help="FUNCTION[:ALIAS] or an ARN.", show_default=False),
     ] = None,
     *,
-    task_queue: TaskQueueOption = DEFAULT_QUEUE,
+    account: AccountOption = None,
+    region: RegionOption = None,
+    task_queue: TaskQueueOption = None,
     json: JsonOption = False,
 ) -> ExitStatus:
     """Check everything that a release depends on, and say what to do about it; changes nothing.
 
     Temporal, namespace, search attributes, workers with their account and version, clocks; with a
     TARGET also the function, and which permissions for it the worker's role has. A worker looks at
-    AWS: its credentials count, and not those of this machine.
+    AWS: its credentials count, and not those of this machine. Without a TARGET and without a queue,
+    the workers of all accounts and regions are examined.
 
     Exits with 0 where no release is kept from succeeding, 1 where something is wrong, 3 where
     Temporal does not answer.
@@ -46,11 +51,17 @@ async def doctor(
     """
     wanted = parse_target(target) if target else None
     try:
-        client = (await connect()).temporal
+        releases = await connect()
+        if wanted:
+            wanted = await locate_target(releases, wanted, account=account, region=region)
+        queues = [task_queue] if task_queue else await _find_queues(releases, wanted)
     except Unreachable as error:
         findings = [describe_unreachable(error)]
     else:
-        findings = await Doctor(client, task_queue=task_queue).examine(wanted)
+        findings = []
+        for queue in queues:
+            found = await Doctor(releases.temporal, task_queue=queue).examine(wanted)
+            findings += [each for each in found if each not in findings]
     if json:
         print_json(findings, list[CheckResult])
     else:
@@ -58,6 +69,13 @@ async def doctor(
         for finding in findings:
             console.print(render_finding(finding), soft_wrap=True)
     return get_doctor_status(findings)
+
+
+async def _find_queues(releases: ReleaseClient, target: Target | None) -> list[str]:
+    """Find the queue of a target; without one, those of all places that have workers."""
+    if target:
+        return [await releases.places.find_queue(target)]
+    return sorted({place.task_queue for place in await releases.places.list()}) or [TASK_QUEUE]
 
 
 def get_doctor_status(findings: Sequence[CheckResult]) -> ExitStatus:

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast, get_type_hin
 
 import typer
 
-from workflows.cli.app import DEFAULT_QUEUE, ByOption, ReasonOption, TaskQueueOption
+from workflows.cli.app import ByOption, ReasonOption, TaskQueueOption
+from workflows.cli.place import AccountOption, RegionOption
 
 _WHAT: Final = "What to release"
 _HOW: Final = "How"
@@ -253,7 +254,9 @@ class Flags:
     ] = False
     reason: ReasonOption = ""
     by: ByOption = ""
-    task_queue: TaskQueueOption = DEFAULT_QUEUE
+    account: AccountOption = None
+    region: RegionOption = None
+    task_queue: TaskQueueOption = None
 
 
 def expand_flags(command: Callable[_P, _R]) -> Callable[_P, _R]:

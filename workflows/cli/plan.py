@@ -5,6 +5,7 @@ from __future__ import annotations
 from workflows.cli.app import ExitStatus, connect, make_stdout_console
 from workflows.cli.flags import Flags, expand_flags
 from workflows.cli.output import JsonOption, print_json
+from workflows.cli.place import locate_request
 from workflows.cli.render import render_plan
 from workflows.cli.start import OptionalTargetArgument, build_request
 
@@ -23,6 +24,7 @@ async def plan(
     """
     request = build_request(flags, target)
     releases = await connect()
+    request = await locate_request(releases, request, account=flags.account, region=flags.region)
     planned = await releases.plan(
         request, task_queue=flags.task_queue, is_uploaded=flags.package is None
     )

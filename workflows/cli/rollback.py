@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 
 from workflows.cli.app import (
-    DEFAULT_QUEUE,
     ByOption,
     ExitStatus,
     ReasonOption,
@@ -22,6 +21,7 @@ from workflows.cli.app import (
 )
 from workflows.cli.field_names import ROLLBACK_FLAGS, FieldNames
 from workflows.cli.output import JsonOption, print_json
+from workflows.cli.place import AccountOption, RegionOption, locate_request
 from workflows.cli.release_file import parse_input
 from workflows.cli.render import render_ending
 from workflows.cli.start_report import (
@@ -109,7 +109,9 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
     id: IdOption = None,
     wait: WaitOption = None,
     watch: WatchOption = False,
-    task_queue: TaskQueueOption = DEFAULT_QUEUE,
+    account: AccountOption = None,
+    region: RegionOption = None,
+    task_queue: TaskQueueOption = None,
     json: JsonOption = False,
 ) -> ExitStatus | None:
     """Put an alias on an earlier version, all traffic in one step.
@@ -137,6 +139,7 @@ async def rollback(  # noqa: PLR0913 - as many as it has flags
     }
     request = parse_input(document, RollbackRequest, names=FieldNames(ROLLBACK_FLAGS))
     releases = await connect()
+    request = await locate_request(releases, request, account=account, region=region)
     holder = await releases.find_holder(request.target)
     if holder and abort_running:
         console = make_stderr_console() if json else make_stdout_console()

@@ -19,6 +19,7 @@ from workflows.cli.app import (
 from workflows.cli.field_names import SCHEDULE_FLAGS, FieldNames
 from workflows.cli.flags import Flags, expand_flags
 from workflows.cli.output import JsonOption, print_json
+from workflows.cli.place import locate_request
 from workflows.cli.release_file import parse_input
 from workflows.cli.render import render_outlook
 from workflows.cli.start import OptionalTargetArgument, build_request, upload_artifact
@@ -131,12 +132,14 @@ async def create(  # noqa: PLR0913 - as many as it has flags
     )
     request = build_request(flags, target)
     releases = await connect()
+    request = await locate_request(releases, request, account=flags.account, region=flags.region)
+    task_queue = flags.task_queue or await releases.places.find_queue(request.target)
     request = await upload_artifact(flags, request)
     with names.rename():
         outlook = await releases.schedules.create(
-            id, request, times, task_queue=flags.task_queue, note=note
+            id, request, times, task_queue=task_queue, note=note
         )
-    foreseen = await releases.schedules.preview(request, task_queue=flags.task_queue)
+    foreseen = await releases.schedules.preview(request, task_queue=task_queue)
     outlook = outlook.model_copy(update={"warnings": (*outlook.warnings, *foreseen)})
     if json:
         print_json(outlook)

@@ -10,6 +10,7 @@ from workflows.cli.app import ExitStatus, connect, get_user_name
 from workflows.cli.field_names import FieldNames
 from workflows.cli.flags import Flags, expand_flags
 from workflows.cli.output import JsonOption
+from workflows.cli.place import locate_request
 from workflows.cli.release_file import build_document, parse_input
 from workflows.cli.start_report import (
     FollowOptions,
@@ -56,6 +57,7 @@ async def start(  # noqa: PLR0913 - as many as it has flags
     """
     request = build_request(flags, target)
     releases = await connect()
+    request = await locate_request(releases, request, account=flags.account, region=flags.region)
     request = await upload_artifact(flags, request)
     handle = await releases.start(request, id=id, task_queue=flags.task_queue)
     follow = FollowOptions(wait=wait, watch=watch, json=json)

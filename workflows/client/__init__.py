@@ -12,6 +12,8 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.release_search`: finds the release that a name means now
 - :mod:`~workflows.client.plan`: has a worker plan a release
 - :mod:`~workflows.client.queue_outage`: why no worker takes a release
+- :mod:`~workflows.client.place_search`: finds the account and region that a name means, and the
+  queue of their workers; :mod:`~workflows.client.served_places`: who serves what
 - :mod:`~workflows.client.release_start`: starts ``Release`` and ``Rollback``
 - :mod:`~workflows.client.start_outcome`: what came of a start, once preflight is over
 - :mod:`~workflows.client.alias_holder`: the release that holds an alias now

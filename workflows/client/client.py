@@ -37,6 +37,7 @@ from workflows.client.explanation import Explanation
 from workflows.client.history import read_facts
 from workflows.client.live_status import read_live_statuses
 from workflows.client.lookup import find_rollout, find_run, find_workflow
+from workflows.client.place_search import Places
 from workflows.client.plan import plan_release
 from workflows.client.queue_outage import describe_silence
 from workflows.client.rejudge import Rejudgement, ReleaseJudge
@@ -45,6 +46,7 @@ from workflows.client.release_start import Handle, check_start, start_release
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run
 from workflows.client.schedules import Schedules
+from workflows.client.served_places import DEFAULT_QUEUE
 from workflows.client.start_outcome import LONGEST_PREFLIGHT, StartOutcome, StartReader
 from workflows.client.unbegun_release import PendingRelease, list_waiting
 from workflows.client.watch import Watch, WatchUpdate
@@ -62,8 +64,8 @@ from workflows.plan import ReleasePlan
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.run_chain import list_run_ids
 
-TASK_QUEUE: Final = "lambda-releases"
-"""The default task queue."""
+TASK_QUEUE: Final = DEFAULT_QUEUE
+"""The task queue of a worker with one account and region."""
 
 _QUERY_TIMEOUT: Final = timedelta(seconds=8)
 
@@ -75,6 +77,7 @@ class ReleaseClient:
         """``client`` stays usable for everything else."""
         self.temporal: Final = client
         self.schedules: Final = Schedules(client)
+        self.places: Final = Places(client)
         self._runs: Final = RunReader(client)
 
     @classmethod
@@ -88,15 +91,18 @@ class ReleaseClient:
     # --- start -------------------------------------------------------------------------------
 
     async def start(
-        self, request: ReleaseRequest, *, id: str | None = None, task_queue: str = TASK_QUEUE
+        self, request: ReleaseRequest, *, id: str | None = None, task_queue: str | None = None
     ) -> Handle:
         """Start a ``Release`` and return at once.
+
+        Without a ``task_queue``, ``places`` find it, with their errors.
 
         The handle's result is the final status. With an ``id`` of your own a second start is
         ``Refused`` while the first is running: a CI job that is retried does not release twice at a
         time.
         """
-        return await start_release(self.temporal, request, id=id, task_queue=task_queue)
+        queue = task_queue or await self.places.find_queue(request.target)
+        return await start_release(self.temporal, request, id=id, task_queue=queue)
 
     async def read_start(
         self, handle: Handle, *, longest: timedelta = LONGEST_PREFLIGHT
@@ -117,10 +123,11 @@ class ReleaseClient:
         return await check_start(self.temporal, handle)
 
     async def start_rollback(
-        self, request: RollbackRequest, *, id: str | None = None, task_queue: str = TASK_QUEUE
+        self, request: RollbackRequest, *, id: str | None = None, task_queue: str | None = None
     ) -> Handle:
         """Start a ``Rollback`` and return at once; otherwise as :meth:`start`."""
-        return await start_release(self.temporal, request, id=id, task_queue=task_queue)
+        queue = task_queue or await self.places.find_queue(request.target)
+        return await start_release(self.temporal, request, id=id, task_queue=queue)
 
     async def find_holder(self, target: Target) -> AliasHolder | None:
         """Find the release that runs or waits for a target: no rollback may begin beside it."""
@@ -131,7 +138,7 @@ class ReleaseClient:
         return await has_moved_traffic(self.temporal, holder)
 
     async def plan(
-        self, request: ReleaseRequest, *, task_queue: str = TASK_QUEUE, is_uploaded: bool = True
+        self, request: ReleaseRequest, *, task_queue: str | None = None, is_uploaded: bool = True
     ) -> ReleasePlan:
         """Plan a release: its steps, and every reason to reject it. Reads only.
 
@@ -139,9 +146,8 @@ class ReleaseClient:
         Raises ``NoWorker`` where no worker takes it within 20 s, or has not finished it within two
         minutes.
         """
-        return await plan_release(
-            self.temporal, request, task_queue=task_queue, is_uploaded=is_uploaded
-        )
+        queue = task_queue or await self.places.find_queue(request.target)
+        return await plan_release(self.temporal, request, task_queue=queue, is_uploaded=is_uploaded)
 
     # --- read --------------------------------------------------------------------------------
 

@@ -119,12 +119,12 @@ async def _find_rollout_ids(client: Client, target: str | Target) -> list[str]:
         return []
     if parsed.function.startswith(_ARN_PREFIX):
         return [await _find_spelling(client, parsed.rollout_id)]
-    return await _list_rollout_ids(
+    return await list_rollout_ids(
         client, parsed, "AND ExecutionStatus = 'Running'"
-    ) or await _list_rollout_ids(client, parsed)
+    ) or await list_rollout_ids(client, parsed)
 
 
-async def _list_rollout_ids(client: Client, target: Target, condition: str = "") -> list[str]:
+async def list_rollout_ids(client: Client, target: Target, condition: str = "") -> list[str]:
     """List the rollout ids of a target: one for each account and region."""
     is_partial_arn = _NAME_PREFIX in target.function
     account = target.function.partition(":")[0] if is_partial_arn else ""

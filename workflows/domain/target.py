@@ -17,6 +17,19 @@ _ARN: Final = re.compile(
     r"arn:([a-z-]+):lambda:([a-z0-9-]+):(\d{12}):function:([a-zA-Z0-9-_]{1,64})(?::.*)?", re.ASCII
 )
 _MAX_ARN_CHARACTERS: Final = 140
+_PARTITIONS: Final = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f",
+    "eu-isoe-": "aws-iso-e",
+    "eusc-": "aws-eusc",
+}
+"""The partitions beside ``aws`` by how the names of their regions begin.
+
+https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
+"""
 _ALIAS: Final = re.compile(r"(?!\d+$)[a-zA-Z0-9-_]+", re.ASCII)
 
 
@@ -106,6 +119,14 @@ class Place(BaseModel):
         if len(place.arn) > _MAX_ARN_CHARACTERS:
             raise ValueError(f"not the ARN of a function: {arn}")
         return place
+
+    @classmethod
+    def in_region(cls, region: str, *, account: str, function: str) -> Place:
+        """The place of a function in a region, whose name tells its partition."""
+        partition = next(
+            (name for begin, name in _PARTITIONS.items() if region.startswith(begin)), "aws"
+        )
+        return cls(account=account, region=region, function=function, partition=partition)
 
     @property
     def arn(self) -> str:
