@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from tests.deploy.conftest import Tools
 
 TEMPLATES: Final = Path(__file__).parents[2] / "deploy" / "cloudformation"
 WORKER: Final = TEMPLATES / "worker.yaml"
+IAM: Final = TEMPLATES / "iam.yaml"
 _SECRET: Final = "arn:aws:secretsmanager:us-east-1:000000000000:secret:releases/key-AbCdEf"
 _POLICY: Final = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
@@ -139,6 +143,34 @@ MISTAKES: Final = {
     "parameter": ("Image: !Ref Image", "Image: !Ref Picture", "Picture"),
 }
 """What is right, wrong, and found."""
+
+
+def test_policies_are_those_that_the_generator_prints() -> None:
+    """By the command that stands in the template."""
+    comments, _, template = IAM.read_text().partition("AWSTemplateFormatVersion")
+    command = comments.replace("\\\n#", "").partition("python -m deploy.iam")[2].splitlines()[0]
+    printed = subprocess.run(
+        [sys.executable, "-m", "deploy.iam", *shlex.split(command)],
+        cwd=TEMPLATES.parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert printed.stdout == f"AWSTemplateFormatVersion{template}"
+
+
+async def test_workers_get_the_policies_of_the_other_template(
+    cloudformation: CloudFormation,
+) -> None:
+    names = dict.fromkeys(("Functions", "Hooks", "References", "Secrets"), "checkout-*")
+    policies = await cloudformation.create("iam", IAM, Bucket="artifacts", **names)
+    assert set(policies) == {"PlanPolicy", "ReleasePolicy", "OperationsPolicy"}
+    release = policies["ReleasePolicy"]
+    resources = await cloudformation.create_worker("allowed", PolicyArns=release)
+    attached = await cloudformation.clients["iam"].list_attached_role_policies(
+        RoleName=resources["TaskRole"]
+    )
+    assert [each["PolicyArn"] for each in attached["AttachedPolicies"]] == [release]
 
 
 async def test_workers_are_created_hardened(cloudformation: CloudFormation) -> None:
