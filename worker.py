@@ -1,8 +1,9 @@
 """The worker: a process that serves the releases of one AWS account and region, or of several.
 
-``python worker.py`` reads its settings from the environment (``--help`` lists them), connects to
-Temporal and AWS, registers missing search attributes, and serves its task queue. SIGTERM and SIGINT
-drain it: running activities finish, and no new work is taken.
+``python worker.py``, or ``releases-worker`` where the package is installed, reads its settings from
+the environment (``--help`` lists them), connects to Temporal and AWS, registers missing search
+attributes, and serves its task queue. SIGTERM and SIGINT drain it: running activities finish, and
+no new work is taken.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -277,6 +278,11 @@ async def _work_until_signalled(settings: WorkerSettings) -> None:
     await work(settings, stop=stop)
 
 
+def run() -> NoReturn:
+    """Run the command ``releases-worker``, and exit with its status."""
+    run_and_exit(lambda: typer.run(main))
+
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent))
-    run_and_exit(lambda: typer.run(main))
+    run()
