@@ -37,8 +37,10 @@ Resources
 - :mod:`~activities.account`: limits and usage of the account
 - :mod:`~activities.diagnosis`: what a worker knows of itself, for ``releases doctor``
 - :mod:`~activities.check_result`: what one check of it finds
-- :mod:`~activities.permission_needs`, :mod:`~activities.permission_check`: which permissions a
-  release needs, and which of them the worker has
+- :mod:`~activities.permission_needs`: how AWS authorizes the calls, for doctor and for policies
+- :mod:`~activities.permission_resources`: the resources that releases of one function are about
+- :mod:`~activities.permission_check`, :mod:`~activities.permission_reads`: which permissions the
+  worker has, as IAM simulates them, or by trying reads
 - :mod:`~activities.product_version`: the version of this program
 - :mod:`~activities.identity`: whose credentials the worker has, and the refusal of other accounts
 
@@ -155,7 +157,7 @@ def list_operations(
         Alarms(aws),
         Metrics(aws),
         VersionWatch(aws),
-        WorkerDiagnosis(aws),
+        WorkerDiagnosis(aws, access.references),
     )
     activities = [activity for group in groups for activity in group.list_activities()]
     if access.operations is None:

@@ -164,7 +164,10 @@ class Constraints(OperationGroup):
                 "lambda", "update_function_code", {**package.parameters(), "DryRun": True}
             )
         except AwsError as error:
-            if classify_error(error) in _PASSING_FAULTS or error.is_about_worker:
+            fault = classify_error(error)
+            if fault in _PASSING_FAULTS or error.is_about_worker:
                 raise
+            if fault is Fault.DENIED:  # a role that may only plan: it is not the signature
+                return None
             return f"{error}. The function's code signing configuration ({arn}) enforces signatures"
         return None

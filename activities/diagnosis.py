@@ -11,14 +11,17 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from pydantic import Field
 from temporalio import activity
 
 from activities.advice import find_advice
 from activities.check_result import CheckResult, CheckState
 from activities.errors import AwsError, Fault, classify_error
-from activities.operation import READ, OperationGroup, operation
+from activities.operation import READ, Aws, OperationGroup, operation
 from activities.permission_check import PermissionCheck
+from activities.permission_resources import find_resources
 from activities.product_version import read_product_version
+from activities.reference_scope import ALL_REFERENCES, ReferenceScope
 from activities.shapes import FunctionName, Qualifier, Request, Response
 
 _POLICY: Final = replace(READ, start_to_close=timedelta(seconds=60))
@@ -30,10 +33,14 @@ _MAX_AWS_SKEW: Final = timedelta(minutes=1)
 
 
 class DiagnoseRequest(Request):
-    """Which function, by any name, and which alias of it; none: only the worker itself."""
+    """Which function, by any name, and which alias of it; none: only the worker itself.
+
+    ``bucket`` is where the packages of its releases are.
+    """
 
     function_name: FunctionName | None = None
     alias: Qualifier | None = None
+    bucket: str | None = Field(default=None, min_length=3, max_length=63)
 
 
 class DiagnoseResponse(Response):
@@ -46,6 +53,11 @@ class DiagnoseResponse(Response):
 
 class WorkerDiagnosis(OperationGroup):
     """What a worker knows of itself."""
+
+    def __init__(self, aws: Aws, references: ReferenceScope = ALL_REFERENCES) -> None:
+        """``references`` is what dynamic references may name."""
+        super().__init__(aws)
+        self._references = references
 
     @operation(_POLICY)
     async def diagnose(self, request: DiagnoseRequest) -> DiagnoseResponse:
@@ -64,23 +76,30 @@ class WorkerDiagnosis(OperationGroup):
         findings.append(_ok("credentials", f"the worker is {arn}"))
         findings += _check_aws_clock(str(caller.get("Date", "")))
         if request.function_name is not None:
-            alias = request.alias or "live"
-            findings += await self._check_function(request.function_name, alias, arn)
+            findings += await self._check_function(request.function_name, request, arn)
         return DiagnoseResponse(
             version=read_product_version(), account=caller.get("Account"), findings=findings
         )
 
-    async def _check_function(self, name: str, alias: str, caller: str) -> list[CheckResult]:
+    async def _check_function(
+        self, name: str, request: DiagnoseRequest, caller: str
+    ) -> list[CheckResult]:
         try:
             found = await self.aws.call("lambda", "get_function", {"FunctionName": name})
         except AwsError as error:
             return [_describe_failure("function", error)]
         configuration: dict[str, Any] = found.get("Configuration", {})
-        arn = str(configuration.get("FunctionArn", name))
+        configuration.setdefault("FunctionArn", name)
+        arn, alias = str(configuration["FunctionArn"]), request.alias or "live"
         described, version = await self._describe_alias(arn, alias)
-        check = PermissionCheck(
-            self.aws, caller=caller, function=arn, alias=alias, version=version or "1"
+        resources = find_resources(
+            found,
+            alias=alias,
+            version=version or "1",
+            bucket=request.bucket,
+            references=self._references,
         )
+        check = PermissionCheck(self.aws, caller=caller, resources=resources)
         return [
             _ok("function", f"{arn} is {configuration.get('State', 'there')}"),
             described,

@@ -198,7 +198,7 @@ UNREPEATABLE_ALLOWED = {
     "activities.cloudwatch.batching": "asyncio.wait: batches are made in activities only",
     "activities.cloudwatch.metrics": "datetime.now: the clock is read in activities only",
     "activities.diagnosis": "datetime.now: the clock is read in activities only",
-    "activities.permission_check": "datetime.now: the clock is read in activities only",
+    "activities.permission_reads": "datetime.now: the clock is read in activities only",
     "activities.limits.priority": "threading, time: announcements bypass Temporal, decide nothing",
     "workflows.eviction": "threading: a set of run ids that workflows add to, and never read",
 }

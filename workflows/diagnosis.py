@@ -6,6 +6,9 @@ ends proves that workers take both workflow tasks and activities of the queue.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from temporalio import workflow
 
 from activities.diagnosis import DiagnoseRequest, DiagnoseResponse, WorkerDiagnosis
@@ -15,9 +18,13 @@ from workflows.domain.target import Target
 
 
 class DiagnosisRequest(Input):
-    """What to look at: the worker, and one function with its alias if there is a ``target``."""
+    """What to look at: the worker, and one function with its alias if there is a ``target``.
+
+    ``bucket`` is where the packages of its releases are.
+    """
 
     target: Target | None = None
+    bucket: Annotated[str, Field(min_length=3, max_length=63)] | None = None
 
 
 @workflow.defn
@@ -33,6 +40,7 @@ class Diagnosis:
             DiagnoseRequest(
                 function_name=target.function if target else None,
                 alias=target.alias if target else None,
+                bucket=request.bucket,
             ),
             summary=f"Diagnose {target}" if target else "Diagnose this worker",
         )

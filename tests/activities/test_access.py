@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -356,13 +355,9 @@ def test_malformed_limit_is_refused_by_its_setting(settings: dict[str, str], pro
 # --- the page ---
 
 
-def test_policy_of_the_security_page_has_what_releases_need() -> None:
+def test_actions_that_iam_may_leave_out_are_of_no_release() -> None:
     page = (ROOT / "docs/security.md").read_text()
-    text = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
-    actions = set(re.findall(r'"(\w+:\w+)"', text))
-    assert {statement["Effect"] for statement in json.loads(text)["Statement"]} == {"Allow"}
     needed = {action for need in NEEDS for action in need.actions}
-    assert {each for each in actions if each.startswith(("lambda:", "cloudwatch:"))} == needed
     left_out = set(re.findall(r"`(lambda:\w+)`", page.partition("what IAM adds")[2]))
     assert len(left_out) == 9
     assert not left_out & needed

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from activities.aws import Connection
 from activities.check_result import CheckResult, CheckState
 from activities.diagnosis import DiagnoseRequest, WorkerDiagnosis, describe_skew
-from activities.permission_needs import NEEDS
+from activities.permission_needs import NEEDS, Scope
+from activities.permission_resources import PermissionResources, find_resources
+from activities.reference_scope import OWN_REFERENCES
 from tests.fake_lambda import FakeLambda
 
 CHECKOUT = DiagnoseRequest(function_name="checkout")
-OPERATE = (Path(__file__).parents[2] / "docs" / "operate.md").read_text()
+PERMISSIONS = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+LAYER = "arn:aws:lambda:eu-west-1:123456789012:layer:tools:3"
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:42"
 
 
 async def diagnose(port: FakeLambda, request: DiagnoseRequest = CHECKOUT) -> list[CheckResult]:
@@ -45,7 +51,18 @@ async def test_worker_that_may_do_everything_has_no_problems(checkout: FakeLambd
         "alias",
         "permissions",
     }
-    assert sum(finding.check == "permissions" for finding in findings) == len(NEEDS)
+    purposes = [each.text.split(":")[0] for each in findings if each.check == "permissions"]
+    assert purposes == [
+        "every release",
+        "code and configuration",
+        "concurrency",
+        "guards.alarms",
+        "guards.metrics, analysis, adaptive",
+        "probes",
+        "notes on triggers",
+        "signed code",
+        "change of the execution role",
+    ]
     assert not checkout.writes
 
 
@@ -135,4 +152,100 @@ def test_clock_that_is_off_is_described() -> None:
 
 def test_needed_actions_are_in_the_operators_table() -> None:
     actions = {action for need in NEEDS for action in need.actions}
-    assert sorted(action for action in actions if f"`{action}`" not in OPERATE) == []
+    assert sorted(action for action in actions if f"`{action}`" not in PERMISSIONS) == []
+
+
+# --- what the function and its releases are about ---
+
+
+def find(configuration: dict[str, Any], **others: Any) -> PermissionResources:
+    """The resources of a function with these settings."""
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:checkout"
+    found = {"Configuration": {"FunctionArn": arn, **configuration}, "Code": others.pop("code", {})}
+    return find_resources(found, alias="live", version="7", **others)
+
+
+def test_resources_are_those_that_the_function_has() -> None:
+    arns = find(
+        {
+            "Role": "arn:aws:iam::123456789012:role/checkout",
+            "KMSKeyArn": KEY,
+            "Layers": [{"Arn": LAYER}],
+            "VpcConfig": {"SubnetIds": ["subnet-1"]},
+        },
+        code={"ImageUri": IMAGE, "SourceKMSKeyArn": KEY},
+        bucket="artifacts",
+        references=OWN_REFERENCES,
+    ).arns
+    assert arns[Scope.ROLE] == ("arn:aws:iam::123456789012:role/checkout",)
+    assert arns[Scope.FUNCTION_KEY] == arns[Scope.CODE_KEY] == (KEY,)
+    assert arns[Scope.LAYER] == (LAYER,)
+    assert arns[Scope.NETWORK] == ("*",)
+    assert arns[Scope.IMAGE] == ("arn:aws:ecr:eu-west-1:123456789012:repository/shop/checkout",)
+    assert arns[Scope.PACKAGE] == ("arn:aws:s3:::artifacts/*",)
+    assert arns[Scope.PARAMETER] == ("arn:aws:ssm:eu-west-1:123456789012:parameter/checkout/*",)
+    assert arns[Scope.SECRET] == (
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:checkout/*",
+    )
+
+
+def test_resources_that_are_not_known_are_not_checked() -> None:
+    resources = find({})
+    assert {scope for scope, arns in resources.arns.items() if arns} == {
+        Scope.FUNCTION,
+        Scope.VERSION,
+        Scope.ANY,
+    }
+    [hooks] = [need for need in NEEDS if need.purpose == "hooks"]
+    assert resources.list_checked(hooks) == []
+
+
+async def test_packages_and_references_are_checked_where_they_are_known(
+    checkout: FakeLambda,
+) -> None:
+    checkout.denied_actions |= {"s3:GetObjectVersion", "ssm:GetParameters"}
+    request = DiagnoseRequest(function_name="checkout", bucket="artifacts")
+    diagnosis = WorkerDiagnosis(checkout, OWN_REFERENCES)
+    packages, parameters = list_problems((await diagnosis.diagnose(request)).findings)
+    assert packages[0] is CheckState.WARNING
+    assert packages[1].startswith("packages in S3: s3:GetObjectVersion denied to ")
+    assert packages[2] == (
+        "allow that on arn:aws:s3:::artifacts/*, before a release uses packages in S3"
+    )
+    assert parameters[1].startswith("dynamic references to parameters: ssm:GetParameters denied")
+    assert "parameter/checkout/*" in parameters[2]
+
+
+async def test_conditions_of_a_role_and_a_key_are_known_to_the_simulation(
+    checkout: FakeLambda,
+) -> None:
+    checkout.functions["checkout"].latest["KMSKeyArn"] = KEY
+    await diagnose(checkout)
+    contexts = {
+        action: call.parameters["ContextEntries"]
+        for call in checkout.calls
+        for action in call.parameters.get("ActionNames", [])
+        if "ContextEntries" in call.parameters
+    }
+    found = {
+        action: (entry["ContextKeyName"], entry["ContextKeyValues"])
+        for action, [entry] in contexts.items()
+    }
+    by_lambda = ("kms:ViaService", ["lambda.eu-west-1.amazonaws.com"])
+    keys = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:CreateGrant")
+    assert found == {
+        "iam:PassRole": ("iam:PassedToService", ["lambda.amazonaws.com"]),
+        **dict.fromkeys(keys, by_lambda),
+    }
+
+
+async def test_reads_that_are_tried_read_no_package_and_no_secret(checkout: FakeLambda) -> None:
+    checkout.denied_actions.add("iam:SimulatePrincipalPolicy")
+    checkout.fail("get_secret_value", "AccessDeniedException")
+    request = DiagnoseRequest(function_name="checkout", bucket="artifacts")
+    diagnosis = WorkerDiagnosis(checkout, OWN_REFERENCES)
+    secrets, unknown = list_problems((await diagnosis.diagnose(request)).findings)
+    assert secrets[1].startswith("dynamic references to secrets: secretsmanager:GetSecretValue de")
+    assert "ssm:GetParameters" not in unknown[1]
+    assert "s3:ListBucket" not in unknown[1]
+    assert not checkout.writes

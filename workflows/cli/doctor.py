@@ -25,7 +25,7 @@ from workflows.client.lookup import parse_target
 from workflows.domain.target import Target
 
 
-async def doctor(
+async def doctor(  # noqa: PLR0913 - a parameter for each flag
     target: Annotated[
         str | None,
         typer.Argument(metavar="TARGET", help="FUNCTION[:ALIAS] or an ARN.", show_default=False),
@@ -34,6 +34,15 @@ async def doctor(
     account: AccountOption = None,
     region: RegionOption = None,
     task_queue: TaskQueueOption = None,
+    bucket: Annotated[
+        str | None,
+        typer.Option(
+            "--bucket",
+            metavar="NAME",
+            help="The bucket of S3 with packages of TARGET: whether they can be read.",
+            show_default=False,
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> ExitStatus:
     """Check everything that a release depends on, and say what to do about it; changes nothing.
@@ -47,6 +56,7 @@ async def doctor(
     Temporal does not answer.
 
     $ releases doctor checkout:live
+    $ releases doctor checkout:live --bucket artifacts
     $ releases doctor -o json | jq '.[] | select(.state == "failed")'
     """
     wanted = parse_target(target) if target else None
@@ -58,9 +68,10 @@ async def doctor(
     except Unreachable as error:
         findings = [describe_unreachable(error)]
     else:
-        findings = []
+        findings = list[CheckResult]()
         for queue in queues:
-            found = await Doctor(releases.temporal, task_queue=queue).examine(wanted)
+            doctor_of_queue = Doctor(releases.temporal, task_queue=queue, bucket=bucket)
+            found = await doctor_of_queue.examine(wanted)
             findings += [each for each in found if each not in findings]
     if json:
         print_json(findings, list[CheckResult])

@@ -37,10 +37,11 @@ TEMPORAL_CHECK: Final = "temporal"
 class Doctor:
     """Examines one namespace and one task queue."""
 
-    def __init__(self, client: Client, *, task_queue: str) -> None:
-        """``client`` must have the plugin of releases."""
+    def __init__(self, client: Client, *, task_queue: str, bucket: str | None = None) -> None:
+        """``client`` must have the plugin of releases; ``bucket`` is where packages are."""
         self._client = client
         self._task_queue = task_queue
+        self._bucket = bucket
 
     async def examine(self, target: Target | None = None) -> list[CheckResult]:
         """Return what was found, in the order in which one thing depends on the other.
@@ -74,7 +75,7 @@ class Doctor:
         try:
             handle: WorkflowHandle[Any, DiagnoseResponse] = await self._client.start_workflow(
                 "Diagnosis",
-                DiagnosisRequest(target=target),
+                DiagnosisRequest(target=target, bucket=self._bucket),
                 id=f"diagnosis/{target or self._task_queue}/{secrets.token_hex(4)}",
                 task_queue=self._task_queue,
                 static_summary=f"Diagnosis of {target or self._task_queue}",
