@@ -148,7 +148,12 @@ def test_make_targets_that_are_named_exist(page: Path) -> None:
 
 @page_of
 def test_settings_that_are_named_exist(page: Path) -> None:
-    readers = ("worker.py", "workflows/cli/*.py", "deploy/local/*.py")
+    readers = (
+        "worker.py",
+        "workflows/cli/*.py",
+        "workflows/temporal/connection_settings.py",
+        "deploy/**/*.py",
+    )
     source = "".join(path.read_text() for files in readers for path in ROOT.glob(files))
     for setting in re.findall(r"\bRELEASES_[A-Z_]+\b", page.read_text()):
         assert f'"{setting}"' in source, setting
@@ -195,7 +200,7 @@ def test_commands_in_prose_exist(page: Path) -> None:
 
 @page_of
 def test_flags_in_prose_exist(page: Path) -> None:
-    places = ("workflows/cli", "deploy/local", "tests")
+    places = ("workflows/cli", "deploy", "tests")
     source = (ROOT / "worker.py").read_text() + "".join(
         path.read_text() for place in places for path in (ROOT / place).rglob("*.py")
     )

@@ -25,11 +25,12 @@ _DEFAULT_ORIGINS = ["http://localhost:8233", "http://127.0.0.1:8233"]
 
 def main(
     listen: Annotated[
-        str, typer.Option(help="The address. Another one than 127.0.0.1 needs TLS before it.")
+        str,
+        typer.Option("--listen", help="The address. Any other than 127.0.0.1 needs TLS."),
     ] = "127.0.0.1:8081",
     origin: Annotated[
         list[str],
-        typer.Option(help="The origin of a Web UI that may ask. Repeat it."),
+        typer.Option("--origin", help="The origin of a Web UI that may ask. Repeat it."),
     ] = _DEFAULT_ORIGINS,
     token: Annotated[
         str | None,
@@ -41,9 +42,10 @@ def main(
         ),
     ] = None,
     certificate: Annotated[
-        Path | None, typer.Option(help="A certificate in PEM, to serve HTTPS; with --key.")
+        Path | None,
+        typer.Option("--certificate", help="A certificate in PEM, for HTTPS; with --key."),
     ] = None,
-    key: Annotated[Path | None, typer.Option(help="The key of the certificate.")] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="The key of the certificate.")] = None,
 ) -> None:
     """Serve Temporal's codec protocol with the keys of RELEASES_CODEC_KEYS (or RELEASES_CODEC).
 

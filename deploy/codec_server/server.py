@@ -31,10 +31,11 @@ _PAGE: Final = """<!doctype html>
 <style>body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 36rem; margin: 4rem auto }}</style>
 <h1>Codec server</h1>
 <p>{text}</p>
-<form method="post" action="/"><label>Token <input type="password" name="token" required autofocus>
-</label> <button>Sign in</button></form>
+{form}
 </html>
 """
+_FORM: Final = """<form method="post" action="/"><label>Token
+<input type="password" name="token" required autofocus></label> <button>Sign in</button></form>"""
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -132,12 +133,12 @@ class CodecServer:
 
     async def _show_page(self, request: web.Request) -> web.Response:
         is_signed_in = _is_same(request.cookies.get(_COOKIE, ""), self._cookie)
-        return _make_page(_SIGNED_IN if is_signed_in else _SIGN_IN)
+        return _make_page(_SIGNED_IN) if is_signed_in else _make_page(_SIGN_IN, form=_FORM)
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         fields = await request.post()
         if not _is_same(str(fields.get("token", "")).strip(), self.token):
-            return _make_page(_WRONG, status=401)
+            return _make_page(_WRONG, form=_FORM, status=401)
         response = _make_page(_SIGNED_IN)
         response.set_cookie(
             _COOKIE, self._cookie, httponly=True, samesite="Strict", secure=_is_https(request)
@@ -149,8 +150,8 @@ async def _answer_health(_: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
-def _make_page(text: str, *, status: int = 200) -> web.Response:
-    page = _PAGE.format(text=text)
+def _make_page(text: str, *, form: str = "", status: int = 200) -> web.Response:
+    page = _PAGE.format(text=text, form=form)
     return web.Response(text=page, status=status, content_type="text/html")
 
 

@@ -85,6 +85,17 @@ class Sealed:
         return done.stdout
 
 
+def read_command(beginning: str) -> str:
+    """The command of the page that begins so, with the lines that it goes on in."""
+    page = (ROOT / "docs/encryption.md").read_text().replace("\\\n", " ")
+    [command] = [
+        " ".join(line.split())
+        for line in page.splitlines()
+        if line.startswith("    ") and line.strip().startswith(beginning)
+    ]
+    return command
+
+
 def find_port() -> int:
     """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -105,6 +116,16 @@ async def start_server(
         log=log,
     )
 
+    try:
+        await wait_for_server(server, port)
+        yield server
+    finally:
+        await server.stop()
+
+
+async def wait_for_server(server: Process, port: int) -> None:
+    """Wait until a codec server answers."""
+
     async def answers() -> bool:
         try:
             async with (
@@ -115,11 +136,7 @@ async def start_server(
         except aiohttp.ClientConnectionError:
             return False
 
-    try:
-        await server.wait_until_ready(answers)
-        yield server
-    finally:
-        await server.stop()
+    await server.wait_until_ready(answers)
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +303,49 @@ async def test_worker_with_a_malformed_key_does_not_start_and_shows_no_key(
     assert key[:8] not in done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("release")
+async def test_commands_of_the_page_work(sealed: Sealed, tmp_path: Path) -> None:
+    make = read_command("echo ")
+    subprocess.run(["sh", "-c", make], cwd=tmp_path, check=True, timeout=60)
+    assert [key.id for key in read_keys(f"file:{tmp_path / 'keys'}")] == ["2026-11"]
+    (tmp_path / "keys").write_text(KEYS)
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    port = find_port()
+    environment = {
+        **sealed.environment,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
+    settings, serve = (
+        read_command("export RELEASES_CODEC_KEYS=file:keys RELEASES"),
+        read_command("python -m deploy.codec_server"),
+    )
+    server = Process.start(
+        "codec server",
+        ["sh", "-c", f"{settings}; exec {serve.replace('8081', str(port))}"],
+        environment=environment,
+        directory=tmp_path,
+        log=tmp_path / "server.log",
+    )
+    try:
+        await wait_for_server(server, port)
+        show = read_command("temporal workflow show").replace("vat-1", "sealed-1")
+        done = await asyncio.to_thread(
+            subprocess.run,
+            ["sh", "-c", f"{show.replace('8081', str(port))} -o json"],
+            env=environment,
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        await server.stop()
+    assert done.returncode == 0, done.stderr
+    assert REASON in base64_decoded(done.stdout)
+
+
 # --- The server ---------------------------------------------------------------------------------
 
 
@@ -368,33 +428,26 @@ async def test_server_logs_no_payload_and_no_token(sealed: Sealed) -> None:
     assert TOKEN not in log
 
 
-@pytest.mark.parametrize(
-    ("settings", "options", "problem"),
-    [
-        ({}, [], "there are no keys: set RELEASES_CODEC_KEYS as the worker has it"),
-        ({"RELEASES_CODEC_KEYS": "a:b"}, [], "RELEASES_CODEC_KEYS: entry 1 (a): the key"),
-        ({"RELEASES_CODEC_TOKEN": "short"}, [], "RELEASES_CODEC_TOKEN: it has 5 characters"),
-        ({"RELEASES_CODEC_TOKEN": "file:/nowhere"}, [], "/nowhere cannot be read: No such file"),
-        ({}, ["--listen", "8081"], "--listen: '8081' is no address: host:port is needed"),
-        ({}, ["--certificate", "c.pem"], "--certificate and --key belong together"),
-    ],
-)
-def test_setting_of_the_server_without_meaning_is_refused(
-    settings: dict[str, str], options: list[str], problem: str
-) -> None:
-    kept = {name: value for name, value in os.environ.items() if "RELEASES_" not in name}
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.codec_server", *options],
-        env={**kept, **settings},
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("codec_server: ")
-    assert problem in done.stderr
+REFUSED: Final[list[tuple[dict[str, str], list[str], str]]] = [
+    ({}, [], "there are no keys: set RELEASES_CODEC_KEYS as the worker has it"),
+    ({"RELEASES_CODEC_KEYS": "a:b"}, [], "RELEASES_CODEC_KEYS: entry 1 (a): the key"),
+    ({"RELEASES_CODEC_TOKEN": "short"}, [], "RELEASES_CODEC_TOKEN: it has 5 characters"),
+    ({"RELEASES_CODEC_TOKEN": "file:/nowhere"}, [], "/nowhere cannot be read: No such file"),
+    ({}, ["--listen", "8081"], "--listen: '8081' is no address: host:port is needed"),
+    ({}, ["--certificate", "c.pem"], "--certificate and --key belong together"),
+]
+
+
+async def test_setting_of_the_server_without_meaning_is_refused(sealed: Sealed) -> None:
+    command = (sys.executable, "-m", "deploy.codec_server")
+    runs = [
+        asyncio.to_thread(sealed.run, *command, *options, **settings)
+        for settings, options, _ in REFUSED
+    ]
+    for done, (_, _, problem) in zip(await asyncio.gather(*runs), REFUSED, strict=True):
+        assert done.returncode == 1
+        assert done.stderr.startswith("codec_server: ")
+        assert problem in done.stderr
 
 
 # --- AWS KMS ------------------------------------------------------------------------------------
