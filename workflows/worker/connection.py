@@ -43,15 +43,25 @@ class TemporalConnection:
         self._users: tuple[tuple[Worker, RateShare], ...] = ()
 
     @classmethod
-    async def open(cls, runtime: Runtime) -> TemporalConnection:
+    async def open(cls, runtime: Runtime, identity: str | None = None) -> TemporalConnection:
         """Connect with the settings of ``temporalio.envconfig`` and with our plugin.
 
-        Raises :class:`WorkerStartError`, with the address and the cause.
+        ``identity`` is that of the worker; None for one of this process. Raises
+        :class:`WorkerStartError`, with the address and the cause.
         """
-        client = await _connect(runtime, create_identity())
+        client = await _connect(runtime, identity or create_identity())
         if problem := await find_unreadable(client):
             raise WorkerStartError(problem)
         return cls(client, runtime)
+
+    async def open_another(self, identity: str) -> TemporalConnection:
+        """Connect once more, for a worker of this identity.
+
+        The SDK's core sends the heartbeats of all workers of a connection with one identity, the
+        last one's, whatever the workers' own are. So workers of two accounts on one connection take
+        each other for intruders.
+        """
+        return await self.open(self._runtime, identity)
 
     @contextmanager
     def lend(self, worker: Worker, share: RateShare) -> Generator[None]:

@@ -98,13 +98,16 @@ async def start_worker(
     :class:`QueueAccountError` or :class:`AwsConfigurationError`.
     """
     settings, temporal = shared.settings, shared.temporal
-    client = temporal.client
     task_queue = place.queue if place else settings.task_queue
     limits = Limits(Rates().scale_to((place and place.aws_rate) or settings.aws_rate))
     async with AsyncExitStack() as stack:
         aws = await stack.enter_async_context(_connect_aws(shared, place, limits))
         served = await _find_account(aws, settings, place)
-        identity = served.identify(client.identity) if served else client.identity
+        process = temporal.client.identity
+        identity = served.identify(process) if served else process
+        if place:
+            temporal = await temporal.open_another(identity)
+        client = temporal.client
         share = RateShare(
             client,
             task_queue=task_queue,
@@ -139,7 +142,11 @@ async def start_worker(
             namespace=client.namespace,
             temporal=client.service_client.config.target_host,
         )
-        watches = [share.maintain(), contact.watch_temporal(lambda: temporal.client, stop)]
+        watches = [
+            share.maintain(),
+            temporal.renew(),
+            contact.watch_temporal(lambda: temporal.client, stop),
+        ]
         if served and (place or settings.account is None):
             watches.append(contact.watch_aws(aws))
         if shared.is_measured:

@@ -66,7 +66,6 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack, stop: asyncio.
         await stack.enter_async_context(serve(address, metrics=metrics, readiness=readiness))
     shared = Shared(settings, temporal, meter, is_measured=metrics is not None)
     watches = [
-        temporal.renew(),
         watch_current_version(lambda: temporal.client, settings.deployment),
         readiness.report(meter),
     ]
@@ -90,7 +89,7 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack, stop: asyncio.
         )
         for place in settings.places
     ]
-    return _Process([], keepers, [*watches, _freeze_when_tried(keepers)])
+    return _Process([], keepers, [*watches, temporal.renew(), _freeze_when_tried(keepers)])
 
 
 async def _freeze_when_tried(keepers: list[PlaceKeeper]) -> None:
