@@ -46,9 +46,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="TARGET and flags of releases")
     known = parser.parse_args()
     try:
-        flags = [
-            each for each in (*known.flags, *shlex.split(environment.get("CI_FLAGS", ""))) if each
-        ]
+        flags = [*known.flags, *shlex.split(environment.get("CI_FLAGS", ""), comments=True)]
     except ValueError as error:
         sys.stderr.write(f"CI_FLAGS: {error}\n")
         return _USAGE

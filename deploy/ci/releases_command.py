@@ -59,6 +59,9 @@ class Lines:
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
-            for line in process.stdout or ():
-                yield json.loads(line)
+            try:
+                for line in process.stdout or ():
+                    yield json.loads(line)
+            finally:
+                process.terminate()  # does nothing to one that has ended
         self.status = process.returncode
