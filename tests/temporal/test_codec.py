@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.message import Message
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, PayloadCodec
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, Worker
 
@@ -21,6 +21,7 @@ from activities import list_operations
 from tests.fake_lambda import FakeLambda
 from tests.harness import CANARY, Harness, read_ending
 from workflows.client import ReleaseClient
+from workflows.client.errors import Refused
 from workflows.client.runs import RunOutcome
 from workflows.client.schedule_times import ScheduleTimes
 from workflows.domain.rules import Rules
@@ -29,6 +30,7 @@ from workflows.search_attributes import REQUESTED_BY
 from workflows.temporal.codec import AesCodec
 from workflows.temporal.codec_check import find_unreadable
 from workflows.temporal.codec_keys import ENCODING, CodecKey, UnreadablePayload
+from workflows.temporal.codec_settings import PlainCodec
 from workflows.temporal.plugin import LambdaReleases
 
 OLD: Final = CodecKey("old", b"o" * 32)
@@ -66,10 +68,15 @@ OF_THE_SDK: Final = (
 _queues = (f"sealed-{number}" for number in itertools.count(1))
 
 
-def connect(temporal: WorkflowEnvironment, *keys: CodecKey, is_private: bool = False) -> Client:
+def connect(
+    temporal: WorkflowEnvironment,
+    *keys: CodecKey,
+    is_private: bool = False,
+    codec: PayloadCodec | None = None,
+) -> Client:
     """A client with these keys, on the connection of all tests; without keys one without codec."""
     config: Any = temporal.client.config()
-    codec = AesCodec(keys) if keys else None
+    codec = AesCodec(keys) if keys else codec
     config["data_converter"] = dataclasses.replace(DataConverter.default, payload_codec=codec)
     return Client(**{**config, "plugins": [LambdaReleases(is_private=is_private)]})
 
@@ -318,6 +325,35 @@ async def test_plain_start_is_served_and_answered_encrypted(temporal: WorkflowEn
         assert harness.aws.routing(harness.function) == ("1", {})
         with pytest.raises(UnreadablePayload, match="add it to RELEASES_CODEC_KEYS"):
             await ReleaseClient(plain).history(harness.function)
+
+
+async def test_client_without_a_key_sends_no_plain_text_by_oversight(
+    temporal: WorkflowEnvironment,
+) -> None:
+    plain = connect(temporal)
+    async with serve(connect(temporal, NEW), temporal) as harness:
+        request = ReleaseRequest.model_validate(
+            {
+                "target": {"function": harness.function},
+                "artifact": {"kind": "version", "version": "1"},
+                "strategy": "AllAtOnce",
+            }
+        )
+        first = await ReleaseClient(plain).start(request, task_queue=harness.queue)
+        with pytest.raises(UnreadablePayload, match="with key 'new'"):
+            await first.result()
+        releases, reason = ReleaseClient(plain), "encrypted with key 'new', and this one would be"
+        with pytest.raises(Refused, match=reason):
+            await releases.start(request, task_queue=harness.queue)
+        with pytest.raises(Refused, match="or RELEASES_CODEC=none if that is meant"):
+            await releases.plan(request, task_queue=harness.queue)
+        times = ScheduleTimes(cron=("30 2 * * *",))
+        with pytest.raises(Refused, match=reason):
+            await releases.schedules.create("unmade", request, times, task_queue=harness.queue)
+        meant = connect(temporal, codec=PlainCodec())
+        second = await ReleaseClient(meant).start(request, task_queue=harness.queue)
+        with pytest.raises(UnreadablePayload, match="with key 'new'"):
+            await second.result()
 
 
 async def test_worker_without_the_key_fails_its_task_and_not_the_release(

@@ -188,6 +188,16 @@ async def test_codec_of_the_user_is_made_by_its_factory(monkeypatch: pytest.Monk
     assert isinstance((await read_data_converter()).payload_codec, Doubting)
 
 
+async def test_plain_text_that_is_meant_is_no_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_environment(monkeypatch, {"RELEASES_CODEC": "none"})
+    codec = (await read_data_converter()).payload_codec
+    assert codec is not None
+    assert await codec.decode(await codec.encode([PLAIN])) == [PLAIN]
+    monkeypatch.setenv("TEMPORAL_CODEC_ENDPOINT", "http://127.0.0.1:8081")
+    with pytest.raises(ConnectionSettingError, match="a remote codec is not applied here"):
+        read_connection_settings()
+
+
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [

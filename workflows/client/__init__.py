@@ -15,6 +15,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.place_search`: finds the account and region that a name means, and the
   queue of their workers; :mod:`~workflows.client.served_places`: who serves what
 - :mod:`~workflows.client.release_start`: starts ``Release`` and ``Rollback``
+- :mod:`~workflows.client.plain_text`: whether a release would be sent in plain text by oversight
 - :mod:`~workflows.client.start_outcome`: what came of a start, once preflight is over
 - :mod:`~workflows.client.alias_holder`: the release that holds an alias now
 - :mod:`~workflows.client.known_targets`: which name was probably meant

@@ -16,6 +16,7 @@ from workflows.artifact_check import PENDING_UPLOAD_MEMO
 from workflows.call import root_cause
 from workflows.client.errors import NoWorker, Refused, translate_errors
 from workflows.client.lookup import generate_workflow_id
+from workflows.client.plain_text import refuse_plain_text
 from workflows.client.queue_outage import find_outages
 from workflows.plan import ReleasePlan
 from workflows.request import ReleaseRequest
@@ -35,6 +36,7 @@ async def plan_release(
     Raises ``NoWorker`` where none takes it within 20 s, or has not finished it within two minutes;
     ``Refused`` where a worker refuses the input.
     """
+    await refuse_plain_text(client, request.target)
     with translate_errors():
         handle: WorkflowHandle[Any, ReleasePlan] = await client.start_workflow(
             "Plan",

@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 from workflows import search_attributes
 from workflows.client.errors import Refused, lacks_search_attributes, translate_errors
 from workflows.client.lookup import generate_workflow_id
+from workflows.client.plain_text import refuse_plain_text
 from workflows.client.queue_outage import find_outages
 from workflows.domain.status import ReleaseStatus
 from workflows.request import ReleaseRequest, RollbackRequest
@@ -32,6 +33,7 @@ async def start_release(
     Temporal lists it from then on, by its search attributes. Where the namespace lacks them, since
     no worker has registered them, it starts without.
     """
+    await refuse_plain_text(client, request.target)
     workflow = "Rollback" if isinstance(request, RollbackRequest) else "Release"
     workflow_id = id or generate_workflow_id(workflow.lower(), request.target)
 

@@ -37,6 +37,7 @@ from temporalio.service import RPCError
 
 from workflows import search_attributes
 from workflows.client.errors import BadRequest, Refused, translate_errors
+from workflows.client.plain_text import refuse_plain_text
 from workflows.client.schedule_outlook import ScheduleOutlook, describe_outlook
 from workflows.client.schedule_preview import preview_release
 from workflows.client.schedule_times import ScheduleTimes
@@ -100,6 +101,7 @@ class Schedules:
         once = times.once_at
         if once and once <= datetime.now(UTC):
             raise BadRequest([f"at: {once:%Y-%m-%d %H:%M:%S} UTC is past"])
+        await refuse_plain_text(self._client, request.target)
         target = request.target.bare
         identity = [
             SearchAttributePair(search_attributes.FUNCTION, target.name),

@@ -10,12 +10,14 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final
 
+from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter, PayloadCodec
 
 from workflows.temporal.codec_keys import CodecKey, find_key_file, make_key, read_keys
 from workflows.temporal.connection_settings import (
     CODEC_KEYS_SETTING,
     CODEC_SETTING,
+    NO_CODEC,
     ConnectionSettingError,
 )
 
@@ -39,8 +41,20 @@ async def _read_codec() -> PayloadCodec | None:
             f"{CODEC_KEYS_SETTING} and {CODEC_SETTING} are both set: unset one of them"
         )
     if factory is not None:
-        return _make_codec(factory)
+        return PlainCodec() if factory == NO_CODEC else _make_codec(factory)
     return await open_codec(setting) if setting is not None else None
+
+
+class PlainCodec(PayloadCodec):
+    """The codec of a client that means to send plain text."""
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Return what is given."""
+        return list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Return what is given."""
+        return list(payloads)
 
 
 async def open_codec(setting: str) -> PayloadCodec:

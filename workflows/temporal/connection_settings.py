@@ -21,6 +21,9 @@ CODEC_KEYS_SETTING: Final = "RELEASES_CODEC_KEYS"
 CODEC_SETTING: Final = "RELEASES_CODEC"
 """A codec of the user's own, in place of ours."""
 
+NO_CODEC: Final = "none"
+"""The value of it for a client that means to send plain text."""
+
 PRIVATE_SETTING: Final = "RELEASES_PRIVATE"
 """Whether names and reasons of people are kept out of what no codec encrypts."""
 
@@ -115,7 +118,8 @@ def is_private() -> bool:
 
 def _has_codec() -> bool:
     """Whether a codec of ours encrypts, and the remote one is for Temporal's command line only."""
-    return CODEC_KEYS_SETTING in os.environ or CODEC_SETTING in os.environ
+    codec = os.environ.get(CODEC_SETTING, NO_CODEC)
+    return CODEC_KEYS_SETTING in os.environ or codec != NO_CODEC
 
 
 def _refuse_profile_keys(file: Path) -> None:
