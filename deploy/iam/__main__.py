@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from deploy.iam.arguments import FLAGS, OutputFormat, Wanted, parse_arguments
 from deploy.iam.aws_calls import UnreadableCallError
-from deploy.iam.call_graph import CallGraph
+from deploy.iam.call_graph import CallGraph, read_product
 from deploy.iam.cloudformation import build_template, format_template
 from deploy.iam.policy import (
     MAX_CHARACTERS,
@@ -63,7 +63,7 @@ def render(wanted: Wanted) -> str:
 
 def build_policies(wanted: Wanted, graph: CallGraph | None = None) -> dict[Tier, Document]:
     """Return the policy of each tier, by the code that ``graph`` has read."""
-    graph = graph or CallGraph()
+    graph = graph or read_product()
     policies: dict[Tier, Document] = {}
     for tier in wanted.tiers:
         calls = find_tier_calls(graph, tier, wanted.operations)

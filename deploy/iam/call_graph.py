@@ -9,6 +9,7 @@ reached by its class alone: it is one where its name is used.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,7 @@ class CallGraph:
 
     def __init__(self, root: Path = ROOT) -> None:
         """Read the source of the product below ``root``."""
+        self._references: dict[Definition, tuple[set[Definition], set[str]]] = {}
         self.modules = {
             module.name: module
             for package in PACKAGES
@@ -100,7 +102,9 @@ class CallGraph:
             found = left.pop()
             if found not in reached:
                 reached.add(found)
-                names, used = self._read_references(found)
+                if found not in self._references:
+                    self._references[found] = self._read_references(found)
+                names, used = self._references[found]
                 attributes |= used
                 left += names
                 if (owner := self._find_class(found)) and owner not in methods:
@@ -141,6 +145,12 @@ class CallGraph:
         """Return what a member of an imported module stands for."""
         package, imported = self.modules[module].imported.get(name, ("", ""))
         return self.resolve(f"{package}.{imported}", member) if package else None
+
+
+@functools.cache
+def read_product() -> CallGraph:
+    """Return the graph of the product of this checkout, which is read once."""
+    return CallGraph()
 
 
 def is_operation(node: ast.AST) -> bool:

@@ -19,7 +19,10 @@ from deploy.iam.call_graph import CallGraph, Definition
 
 _PLAN: Final = ("workflows.plan.Plan", "workflows.diagnosis.Diagnosis")
 _UPLOAD: Final = "workflows.cli.upload.upload_package"
-_GUARD: Final = "activities.access.FunctionGuard"
+_GUARD: Final = ("activities.access.FunctionGuard", "activities.function_scope.FunctionScope")
+"""With ``RELEASES_FUNCTIONS`` it looks up of which function a mapping is."""
+
+_GUARDED: Final = "event_source_mapping"
 _START: Final = "workflows.temporal.codec_settings"
 """The module that calls AWS before a worker starts."""
 
@@ -89,7 +92,9 @@ def _reach(graph: CallGraph, tier: Tier, operations: Collection[str]) -> list[De
         case Tier.RELEASE:
             roots = [*graph.find_operations(RELEASE_OPERATIONS), *start]
         case Tier.OPERATIONS:
-            roots = [*graph.find_operations(operations), graph.find(_GUARD)]
+            roots = graph.find_operations(operations)
+            if any(_GUARDED in name for name in operations):
+                roots += map(graph.find, _GUARD)
         case Tier.UPLOAD:
             roots = [graph.find(_UPLOAD)]
     reached = graph.reach(roots)
