@@ -55,7 +55,7 @@ from activities.region_check import refuse_other_region
 from activities.response_body import PARSER_ERRORS, is_malformed_json, read_bounded
 from activities.response_check import refuse_mismatch
 from activities.transport import Timeouts, find_kind, open_keepalive_socket
-from activities.user_agent import BEFORE_CALL, name_release
+from activities.user_agent import BEFORE_SEND, name_release
 
 _MAX_CONNECTIONS: Final = 1_000
 _MAX_RESPONSE_BYTES: Final = 8_000_000
@@ -235,7 +235,7 @@ class Connection:
         client = await self._stack.enter_async_context(
             self._session.create_client(service, config=config, **self._place)
         )
-        client.meta.events.register(BEFORE_CALL, name_release)
+        client.meta.events.register(BEFORE_SEND, name_release)
         client.meta.events.register(BEFORE_SIGN, make_region_check(self.region))
         if client.meta.service_model.resolved_protocol in {"rest-json", "json"}:
             client.meta.events.register(
