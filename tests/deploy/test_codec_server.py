@@ -210,6 +210,7 @@ async def test_temporal_cli_shows_a_release_only_by_the_codec_server(
     assert "version 2" in release
     plain = await asyncio.to_thread(sealed.show)
     assert "zebra" not in plain + base64_decoded(plain)
+    assert "RequestedBy" not in plain
     assert base64.b64encode(b"binary/encrypted").decode() in plain
     shown = await asyncio.to_thread(
         sealed.show,
