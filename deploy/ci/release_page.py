@@ -27,7 +27,9 @@ def render_ending(
     target = status.get("target") or {}
     name = ":".join(filter(None, (target.get("function"), target.get("alias")))) or release_id
     outcome = ending["outcome"]
-    title = f"{_ICONS.get(outcome, _ALARM)} {WORDS.get(outcome, outcome)}"
+    is_idle = outcome == "succeeded" and ending["note"].startswith("Nothing to do")
+    words = "nothing to do" if is_idle else WORDS.get(outcome, outcome)
+    title = f"{_ICONS.get(outcome, _ALARM)} {words}"
     parts = [f"### {title}: {quote_code(name)}", escape(ending["note"])]
     problems = status.get("problems") or []
     if len(problems) > 1:

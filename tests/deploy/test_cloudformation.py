@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import shlex
 import subprocess
@@ -18,9 +19,14 @@ from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
 
 from deploy.local.emulator import LocalLambda
+from deploy.local.sample import build_package
 from tests.deploy.conftest import Tools
+from tests.test_docs import code_lines
 
-TEMPLATES: Final = Path(__file__).parents[2] / "deploy" / "cloudformation"
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = ROOT / "docs" / "install-ecs.md"
+OWNERSHIP: Final = ROOT / "docs" / "alias-ownership.md"
+TEMPLATES: Final = ROOT / "deploy" / "cloudformation"
 WORKER: Final = TEMPLATES / "worker.yaml"
 IAM: Final = TEMPLATES / "iam.yaml"
 _SECRET: Final = "arn:aws:secretsmanager:us-east-1:000000000000:secret:releases/key-AbCdEf"
@@ -52,8 +58,13 @@ class CloudFormation:
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
             ],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            Capabilities=["CAPABILITY_IAM"],
         )
+        return await self.read_resources(name)
+
+    async def read_resources(self, name: str) -> dict[str, str]:
+        """Wait until a stack is complete; return its resources' physical ids."""
+        cloudformation = self.clients["cloudformation"]
         status = ""
         async with asyncio.timeout(60):
             while not status.endswith(("COMPLETE", "FAILED")):
@@ -62,7 +73,7 @@ class CloudFormation:
                 status = stacks["Stacks"][0]["StackStatus"]
         events = (await cloudformation.describe_stack_events(StackName=name))["StackEvents"]
         reasons = [event.get("ResourceStatusReason") for event in events]
-        assert status == "CREATE_COMPLETE", reasons
+        assert status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}, reasons
         found = await cloudformation.describe_stack_resources(StackName=name)
         return {
             each["LogicalResourceId"]: each["PhysicalResourceId"]
@@ -108,7 +119,7 @@ async def cloudformation() -> AsyncIterator[CloudFormation]:
                     aws_secret_access_key="test",
                 )
             )
-            for name in ("cloudformation", "ec2", "ecs", "iam")
+            for name in ("cloudformation", "ec2", "ecs", "iam", "lambda", "s3")
         }
         vpc = (await clients["ec2"].create_vpc(CidrBlock="10.0.0.0/16"))["Vpc"]["VpcId"]
         subnets = [
@@ -151,7 +162,7 @@ def test_policies_are_those_that_the_generator_prints() -> None:
     command = comments.replace("\\\n#", "").partition("python -m deploy.iam")[2].splitlines()[0]
     printed = subprocess.run(
         [sys.executable, "-m", "deploy.iam", *shlex.split(command)],
-        cwd=TEMPLATES.parents[1],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -235,7 +246,7 @@ async def test_secrets_come_from_the_secrets_manager(cloudformation: CloudFormat
 
 async def test_workers_of_several_accounts_may_assume_roles(cloudformation: CloudFormation) -> None:
     role = "arn:aws:iam::222222222222:role/lambda-releases"
-    places = f'places:\n  - {{account: "222222222222", region: eu-west-1, role_arn: {role}}}\n'
+    places = f'places:\n  - {{account: "222222222222", region: eu-west-1, roll_arn: {role}}}\n'
     resources = await cloudformation.create_worker("places", Places=places, PlaceRoleArns=role)
     container = await cloudformation.read_container(resources)
     environment = {each["name"]: each["value"] for each in container["environment"]}
@@ -245,3 +256,76 @@ async def test_workers_of_several_accounts_may_assume_roles(cloudformation: Clou
         RoleName=resources["TaskRole"], PolicyName="assume-roles-of-places"
     )
     assert policy["PolicyDocument"]["Statement"][0]["Resource"] == [role]
+    # The worker reads them: the mistake in them is what it ends with.
+    started = subprocess.run(
+        [*container["entryPoint"], *container["command"]],
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (started.returncode, "places.0.roll_arn" in started.stderr) == (1, True), started.stderr
+
+
+async def test_commands_of_the_page_create_both_stacks(cloudformation: CloudFormation) -> None:
+    commands = [shlex.split(line) for line in code_lines(PAGE) if line.startswith("aws ")]
+    policies: dict[str, str] = {}
+    for command in commands:
+        options = dict(itertools.pairwise(command))
+        words = command[command.index("--parameter-overrides") + 1 :]
+        parameters = dict(word.split("=", 1) for word in words)
+        template = ROOT / options["--template-file"]
+        if template == WORKER:
+            parameters |= {**cloudformation.network, "PolicyArns": policies["ReleasePolicy"]}
+        name = f"page-{options['--stack-name']}"
+        policies |= await cloudformation.create(name, template, **parameters)
+    assert len(commands) == 2
+    assert "Service" in policies
+
+
+FUNCTION: Final = """
+Resources:
+  Checkout:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: checkout
+      Runtime: python3.13
+      Handler: checkout.handler
+      MemorySize: 128
+      Role: arn:aws:iam::000000000000:role/checkout
+      Code: {S3Bucket: packages, S3Key: checkout.zip}
+  First:
+    Type: AWS::Lambda::Version
+    DeletionPolicy: Retain
+    Properties: {FunctionName: !Ref Checkout}
+"""
+
+
+async def test_update_of_a_stack_leaves_the_alias(
+    cloudformation: CloudFormation, tmp_path: Path
+) -> None:
+    """With the alias as the page writes it; the emulator's word, not that of AWS."""
+    functions, s3 = cloudformation.clients["lambda"], cloudformation.clients["s3"]
+    await s3.create_bucket(Bucket="packages")
+    await s3.put_object(Bucket="packages", Key="checkout.zip", Body=build_package("checkout"))
+    lines = code_lines(OWNERSHIP)
+    begin = lines.index("Live:")
+    alias = "\n".join(f"  {line}" for line in lines[begin : begin + 6])
+    template = tmp_path / "function.yaml"
+    template.write_text(f"{FUNCTION}{alias}\n    DependsOn: First\n")
+    await cloudformation.create("function", template)
+    alias_of = {"FunctionName": "checkout", "Name": "live"}
+    assert (await functions.get_alias(**alias_of))["FunctionVersion"] == "1"
+    await functions.update_function_code(
+        FunctionName="checkout", ZipFile=build_package("good"), Publish=True
+    )
+    await functions.update_alias(**alias_of, FunctionVersion="2")
+    await cloudformation.clients["cloudformation"].update_stack(
+        StackName="function",
+        TemplateBody=template.read_text().replace("MemorySize: 128", "MemorySize: 256"),
+    )
+    await cloudformation.read_resources("function")
+    changed = await functions.get_function_configuration(FunctionName="checkout")
+    assert changed["MemorySize"] == 256
+    assert (await functions.get_alias(**alias_of))["FunctionVersion"] == "2"

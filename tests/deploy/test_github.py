@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -26,8 +27,10 @@ from deploy.local import sample
 from deploy.local.stack import Stack
 from tests.deploy.conftest import Tools
 from tests.deploy.forge_api import ForgeApi
+from tests.test_docs import code_lines
 
 ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = ROOT / "docs" / "github-actions.md"
 GITHUB: Final = ROOT / "deploy" / "github"
 ACTION: Final = GITHUB / "action.yml"
 EXAMPLES: Final = sorted((GITHUB / "examples").glob("*.yml"))
@@ -45,7 +48,6 @@ _TIMEOUT_SECONDS: Final = 100
 def lint(tools: Tools, folder: Path) -> dict[str, str]:
     """What each linter has against a copy of the action, its examples and its scripts."""
     examples = sorted((folder / "examples").glob("*.yml"))
-    scripts = sorted(folder.glob("*.sh"))
     workflows = folder / ".github" / "workflows"
     workflows.mkdir(parents=True)
     for example in examples:
@@ -120,6 +122,27 @@ def test_template_of_gitlab_passes_its_schema(tools: Tools, tmp_path: Path) -> N
     broken = tmp_path / "broken.yml"
     broken.write_text(GITLAB.read_text().replace("interruptible: false", "interruptible: never"))
     assert "interruptible" in lint_gitlab(tools, broken, tmp_path)
+
+
+def test_page_shows_inputs_and_outputs_that_the_action_has() -> None:
+    text = PAGE.read_text()
+    action = yaml.safe_load(ACTION.read_text())
+    (step,) = yaml.safe_load(text[text.index("    - uses:") : text.index("| input |")])
+    assert set(step["with"]) <= set(action["inputs"])
+    table = text[text.index("| input |") : text.index("Outputs:")]
+    named = {name for row in table.splitlines() for name in re.findall(r"`([\w-]+)`", row[:200])}
+    assert set(action["inputs"]) - {"github-token"} <= named
+    outputs = text[text.index("Outputs:") :].split("\n\n")[0]
+    assert {name for name in action["outputs"] if f"`{name}`" in outputs} == set(action["outputs"])
+    (generate,) = (line for line in code_lines(PAGE) if "deploy.iam" in line)
+    template = subprocess.run(
+        [sys.executable, *shlex.split(generate)[1:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "repo:shop/checkout:environment:production" in template
 
 
 def test_examples_give_the_inputs_that_the_action_has() -> None:

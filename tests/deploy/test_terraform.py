@@ -6,8 +6,9 @@ are absent these tests are skipped: the only ones that are.
 
 from __future__ import annotations
 
-import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from aiobotocore.session import get_session
 
 from deploy.local import sample
 from deploy.local.stack import Stack
+from tests.test_docs import code_lines
 
-MODULE: Final = Path(__file__).parents[2] / "deploy" / "terraform"
+ROOT: Final = Path(__file__).parents[2]
+MODULE: Final = ROOT / "deploy" / "terraform"
 RELEASES: Final = Path(sys.executable).with_name("releases")
 _PROVIDER: Final = "registry.terraform.io/hashicorp/aws"
 _PLUGINS: Final = (
@@ -149,18 +152,23 @@ async def test_workers_are_applied_to_the_emulator(
 ) -> None:
     example = terraform.prepare(tmp_path, "examples/worker")
     (example / "provider.tf").write_text(_EMULATOR)
-    statement = {"Effect": "Allow", "Action": "lambda:GetFunction", "Resource": "*"}
-    (example / "release.json").write_text(
-        json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    lines = [shlex.split(line) for line in code_lines(ROOT / "docs" / "install-ecs.md")]
+    (generate,) = (line for line in lines if line[:3] == ["python", "-m", "deploy.iam"])
+    printed = subprocess.run(
+        [sys.executable, *generate[1 : generate.index(">")]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    assert generate[-1] == "deploy/terraform/examples/worker/release.json"
+    (example / "release.json").write_text(printed.stdout)
+    (apply,) = (line for line in lines if line[:1] == ["terraform"] and "apply" in line)
     terraform.run(
         example,
         "apply",
         "-auto-approve",
-        "-var=image=registry.example.com/lambda-releases:1",
-        "-var=vpc_id=vpc-00000001",
-        '-var=subnet_ids=["subnet-00000001"]',
-        "-var=temporal_address=temporal.example.com:7233",
+        *(word for word in apply if word.startswith("-var")),
         AWS_ENDPOINT_URL=local_stack.aws.endpoint_url,
     )
     async with connect(local_stack, "ecs") as ecs:
@@ -220,3 +228,17 @@ def test_apply_leaves_what_a_release_has_moved(
     taken_back = terraform.run(example, *plan, check=False, **aws)
     assert taken_back.returncode == _DIFFERENT, taken_back.stderr
     assert 'function_version = "2" -> "1"' in taken_back.stdout
+
+
+def test_page_about_aliases_shows_the_example() -> None:
+    page = "\n".join(code_lines(ROOT / "docs" / "alias-ownership.md"))
+    example = (MODULE / "examples" / "function" / "main.tf").read_text()
+    shown, written = (
+        [
+            re.findall(r"\w+", names)
+            for names in re.findall(r"(?s)ignore_changes = \[(.*?)\]", re.sub(r"#.*", "", text))
+        ]
+        for text in (page, example)
+    )
+    assert len(shown) == 2
+    assert shown == written
