@@ -30,7 +30,7 @@ from workflows.temporal.queue_account import QueueAccountError
 from workflows.temporal.search_attribute_registration import NamespaceError
 from workflows.worker.contact import ContactLostError
 from workflows.worker.deployment_version import Versioning, read_versioning
-from workflows.worker.places import PlacesFileError, WorkerPlace, read_places
+from workflows.worker.places import PlacesFileError, read_places
 from workflows.worker.process import work
 from workflows.worker.settings import (
     WorkerSettings,
@@ -63,20 +63,6 @@ def _parse_access(operations: str, functions: str | None, references: str | None
         references=references,
         workflows=frozenset(each.__name__ for each in WORKFLOWS),
     )
-
-
-def _read_places(
-    config: Path | None, *, task_queue: str | None, account: str | None
-) -> tuple[WorkerPlace, ...]:
-    """Read the places of a file, if any; refuse settings of which each place has its own."""
-    if config is None:
-        return ()
-    for name, value in (("RELEASES_TASK_QUEUE", task_queue), ("RELEASES_ACCOUNT", account)):
-        if value is not None:
-            raise PlacesFileError(
-                f"{name}: unset it beside RELEASES_CONFIG: each place of {config} has its own"
-            )
-    return read_places(config)
 
 
 def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -231,7 +217,9 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
         refuse_unknown_settings(known | CODEC_SETTINGS)
         configure_logging(log_format, log_level)
         settings = WorkerSettings(
-            places=_read_places(config, task_queue=task_queue, account=account),
+            places=read_places(
+                config, {"RELEASES_TASK_QUEUE": task_queue, "RELEASES_ACCOUNT": account}
+            ),
             task_queue=task_queue or DEFAULT_TASK_QUEUE,
             region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
             account=account,

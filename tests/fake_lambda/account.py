@@ -105,6 +105,8 @@ class Account:
     ``unreadable_keys`` (KMS) and ``blocked_runtimes`` are what AWS does not take any more.
     ``denied_actions`` are what IAM denies to the worker's role, by its own account of it;
     ``unknown_conditions`` are the condition keys that it lacks to decide one.
+    ``sessions`` are those of its roles, which last ``session_seconds`` and, where it is set, begin
+    with ``external_id`` only.
     ``package_url`` and ``signature`` make the addresses that GetFunction gives of packages.
     """
 
@@ -143,6 +145,9 @@ class Account:
     page_size: int = MAX_PAGE
     package_url: str = "https://packages.example"
     signature: str = "secret"
+    external_id: str | None = None
+    session_seconds: float = 3600
+    sessions: list[dict[str, Any]] = field(default_factory=list)
 
     def arn(self, name: str, *, account: str | None = None) -> str:
         return f"arn:aws:lambda:{self.region}:{account or self.account_id}:function:{name}"

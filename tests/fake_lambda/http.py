@@ -147,17 +147,50 @@ class FakeLambdaServer:
 
     async def _answer_query(self, request: HttpRequest) -> HttpResponse:
         """STS: the operation is in a form, the answer is XML."""
-        name = parse_qs(request.body.decode())["Action"][0]
+        form = {key: values[0] for key, values in parse_qs(request.body.decode()).items()}
+        name = form["Action"]
         headers = {"Content-Type": "text/xml", "Date": formatdate(usegmt=True)}
         try:
-            answer = await self.aws.call("sts", xform_name(name), {})
+            model = get_operation("sts", xform_name(name))
+            parameters = _read_form(model.input_shape, form, "") or {}
+            answer = await self.aws.call("sts", xform_name(name), parameters)
         except AwsError as error:
             text = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
             body = f"<ErrorResponse><Error>{text}</Error></ErrorResponse>"
             return HttpResponse(error.status or 500, body.encode(), headers)
-        members = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in answer.items())
-        result = f"<{name}Result>{members}</{name}Result>"
+        result = f"<{name}Result>{_write_xml(answer)}</{name}Result>"
         return HttpResponse(200, f"<{name}Response>{result}</{name}Response>".encode(), headers)
+
+
+# --- query -------------------------------------------------------------------------------------
+
+
+def _read_form(shape: Shape | None, form: Mapping[str, str], path: str) -> Any:
+    """A value from a form, whose keys are paths such as ``Tags.member.1.Key``; None without one."""
+    match shape:
+        case StructureShape():
+            members = {
+                name: _read_form(inner, form, f"{path}.{name}" if path else name)
+                for name, inner in shape.members.items()
+            }
+            return {name: value for name, value in members.items() if value is not None} or None
+        case ListShape():
+            found = []
+            while (
+                value := _read_form(shape.member, form, f"{path}.member.{len(found) + 1}")
+            ) is not (None):
+                found.append(value)
+            return found or None
+        case Shape():
+            return form.get(path)
+        case None:
+            return None
+
+
+def _write_xml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "".join(f"<{key}>{_write_xml(inner)}</{key}>" for key, inner in value.items())
+    return escape(value.isoformat() if isinstance(value, dt.datetime) else str(value))
 
 
 # --- rest-json ---------------------------------------------------------------------------------

@@ -132,11 +132,20 @@ class PlacesFile(BaseModel):
     places: Annotated[list[WorkerPlace], Field(min_length=1)]
 
 
-def read_places(path: Path) -> tuple[WorkerPlace, ...]:
-    """Read the places of a file, in YAML or JSON.
+def read_places(
+    path: Path | None, single: Mapping[str, str | None] | None = None
+) -> tuple[WorkerPlace, ...]:
+    """Read the places of a file, in YAML or JSON; none without one.
 
+    ``single`` are the settings of a worker with one place, by name, which cannot stand beside it.
     Raises :class:`PlacesFileError` with every problem, each with its path in the file.
     """
+    if path is None:
+        return ()
+    if given := [name for name, value in (single or {}).items() if value is not None]:
+        raise PlacesFileError(
+            f"{given[0]}: unset it beside RELEASES_CONFIG: each place of {path} has its own"
+        )
     document = _load(path)
     try:
         found = PlacesFile.model_validate(document).places
