@@ -303,17 +303,6 @@ def test_plan_without_the_right_to_comment_is_in_the_summary(runner: Runner, api
     assert "what a release would do" in planned.summary
 
 
-def test_plan_that_cannot_be_made_is_a_failure_with_its_reason(
-    runner: Runner, api: ForgeApi
-) -> None:
-    runner.event = PULL_REQUEST
-    planned = runner.run("plan", target="checkout:live", flags="--s3 nonsense")
-    assert planned.status == 2
-    assert "not of the form s3://bucket/key" in api.comments[0]["body"]
-    unread = runner.run("plan", target="checkout:live", flags="--s3 'open")
-    assert (unread.status, "CI_FLAGS: No closing quotation" in unread.log) == (2, True)
-
-
 def test_release_is_a_log_with_a_group_for_each_step(runner: Runner) -> None:
     runner.event = {"head_commit": {"message": "Cheaper tea\n\nand more"}}
     flags = f"{GOOD} --alarm {sample.ALARM}\n--strategy '{QUICK}' # the steps"
@@ -396,13 +385,18 @@ def test_job_need_not_wait_for_the_end(runner: Runner, local_stack: Stack) -> No
 def test_text_of_others_is_no_command_and_no_markup(
     runner: Runner, api: ForgeApi, tmp_path: Path
 ) -> None:
+    """And a plan that cannot be made is a failure with its reason."""
     runner.event = {"pull_request": {"number": 1, "title": "$(touch /tmp/x) `touch y` \n::error::"}}
     attack = f"$(touch {tmp_path}/owned)"
-    done = runner.run("plan", target=attack, flags=f"--s3 's3://b/@ana<img src=x>' ; {attack}")
-    assert done.status == 2
+    done = runner.run("plan", target=f"{attack}@ana<img src=x>", flags="--s3 '::error::@bo'")
+    assert (done.status, done.outputs["refused"]) == (2, "true")
     assert not (tmp_path / "owned").exists()
-    assert "@ana" not in api.comments[0]["body"].partition("~~~")[0]
-    assert "::error::" not in done.log
+    title, _, problem = api.comments[0]["body"].partition("~~~")
+    assert "`: no plan" in title
+    assert "not of the form s3://bucket/key" in problem
+    assert not [line for line in done.log.splitlines() if line.startswith("::error::")]
+    unread = runner.run("plan", target="checkout:live", flags="--s3 'open")
+    assert (unread.status, "CI_FLAGS: No closing quotation" in unread.log) == (2, True)
 
 
 def test_release_from_gitlab_has_sections_and_a_note(

@@ -74,16 +74,17 @@ class Terraform:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def prepare(self, folder: Path, source: str = ".") -> Path:
-        """Copy the module, and make one of its folders ready to run."""
-        shutil.copytree(MODULE, folder / "terraform")
-        chosen = folder / "terraform" / source
-        self.initialize(chosen)
-        return chosen
-
     def initialize(self, folder: Path) -> None:
         """Have the plugins in a folder."""
         self.run(folder, "init", "-backend=false", f"-plugin-dir={self._plugins}")
+
+    def copy_example(self, name: str, folder: Path) -> Path:
+        """Copy the module, and make one of its examples ready to run on the emulator."""
+        shutil.copytree(MODULE, folder / "terraform")
+        example = folder / "terraform" / "examples" / name
+        (example / "provider.tf").write_text(_EMULATOR)
+        self.initialize(example)
+        return example
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +99,14 @@ def terraform() -> Terraform:
     return Terraform(command, plugins[0])
 
 
+@pytest.fixture(scope="session")
+def initialized(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the module that is ready to run."""
+    folder = Path(shutil.copytree(MODULE, tmp_path_factory.mktemp("terraform") / "module"))
+    terraform.initialize(folder)
+    return folder
+
+
 def test_module_is_formatted(terraform: Terraform, tmp_path: Path) -> None:
     check = ("fmt", "-check", "-recursive", "-diff")
     assert terraform.run(MODULE, *check).stdout == ""
@@ -106,10 +115,9 @@ def test_module_is_formatted(terraform: Terraform, tmp_path: Path) -> None:
     assert terraform.run(tmp_path, *check, check=False).returncode != 0
 
 
-def test_module_is_valid_and_passes_its_tests(terraform: Terraform, tmp_path: Path) -> None:
-    module = terraform.prepare(tmp_path)
-    terraform.run(module, "validate")
-    assert "0 failed" in terraform.run(module, "test").stdout
+def test_module_is_valid_and_passes_its_tests(terraform: Terraform, initialized: Path) -> None:
+    terraform.run(initialized, "validate")
+    assert "0 failed" in terraform.run(initialized, "test").stdout
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,7 @@ def test_module_is_valid_and_passes_its_tests(terraform: Terraform, tmp_path: Pa
             },
         ),
         (
-            "test",
+            "test -filter=tests/worker.tftest.hcl",
             {
                 "? 120 : 920": ("? 920 : 120", "Fargate's most is 120 s"),
                 'drop = ["ALL"]': ('drop = ["NET_RAW"]', "the container is hardened"),
@@ -133,15 +141,19 @@ def test_module_is_valid_and_passes_its_tests(terraform: Terraform, tmp_path: Pa
     ids=["validate", "test"],
 )
 def test_mistakes_in_the_module_are_found(
-    terraform: Terraform, tmp_path: Path, command: str, mistakes: dict[str, tuple[str, str]]
+    terraform: Terraform,
+    initialized: Path,
+    tmp_path: Path,
+    command: str,
+    mistakes: dict[str, tuple[str, str]],
 ) -> None:
-    module = terraform.prepare(tmp_path)
+    module = Path(shutil.copytree(initialized, tmp_path / "broken", symlinks=True))
     main = module / "main.tf"
     for right, (wrong, _) in mistakes.items():
         text = main.read_text()
         assert right in text
         main.write_text(text.replace(right, wrong))
-    done = terraform.run(module, command, check=False)
+    done = terraform.run(module, *command.split(), check=False)
     assert done.returncode == 1
     for _, finding in mistakes.values():
         assert finding in done.stdout + done.stderr
@@ -150,8 +162,7 @@ def test_mistakes_in_the_module_are_found(
 async def test_workers_are_applied_to_the_emulator(
     terraform: Terraform, local_stack: Stack, tmp_path: Path
 ) -> None:
-    example = terraform.prepare(tmp_path, "examples/worker")
-    (example / "provider.tf").write_text(_EMULATOR)
+    example = terraform.copy_example("worker", tmp_path)
     lines = [shlex.split(line) for line in code_lines(ROOT / "docs" / "install-ecs.md")]
     (generate,) = (line for line in lines if line[:3] == ["python", "-m", "deploy.iam"])
     printed = subprocess.run(
@@ -197,8 +208,7 @@ def test_apply_leaves_what_a_release_has_moved(
     terraform: Terraform, local_stack: Stack, tmp_path: Path
 ) -> None:
     """And without ``ignore_changes`` it would take the release back."""
-    example = terraform.prepare(tmp_path, "examples/function")
-    (example / "provider.tf").write_text(_EMULATOR)
+    example = terraform.copy_example("function", tmp_path)
     package = tmp_path / "first.zip"
     package.write_bytes(sample.build_package("checkout"))
     variables = (
