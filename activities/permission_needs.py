@@ -24,6 +24,7 @@ class Scope(StrEnum):
     ANY = "*"
     HOOK = "hook"
     MAPPING = "event source mapping"
+    NEW_MAPPING = "new event source mapping"
     SIGNING = "code signing configuration"
     PACKAGE = "package"
     BUCKET = "bucket"
@@ -37,6 +38,7 @@ class Scope(StrEnum):
     FUNCTION_KEY = "key of the function"
     CODE_KEY = "key of the function's code"
     NETWORK = "network"
+    VPC = "VPC"
     FILE_SYSTEM = "file system"
     WORKER_ROLE = "the worker's own role"
     CODEC_KEY = "key of Temporal's payloads"
@@ -214,7 +216,7 @@ NEEDS: Final = (
             "ec2:DescribeSecurityGroups": Scope.NETWORK,
             "ec2:DescribeSubnets": Scope.NETWORK,
             "ec2:DescribeVpcs": Scope.NETWORK,
-            "ec2:GetSecurityGroupsForVpc": Scope.NETWORK,
+            "ec2:GetSecurityGroupsForVpc": Scope.VPC,
         },
         because_of=_WRITES_SETTINGS,
     ),
@@ -242,7 +244,7 @@ OTHER_NEEDS: Final = (
         "single operations",
         {
             "lambda:AddPermission": _F,
-            "lambda:CreateEventSourceMapping": _A,
+            "lambda:CreateEventSourceMapping": Scope.NEW_MAPPING,
             "lambda:CreateFunction": _F,
             "lambda:DeleteEventSourceMapping": Scope.MAPPING,
             "lambda:DeleteFunction": _F,

@@ -49,6 +49,7 @@ def find_resources(
     code: Mapping[str, Any] = found.get("Code") or {}
     function = str(configuration["FunctionArn"])
     network: Mapping[str, Any] = configuration.get("VpcConfig") or {}
+    vpc = network.get("VpcId") or None
     layers: list[Mapping[str, Any]] = configuration.get("Layers") or []
     partition = function.split(":")[1]
     names = _list_references(references, function)
@@ -63,7 +64,7 @@ def find_resources(
         Scope.CODE_KEY: (code.get("SourceKMSKeyArn"),),
         Scope.IMAGE: (_find_repository(function, code.get("ImageUri")),),
         Scope.NETWORK: (EVERYTHING if network.get("SubnetIds") else None,),
-        Scope.FILE_SYSTEM: (EVERYTHING if configuration.get("FileSystemConfigs") else None,),
+        Scope.VPC: (f"arn:{partition}:ec2:{place}:vpc/{vpc}" if vpc else None,),
         Scope.PACKAGE: (f"arn:{partition}:s3:::{bucket}/*" if bucket else None,),
         Scope.BUCKET: (f"arn:{partition}:s3:::{bucket}" if bucket else None,),
         Scope.PARAMETER: tuple(f"arn:{partition}:ssm:{place}:parameter/{name}" for name in names),

@@ -18,6 +18,12 @@ PARAMETER: Final = re.compile(_PARAMETER)
 _ARN: Final = re.compile(rf"arn:(?:[\w*-]+|{_PARAMETER}):[^\s:]+:.*")
 
 
+_ALL_OF_LAMBDA: Final = {
+    Scope.MAPPING: "event-source-mapping:*",
+    Scope.SIGNING: "code-signing-config:*",
+}
+
+
 class ResourceNameError(ValueError):
     """A name cannot be one of its kind; the message names the flag."""
 
@@ -45,8 +51,8 @@ class Place:
 class PolicyResources:
     """The names of what releases are about, for each scope that the operator has named.
 
-    ``VERSION`` goes with ``FUNCTION``, and ``BUCKET`` with ``PACKAGE``. A network and file systems
-    have no names: they are ``*``.
+    ``VERSION`` goes with ``FUNCTION``, ``BUCKET`` with ``PACKAGE``, and ``VPC`` with ``NETWORK``.
+    Networks and file systems have no names: all are meant.
     """
 
     place: Place
@@ -54,17 +60,17 @@ class PolicyResources:
 
     def list_arns(self, scope: Scope) -> list[str]:
         """Return the ARNs of a scope; none where nothing is named. Raises ``ResourceNameError``."""
-        if scope in {Scope.ANY, Scope.MAPPING}:
+        if scope in {Scope.ANY, Scope.NEW_MAPPING}:
             return ["*"]
-        if scope is Scope.SIGNING:
-            return [self.place.arn("lambda", "code-signing-config:*")]
+        if scope in _ALL_OF_LAMBDA:
+            return [self.place.arn("lambda", _ALL_OF_LAMBDA[scope])]
         named, make = _MAKERS[scope]
         arns = [arn for name in self.names.get(named, ()) for arn in make(self.place, name)]
         return list(dict.fromkeys(arns))
 
     def find_condition(self, scope: Scope) -> dict[str, Any]:
         """Return the condition under which a scope is used; empty where there is none."""
-        if scope is Scope.MAPPING:
+        if scope in {Scope.MAPPING, Scope.NEW_MAPPING}:
             return {"ArnLike": {"lambda:FunctionArn": self.list_arns(Scope.FUNCTION)}}
         if scope not in CONDITIONS:
             return {}
@@ -161,8 +167,17 @@ def _key_arns(flag: str) -> Callable[[Place, str], Iterator[str]]:
     return make
 
 
-def _anything(_: Place, name: str) -> Iterator[str]:
+def _network_arns(_: Place, name: str) -> Iterator[str]:
+    """EC2 has no resource for what describes."""
     yield name
+
+
+def _vpc_arns(place: Place, name: str) -> Iterator[str]:
+    yield place.arn("ec2", f"vpc/{name}")
+
+
+def _file_system_arns(place: Place, name: str) -> Iterator[str]:
+    yield place.arn("elasticfilesystem", f"file-system/{name}")
 
 
 _MAKERS: Final[Mapping[Scope, tuple[Scope, Callable[[Place, str], Iterator[str]]]]] = {
@@ -180,8 +195,9 @@ _MAKERS: Final[Mapping[Scope, tuple[Scope, Callable[[Place, str], Iterator[str]]
     Scope.REFERENCE_KEY: (Scope.REFERENCE_KEY, _key_arns("--reference-key")),
     Scope.FUNCTION_KEY: (Scope.FUNCTION_KEY, _key_arns("--key")),
     Scope.CODE_KEY: (Scope.FUNCTION_KEY, _key_arns("--key")),
-    Scope.NETWORK: (Scope.NETWORK, _anything),
-    Scope.FILE_SYSTEM: (Scope.FILE_SYSTEM, _anything),
+    Scope.NETWORK: (Scope.NETWORK, _network_arns),
+    Scope.VPC: (Scope.NETWORK, _vpc_arns),
+    Scope.FILE_SYSTEM: (Scope.FILE_SYSTEM, _file_system_arns),
     Scope.WORKER_ROLE: (Scope.WORKER_ROLE, _role_arns("--worker-role")),
     Scope.CODEC_KEY: (Scope.CODEC_KEY, _key_arns("--codec-key")),
 }
