@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -20,10 +21,12 @@ from temporalio.worker import Replayer, Worker
 from activities import list_operations
 from tests.fake_lambda import FakeLambda
 from tests.harness import CANARY, Harness, read_ending
+from workflows import continuation
 from workflows.client import ReleaseClient
 from workflows.client.errors import Refused
 from workflows.client.runs import RunOutcome
 from workflows.client.schedule_times import ScheduleTimes
+from workflows.client.stats import read_stats
 from workflows.domain.rules import Rules
 from workflows.request import ReleaseRequest
 from workflows.search_attributes import REQUESTED_BY
@@ -203,6 +206,22 @@ async def meet_somebody_else(harness: Harness) -> None:
     assert "somebody else moved" in end.text
 
 
+async def be_continued(harness: Harness) -> None:
+    """What a run hands to the next one is in its input and its memo."""
+    query = f"WorkflowId = '{harness.rollout_id}'"
+
+    async def has_next_run() -> bool:
+        await harness.send("pause", reason=SECRET)
+        await harness.send("resume")
+        return (await harness.client.count_workflows(query)).count > 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(continuation, "MAX_EVENTS", 80)
+        handle = await harness.begin_until("baking", **CANARY, **WRITTEN)
+        await harness.wait_until(has_next_run)
+        assert (await harness.finish(handle)).kind == "Completed"
+
+
 async def roll_back(harness: Harness) -> None:
     end = await harness.roll_back(version="1", requested_by=f"ana-{SECRET}", reason=SECRET)
     assert end.kind == "Completed", end
@@ -224,6 +243,7 @@ STORIES: Final = [
     be_aborted,
     be_cancelled,
     be_terminated,
+    be_continued,
     meet_somebody_else,
     roll_back,
     fail_once,
@@ -272,6 +292,14 @@ async def test_every_reader_reads_what_is_encrypted(temporal: WorkflowEnvironmen
     entries = [entry.text for update in updates for entry in update.entries]
     assert "Publish a version" in entries
     assert plan.steps
+
+
+async def test_stats_are_read_from_encrypted_histories(temporal: WorkflowEnvironment) -> None:
+    async with serve(connect(temporal, NEW), temporal) as harness:
+        await be_aborted(harness)
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        [*_, stats] = await read_stats(harness.client, since=yesterday, target=harness.function)
+    assert (stats.deployments, stats.failed) == (1, 1)
 
 
 async def test_schedule_is_encrypted_and_listed(temporal: WorkflowEnvironment) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter, PayloadCodec
 
@@ -92,6 +93,15 @@ async def test_payload_is_sealed_with_its_key_and_a_nonce_of_its_own() -> None:
     assert first.data != second.data
     assert b"hello" not in first.data
     assert await codec.decode([first, PLAIN, second]) == [PLAIN, PLAIN, PLAIN]
+
+
+async def test_format_is_the_one_of_the_page() -> None:
+    """A codec in another language can be written by docs/encryption.md."""
+    [sealed] = await AesCodec(read_keys(f"a:{KEY}")).encode([PLAIN])
+    plain = AESGCM(b"k" * 32).decrypt(
+        sealed.data[:12], sealed.data[12:], b"binary/encrypted\0AES-256-GCM\0a"
+    )
+    assert Payload.FromString(plain) == PLAIN
 
 
 @pytest.mark.parametrize("place", [0, 20, -1], ids=["nonce", "content", "tag"])
