@@ -17,6 +17,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.limits.sharing import list_pollers
+from deploy.local.processes import Process
 from tests.activities.stub import Stub
 from tests.cli.shell import Shell
 from tests.fake_lambda import FakeLambda
@@ -78,15 +79,15 @@ async def cloud(workers: Workers) -> Cloud:
     return Cloud(shop, bank, *stubs)
 
 
-async def start(workers: Workers, file: dict[str, Any], namespace: str) -> str:
-    """Start a worker with this file; return the address of its web server."""
+def start(workers: Workers, file: dict[str, Any], namespace: str) -> tuple[str, Process]:
+    """Start a worker with this file; return the address of its web server, and the process."""
     path, profiles = workers.directory / "workers.yaml", workers.directory / "aws"
     path.write_text(json.dumps(file))
     profiles.write_text(
         "[profile bank]\naws_access_key_id = bank\naws_secret_access_key = secret\n"
     )
     address = find_free_address()
-    workers.start(
+    process = workers.start(
         "places",
         "",
         RELEASES_CONFIG=str(path),
@@ -94,7 +95,7 @@ async def start(workers: Workers, file: dict[str, Any], namespace: str) -> str:
         AWS_CONFIG_FILE=str(profiles),
         TEMPORAL_NAMESPACE=namespace,
     )
-    return f"http://{address}"
+    return f"http://{address}", process
 
 
 async def fetch(url: str) -> tuple[int, str]:
@@ -103,10 +104,10 @@ async def fetch(url: str) -> tuple[int, str]:
 
 
 async def wait_until_ready(url: str, expected: str = "ok\n") -> None:
-    """Wait for an answer of the probe that begins like this."""
+    """Wait for an answer of the probe that has this line, or its beginning."""
     text = ""
     async with asyncio.timeout(PATIENCE):
-        while not text.startswith(expected):
+        while f"\n{expected}" not in f"\n{text}":
             try:
                 _, text = await fetch(f"{url}/readyz?places=all")
             except aiohttp.ClientError:
@@ -133,7 +134,7 @@ def get_live(aws: FakeLambda) -> str:
 
 async def test_one_process_releases_in_two_accounts(workers: Workers, cloud: Cloud) -> None:
     namespace = await create_namespace(workers.temporal.client, "places")
-    url = await start(workers, cloud.describe(), namespace)
+    url, _ = start(workers, cloud.describe(), namespace)
     await wait_until_ready(url)
     address = workers.temporal.client.service_client.config.target_host
     client = await connect(address, namespace)
@@ -219,7 +220,7 @@ async def test_place_that_fails_ends_no_other_and_is_tried_again(
     workers: Workers, cloud: Cloud
 ) -> None:
     cloud.shop.external_id = "another"
-    url = await start(workers, cloud.describe(), "default")
+    url, _ = start(workers, cloud.describe(), "default")
     queues = [f"lambda-releases:{account}:{REGION}" for account in (SHOP, BANK)]
     async with asyncio.timeout(PATIENCE):
         while not await list_pollers(workers.temporal.client, queues[1]):
@@ -268,9 +269,34 @@ async def test_place_with_credentials_of_another_account_is_not_served(
     workers: Workers, cloud: Cloud
 ) -> None:
     file = cloud.describe(bank={"endpoint_url": cloud.shop_stub.url})
-    url = await start(workers, file, "default")
+    url, _ = start(workers, file, "default")
     problem = f"its credentials are of account {SHOP}, and not of {BANK}: mend role_arn, profile"
     await wait_until_ready(url, f"account {BANK} in {REGION}: {problem}")
+
+
+async def test_process_that_is_stopped_while_a_place_starts_ends_at_once(
+    workers: Workers, cloud: Cloud
+) -> None:
+    is_waiting = asyncio.Event()
+
+    async def never_answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_waiting.set()
+        await asyncio.sleep(60)
+        writer.close()
+
+    silent = await asyncio.start_server(never_answer, "127.0.0.1", 0)
+    endpoint = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    changes = {"endpoint_url": endpoint}
+    file = cloud.describe(shop=changes, bank=changes)
+    process = start(workers, file, "default")[1]
+    async with asyncio.timeout(PATIENCE):
+        await is_waiting.wait()
+    process.popen.terminate()
+    async with asyncio.timeout(15):
+        while not process.has_exited:
+            await asyncio.sleep(0.1)
+    silent.close()
+    assert process.popen.returncode == 0, process.read_log_tail()
 
 
 VALID = {"account": SHOP, "region": REGION}

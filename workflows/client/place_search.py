@@ -72,8 +72,9 @@ class PlaceSearch:
         that starts later takes what waits there. Raises ``Ambiguous`` where the target may be in
         several places, and ``NoWorker`` where workers serve others only.
         """
-        likely = ServedAccount(self._account, self._region) if self._is_exact else None
-        queues = await list_served_queues(self._client, *([likely.queue] if likely else []))
+        account, region = self._account, self._region
+        likely = [ServedAccount(account, region).queue] if account and region else []
+        queues = await list_served_queues(self._client, *likely)
         places = self._select(await self._list_places(queues))
         if not places:
             return await self._find_last_queue() or self._choose_default(queues)
@@ -82,10 +83,6 @@ class PlaceSearch:
         if not serving:
             return await self._find_last_queue() or place.queue
         return await self._choose(serving, place)
-
-    @property
-    def _is_exact(self) -> bool:
-        return bool(self._account and self._region)
 
     @property
     def _where(self) -> str:

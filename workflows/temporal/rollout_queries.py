@@ -67,7 +67,7 @@ class RolloutReader:
     def serve(self, worker: Worker) -> Generator[None]:
         """Ask with the client of this worker, in the running event loop, until this block ends.
 
-        Workers that run side by side have the same client, so any of them will do.
+        Workers that run side by side are of the same namespace, so any of them will do.
         """
         desk = _Desk(worker, asyncio.get_running_loop(), threading.get_ident())
         self._desks = (*self._desks, desk)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextlib import AsyncExitStack
 from typing import Final
 
 import structlog
@@ -70,9 +71,19 @@ class PlaceKeeper:
         own_stop = asyncio.Event()
         link = asyncio.ensure_future(_hand_on(stop, own_stop))
         try:
-            async with start_worker(self._shared, self._place, self._state, own_stop) as worker:
+            async with AsyncExitStack() as stack:
+                start = asyncio.ensure_future(
+                    stack.enter_async_context(
+                        start_worker(self._shared, self._place, self._state, own_stop)
+                    )
+                )
+                await asyncio.wait([start, link], return_when=asyncio.FIRST_COMPLETED)
+                if not start.done():
+                    start.cancel()
+                    await asyncio.wait([start])
+                    return None
                 self.was_tried.set()
-                await worker.serve(own_stop)
+                await start.result().serve(own_stop)
         except _EXPECTED as error:
             if isinstance(error, PollLostError):
                 contact = Contact("", self._place.queue)
