@@ -347,6 +347,36 @@ async def test_commands_of_the_page_work(sealed: Sealed, tmp_path: Path) -> None
     assert REASON in base64_decoded(done.stdout)
 
 
+@pytest.mark.usefixtures("release")
+async def test_worker_that_lacks_the_key_of_a_running_release_does_not_start(
+    sealed: Sealed,
+) -> None:
+    keys = {"RELEASES_CODEC_KEYS": KEYS}
+    begun = await asyncio.to_thread(
+        sealed.run,
+        *(RELEASES, "start", "checkout:live", "--s3", "s3://artifacts/checkout/broken.zip"),
+        *("--strategy", "Canary10Percent60Minutes", "--by", "ana"),
+        **keys,
+    )
+    assert begun.returncode == 0, begun.stdout + begun.stderr
+    try:
+        done = await asyncio.to_thread(
+            sealed.run,
+            *(sys.executable, "worker.py"),
+            **{**sealed.stack.aws.environment, "RELEASES_TASK_QUEUE": "apart"},
+        )
+    finally:
+        ended = await asyncio.to_thread(
+            sealed.run, RELEASES, "abort", "checkout:live", "--by", "ana", **keys
+        )
+    assert ended.returncode == 0, ended.stderr
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "worker: lambda:000000000000:us-east-1:checkout:live is encrypted with key '2026-11', "
+        "which this process does not have: add it to RELEASES_CODEC_KEYS"
+    )
+
+
 # --- The server ---------------------------------------------------------------------------------
 
 
