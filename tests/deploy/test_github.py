@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -168,8 +169,8 @@ class Run:
 
     @property
     def groups(self) -> list[str]:
-        """The titles of the groups in the log."""
-        return re.findall(r"^::group::(.*)$", self.log, re.MULTILINE)
+        """The titles of the groups in the log, as GitHub shows them."""
+        return [unquote(each) for each in re.findall(r"(?m)^::group::(.*)$", self.log)]
 
 
 @dataclass
@@ -311,7 +312,8 @@ def test_release_is_a_log_with_a_group_for_each_step(runner: Runner) -> None:
     )
     assert done.status == 0, done.log
     assert done.groups[0] == "Preparing"
-    assert any(re.match(r"Step 2 of 2: baking: 10% to version \d+", each) for each in done.groups)
+    step = r"Step 2 of 2: baking: 10% to version \d+"
+    assert any(re.match(step, each) for each in done.groups), done.groups
     assert done.log.count("::group::") == done.log.count("::endgroup::")
     assert "::error" not in done.log
     assert done.outputs["outcome"] == "succeeded"
@@ -388,12 +390,12 @@ def test_text_of_others_is_no_command_and_no_markup(
     """And a plan that cannot be made is a failure with its reason."""
     runner.event = {"pull_request": {"number": 1, "title": "$(touch /tmp/x) `touch y` \n::error::"}}
     attack = f"$(touch {tmp_path}/owned)"
-    done = runner.run("plan", target=f"{attack}@ana<img src=x>", flags="--s3 '::error::@bo'")
+    done = runner.run("plan", target=f"{attack}@ana<img src=x>", flags="--alarm ::error::@bo")
     assert (done.status, done.outputs["refused"]) == (2, "true")
     assert not (tmp_path / "owned").exists()
     title, _, problem = api.comments[0]["body"].partition("~~~")
     assert "`: no plan" in title
-    assert "not of the form s3://bucket/key" in problem
+    assert "target: not a function's name" in problem
     assert not [line for line in done.log.splitlines() if line.startswith("::error::")]
     unread = runner.run("plan", target="checkout:live", flags="--s3 'open")
     assert (unread.status, "CI_FLAGS: No closing quotation" in unread.log) == (2, True)
@@ -417,7 +419,7 @@ def test_release_from_gitlab_has_sections_and_a_note(
         "TEMPORAL_API_KEY": "",
         "CI_ENVIRONMENT": str(Path(sys.executable).parents[1]),
         "CI_TARGET": "checkout:live",
-        "CI_FLAGS": "--version 1 --strategy AllAtOnce --again --reason back",
+        "CI_FLAGS": "--set MemorySize=192 --include-latest --strategy AllAtOnce",
     }
 
     def run(**more: str) -> subprocess.CompletedProcess[str]:
