@@ -9,7 +9,7 @@ cancel: the release says that it was cancelled, and not why.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from temporalio.api.common.v1 import SearchAttributes
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
@@ -25,7 +25,7 @@ from temporalio.client import (
     UnpauseScheduleInput,
     WorkflowHandle,
 )
-from temporalio.common import TypedSearchAttributes
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from workflows import search_attributes
 
@@ -93,7 +93,8 @@ def hide_requester(completion: WorkflowActivationCompletion) -> WorkflowActivati
 
 
 def _hide(attributes: TypedSearchAttributes) -> TypedSearchAttributes:
-    pairs: Sequence[Any] = attributes.search_attributes  # pyright: ignore[reportUnknownMemberType] - Temporal's own type is partly unknown
+    # Temporal's own type is partly unknown.
+    pairs: Sequence[SearchAttributePair[Any]] = cast("Any", attributes).search_attributes
     return TypedSearchAttributes([pair for pair in pairs if pair.key.name != _HIDDEN.name])
 
 
