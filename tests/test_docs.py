@@ -15,6 +15,7 @@ import typer.main
 from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
+import worker
 from tests.architecture_picture import COMMAND, PICTURE, picture
 from tests.tour import PAGE as TOUR
 from workflows.cli import app
@@ -66,6 +67,13 @@ def commands() -> dict[tuple[str, ...], Any]:
 
     walk(typer.main.get_command(app), ())
     return found
+
+
+def worker_command() -> Any:
+    """The command of the worker."""
+    served = typer.Typer()
+    served.command()(worker.main)
+    return typer.main.get_command(served)
 
 
 def documents(page: Path) -> Iterator[tuple[str, str]]:
@@ -209,7 +217,10 @@ def test_flags_in_prose_exist(page: Path) -> None:
         path.read_text() for place in places for path in (ROOT / place).rglob("*.py")
     )
     known = {
-        option for command in commands().values() for one in command.params for option in one.opts
+        option
+        for command in (*commands().values(), worker_command())
+        for one in command.params
+        for option in one.opts
     }
     for span in spans(page):
         if flag := re.match(r"--[a-z-]+", span):

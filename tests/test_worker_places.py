@@ -374,6 +374,11 @@ def test_queue_of_a_place_is_named_by_account_and_region() -> None:
     assert place.queue == f"lambda-releases:{SHOP}:{REGION}"
 
 
+def test_session_has_the_name_that_the_file_gives() -> None:
+    place = WorkerPlace(account=SHOP, region=REGION, role_arn=ROLE, session_name="releases-eu")
+    assert place.make_source("7@host/1a2b3c4d").session_name == "releases-eu"
+
+
 def test_session_of_a_long_host_name_ends_with_the_process() -> None:
     source = WorkerPlace(account=SHOP, region=REGION, role_arn=ROLE).make_source(
         f"7@{'very-long-host-name' * 4}/1a2b3c4d"

@@ -58,7 +58,8 @@ async def find_workflow(client: Client, target: str | Target) -> WorkflowExecuti
     ids = await _find_rollout_ids(client, target)
     if len(ids) > 1:
         raise Ambiguous(
-            f"{target} is released in several places: give its ARN, or one of {', '.join(ids)}"
+            f"{target} is released in several places: give --account and --region, its ARN, or one "
+            f"of {', '.join(ids)}"
         )
     not_found = f"nothing is known of any release of {target} in namespace {client.namespace}"
     try:

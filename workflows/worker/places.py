@@ -62,6 +62,15 @@ ExternalId = Annotated[
         description="An external id: letters, digits and +=,.@:/-",
     ),
 ]
+SessionName = Annotated[
+    str,
+    Field(
+        min_length=2,
+        max_length=64,
+        pattern=r"^[\w+=,.@-]*$",
+        description="The name of a session: letters, digits and +=,.@-",
+    ),
+]
 TagKey = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w .:/=+@-]+$")]
 TagValue = Annotated[str, Field(max_length=256, pattern=r"^[\w .:/=+@-]*$")]
 QueueName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -80,6 +89,7 @@ class WorkerPlace(BaseModel):
     region: RegionName
     role_arn: RoleArn | None = None
     external_id: ExternalId | None = None
+    session_name: SessionName | None = None
     session_tags: dict[TagKey, TagValue] = Field(
         default_factory=dict[TagKey, TagValue], max_length=50
     )
@@ -97,7 +107,7 @@ class WorkerPlace(BaseModel):
                 raise ValueError(
                     f"role_arn: is a role of account {found}, and the place is in {self.account}"
                 )
-        for name in ("external_id", "session_tags"):
+        for name in ("external_id", "session_name", "session_tags"):
             if getattr(self, name) and self.role_arn is None:
                 raise ValueError(f"{name}: is of use with role_arn only")
         return self
@@ -113,13 +123,13 @@ class WorkerPlace(BaseModel):
         return self.task_queue or self.served.queue
 
     def make_source(self, process: str) -> CredentialSource:
-        """Make the source of its credentials; sessions of a role bear the name of ``process``."""
+        """Make the source of its credentials; by default sessions are named after ``process``."""
         name = _NOT_IN_SESSION_NAMES.sub("-", process)[-_MOST_OF_PROCESS:]
         return CredentialSource(
             profile=self.profile,
             role_arn=self.role_arn,
             external_id=self.external_id,
-            session_name=f"{DEFAULT_SESSION_NAME}-{name}",
+            session_name=self.session_name or f"{DEFAULT_SESSION_NAME}-{name}",
             session_tags=self.session_tags,
         )
 
