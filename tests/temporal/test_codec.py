@@ -416,6 +416,41 @@ async def test_worker_learns_at_its_start_that_it_lacks_a_key(
         await harness.finish(handle)
 
 
+class Mirror(PayloadCodec):
+    """A codec of a user's own, which refuses what it has not encoded."""
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [
+            Payload(metadata={"encoding": b"mirror"}, data=each.SerializeToString()[::-1])
+            for each in payloads
+        ]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        if any(each.metadata["encoding"] != b"mirror" for each in payloads):
+            raise ValueError("not mine")
+        return [Payload.FromString(each.data[::-1]) for each in payloads]
+
+
+async def test_worker_learns_at_its_start_that_it_lacks_a_codec(
+    temporal: WorkflowEnvironment,
+) -> None:
+    client = connect(temporal, codec=Mirror())
+    async with serve(client, temporal) as harness:
+        handle = await harness.begin_until("baking", **CANARY)
+        problem = await find_unreadable(connect(temporal)) or ""
+        assert problem.endswith(
+            "is encoded as 'mirror', for which this process has no codec (RELEASES_CODEC)"
+        )
+        assert "as 'mirror', for which" in (await find_unreadable(connect(temporal, NEW)) or "")
+        assert await find_unreadable(client) is None
+        await harness.finish(handle)
+    async with serve(connect(temporal, NEW), temporal) as harness:
+        handle = await harness.begin_until("baking", **CANARY)
+        problem = await find_unreadable(client) or ""
+        assert problem.endswith("is not decoded by the codec of this process: it raises ValueError")
+        await harness.finish(handle)
+
+
 async def test_fleet_in_the_middle_of_a_rotation_reads_both_keys(
     temporal: WorkflowEnvironment,
 ) -> None:
