@@ -286,6 +286,15 @@ def test_pattern_of_functions_holds_their_versions(graph: CallGraph) -> None:
     assert policy["Statement"][0]["Resource"] == f"{FUNCTION}-*"
 
 
+def test_worker_that_takes_roles_needs_nothing_else(graph: CallGraph) -> None:
+    role = "arn:aws:iam::210987654321:role/releases"
+    policy = policy_of(graph, "--assume", role, "--codec-key", KEY, *PLACE)
+    assert {(*each["Action"], each["Resource"]) for each in policy["Statement"]} == {
+        ("sts:AssumeRole", "sts:TagSession", role),
+        ("kms:Decrypt", KEY),
+    }
+
+
 def test_partition_is_that_of_the_region(graph: CallGraph) -> None:
     place = ["--account", "123456789012", "--region", "cn-north-1"]
     policy = policy_of(graph, "--functions", "checkout", "--key", KEY, *place)

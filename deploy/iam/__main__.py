@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from activities.permission_needs import Scope
 from deploy.iam.arguments import FLAGS, OutputFormat, Wanted, parse_arguments
 from deploy.iam.aws_calls import UnreadableCallError
 from deploy.iam.call_graph import CallGraph, read_product
@@ -66,8 +67,11 @@ def build_policies(wanted: Wanted, graph: CallGraph | None = None) -> dict[Tier,
     graph = graph or read_product()
     policies: dict[Tier, Document] = {}
     for tier in wanted.tiers:
-        calls = find_tier_calls(graph, tier, wanted.operations)
-        policies[tier], unnamed = build_policy(find_tier_actions(calls), wanted.resources)
+        actions = find_tier_actions(find_tier_calls(graph, tier, wanted.operations))
+        if not wanted.resources.names.get(Scope.FUNCTION) and tier is not Tier.UPLOAD:
+            # A worker that takes a role for each place does nothing else with its own.
+            actions = {each: actions[each] for each in actions if each is Scope.CODEC_KEY}
+        policies[tier], unnamed = build_policy(actions, wanted.resources)
         if wanted.assumed and tier is not Tier.UPLOAD:
             policies[tier]["Statement"].append(allow_assumption(wanted.assumed))
         if flags := [FLAGS[scope][0] for scope in unnamed if scope in FLAGS]:

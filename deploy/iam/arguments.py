@@ -125,7 +125,8 @@ def _to_wanted(given: argparse.Namespace) -> Wanted:
     names = {scope: tuple(getattr(given, scope.name)) for scope in (*FLAGS, *_SWITCHES)}
     tiers = tuple(_parse_tier(name) for name in given.tiers) or (Tier.RELEASE,)
     only_trust = output is OutputFormat.JSON and given.trust
-    if not only_trust and not names[Scope.FUNCTION] and tiers != (Tier.UPLOAD,):
+    has_functions = bool(names[Scope.FUNCTION]) or tiers == (Tier.UPLOAD,)
+    if not (only_trust or has_functions or given.assumed):
         raise ResourceNameError("--functions: name the functions that are released")
     if unknown := sorted(set(given.operations) - OTHER_OPERATIONS):
         raise ResourceNameError(

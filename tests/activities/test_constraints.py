@@ -139,6 +139,17 @@ async def test_package_is_sent_nowhere_unless_signatures_are_enforced(
     assert len(port.requests) == 1 + operations
 
 
+async def test_role_that_may_not_update_learns_nothing_of_signatures() -> None:
+    denied = AwsError("update_function_code", "AccessDeniedException", "a plan", status=403)
+    port = ScriptedAws(
+        list_provisioned_concurrency_configs=listed(),
+        get_function_code_signing_config={"CodeSigningConfigArn": SIGNING},
+        get_code_signing_config=signing("Enforce"),
+        update_function_code=denied,
+    )
+    assert (await find(port, package=PACKAGE)).signing_problem is None
+
+
 async def test_package_is_tried_where_signatures_are_enforced() -> None:
     refusal = AwsError("update_function_code", "CodeVerificationFailedException", "unsigned")
     port = ScriptedAws(

@@ -115,6 +115,15 @@ def test_module_is_formatted(terraform: Terraform, tmp_path: Path) -> None:
     assert terraform.run(tmp_path, *check, check=False).returncode != 0
 
 
+def test_roles_and_policies_of_deploy_iam_are_valid(terraform: Terraform, tmp_path: Path) -> None:
+    names = ("--functions", "${Functions}", "--bucket", "${Bucket}", "--tier", "plan,release")
+    command = ("-m", "deploy.iam", *names, "--trust", "ec2", "--format", "terraform")
+    run = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, check=True)
+    (tmp_path / "iam.tf.json").write_bytes(run.stdout)
+    terraform.initialize(tmp_path)
+    terraform.run(tmp_path, "validate")
+
+
 def test_module_is_valid_and_passes_its_tests(terraform: Terraform, initialized: Path) -> None:
     terraform.run(initialized, "validate")
     assert "0 failed" in terraform.run(initialized, "test").stdout
