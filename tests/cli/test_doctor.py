@@ -40,6 +40,23 @@ async def test_doctor_refuses_what_is_no_function(shell: Shell) -> None:
     assert (await shell("doctor", "check out")).exit_code == 2
 
 
+async def test_doctor_checks_packages_in_the_bucket_that_is_named(
+    shell: Shell, harness: Harness
+) -> None:
+    result = await shell("doctor", harness.function, "--bucket", "artifacts")
+    assert result.exit_code == 0
+    assert "✓ permissions: packages in S3: 2 actions are allowed to " in result.stdout
+    assert "packages in S3" not in (await shell("doctor", harness.function)).stdout
+
+
+async def test_doctor_refuses_what_is_no_bucket(shell: Shell) -> None:
+    malformed = await shell("doctor", "checkout", "--bucket", "s3://artifacts")
+    assert malformed.exit_code == 2
+    assert "--bucket: 's3://artifacts' is no name of a bucket" in malformed.stderr
+    alone = await shell("doctor", "--bucket", "artifacts")
+    assert (alone.exit_code, "name a TARGET, too" in alone.stderr) == (2, True)
+
+
 def test_finding_is_a_symbol_a_text_and_what_to_do() -> None:
     finding = CheckResult(check="workers", state=CheckState.FAILED, text="none", remedy="start one")
     assert str(render_finding(finding)) == "✗ workers: none → start one"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.text import Text
@@ -20,9 +21,12 @@ from workflows.cli.place import AccountOption, RegionOption, locate_target
 from workflows.cli.styles import BAD, CHECKS, DIM
 from workflows.client.client import TASK_QUEUE, ReleaseClient
 from workflows.client.doctor import TEMPORAL_CHECK, Doctor, describe_unreachable
-from workflows.client.errors import Unreachable
+from workflows.client.errors import BadRequest, Unreachable
 from workflows.client.lookup import parse_target
+from workflows.client.replay_check import ReplayCheck
 from workflows.domain.target import Target
+
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
 async def doctor(  # noqa: PLR0913 - a parameter for each flag
@@ -43,6 +47,14 @@ async def doctor(  # noqa: PLR0913 - a parameter for each flag
             show_default=False,
         ),
     ] = None,
+    before_deploy: Annotated[
+        bool,
+        typer.Option(
+            "--before-deploy",
+            help="Replay the open releases with the version of this environment: which would not "
+            "go on with it.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> ExitStatus:
     """Check everything that a release depends on, and say what to do about it; changes nothing.
@@ -52,27 +64,30 @@ async def doctor(  # noqa: PLR0913 - a parameter for each flag
     AWS: its credentials count, and not those of this machine. Without a TARGET and without a queue,
     the workers of all accounts and regions are examined.
 
+    With --before-deploy, in an environment that has the version to be deployed: every release that
+    runs now is fetched and replayed with it. Needs no worker, and AWS is not called.
+
     Exits with 0 where no release is kept from succeeding, 1 where something is wrong, 3 where
     Temporal does not answer.
 
     $ releases doctor checkout:live
     $ releases doctor checkout:live --bucket artifacts
+    $ releases doctor --before-deploy
     $ releases doctor -o json | jq '.[] | select(.state == "failed")'
     """
     wanted = parse_target(target) if target else None
+    _check_bucket(bucket, target)
     try:
         releases = await connect()
         if wanted:
             wanted = await locate_target(releases, wanted, account=account, region=region)
-        queues = [task_queue] if task_queue else await _find_queues(releases, wanted)
+        if before_deploy:
+            findings = await ReplayCheck(releases.temporal, task_queue=task_queue).run()
+        else:
+            queues = [task_queue] if task_queue else await _find_queues(releases, wanted)
+            findings = await _examine(releases, queues, wanted, bucket=bucket)
     except Unreachable as error:
         findings = [describe_unreachable(error)]
-    else:
-        findings = list[CheckResult]()
-        for queue in queues:
-            doctor_of_queue = Doctor(releases.temporal, task_queue=queue, bucket=bucket)
-            found = await doctor_of_queue.examine(wanted)
-            findings += [each for each in found if each not in findings]
     if json:
         print_json(findings, list[CheckResult])
     else:
@@ -82,11 +97,34 @@ async def doctor(  # noqa: PLR0913 - a parameter for each flag
     return get_doctor_status(findings)
 
 
+async def _examine(
+    releases: ReleaseClient, queues: Sequence[str], target: Target | None, *, bucket: str | None
+) -> list[CheckResult]:
+    """Examine one queue after the other; what they share is listed once."""
+    findings = list[CheckResult]()
+    for queue in queues:
+        doctor_of_queue = Doctor(releases.temporal, task_queue=queue, bucket=bucket)
+        found = await doctor_of_queue.examine(target)
+        findings += [each for each in found if each not in findings]
+    return findings
+
+
 async def _find_queues(releases: ReleaseClient, target: Target | None) -> list[str]:
     """Find the queue of a target; without one, those of all places that have workers."""
     if target:
         return [await releases.places.find_queue(target)]
     return sorted({place.task_queue for place in await releases.places.list()}) or [TASK_QUEUE]
+
+
+def _check_bucket(bucket: str | None, target: str | None) -> None:
+    """Raise ``BadRequest`` for what is no bucket, and for one without a target."""
+    if bucket is None:
+        return
+    if target is None:
+        problem = "--bucket: name a TARGET, too: the packages are those of its releases"
+        raise BadRequest([problem])
+    if not _BUCKET.fullmatch(bucket):
+        raise BadRequest([f"--bucket: {bucket[:80]!r} is no name of a bucket, such as artifacts"])
 
 
 def get_doctor_status(findings: Sequence[CheckResult]) -> ExitStatus:
