@@ -16,6 +16,6 @@ if sys.version_info < (3, 11):
              "use actions/setup-python before this step")
 CHECK
 python3 -m venv "$directory"
-pip=("$directory/bin/python" -m pip --quiet --disable-pip-version-check install)
-"${pip[@]}" --require-hashes -r "$root/requirements/runtime.txt"
-"${pip[@]}" --no-deps "$root"
+pip=("$directory/bin/python" -m pip --quiet --disable-pip-version-check install --no-compile)
+"${pip[@]}" --require-hashes -r "$root/requirements/runtime.txt" -r "$root/requirements/build.txt"
+"${pip[@]}" --no-deps --no-build-isolation "$root"

@@ -54,7 +54,7 @@ variable "memory" {
 }
 
 variable "launch_type" {
-  description = "FARGATE ends a task 120 s after it was told to stop: hooks and probes may take 110 s. EC2, in a cluster of your own, leaves them the 15 minutes of RELEASES_GRACE."
+  description = "FARGATE ends a task 120 s after it has to stop: hooks and probes may take 110 s. EC2, in a cluster of your own, leaves them the 15 minutes of RELEASES_GRACE."
   type        = string
   default     = "FARGATE"
 

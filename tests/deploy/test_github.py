@@ -272,6 +272,23 @@ PULL_REQUEST: Final = {
 }
 
 
+def test_action_installs_what_stands_beside_it(tmp_path: Path) -> None:
+    """From hashed requirements alone; a second time nothing is installed."""
+    environment = tmp_path / "lambda-releases"
+    for _ in range(2):
+        subprocess.run([GITHUB / "install.sh", environment], capture_output=True, check=True)
+    (installed,) = environment.glob("lib/python*/site-packages/workflows/cli/__init__.py")
+    assert ROOT not in installed.resolve().parents
+    printed = subprocess.run(
+        [environment / "bin" / "releases", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert printed.stdout.startswith("releases ")
+
+
 # --- jobs ------------------------------------------------------------------------------------
 
 
