@@ -34,6 +34,8 @@ CHECK: Final = ROOT / "tests/deploy/iam_check.py"
 WITHOUT_RESOURCES: Final = {"cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms"}
 """Composite alarms are shown to those alone who may read ``*``."""
 
+FORMAT: Final = ["--format", "cloudformation"]
+
 Document = dict[str, Any]
 
 
@@ -145,6 +147,26 @@ def test_spoiled_trust_is_refused(
     refused = tools.run("python", CHECK, path, check=False)
     assert "sts:AssumeRole: it has no condition key sts:ExternalIds" in refused.stdout
     assert refused.returncode == 1
+
+
+def make_template(capsys: pytest.CaptureFixture[str]) -> str:
+    names = ["--functions", "${Functions}", "--bucket", "${Bucket}"]
+    assert main([*names, "--tier", "plan,release", "--trust", "ecs", *FORMAT]) == 0
+    return capsys.readouterr().out
+
+
+def test_template_with_roles_is_what_cloudformation_takes(
+    tools: Tools, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, broken = tmp_path / "iam.yaml", tmp_path / "broken.yaml"
+    template = make_template(capsys)
+    path.write_text(template)
+    broken.write_text(template.replace("ManagedPolicyArns:", "ManagedPolicies:"))
+    found = tools.run("cfn-lint", "--format", "parseable", path, broken, check=False)
+    assert found.returncode
+    lines = found.stdout.splitlines()
+    assert {line.partition(":")[0] for line in lines} == {str(broken)}
+    assert "'ManagedPolicies' was unexpected" in found.stdout
 
 
 # --- the code -----------------------------------------------------------------------------------
