@@ -76,6 +76,8 @@ async def doctor(  # noqa: PLR0913 - a parameter for each flag
     $ releases doctor -o json | jq '.[] | select(.state == "failed")'
     """
     wanted = parse_target(target) if target else None
+    if before_deploy and (wanted or bucket):
+        raise BadRequest(["--before-deploy: replays all releases: leave out TARGET and --bucket"])
     _check_bucket(bucket, target)
     try:
         releases = await connect()
