@@ -101,6 +101,10 @@ bench-judgement: install ## Simulate our ramp, CodeDeploy's rule and a Mann-Whit
 lock: install ## Update the hashed requirement files from pyproject.toml
 	$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --constraints requirements/dev.txt --output-file requirements/runtime.txt
+	for part in build temporal; do \
+	  $(COMPILE) --group $$part --constraints requirements/dev.txt \
+	    --output-file requirements/$$part.txt || exit 1; \
+	done
 	$(COMPILE) --group deploy --output-file requirements/deploy.txt
 
 clean: ## Remove everything that make created

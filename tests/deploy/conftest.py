@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -17,61 +13,31 @@ import pytest
 from deploy.local import sample
 from deploy.local.ports import Ports
 from deploy.local.stack import Stack
-from tests.deploy.tools.install import HELM_TOOLS, NPM_TOOLS, PYTHON_TOOLS
+from tests.deploy.containers import BASE, DOCKERFILE, IMAGE, Containers
+from tests.deploy.toolbox import Tools
 
-_TIMEOUT_SECONDS: Final = 300.0
 _SECONDS: Final = defaultdict[str, float](float)
 _OUTCOMES: Final = defaultdict[str, Counter[str]](Counter)
-
-
-@dataclass(frozen=True)
-class Tools:
-    """Commands that ``tests/deploy/tools/install.py`` has installed."""
-
-    folders: tuple[Path, ...] = (PYTHON_TOOLS, NPM_TOOLS, HELM_TOOLS)
-
-    def path(self, name: str) -> str:
-        """Return where a command is; fail where it is missing: nothing is skipped."""
-        search = os.pathsep.join([*map(str, self.folders), os.environ["PATH"]])
-        if found := shutil.which(name, path=search):
-            return found
-        pytest.fail(f"{name} is missing: python tests/deploy/tools/install.py installs it")
-
-    def run(
-        self,
-        name: str,
-        *arguments: str | Path,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        check: bool = True,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end; where it fails, so does the test, with what it printed.
-
-        ``env`` is added to this process's environment. ``check=False`` leaves the exit status to
-        the caller.
-        """
-        done = subprocess.run(
-            [self.path(name), *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            text=True,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-        if check and done.returncode:
-            pytest.fail(
-                f"{name} {' '.join(map(str, arguments))}: status {done.returncode}\n"
-                f"{done.stdout[-4_000:]}\n{done.stderr[-4_000:]}"
-            )
-        return done
 
 
 @pytest.fixture(scope="session")
 def tools() -> Tools:
     """The commands that check deployments."""
     return Tools()
+
+
+@pytest.fixture(scope="session")
+def containers(tools: Tools) -> Containers:
+    """Podman and buildah."""
+    return Containers(tools)
+
+
+@pytest.fixture(scope="session")
+def image(containers: Containers) -> str:
+    """The image of the worker, built on Debian's Python."""
+    base = containers.make_base(BASE)
+    containers.build(DOCKERFILE, IMAGE, arguments=[f"BASE_IMAGE={base}", "REVISION=check"])
+    return IMAGE
 
 
 @pytest.fixture(scope="session")

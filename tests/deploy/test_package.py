@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import Tools
+from tests.deploy.toolbox import Tools
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).parent / "uv"
