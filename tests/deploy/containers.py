@@ -71,7 +71,8 @@ class Containers:
 
     def podman(self, *arguments: str | Path, check: bool = True) -> str:
         """Run podman, and return what it wrote to standard output."""
-        done = self._tools.run("podman", *arguments, env=self.environment, check=check)
+        # Where a container has used up its memory, its monitor leaves a file in this folder.
+        done = self._tools.run("podman", *arguments, cwd=TOOLS, env=self.environment, check=check)
         return done.stdout.strip()
 
     def make_base(self, image: str, *, suite: str = "trixie", packages: str = _PACKAGES) -> str:
