@@ -88,9 +88,9 @@ data "aws_iam_policy_document" "secrets" {
       resources = [statement.value]
 
       condition {
-        test     = "StringLike"
+        test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["secretsmanager.*.amazonaws.com*"]
+        values   = ["secretsmanager.${local.region}.${data.aws_partition.current.dns_suffix}"]
       }
     }
   }
