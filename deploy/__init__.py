@@ -5,5 +5,5 @@
 - ``iam``: what a worker's role needs, generated from the code
 - ``codec_server``: shows what is encrypted to who may see it
 - ``observability``: alerts and dashboards
-- ``github``, ``gitlab``: releases from CI
+- ``ci``: releases from CI, for ``github`` and ``gitlab``
 """
