@@ -134,6 +134,9 @@ async def test_each_way_to_end_is_counted_once(workers: Workers) -> None:
     async with asyncio.timeout(PATIENCE):
         while await read_ends() != expected:
             await asyncio.sleep(0.2)
+    _, text = await fetch(f"{url}/metrics")
+    for name, bound in (("rollback", "600"), ("release", "604800"), ("release_phase", "604800")):
+        assert re.search(rf'^{name}_seconds_bucket{{.*le="{bound}"', text, re.MULTILINE), name
     found = await scrape(url)
     assert found["releases_started_total"] == 6
     assert found['release_seconds_count{outcome="succeeded"}'] == 1

@@ -40,11 +40,14 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 _LONG: Final = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, 7 * _DAY)
 BUCKETS: Final = {
-    f"{DURATION}_seconds": (5, 15, 30, *_LONG, 30 * _DAY),
-    f"{PHASE_DURATION}_seconds": (0.1, 1, 5, 15, *_LONG),
-    f"{ROLLBACK_DURATION}_seconds": (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, _MINUTE, 10 * _MINUTE),
+    DURATION: (0.1, 1, 5, 15, 30, *_LONG, 30 * _DAY),
+    ROLLBACK_DURATION: (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, _MINUTE, 10 * _MINUTE),
 }
-"""The upper bounds of the histograms, in seconds."""
+"""The upper bounds of the histograms, in seconds.
+
+Temporal's SDK gives them to each histogram whose name, without ``_seconds``, contains the key:
+``release`` is also for ``release_phase``.
+"""
 
 
 RUNNING_PHASES: Final = (
