@@ -23,7 +23,7 @@ import yaml
 from deploy.local.ports import Ports
 from deploy.local.processes import Process
 from deploy.local.stack import Stack
-from tests.deploy.conftest import Tools
+from tests.deploy.toolbox import Tools
 from tests.test_docs import code_lines
 from workflows.worker.places import WorkerPlace, read_places
 
