@@ -53,7 +53,7 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     forge = _find_forge(environment)
     if known.command == "plan":
         return _plan(forge, flags, comments=not known.no_comment)
-    id_ = known.id or ":".join(filter(None, (forge.job.id, _find_target(flags))))
+    id_ = known.id or ":".join(filter(None, (forge.job.id, _find_name(flags))))
     return _start(forge, flags, id_, follows=not known.no_follow)
 
 
@@ -71,6 +71,28 @@ def _find_target(flags: Sequence[str]) -> str:
     return first.partition(":function:")[2] or first
 
 
+def _find_name(flags: Sequence[str]) -> str:
+    """What tells two targets of one job apart: with account and region, where they are named."""
+    first = flags[0] if flags and not flags[0].startswith("-") else ""
+    *before, place = first.partition(":function:")[0].split(":lambda:")
+    if before:
+        region, _, account = place.partition(":")
+        parts = [account, region, _find_target(flags)]
+    else:
+        parts = [_find_value(flags, "--account"), _find_value(flags, "--region"), first]
+    return ":".join(filter(None, parts))
+
+
+def _find_value(flags: Sequence[str], name: str) -> str:
+    """The value of a flag, in either of its forms; empty where it is not given."""
+    for flag, following in zip(flags, [*flags[1:], ""], strict=True):
+        if flag == name:
+            return following
+        if flag.startswith(f"{name}="):
+            return flag.partition("=")[2]
+    return ""
+
+
 def _plan(forge: Forge, flags: list[str], *, comments: bool) -> int:
     """Plan, show the plan on the pull request, and fail where the release would be rejected."""
     planned = releases_command.run("plan", *flags, "-o", "json")
@@ -86,7 +108,7 @@ def _plan(forge: Forge, flags: list[str], *, comments: bool) -> int:
         forge.fail(f"{target} would be rejected" if plan else f"no plan for {target}", refusal)
     if comments:
         try:
-            forge.comment(f"plan {target}", page)
+            forge.comment(f"plan {_find_name(flags)}", page)
         except ForgeError as error:
             forge.note("The plan is not on the pull request", f"{error}; it is in the summary")
     return planned.status

@@ -24,6 +24,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from deploy.ci import __main__ as ci
 from deploy.local import sample
 from deploy.local.stack import Stack
 from tests.deploy.conftest import Tools
@@ -116,6 +117,20 @@ def lint_gitlab(tools: Tools, template: Path, folder: Path) -> str:
         check=False,
     )
     return done.stdout if done.returncode else ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        (["checkout:live"], "checkout:live"),
+        (["checkout", "--account", "2", "--region=eu-west-1"], "2:eu-west-1:checkout"),
+        (["arn:aws:lambda:eu-west-1:2:function:checkout:live"], "2:eu-west-1:checkout:live"),
+        (["-f", "release.yaml", "--account=2"], "2"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_name_tells_releases_of_one_job_apart(flags: list[str], name: str) -> None:
+    assert ci._find_name(flags) == name
 
 
 def test_template_of_gitlab_passes_its_schema(tools: Tools, tmp_path: Path) -> None:
