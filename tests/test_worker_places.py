@@ -246,7 +246,7 @@ async def test_place_that_fails_ends_no_other_and_is_tried_again(
     cloud.shop.external_id, cloud.shop.session_seconds = "shop-42", 300
     await wait_until_ready(url)
     arn = f"arn:aws:lambda:{REGION}:{BANK}:function:checkout"
-    with pytest.raises(WorkflowFailureError) as refusal:
+    with pytest.raises(WorkflowFailureError, match="Workflow execution failed") as refusal:
         await workers.temporal.client.execute_workflow(
             "Release",
             {"target": {"function": arn}, "configuration": {"Timeout": 11}},
@@ -364,7 +364,7 @@ def test_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_every_problem_of_the_file_is_listed(tmp_path: Path) -> None:
     path = tmp_path / "workers.yaml"
     path.write_text(json.dumps({"places": [{"account": "1"}, {"rate": 1}]}))
-    with pytest.raises(PlacesFileError) as refusal:
+    with pytest.raises(PlacesFileError, match=r"places\.1\.account: missing") as refusal:
         read_places(path)
     assert len(str(refusal.value).splitlines()) == 5
 

@@ -41,8 +41,8 @@ _HELP: Final = (
     "[bold]Environment[/bold]: TEMPORAL_ADDRESS (else localhost:7233), TEMPORAL_NAMESPACE "
     "(else default), TEMPORAL_API_KEY, TEMPORAL_TLS and related variables, or a profile by "
     "TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE: as the temporal command line reads them. "
-    "RELEASES_TASK_QUEUE (else lambda-releases): the queue of the worker that serves the "
-    "function's account and region. RELEASES_CODEC_KEYS, RELEASES_CODEC, RELEASES_PRIVATE: as the "
+    "RELEASES_TASK_QUEUE: the queue of the worker for the function's account and region, where it "
+    "is not the one that Temporal lists for them. RELEASES_CODEC_KEYS, RELEASES_CODEC, RELEASES_PRIVATE: as the "
     "worker has them. AWS_REGION, AWS_PROFILE and related variables: for --zip only."
 )
 
@@ -95,8 +95,8 @@ TaskQueueOption = Annotated[
     str | None,
     typer.Option(
         envvar="RELEASES_TASK_QUEUE",
-        help="The queue of the worker for the function's account and region. By default Temporal "
-        "is asked which one serves them.",
+        help="The queue of the worker for the function's account and region. By default it is "
+        "the one that serves them, as Temporal lists the workers.",
         show_default=False,
     ),
 ]

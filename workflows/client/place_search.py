@@ -1,7 +1,7 @@
 """Finds the account and region that a name means, and the task queue of their workers.
 
-Nobody has to know task queues: Temporal is asked who serves what. A name without an account means
-the only place there is. Where it could mean two it is refused: a release in the wrong account is
+Nobody has to know task queues: Temporal lists who serves what. A name without an account means the
+only place there is. Where it could mean two it is refused: a release in the wrong account is
 worse than one more flag.
 """
 
