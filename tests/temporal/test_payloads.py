@@ -10,7 +10,14 @@ from tests.harness import Harness, read_ending
 
 
 @pytest.mark.parametrize(
-    "encoding", ["binary/plain", "json/protobuf", "binary/protobuf", "json/unheard-of"]
+    "encoding",
+    [
+        "binary/plain",
+        "json/protobuf",
+        "binary/protobuf",
+        "json/unheard-of",
+        "binary/encrypted",  # which names no key
+    ],
 )
 @pytest.mark.parametrize("workflow", ["Release", "Rollback", "Rollout"])
 async def test_input_in_another_encoding_is_refused(

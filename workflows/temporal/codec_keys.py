@@ -73,8 +73,11 @@ def read_keys(setting: str) -> Sequence[CodecKey]:
 
 
 def is_encrypted(payload: Payload) -> bool:
-    """Whether it is encrypted by our codec, or one that names its encoding alike."""
-    return payload.metadata.get("encoding") == ENCODING
+    """Whether it is encrypted by our codec, or one that names encoding and key alike.
+
+    What names no key is no payload of ours, but a malformed one.
+    """
+    return payload.metadata.get("encoding") == ENCODING and KEY_ID in payload.metadata
 
 
 def read_key_id(payload: Payload) -> str:
