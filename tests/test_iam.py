@@ -340,6 +340,7 @@ def test_bad_flag_is_refused_by_its_name(
         (["--functions", "a", "--bucket", "s3://b"], "--bucket 's3://b': give a bucket, such as"),
         (["--functions", "a", "--key", "alias/mine"], "--key 'alias/mine': give a key's ARN or id"),
         (["--functions", "a", "--tier", "plan,release"], "--tier plan,release: print one policy"),
+        (["--tier", "upload"], "the policy of tier upload allows nothing: give --bucket"),
         (["--trust", "irsa"], "this platform needs --issuer"),
         (["--trust", "github", "--subject", "repo:acme/*"], "--subject 'repo:acme/*': give one"),
         (

@@ -74,6 +74,9 @@ def build_policies(wanted: Wanted, graph: CallGraph | None = None) -> dict[Tier,
         policies[tier], unnamed = build_policy(actions, wanted.resources)
         if wanted.assumed and tier is not Tier.UPLOAD:
             policies[tier]["Statement"].append(allow_assumption(wanted.assumed))
+        if not policies[tier]["Statement"]:
+            named = ", ".join(FLAGS[scope][0] for scope in unnamed if scope in FLAGS)
+            raise ResourceNameError(f"the policy of tier {tier} allows nothing: give {named}")
         if flags := [FLAGS[scope][0] for scope in unnamed if scope in FLAGS]:
             _note(f"left out of tier {tier}, since nothing is named: {', '.join(flags)}")
     return policies

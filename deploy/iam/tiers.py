@@ -1,6 +1,6 @@
 """The tiers of rights, each by what of the product may run with it.
 
-- ``plan``: ``releases plan`` and ``releases doctor``, which read.
+- ``plan``: ``releases plan``, ``doctor`` and ``repair``, which read.
 - ``release``: whatever releases and rollbacks do.
 - ``operations``: single operations that no release needs, for ``RELEASES_OPERATIONS``.
 - ``upload``: ``releases start --zip``, on the machine of whoever uploads, not the worker.
@@ -17,7 +17,11 @@ from activities.permission_needs import NEEDS, NO_PERMISSION, OTHER_NEEDS, Scope
 from deploy.iam.aws_calls import find_calls
 from deploy.iam.call_graph import CallGraph, Definition
 
-_PLAN: Final = ("workflows.plan.Plan", "workflows.diagnosis.Diagnosis")
+_PLAN: Final = (
+    "workflows.plan.Plan",
+    "workflows.diagnosis.Diagnosis",
+    "workflows.survey.Survey",
+)
 _UPLOAD: Final = "workflows.cli.upload.upload_package"
 _GUARD: Final = ("activities.access.FunctionGuard", "activities.function_scope.FunctionScope")
 """With ``RELEASES_FUNCTIONS`` it looks up of which function a mapping is."""
