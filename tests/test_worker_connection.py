@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from temporalio.service import RPCError
 from activities.limits.sharing import list_pollers
 from tests.activities.stub import Stub
 from tests.fake_lambda import FakeLambda
+from tests.fake_lambda.account import ACCOUNT, REGION
 from tests.fake_lambda.http import FakeLambdaServer
 from tests.tls_proxy import TlsProxy
 from tests.worker_processes import PATIENCE, Workers
@@ -98,7 +100,7 @@ async def test_namespace_that_is_deleted_ends_the_worker_in_one_line(workers: Wo
             namespace=name, workflow_execution_retention_period=Duration(seconds=86_400)
         )
     )
-    aws = await workers.endpoint("123456789012")
+    aws = await workers.endpoint(ACCOUNT)
     address = client.service_client.config.target_host
     there = await Client.connect(address, namespace=name, plugins=[LambdaReleases()])
     async with asyncio.timeout(PATIENCE):
@@ -107,13 +109,20 @@ async def test_namespace_that_is_deleted_ends_the_worker_in_one_line(workers: Wo
                 await list_pollers(there, "gone")
                 break
             await asyncio.sleep(0.2)
-    process = workers.start("gone", "gone", AWS_ENDPOINT_URL=aws, TEMPORAL_NAMESPACE=name)
+    places = workers.directory / "workers.yaml"
+    place = {"account": ACCOUNT, "region": REGION, "endpoint_url": aws}
+    places.write_text(json.dumps({"places": [place]}))
+    single = workers.start("gone", "gone", AWS_ENDPOINT_URL=aws, TEMPORAL_NAMESPACE=name)
+    several = workers.start("gone-too", "", RELEASES_CONFIG=str(places), TEMPORAL_NAMESPACE=name)
+    processes = {"gone": single, f"lambda-releases:{ACCOUNT}:{REGION}": several}
     async with asyncio.timeout(PATIENCE):
-        while not await list_pollers(there, "gone"):
-            assert not process.has_exited, process.read_log_tail()
-            await asyncio.sleep(0.1)
+        for queue, process in processes.items():
+            while not await list_pollers(there, queue):
+                assert not process.has_exited, process.read_log_tail()
+                await asyncio.sleep(0.1)
     await client.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=name))
-    text = await workers.read_refusal(process)
-    assert "Traceback" not in process.log.read_text(), text
-    assert len(process.log.read_text()) < 10_000
-    assert text.splitlines()[-1].startswith("worker: "), text
+    for process in processes.values():
+        text = await workers.read_refusal(process)
+        assert "Traceback" not in process.log.read_text(), text
+        assert len(process.log.read_text()) < 20_000
+        assert text.splitlines()[-1].startswith("worker: "), text
