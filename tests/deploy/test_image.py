@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,22 +16,34 @@ import pytest
 from deploy.local import sample
 from deploy.local.emulator import LocalLambda
 from deploy.local.ports import Ports
-from tests.deploy.containers import DOCKERFILE, Containers, wait_for
+from tests.deploy.containers import DOCKERFILE, ROOT, Containers, wait_for
 from tests.deploy.toolbox import Tools
 from tests.survival.harness import TemporalServer
+
+pytestmark = pytest.mark.timeout(400)
+"""The first that needs the image also builds it, and its base in a fresh clone."""
 
 MOST_BYTES = 380_000_000
 """Unpacked, with Debian and Python: half of it is the base."""
 
-HARDENED = (
-    "--network=host",
-    "--read-only",
-    "--tmpfs=/tmp",
-    "--cap-drop=all",
-    "--security-opt=no-new-privileges",
-    "--memory=512m",
-    "--pids-limit=200",
-)
+PAGE = ROOT / "docs" / "install-container.md"
+
+
+def read_commands(*words: str) -> list[list[str]]:
+    """The page's commands that begin with these words, without them."""
+    code = "\n".join(line[4:] for line in PAGE.read_text().splitlines() if line.startswith("    "))
+    lines = [shlex.split(line, comments=True) for line in code.replace("\\\n", " ").splitlines()]
+    return [line[len(words) :] for line in lines if line[: len(words)] == list(words)]
+
+
+def read_options() -> list[str]:
+    """How the page runs a worker; on the machine's network, and without a name."""
+    options = read_commands("docker", "run", "--detach", "--name", "releases-worker")[0][:-1]
+    published = options.index("--publish")
+    return ["--network=host", *options[:published], *options[published + 2 :]]
+
+
+HARDENED = read_options()
 MISTAKES = {
     "an image without a tag": ("FROM ${BASE_IMAGE} AS build", "FROM debian AS build"),
     "a relative folder": ("WORKDIR /source", "WORKDIR source"),
@@ -113,7 +126,6 @@ def test_image_has_no_pip_and_no_source_of_tests(image: str, containers: Contain
     assert not [line for line in listed.splitlines() if line.endswith("/tests/conftest.py")]
 
 
-@pytest.mark.timeout(300)
 async def test_hardened_worker_carries_out_a_release_and_drains(
     image: str, containers: Containers, ground: Ground
 ) -> None:
@@ -129,20 +141,38 @@ async def test_hardened_worker_carries_out_a_release_and_drains(
         await asyncio.to_thread(wait_for, "the worker is ready", is_ready)
         [found] = json.loads(containers.podman("image", "inspect", image))
         containers.podman("exec", worker, *found["Healthcheck"]["Test"][1:])
-        command = ["start", sample.FUNCTION, "--s3", f"s3://{sample.BUCKET}/{sample.GOOD}"]
-        command += ["--strategy", "AllAtOnce", "--by", "ana", "--wait"]
-        released = await asyncio.to_thread(
-            containers.podman, "run", "--rm", *options, "--entrypoint=releases", image, *command
-        )
+        for command in read_commands("docker", "exec", "releases-worker"):
+            await asyncio.to_thread(containers.podman, "exec", worker, *command)
+        [start] = read_commands("docker", "run", "--rm")
+        words = [image if word == "lambda-releases" else word for word in start]
+        released = await asyncio.to_thread(containers.podman, "run", "--rm", *options, *words)
         assert "All traffic is on version 2" in released
         user = containers.podman("exec", worker, "python3", "-c", "import os; print(os.getuid())")
         assert user == "10001"
-        containers.podman("kill", "--signal=TERM", worker)
-        assert await asyncio.to_thread(containers.podman, "wait", worker) == "0"
+        [_] = read_commands("docker", "stop", "releases-worker")
+        await asyncio.to_thread(containers.podman, "stop", worker)
+        assert containers.podman("wait", worker) == "0"
         log = containers.read_log(worker)
     events = [json.loads(line)["event"] for line in log.splitlines() if line.startswith("{")]
     assert {"working", "draining"} <= set(events)
     assert events[-1] == "stopped"
+
+
+async def test_worker_serves_the_places_of_a_mounted_file(
+    image: str, containers: Containers, ground: Ground, tmp_path: Path
+) -> None:
+    place = {"account": "000000000000", "region": ground.environment["AWS_REGION"]}
+    (tmp_path / "workers.yaml").write_text(json.dumps({"places": [place]}))
+    [words] = read_commands("docker", "run", "--detach", "--volume")
+    mount = words[0].replace("$PWD", str(tmp_path))
+    options = [*HARDENED, *ground.options, f"--volume={mount}", *words[1:-1]]
+    with containers.run(image, options=options) as worker:
+        queue = f'"lambda-releases:000000000000:{place["region"]}"'
+        await asyncio.to_thread(
+            wait_for,
+            "the place is served",
+            lambda: '"working"' in (log := containers.read_log(worker)) and queue in log,
+        )
 
 
 @pytest.mark.parametrize("option", ["--entrypoint=false", "--memory=16m"])
