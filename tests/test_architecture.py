@@ -161,7 +161,7 @@ def test_import_reads_no_clock_environment_or_file(path: Path) -> None:
 
 # --- What the sandbox relies on -----------------------------------------------------------------
 
-DEFINING = ("release", "rollback", "rollout", "plan", "diagnosis")
+DEFINING = ("release", "rollback", "rollout", "plan", "diagnosis", "survey")
 UNREPEATABLE = {
     "aiohttp",
     "os",

@@ -10,6 +10,7 @@ The modules at this level run in Temporal's sandbox. From what is promised to ho
   story from top to bottom
 - :mod:`~workflows.plan`: the workflow that only says what a release would do
 - :mod:`~workflows.diagnosis`: the workflow that asks a worker for its diagnosis
+- :mod:`~workflows.survey`: the workflow that says what AWS alone tells of an alias
 - :mod:`~workflows.request`: the inputs of all of them; :mod:`~workflows.guard_settings` is a part,
   :mod:`~workflows.rollout_request` what the rollout gets of it
 - :mod:`~workflows.preflight`, :mod:`~workflows.preflight_reads`: what is read before anything is

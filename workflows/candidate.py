@@ -21,6 +21,7 @@ from workflows.call import fault_of, root_cause
 from workflows.controls import ReleaseStopped
 from workflows.domain.artifact import Image, S3Package
 from workflows.domain.journal import LatestPart
+from workflows.domain.version_description import VERSION_DESCRIPTION
 from workflows.foreign_content import (
     find_foreign_settings,
     find_other_code,
@@ -36,7 +37,7 @@ from workflows.latest_check import (
 )
 from workflows.latest_content import describe_change, describe_source
 from workflows.preflight import LatestState, PreflightResult
-from workflows.preflight_reads import VERSION_DESCRIPTION, ReleaseRejected
+from workflows.preflight_reads import ReleaseRejected
 from workflows.readiness import wait_until_active
 from workflows.request import ReleaseRequest, RollbackRequest
 from workflows.traffic import Traffic

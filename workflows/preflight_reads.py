@@ -27,15 +27,10 @@ from workflows.domain.alarm_name import find_foreign_alarms
 from workflows.domain.artifact import PublishedVersion, S3Package
 from workflows.domain.routing import Routing
 from workflows.domain.target import Place, Target
+from workflows.domain.version_description import parse_description
 from workflows.past_rollouts import find_alias_history, find_previous_version
 from workflows.request import ReleaseRequest, RollbackRequest
 
-VERSION_DESCRIPTION: Final = "{revision}lambda-releases {run}, live before: {stable}"
-"""The description of the versions that we publish.
-
-It tells a version of ours apart after a lost answer, and tells a rollback what was live before."""
-
-_OUR_DESCRIPTION: Final = re.compile(r"(?:revision .+, )?lambda-releases \S+, live before: (\d+)")
 _VERSION: Final = re.compile(r"[0-9]+|\$LATEST(\.PUBLISHED)?", re.ASCII)
 _REASON_LENGTH: Final = 1000
 
@@ -258,8 +253,8 @@ async def _find_version_before(target: Target, routing: Routing) -> str:
 async def _read_described_before(target: Target, live: str) -> str | None:
     """Return the version that was live before, from the live version's own description."""
     found = await read_version(target, live, field="target.alias")
-    described = _OUR_DESCRIPTION.fullmatch(found.description or "")
-    return described[1] if described else None
+    origin = parse_description(found.description)
+    return origin.before if origin else None
 
 
 async def or_reject(read: Awaitable[_T], *, field: str) -> _T:

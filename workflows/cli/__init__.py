@@ -23,7 +23,7 @@ Reading order:
 - :mod:`~workflows.cli.explain`: ``explain``, ``rejudge``
 - :mod:`~workflows.cli.stats`: ``stats``
 - :mod:`~workflows.cli.schedule`: ``schedule …``
-- :mod:`~workflows.cli.doctor`: ``doctor``
+- :mod:`~workflows.cli.doctor`: ``doctor``; :mod:`~workflows.cli.repair`: ``repair``
 - :mod:`~workflows.cli.notes`: what a person should know, on stderr
 - :mod:`~workflows.cli.render`: statuses, updates and plans as text
 - :mod:`~workflows.cli.status_page`: the status of one release as text
@@ -44,6 +44,7 @@ from workflows.cli import (
     doctor,
     explain,
     plan,
+    repair,
     rollback,
     schedule,
     start,
@@ -82,4 +83,5 @@ app.command()(make_command(explain.rejudge))
 app.command()(make_command(plan.plan))
 app.command()(make_command(stats.stats))
 app.command()(make_command(doctor.doctor))
+app.command()(make_command(repair.repair))
 app.add_typer(schedule.app, name="schedule")

@@ -21,6 +21,7 @@ from workflows.client.schedules import ScheduleStatus
 from workflows.client.start_outcome import StartOutcome
 from workflows.client.stats import ReleaseStats
 from workflows.client.watch import WatchUpdate
+from workflows.domain.alias_survey import AliasSurvey
 from workflows.domain.status import ReleaseStatus
 from workflows.plan import ReleasePlan
 
@@ -43,6 +44,7 @@ OUTPUTS: Final[dict[str, Any]] = {
     "rejudge": list[Rejudgement],
     "stats": list[ReleaseStats],
     "doctor": list[CheckResult],
+    "repair": AliasSurvey | StartOutcome,
     "schedule create": ScheduleOutlook,
     "schedule list": list[ScheduleStatus],
     "schedule pause": ScheduleStatus,

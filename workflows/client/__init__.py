@@ -47,6 +47,7 @@ The command line is a thin layer over it. Reading order:
 - :mod:`~workflows.client.doctor`: looks at everything that a release depends on
 - :mod:`~workflows.client.namespace_check`: Temporal, namespace and search attributes
 - :mod:`~workflows.client.worker_check`: the workers of a queue, and their versions
+- :mod:`~workflows.client.repair`: has a worker look at an alias whose release is lost
 - :mod:`~workflows.client.replay_check`: whether this version goes on with the open releases
 - :mod:`~workflows.client.queue_workers`: the workers of a queue, as Temporal lists them
 """

@@ -12,8 +12,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final
 
+from temporalio.api.enums.v1 import VersioningBehavior
 from temporalio.client import Client, WorkflowExecution, WorkflowHistory
-from temporalio.common import VersioningBehavior
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 
@@ -117,7 +117,7 @@ class ReplayCheck:
     async def _read_pinned_build(self, history: WorkflowHistory) -> str | None:
         handle = self._client.get_workflow_handle(history.workflow_id, run_id=history.run_id)
         info = (await handle.describe()).raw_description.workflow_execution_info.versioning_info
-        is_pinned = info.behavior == VersioningBehavior.PINNED
+        is_pinned = info.behavior == VersioningBehavior.VERSIONING_BEHAVIOR_PINNED
         return info.deployment_version.build_id or None if is_pinned else None
 
     def _sum_up(self, replayed: int, broken: int) -> CheckResult:

@@ -13,6 +13,8 @@ A release:
 - :mod:`~workflows.domain.rollout_id`: the workflow id that is the lock of an alias
 - :mod:`~workflows.domain.routing`: how an alias divides its traffic
 - :mod:`~workflows.domain.alias_history`: what was live before, and what was rolled back from
+- :mod:`~workflows.domain.version_description`: what a release writes into a version it publishes;
+  :mod:`~workflows.domain.alias_survey` is what is known by it where Temporal has lost a release
 - :mod:`~workflows.domain.alarm_name`: names and ARNs of alarms
 - :mod:`~workflows.domain.strategy`: steps and presets
 - :mod:`~workflows.domain.probe`: the step that sends requests to the candidate

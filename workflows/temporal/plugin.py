@@ -31,6 +31,7 @@ from workflows.rollback import Rollback
 from workflows.rollout import Rollout
 from workflows.rollout_cancel import cancel_rollout_activity, read_cancelled_status_activity
 from workflows.rollout_lock import is_slashed_rollout_running
+from workflows.survey import Survey
 from workflows.temporal.cancel_details import CancelReporter
 from workflows.temporal.interceptors import InputCountChecker, RollbackAnnouncer
 from workflows.temporal.payloads import make_data_converter
@@ -43,7 +44,7 @@ from workflows.temporal.sandbox import (
 )
 from workflows.watch_end import await_watch_end_activity, end_watch_activity
 
-WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan, Diagnosis)
+WORKFLOWS: Sequence[type] = (Release, Rollback, Rollout, Plan, Diagnosis, Survey)
 
 
 class LambdaReleases(SimplePlugin):
