@@ -99,7 +99,7 @@ bench-judgement: install ## Simulate our ramp, CodeDeploy's rule and a Mann-Whit
 	$(BIN)/python -m tests.bench.judgement
 
 lock: install ## Update the hashed requirement files from pyproject.toml
-	$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra otel --group dev --output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml --constraints requirements/dev.txt --output-file requirements/runtime.txt
 	for part in build temporal; do \
 	  $(COMPILE) --group $$part --constraints requirements/dev.txt \

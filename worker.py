@@ -147,6 +147,15 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             help="Label the metrics of releases with function and alias: a series for each.",
         ),
     ] = False,
+    traces: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RELEASES_TRACES",
+            help="otlp: send spans of releases by OpenTelemetry's protocol over HTTP, as its"
+            " variables OTEL_EXPORTER_OTLP_ENDPOINT, … say. Needs the extra otel.",
+            show_default=False,
+        ),
+    ] = None,
     operations: Annotated[
         str,
         typer.Option(
@@ -229,6 +238,7 @@ def main(  # noqa: PLR0913, PLR0917 - one parameter for each option
             workers=workers,
             metrics=metrics,
             metrics_by_function=metrics_by_function,
+            traces=traces,
             access=_parse_access(operations, functions, references),
             deployment=read_versioning(versioning),
             grace=parse_grace(grace),

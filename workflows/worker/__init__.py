@@ -11,6 +11,8 @@
 - :mod:`~workflows.worker.contact`: whether Temporal and AWS answer
 - :mod:`~workflows.worker.web_server`: metrics, and the probes of whatever runs the process
 - :mod:`~workflows.worker.release_count`: how many releases run, as a metric
+- :mod:`~workflows.worker.traces`: traces of releases by OpenTelemetry, where they are wanted, and
+  their :mod:`~workflows.worker.trace_export`
 - :mod:`~workflows.worker.account`: the AWS account that a worker serves
 - :mod:`~workflows.worker.deployment_version`: Worker Versioning
 """

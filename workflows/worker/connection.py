@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -36,23 +36,26 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
 class TemporalConnection:
     """The client of a process; a new one replaces it when the files of its settings change."""
 
-    def __init__(self, client: Client, runtime: Runtime) -> None:
-        """Hold a connected client."""
+    def __init__(self, client: Client, runtime: Runtime, plugins: Sequence[Plugin]) -> None:
+        """Hold a connected client, with its plugins beside our own."""
         self.client = client
         self._runtime = runtime
+        self._plugins = plugins
         self._users: tuple[tuple[Worker, RateShare], ...] = ()
 
     @classmethod
-    async def open(cls, runtime: Runtime, identity: str | None = None) -> TemporalConnection:
+    async def open(
+        cls, runtime: Runtime, identity: str | None = None, plugins: Sequence[Plugin] = ()
+    ) -> TemporalConnection:
         """Connect with the settings of ``temporalio.envconfig`` and with our plugin.
 
         ``identity`` is that of the worker; None for one of this process. Raises
         :class:`WorkerStartError`, with the address and the cause.
         """
-        client = await _connect(runtime, identity or create_identity())
+        client = await _connect(runtime, identity or create_identity(), plugins)
         if problem := await find_unreadable(client):
             raise WorkerStartError(problem)
-        return cls(client, runtime)
+        return cls(client, runtime, plugins)
 
     async def open_another(self, identity: str) -> TemporalConnection:
         """Connect once more, for a worker of this identity.
@@ -61,7 +64,7 @@ class TemporalConnection:
         last one's, whatever the workers' own are. So workers of two accounts on one connection take
         each other for intruders.
         """
-        return await self.open(self._runtime, identity)
+        return await self.open(self._runtime, identity, self._plugins)
 
     @contextmanager
     def lend(self, worker: Worker, share: RateShare) -> Generator[None]:
@@ -84,7 +87,7 @@ class TemporalConnection:
             if (found := read_fingerprint()) == known:
                 continue
             try:
-                client = await _connect(self._runtime, self.client.identity)
+                client = await _connect(self._runtime, self.client.identity, self._plugins)
             except WorkerStartError as error:
                 log.warning("changed files of the connection are of no use yet", reason=str(error))
                 continue
@@ -96,7 +99,7 @@ class TemporalConnection:
             log.info("connected anew: certificates or settings of Temporal have changed")
 
 
-async def _connect(runtime: Runtime, identity: str) -> Client:
+async def _connect(runtime: Runtime, identity: str, plugins: Sequence[Plugin]) -> Client:
     try:
         settings = read_connection_settings()
         converter, plugin = await read_data_converter(), LambdaReleases(is_private=is_private())
@@ -109,7 +112,7 @@ async def _connect(runtime: Runtime, identity: str) -> Client:
                 **settings,
                 identity=identity,
                 data_converter=converter,
-                plugins=[plugin],
+                plugins=[*plugins, plugin],
                 runtime=runtime,
             )
     except TimeoutError:

@@ -19,6 +19,7 @@ from workflows.worker.place_keeper import PlaceKeeper
 from workflows.worker.place_worker import PlaceWorker, Shared, start_worker, stop_on_error
 from workflows.worker.readiness import PlaceState, Readiness
 from workflows.worker.settings import WorkerSettings
+from workflows.worker.traces import open_traces
 from workflows.worker.web_server import find_free_address, parse_address, serve
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("worker")
@@ -59,7 +60,8 @@ async def _start(settings: WorkerSettings, stack: AsyncExitStack, stop: asyncio.
     meter = runtime.metric_meter
     LABELS.by_function = settings.metrics_by_function
     register_outcomes(meter)
-    temporal = await TemporalConnection.open(runtime)
+    traces = await stack.enter_async_context(open_traces(settings.traces))
+    temporal = await TemporalConnection.open(runtime, plugins=traces)
     await register_search_attributes(temporal.client)
     readiness = Readiness()
     if address and metrics:

@@ -36,6 +36,7 @@ class WorkerSettings:
     workers: int | None
     metrics: str | None
     metrics_by_function: bool
+    traces: str | None
     access: Access
     deployment: WorkerDeploymentConfig | None
     grace: timedelta
