@@ -197,6 +197,8 @@ def test_mistakes_in_a_template_are_found(tools: Tools, tmp_path: Path) -> None:
         (("codec.keys=a", "codec.existingSecret=b"), "existingSecret or keys, not both"),
         (("extraEnv[0].name=RELEASES_METRICS",), r"extraEnv[./]0[./]name"),
         (("autoscaling.kind=keda", "autoscaling.minReplicas=0"), r"autoscaling[./]minReplicas"),
+        (("autoscaling.kind=hpa", "autoscaling.hpa.cpu=0"), "name cpu, or metrics, or both"),
+        (("autoscaling.minReplicas=9",), "is less than minReplicas"),
         (("temporal.config.existingSecret=x",), "unset the others in temporal"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -205,8 +207,17 @@ def test_bad_values_are_refused_by_name(
     tools: Tools, helm: str, values: tuple[str, ...], problem: str
 ) -> None:
     wrong = [word for value in values for word in ("--set", value)]
-    assert refusal(tools, *_REQUIRED, helm=helm) == ""
     assert re.search(problem, refusal(tools, *_REQUIRED, *wrong, helm=helm))
+
+
+def test_queue_of_all_places_is_refused(tools: Tools) -> None:
+    queue = ("--set", "settings.RELEASES_TASK_QUEUE=own")
+    assert "each of the places has its own" in refusal(tools, *values_of("places-values"), *queue)
+
+
+@helms
+def test_values_that_are_required_are_enough(tools: Tools, helm: str) -> None:
+    assert refusal(tools, *_REQUIRED, helm=helm) == ""
 
 
 def test_settings_are_those_of_the_worker() -> None:
@@ -255,6 +266,23 @@ def test_changed_settings_start_new_pods(tools: Tools) -> None:
     assert annotations() == annotations()
     assert annotations() != annotations("--set", "settings.RELEASES_FUNCTIONS=checkout")
     assert annotations() != annotations("--set", "codec.keys=a")
+
+
+@pytest.mark.parametrize(
+    ("values", "port"),
+    [
+        (_REQUIRED, 7233),
+        ((*_REQUIRED, "--set", "temporal.address=temporal.example.com:443"), 443),
+        (values_of("builds-values"), 7233),
+    ],
+    ids=["address", "another port", "temporal.toml"],
+)
+def test_network_policies_let_temporal_through(
+    tools: Tools, values: tuple[str | Path, ...], port: int
+) -> None:
+    objects = render(tools, *values, "--set", "networkPolicy.enabled=true")
+    ports = find(objects, "NetworkPolicy")["spec"]["egress"][1]["ports"]
+    assert {each["port"] for each in ports} == {443, port}
 
 
 def test_autoscalers_decide_on_the_replicas_alone(tools: Tools) -> None:

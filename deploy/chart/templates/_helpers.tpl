@@ -110,6 +110,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and (eq .Values.autoscaling.kind "keda") $temporal.config.existingSecret -}}
 {{- fail "autoscaling.kind: keda asks Temporal by temporal.address: it cannot read a temporal.toml" -}}
 {{- end -}}
+{{- if and (eq .Values.autoscaling.kind "hpa") (not .Values.autoscaling.hpa.cpu) (not .Values.autoscaling.hpa.metrics) -}}
+{{- fail "autoscaling.hpa: name cpu, or metrics, or both" -}}
+{{- end -}}
 {{- if lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas) -}}
 {{- fail "autoscaling.maxReplicas: is less than minReplicas" -}}
 {{- end -}}
