@@ -1,4 +1,4 @@
-"""The panels of the dashboard: what is drawn, and what is asked of Prometheus."""
+"""The panels of the dashboard: what is drawn, and its queries of Prometheus."""
 
 from __future__ import annotations
 
