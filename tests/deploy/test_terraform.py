@@ -25,7 +25,7 @@ from tests.test_docs import code_lines
 ROOT: Final = Path(__file__).parents[2]
 MODULE: Final = ROOT / "deploy" / "terraform"
 RELEASES: Final = Path(sys.executable).with_name("releases")
-_PROVIDER: Final = "registry.terraform.io/hashicorp/aws"
+_PROVIDER: Final = "hashicorp/aws"
 _PLUGINS: Final = (
     *filter(None, [os.environ.get("TERRAFORM_PLUGINS")]),
     "/opt/tf-plugins",
@@ -91,7 +91,7 @@ class Terraform:
 def terraform() -> Terraform:
     command = shutil.which("terraform")
     plugins = [
-        path for each in _PLUGINS if ((path := Path(each).expanduser()) / _PROVIDER).is_dir()
+        path for each in _PLUGINS if any((path := Path(each).expanduser()).glob(f"*/{_PROVIDER}"))
     ]
     if command is None or not plugins:
         missing = f"the provider {_PROVIDER} (TERRAFORM_PLUGINS)" if command else "terraform"
