@@ -60,7 +60,7 @@ doors: install ## Run what docs/api.md shows: curl, Python, TypeScript (needs no
 
 deploy-check: install ## Check everything in deploy/: image, charts, policies, rules (8 minutes; root)
 	$(BIN)/python tests/deploy/tools/install.py
-	$(BIN)/python -m pytest -rs $(DEPLOYMENTS)
+	$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadgroup $(DEPLOYMENTS)
 
 slow: install ## Judge releases by the metrics of real invocations; load in short (5 minutes)
 	$(BIN)/python -m pytest $(SLOW)
