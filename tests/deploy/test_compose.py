@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,6 +17,7 @@ import yaml
 from deploy.local import sample
 from deploy.local.ports import Ports
 from tests.deploy.containers import BASE, IMAGE, ROOT, Containers, wait_for
+from tests.deploy.test_image import read_commands
 from tests.deploy.toolbox import Tools
 
 COMPOSE = ROOT / "deploy" / "compose.yaml"
@@ -68,7 +70,7 @@ class Stack:
         self._environment = {
             **containers.environment,
             "BASE_IMAGE": BASE,
-            "RELEASES_IMAGE": IMAGE,
+            "WORKER_IMAGE": IMAGE,
             "TEMPORAL_IMAGE": TEMPORAL_IMAGE,
             "ROOT": str(ROOT),
             "PYTHON_HOME": sys.base_prefix,
@@ -100,17 +102,23 @@ class Stack:
         """Run ``releases`` in the worker's container."""
         return self.compose("exec", "-T", "worker", "releases", *arguments)
 
-    def query(self, text: str) -> list[dict[str, object]]:
-        """Ask Prometheus."""
-        url = f"http://127.0.0.1:{self._ports.http}/api/v1/query?"
+    def is_working(self) -> bool:
+        """Whether the worker has started."""
+        return '"working"' in self.compose("logs", "worker", check=False)
+
+    def query(self, text: str) -> Any:
+        """Ask Prometheus for series."""
+        return self.read(f"query?{urllib.parse.urlencode({'query': text})}").get("result")
+
+    def read(self, path: str) -> dict[str, Any]:
+        """What Prometheus answers; nothing while it starts."""
+        url = f"http://127.0.0.1:{self._ports.http}/api/v1/{path}"
         try:
-            with urllib.request.urlopen(
-                url + urllib.parse.urlencode({"query": text}), timeout=5
-            ) as answer:
-                found: list[dict[str, object]] = json.load(answer)["data"]["result"]
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                found: dict[str, Any] = json.load(answer)["data"]
                 return found
         except OSError:
-            return []
+            return {}
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +138,15 @@ def stack(tools: Tools, containers: Containers, image: str) -> Iterator[Stack]:
         stack.compose("down", "--volumes", "--timeout=5", check=False)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_release_is_carried_out_and_scraped(stack: Stack) -> None:
-    def is_serving() -> bool:
-        return "working" in stack.compose("logs", "worker", check=False)
-
-    wait_for("the worker works", is_serving)
+    wait_for("the worker works", stack.is_working)
+    shown = {
+        words[0]: stack.compose("exec", "-T", *words)
+        for words in read_commands("docker", "compose", "--file", "deploy/compose.yaml", "exec")
+    }
+    assert "✓ credentials" in shown["worker"]
+    assert "namespace: default keeps what has ended for 30 d" in stack.releases("doctor")
     shown = stack.releases(
         "start",
         sample.FUNCTION,
@@ -151,3 +162,14 @@ def test_release_is_carried_out_and_scraped(stack: Stack) -> None:
         "Prometheus has scraped the end of the release",
         lambda: stack.query('releases_ended_total{outcome="succeeded"} > 0'),
     )
+    assert stack.read("rules")["groups"]
+
+
+@pytest.mark.timeout(400)
+def test_history_of_a_release_outlives_the_containers(stack: Stack) -> None:
+    wait_for("the worker works", stack.is_working)
+    before = stack.releases("status", sample.FUNCTION)
+    stack.compose("down", "--timeout=10")
+    stack.compose("up", "--detach", "--no-build")
+    wait_for("the worker works again", stack.is_working)
+    assert stack.releases("status", sample.FUNCTION) == before
