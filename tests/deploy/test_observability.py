@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from deploy.observability.dashboard import make_dashboard, render
 from tests.deploy.measured_releases import OUTCOMES, QUEUE, MeasuredWorker
 from tests.deploy.toolbox import Tools
 from tests.deploy.tools.install import NPM_TOOLS
+from tests.test_docs import code_lines
 from tests.worker_processes import PATIENCE, ROOT, Workers
 from workflows.worker.web_server import find_free_address
 
@@ -341,3 +343,14 @@ async def test_each_metric_of_the_rules_is_served(watched: Watched) -> None:
     assert names - served == set(), names - served
     queues = await watched.ask("count by (task_queue) (releases_running)")
     assert [each["metric"]["task_queue"] for each in queues] == [QUEUE]
+
+
+def list_page_commands() -> list[str]:
+    """The commands of promtool and amtool that the page shows."""
+    return [line for line in code_lines(PAGE) if line.startswith(("promtool ", "amtool "))]
+
+
+@pytest.mark.parametrize("command", list_page_commands())
+def test_command_of_the_page_works(tools: Tools, command: str) -> None:
+    name, *arguments = shlex.split(command)
+    assert "SUCCESS" in tools.run(name, *arguments, cwd=ROOT).stdout

@@ -191,7 +191,7 @@ def provider() -> TracerProvider:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in HISTORIES.glob("*.json")))
+@pytest.mark.parametrize("name", sorted(path.name for path in HISTORIES.glob("*.rollout.json")))
 async def test_release_that_began_without_traces_goes_on_with_them(
     name: str, provider: TracerProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
