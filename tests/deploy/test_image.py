@@ -93,8 +93,9 @@ def lint(tools: Tools, dockerfile: Path) -> str:
     return tools.run("hadolint", "--no-color", dockerfile, check=False).stdout
 
 
-def test_dockerfile_has_no_finding(tools: Tools) -> None:
-    assert lint(tools, DOCKERFILE) == ""
+@pytest.mark.parametrize("name", ["Dockerfile", "temporal.Dockerfile"])
+def test_dockerfile_has_no_finding(name: str, tools: Tools) -> None:
+    assert lint(tools, DOCKERFILE.with_name(name)) == ""
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
