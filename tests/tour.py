@@ -71,6 +71,7 @@ _VARIABLE: Final = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "RUN"),
     (r"(\d+ min )?\d+ s\b", "DURATION"),
     (r"\d+@[\w.-]+", "WORKER"),
+    (r"temporal-python \S+,\s", ""),  # once Temporal lists the worker, not only its poll
     (r"\n\s+Rollout lambda:\S+", ""),  # not of a rollback that is over that soon
 )
 """What differs between two sessions, and where lines break for that reason."""

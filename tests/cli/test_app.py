@@ -93,7 +93,7 @@ def test_completion_is_installed_and_names_commands(tmp_path: Path) -> None:
     completed = subprocess.run(
         [BINARY], env={**os.environ, **asked}, check=True, capture_output=True, text=True
     )
-    assert completed.stdout.split() == ["start", "status"]
+    assert completed.stdout.split() == ["start", "status", "stats"]
 
 
 def test_version_is_printed() -> None:
