@@ -127,7 +127,7 @@ def test_prometheus_file_is_right(tools: Tools) -> None:
 
 
 def test_mistake_in_the_prometheus_file_is_found(tools: Tools, copy: Path) -> None:
-    break_file(copy / "prometheus.yaml", "static_configs", "static_config")
+    break_file(copy / "prometheus.yaml", "scrape_configs", "scrape_config")
     assert check_scraping(tools, copy).returncode != 0
 
 
