@@ -42,8 +42,8 @@ _HELP: Final = (
     "(else default), TEMPORAL_API_KEY, TEMPORAL_TLS and related variables, or a profile by "
     "TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE: as the temporal command line reads them. "
     "RELEASES_TASK_QUEUE: the queue of the worker for the function's account and region, where it "
-    "is not the one that Temporal lists for them. RELEASES_CODEC_KEYS, RELEASES_CODEC, RELEASES_PRIVATE: as the "
-    "worker has them. AWS_REGION, AWS_PROFILE and related variables: for --zip only."
+    "is not the one that Temporal lists for them. RELEASES_CODEC_KEYS, RELEASES_CODEC, "
+    "RELEASES_PRIVATE: as the worker has them. AWS_REGION, AWS_PROFILE and related variables: for --zip only."
 )
 
 app = typer.Typer(
