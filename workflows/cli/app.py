@@ -43,7 +43,8 @@ _HELP: Final = (
     "TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE: as the temporal command line reads them. "
     "RELEASES_TASK_QUEUE: the queue of the worker for the function's account and region, where it "
     "is not the one that Temporal lists for them. RELEASES_CODEC_KEYS, RELEASES_CODEC, "
-    "RELEASES_PRIVATE: as the worker has them. AWS_REGION, AWS_PROFILE and related variables: for --zip only."
+    "RELEASES_PRIVATE: as the worker has them. AWS_REGION, AWS_PROFILE and related variables: for "
+    "--zip only."
 )
 
 app = typer.Typer(
