@@ -75,7 +75,7 @@ async def test_release_that_runs_is_not_repaired(
     await shell("abort", harness.function)
 
 
-async def test_what_does_not_exist_is_said(shell: Shell, harness: Harness) -> None:
+async def test_alias_that_does_not_exist_needs_no_repair(shell: Shell, harness: Harness) -> None:
     result = await shell("repair", "nothing:live")
     assert result.exit_code == 1
     assert "target.function: " in result.stderr

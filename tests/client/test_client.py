@@ -221,7 +221,7 @@ async def test_plan_that_a_worker_does_not_finish_says_so(
     releases: ReleaseClient, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workflows.client.plan.WORKER_TIMEOUT", timedelta(seconds=1))
-    monkeypatch.setattr("workflows.client.plan._PLAN_TIMEOUT", timedelta(seconds=2))
+    monkeypatch.setattr("workflows.client.plan._TIMEOUT", timedelta(seconds=2))
     harness.aws.hold("get_function")
     with pytest.raises(NoWorker, match=r"has finished the plan within 2 s.*releases doctor"):
         await releases.plan(make_request(harness), task_queue=harness.queue)

@@ -363,7 +363,7 @@ async def test_worker_that_lacks_the_key_of_a_running_release_does_not_start(
         done = await asyncio.to_thread(
             sealed.run,
             *(sys.executable, "worker.py"),
-            **{**sealed.stack.aws.environment, "RELEASES_TASK_QUEUE": "apart"},
+            **sealed.stack.aws.environment,
         )
     finally:
         ended = await asyncio.to_thread(

@@ -408,11 +408,12 @@ async def test_worker_learns_at_its_start_that_it_lacks_a_key(
     client = connect(temporal, NEW)
     async with serve(client, temporal) as harness:
         handle = await harness.begin_until("baking", **CANARY)
-        problem = await find_unreadable(connect(temporal, OLD))
+        problem = await find_unreadable(connect(temporal, OLD), harness.queue)
         assert problem is not None
         assert re.search(r"lambda:\S+ is encrypted with key 'new', which", problem)
-        assert await find_unreadable(connect(temporal)) == problem
-        assert await find_unreadable(client) is None
+        assert await find_unreadable(connect(temporal), harness.queue) == problem
+        assert await find_unreadable(connect(temporal), "another queue") is None
+        assert await find_unreadable(client, harness.queue) is None
         await harness.finish(handle)
 
 
@@ -437,16 +438,18 @@ async def test_worker_learns_at_its_start_that_it_lacks_a_codec(
     client = connect(temporal, codec=Mirror())
     async with serve(client, temporal) as harness:
         handle = await harness.begin_until("baking", **CANARY)
-        problem = await find_unreadable(connect(temporal)) or ""
+        problem = await find_unreadable(connect(temporal), harness.queue) or ""
         assert problem.endswith(
             "is encoded as 'mirror', for which this process has no codec (RELEASES_CODEC)"
         )
-        assert "as 'mirror', for which" in (await find_unreadable(connect(temporal, NEW)) or "")
-        assert await find_unreadable(client) is None
+        assert "as 'mirror', for which" in (
+            await find_unreadable(connect(temporal, NEW), harness.queue) or ""
+        )
+        assert await find_unreadable(client, harness.queue) is None
         await harness.finish(handle)
     async with serve(connect(temporal, NEW), temporal) as harness:
         handle = await harness.begin_until("baking", **CANARY)
-        problem = await find_unreadable(client) or ""
+        problem = await find_unreadable(client, harness.queue) or ""
         assert problem.endswith("is not decoded by the codec of this process: it raises ValueError")
         await harness.finish(handle)
 

@@ -1,4 +1,4 @@
-"""Whether a worker can decrypt the releases that are under way in its namespace."""
+"""Whether a worker can decrypt the releases that are under way on its task queue."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ _RELEASES: Final = "WorkflowType = 'Rollout' AND ExecutionStatus = 'Running'"
 _MOST_LOOKED_AT: Final = 50
 
 
-async def find_unreadable(client: Client) -> str | None:
-    """Return why a release that runs cannot be decoded here; None where all of them can.
+async def find_unreadable(client: Client, task_queue: str) -> str | None:
+    """Return why a release of a queue cannot be decoded here; None where all that run can.
 
     A worker without the key would take tasks of such a release, and fail them: its activities, too,
     whose failures count. One without a user's own codec would even reject it. The memos of
     releases, which Temporal lists, are encoded as the rest is. Where Temporal does not list them,
     nothing is known.
     """
+    query = f"{_RELEASES} AND TaskQueue = '{task_queue}'"
     try:
-        async for found in client.list_workflows(_RELEASES, limit=_MOST_LOOKED_AT):
+        async for found in client.list_workflows(query, limit=_MOST_LOOKED_AT):
             try:
                 await _check(client, list(found.raw_info.memo.fields.values()))
             except UnreadablePayload as error:

@@ -14,7 +14,6 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.limits.sharing import RateShare
-from workflows.temporal.codec_check import find_unreadable
 from workflows.temporal.codec_settings import read_data_converter
 from workflows.temporal.connection_fault import find_connection_fault
 from workflows.temporal.connection_settings import (
@@ -53,8 +52,6 @@ class TemporalConnection:
         :class:`WorkerStartError`, with the address and the cause.
         """
         client = await _connect(runtime, identity or create_identity(), plugins)
-        if problem := await find_unreadable(client):
-            raise WorkerStartError(problem)
         return cls(client, runtime, plugins)
 
     async def open_another(self, identity: str) -> TemporalConnection:

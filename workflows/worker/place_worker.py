@@ -20,6 +20,7 @@ from activities.identity import AccountGuard, ServedAccount
 from activities.limits.rate import Limits, Rates
 from activities.limits.sharing import RateShare
 from activities.limits.slots import create_worker_tuner
+from workflows.temporal.codec_check import find_unreadable
 from workflows.temporal.queue_account import check_after_start, check_before_start
 from workflows.temporal.search_attribute_registration import summarize_error
 from workflows.worker.account import find_account, prove_account
@@ -28,7 +29,7 @@ from workflows.worker.contact import Contact, PollLostError
 from workflows.worker.places import WorkerPlace
 from workflows.worker.readiness import PlaceState
 from workflows.worker.release_count import count_running_releases
-from workflows.worker.settings import WorkerSettings
+from workflows.worker.settings import WorkerSettings, WorkerStartError
 
 _MIN_RUN_SECONDS: Final = 1.0
 """How long a worker runs at least.
@@ -108,6 +109,8 @@ async def start_worker(
         if place:
             temporal = await temporal.open_another(identity)
         client = temporal.client
+        if problem := await find_unreadable(client, task_queue):
+            raise WorkerStartError(problem)
         share = RateShare(
             client,
             task_queue=task_queue,
