@@ -33,7 +33,7 @@ from workflows.temporal.connection_settings import ConnectionSettingError
 
 ROOT: Final = Path(__file__).parents[2]
 RELEASES: Final = str(Path(sys.executable).with_name("releases"))
-TOKEN: Final = secrets.token_urlsafe(32)
+TOKEN: Final = "a-token-of-this-test-that-is-long-enough-0123456789"
 UI: Final = "http://localhost:8233"
 STRANGER: Final = "http://elsewhere.example"
 KEYS: Final = f"2026-11:{base64.b64encode(secrets.token_bytes(32)).decode()}"
