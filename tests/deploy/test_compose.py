@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import urllib.parse
 import urllib.request
@@ -90,10 +89,7 @@ class Stack:
             f"--file={COMPOSE}",
             f"--file={CHECK}",
             *arguments,
-            env={
-                **self._environment,
-                "PATH": f"{Path(self._tools.path('podman')).parent}:{os.environ['PATH']}",
-            },
+            env=self._environment,
             check=check,
         )
         return done.stdout + done.stderr

