@@ -171,7 +171,11 @@ class RateShare:
             if worker.status == WorkerStatus.WORKER_STATUS_SHUTDOWN:
                 continue
             key, sent_at = worker.worker_instance_key, worker.heartbeat_time.ToNanoseconds()
-            last_sent_at, observed_at = previous.get(key, (0, 0.0))
+            # One that has begun to drain is listed like that after its end, too: it counts once
+            # another heartbeat of it arrives.
+            is_draining = worker.status == WorkerStatus.WORKER_STATUS_SHUTTING_DOWN
+            unknown = (sent_at, -HEARTBEAT_EXPIRY_SECONDS) if is_draining else (0, 0.0)
+            last_sent_at, observed_at = previous.get(key, unknown)
             observed_at = now if sent_at != last_sent_at else observed_at
             self._heartbeats[key] = (sent_at, observed_at)
             if now - observed_at < HEARTBEAT_EXPIRY_SECONDS:
