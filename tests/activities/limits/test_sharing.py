@@ -20,6 +20,7 @@ from tests.activities.virtual_time import virtual_time
 
 _INTERVAL = HEARTBEAT_INTERVAL.total_seconds()
 RUNNING, SHUTDOWN = WorkerStatus.WORKER_STATUS_RUNNING, WorkerStatus.WORKER_STATUS_SHUTDOWN
+DRAINING = WorkerStatus.WORKER_STATUS_SHUTTING_DOWN
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Temporal:
     namespace: str = "default"
     heartbeats: dict[str, float] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
+    draining: set[str] = field(default_factory=set)
     polls: list[dict[str, float]] = field(default_factory=lambda: [{}, {}])
     is_away: bool = False
     refusal: RPCStatusCode | None = None
@@ -50,7 +52,11 @@ class Temporal:
             heartbeat = WorkerHeartbeat(
                 worker_instance_key=name,
                 worker_identity=name,
-                status=SHUTDOWN if name in self.stopped else RUNNING,
+                status=SHUTDOWN
+                if name in self.stopped
+                else DRAINING
+                if name in self.draining
+                else RUNNING,
             )
             heartbeat.heartbeat_time.FromDatetime(datetime.fromtimestamp(at, UTC))
             answer.workers_info.append(WorkerInfo(worker_heartbeat=heartbeat))
@@ -126,6 +132,15 @@ async def test_share_follows_workers_that_come_and_go() -> None:
     await wait_for_rate(limits, 6)
     for task in (maintaining, sending):
         task.cancel()
+
+
+@virtual_time
+async def test_worker_that_ended_while_it_drained_does_not_count() -> None:
+    temporal = Temporal(heartbeats={"gone": 1.0, "draining": 1.0}, draining={"gone", "draining"})
+    share, _ = make_share(temporal)
+    assert await share.list_workers() == set()
+    temporal.heartbeats["draining"] += _INTERVAL
+    assert await share.list_workers() == {"draining"}
 
 
 @virtual_time
