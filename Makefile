@@ -25,6 +25,7 @@ EXAMPLES := tests/doors/test_api_examples.py
 SLOW := tests/local/test_judged_release.py tests/load
 # Installs its own tools, containers among them: `make deploy-check`.
 DEPLOYMENTS := tests/deploy
+CONTAINERS := $(DEPLOYMENTS)/test_image.py $(DEPLOYMENTS)/test_compose.py
 APART := $(WHOLE_MACHINE) $(DEPLOYMENTS) $(EXAMPLES) $(SLOW) tests/longevity
 TESTS := $(SIDE_BY_SIDE) $(APART:%=--ignore %)
 SHARE ?= 1
@@ -60,7 +61,9 @@ doors: install ## Run what docs/api.md shows: curl, Python, TypeScript (needs no
 
 deploy-check: install ## Check everything in deploy/: image, charts, policies, rules (8 minutes; root)
 	$(BIN)/python tests/deploy/tools/install.py
-	$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadgroup $(DEPLOYMENTS)
+	$(BIN)/python -m pytest -rs $(CONTAINERS)
+	$(BIN)/python -m pytest -rs --numprocesses 2 --dist loadfile $(DEPLOYMENTS) \
+	  $(CONTAINERS:%=--ignore %)
 
 slow: install ## Judge releases by the metrics of real invocations; load in short (5 minutes)
 	$(BIN)/python -m pytest $(SLOW)

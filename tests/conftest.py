@@ -27,9 +27,6 @@ _WHOLE_MACHINE = {"survival", "chaos", "load"}
 Only one such test at a time.
 """
 
-_SAME_IMAGE = {"deploy/test_image.py", "deploy/test_compose.py"}
-"""Tests that build the image, once."""
-
 # The same examples in each run: CI decides about a commit, and not about its luck.
 # New ones: pytest --hypothesis-profile=default, and make fuzz.
 settings.register_profile("repeatable", derandomize=True)
@@ -53,8 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one module never run side by side, nor do two that need the whole machine."""
     for item in items:
         module = item.path.relative_to(Path(__file__).parent)
-        group = "image" if module.as_posix() in _SAME_IMAGE else module.as_posix()
-        group = "whole machine" if module.parts[0] in _WHOLE_MACHINE else group
+        group = "whole machine" if module.parts[0] in _WHOLE_MACHINE else module.as_posix()
         item.add_marker(pytest.mark.xdist_group(group))
 
 
