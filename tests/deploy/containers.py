@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -133,9 +133,8 @@ class Containers:
         return done.stdout + done.stderr
 
 
-def wait_for(what: str, is_there: object, *, seconds: float = 120) -> None:
+def wait_for(what: str, is_there: Callable[[], object], *, seconds: float = 120) -> None:
     """Wait until a condition holds; fail after ``seconds``."""
-    assert callable(is_there)
     until = time.monotonic() + seconds
     while not is_there():
         if time.monotonic() > until:

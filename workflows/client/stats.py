@@ -22,6 +22,7 @@ from workflows.client.history import read_facts
 from workflows.client.lookup import find_run, parse_target
 from workflows.client.run_reader import RunReader
 from workflows.client.runs import Run, RunEnding, RunOutcome
+from workflows.domain.rollout_id import spell_rollout_id
 from workflows.domain.target import Target
 from workflows.request import RollbackRequest
 from workflows.run_chain import runs_of
@@ -222,7 +223,7 @@ async def _read_release(client: Client, run: Run) -> PastRelease | None:
     if requested is None or ending is None:
         return None
     return PastRelease(
-        place=run.id.replace("/", ":"),
+        place=spell_rollout_id(run.id)[0],
         target=str(run.status.target),
         requested_at=requested.at,
         ending=ending,

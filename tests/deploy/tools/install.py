@@ -14,6 +14,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -59,9 +60,8 @@ def _is_there(command: str) -> bool:
     return bool(shutil.which(command, path=path))
 
 
-def _install_once(name: str, source: Path, *, install: object) -> None:
+def _install_once(name: str, source: Path, *, install: Callable[[], None]) -> None:
     """Install unless it was done already from the same content of ``source``."""
-    assert callable(install)
     stamp = TOOLS / f"{name}.installed"
     content = hashlib.sha256(source.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text(encoding="utf-8") == content:
